@@ -1,0 +1,36 @@
+/** What an encoder can be allowed to do: the permissions, the named sets of them, the options. */
+
+/** Each permission is one operation of the gate's route table (see gate/routes.ts). */
+export const permissions = [
+  'id',
+  'status',
+  'list',
+  'pin',
+  'unpin',
+  'recover',
+  'recover-all',
+  'resolve',
+] as const
+export type Permission = (typeof permissions)[number]
+
+/**
+ * Roles every configuration has; the file may add others. `recover-all` walks the whole pinset
+ * and `resolve` makes Kubo look up names of the caller's choosing, so only `operator` has them.
+ */
+export const builtInRoles = {
+  reader: ['id', 'status', 'list'],
+  pinner: ['id', 'status', 'list', 'pin', 'unpin', 'recover'],
+  operator: permissions,
+} as const satisfies Record<string, readonly Permission[]>
+
+/**
+ * Pin options that reach beyond the encoder's own pin, so each must be granted by name:
+ * `origins` makes Kubo dial addresses of the caller's choosing, `user-allocations` and
+ * `replication` move load between peers, `pin-update` copies somebody else's record.
+ */
+export const optionGrants = ['origins', 'user-allocations', 'pin-update', 'replication'] as const
+export type OptionGrant = (typeof optionGrants)[number]
+
+/** Requests are counted against one of three budgets, by what they cost the cluster. */
+export const budgets = ['reads', 'listings', 'writes'] as const
+export type Budget = (typeof budgets)[number]

@@ -1,0 +1,275 @@
+/** The configuration file: one schema gives its type, validation, defaults and documentation. */
+import Type, { type Static, type TProperties } from 'typebox'
+import { optionGrants, permissions } from './permissions.js'
+
+/** An encoder's name: no `:` (it would end the user part of Basic), safe in URLs and logs. */
+export const namePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
+
+const hourMs = 3_600_000
+
+/** An object that rejects unknown fields; what is absent takes the defaults of its fields. */
+const section = <P extends TProperties>(properties: P, description: string) =>
+  Type.Object(properties, { additionalProperties: false, description })
+
+/** A section that may be left out as a whole. */
+const optionalSection = <P extends TProperties>(properties: P, description: string) =>
+  Type.Object(properties, { additionalProperties: false, description, default: {} })
+
+const count = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: fallback, minimum, maximum, description })
+
+const timeMs = (fallback: number, description: string, minimum = 1000) =>
+  count(fallback, minimum, hourMs, description)
+
+const file = (description: string) => Type.String({ minLength: 1, maxLength: 4096, description })
+
+const timestamp = (description: string) =>
+  Type.String({
+    pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$',
+    description,
+  })
+
+const network = Type.String({ minLength: 2, maxLength: 49 })
+
+const permission = Type.Enum([...permissions])
+
+const budget = (max: number, description: string) =>
+  optionalSection(
+    {
+      max: count(max, 0, 1_000_000, 'Requests in one window.'),
+      windowSeconds: count(60, 1, 3600, 'Length of the window, in seconds.'),
+    },
+    description,
+  )
+
+/** The same fields as a budget, each optional, so that an encoder overrides only what it names. */
+const budgetOverride = Type.Object(
+  {
+    max: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    windowSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+  },
+  { additionalProperties: false },
+)
+
+const listen = optionalSection(
+  {
+    host: Type.String({
+      default: '127.0.0.1',
+      minLength: 1,
+      maxLength: 255,
+      description: "Address to listen on. A supernode sets its public address: the cluster's own ports hold only 127.0.0.1.",
+    }),
+    port: count(9098, 0, 65_535, "Port to listen on. 9094 to 9097 are the cluster's on 127.0.0.1."),
+    tls: Type.Optional(
+      section(
+        {
+          certFile: file('PEM file with the certificate chain.'),
+          keyFile: file('PEM file with the private key.'),
+          minVersion: Type.Enum(['TLSv1.2', 'TLSv1.3'], {
+            default: 'TLSv1.2',
+            description: 'Oldest TLS version accepted.',
+          }),
+        },
+        'TLS for the public port.',
+      ),
+    ),
+    allowPlainHttp: Type.Boolean({
+      default: false,
+      description: 'Allow plain HTTP on an address other than loopback: keys then travel in clear.',
+    }),
+    trustProxy: Type.Array(network, {
+      default: [],
+      maxItems: 64,
+      description: 'Addresses or CIDRs of reverse proxies whose X-Forwarded-For is believed.',
+    }),
+    connectionsMax: count(2048, 1, 100_000, 'Open connections in all.'),
+    connectionsPerAddressMax: count(
+      128,
+      1,
+      100_000,
+      'Open connections from one address (IPv6: one /64). Trusted proxies are exempt.',
+    ),
+    headerBytesMax: count(8192, 1024, 65_536, 'Request line and headers together, in bytes.'),
+    headersMax: count(64, 8, 1000, 'Header lines in one request.'),
+    urlBytesMax: count(6144, 256, 32_768, 'Request target, in bytes.'),
+    bodyBytesMax: count(1024, 4, 1_048_576, 'Request body, in bytes; bodies are read and dropped.'),
+    headersTimeoutMs: timeMs(10_000, 'Longest wait for a complete request head.'),
+    requestTimeoutMs: timeMs(20_000, 'Longest wait for a complete request, body included.'),
+    keepAliveTimeoutMs: timeMs(65_000, 'How long an idle connection is kept for the next request.'),
+    stallMs: timeMs(30_000, 'A client that takes nothing of its answer for this long is cut.'),
+    shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),
+  },
+  'The public port: where encoders connect, and its bounds.',
+)
+
+const endpoint = section(
+  {
+    url: Type.String({
+      pattern: '^https?://[^/?#@\\s]+/?$',
+      maxLength: 512,
+      description: "Base URL of the cluster's REST API, without path or credentials.",
+    }),
+    username: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 255, description: "User of the cluster's own basic auth." }),
+    ),
+    passwordFile: Type.Optional(file('File that holds the password of that user.')),
+  },
+  'One REST API of the cluster.',
+)
+
+const cluster = optionalSection(
+  {
+    endpoints: Type.Array(endpoint, {
+      default: [{ url: 'http://127.0.0.1:9094' }],
+      minItems: 1,
+      maxItems: 1,
+      description: 'Where the cluster listens.',
+    }),
+    connections: count(64, 1, 1024, 'Connections to the cluster for everything but listings.'),
+    listingConnections: count(4, 1, 64, 'Connections to the cluster for listings.'),
+    queueMax: count(256, 0, 100_000, 'Requests that may wait for one of these; more is 503.'),
+    connectTimeoutMs: timeMs(5000, 'Longest wait for a connection to the cluster.'),
+    idTimeoutMs: timeMs(8000, 'Longest wait for the first byte of an answer to GET /id.'),
+    statusTimeoutMs: timeMs(20_000, 'The same for the status of pins.'),
+    writeTimeoutMs: timeMs(25_000, 'The same for pins, unpins and recovers.'),
+    listTimeoutMs: timeMs(310_000, 'The same for listings (the cluster gives Kubo 5 minutes).'),
+    idleTimeoutMs: timeMs(60_000, 'Longest pause of the cluster inside an answer.'),
+  },
+  'The IPFS Cluster behind the gate.',
+)
+
+const log = optionalSection(
+  {
+    level: Type.Enum(['debug', 'info', 'warn', 'error'], {
+      default: 'info',
+      description: 'Least severe lines that are written. Requests are logged at info and above.',
+    }),
+    file: Type.Optional(file('File to append to; standard output when absent.')),
+    bufferBytesMax: count(
+      4_194_304,
+      65_536,
+      268_435_456,
+      'Log text held in memory while its sink stalls; beyond it lines are dropped and counted.',
+    ),
+  },
+  'The log: one JSON object a line.',
+)
+
+const limits = optionalSection(
+  {
+    reads: budget(600, 'GET /id and the status of pins.'),
+    listings: budget(6, 'Whole listings, and recovering everything.'),
+    writes: budget(120, 'Pins, unpins, recovers.'),
+    inFlight: count(32, 1, 10_000, 'Requests of one encoder under way at once.'),
+    failures: optionalSection(
+      {
+        max: count(20, 1, 1_000_000, 'Refused credentials of one address in one window.'),
+        windowSeconds: count(60, 1, 3600, 'Length of the window, in seconds.'),
+        addressesMax: count(
+          16_384,
+          1024,
+          1_048_576,
+          'Counters kept; addresses are spread over them by a secret hash, so none can be flushed.',
+        ),
+      },
+      'Failed authentication, counted per client address (IPv6: per /64).',
+    ),
+  },
+  "Each encoder's budgets; an encoder may override them.",
+)
+
+const key = section(
+  {
+    id: Type.String({
+      pattern: '^[A-Za-z0-9_-]{1,32}$',
+      description: 'Names the key in logs and commands; unique within its encoder.',
+    }),
+    sha256: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description: 'SHA-256 of the key, in hex. The key itself is stored nowhere.',
+    }),
+    created: Type.Optional(timestamp('When the key was made (UTC).')),
+    expires: Type.Optional(timestamp('From when on the key is refused (UTC).')),
+    note: Type.Optional(Type.String({ maxLength: 256, description: 'Whatever helps the operator.' })),
+  },
+  'One secret of an encoder.',
+)
+
+const encoder = section(
+  {
+    enabled: Type.Boolean({ default: true, description: 'false refuses every key of the encoder.' }),
+    role: Type.String({
+      default: 'pinner',
+      pattern: namePattern,
+      description: 'reader, pinner, operator, or a role of this file.',
+    }),
+    allow: Type.Array(permission, {
+      default: [],
+      uniqueItems: true,
+      description: 'Permissions beyond the role.',
+    }),
+    deny: Type.Array(permission, {
+      default: [],
+      uniqueItems: true,
+      description: 'Permissions taken from the role.',
+    }),
+    options: Type.Array(Type.Enum([...optionGrants]), {
+      default: [],
+      uniqueItems: true,
+      description: 'Pin options granted beyond name, expiry and metadata.',
+    }),
+    from: Type.Array(network, {
+      default: [],
+      maxItems: 256,
+      description: 'Addresses or CIDRs the encoder may come from; empty: any.',
+    }),
+    keys: Type.Array(key, { default: [], maxItems: 16, description: 'Live keys: several make rotation free of downtime.' }),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          reads: Type.Optional(budgetOverride),
+          listings: Type.Optional(budgetOverride),
+          writes: Type.Optional(budgetOverride),
+          inFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+        },
+        { additionalProperties: false, description: 'Overrides of `limits`, field by field.' },
+      ),
+    ),
+  },
+  'A caller with a name and keys.',
+)
+
+/** Bound on the encoders of one file; the limiter's tables hold this many, so none is evicted. */
+export const encodersMax = 100_000
+
+export const configSchema = Type.Object(
+  {
+    $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
+    listen,
+    cluster,
+    log,
+    limits,
+    roles: Type.Record(Type.String({ pattern: namePattern }), Type.Array(permission), {
+      default: {},
+      additionalProperties: false,
+      maxProperties: 1000,
+      description: 'Named sets of permissions, beside reader, pinner and operator.',
+    }),
+    encoders: Type.Record(Type.String({ pattern: namePattern }), encoder, {
+      default: {},
+      additionalProperties: false,
+      maxProperties: encodersMax,
+      description: 'Name of the encoder → what it may do, and with which keys.',
+    }),
+  },
+  { additionalProperties: false, title: 'pinwarden configuration', default: {} },
+)
+
+/** The file after validation, defaults filled in. */
+export type Config = Static<typeof configSchema>
+export type ListenConfig = Config['listen']
+export type ClusterConfig = Config['cluster']
+export type LogConfig = Config['log']
+export type LimitsConfig = Config['limits']
+export type EncoderConfig = Config['encoders'][string]
+export type KeyConfig = EncoderConfig['keys'][number]
