@@ -1,37 +1,10 @@
 /** The configuration file: one schema gives its type, validation, defaults and documentation. */
-import Type, { type Static, type TProperties } from 'typebox'
-import { optionGrants, permissions } from './permissions.js'
+import Type, { type Static } from 'typebox'
+import { baseUrl, count, file, host, network, optionalSection, section, timeMs } from './fields.js'
+import { encoders, roles } from './schema-encoders.js'
 
-/** An encoder's name: no `:` (it would end the user part of Basic), safe in URLs and logs. */
-export const namePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
-
-const hourMs = 3_600_000
-
-/** An object that rejects unknown fields; what is absent takes the defaults of its fields. */
-const section = <P extends TProperties>(properties: P, description: string) =>
-  Type.Object(properties, { additionalProperties: false, description })
-
-/** A section that may be left out as a whole. */
-const optionalSection = <P extends TProperties>(properties: P, description: string) =>
-  Type.Object(properties, { additionalProperties: false, description, default: {} })
-
-const count = (fallback: number, minimum: number, maximum: number, description: string) =>
-  Type.Integer({ default: fallback, minimum, maximum, description })
-
-const timeMs = (fallback: number, description: string, minimum = 1000) =>
-  count(fallback, minimum, hourMs, description)
-
-const file = (description: string) => Type.String({ minLength: 1, maxLength: 4096, description })
-
-const timestamp = (description: string) =>
-  Type.String({
-    pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$',
-    description,
-  })
-
-const network = Type.String({ minLength: 2, maxLength: 49 })
-
-const permission = Type.Enum([...permissions])
+export { namePattern } from './fields.js'
+export { encodersMax } from './schema-encoders.js'
 
 const budget = (max: number, description: string) =>
   optionalSection(
@@ -42,22 +15,12 @@ const budget = (max: number, description: string) =>
     description,
   )
 
-/** The same fields as a budget, each optional, so that an encoder overrides only what it names. */
-const budgetOverride = Type.Object(
-  {
-    max: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
-    windowSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
-  },
-  { additionalProperties: false },
-)
-
 const listen = optionalSection(
   {
-    host: Type.String({
+    host: host({
       default: '127.0.0.1',
-      minLength: 1,
-      maxLength: 255,
-      description: "Address to listen on. A supernode sets its public address: the cluster's own ports hold only 127.0.0.1.",
+      description:
+        "Address to listen on. A supernode sets its public address: the cluster's own ports hold only 127.0.0.1.",
     }),
     port: count(9098, 0, 65_535, "Port to listen on. 9094 to 9097 are the cluster's on 127.0.0.1."),
     tls: Type.Optional(
@@ -104,13 +67,13 @@ const listen = optionalSection(
 
 const endpoint = section(
   {
-    url: Type.String({
-      pattern: '^https?://[^/?#@\\s]+/?$',
-      maxLength: 512,
-      description: "Base URL of the cluster's REST API, without path or credentials.",
-    }),
+    url: baseUrl("Base URL of the cluster's REST API, without path or credentials."),
     username: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 255, description: "User of the cluster's own basic auth." }),
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: "User of the cluster's own basic auth.",
+      }),
     ),
     passwordFile: Type.Optional(file('File that holds the password of that user.')),
   },
@@ -178,70 +141,6 @@ const limits = optionalSection(
   "Each encoder's budgets; an encoder may override them.",
 )
 
-const key = section(
-  {
-    id: Type.String({
-      pattern: '^[A-Za-z0-9_-]{1,32}$',
-      description: 'Names the key in logs and commands; unique within its encoder.',
-    }),
-    sha256: Type.String({
-      pattern: '^[0-9a-f]{64}$',
-      description: 'SHA-256 of the key, in hex. The key itself is stored nowhere.',
-    }),
-    created: Type.Optional(timestamp('When the key was made (UTC).')),
-    expires: Type.Optional(timestamp('From when on the key is refused (UTC).')),
-    note: Type.Optional(Type.String({ maxLength: 256, description: 'Whatever helps the operator.' })),
-  },
-  'One secret of an encoder.',
-)
-
-const encoder = section(
-  {
-    enabled: Type.Boolean({ default: true, description: 'false refuses every key of the encoder.' }),
-    role: Type.String({
-      default: 'pinner',
-      pattern: namePattern,
-      description: 'reader, pinner, operator, or a role of this file.',
-    }),
-    allow: Type.Array(permission, {
-      default: [],
-      uniqueItems: true,
-      description: 'Permissions beyond the role.',
-    }),
-    deny: Type.Array(permission, {
-      default: [],
-      uniqueItems: true,
-      description: 'Permissions taken from the role.',
-    }),
-    options: Type.Array(Type.Enum([...optionGrants]), {
-      default: [],
-      uniqueItems: true,
-      description: 'Pin options granted beyond name, expiry and metadata.',
-    }),
-    from: Type.Array(network, {
-      default: [],
-      maxItems: 256,
-      description: 'Addresses or CIDRs the encoder may come from; empty: any.',
-    }),
-    keys: Type.Array(key, { default: [], maxItems: 16, description: 'Live keys: several make rotation free of downtime.' }),
-    limits: Type.Optional(
-      Type.Object(
-        {
-          reads: Type.Optional(budgetOverride),
-          listings: Type.Optional(budgetOverride),
-          writes: Type.Optional(budgetOverride),
-          inFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-        },
-        { additionalProperties: false, description: 'Overrides of `limits`, field by field.' },
-      ),
-    ),
-  },
-  'A caller with a name and keys.',
-)
-
-/** Bound on the encoders of one file; the limiter's tables hold this many, so none is evicted. */
-export const encodersMax = 100_000
-
 export const configSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
@@ -249,20 +148,10 @@ export const configSchema = Type.Object(
     cluster,
     log,
     limits,
-    roles: Type.Record(Type.String({ pattern: namePattern }), Type.Array(permission), {
-      default: {},
-      additionalProperties: false,
-      maxProperties: 1000,
-      description: 'Named sets of permissions, beside reader, pinner and operator.',
-    }),
-    encoders: Type.Record(Type.String({ pattern: namePattern }), encoder, {
-      default: {},
-      additionalProperties: false,
-      maxProperties: encodersMax,
-      description: 'Name of the encoder → what it may do, and with which keys.',
-    }),
+    roles,
+    encoders,
   },
-  { additionalProperties: false, title: 'pinwarden configuration', default: {} },
+  { additionalProperties: false, title: 'pinwarden configuration' },
 )
 
 /** The file after validation, defaults filled in. */

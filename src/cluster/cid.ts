@@ -1,0 +1,62 @@
+/** Reads CIDs as the cluster does (go-cid), and prints the one canonical spelling. */
+import { base2 } from 'multiformats/bases/base2'
+import { base16 } from 'multiformats/bases/base16'
+import { base256emoji } from 'multiformats/bases/base256emoji'
+import { base32, base32hex, base32hexpad, base32pad } from 'multiformats/bases/base32'
+import { base36 } from 'multiformats/bases/base36'
+import { base58btc, base58flickr } from 'multiformats/bases/base58'
+import { base64, base64pad, base64url, base64urlpad } from 'multiformats/bases/base64'
+import { CID } from 'multiformats/cid'
+
+interface Decoder {
+  decode(text: string): Uint8Array
+}
+
+/** By multibase prefix; go-multibase reads these and ignores letter case in the first group. */
+const caseless = new Map<string, Decoder>([
+  ['b', base32],
+  ['c', base32pad],
+  ['v', base32hex],
+  ['t', base32hexpad],
+  ['k', base36],
+  ['f', base16],
+])
+const caseful = new Map<string, Decoder>([
+  ['z', base58btc],
+  ['Z', base58flickr],
+  ['m', base64],
+  ['M', base64pad],
+  ['u', base64url],
+  ['U', base64urlpad],
+  ['0', base2],
+  ['🚀', base256emoji],
+])
+
+/** Longest spelling taken: far above any hash in use, far below what would cost time to decode. */
+const charactersMax = 512
+
+/**
+ * The canonical spelling of a CID: v0 as base58btc, v1 as lower-case base32, as the cluster prints
+ * it. CIDv0 and CIDv1 of one hash stay different: they are different pins.
+ *
+ * @returns undefined when the text is no CID
+ */
+export function canonicalCid(text: string): string | undefined {
+  if (text.length < 2 || text.length > charactersMax) return undefined
+  try {
+    return CID.decode(bytesOf(text)).toString()
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws when the text is not in a known base */
+function bytesOf(text: string): Uint8Array {
+  if (text.length === 46 && text.startsWith('Qm')) return base58btc.baseDecode(text)
+  const prefix = String.fromCodePoint(text.codePointAt(0) ?? 0)
+  const anyCase = caseless.get(prefix.toLowerCase())
+  if (anyCase !== undefined) return anyCase.decode(text.toLowerCase())
+  const decoder = caseful.get(prefix)
+  if (decoder === undefined) throw new Error('unknown base')
+  return decoder.decode(text)
+}

@@ -1,0 +1,135 @@
+/** The way to the cluster: its connections, and one exchange after another over them. */
+import { type Dispatcher, Pool } from 'undici'
+import type { ClusterConfig } from '../settings/schema.js'
+import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
+
+/** One request to the cluster and what became of it. */
+export interface Exchange {
+  /** Listings have connections of their own, so that a few slow ones never hold up pins. */
+  readonly isListing: boolean
+  /** Longest wait for the head of the answer, waiting for a connection included. */
+  readonly timeoutMs: number
+  /** Aborted with a reason when nobody wants the answer any more. */
+  readonly abort: AbortController
+  /** Milliseconds until the head of the answer, once it is there. */
+  upstreamMs?: number
+  upstreamStatus?: number
+  /** Trailer fields, filled in when the body has ended. */
+  trailers?: Record<string, string | string[]>
+  /** Nothing of the exchange is under way any more. */
+  readonly onEnd: () => void
+}
+
+type Callback = (error: Error | null, answer: Dispatcher.ResponseData) => void
+
+/**
+ * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
+ * knows nothing of ours, so an exchange is found again by the X-Request-Id that it carries.
+ */
+export class Cluster {
+  private readonly requests: Pool
+  private readonly listings: Pool
+  private readonly exchanges = new Map<string, Exchange>()
+  private readonly underWay = { requests: 0, listings: 0 }
+
+  /** @param origin scheme, host and port of the cluster's REST API */
+  constructor(
+    readonly origin: string,
+    private readonly config: ClusterConfig,
+  ) {
+    this.requests = this.pool(config.connections)
+    this.listings = this.pool(config.listingConnections)
+  }
+
+  private pool(connections: number): Pool {
+    const { connectTimeoutMs, idleTimeoutMs } = this.config
+    return new Pool(this.origin, {
+      connections,
+      pipelining: 1,
+      connect: { timeout: connectTimeoutMs },
+      // The exchange's own clock runs from the start of the wait and is finer than undici's.
+      headersTimeout: 0,
+      bodyTimeout: idleTimeoutMs,
+      // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
+      keepAliveTimeout: 30_000,
+      keepAliveMaxTimeout: 60_000,
+    })
+  }
+
+  /** Announces an exchange; `request` with the same id follows at once. */
+  begin(id: string, exchange: Exchange): void {
+    this.exchanges.set(id, exchange)
+  }
+
+  /** Undici's `request` with a callback, as reply-from calls it. */
+  request(options: Dispatcher.RequestOptions & { path: string }, callback: Callback): void {
+    const exchange = this.take(options.headers)
+    const pool = exchange.isListing ? 'listings' : 'requests'
+    const connections = exchange.isListing
+      ? this.config.listingConnections
+      : this.config.connections
+    if (this.underWay[pool] >= connections + this.config.queueMax) {
+      exchange.onEnd()
+      callback(new ClusterFault('cluster-busy'), undefined as never)
+      return
+    }
+    this.underWay[pool]++
+    const end = () => {
+      this.underWay[pool]--
+      exchange.onEnd()
+    }
+    this.exchange(this[pool], exchange, options, callback, end)
+  }
+
+  private exchange(
+    pool: Pool,
+    exchange: Exchange,
+    options: Dispatcher.RequestOptions & { path: string },
+    callback: Callback,
+    end: () => void,
+  ): void {
+    const { abort, timeoutMs } = exchange
+    const startMs = performance.now()
+    const clock = setTimeout(() => {
+      abort.abort(new ClusterFault('cluster-timeout'))
+    }, timeoutMs)
+    pool.request(
+      { ...options, headersTimeout: 0, bodyTimeout: null, signal: abort.signal },
+      (error, answer) => {
+        clearTimeout(clock)
+        exchange.upstreamMs = performance.now() - startMs
+        if (error !== null) {
+          end()
+          callback(faultOf(error), answer)
+          return
+        }
+        exchange.upstreamStatus = answer.statusCode
+        exchange.trailers = answer.trailers
+        answer.body.once('close', end)
+        const fault = faultOfAnswer(answer.statusCode, answer.headers)
+        if (fault === undefined) {
+          callback(null, answer)
+          return
+        }
+        answer.body.on('error', ignore).destroy()
+        callback(new ClusterFault(fault), answer)
+      },
+    )
+  }
+
+  private take(headers: unknown): Exchange {
+    const id = (headers as Record<string, string>)['x-request-id'] ?? ''
+    const exchange = this.exchanges.get(id)
+    if (exchange === undefined) throw new Error('a request to the cluster without its exchange')
+    this.exchanges.delete(id)
+    return exchange
+  }
+
+  /** Ends every connection, also busy ones. */
+  async close(): Promise<void> {
+    await Promise.all([this.requests.destroy(), this.listings.destroy()])
+  }
+}
+
+/** Destroying a body that nobody reads makes undici report the abort on it. */
+const ignore = () => undefined

@@ -1,0 +1,76 @@
+/** What can be wrong with the cluster, as opposed to the request: the one vocabulary for it. */
+
+export type FaultReason =
+  /** No connection: refused, no route, no such host. */
+  | 'cluster-unreachable'
+  /** The connection ended before a whole answer's head had come. */
+  | 'cluster-hung-up'
+  /** No connection, or no head of an answer, within the time limit. */
+  | 'cluster-timeout'
+  /** Too many requests already wait for a connection. */
+  | 'cluster-busy'
+  /** It wants us elsewhere: never relayed, as clients turn a redirected POST into a GET. */
+  | 'cluster-redirect'
+  /** It refuses our own credential. */
+  | 'cluster-auth'
+  /** It, or a proxy in front of it, says so itself: 502, 503, 504. */
+  | 'cluster-unavailable'
+  /** An answer that the cluster's handlers never give, or that is not HTTP. */
+  | 'cluster-bad-answer'
+  /** It broke off inside an answer. */
+  | 'cluster-cut'
+
+/** A fault of the cluster. The cause is for the log; clients read a fixed sentence. */
+export class ClusterFault extends Error {
+  override readonly name = 'ClusterFault'
+
+  constructor(
+    readonly reason: FaultReason,
+    cause?: unknown,
+  ) {
+    super(reason, { cause })
+  }
+}
+
+const reasons = new Map<string, FaultReason>([
+  ['ECONNREFUSED', 'cluster-unreachable'],
+  ['ENOTFOUND', 'cluster-unreachable'],
+  ['EAI_AGAIN', 'cluster-unreachable'],
+  ['EHOSTUNREACH', 'cluster-unreachable'],
+  ['ENETUNREACH', 'cluster-unreachable'],
+  ['EACCES', 'cluster-unreachable'],
+  ['ENOENT', 'cluster-unreachable'],
+  ['ECONNRESET', 'cluster-hung-up'],
+  ['EPIPE', 'cluster-hung-up'],
+  ['UND_ERR_SOCKET', 'cluster-hung-up'],
+  ['ETIMEDOUT', 'cluster-timeout'],
+  ['UND_ERR_CONNECT_TIMEOUT', 'cluster-timeout'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'cluster-timeout'],
+  ['UND_ERR_BODY_TIMEOUT', 'cluster-cut'],
+  ['UND_ERR_DESTROYED', 'cluster-unreachable'],
+  ['UND_ERR_CLOSED', 'cluster-unreachable'],
+])
+
+/** Names an error of the HTTP client; certificate and parser errors are bad answers. */
+export function faultOf(error: unknown): ClusterFault {
+  if (error instanceof ClusterFault) return error
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return new ClusterFault(reasons.get(code) ?? 'cluster-bad-answer', error)
+}
+
+/** Statuses that the cluster's handlers give (cluster API, "Errors everywhere"). */
+const known = new Set([200, 204, 400, 404, 500])
+
+/** Undefined when an answer may be relayed. */
+export function faultOfAnswer(
+  status: number,
+  headers: Readonly<Record<string, unknown>>,
+): FaultReason | undefined {
+  if (status >= 300 && status < 400) return 'cluster-redirect'
+  if (status === 401 || status === 403 || status === 407) return 'cluster-auth'
+  if (status >= 502 && status <= 504) return 'cluster-unavailable'
+  if (!known.has(status)) return 'cluster-bad-answer'
+  // A body that only the end of the connection ends cannot be told from one that was cut short.
+  const isFramed = 'content-length' in headers || 'transfer-encoding' in headers
+  return status === 204 || isFramed ? undefined : 'cluster-bad-answer'
+}

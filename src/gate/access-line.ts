@@ -1,0 +1,59 @@
+/** The access log's line: what is said of every request, whatever happened to it. */
+import type { FaultReason } from '../cluster/faults.js'
+import type { Permission } from '../settings/permissions.js'
+import type { RefusalReason } from './refusals.js'
+
+/**
+ * How a request ended: `answered` by the cluster; `refused` by us; `fault` of the cluster;
+ * `aborted` because the client left or stopped reading; `bug` of ours.
+ */
+export type Outcome = 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
+
+/** The access log's line, in the order in which it is written. Absent fields are left out. */
+export interface AccessLine {
+  /** Unique per request; also sent to the client and to the cluster as X-Request-Id. */
+  readonly id: string
+  /** Who asked: only names that were authenticated. */
+  readonly encoder?: string
+  /** Which of the encoder's keys was used. */
+  readonly keyId?: string
+  /** Client address; taken from X-Forwarded-For only when a trusted proxy connected. */
+  readonly client: string
+  /** At most 16 characters; `-` when the request line could not be read. */
+  readonly method: string
+  /** Path as sent, without its query; at most 256 characters, key-like text replaced. */
+  readonly path: string
+  /** The route that matched, e.g. `/pins/:cid`. */
+  readonly route?: string
+  readonly permission?: Permission
+  /** Canonical spelling. */
+  readonly cid?: string
+  /** Status sent; 499 when the client left before one was. */
+  readonly status: number
+  readonly outcome: Outcome
+  /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
+  readonly reason?: RefusalReason | FaultReason | AbortReason | 'internal-error'
+  /** Bytes read from and written to the connection for it, head and framing included. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** From the head's arrival to the last byte taken. */
+  readonly durationMs: number
+  /** From asking the cluster to the head of its answer. */
+  readonly upstreamMs?: number
+  readonly upstreamStatus?: number
+  /** Text of the cluster's X-Stream-Error trailer: a listing that ended early. */
+  readonly streamError?: string
+  /** At most 128 characters, key-like text replaced. */
+  readonly userAgent?: string
+}
+
+export type AbortReason = 'client-left' | 'client-stalled'
+
+/** Faults and bugs are for the operator; all else is a day's work. */
+export const levels = {
+  answered: 'info',
+  refused: 'info',
+  aborted: 'info',
+  fault: 'warn',
+  bug: 'error',
+} as const satisfies Record<Outcome, string>

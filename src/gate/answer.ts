@@ -1,0 +1,79 @@
+/** Writes the gate's own answers, in the shape of the cluster's: `{"code":…,"message":"…"}`. */
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import type { RequestRecord } from './record.js'
+import { type RefusalReason, refusals } from './refusals.js'
+
+/**
+ * The cluster's error body. Its Go client takes JSON without a numeric `code` for a broken
+ * connection and tries its next host, so the shape matters (api/rest/client/request.go).
+ */
+export const errorBody = (status: number, message: string): string =>
+  `${JSON.stringify({ code: status, message })}\n`
+
+/** Sends a status and sentence through Fastify. */
+export function answer(reply: FastifyReply, status: number, message: string): void {
+  reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
+}
+
+/**
+ * Refuses a request in one of the phases.
+ *
+ * A body that is still on its way is read to its end only where it is known to be small; otherwise
+ * the connection is closed, as keeping it would mean swallowing whatever the client sends.
+ */
+export function refuse(
+  reply: FastifyReply,
+  record: RequestRecord,
+  reason: RefusalReason,
+  message: string = refusals[reason].message,
+): void {
+  record.refuse(reason)
+  if (bodyIsUnbounded(reply.request.raw.headers, record.snapshot.config.listen.bodyBytesMax)) {
+    reply.header('connection', 'close')
+  }
+  answer(reply, refusals[reason].status, message)
+}
+
+function bodyIsUnbounded(
+  headers: { 'content-length'?: string | undefined; 'transfer-encoding'?: string | undefined },
+  bodyBytesMax: number,
+): boolean {
+  return (
+    headers['transfer-encoding'] !== undefined ||
+    Number(headers['content-length'] ?? 0) > bodyBytesMax
+  )
+}
+
+/** Refuses a request that never reaches Fastify, and closes the connection after it. */
+export function refuseUnrouted(
+  response: ServerResponse,
+  record: RequestRecord,
+  reason: RefusalReason,
+): void {
+  const { status, message } = refusals[reason]
+  record.refuse(reason)
+  const body = errorBody(status, message)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': record.id,
+    connection: 'close',
+  })
+  response.end(body)
+}
+
+/** The same, as bytes, for a socket on which Node's parser has given up. */
+export function rawRefusal(id: string, reason: RefusalReason): string {
+  const { status, message } = refusals[reason]
+  const body = errorBody(status, message)
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${id}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}

@@ -1,0 +1,106 @@
+/** What is known of each connection: its unfinished requests, and whether it is beyond repair. */
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { RequestRecord } from './record.js'
+
+interface Connection {
+  /** Requests without a complete answer, in order of arrival. */
+  readonly open: Map<RequestRecord, IncomingMessage>
+  /** Bytes that will be the last, once everything before them is answered. */
+  lastWords: string | undefined
+  isDead: boolean
+}
+
+export class Connections {
+  private readonly known = new WeakMap<Socket, Connection>()
+  private readonly sockets = new Set<Socket>()
+  private underWay = 0
+  private onIdle: (() => void) | undefined
+
+  /** Takes note of a connection as it is accepted, before TLS. */
+  accept(socket: Socket): void {
+    this.sockets.add(socket)
+    socket.once('close', () => this.sockets.delete(socket))
+  }
+
+  open(socket: Socket, request: IncomingMessage, record: RequestRecord): void {
+    const connection = this.of(socket)
+    connection.open.set(record, request)
+    this.underWay++
+    record.onClose(() => {
+      connection.open.delete(record)
+      this.finish(socket, connection)
+    })
+    record.onEnd(() => {
+      this.underWay--
+      if (this.underWay === 0) this.onIdle?.()
+    })
+  }
+
+  /**
+   * Waits for the requests under way, then closes every connection: also those that never finished
+   * a request, which would hold a closing server until their time limit.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    if (this.underWay > 0) {
+      await new Promise<void>((resolve) => {
+        const deadline = setTimeout(resolve, deadlineMs)
+        this.onIdle = () => {
+          clearTimeout(deadline)
+          resolve()
+        }
+      })
+    }
+    for (const socket of this.sockets) {
+      if (this.underWay > 0) socket.destroy()
+      else socket.destroySoon()
+    }
+  }
+
+  isDead(socket: Socket): boolean {
+    return this.known.get(socket)?.isDead === true
+  }
+
+  /** The request whose message is still arriving: what is wrong on the wire is wrong with it. */
+  arriving(socket: Socket): RequestRecord | undefined {
+    for (const [record, request] of this.of(socket).open) {
+      if (!request.complete) return record
+    }
+    return undefined
+  }
+
+  /**
+   * Nothing more is read from the connection. What was asked before is still answered, in order;
+   * then the last words are written and it closes.
+   */
+  condemn(socket: Socket, lastWords: string | undefined): void {
+    const connection = this.of(socket)
+    if (connection.isDead) return
+    connection.isDead = true
+    connection.lastWords = lastWords
+    this.finish(socket, connection)
+  }
+
+  private finish(socket: Socket, connection: Connection): void {
+    if (!connection.isDead || connection.open.size > 0) return
+    if (connection.lastWords !== undefined && socket.writable) socket.end(connection.lastWords)
+    socket.destroySoon()
+  }
+
+  private of(socket: Socket): Connection {
+    let connection = this.known.get(socket)
+    if (connection === undefined) {
+      const created: Connection = { open: new Map(), lastWords: undefined, isDead: false }
+      connection = created
+      this.known.set(socket, created)
+      // Pipelined requests whose turn never came get no event of their own.
+      socket.once('close', () => {
+        for (const record of created.open.keys()) {
+          record.abort('client-left', undefined)
+          record.close(499)
+        }
+      })
+    }
+    return connection
+  }
+}

@@ -1,0 +1,120 @@
+/** The gate: one request's way, from the public port to the cluster and back. Read this first. */
+import rateLimit from '@fastify/rate-limit'
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import type { Cluster } from '../cluster/cluster.js'
+import type { Log } from '../log.js'
+import type { Snapshot } from '../settings/snapshot.js'
+import { type AccessLine, levels } from './access-line.js'
+import { answer, refuse } from './answer.js'
+import { authenticate } from './authenticate.js'
+import { authorize } from './authorize.js'
+import { dropBodies } from './body.js'
+import type { Connections } from './connections.js'
+import { countFailures } from './failures.js'
+import { forward, type Forwarding } from './forward.js'
+import { limit } from './limit.js'
+import { createListener, type TlsFiles } from './listener.js'
+import type { RequestRecord } from './record.js'
+import { BadRequest, type RefusalReason } from './refusals.js'
+import { recordOf } from './request.js'
+import { methodsOf, routes } from './routes.js'
+import { pathFrom } from './target.js'
+
+export interface GateParts extends Forwarding {
+  readonly cluster: Cluster
+  /** The settings in force; asked once for each request. */
+  readonly current: () => Snapshot
+  readonly tls: TlsFiles | undefined
+  readonly log: Log
+  readonly connections: Connections
+}
+
+/** Builds the gate; the caller lets it listen, and closes it. */
+export async function createGate(parts: GateParts): Promise<FastifyInstance> {
+  const { current, log, connections } = parts
+  const { listen, limits } = current().config
+
+  const gate = fastify({
+    // receive: before Fastify sees anything, and also what it never sees.
+    serverFactory: (handler) =>
+      createListener(handler, { current, connections, write: accessWriter(log) }, parts.tls),
+    // The router gets the path in its one spelling, and no query.
+    rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
+    routerOptions: { maxParamLength: listen.urlBytesMax },
+    exposeHeadRoutes: false,
+    // Requests that are already on their way in are still answered while closing.
+    return503OnClosing: false,
+    clientErrorHandler: () => undefined,
+    frameworkErrors: (_error, request, reply) => {
+      refuse(reply, recordOf(request), 'bad-path')
+    },
+  })
+  gate.decorateRequest('upstream', null)
+  await gate.register(rateLimit, { global: false })
+  dropBodies(gate, listen.bodyBytesMax)
+
+  gate.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', recordOf(request).id)
+    done()
+  })
+  gate.addHook(
+    'onRequest',
+    await authenticate(gate, countFailures(gate, limits.failures.addressesMax)),
+  )
+  gate.addHook('onRequest', limit(gate))
+  gate.addHook('onRequest', authorize())
+  for (const route of routes) await forward(gate, route, parts)
+  refuseOtherMethods(gate)
+
+  gate.setNotFoundHandler((request, reply) => {
+    refuse(reply, recordOf(request), 'unknown-route')
+  })
+  gate.setErrorHandler<FastifyError>((error, request, reply) => {
+    const record = recordOf(request)
+    const reason = refusalOf(error)
+    if (reason !== undefined) {
+      refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
+      return
+    }
+    record.bug()
+    log.bug(error, record.id)
+    answer(reply, 500, 'internal error')
+  })
+  return gate
+}
+
+const accessWriter =
+  (log: Log) =>
+  (line: AccessLine): void => {
+    log.access(levels[line.outcome], line)
+  }
+
+/** A path that cannot be read goes to no route; authorize refuses it. */
+const routedPath = ({ target }: RequestRecord): string =>
+  target === undefined ? '/' : pathFrom(target.segments)
+
+/** Paths that are known under another method: 405 rather than 404, decided by authorize. */
+function refuseOtherMethods(gate: FastifyInstance): void {
+  for (const url of new Set(routes.map((route) => route.url))) {
+    const allow = methodsOf(url)
+    gate.route({
+      url,
+      method: gate.supportedMethods.filter((method) => !allow.includes(method)),
+      config: { allow },
+      handler: (request, reply) => {
+        refuse(reply, recordOf(request), 'method-not-allowed')
+      },
+    })
+  }
+}
+
+/** Fastify's own refusals, in our words. */
+const fastifyRefusals = new Map<string, RefusalReason>([
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'bad-content-type'],
+  ['FST_ERR_CTP_BODY_TOO_LARGE', 'body-too-large'],
+])
+
+function refusalOf(error: FastifyError): RefusalReason | undefined {
+  if (error instanceof BadRequest) return error.reason
+  return fastifyRefusals.get(error.code)
+}

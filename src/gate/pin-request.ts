@@ -1,0 +1,170 @@
+/** Turns a routed request into the one the cluster gets: rebuilt from parsed parts, never relayed. */
+import { canonicalCid } from '../cluster/cid.js'
+import type { OptionGrant, Permission } from '../settings/permissions.js'
+import { type Parameter, readPinOptions, unknownParameter } from './pin-options.js'
+import { BadRequest } from './refusals.js'
+import { pathFrom } from './target.js'
+
+/** What a parser may look at. */
+export interface Asked {
+  readonly segments: readonly string[]
+  readonly query: ReadonlyMap<string, string>
+  readonly granted: ReadonlySet<OptionGrant>
+}
+
+/** The canonical request; it has no body, whatever the client sent. */
+export interface UpstreamRequest {
+  readonly path: string
+  /** Without `?`; empty when there are no parameters. */
+  readonly query: string
+  /** Canonical; absent when the request is not about exactly one. */
+  readonly cid?: string
+}
+
+/** @throws BadRequest when the request must not reach the cluster */
+export type Parse = (asked: Asked) => UpstreamRequest
+
+/** `GET /id` */
+export const idRequest: Parse = ({ query }) => {
+  onlyKnown(query, [])
+  return { path: '/id', query: '' }
+}
+
+/** `GET /pins/{cid}` */
+export const statusRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, ['local'])
+  const cid = readCid(segments[1])
+  return { path: pathFrom(['pins', cid]), query: encode(local(query)), cid }
+}
+
+/** More would only pile up Kubo lookups: the cluster runs one per CID, all at once. */
+const cidsMax = 100
+
+/** `GET /pins`: some CIDs, an operation state, or the whole listing. */
+export const pinsRequest: Parse = ({ query }) => {
+  onlyKnown(query, ['local', 'filter', 'cids'])
+  const cids = query.get('cids')?.split(',').map(readCid)
+  if (cids !== undefined) {
+    if (cids.length > cidsMax) throw new BadRequest('bad-query', `more than ${cidsMax} cids`)
+    // The cluster ignores a filter beside cids.
+    return { path: '/pins', query: encode([['cids', cids.join(',')], ...local(query)]) }
+  }
+  const filter = query.get('filter')
+  if (filter !== undefined && !statusNames(filter).every((name) => statuses.has(name))) {
+    throw new BadRequest('bad-query', 'invalid filter value')
+  }
+  const filters: Parameter[] =
+    filter === undefined ? [] : [['filter', statusNames(filter).join(',')]]
+  return { path: '/pins', query: encode([...filters, ...local(query)]) }
+}
+
+/** States that the cluster answers from its list of operations, without asking Kubo. */
+const operationStates = [
+  'cluster_error',
+  'pin_error',
+  'unpin_error',
+  'error',
+  'pinning',
+  'unpinning',
+  'unpinned',
+  'pin_queued',
+  'unpin_queued',
+  'queued',
+]
+const cheap = new Set(operationStates)
+const statuses = new Set([
+  ...operationStates,
+  'pinned',
+  'remote',
+  'sharded',
+  'unexpectedly_unpinned',
+])
+
+const statusNames = (filter: string): string[] => filter.split(',').map((name) => name.trim())
+
+/** Which permission `GET /pins` needs: asking about a few is not the same as listing everything. */
+export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
+  const filter = query.get('filter')
+  const isCheap = filter !== undefined && statusNames(filter).every((name) => cheap.has(name))
+  return query.has('cids') || isCheap ? 'status' : 'list'
+}
+
+/** `POST /pins/{cid}` and `POST /pins/ipfs/{cid}`, which is the same to the cluster. */
+export const pinRequest: Parse = ({ segments, query, granted }) => {
+  const cid = readCid(segments.at(-1))
+  const options = readPinOptions(query, granted)
+  return { path: pathFrom(['pins', cid]), query: encode(options), cid }
+}
+
+/** `DELETE /pins/{cid}` and `DELETE /pins/ipfs/{cid}` */
+export const unpinRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, [])
+  const cid = readCid(segments.at(-1))
+  return { path: pathFrom(['pins', cid]), query: '', cid }
+}
+
+/** `POST /pins/{cid}/recover` */
+export const recoverRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, ['local'])
+  const cid = readCid(segments[1])
+  return { path: pathFrom(['pins', cid, 'recover']), query: encode(local(query)), cid }
+}
+
+/** `POST /pins/recover` */
+export const recoverAllRequest: Parse = ({ query }) => {
+  onlyKnown(query, ['local'])
+  return { path: '/pins/recover', query: encode(local(query)) }
+}
+
+/** `POST /pins/(ipfs|ipns|ipld)/{path…}`: Kubo resolves the path first. */
+export const pinPathRequest: Parse = ({ segments, query, granted }) => ({
+  path: resolvedPath(segments),
+  query: encode(readPinOptions(query, granted)),
+})
+
+/** `DELETE` of the same */
+export const unpinPathRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, [])
+  return { path: resolvedPath(segments), query: '' }
+}
+
+const pathSegmentsMax = 64
+
+/** Behind `ipfs` and `ipld` stands a CID; behind `ipns` any name. */
+function resolvedPath(segments: readonly string[]): string {
+  const [pins = '', namespace = '', root, ...below] = segments
+  if (root === undefined || below.length > pathSegmentsMax) throw new BadRequest('bad-path')
+  const canonicalRoot = namespace === 'ipns' ? root : readCid(root)
+  return pathFrom([pins, namespace, canonicalRoot, ...below])
+}
+
+function readCid(text: string | undefined): string {
+  const cid = canonicalCid(text ?? '')
+  if (cid === undefined) throw new BadRequest('bad-cid')
+  return cid
+}
+
+/** Only the exact text `true` counts with the cluster; anything else is its default. */
+const local = (query: ReadonlyMap<string, string>): Parameter[] =>
+  query.get('local') === 'true' ? [['local', 'true']] : []
+
+function onlyKnown(query: ReadonlyMap<string, string>, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (!known.includes(name)) throw unknownParameter(name)
+  }
+  const value = query.get('local') ?? 'false'
+  if (value !== 'true' && value !== 'false') {
+    throw new BadRequest('bad-query', 'parameter local invalid')
+  }
+}
+
+/** Room that is left for headers in the 8192 bytes that the cluster reads of a request's head. */
+const queryBytesMax = 6144
+
+function encode(parameters: readonly Parameter[]): string {
+  const query = parameters
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+    .join('&')
+  if (query.length > queryBytesMax) throw new BadRequest('bad-query', 'query too long')
+  return query
+}

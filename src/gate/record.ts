@@ -1,0 +1,183 @@
+/** The record of one request: what its phases learn of it, and the one log line it ends in. */
+import type { Socket } from 'node:net'
+import type { FaultReason } from '../cluster/faults.js'
+import type { Permission } from '../settings/permissions.js'
+import type { Encoder, Snapshot } from '../settings/snapshot.js'
+import type { AbortReason, AccessLine, Outcome } from './access-line.js'
+import { redact } from './redact.js'
+import { type RefusalReason, refusals } from './refusals.js'
+import type { Target } from './target.js'
+
+/** Everything a record needs to begin. */
+export interface Arrival {
+  readonly id: string
+  readonly snapshot: Snapshot
+  readonly client: string
+  readonly method: string
+  /** Raw request target, or '-' when there is none. */
+  readonly url: string
+  readonly userAgent: string | undefined
+  readonly socket: Socket | undefined
+}
+
+/** Bytes of a connection that earlier requests on it have accounted for. */
+interface Counted {
+  read: number
+  written: number
+}
+const counted = new WeakMap<Socket, Counted>()
+
+const charactersMax = { method: 16, path: 256, userAgent: 128, streamError: 256 }
+
+export class RequestRecord {
+  readonly id: string
+  readonly snapshot: Snapshot
+  readonly client: string
+  readonly method: string
+  readonly socket: Socket | undefined
+
+  // What the phases find out, in their order.
+  target: Target | undefined
+  encoder: Encoder | undefined
+  keyId: string | undefined
+  route: string | undefined
+  permission: Permission | undefined
+  cid: string | undefined
+  upstreamMs: number | undefined
+  upstreamStatus: number | undefined
+  streamError: string | undefined
+
+  private status: number | undefined
+  private outcome: Outcome = 'answered'
+  private reason: AccessLine['reason']
+  private readonly startedMs = performance.now()
+  private readonly url: string
+  private readonly userAgent: string | undefined
+  private readonly write: (line: AccessLine) => void
+  private bytesIn = 0
+  private bytesOut = 0
+  private isClosed = false
+  /** One for the response itself. */
+  private holds = 1
+  private readonly closings: (() => void)[] = []
+  private readonly endings: (() => void)[] = []
+
+  constructor(arrival: Arrival, write: (line: AccessLine) => void) {
+    this.id = arrival.id
+    this.snapshot = arrival.snapshot
+    this.client = arrival.client
+    this.method = arrival.method
+    this.socket = arrival.socket
+    this.url = arrival.url
+    this.userAgent = arrival.userAgent
+    this.write = write
+  }
+
+  refuse(reason: RefusalReason): void {
+    this.settle('refused', reason, refusals[reason].status)
+  }
+
+  fault(reason: FaultReason, status: number): void {
+    this.settle('fault', reason, status)
+  }
+
+  bug(): void {
+    this.settle('bug', 'internal-error', 500)
+  }
+
+  /** The client left or was cut; a status that was already sent stays. */
+  abort(reason: AbortReason, sentStatus: number | undefined): void {
+    this.settle('aborted', reason, sentStatus ?? 499)
+  }
+
+  /** The first verdict stands: what follows from it (a closed socket, say) is not news. */
+  private settle(outcome: Outcome, reason: AccessLine['reason'], status: number): void {
+    if (this.reason !== undefined) return
+    this.outcome = outcome
+    this.reason = reason
+    this.status = status
+  }
+
+  /** Runs when the response is over, whichever way; at once when it already is. */
+  onClose(closing: () => void): void {
+    if (this.isClosed) closing()
+    else this.closings.push(closing)
+  }
+
+  /** Runs when the record has ended: the response is over and nothing is under way any more. */
+  onEnd(ending: () => void): void {
+    this.endings.push(ending)
+  }
+
+  /** Keeps the record open until the returned function is called: something is still under way. */
+  hold(): () => void {
+    let isHeld = true
+    this.holds++
+    return () => {
+      if (isHeld) this.release()
+      isHeld = false
+    }
+  }
+
+  /** The response is over; ends the record unless something holds it. Later calls do nothing. */
+  close(sentStatus: number): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.status ??= sentStatus
+    this.countBytes()
+    for (const closing of this.closings) closing()
+    this.release()
+  }
+
+  private countBytes(): void {
+    const { socket } = this
+    if (socket === undefined) return
+    const before = counted.get(socket) ?? { read: 0, written: 0 }
+    const now = { read: socket.bytesRead, written: socket.bytesWritten }
+    counted.set(socket, now)
+    this.bytesIn = now.read - before.read
+    this.bytesOut = now.written - before.written
+  }
+
+  private release(): void {
+    if (--this.holds > 0) return
+    for (const ending of this.endings) ending()
+    this.write(this.line())
+  }
+
+  private line(): AccessLine {
+    const { encoder, keyId, route, permission, cid, reason } = this
+    const { upstreamMs, upstreamStatus, streamError, userAgent } = this
+    return {
+      id: this.id,
+      ...(encoder && { encoder: encoder.name }),
+      ...(keyId !== undefined && { keyId }),
+      client: this.client,
+      method: this.method.slice(0, charactersMax.method),
+      path: redact(pathOf(this.url), charactersMax.path),
+      ...(route !== undefined && { route }),
+      ...(permission && { permission }),
+      ...(cid !== undefined && { cid }),
+      status: this.status ?? 0,
+      outcome: this.outcome,
+      ...(reason && { reason }),
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      durationMs: round(performance.now() - this.startedMs),
+      ...(upstreamMs !== undefined && { upstreamMs: round(upstreamMs) }),
+      ...(upstreamStatus !== undefined && { upstreamStatus }),
+      ...(streamError !== undefined && {
+        streamError: redact(streamError, charactersMax.streamError),
+      }),
+      ...(userAgent !== undefined && { userAgent: redact(userAgent, charactersMax.userAgent) }),
+    }
+  }
+}
+
+/** Bytes that arrived on a connection and belong to no record yet. */
+export const bytesUnaccounted = (socket: Socket): number =>
+  socket.bytesRead - (counted.get(socket)?.read ?? 0)
+
+const pathOf = (url: string): string => url.split(/[?#]/, 1)[0] ?? ''
+
+const round = (ms: number): number => Math.round(ms * 100) / 100

@@ -1,0 +1,89 @@
+/** Every answer that the gate gives of its own accord: its reason word, status and sentence. */
+import type { FaultReason } from '../cluster/faults.js'
+
+export interface Refusal {
+  readonly status: number
+  /** What the client reads. The sentence never says more than the client may know. */
+  readonly message: string
+}
+
+/**
+ * Requests that are turned away. The reason is stable: it is what the log and the metrics count.
+ * Sentences follow the cluster's own where it has one, for clients that look at them.
+ */
+export const refusals = {
+  // Not HTTP as we accept it; answered before anybody asks who it is.
+  'malformed-request': { status: 400, message: 'malformed request' },
+  'bad-host': { status: 400, message: 'exactly one Host header is needed' },
+  'bad-framing': { status: 400, message: 'unsupported message framing' },
+  'bad-version': { status: 505, message: 'only HTTP/1.0 and HTTP/1.1 are spoken here' },
+  'bad-expectation': { status: 417, message: 'unsupported expectation' },
+  'connect-refused': { status: 405, message: 'this is not a forward proxy' },
+  'request-timeout': { status: 408, message: 'the request did not arrive in time' },
+  'url-too-long': { status: 414, message: 'request target too long' },
+  'headers-too-large': { status: 431, message: 'request line and headers too large' },
+  'too-many-headers': { status: 431, message: 'too many headers' },
+  'tls-error': { status: 400, message: 'TLS handshake failed' },
+  'too-many-connections': { status: 503, message: 'too many connections' },
+
+  // authenticate: a client is told the same in every case but the first; the log tells them apart.
+  'no-credential': { status: 401, message: 'unauthorized: no auth provided' },
+  'bad-credential': { status: 401, message: 'unauthorized: access denied' },
+  'key-malformed': { status: 401, message: 'unauthorized: access denied' },
+  'key-mistyped': { status: 401, message: 'unauthorized: access denied' },
+  'key-unknown': { status: 401, message: 'unauthorized: access denied' },
+  'key-of-another': { status: 401, message: 'unauthorized: access denied' },
+  'key-expired': { status: 401, message: 'unauthorized: access denied' },
+  'encoder-disabled': { status: 401, message: 'unauthorized: access denied' },
+  'wrong-network': { status: 401, message: 'unauthorized: access denied' },
+  'two-credentials': { status: 400, message: 'more than one Authorization header' },
+
+  // limit
+  'too-many-failures': { status: 429, message: 'too many failed attempts from this address' },
+  'rate-limited': { status: 429, message: 'rate limit exceeded' },
+  'too-many-in-flight': { status: 429, message: 'too many requests under way at once' },
+
+  // authorize
+  'bad-path': { status: 400, message: 'malformed path' },
+  'unknown-route': { status: 404, message: 'not found' },
+  'method-not-allowed': { status: 405, message: 'method not allowed' },
+  'not-permitted': { status: 403, message: 'forbidden: not permitted to this encoder' },
+  'option-not-granted': { status: 403, message: 'forbidden: option not granted to this encoder' },
+  'bad-query': { status: 400, message: 'malformed query' },
+  'bad-cid': { status: 400, message: 'error decoding Cid: invalid cid' },
+  'bad-option': { status: 400, message: 'invalid pin option' },
+  'unexpected-body': { status: 400, message: 'a GET request has no body' },
+  'body-too-large': { status: 413, message: 'request body too large' },
+  'bad-content-type': { status: 415, message: 'malformed Content-Type' },
+
+  // the daemon itself
+  'shutting-down': { status: 503, message: 'shutting down' },
+} as const satisfies Record<string, Refusal>
+
+export type RefusalReason = keyof typeof refusals
+
+/** What the client reads when the cluster, not the request, is at fault. */
+export const faults: Readonly<Record<FaultReason, Refusal>> = {
+  'cluster-unreachable': { status: 502, message: 'the cluster cannot be reached' },
+  'cluster-hung-up': { status: 502, message: 'the cluster closed the connection' },
+  'cluster-timeout': { status: 504, message: 'the cluster did not answer in time' },
+  'cluster-busy': { status: 503, message: 'too many requests are waiting for the cluster' },
+  'cluster-redirect': { status: 502, message: 'unexpected answer from the cluster' },
+  'cluster-auth': { status: 502, message: 'unexpected answer from the cluster' },
+  'cluster-unavailable': { status: 503, message: 'the cluster is not available' },
+  'cluster-bad-answer': { status: 502, message: 'unexpected answer from the cluster' },
+  'cluster-cut': { status: 502, message: 'the cluster broke off its answer' },
+}
+
+/** A refusal found while a request is read: thrown by the parsers, answered by authorize. */
+export class BadRequest extends Error {
+  override readonly name = 'BadRequest'
+
+  /** @param message what the client reads; the reason's own sentence when absent */
+  constructor(
+    readonly reason: RefusalReason,
+    message: string = refusals[reason].message,
+  ) {
+    super(message)
+  }
+}

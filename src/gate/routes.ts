@@ -1,0 +1,74 @@
+/** The route table: what the gate lets through. Whatever is not here never reaches the cluster. */
+import type { ClusterConfig } from '../settings/schema.js'
+import type { Budget, Permission } from '../settings/permissions.js'
+import {
+  idRequest,
+  type Parse,
+  pinPathRequest,
+  pinRequest,
+  pinsPermission,
+  pinsRequest,
+  recoverAllRequest,
+  recoverRequest,
+  statusRequest,
+  unpinPathRequest,
+  unpinRequest,
+} from './pin-request.js'
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** In find-my-way's notation; matched on the decoded, normalised path. */
+  readonly url: string
+  readonly permission: Permission | ((query: ReadonlyMap<string, string>) => Permission)
+  readonly parse: Parse
+}
+
+export const routes: readonly Route[] = [
+  { method: 'GET', url: '/id', permission: 'id', parse: idRequest },
+  { method: 'GET', url: '/pins', permission: pinsPermission, parse: pinsRequest },
+  { method: 'GET', url: '/pins/:cid', permission: 'status', parse: statusRequest },
+  { method: 'POST', url: '/pins/:cid', permission: 'pin', parse: pinRequest },
+  { method: 'DELETE', url: '/pins/:cid', permission: 'unpin', parse: unpinRequest },
+  { method: 'POST', url: '/pins/:cid/recover', permission: 'recover', parse: recoverRequest },
+  { method: 'POST', url: '/pins/recover', permission: 'recover-all', parse: recoverAllRequest },
+  // What ipfs-cluster-ctl sends for `pin add` and `pin rm`.
+  { method: 'POST', url: '/pins/ipfs/:cid', permission: 'pin', parse: pinRequest },
+  { method: 'DELETE', url: '/pins/ipfs/:cid', permission: 'unpin', parse: unpinRequest },
+  { method: 'POST', url: '/pins/ipfs/:cid/*', permission: 'resolve', parse: pinPathRequest },
+  { method: 'DELETE', url: '/pins/ipfs/:cid/*', permission: 'resolve', parse: unpinPathRequest },
+  { method: 'POST', url: '/pins/ipns/*', permission: 'resolve', parse: pinPathRequest },
+  { method: 'DELETE', url: '/pins/ipns/*', permission: 'resolve', parse: unpinPathRequest },
+  { method: 'POST', url: '/pins/ipld/*', permission: 'resolve', parse: pinPathRequest },
+  { method: 'DELETE', url: '/pins/ipld/*', permission: 'resolve', parse: unpinPathRequest },
+]
+
+export interface Operation {
+  /** Which of the encoder's budgets it counts against. */
+  readonly budget: Budget
+  /** Which of the cluster's time limits holds for the first byte of its answer. */
+  readonly timeout: keyof ClusterConfig & `${string}TimeoutMs`
+  /**
+   * Whether it goes on when the client leaves. Writes do: the cluster would cancel them with the
+   * connection, leaving a state nobody knows, and they are over in milliseconds.
+   */
+  readonly outlivesClient: boolean
+}
+
+const read: Omit<Operation, 'timeout'> = { budget: 'reads', outlivesClient: false }
+const listing: Operation = { budget: 'listings', timeout: 'listTimeoutMs', outlivesClient: false }
+const write: Operation = { budget: 'writes', timeout: 'writeTimeoutMs', outlivesClient: true }
+
+export const operations: Readonly<Record<Permission, Operation>> = {
+  id: { ...read, timeout: 'idTimeoutMs' },
+  status: { ...read, timeout: 'statusTimeoutMs' },
+  list: listing,
+  pin: write,
+  unpin: write,
+  recover: write,
+  'recover-all': listing,
+  resolve: write,
+}
+
+/** The methods under which a path is known: the Allow header of a 405. */
+export const methodsOf = (url: string): string[] =>
+  routes.filter((route) => route.url === url).map((route) => route.method)
