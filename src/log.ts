@@ -42,7 +42,12 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
 
   let dropped = 0
   const logger = pino(
-    { level: config.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level: config.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     sink,
   )
   sink.on('drop', () => {

@@ -3,6 +3,7 @@ import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { Cluster } from '../cluster/cluster.js'
 import type { Log } from '../log.js'
+import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { type AccessLine, levels } from './access-line.js'
 import { answer, refuse } from './answer.js'
@@ -13,7 +14,7 @@ import type { Connections } from './connections.js'
 import { countFailures } from './failures.js'
 import { forward, type Forwarding } from './forward.js'
 import { limit } from './limit.js'
-import { createListener, type TlsFiles } from './listener.js'
+import { createListener } from './listener.js'
 import type { RequestRecord } from './record.js'
 import { BadRequest, type RefusalReason } from './refusals.js'
 import { recordOf } from './request.js'
@@ -24,7 +25,7 @@ export interface GateParts extends Forwarding {
   readonly cluster: Cluster
   /** The settings in force; asked once for each request. */
   readonly current: () => Snapshot
-  readonly tls: TlsFiles | undefined
+  readonly tls: TlsMaterial | undefined
   readonly log: Log
   readonly connections: Connections
 }

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type DropArgument, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ListenConfig } from '../settings/schema.js'
+import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { rawRefusal } from './answer.js'
 import { addressOf, networkOf } from './client.js'
@@ -13,12 +14,6 @@ import { bytesUnaccounted, RequestRecord } from './record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
 import type { RefusalReason } from './refusals.js'
 
-/** PEM texts of the public port. */
-export interface TlsFiles {
-  readonly cert: string
-  readonly key: string
-}
-
 /**
  * @param handler Fastify's
  * @param tls undefined for plain HTTP
@@ -26,7 +21,7 @@ export interface TlsFiles {
 export function createListener(
   handler: RequestListener,
   receiving: Receiving,
-  tls: TlsFiles | undefined,
+  tls: TlsMaterial | undefined,
 ): Server {
   const { current, connections, write } = receiving
   const { listen } = current().config
@@ -55,7 +50,7 @@ export function createListener(
 
 function serverOf(
   listen: ListenConfig,
-  tls: TlsFiles | undefined,
+  tls: TlsMaterial | undefined,
   listener: RequestListener,
 ): Server {
   const options: ServerOptions = {
@@ -71,11 +66,9 @@ function serverOf(
     noDelay: true,
     keepAlive: true,
   }
-  if (tls === undefined || listen.tls === undefined) return createServer(options, listener)
-  const { minVersion } = listen.tls
+  if (tls === undefined) return createServer(options, listener)
   const secure = {
     ...tls,
-    minVersion,
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: listen.headersTimeoutMs,
   }

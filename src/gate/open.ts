@@ -1,16 +1,16 @@
 /** Opens the gate with everything it needs, and closes it without losing a request. */
 import { Cluster } from '../cluster/cluster.js'
 import type { Log } from '../log.js'
+import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { Connections } from './connections.js'
 import { createGate } from './gate.js'
-import type { TlsFiles } from './listener.js'
 
 export interface Opening {
   /** The settings in force; asked once for each request. */
   readonly current: () => Snapshot
   readonly log: Log
-  readonly tls?: TlsFiles | undefined
+  readonly tls?: TlsMaterial | undefined
   /** Of pinwarden itself: named to the cluster. */
   readonly version: string
 }

@@ -1,4 +1,10 @@
-/** The kinds of fields that the configuration's schema is made of. */
+/**
+ * The kinds of fields that the configuration's schema is made of.
+ *
+ * Two annotations are ours: `expects` says in words what a pattern or a format wants, `sensitive`
+ * that no message may show what stands there. They and all formats but date-time are known to
+ * validate.ts only; the published schema goes without.
+ */
 import Type, { type TProperties } from 'typebox'
 
 /** An encoder's or role's name: no `:` (it would end the user part of Basic), safe in URLs. */
@@ -24,10 +30,7 @@ export const timeMs = (fallback: number, description: string, minimum = 1000) =>
 
 /** A file to read a secret from, or to write to; relative to the configuration's directory. */
 export const file = (description: string) =>
-  Type.String({ minLength: 1, maxLength: 4096, description })
-
-// `expects` says in words what a pattern or a format wants; it is our own annotation, as are the
-// formats but date-time: validate.ts knows them, and the published schema goes without.
+  Type.String({ minLength: 1, maxLength: 4096, sensitive: true, description })
 
 export const timestamp = (description: string) =>
   Type.String({
@@ -62,5 +65,6 @@ export const baseUrl = (description: string) =>
     maxLength: 512,
     format: 'base-url',
     expects: 'http:// or https://, host and port, without path or credentials',
+    sensitive: true,
     description,
   })

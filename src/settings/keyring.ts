@@ -1,4 +1,8 @@
 /** Finds the encoder that a presented key belongs to. */
+import { timingSafeEqual } from 'node:crypto'
+import { digestOf, keyForm } from './key.js'
+import { encodersOf } from './resolve.js'
+import type { Config } from './schema.js'
 import type { Encoder } from './snapshot.js'
 
 /** One live key of an encoder. */
@@ -19,4 +23,37 @@ export interface Keyring {
   /** The entry of a presented key. Expiry, `enabled` and `from` are the caller's to check. */
   find(presented: string): KeyEntry | KeyFault
   hasEncoder(name: string): boolean
+}
+
+/**
+ * One hash and one lookup however many encoders there are.
+ *
+ * The lookup is not constant in time, and need not be: what it compares are SHA-256 digests of
+ * what was presented. A client that learned from the time how far a digest agrees with a stored
+ * one could not choose the next digest by it, and the digest of a 256-bit random key leads
+ * nowhere. The comparison that decides is constant in time all the same.
+ */
+export function buildKeyring(config: Config): Keyring {
+  const encoders = encodersOf(config)
+  const entries = new Map<string, { readonly entry: KeyEntry; readonly digest: Buffer }>()
+  for (const [name, encoder] of encoders)
+    for (const { id, sha256, expires } of config.encoders[name]?.keys ?? []) {
+      const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires)
+      const entry = Object.freeze({ encoder, id, expiresAtMs })
+      entries.set(sha256, { entry, digest: Buffer.from(sha256, 'latin1') })
+    }
+  return {
+    encoderCount: encoders.size,
+    hasEncoder: (name) => encoders.has(name),
+    find(presented) {
+      const form = keyForm(presented)
+      if (form !== 'well-formed') return `key-${form}`
+      const digest = digestOf(presented)
+      const known = entries.get(digest)
+      if (known === undefined) return 'key-unknown'
+      return timingSafeEqual(known.digest, Buffer.from(digest, 'latin1'))
+        ? known.entry
+        : 'key-unknown'
+    },
+  }
 }

@@ -35,6 +35,7 @@ const key = section(
     sha256: Type.String({
       pattern: '^[0-9a-f]{64}$',
       expects: 'the SHA-256 of the key: 64 hex digits in lower case',
+      sensitive: true,
       description: 'SHA-256 of the key, in hex. The key itself is stored nowhere.',
     }),
     created: Type.Optional(timestamp('When the key was made (UTC).')),

@@ -19,8 +19,7 @@ const listen = optionalSection(
   {
     host: host({
       default: '127.0.0.1',
-      description:
-        "Address to listen on. A supernode sets its public address: the cluster's own ports hold only 127.0.0.1.",
+      description: 'Address to listen on; a supernode sets its public one.',
     }),
     port: count(9098, 0, 65_535, "Port to listen on. 9094 to 9097 are the cluster's on 127.0.0.1."),
     tls: Type.Optional(
@@ -70,8 +69,8 @@ const endpoint = section(
     url: baseUrl("Base URL of the cluster's REST API, without path or credentials."),
     username: Type.Optional(
       Type.String({
-        minLength: 1,
-        maxLength: 255,
+        pattern: '^[^:\\u0000-\\u001f]{1,255}$',
+        expects: 'a user name without ":"',
         description: "User of the cluster's own basic auth.",
       }),
     ),

@@ -1,0 +1,42 @@
+/** The address that an encoder reaches the gate at, as far as the settings tell. */
+import { isIPv6 } from 'node:net'
+import { isLoopback } from '../settings/network.js'
+import type { ListenConfig } from '../settings/schema.js'
+import { UsageError } from './report.js'
+
+export interface PublicEndpoint {
+  readonly scheme: string
+  /** With the port, where it is not the scheme's own. */
+  readonly authority: string
+  /** Why it may not be the address that encoders use. */
+  readonly doubt: string | undefined
+}
+
+/** What the operator says on the command line. */
+export function endpointGiven(text: string): PublicEndpoint {
+  const parts = /^(https?):\/\/([^/?#@\s]+)\/?$/.exec(text)
+  if (parts === null || !URL.canParse(text))
+    throw new UsageError(
+      '--endpoint is no base URL',
+      'such as https://pins.example.org:9098, without path or credentials',
+    )
+  const { protocol, host } = new URL(text)
+  return { scheme: protocol.slice(0, -1), authority: host, doubt: undefined }
+}
+
+/** What follows from where the gate listens. */
+export function endpointOf({ host, port, tls }: ListenConfig): PublicEndpoint {
+  const isAny = host === '0.0.0.0' || host === '::'
+  const name = isAny ? 'YOUR-HOST' : isIPv6(host) ? `[${host}]` : host
+  const scheme = tls === undefined ? 'http' : 'https'
+  const authority = `${name}:${port === 0 ? 'YOUR-PORT' : port}`
+  return { scheme, authority, doubt: doubtOf(host, port, isAny) }
+}
+
+function doubtOf(host: string, port: number, isAny: boolean): string | undefined {
+  if (isAny || port === 0)
+    return 'replace the part in capitals, or give --endpoint with the address that encoders use'
+  if (isLoopback(host))
+    return `${host} is reachable from this machine only; --endpoint gives the public address`
+  return undefined
+}

@@ -1,0 +1,21 @@
+/** What a command needs of the process it runs in, so that a test can stand in for it. */
+import { readFileSync } from 'node:fs'
+
+export interface Io {
+  /** Results; everything else goes to stderr. */
+  readonly stdout: Sink
+  readonly stderr: Sink
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export interface Sink {
+  write(text: string): unknown
+}
+
+/** The package's own version: package.json lies beside dist/. */
+export const version = versionIn(new URL('../../../package.json', import.meta.url))
+
+function versionIn(file: URL): string {
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }
+  return version
+}

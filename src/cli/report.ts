@@ -1,0 +1,47 @@
+/** Says on stderr why a command failed, and gives the exit code for it. */
+import { EditError } from '../settings/edit.js'
+import { ConfigError, problemLines } from '../settings/problems.js'
+import type { Io } from './io.js'
+
+/** The command line asks for something that cannot be. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly hint: string | undefined
+
+  constructor(message: string, hint?: string) {
+    super(message)
+    this.hint = hint
+  }
+}
+
+/** 1: the thing failed; 2: it was asked for wrongly. */
+export function report(error: unknown, configPath: string, io: Io): 1 | 2 {
+  if (error instanceof ConfigError) {
+    const count = error.problems.length
+    fail(io, `${configPath} has ${count === 1 ? 'a problem' : `${count} problems`}`)
+    for (const line of problemLines(error.problems)) io.stderr.write(`  ${line}\n`)
+    hint(io, error.hint)
+    return 1
+  }
+  if (error instanceof EditError || error instanceof UsageError) {
+    fail(io, error.message)
+    hint(io, error.hint)
+    return error instanceof UsageError ? 2 : 1
+  }
+  // What the system refuses is said in its own words; all else is a bug, and shown whole.
+  if (error instanceof Error && 'syscall' in error) fail(io, error.message)
+  else fail(io, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  return 1
+}
+
+export function warn(io: Io, text: string): void {
+  io.stderr.write(`pinwarden: warning: ${text}\n`)
+}
+
+export function hint(io: Io, text: string | undefined): void {
+  if (text !== undefined) io.stderr.write(`hint: ${text}\n`)
+}
+
+function fail(io: Io, text: string): void {
+  io.stderr.write(`pinwarden: error: ${text}\n`)
+}

@@ -1,0 +1,63 @@
+/** `pinwarden serve`: the daemon, from its settings to its last log line. */
+import { once } from 'node:events'
+import { type OpenGate, openGate } from '../gate/open.js'
+import { type Log, openLog } from '../log.js'
+import { loadSettings } from '../settings/load.js'
+import type { Snapshot } from '../settings/snapshot.js'
+import { version } from './io.js'
+
+export interface ServeOptions {
+  readonly configPath: string
+}
+
+/**
+ * Runs until SIGTERM or SIGINT; a second signal ends it at once.
+ *
+ * @returns 0 after an orderly end
+ * @throws ConfigError, or the error of the log file or the address
+ */
+export async function serve({ configPath }: ServeOptions): Promise<number> {
+  const { snapshot, tls, warnings } = await loadSettings(configPath)
+  const log = await openLog(snapshot.config.log)
+  failLoudly(log)
+  for (const warning of warnings) log.warn({ config: configPath }, warning)
+
+  const gate = await openGate({ current: () => snapshot, log, tls, version })
+  log.info(startOf(gate, snapshot, configPath), 'listening')
+
+  const signal = await untilSignal()
+  log.info({ signal }, 'stopping: requests under way are finished')
+  await gate.close()
+  log.info({}, 'stopped')
+  await log.close()
+  return 0
+}
+
+const startOf = (gate: OpenGate, { config, keyring }: Snapshot, configPath: string) => ({
+  version,
+  node: process.version,
+  pid: process.pid,
+  url: gate.url,
+  cluster: config.cluster.endpoints.map((endpoint) => endpoint.url),
+  encoders: keyring.encoderCount,
+  config: configPath,
+})
+
+/** After the first one, the next kills: whoever sends two does not want to wait. */
+async function untilSignal(): Promise<string> {
+  const signal = await Promise.race(
+    ['SIGTERM', 'SIGINT'].map((name) => once(process, name).then(() => name)),
+  )
+  const exitNow = () => process.exit(1)
+  process.on('SIGTERM', exitNow).on('SIGINT', exitNow)
+  return signal
+}
+
+/** A state that nobody planned for is not gone on with: log it whole, exit, be restarted. */
+function failLoudly(log: Log): void {
+  const fail = (err: unknown): void => {
+    log.fatal({ err }, 'uncaught error')
+    void log.close().then(() => process.exit(1))
+  }
+  process.on('uncaughtException', fail).on('unhandledRejection', fail)
+}

@@ -1,0 +1,113 @@
+/** What must hold between the fields of a configuration, beyond the schema of each. */
+import { isLoopback } from './network.js'
+import { builtInRoles } from './permissions.js'
+import { pathText, foundText, type Problem } from './problems.js'
+import { rolesOf } from './resolve.js'
+import type { ClusterConfig, Config, EncoderConfig, ListenConfig } from './schema.js'
+
+export function rulesBroken(config: Config): readonly Problem[] {
+  return [
+    ...listenProblems(config.listen),
+    ...config.cluster.endpoints.flatMap(endpointProblems),
+    ...Object.keys(builtInRoles)
+      .filter((role) => Object.hasOwn(config.roles, role))
+      .map((role) => problem(['roles', role], 'a built-in role', 'another name for it')),
+    ...encoderProblems(config),
+  ]
+}
+
+function listenProblems(listen: ListenConfig): Problem[] {
+  const problems: Problem[] = []
+  if (listen.tls === undefined && !listen.allowPlainHttp && !isLoopback(listen.host))
+    problems.push(
+      problem(
+        ['listen', 'host'],
+        `${foundText(listen.host)} without TLS`,
+        'listen.tls, a loopback address, or "allowPlainHttp": true if something else encrypts',
+      ),
+    )
+  if (listen.headersTimeoutMs > listen.requestTimeoutMs)
+    problems.push(atMost(listen, 'headersTimeoutMs', 'requestTimeoutMs'))
+  if (listen.urlBytesMax > listen.headerBytesMax)
+    problems.push(atMost(listen, 'urlBytesMax', 'headerBytesMax'))
+  return problems
+}
+
+type Bound = 'headersTimeoutMs' | 'requestTimeoutMs' | 'urlBytesMax' | 'headerBytesMax'
+
+function atMost(listen: ListenConfig, field: Bound, bound: Bound): Problem {
+  return problem(
+    ['listen', field],
+    String(listen[field]),
+    `at most listen.${bound}, ${listen[bound]}`,
+  )
+}
+
+function endpointProblems(
+  { username, passwordFile }: ClusterConfig['endpoints'][number],
+  index: number,
+): Problem[] {
+  if ((username === undefined) === (passwordFile === undefined)) return []
+  const absent = username === undefined ? 'username' : 'passwordFile'
+  const path = ['cluster', 'endpoints', index, absent]
+  return [problem(path, 'nothing', 'username and passwordFile, or neither')]
+}
+
+function encoderProblems(config: Config): Problem[] {
+  const roles = rolesOf(config)
+  const places = new Map<string, string>()
+  return Object.entries(config.encoders).flatMap(([name, encoder]) => [
+    ...roleProblems(name, encoder, [...(roles.has(encoder.role) ? [] : roles.keys())]),
+    ...keyProblems(name, encoder, places),
+  ])
+}
+
+/** `known` are the roles there are, if the encoder's is none of them. */
+function roleProblems(name: string, encoder: EncoderConfig, known: readonly string[]): Problem[] {
+  const { role, allow, deny } = encoder
+  const unknown =
+    known.length === 0
+      ? []
+      : [problem(['encoders', name, 'role'], foundText(role), `one of ${known.join(', ')}`)]
+  const overlap = deny
+    .filter((permission) => allow.includes(permission))
+    .map((permission) =>
+      problem(
+        ['encoders', name, 'deny'],
+        `${permission}, also in allow`,
+        'a permission in one of them only',
+      ),
+    )
+  return [...unknown, ...overlap]
+}
+
+/** `places` says where in the file a digest was first seen. */
+function keyProblems(
+  name: string,
+  { keys }: EncoderConfig,
+  places: Map<string, string>,
+): Problem[] {
+  const ids = new Set<string>()
+  return keys.flatMap(({ id, sha256, created, expires }, index) => {
+    const problems: Problem[] = []
+    const path = ['encoders', name, 'keys', index]
+    if (ids.has(id))
+      problems.push(problem([...path, 'id'], `${foundText(id)} again`, 'an id of its own'))
+    ids.add(id)
+    const place = places.get(sha256)
+    if (place !== undefined)
+      problems.push(problem([...path, 'sha256'], `the same key as ${place}`, 'a key of its own'))
+    else places.set(sha256, pathText(path))
+    if (
+      created !== undefined &&
+      expires !== undefined &&
+      !(Date.parse(expires) > Date.parse(created))
+    )
+      problems.push(problem([...path, 'expires'], expires, `a time after created, ${created}`))
+    return problems
+  })
+}
+
+function problem(segments: readonly (string | number)[], found: string, expected: string): Problem {
+  return { path: pathText(segments), found, expected }
+}

@@ -1,0 +1,107 @@
+/** Reads the secrets that the configuration names as files: TLS key and cluster passwords. */
+import { X509Certificate } from 'node:crypto'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import { pathText, type Problem, type Segment } from './problems.js'
+import type { Config } from './schema.js'
+
+/** What the listener needs for TLS, read and found to match. */
+export interface TlsMaterial {
+  readonly cert: string
+  readonly key: string
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+}
+
+export interface Secrets {
+  readonly tls: TlsMaterial | undefined
+  /** By the index of the cluster endpoint they belong to. */
+  readonly endpointPasswords: readonly (string | undefined)[]
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly string[]
+}
+
+export function readSecrets(config: Config, baseDir: string, now: number): Secrets {
+  const reader = readerIn(baseDir)
+  const endpointPasswords = config.cluster.endpoints.map(({ passwordFile }, index) =>
+    passwordFile === undefined
+      ? undefined
+      : passwordIn(reader, passwordFile, ['cluster', 'endpoints', index, 'passwordFile']),
+  )
+  const tls = tlsIn(reader, config.listen.tls, now)
+  return { tls, endpointPasswords, problems: reader.problems, warnings: reader.warnings }
+}
+
+type Reader = ReturnType<typeof readerIn>
+
+const bytesMax = 1_048_576
+
+/** Collects what goes wrong. Contents and paths stay out of it: a path may be a pasted secret. */
+function readerIn(baseDir: string) {
+  const problems: Problem[] = []
+  const warnings: string[] = []
+  const report = (segments: readonly Segment[], found: string, expected: string) => {
+    problems.push({ path: pathText(segments), found, expected })
+  }
+  const read = (file: string, segments: readonly Segment[], secret: boolean) => {
+    const expected = `a readable file; relative paths start at ${baseDir}`
+    try {
+      const { text, mode } = contentOf(resolve(baseDir, file))
+      if (secret && (mode & 0o004) !== 0)
+        warnings.push(`${pathText(segments)}: the file is readable by everybody`)
+      if (text !== undefined) return text
+      report(segments, 'no regular file, or a very large one', expected)
+    } catch (error) {
+      const { code = 'an error' } = error as NodeJS.ErrnoException
+      report(segments, code === 'ENOENT' ? 'no such file (ENOENT)' : code, expected)
+    }
+    return undefined
+  }
+  return { problems, warnings, report, read }
+}
+
+/** Without a text if it is no regular file: opened so that even a pipe holds nobody up. */
+function contentOf(path: string): { readonly text: string | undefined; readonly mode: number } {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stat = fstatSync(file)
+    const fit = stat.isFile() && stat.size <= bytesMax
+    return { text: fit ? readFileSync(file, 'utf8') : undefined, mode: stat.mode }
+  } finally {
+    closeSync(file)
+  }
+}
+
+const passwordLengthMax = 1024
+
+function passwordIn(reader: Reader, file: string, path: readonly Segment[]): string | undefined {
+  const password = reader.read(file, path, true)?.replace(/\r?\n$/, '')
+  if (password === undefined) return undefined
+  if (password !== '' && password.length <= passwordLengthMax && !/[\r\n\0]/.test(password))
+    return password
+  const found = password === '' ? 'an empty file' : 'several lines, NUL, or a very long line'
+  reader.report(path, found, `the password alone, at most ${passwordLengthMax} characters`)
+  return undefined
+}
+
+function tlsIn(
+  reader: Reader,
+  files: Config['listen']['tls'],
+  now: number,
+): TlsMaterial | undefined {
+  if (files === undefined) return undefined
+  const cert = reader.read(files.certFile, ['listen', 'tls', 'certFile'], false)
+  const key = reader.read(files.keyFile, ['listen', 'tls', 'keyFile'], true)
+  if (cert === undefined || key === undefined) return undefined
+  try {
+    createSecureContext({ cert, key, minVersion: files.minVersion })
+    if (Date.parse(new X509Certificate(cert).validTo) <= now)
+      reader.warnings.push('listen.tls.certFile: the certificate has expired')
+    return { cert, key, minVersion: files.minVersion }
+  } catch (error) {
+    const { code = 'no PEM' } = error as NodeJS.ErrnoException
+    const expected = 'a certificate and the private key that belongs to it, both PEM'
+    reader.report(['listen', 'tls'], `files that OpenSSL refuses (${code})`, expected)
+    return undefined
+  }
+}

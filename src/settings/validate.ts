@@ -1,0 +1,69 @@
+/** Holds a parsed file against the schema: fills in the defaults and finds every problem. */
+import { Ajv } from 'ajv'
+import { faultOf, type Fault } from './faults.js'
+import { isHost, isNetwork } from './network.js'
+import type { Problem, Segment } from './problems.js'
+import { configSchema, namePattern, type Config } from './schema.js'
+
+export interface Validated {
+  /** All of it, or if there are problems its sound part: faulty sections and encoders left out. */
+  readonly config: Config
+  readonly problems: readonly Problem[]
+}
+
+/** Changes `value`: it becomes the config. */
+export function validate(value: unknown): Validated {
+  if (matches(value)) return { config: value, problems: [] }
+  const faults = (matches.errors ?? []).map((error) => faultOf(value, error))
+  // One problem a field: a second message about the same field only repeats the first.
+  const problems = new Map<string, Problem>()
+  for (const { problem } of faults)
+    if (!problems.has(problem.path)) problems.set(problem.path, problem)
+  const rest = soundPart(value, faults)
+  if (!matches(rest)) throw new Error('the sound part of a configuration is not sound')
+  return { config: rest, problems: [...problems.values()] }
+}
+
+const matches = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  verbose: true,
+  strict: true,
+  ownProperties: true,
+  keywords: ['expects', 'sensitive'],
+  formats: {
+    'date-time': isUtcTime,
+    network: isNetwork,
+    host: isHost,
+    'base-url': (text: string) => URL.canParse(text),
+  },
+}).compile<Config>(configSchema)
+
+/** The pattern gives the form; that the day exists shows only in the way there and back. */
+function isUtcTime(text: string): boolean {
+  const time = Date.parse(text)
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19))
+}
+
+/** Without the sections, encoders and roles at fault, so that the rest can be checked further. */
+function soundPart(value: unknown, faults: readonly Fault[]): unknown {
+  if (!isRecord(value)) return {}
+  for (const { segments } of faults) {
+    const [section = '', entry] = segments
+    const entries = value[section]
+    if (
+      !['encoders', 'roles'].includes(String(section)) ||
+      entry === undefined ||
+      !isRecord(entries)
+    )
+      Reflect.deleteProperty(value, section)
+    // An empty role stays: its name is known, though what it permits is not.
+    else if (section === 'roles' && new RegExp(namePattern).test(String(entry))) entries[entry] = []
+    else Reflect.deleteProperty(entries, entry)
+  }
+  return value
+}
+
+function isRecord(value: unknown): value is Record<Segment, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

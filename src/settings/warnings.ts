@@ -1,0 +1,46 @@
+/** What is allowed in a configuration but likely a slip, or good to know. */
+import { isLoopback, isLoopbackUrl } from './network.js'
+import type { Config, EncoderConfig } from './schema.js'
+
+export function warningsOf(config: Config, now: number): readonly string[] {
+  return [...wayWarnings(config), ...encoderWarnings(config, now)]
+}
+
+function wayWarnings({ listen, cluster }: Config): string[] {
+  const warnings: string[] = []
+  if (listen.tls === undefined && !isLoopback(listen.host))
+    warnings.push('listen.allowPlainHttp: keys, CIDs and answers travel in clear')
+  if (cluster.endpoints.some(({ url }) => url.startsWith('http:') && !isLoopbackUrl(url)))
+    warnings.push('cluster.endpoints: what passes between gate and cluster travels in clear')
+  return warnings
+}
+
+function encoderWarnings(config: Config, now: number): string[] {
+  const encoders = Object.entries(config.encoders)
+  if (encoders.length === 0) return ['no encoders: every request will be refused']
+  const enabled = encoders.filter(([, { enabled }]) => enabled)
+  const isLive = ({ expires }: EncoderConfig['keys'][number]) =>
+    expires === undefined || Date.parse(expires) > now
+  const keyless = enabled.filter(([, { keys }]) => keys.length === 0)
+  const expired = enabled.filter(([, { keys }]) => keys.length > 0 && !keys.some(isLive))
+  const allKeys = encoders.flatMap(([, { keys }]) => keys)
+  return [
+    ...(keyless.length > 0 ? [`encoders without a key: ${namesOf(keyless)}`] : []),
+    ...(expired.length > 0 ? [`encoders with expired keys only: ${namesOf(expired)}`] : []),
+    ...(allKeys.some(({ sha256 }) => isExample(sha256))
+      ? ['encoders: a digest of the example configuration is left; it fits no key']
+      : []),
+  ]
+}
+
+/** The first few names: there may be thousands. */
+function namesOf(encoders: readonly (readonly [string, EncoderConfig])[]): string {
+  const names = encoders.slice(0, 10).map(([name]) => name)
+  const left = encoders.length - names.length
+  return names.join(', ') + (left > 0 ? ` and ${left} more` : '')
+}
+
+/** A run of one digit is nobody's hash. */
+function isExample(sha256: string): boolean {
+  return /^(.)\1*$/.test(sha256)
+}
