@@ -41,6 +41,7 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
   if (config.file !== undefined) await opened(sink)
 
   let dropped = 0
+  let closing: Promise<void> | undefined
   const logger = pino(
     {
       level: config.level,
@@ -73,7 +74,7 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
     get dropped() {
       return dropped
     },
-    close: () => closed(sink),
+    close: () => (closing ??= closed(sink)),
   }
 }
 

@@ -29,9 +29,20 @@ export function report(error: unknown, configPath: string, io: Io): 1 | 2 {
     return error instanceof UsageError ? 2 : 1
   }
   // What the system refuses is said in its own words; all else is a bug, and shown whole.
-  if (error instanceof Error && 'syscall' in error) fail(io, error.message)
-  else fail(io, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  if (error instanceof Error && 'syscall' in error) {
+    fail(io, error.message)
+    hint(io, wayOut(error))
+  } else fail(io, error instanceof Error ? (error.stack ?? error.message) : String(error))
   return 1
+}
+
+/** For the errors that listening on an address ends in. */
+function wayOut(error: Error & { syscall?: unknown; code?: unknown }): string | undefined {
+  if (error.syscall !== 'listen') return undefined
+  if (error.code === 'EADDRINUSE') return 'another program listens there: ss -ltnp shows which'
+  if (error.code === 'EADDRNOTAVAIL') return 'listen.host is no address of this machine'
+  if (error.code === 'EACCES') return 'ports below 1024 need the capability CAP_NET_BIND_SERVICE'
+  return undefined
 }
 
 export function warn(io: Io, text: string): void {

@@ -1,4 +1,4 @@
-/** Phase 4, the way to the cluster and back: streams, trailers, aborts; its faults are 502 to 504. */
+/** Phase 4, the way to the cluster and back: streams, trailers, aborts; faults are 502 to 504. */
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'

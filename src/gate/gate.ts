@@ -64,23 +64,10 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
   )
   gate.addHook('onRequest', limit(gate))
   gate.addHook('onRequest', authorize())
+  answerErrors(gate, log)
+  // What a plugin registers takes over the hooks and handlers that are there by then.
   for (const route of routes) await forward(gate, route, parts)
   refuseOtherMethods(gate)
-
-  gate.setNotFoundHandler((request, reply) => {
-    refuse(reply, recordOf(request), 'unknown-route')
-  })
-  gate.setErrorHandler<FastifyError>((error, request, reply) => {
-    const record = recordOf(request)
-    const reason = refusalOf(error)
-    if (reason !== undefined) {
-      refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
-      return
-    }
-    record.bug()
-    log.bug(error, record.id)
-    answer(reply, 500, 'internal error')
-  })
   return gate
 }
 
@@ -107,6 +94,23 @@ function refuseOtherMethods(gate: FastifyInstance): void {
       },
     })
   }
+}
+
+function answerErrors(gate: FastifyInstance, log: Log): void {
+  gate.setNotFoundHandler((request, reply) => {
+    refuse(reply, recordOf(request), 'unknown-route')
+  })
+  gate.setErrorHandler<FastifyError>((error, request, reply) => {
+    const record = recordOf(request)
+    const reason = refusalOf(error)
+    if (reason !== undefined) {
+      refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
+      return
+    }
+    record.bug()
+    log.bug(error, record.id)
+    answer(reply, 500, 'internal error')
+  })
 }
 
 /** Fastify's own refusals, in our words. */

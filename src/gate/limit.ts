@@ -1,4 +1,4 @@
-/** Phase 2, too often, too many? Each encoder has budgets of its own; over one the answer is 429. */
+/** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import type { Budget } from '../settings/permissions.js'
 import { encodersMax } from '../settings/schema.js'

@@ -1,4 +1,4 @@
-/** The public listener: Node's HTTP(S) server with every bound given, and an ear for every mishap. */
+/** The public listener: Node's HTTP(S) server, every bound given, an ear for every mishap. */
 import { randomUUID } from 'node:crypto'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'

@@ -1,4 +1,4 @@
-/** Turns a routed request into the one the cluster gets: rebuilt from parsed parts, never relayed. */
+/** Turns a routed request into the one the cluster gets: rebuilt from parts, never relayed. */
 import { canonicalCid } from '../cluster/cid.js'
 import type { OptionGrant, Permission } from '../settings/permissions.js'
 import { type Parameter, readPinOptions, unknownParameter } from './pin-options.js'

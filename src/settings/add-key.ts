@@ -16,7 +16,7 @@ export interface KeyAdded {
   readonly isNewEncoder: boolean
 }
 
-/** Only text is inserted, nothing is replaced: whether the result is valid is the caller's to see. */
+/** Text is inserted, nothing is replaced: whether the result is valid is the caller's to see. */
 export function addKey(text: string, { encoder, key, role }: KeyAddition): KeyAdded {
   // Says what is wrong with the text; parseTree alone would make something of anything.
   parseJson(text)

@@ -76,8 +76,10 @@ function expectedBy(schema: FieldSchema): string {
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
   if (type === 'integer') return `a whole number${between(schema.minimum, schema.maximum)}`
   if (type === 'boolean') return 'true or false'
-  if (type === 'array')
-    return `a list${between(schema.minItems, schema.maxItems)}${schema.uniqueItems === true ? ', no item twice' : ''}`
+  if (type === 'array') {
+    const distinct = schema.uniqueItems === true ? ', no item twice' : ''
+    return `a list${between(schema.minItems, schema.maxItems)}${distinct}`
+  }
   if (schema.maxProperties !== undefined) return `at most ${schema.maxProperties} entries`
   if (type === 'object') return 'an object'
   return schema.expects ?? `a string${between(minLength, maxLength, ' characters')}`

@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# Installs or upgrades pinwarden on this host, from a checkout or an unpacked release.
+#
+# The program goes into /opt/pinwarden/releases/VERSION-DIGEST, complete before anything points to
+# it; `current` is then switched in one step. An existing configuration is never touched, and a
+# second run changes nothing.
+set -euo pipefail
+
+usage='usage: deploy/install.sh [--node FILE] [--root DIR]
+
+  --node FILE  the node to run the daemon with (default: the one in PATH)
+  --root DIR   install below DIR instead of /, to build an image or a package: makes no user,
+               changes no owner, calls no systemctl (the variable DESTDIR does the same)'
+
+root=${DESTDIR:-}
+node=
+while (($# > 0)); do
+  case $1 in
+    --root=* | --node=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
+    --root) root=${2:?"--root needs a directory"} && shift 2 ;;
+    --node) node=${2:?"--node needs a file"} && shift 2 ;;
+    -h | --help) printf '%s\n' "$usage" && exit 0 ;;
+    *) printf '%s\n' "$usage" >&2 && exit 2 ;;
+  esac
+done
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+user=pinwarden
+# As the installed files name them; `root` comes before them only where this script writes.
+program=/opt/pinwarden
+config_dir=/etc/pinwarden
+unit=/etc/systemd/system/pinwarden.service
+wrapper=/usr/local/bin/pinwarden
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Whatever root's own umask is, the daemon's user must be able to read the program.
+umask 022
+
+main() {
+  [[ $root != / ]] || root=
+  if [[ -n $root ]]; then
+    mkdir -p "$root"
+    root=$(cd "$root" && pwd)
+  elif ((EUID != 0)); then
+    die 'only root can install; --root DIR stages the files elsewhere'
+  fi
+  find_node
+  build
+  make_user
+  mkdir -p "$root$program/releases"
+  # Two installers at once would clear away each other's work.
+  exec 9<"$root$program"
+  flock -n 9 || die "another installer is at work in $root$program"
+  install_program
+  install_config
+  install_wrapper
+  install_unit
+  next_steps
+}
+
+# A unit needs an absolute path, and one that stays: not the shim of a version manager.
+find_node() {
+  local found real
+  found=$(command -v -- "${node:-node}") ||
+    die "no ${node:-node} in PATH: install Node 24, or give --node FILE"
+  found=$(realpath -s -- "$found")
+  real=$("$found" -p process.execPath) || die "$found does not run"
+  if [[ $(readlink -f -- "$found") == "$real" ]]; then node=$found; else node=$real; fi
+  # systemd and sh both give meaning to some other characters.
+  [[ $node =~ ^[A-Za-z0-9/._+-]+$ ]] || die "$node: unusual characters in the path of node"
+  "$node" -e 'const [major, minor] = process.versions.node.split(".").map(Number)
+    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' ||
+    die "$node is $("$node" --version); pinwarden needs 20.19 or newer, and 24 for production"
+  "$node" -e 'process.exit(parseInt(process.versions.node) >= 24 ? 0 : 1)' ||
+    warn "$node is $("$node" --version): good to try things out; use 24 for production"
+  case $real in
+    /home/* | /root/* | /run/user/*)
+      # ProtectHome= of the unit hides it, and so do the permissions of most homes.
+      [[ -n $root ]] || die "$real: the daemon cannot read homes; install node for the whole system"
+      warn "$real: the daemon cannot read homes"
+      ;;
+  esac
+}
+
+npm_here() { PATH="$(dirname "$node"):$PATH" npm --prefix "$@"; }
+
+# Only a checkout has sources; a release comes built.
+build() {
+  local made=$checkout/dist/src/main.js
+  local inputs=("$checkout"/{src,package.json,package-lock.json,tsconfig.json})
+  if [[ ! -d $checkout/src ]]; then
+    [[ -f $made ]] || die "$checkout is no release and no checkout: dist/src/main.js is missing"
+    return
+  fi
+  # Directories count as well: they are newer when a source was deleted.
+  if [[ -f $made && -z $(find "${inputs[@]}" -newer "$made" -print -quit) ]]; then return; fi
+  say "building in $checkout"
+  npm_here "$checkout" ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  npm_here "$checkout" run --silent clean
+  npm_here "$checkout" run --silent build
+}
+
+make_user() {
+  [[ -z $root ]] || return 0
+  getent group "$user" >/dev/null || groupadd --system "$user"
+  getent passwd "$user" >/dev/null ||
+    useradd --system --gid "$user" --home-dir /var/lib/pinwarden --no-create-home \
+      --shell /usr/sbin/nologin --comment 'pinwarden gate' "$user"
+}
+
+switched=no
+
+install_program() {
+  local home=$root$program files name before
+  mapfile -t files < <(cd "$checkout" && ls -d dist/src package.json package-lock.json)
+  ((${#files[@]} == 3)) || die "$checkout is incomplete"
+  for name in .npmrc config.schema.json config.example.json README.md CHANGELOG.md LICENSE; do
+    [[ ! -f $checkout/$name ]] || files+=("$name")
+  done
+  name=$(name_of_release "${files[@]}")
+  if [[ ! -d $home/releases/$name ]]; then
+    complete_release "$name" "${files[@]}"
+  fi
+  before=$(readlink "$home/current" || true)
+  [[ $before != "releases/$name" ]] || return 0
+  check_config "$home/releases/$name"
+  ln -sfn "releases/$name" "$home/.current.new"
+  mv -T "$home/.current.new" "$home/current"
+  switched=yes
+  say "installed $name"
+  # The one before stays: a running daemon may still load from it, and one can go back to it.
+  find "$home/releases" -mindepth 1 -maxdepth 1 ! -name "$name" ! -name "${before#releases/}" \
+    -exec rm -rf {} +
+}
+
+# The version alone would not tell two states of a checkout apart.
+name_of_release() {
+  local version digest
+  version=$("$node" -p 'require(process.argv[1]).version' "$checkout/package.json")
+  digest=$(cd "$checkout" && find "$@" -type f -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum | sha256sum | cut -c 1-12)
+  printf '%s-%s\n' "$version" "$digest"
+}
+
+complete_release() {
+  local name=$1 releases=$root$program/releases
+  shift
+  new=$(mktemp -d "$releases/.new.XXXXXX")
+  trap 'rm -rf -- "$new"' EXIT
+  (cd "$checkout" && cp -R --parents -- "$@" "$new")
+  say 'fetching the dependencies'
+  npm_here "$new" ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund \
+    --loglevel=error >/dev/null
+  # Packages bring modes of their own.
+  chmod -R u=rwX,go=rX "$new"
+  "$node" "$new/dist/src/main.js" --version >/dev/null || die 'the new program does not start'
+  mv -T "$new" "$releases/$name"
+  trap - EXIT
+}
+
+# Only a warning: a file named in it may be there for the running service alone.
+check_config() {
+  local config=$root$config_dir/config.json
+  [[ -f $config ]] || return 0
+  "$node" "$1/dist/src/main.js" check --config "$config" >/dev/null ||
+    warn "the new program refuses $config: put that right before a restart"
+}
+
+# The smallest that is safe: this host only, nobody has a key.
+install_config() {
+  local dir=$root$config_dir
+  if [[ ! -d $dir ]]; then
+    install -d -m 0750 "$dir"
+    [[ -n $root ]] || chgrp "$user" "$dir"
+  fi
+  [[ ! -e $dir/config.json && ! -L $dir/config.json ]] || return 0
+  install -m 0640 /dev/null "$dir/config.json"
+  [[ -n $root ]] || chgrp "$user" "$dir/config.json"
+  cat >"$dir/config.json" <<JSON
+{
+  "\$schema": "$program/current/config.schema.json",
+  "listen": { "host": "127.0.0.1", "port": 9098 },
+  "cluster": { "endpoints": [{ "url": "http://127.0.0.1:9094" }] },
+  "encoders": {}
+}
+JSON
+  say "wrote $dir/config.json"
+}
+
+install_wrapper() {
+  # shellcheck disable=SC2016 # The arguments are the wrapper's own.
+  printf '#!/bin/sh\nexec %s %s "$@"\n' "$node" "$program/current/dist/src/main.js" |
+    put 0755 "$wrapper"
+}
+
+install_unit() {
+  sed -E "s#^(Exec[A-Za-z]+=)/usr/bin/node #\\1$node #" "$checkout/systemd/pinwarden.service" |
+    put 0644 "$unit"
+  [[ -z $root && -d /run/systemd/system ]] || return 0
+  systemctl daemon-reload
+}
+
+# Writes standard input to a file, in one step, unless it says so already.
+put() {
+  local mode=$1 file=$root$2
+  mkdir -p "$(dirname "$file")"
+  cat >"$file.new"
+  if cmp -s "$file.new" "$file"; then
+    rm "$file.new"
+  else
+    mv -T "$file.new" "$file"
+    say "wrote $file"
+  fi
+  [[ $(stat -c %a "$file") == "${mode#0}" ]] || chmod "$mode" "$file"
+}
+
+next_steps() {
+  if [[ -n $root ]]; then
+    say "staged below $root; the host that gets it needs the system user and group $user,"
+    say "and $config_dir with all in it belonging to root:$user"
+  elif [[ -d /run/systemd/system ]] && systemctl --quiet is-active pinwarden; then
+    [[ $switched == no ]] || say 'the daemon runs the old program until systemctl restart pinwarden'
+  else
+    cat <<STEPS
+next:
+  1. edit $config_dir/config.json: the public address as listen.host, listen.tls with its
+     certificate and key (the group $user must be able to read the key)
+  2. pinwarden keys add NAME, once for each encoder: it shows the key, this once
+  3. pinwarden check
+  4. systemctl enable --now pinwarden
+STEPS
+  fi
+}
+
+main

@@ -1,0 +1,72 @@
+/** The systemd unit: valid, shut in, and patient enough for the daemon to end in order. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { snapshotFrom } from '../../src/settings/load.js'
+import { repository, run, stage } from './staging.js'
+
+const unit = `${repository}systemd/pinwarden.service`
+const text = readFileSync(unit, 'utf8')
+const exposureMax = 1.2
+
+const help = await run('systemd-analyze', ['--help'])
+const skip =
+  help.code !== 0
+    ? 'systemd-analyze is not installed'
+    : !help.text.includes('--offline') && 'systemd-analyze is older than systemd 250'
+
+t.test(`its exposure is rated ${exposureMax} or better`, { skip }, async (t) => {
+  const report = await run('systemd-analyze', [
+    ...['security', '--offline=true', '--no-pager'],
+    unit,
+  ])
+  const exposure = /Overall exposure level for pinwarden\.service: (\d+\.\d+)/.exec(
+    report.text,
+  )?.[1]
+  t.ok(Number(exposure) <= exposureMax, `rated ${exposure ?? 'not at all'}`, report)
+})
+
+t.test('systemd finds no fault with it as it is installed', { skip }, async (t) => {
+  const staging = stage(t, 'pretended')
+  const outcome = await staging.install()
+  if (outcome.code !== 0) {
+    t.fail('install.sh failed', outcome)
+    return
+  }
+  const installed = join(staging.root, 'etc/systemd/system/pinwarden.service')
+  t.same(await verify(installed), [])
+
+  t.test('nor with the drop-ins that its head proposes', async (t) => {
+    const dropIns = [...text.matchAll(/^# {3}\[Service\]\n((?:# {3}\w+=.*\n)+)/gm)]
+    t.equal(dropIns.length, 2)
+    mkdirSync(`${installed}.d`)
+    dropIns.forEach(([lines], index) => {
+      writeFileSync(`${installed}.d/${index}.conf`, lines.replace(/^# {3}/gm, ''))
+    })
+    t.same(await verify(installed), [])
+  })
+
+  t.test('and would find one', async (t) => {
+    writeFileSync(`${installed}.d/2.conf`, '[Service]\nNoSuchSetting=yes\n')
+    t.match(await verify(installed), [/NoSuchSetting/])
+  })
+})
+
+t.test('the kill comes later than the end of the shutdown that the daemon allows', async (t) => {
+  const seconds = Number(/^TimeoutStopSec=(\d+)s$/m.exec(text)?.[1])
+  t.ok(seconds * 1000 > snapshotFrom({}).config.listen.shutdownMs + 5000)
+})
+
+t.test('it allows what Node cannot do without', async (t) => {
+  t.notMatch(text, /^MemoryDenyWriteExecute=/m, 'V8 makes code and runs it')
+  t.match(text, /^RestrictAddressFamilies=.*\bAF_NETLINK\b/m, 'for the list of addresses')
+})
+
+/** What systemd says of this unit; of others on the machine it may say what it likes. */
+async function verify(file: string): Promise<string[]> {
+  const { text } = await run('systemd-analyze', [
+    ...['verify', '--man=no', '--recursive-errors=no'],
+    file,
+  ])
+  return text.split('\n').filter((line) => line.includes('pinwarden'))
+}

@@ -1,0 +1,65 @@
+/** The real program as a process of its own: started from a config file, read by its log. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+
+export const bin = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+
+export interface LogLine extends Record<string, unknown> {
+  readonly msg: string
+}
+
+export class Daemon {
+  stdout = ''
+  stderr = ''
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+
+  constructor(readonly process: ChildProcessByStdio<null, Readable, Readable>) {
+    process.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()))
+    process.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()))
+    this.exited = once(process, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    }))
+  }
+
+  /** The first log line with this message; waits for it. */
+  async logged(msg: string): Promise<LogLine> {
+    for (;;) {
+      const found = this.lines().find((line) => line.msg === msg)
+      if (found !== undefined) return found
+      if (this.process.exitCode !== null) throw new Error(`ended without "${msg}": ${this.stderr}`)
+      await Promise.race([once(this.process.stdout, 'data'), this.exited])
+    }
+  }
+
+  lines(): LogLine[] {
+    const complete = this.stdout.slice(0, this.stdout.lastIndexOf('\n') + 1)
+    return complete
+      .split('\n')
+      .filter((text) => text !== '')
+      .map((text) => JSON.parse(text) as LogLine)
+  }
+}
+
+/** Runs `pinwarden` with arguments; killed when the test is over, if it still runs. */
+export function run(t: Test, args: readonly string[], flags: readonly string[] = []): Daemon {
+  const child = spawn(process.execPath, [...flags, bin, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  return new Daemon(child)
+}
+
+/** `pinwarden serve` with a config; resolves once it listens. */
+export async function startDaemon(t: Test, config: object, flags: readonly string[] = []) {
+  const configPath = join(t.testdir({}), 'config.json')
+  writeFileSync(configPath, JSON.stringify(config), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', configPath], flags)
+  const { url } = await daemon.logged('listening')
+  return { daemon, url: String(url), configPath }
+}

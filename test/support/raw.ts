@@ -1,0 +1,84 @@
+/** Speaks to a port byte by byte: for all that a well-behaved client cannot send. */
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { once } from 'node:events'
+
+export class RawClient {
+  private received = Buffer.alloc(0)
+  readonly closed: Promise<void>
+
+  private constructor(
+    readonly socket: Socket,
+    keep: boolean,
+  ) {
+    if (keep) {
+      socket.on('data', (chunk: Buffer) => {
+        this.received = Buffer.concat([this.received, chunk])
+        socket.emit('grown')
+      })
+    }
+    // A reset is one of the ways in which a connection may end.
+    socket.on('error', () => undefined)
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        resolve()
+      })
+    })
+  }
+
+  /** @param keep false when the test reads the socket itself */
+  static async to(url: string, { keep } = { keep: true }): Promise<RawClient> {
+    const { protocol, hostname, port } = new URL(url)
+    const options = { host: hostname, port: Number(port) }
+    const socket =
+      protocol === 'https:'
+        ? connectTls({ ...options, rejectUnauthorized: false })
+        : connect(options)
+    const client = new RawClient(socket, keep)
+    await once(socket, protocol === 'https:' ? 'secureConnect' : 'connect')
+    return client
+  }
+
+  /** Everything that came so far. */
+  get text(): string {
+    return this.received.toString('latin1')
+  }
+
+  write(text: string | Buffer): this {
+    this.socket.write(text)
+    return this
+  }
+
+  /** Waits until the text fits, or the connection is closed. */
+  async until(pattern: RegExp | string): Promise<string> {
+    const fits = () =>
+      typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)
+    while (!fits() && !this.socket.closed) {
+      await Promise.race([
+        new Promise((resolve) => this.socket.once('grown', resolve)),
+        this.closed,
+      ])
+    }
+    return this.text
+  }
+
+  /** Waits for the end of the connection and returns all that came. */
+  async all(): Promise<string> {
+    await this.closed
+    return this.text
+  }
+}
+
+/** A request head; the empty line that ends it comes by itself. */
+export const head = (requestLine: string, ...headers: readonly string[]): string =>
+  [requestLine, ...headers, '', ''].join('\r\n')
+
+/** Sends bytes on a connection of their own and returns what came until it was closed. */
+export async function exchange(url: string, bytes: string | Buffer): Promise<string> {
+  const client = await RawClient.to(url)
+  return client.write(bytes).all()
+}
+
+/** Status lines of the answers in a text, in order. */
+export const statuses = (text: string): number[] =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))

@@ -1,0 +1,192 @@
+/** A real gate in front of a fake cluster, both on ports of their own, closed after the test. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import type { AccessLine } from '../../src/gate/access-line.js'
+import { openGate } from '../../src/gate/open.js'
+import { type Log, openLog } from '../../src/log.js'
+import { digestOf, generateKey } from '../../src/settings/key.js'
+import { snapshotFrom } from '../../src/settings/load.js'
+import type { Snapshot } from '../../src/settings/snapshot.js'
+import { certificate } from './certificate.js'
+import { type FakeCluster, startFakeCluster } from './fake-cluster/index.js'
+import { head } from './raw.js'
+
+/** What a test sets differently; merged over settings that never get in a test's way. */
+export interface Overrides {
+  readonly listen?: object
+  readonly cluster?: object
+  readonly limits?: object
+  /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
+  readonly encoders?: Readonly<Record<string, object>>
+  readonly tls?: boolean
+  /** Another upstream than the fake cluster. */
+  readonly clusterUrl?: string
+}
+
+export interface TestGate {
+  readonly url: string
+  readonly port: number
+  readonly cluster: FakeCluster
+  /** One line per request, in the order in which they ended. */
+  readonly lines: readonly AccessLine[]
+  /** The first line, also a future one, that fits. */
+  line(fits?: (line: AccessLine) => boolean): Promise<AccessLine>
+  /** The keys made for the test, by encoder. */
+  readonly keys: Readonly<Record<string, string>>
+  /** Authorization header of an encoder. */
+  basic(encoder?: string): string
+  /** A raw request head with Host and alpha's credential. */
+  head(requestLine: string, ...headers: readonly string[]): string
+  /** Asks as an encoder; `alpha` unless another is named. */
+  ask(method: string, path: string, options?: AskOptions): Promise<Answer>
+  /** Puts other settings into force for the next request. */
+  replace(overrides: Overrides): void
+  /** Everything that was logged, access lines and all. Closes the log. */
+  logText(): Promise<string>
+  close(): Promise<void>
+}
+
+export interface AskOptions {
+  readonly as?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string
+  readonly signal?: AbortSignal
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  readonly json: unknown
+}
+
+export async function startGate(t: Test, overrides: Overrides = {}): Promise<TestGate> {
+  const cluster = await startFakeCluster()
+  const names = ['alpha', ...Object.keys(overrides.encoders ?? {})]
+  const keys = Object.fromEntries(names.map((name) => [name, generateKey()]))
+  const directory = t.testdir({ 'cert.pem': certificate.cert, 'key.pem': certificate.key })
+  const settle = (changed: Overrides) => snapshotOf(cluster, keys, changed, directory)
+  let snapshot = settle(overrides)
+
+  const file = join(directory, 'log')
+  const log = await openLog({ ...snapshot.config.log, level: 'debug', file })
+  const watched = watchLines(log)
+  const gate = await openGate({
+    current: () => snapshot,
+    log: watched.log,
+    tls: overrides.tls === true ? { ...certificate, minVersion: 'TLSv1.2' } : undefined,
+    version: 'test',
+  })
+  let closing: Promise<void> | undefined
+  const close = () => (closing ??= gate.close())
+  t.teardown(async () => {
+    await close()
+    await cluster.close()
+    await log.close()
+  })
+
+  const basic = (encoder = 'alpha') =>
+    `Basic ${Buffer.from(`${encoder}:${keys[encoder] ?? ''}`).toString('base64')}`
+  return {
+    url: gate.url,
+    port: Number(new URL(gate.url).port),
+    cluster,
+    lines: watched.lines,
+    line: watched.line,
+    keys,
+    basic,
+    head: (requestLine, ...headers) =>
+      head(requestLine, 'Host: gate', `Authorization: ${basic()}`, ...headers),
+    ask: async (method, path, { as, headers, body, signal } = {}) => {
+      const response = await fetch(gate.url + path, {
+        method,
+        redirect: 'manual',
+        headers: { authorization: basic(as), ...headers },
+        ...(body !== undefined && { body }),
+        ...(signal && { signal }),
+      })
+      return answerOf(response)
+    },
+    replace: (changed) => {
+      snapshot = settle(changed)
+    },
+    logText: async () => {
+      await close()
+      await log.close()
+      return readFileSync(file, 'utf8')
+    },
+    close,
+  }
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text()
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    json = undefined
+  }
+  return { status: response.status, headers: response.headers, text, json }
+}
+
+const plenty = { max: 100_000, windowSeconds: 60 }
+
+function snapshotOf(
+  cluster: FakeCluster,
+  keys: Readonly<Record<string, string>>,
+  { listen, cluster: upstream, limits, encoders, tls, clusterUrl }: Overrides,
+  baseDir: string,
+): Snapshot {
+  const withKeys = Object.entries(keys).map(
+    ([name, key]) =>
+      [name, { keys: [{ id: 'k1', sha256: digestOf(key) }], ...encoders?.[name] }] as const,
+  )
+  const input = {
+    listen: {
+      host: '127.0.0.1',
+      port: 0,
+      ...(tls === true && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),
+      ...listen,
+    },
+    cluster: { endpoints: [{ url: clusterUrl ?? cluster.url }], ...upstream },
+    limits: {
+      reads: plenty,
+      writes: plenty,
+      listings: plenty,
+      inFlight: 1000,
+      failures: { max: 1000 },
+      ...limits,
+    },
+    encoders: Object.fromEntries(withKeys),
+  }
+  return snapshotFrom(input, { baseDir })
+}
+
+/** Passes everything on to the real log, and lets a test wait for a line. */
+function watchLines(log: Log) {
+  const lines: AccessLine[] = []
+  const waiting = new Set<(line: AccessLine) => void>()
+  const watching: Log = {
+    ...log,
+    access: (level, line) => {
+      log.access(level, line)
+      lines.push(line as AccessLine)
+      for (const look of waiting) look(line as AccessLine)
+    },
+  }
+  const line = (fits: (line: AccessLine) => boolean = () => true): Promise<AccessLine> => {
+    const seen = lines.find(fits)
+    if (seen !== undefined) return Promise.resolve(seen)
+    return new Promise((resolve) => {
+      const look = (candidate: AccessLine) => {
+        if (!fits(candidate)) return
+        waiting.delete(look)
+        resolve(candidate)
+      }
+      waiting.add(look)
+    })
+  }
+  return { lines, line, log: watching }
+}

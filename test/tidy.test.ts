@@ -1,0 +1,225 @@
+/** Keeps the house rules by reading the sources as text: who imports whom, sizes, names. */
+import { execFileSync } from 'node:child_process'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const linesMax = 250
+const columnsMax = 100
+
+interface Source {
+  /** From the root, such as `src/gate/gate.ts`. */
+  readonly path: string
+  readonly text: string
+  readonly lines: readonly string[]
+}
+
+const src = sourcesIn('src')
+const tests = sourcesIn('test')
+
+/** Room → what it may import of ours. `cli` and `main.ts` put the rest together: they may all. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  settings: ['settings'],
+  cluster: ['cluster', 'settings'],
+  gate: ['gate', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
+  admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
+  'log.ts': ['settings'],
+  'metrics.ts': ['cluster', 'settings'],
+}
+const mayImportAll = ['cli', 'main.ts']
+
+t.test('imports between the rooms of src go in the directions of the house only', async (t) => {
+  const faults = src.flatMap((source) => {
+    const room = roomOf(source.path)
+    if (mayImportAll.includes(room)) return []
+    const allowed = mayImport[room]
+    if (allowed === undefined) return [`${source.path}:1: no rule says what ${room} may import`]
+    return importsOf(source)
+      .filter(({ target }) => !allowed.includes(roomOf(target)))
+      .map(({ line, target }) => `${source.path}:${line}: ${room} must not import ${target}`)
+  })
+  none(t, src, faults)
+})
+
+t.test('nothing in src imports from outside of it', async (t) => {
+  const faults = src.flatMap((source) =>
+    importsOf(source)
+      .filter(({ target }) => !target.startsWith('src/'))
+      .map(({ line, target }) => `${source.path}:${line}: imports ${target}`),
+  )
+  none(t, src, faults)
+})
+
+t.test('the phases of a request never import each other', async (t) => {
+  const paths = ['authenticate', 'limit', 'authorize', 'forward'].map(
+    (phase) => `src/gate/${phase}.ts`,
+  )
+  const phases = src.filter(({ path }) => paths.includes(path))
+  const faults = phases.flatMap((source) =>
+    importsOf(source)
+      .filter(({ target }) => paths.includes(target))
+      .map(({ line, target }) => `${source.path}:${line}: imports the phase ${target}`),
+  )
+  t.same(phases.map(({ path }) => path).sort(), paths.sort(), 'every phase has its file')
+  none(t, phases, faults)
+})
+
+t.test('the fake cluster knows nothing of what it tests', async (t) => {
+  const fake = tests.filter(({ path }) => path.startsWith('test/support/fake-cluster'))
+  const faults = fake.flatMap((source) =>
+    importsOf(source)
+      .filter(({ target }) => target.startsWith('src/'))
+      .map(({ line, target }) => `${source.path}:${line}: imports ${target}`),
+  )
+  none(t, fake, faults)
+})
+
+t.test('every file in src opens with a sentence that says its job', async (t) => {
+  const opening = /^(?:#!.*\n)?(?:\/\*\*\s*(?:\* )?|\/\/ )([A-Z`][\s\S]*?[.?!])(?:\s|$)/
+  const faults = src
+    .filter(({ text }) => !opening.test(text))
+    .map(({ path, lines }) => `${path}:1: opens with ${lines[0] ?? 'nothing'}`)
+  none(t, src, faults)
+})
+
+t.test(`no file in src is longer than ${linesMax} lines`, async (t) => {
+  const faults = src
+    .filter(({ lines }) => lines.length > linesMax)
+    .map(({ path, lines }) => `${path}:${linesMax + 1}: ${lines.length} lines`)
+  none(t, src, faults)
+})
+
+t.test(`no line is longer than ${columnsMax} columns, unless a URL makes it so`, async (t) => {
+  const sources = [...src, ...tests]
+  // With a host or without: a long word with slashes in it, which nothing can break.
+  const hasUrl = /(?=\S*\/)\S{60}/
+  const faults = matches(sources, (line) => line.length > columnsMax && !hasUrl.test(line))
+  none(t, sources, faults)
+})
+
+t.test('no cast switches the types off', async (t) => {
+  const sources = [...src, ...tests]
+  // In prose the word is followed by another one.
+  none(
+    t,
+    sources,
+    matches(sources, (line) => /\bas\s+any\b(?! [a-z])|<an[y]>/.test(line)),
+  )
+})
+
+t.test('no test is left that keeps the others from running', async (t) => {
+  none(
+    t,
+    tests,
+    matches(tests, (line) => /\.only\(|\bonly:\s*true/.test(line)),
+  )
+})
+
+t.test('nothing in src writes past the log', async (t) => {
+  none(
+    t,
+    src,
+    matches(src, (line) => /\bconsole\./.test(line)),
+  )
+})
+
+t.test("no path of a developer's machine is in src", async (t) => {
+  none(
+    t,
+    src,
+    matches(src, (line) => /(?<![\w.])\/(?:home|root|work|tmp|Users)\//.test(line)),
+  )
+})
+
+// What is not yet committed counts too: the rule should speak before the commit, not after.
+const committed = listedByGit()
+const noGit = committed === undefined && 'not a git checkout: which files are ours is unknown'
+
+t.test('no file or folder has a name for things without a home', { skip: noGit }, async (t) => {
+  const homeless = /^(?:utils?|helpers?|managers?|common|misc)$/i
+  const paths = committed ?? []
+  const faults = paths
+    .filter((path) => path.split(/[/._-]/).some((word) => homeless.test(word)))
+    .map((path) => `${path}:1: a noun is missing`)
+  none(t, paths, faults)
+})
+
+t.test('no package registry is named in any file', { skip: noGit }, async (t) => {
+  const files = (committed ?? []).filter((path) => lstatSync(root + path).isFile())
+  const sources = files.map(sourceAt)
+  const host =
+    /\bregistry\.[a-z0-9-]+\.[a-z]{2,}|\bnpm\.pkg\.|artifactor[y]|verdacci[o]|_authToke[n]/i
+  none(
+    t,
+    sources,
+    matches(sources, (line) => host.test(line)),
+  )
+})
+
+t.test('the lock file says what is installed, not from where', async (t) => {
+  const lock = [sourceAt('package-lock.json')]
+  none(
+    t,
+    lock,
+    matches(lock, (line) => /"resolved":\s*"(?:git\+)?(?:http|ssh)/.test(line)),
+  )
+})
+
+/** Fails once for each fault, and when nothing was looked at: such a rule would keep nothing. */
+function none(t: Test, lookedAt: readonly unknown[], faults: readonly string[]): void {
+  t.not(lookedAt.length, 0, 'there is something to look at')
+  for (const fault of faults) t.fail(fault, { diagnostic: false })
+  t.equal(faults.length, 0, 'faults')
+}
+
+function matches(sources: readonly Source[], isFault: (line: string) => boolean): string[] {
+  return sources.flatMap(({ path, lines }) =>
+    lines.flatMap((line, index) =>
+      isFault(line) ? [`${path}:${index + 1}: ${line.trim().slice(0, columnsMax)}`] : [],
+    ),
+  )
+}
+
+/** The first step below src: a folder, or a file beside them. */
+function roomOf(path: string): string {
+  return path.startsWith('src/') ? (path.split('/')[1] ?? path) : path
+}
+
+/** What a source imports or exports from files of ours, also by `import()`. */
+function importsOf({ path, text }: Source): { readonly line: number; readonly target: string }[] {
+  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]/g)].map((match) => ({
+    line: text.slice(0, match.index).split('\n').length,
+    target: posix.join(posix.dirname(path), match[1] ?? '').replace(/\.js$/, '.ts'),
+  }))
+}
+
+function sourcesIn(folder: string): readonly Source[] {
+  return readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => sourceAt(`${folder}/${path}`))
+}
+
+function sourceAt(path: string): Source {
+  const text = readFileSync(root + path, 'utf8')
+  return { path, text, lines: text.replace(/\n$/, '').split('\n') }
+}
+
+function listedByGit(): readonly string[] | undefined {
+  const listing = (...flags: string[]) =>
+    execFileSync('git', ['-C', root, 'ls-files', '-z', ...flags], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+      .split('\0')
+      .filter((path) => path !== '')
+  try {
+    const deleted = new Set(listing('--deleted'))
+    return listing('--cached', '--others', '--exclude-standard').filter(
+      (path) => !deleted.has(path),
+    )
+  } catch {
+    return undefined
+  }
+}
