@@ -12,11 +12,17 @@ export type ClientOf = (request: IncomingMessage) => string
  */
 export function clientOf(trusted: readonly string[]): ClientOf {
   if (trusted.length === 0) return (request) => addressOf(request.socket.remoteAddress)
-  const isTrusted = proxyaddr.compile([...trusted])
+  const isTrusted = trustOf(trusted)
   return (request) => {
     const forwarded = addressOf(proxyaddr(request, isTrusted))
     return isIP(forwarded) === 0 ? addressOf(request.socket.remoteAddress) : forwarded
   }
+}
+
+/** Whether an address is one of a trusted proxy. */
+export function trustOf(trusted: readonly string[]): (address: string) => boolean {
+  const isTrusted = proxyaddr.compile([...trusted])
+  return (address) => isTrusted(address, 0)
 }
 
 /** IPv4 clients of a dual-stack socket come as `::ffff:192.0.2.1`. */

@@ -37,7 +37,7 @@ export async function forward(
     // By default a GET that gets 503 is asked again ten times.
     retryMethods: [],
     handler: (request: FastifyRequest, reply: FastifyReply, _url: string, from: object) =>
-      reply.from(upstreamOf(request).path, from),
+      recordOf(request).isClosed ? reply.hijack() : reply.from(upstreamOf(request).path, from),
     replyOptions: {
       queryString: (_search: unknown, _url: unknown, request: FastifyRequest) =>
         upstreamOf(request).query,

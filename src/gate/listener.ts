@@ -8,7 +8,7 @@ import type { ListenConfig } from '../settings/schema.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { rawRefusal } from './answer.js'
-import { addressOf, networkOf } from './client.js'
+import { addressOf, networkOf, trustOf } from './client.js'
 import type { Connections } from './connections.js'
 import { bytesUnaccounted, RequestRecord } from './record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
@@ -145,9 +145,10 @@ function limitPerAddress(
   refuse: (socket: Socket) => void,
 ): void {
   const open = new Map<string, number>()
+  const isTrusted = trustOf(listen.trustProxy)
   server.on('connection', (socket: Socket) => {
     const address = addressOf(socket.remoteAddress)
-    if (listen.trustProxy.includes(address)) return
+    if (isTrusted(address)) return
     const network = networkOf(address)
     const count = (open.get(network) ?? 0) + 1
     if (count > listen.connectionsPerAddressMax) {

@@ -47,6 +47,9 @@ export class RequestRecord {
   upstreamStatus: number | undefined
   streamError: string | undefined
 
+  /** Whether the response is over: nobody is there any more to answer. */
+  isClosed = false
+
   private status: number | undefined
   private outcome: Outcome = 'answered'
   private reason: AccessLine['reason']
@@ -56,7 +59,7 @@ export class RequestRecord {
   private readonly write: (line: AccessLine) => void
   private bytesIn = 0
   private bytesOut = 0
-  private isClosed = false
+  private isEnded = false
   /** One for the response itself. */
   private holds = 1
   private readonly closings: (() => void)[] = []
@@ -140,7 +143,8 @@ export class RequestRecord {
   }
 
   private release(): void {
-    if (--this.holds > 0) return
+    if (--this.holds > 0 || this.isEnded) return
+    this.isEnded = true
     for (const ending of this.endings) ending()
     this.write(this.line())
   }

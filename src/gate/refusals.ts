@@ -55,9 +55,6 @@ export const refusals = {
   'unexpected-body': { status: 400, message: 'a GET request has no body' },
   'body-too-large': { status: 413, message: 'request body too large' },
   'bad-content-type': { status: 415, message: 'malformed Content-Type' },
-
-  // the daemon itself
-  'shutting-down': { status: 503, message: 'shutting down' },
 } as const satisfies Record<string, Refusal>
 
 export type RefusalReason = keyof typeof refusals

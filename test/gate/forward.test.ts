@@ -382,14 +382,18 @@ t.test(
   },
 )
 
-t.test(
-  'the gate names itself to the cluster, with its own credential where it has one',
-  async (t) => {
-    const gate = await startGate(t)
-    await gate.ask('GET', '/id')
-    t.match(gate.cluster.requests.at(-1)?.headers, {
-      'user-agent': 'pinwarden/test',
-      accept: 'application/json',
-    })
-  },
-)
+t.test('the gate names itself to the cluster', async (t) => {
+  const gate = await startGate(t)
+  await gate.ask('GET', '/id')
+  t.match(gate.cluster.requests.at(-1)?.headers, {
+    'user-agent': 'pinwarden/test',
+    accept: 'application/json',
+  })
+})
+
+t.test('a cluster with basic auth gets the credential of the gate, from a file', async (t) => {
+  const gate = await startGate(t, { clusterLogin: { username: 'gate', password: 's3cret' } })
+  t.equal((await gate.ask('GET', '/id')).status, 200)
+  t.equal(gate.cluster.requests[0]?.headers.authorization, `Basic ${btoa('gate:s3cret')}`)
+  t.notMatch(await gate.logText(), /s3cret|Z2F0ZTpz/)
+})

@@ -20,6 +20,8 @@ export interface Overrides {
   /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
   readonly encoders?: Readonly<Record<string, object>>
   readonly tls?: boolean
+  /** What the cluster asks of its own callers; the gate is told. */
+  readonly clusterLogin?: { readonly username: string; readonly password: string }
   /** Another upstream than the fake cluster. */
   readonly clusterUrl?: string
 }
@@ -62,10 +64,15 @@ export interface Answer {
 }
 
 export async function startGate(t: Test, overrides: Overrides = {}): Promise<TestGate> {
-  const cluster = await startFakeCluster()
+  const { clusterLogin } = overrides
+  const cluster = await startFakeCluster(clusterLogin)
   const names = ['alpha', ...Object.keys(overrides.encoders ?? {})]
   const keys = Object.fromEntries(names.map((name) => [name, generateKey()]))
-  const directory = t.testdir({ 'cert.pem': certificate.cert, 'key.pem': certificate.key })
+  const directory = t.testdir({
+    'cert.pem': certificate.cert,
+    'key.pem': certificate.key,
+    password: `${clusterLogin?.password ?? 'unused'}\n`,
+  })
   const settle = (changed: Overrides) => snapshotOf(cluster, keys, changed, directory)
   let snapshot = settle(overrides)
 
@@ -136,13 +143,14 @@ const plenty = { max: 100_000, windowSeconds: 60 }
 function snapshotOf(
   cluster: FakeCluster,
   keys: Readonly<Record<string, string>>,
-  { listen, cluster: upstream, limits, encoders, tls, clusterUrl }: Overrides,
+  { listen, cluster: upstream, limits, encoders, tls, clusterUrl, clusterLogin }: Overrides,
   baseDir: string,
 ): Snapshot {
   const withKeys = Object.entries(keys).map(
     ([name, key]) =>
       [name, { keys: [{ id: 'k1', sha256: digestOf(key) }], ...encoders?.[name] }] as const,
   )
+  const login = clusterLogin && { username: clusterLogin.username, passwordFile: 'password' }
   const input = {
     listen: {
       host: '127.0.0.1',
@@ -150,7 +158,7 @@ function snapshotOf(
       ...(tls === true && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),
       ...listen,
     },
-    cluster: { endpoints: [{ url: clusterUrl ?? cluster.url }], ...upstream },
+    cluster: { endpoints: [{ url: clusterUrl ?? cluster.url, ...login }], ...upstream },
     limits: {
       reads: plenty,
       writes: plenty,

@@ -1,94 +1,84 @@
-/** Writes answers byte for byte as the cluster's Go server does. */
-import type { ServerResponse } from 'node:http'
+/** The cluster's JSON shapes, their fields in the cluster's order. */
+import type { Json } from './json.js'
+import { type Peer, refused } from './peer.js'
+import type { Pin, Progress } from './state.js'
+import { zeroTime } from './times.js'
 
-/** encoding/json escapes these, and ends every value with a line feed. */
-export const goJson = (value: unknown): string =>
-  `${JSON.stringify(value)
-    .replaceAll('<', '\\u003c')
-    .replaceAll('>', '\\u003e')
-    .replaceAll('&', '\\u0026')}\n`
-
-const common = { 'Content-Type': 'application/json', Vary: 'Origin' }
-
-/** Bodies up to 2048 bytes get a length, larger ones are chunked. */
-export function sendText(response: ServerResponse, status: number, body: string): void {
-  const bytes = Buffer.byteLength(body)
-  const length = bytes <= 2048 && status !== 204 ? { 'Content-Length': bytes } : {}
-  response.writeHead(status, { ...common, ...length }).end(body)
-}
-
-export const sendJson = (response: ServerResponse, status: number, value: unknown): void => {
-  sendText(response, status, goJson(value))
-}
-
-export const sendError = (response: ServerResponse, status: number, message: string): void => {
-  sendJson(response, status, { code: status, message })
-}
-
-export interface Stream {
-  readonly lines: Iterable<string> | AsyncIterable<string>
-  /** Error while iterating: the trailer's text. */
-  readonly error?: string
-  /** Error when the source closes: the empty trailer first, then the text. */
-  readonly closeError?: string
-  /** Bytes gathered before a write; 0 flushes each line, as the cluster does. */
-  readonly chunkBytes?: number
-}
-
-/**
- * A streaming answer: head with the trailer announced, a line at a time, the trailer. No line and
- * no error is a 204 that announces it too; an error before the first line is a 500.
- */
-export async function sendStream(response: ServerResponse, stream: Stream): Promise<void> {
-  const { error = '', closeError, chunkBytes = 0 } = stream
-  let pending = ''
-  let isEmpty = true
-  for await (const line of stream.lines) {
-    if (isEmpty) response.writeHead(200, { ...common, Trailer: 'X-Stream-Error' })
-    isEmpty = false
-    pending += line
-    if (pending.length < chunkBytes) continue
-    const isTaken = response.write(pending)
-    pending = ''
-    if (!isTaken) await taken(response)
-    if (response.destroyed) return
+export function pinAnswer(pin: Pin): Json {
+  return {
+    replication_factor_min: pin.replicationMin,
+    replication_factor_max: pin.replicationMax,
+    name: pin.name,
+    mode: pin.mode,
+    shard_size: pin.shardSize,
+    user_allocations: pin.userAllocations,
+    expire_at: pin.expireAt,
+    metadata: pin.metadata,
+    pin_update: pin.pinUpdate,
+    origins: pin.origins,
+    cid: pin.cid,
+    type: pin.type,
+    allocations: pin.allocations,
+    max_depth: pin.maxDepth,
+    reference: null,
+    timestamp: pin.timestamp,
   }
-  if (pending !== '') response.write(pending)
-  if (isEmpty) {
-    sendEmpty(response, error === '' ? closeError : error)
-    return
+}
+
+/** One line of a listing, or the status of one CID that is in the pinset. */
+export function pinInfo(peer: Peer, pin: Pin, progress: Progress): Json {
+  return {
+    cid: pin.cid,
+    name: pin.name,
+    allocations: pin.allocations,
+    origins: pin.origins,
+    created: pin.timestamp,
+    metadata: pin.metadata,
+    peer_map: peerMap(peer, progress),
   }
-  const trailers: [string, string][] = [['X-Stream-Error', error]]
-  if (closeError !== undefined) trailers.push(['X-Stream-Error', closeError])
-  // Over HTTP/1.0 there are no chunks and no trailers: errors are lost.
-  if (response.chunkedEncoding) response.addTrailers(trailers)
-  response.end()
 }
 
-/** Until the client has read on, or is gone. */
-const taken = (response: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done).off('close', done)
-      resolve()
-    }
-    response.on('drain', done).on('close', done)
-  })
-
-function sendEmpty(response: ServerResponse, error: string | undefined): void {
-  const status = error === undefined ? 204 : 500
-  const body = error === undefined ? '' : goJson({ code: 500, message: error })
-  const length = error === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
-  response.writeHead(status, { ...common, ...length })
-  announceTrailer(response)
-  response.end(body)
+/** The status of a CID that is not in the pinset. */
+export function unpinnedInfo(peer: Peer, cid: string, progress: Progress, local: boolean): Json {
+  return {
+    cid,
+    name: '',
+    allocations: local ? null : [],
+    origins: null,
+    created: local ? zeroTime : progress.timestamp,
+    metadata: null,
+    peer_map: peerMap(peer, progress),
+  }
 }
 
-/**
- * Node refuses what Go does: a Trailer header on an answer that has no chunks. So it is written
- * into the head that Node has composed and not yet sent.
- */
-function announceTrailer(response: ServerResponse): void {
-  const composed = response as unknown as { _header: string }
-  composed._header = composed._header.replace('\r\n', '\r\nTrailer: X-Stream-Error\r\n')
+function peerMap(peer: Peer, { status, error, timestamp }: Progress): Json {
+  const entry = {
+    peername: peer.peername,
+    ipfs_peer_id: peer.kuboId,
+    ipfs_peer_addresses: peer.kuboAddresses.length > 0 ? peer.kuboAddresses : undefined,
+    status,
+    timestamp,
+    error,
+    attempt_count: status === 'pinning' || status === 'pin_error' ? 1 : 0,
+    priority_pin: status === 'pin_queued' || status === 'pinning',
+  }
+  return new Map<string, Json>([[peer.id, entry]])
+}
+
+export function idAnswer(peer: Peer, kuboDown: boolean): Json {
+  const at = (host: string) => `/ip4/${host}/tcp/9096/p2p/${peer.id}`
+  return {
+    id: peer.id,
+    addresses: [at('203.0.113.10'), at('127.0.0.1')],
+    cluster_peers: [peer.id],
+    cluster_peers_addresses: [],
+    version: peer.version,
+    commit: '',
+    rpc_protocol_version: '/ipfscluster/1.0/rpc',
+    error: '',
+    ipfs: kuboDown
+      ? { addresses: null, error: refused('id') }
+      : { id: peer.kuboId, addresses: peer.kuboAddresses, error: '' },
+    peername: peer.peername,
+  }
 }

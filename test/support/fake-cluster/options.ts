@@ -1,136 +1,159 @@
-/** Pin options as the cluster parses them: in its order, stopping at the first bad one. */
-import { ApiError, decodeCid } from './cids.js'
+/** Reads pin options from a query, in the cluster's order: what stands before a fault counts. */
+import { base58btc } from 'multiformats/bases/base58'
+import { cidBytes, decodeCid } from './cids.js'
+import type { Query } from './query.js'
+import { afterMs, parseDuration, parseTime, zeroTime } from './times.js'
 
-/** The options of one pin record. */
+export type Mode = 'recursive' | 'direct'
+
 export interface PinOptions {
+  name: string
+  mode: Mode
   replicationMin: number
   replicationMax: number
-  name: string
-  mode: 'recursive' | 'direct'
   shardSize: number
   userAllocations: string[] | null
   expireAt: string
-  metadata: Record<string, string>
+  metadata: Map<string, string> | null
   pinUpdate: string | null
   origins: string[] | null
+  /** The cluster cannot store what is not UTF-8. */
+  storable: boolean
 }
-
-export const never = '0001-01-01T00:00:00Z'
-
-export const noOptions = (): PinOptions => ({
-  replicationMin: 0,
-  replicationMax: 0,
-  name: '',
-  mode: 'recursive',
-  shardSize: 0,
-  userAllocations: null,
-  expireAt: never,
-  metadata: {},
-  pinUpdate: null,
-  origins: null,
-})
 
 export interface ParsedOptions {
+  /** What was read before the fault, or everything. */
   readonly options: PinOptions
-  /** The trap: it is answered, and the operation is done all the same with what came before it. */
-  readonly error: ApiError | undefined
+  /** The message of the 400 that does not stop the operation. */
+  readonly fault?: string
 }
 
-/** Go takes the first of repeated names and drops pairs that it cannot read. */
-export function parseQuery(raw: string): Map<string, string> {
-  const query = new Map<string, string>()
-  for (const pair of raw.split('&')) {
-    if (pair === '' || pair.includes(';')) continue
-    try {
-      const equals = pair.indexOf('=')
-      const decode = (text: string) => decodeURIComponent(text.replaceAll('+', ' '))
-      const name = decode(equals < 0 ? pair : pair.slice(0, equals))
-      if (!query.has(name)) query.set(name, equals < 0 ? '' : decode(pair.slice(equals + 1)))
-    } catch {
-      // A bad escape: the pair is dropped.
-    }
-  }
-  return query
-}
+export const noOptions = (): PinOptions => ({
+  name: '',
+  mode: 'recursive',
+  replicationMin: 0,
+  replicationMax: 0,
+  shardSize: 0,
+  userAllocations: null,
+  expireAt: zeroTime,
+  metadata: null,
+  pinUpdate: null,
+  origins: null,
+  storable: true,
+})
 
-export function parseOptions(query: Map<string, string>): ParsedOptions {
+export function parseOptions(query: Query): ParsedOptions {
   const options = noOptions()
   try {
-    read(query, options)
-    return { options, error: undefined }
+    for (const step of steps) step(options, query)
+    return { options }
   } catch (error) {
-    if (error instanceof ApiError) return { options, error }
-    throw error
+    return { options, fault: messageOf(error) }
   }
 }
 
-function read(query: Map<string, string>, options: PinOptions): void {
-  const get = (name: string) => query.get(name) ?? ''
-  const integer = (name: string): number => {
-    const value = get(name)
-    if (value === '') return 0
-    if (!/^[+-]?\d+$/.test(value)) throw new ApiError(400, `parameter ${name} invalid`)
-    return Number(value)
-  }
-  options.name = get('name')
-  options.mode = get('mode') === 'direct' ? 'direct' : 'recursive'
-  options.replicationMin = integer('replication-min')
-  options.replicationMax = integer('replication-max')
-  if (get('replication') !== '') {
-    query.set('replication-min', get('replication')).set('replication-max', get('replication'))
-    options.replicationMin = integer('replication-min')
-    options.replicationMax = integer('replication-max')
-  }
-  if (get('shard-size') !== '' && !/^\d+$/.test(get('shard-size'))) {
-    throw new ApiError(400, 'parameter shard_size is invalid')
-  }
-  options.shardSize = Number(get('shard-size'))
-  const peers = get('user-allocations')
-    .split(',')
-    .filter((id) => /^[A-Za-z0-9]{46,62}$/.test(id))
-  options.userAllocations = peers.length > 0 ? peers : null
-  options.expireAt = expiry(get('expire-at'), get('expire-in'))
-  for (const [name, value] of query) {
-    if (name.startsWith('meta-') && name !== 'meta-') options.metadata[name.slice(5)] = value
-  }
-  if (get('pin-update') !== '') {
-    try {
-      options.pinUpdate = decodeCid(get('pin-update'))
-    } catch {
-      throw new ApiError(400, 'error decoding update option parameter: invalid cid: cid too short')
-    }
-  }
-  const origins = get('origins')
-    .split(',')
-    .filter((origin) => origin !== '')
-  for (const origin of origins) {
-    if (!origin.startsWith('/'))
-      throw new ApiError(400, 'error decoding multiaddress: must begin with /')
-    if (!origin.includes('/p2p/'))
-      throw new ApiError(400, 'multiaddress does not contain peer ID: ' + origin)
-  }
-  options.origins = origins.length > 0 ? origins : null
+type Step = (options: PinOptions, query: Query) => void
+
+const steps: readonly Step[] = [
+  nameAndMode,
+  replication,
+  shardSize,
+  userAllocations,
+  expiry,
+  metadata,
+  pinUpdate,
+  origins,
+]
+
+function nameAndMode(options: PinOptions, query: Query): void {
+  options.name = query.get('name')
+  options.storable = query.isUtf8('name')
+  options.mode = query.get('mode') === 'direct' ? 'direct' : 'recursive'
 }
 
-const units = { ns: 1e-6, us: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+function replication(options: PinOptions, query: Query): void {
+  const both = query.get('replication')
+  const read = (name: string): number => {
+    const text = both === '' ? query.get(name) : both
+    if (text === '') return 0
+    if (!/^[+-]?\d{1,18}$/.test(text)) throw new Error(`parameter ${name} invalid`)
+    return Number(text)
+  }
+  options.replicationMin = read('replication-min')
+  options.replicationMax = read('replication-max')
+}
 
-function expiry(at: string, after: string): string {
+function shardSize(options: PinOptions, query: Query): void {
+  const text = query.get('shard-size')
+  if (text === '') return
+  if (!/^\d+$/.test(text) || BigInt(text) >= 1n << 64n) {
+    throw new Error('parameter shard_size is invalid')
+  }
+  options.shardSize = Number(text)
+}
+
+function userAllocations(options: PinOptions, query: Query): void {
+  const text = query.get('user-allocations')
+  if (text !== '') options.userAllocations = text.split(',').filter(isPeerId)
+}
+
+function expiry(options: PinOptions, query: Query): void {
+  const at = query.get('expire-at')
+  const within = query.get('expire-in')
   if (at !== '') {
-    const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(at)
-    if (!isTime || Number.isNaN(Date.parse(at))) {
-      throw new ApiError(400, `expire-at cannot be parsed: parsing time "${at}"`)
-    }
-    return at
+    options.expireAt = explained('expire-at cannot be parsed', () => parseTime(at))
+  } else if (within !== '') {
+    const ms = explained('expire-in cannot be parsed', () => parseDuration(within))
+    if (ms < 1000) throw new Error('expire-in duration too short')
+    options.expireAt = afterMs(ms)
   }
-  if (after === '') return never
-  const parts = [...after.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|ms|s|m|h)/g)]
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== after) {
-    throw new ApiError(400, `expire-in cannot be parsed: time: invalid duration "${after}"`)
-  }
-  const ms = parts.reduce(
-    (sum, [, n, unit]) => sum + Number(n) * units[unit as keyof typeof units],
-    0,
-  )
-  if (ms < 1000) throw new ApiError(400, 'expire-in duration too short')
-  return new Date(Date.now() + ms).toISOString()
 }
+
+function metadata(options: PinOptions, query: Query): void {
+  options.metadata = new Map()
+  for (const name of query.names()) {
+    if (!name.startsWith('meta-') || name === 'meta-') continue
+    options.metadata.set(name.slice('meta-'.length), query.get(name))
+    options.storable &&= query.isUtf8(name)
+  }
+}
+
+function pinUpdate(options: PinOptions, query: Query): void {
+  const text = query.get('pin-update')
+  if (text === '') return
+  options.pinUpdate = explained('error decoding update option parameter', () => decodeCid(text))
+}
+
+function origins(options: PinOptions, query: Query): void {
+  const text = query.get('origins')
+  if (text === '') return
+  options.origins = text.split(',').map((address) => {
+    if (!/^\/[a-z0-9]+\/./.test(address)) {
+      throw new Error(`error decoding multiaddress: must begin with /: ${address}`)
+    }
+    const [, peer = ''] = /\/p2p\/([^/]+)/.exec(address) ?? []
+    if (!isPeerId(peer)) throw new Error(`multiaddress does not contain peer ID: ${address}`)
+    return address
+  })
+}
+
+/** A base58 multihash, or a CID. */
+function isPeerId(text: string): boolean {
+  try {
+    if (/^(Qm|1)/.test(text)) return base58btc.baseDecode(text).length > 2
+    return cidBytes(text).length > 2
+  } catch {
+    return false
+  }
+}
+
+function explained<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new Error(`${what}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)

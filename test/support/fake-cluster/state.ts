@@ -1,182 +1,167 @@
-/** The pinset of the fake cluster and what its peer says of each pin. */
-import { ApiError } from './cids.js'
-import { never, noOptions, type PinOptions } from './options.js'
+/** The pinset and what Kubo makes of it; big pinsets are made up while they are walked. */
+import { cidBytes, decodeCid, printCid } from './cids.js'
+import { noOptions, type PinOptions } from './options.js'
+import { nowNanos, wholeSeconds } from './times.js'
+
+export type PinType = 'pin' | 'meta-pin' | 'clusterdag-pin' | 'shard-pin'
 
 export type Status =
+  | 'cluster_error'
+  | 'pin_error'
+  | 'unpin_error'
   | 'pinned'
   | 'pinning'
-  | 'pin_queued'
-  | 'pin_error'
+  | 'unpinning'
   | 'unpinned'
+  | 'remote'
+  | 'pin_queued'
   | 'unpin_queued'
-  | 'unpin_error'
+  | 'sharded'
   | 'unexpectedly_unpinned'
-  | 'cluster_error'
 
-export interface PinRecord {
+/** A pin as the cluster's state holds it. */
+export interface Pin extends PinOptions {
   readonly cid: string
-  readonly options: PinOptions
+  type: PinType
+  allocations: readonly string[]
+  maxDepth: number
+  timestamp: string
+}
+
+/** Where the cluster is with a CID. */
+export interface Progress {
+  readonly status: Status
+  readonly error: string
   readonly timestamp: string
-  status: Status
-  error: string
 }
 
-export const peer = {
-  id: '12D3KooWG395pxKwfAyFr4uzVdKNTWNXucp3v9yVGucYKZ5PhBC4',
-  ipfs: '12D3KooWJgjpcEvgq12sgMNZdcmUmeT8m4D8qHu5X5Hpq4zg46Jy',
-  address: '/ip4/203.0.113.10/tcp/4001/p2p/12D3KooWJgjpcEvgq12sgMNZdcmUmeT8m4D8qHu5X5Hpq4zg46Jy',
-}
+export type PinFields = Partial<Omit<Pin, 'cid'>> & { status?: Status; error?: string }
 
-export class Pinset {
-  readonly pins = new Map<string, PinRecord>()
-  /** Kubo unreachable: cluster API §4 and §6. */
-  kuboDown = false
-  peername = '160TB-SuperNode'
-  version = '1.1.4'
+const generatedTail = Buffer.from('made up by the fake cluster.')
 
-  /** Writes the record whole: what this request does not say is cleared. */
-  pin(cid: string, options: PinOptions): PinRecord {
-    check(options)
-    const source = options.pinUpdate
-    if (source !== null && source !== cid) {
-      const copied = this.pins.get(source)
-      if (copied === undefined) throw new ApiError(404, missing)
-      const name = options.name === '' ? copied.options.name : options.name
-      return this.write(cid, { ...copied.options, name, pinUpdate: source })
+/** Looks like a Map from canonical CID to pin. */
+export class PinState {
+  readonly #pins = new Map<string, Pin>()
+  readonly #progress = new Map<string, Progress>()
+  readonly #removed = new Set<number>()
+  #generated = 0
+
+  get size(): number {
+    let shadowed = 0
+    if (this.#generated > 0) for (const cid of this.#pins.keys()) shadowed += this.#indexOf(cid) >= 0 ? 1 : 0
+    return this.#pins.size + this.#generated - this.#removed.size - shadowed
+  }
+
+  has(cid: string): boolean {
+    return this.get(cid) !== undefined
+  }
+
+  get(cid: string): Pin | undefined {
+    return this.#pins.get(cid) ?? (this.#indexOf(cid) < 0 ? undefined : plainPin(cid, {}))
+  }
+
+  /** Stores a pin as the cluster does: no user allocations, whole seconds, mode by depth. */
+  set(cid: string, pin: Pin): this {
+    this.#pins.set(cid, {
+      ...pin,
+      cid,
+      mode: pin.maxDepth === 0 ? 'direct' : 'recursive',
+      userAllocations: null,
+      metadata: pin.metadata?.size === 0 ? null : pin.metadata,
+      origins: pin.origins ?? [],
+      expireAt: wholeSeconds(pin.expireAt),
+      timestamp: wholeSeconds(pin.timestamp),
+    })
+    return this
+  }
+
+  delete(cid: string): boolean {
+    const index = this.#indexOf(cid)
+    if (index >= 0) this.#removed.add(index)
+    this.#progress.delete(cid)
+    return this.#pins.delete(cid) || index >= 0
+  }
+
+  clear(): void {
+    this.#pins.clear()
+    this.#progress.clear()
+    this.#removed.clear()
+    this.#generated = 0
+  }
+
+  *keys(): Generator<string> {
+    for (const pin of this.values()) yield pin.cid
+  }
+
+  *values(): Generator<Pin> {
+    yield* this.#pins.values()
+    for (let index = 0; index < this.#generated; index++) {
+      const cid = generatedCid(index)
+      if (!this.#removed.has(index) && !this.#pins.has(cid)) yield plainPin(cid, {})
     }
-    return this.write(cid, options)
   }
 
-  private write(cid: string, options: PinOptions): PinRecord {
-    const timestamp = new Date().toISOString()
-    const record: PinRecord = { cid, options, timestamp, status: 'pinned', error: '' }
-    this.pins.set(cid, record)
-    return record
+  /** Any spelling of the CID; returns the canonical one. */
+  add(cid: string, { status, error, ...fields }: PinFields = {}): string {
+    const canonical = decodeCid(cid)
+    this.set(canonical, plainPin(canonical, fields))
+    this.setStatus(canonical, status ?? 'pinned', error)
+    return canonical
   }
 
-  /** @throws ApiError 404 */
-  unpin(cid: string): PinRecord {
-    const record = this.pins.get(cid)
-    if (record === undefined) throw new ApiError(404, missing)
-    this.pins.delete(cid)
-    return record
+  /** Adds so many plain pins, without holding an object for each. */
+  addMany(count: number): void {
+    this.#generated += count
   }
 
-  addPin(cid: string, options: Partial<PinOptions> = {}): PinRecord {
-    return this.write(cid, { ...noOptions(), ...options })
-  }
-
+  /** What is under way for a CID; also for one that is not, or no longer, in the pinset. */
   setStatus(cid: string, status: Status, error = ''): void {
-    const record = this.pins.get(cid)
-    if (record !== undefined) Object.assign(record, { status, error })
+    const canonical = decodeCid(cid)
+    if (status === 'pinned' || status === 'unpinned') this.#progress.delete(canonical)
+    else this.#progress.set(canonical, { status, error, timestamp: nowNanos() })
+  }
+
+  progressOf(cid: string): Progress | undefined {
+    return this.#progress.get(cid)
+  }
+
+  /** All that is not simply pinned. */
+  progress(): Iterable<[string, Progress]> {
+    return this.#progress
+  }
+
+  #indexOf(cid: string): number {
+    if (this.#generated === 0) return -1
+    let bytes
+    try {
+      bytes = Buffer.from(cidBytes(cid))
+    } catch {
+      return -1
+    }
+    if (bytes.length !== 34 || !bytes.subarray(6).equals(generatedTail)) return -1
+    const index = bytes.readUInt32BE(2)
+    return index < this.#generated && !this.#removed.has(index) ? index : -1
   }
 }
 
-const missing = 'pin is not part of the pinset'
-
-/** What the cluster finds out after parsing, as a 500. */
-function check({ replicationMin: min, replicationMax: max, expireAt }: PinOptions): void {
-  const effective = { min: min === 0 ? -1 : min, max: max === 0 ? -1 : max }
-  if (effective.min < -1) throw new ApiError(500, 'cluster.replication_factor_min is wrong')
-  if ((effective.min === -1) !== (effective.max === -1)) {
-    throw new ApiError(
-      500,
-      effective.max === -1
-        ? 'cluster.replication_factor_min is larger than max'
-        : 'cluster.replication_factor_min and max must be -1 when one of them is',
-    )
-  }
-  if (effective.min > effective.max) {
-    throw new ApiError(500, 'cluster.replication_factor_min is larger than max')
-  }
-  if (effective.min > 1) {
-    throw new ApiError(
-      500,
-      `not enough peers to allocate CID. Needed at least: ${min}. Wanted at most: ${max}. ` +
-        'Available candidates: 1. See logs for more info.',
-    )
-  }
-  if (expireAt !== never && Date.parse(expireAt) <= Date.now()) {
-    throw new ApiError(500, 'pin.ExpireAt set before current time')
-  }
+/** The CID of a pin that addMany made; counted from 0. */
+export function generatedCid(index: number): string {
+  const start = Buffer.from([0x12, 0x20, 0, 0, 0, 0])
+  start.writeUInt32BE(index, 2)
+  return printCid(Buffer.concat([start, generatedTail]))
 }
 
-/** Answer of POST, DELETE and allocations; the fields in the cluster's order. */
-export function pinJson({ cid, options, timestamp }: PinRecord): object {
+function plainPin(cid: string, fields: PinFields): Pin {
   return {
-    replication_factor_min: options.replicationMin === 0 ? -1 : options.replicationMin,
-    replication_factor_max: options.replicationMax === 0 ? -1 : options.replicationMax,
-    name: options.name,
-    // Echoed, though on the plain route the pin is recursive.
-    mode: options.mode,
-    shard_size: options.shardSize,
-    user_allocations: options.userAllocations,
-    expire_at: options.expireAt,
-    metadata: sorted(options.metadata),
-    pin_update: options.pinUpdate,
-    origins: options.origins,
+    ...noOptions(),
+    replicationMin: -1,
+    replicationMax: -1,
+    origins: [],
     cid,
     type: 'pin',
     allocations: [],
-    max_depth: -1,
-    reference: null,
-    timestamp,
+    maxDepth: -1,
+    timestamp: '2025-05-16T10:06:40Z',
+    ...fields,
   }
 }
-
-/** A GlobalPinInfo: also for a CID that is not pinned. */
-export function statusJson(pinset: Pinset, cid: string, isLocal: boolean): object {
-  const record = pinset.pins.get(cid)
-  const now = new Date().toISOString()
-  const status =
-    record === undefined ? 'unpinned' : pinset.kuboDown ? 'cluster_error' : record.status
-  const created = record?.timestamp ?? (isLocal ? never : now)
-  return {
-    cid,
-    name: record?.options.name ?? '',
-    allocations: record === undefined && isLocal ? null : [],
-    origins: record === undefined ? null : (record.options.origins ?? []),
-    created,
-    metadata: record === undefined ? null : nullIfEmpty(sorted(record.options.metadata)),
-    peer_map: {
-      [peer.id]: {
-        peername: pinset.peername,
-        ipfs_peer_id: peer.ipfs,
-        ipfs_peer_addresses: [peer.address],
-        status,
-        timestamp: record?.timestamp ?? now,
-        error: record?.error ?? '',
-        attempt_count: status === 'pinning' ? 1 : 0,
-        priority_pin: status === 'pin_queued',
-      },
-    },
-  }
-}
-
-export function idJson({ kuboDown, peername, version }: Pinset): object {
-  const refused =
-    'Post "http://127.0.0.1:5001/api/v0/id": dial tcp 127.0.0.1:5001: connect: connection refused'
-  return {
-    id: peer.id,
-    addresses: [
-      `/ip4/203.0.113.10/tcp/9096/p2p/${peer.id}`,
-      `/ip4/127.0.0.1/tcp/9096/p2p/${peer.id}`,
-    ],
-    cluster_peers: [peer.id],
-    cluster_peers_addresses: [],
-    version,
-    commit: '',
-    rpc_protocol_version: '/ipfscluster/1.0/rpc',
-    error: '',
-    ipfs: kuboDown
-      ? { addresses: null, error: refused }
-      : { id: peer.ipfs, addresses: [peer.address], error: '' },
-    peername,
-  }
-}
-
-const sorted = (entries: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)))
-
-const nullIfEmpty = (entries: Record<string, string>): Record<string, string> | null =>
-  Object.keys(entries).length === 0 ? null : entries

@@ -1,0 +1,89 @@
+/** The log as a file and as a pipe that stalls or breaks: it never holds up a request. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { digestOf, generateKey } from '../src/settings/key.js'
+import { run, startDaemon } from './support/daemon.js'
+import { startFakeCluster } from './support/fake-cluster/index.js'
+
+const key = generateKey()
+const headers = { authorization: `Bearer ${key}` }
+
+async function configOf(t: Test, log: object) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  return {
+    listen: { port: 0 },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    limits: { reads: { max: 100_000 } },
+    log,
+    encoders: { alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }] } },
+  }
+}
+
+t.test('a reader that stalls holds up nothing; lost lines are counted and told', async (t) => {
+  const config = await configOf(t, { bufferBytesMax: 65_536 })
+  const { daemon, url } = await startDaemon(t, config)
+  daemon.process.stdout.pause()
+  const count = 1500
+  for (let i = 0; i < count; i++) {
+    const response = await fetch(`${url}/id`, { headers })
+    await response.arrayBuffer()
+    if (response.status !== 200) t.equal(response.status, 200)
+  }
+  daemon.process.stdout.resume()
+  const { lost } = await daemon.logged('log lines were dropped: the sink stalled')
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+  const written = daemon.lines().filter((line) => line.msg === 'request').length
+  t.ok(written > 0 && written < count)
+  t.equal(Number(lost) + written, count)
+})
+
+t.test('a reader that goes away ends nothing', async (t) => {
+  const { daemon, url } = await startDaemon(t, await configOf(t, {}))
+  daemon.process.stdout.destroy()
+  for (let i = 0; i < 5; i++) {
+    t.equal((await fetch(`${url}/id`, { headers })).status, 200)
+  }
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+})
+
+t.test('a log file is appended to, and readable by its owner and group only', async (t) => {
+  const directory = t.testdir({ config: {} })
+  const file = join(directory, 'access.log')
+  const path = join(directory, 'config', 'config.json')
+  writeFileSync(path, JSON.stringify(await configOf(t, { file })))
+  for (const lines of [1, 2]) {
+    const daemon = run(t, ['serve', '--config', path])
+    const listening = () => readLines(file).filter((line) => line.msg === 'listening')
+    while (listening().length < lines) await new Promise(setImmediate)
+    await fetch(`${String(listening().at(-1)?.url)}/id`, { headers })
+    daemon.process.kill('SIGTERM')
+    t.equal((await daemon.exited).code, 0)
+    t.equal(readLines(file).filter((line) => line.msg === 'request').length, lines)
+    t.equal(daemon.stdout, '')
+  }
+  t.equal(statSync(file).mode & 0o007, 0)
+})
+
+t.test('a log file that cannot be opened stops the start, and says why', async (t) => {
+  const directory = t.testdir({ config: {} })
+  const path = join(directory, 'config', 'config.json')
+  writeFileSync(path, JSON.stringify(await configOf(t, { file: join(directory, 'no', 'log') })))
+  const daemon = run(t, ['serve', '--config', path])
+  t.equal((await daemon.exited).code, 1)
+  t.match(daemon.stderr, /^pinwarden: error: ENOENT/)
+})
+
+function readLines(file: string): Record<string, unknown>[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  } catch {
+    return []
+  }
+}
