@@ -26,6 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   gate: ['gate', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   'log.ts': ['settings'],
+  'young-heap.ts': [],
   'metrics.ts': ['cluster', 'settings'],
 }
 const mayImportAll = ['cli', 'main.ts']
@@ -91,12 +92,17 @@ t.test(`no file in src is longer than ${linesMax} lines`, async (t) => {
   none(t, src, faults)
 })
 
-t.test(`no line is longer than ${columnsMax} columns, unless a URL makes it so`, async (t) => {
-  const sources = [...src, ...tests]
+t.test(`no line is longer than ${columnsMax} columns, unless it cannot be broken`, async (t) => {
   // With a host or without: a long word with slashes in it, which nothing can break.
   const hasUrl = /(?=\S*\/)\S{60}/
-  const faults = matches(sources, (line) => line.length > columnsMax && !hasUrl.test(line))
-  none(t, sources, faults)
+  // A text that a test compares is easier to read whole.
+  const isLiteral = /^\s*(['"`\/]).*\1,?$/
+  const isLong = (line: string) => line.length > columnsMax && !hasUrl.test(line)
+  const faults = [
+    ...matches(src, isLong),
+    ...matches(tests, (line) => isLong(line) && !isLiteral.test(line)),
+  ]
+  none(t, [...src, ...tests], faults)
 })
 
 t.test('no cast switches the types off', async (t) => {

@@ -6,14 +6,16 @@ import { base32, base32hex, base32hexpad, base32pad } from 'multiformats/bases/b
 import { base36 } from 'multiformats/bases/base36'
 import { base58btc, base58flickr } from 'multiformats/bases/base58'
 import { base64, base64pad, base64url, base64urlpad } from 'multiformats/bases/base64'
+import { equals } from 'multiformats/bytes'
 import { CID } from 'multiformats/cid'
 
-interface Decoder {
+interface Codec {
   decode(text: string): Uint8Array
+  encode(bytes: Uint8Array): string
 }
 
 /** By multibase prefix; go-multibase reads these and ignores letter case in the first group. */
-const caseless = new Map<string, Decoder>([
+const caseless = new Map<string, Codec>([
   ['b', base32],
   ['c', base32pad],
   ['v', base32hex],
@@ -21,7 +23,7 @@ const caseless = new Map<string, Decoder>([
   ['k', base36],
   ['f', base16],
 ])
-const caseful = new Map<string, Decoder>([
+const caseful = new Map<string, Codec>([
   ['z', base58btc],
   ['Z', base58flickr],
   ['m', base64],
@@ -44,19 +46,33 @@ const charactersMax = 512
 export function canonicalCid(text: string): string | undefined {
   if (text.length < 2 || text.length > charactersMax) return undefined
   try {
-    return CID.decode(bytesOf(text)).toString()
+    const bytes = bytesOf(text)
+    const cid = CID.decode(bytes)
+    return isAsRead(cid, bytes) ? cid.toString() : undefined
   } catch {
     return undefined
   }
 }
 
+/** The library also reads a v0 behind a version byte, and one with a hash that is not 32 bytes. */
+const isAsRead = (cid: CID, bytes: Uint8Array): boolean =>
+  equals(cid.bytes, bytes) && (cid.version === 1 || cid.multihash.size === 32)
+
 /** @throws when the text is not in a known base */
 function bytesOf(text: string): Uint8Array {
-  if (text.length === 46 && text.startsWith('Qm')) return base58btc.baseDecode(text)
-  const prefix = String.fromCodePoint(text.codePointAt(0) ?? 0)
-  const anyCase = caseless.get(prefix.toLowerCase())
-  if (anyCase !== undefined) return anyCase.decode(text.toLowerCase())
-  const decoder = caseful.get(prefix)
-  if (decoder === undefined) throw new Error('unknown base')
-  return decoder.decode(text)
+  if (text.length === 46 && text.startsWith('Qm')) return strictly(base58btc, `z${text}`)
+  // Not toLowerCase alone: it makes a `k` of the Kelvin sign.
+  const lower = text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  const anyCase = caseless.get(lower.charAt(0))
+  if (anyCase !== undefined) return strictly(anyCase, lower)
+  const codec = caseful.get(String.fromCodePoint(text.codePointAt(0) ?? 0))
+  if (codec === undefined) throw new Error('unknown base')
+  return strictly(codec, text)
+}
+
+/** The library's base58 reads any character past U+00FF as a zero, its base32 any padding. */
+function strictly(codec: Codec, text: string): Uint8Array {
+  const bytes = codec.decode(text)
+  if (codec.encode(bytes) !== text) throw new Error('not what these bytes are written as')
+  return bytes
 }

@@ -1,13 +1,18 @@
 /** Checks libp2p peer IDs and multiaddrs before they reach the cluster, which acts on bad ones. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { base58btc } from 'multiformats/bases/base58'
+import { CID } from 'multiformats/cid'
 import { decode as decodeDigest } from 'multiformats/hashes/digest'
 import { canonicalCid } from './cid.js'
+
+/** With its alphabet: the decoder reads any character past U+00FF as a zero. */
+const base58Id = /^(12D3|16Uiu2|Qm)[1-9A-HJ-NP-Za-km-z]+$/
+const libp2pKey = 0x72
 
 /** A peer ID: a base58 multihash (`12D3…`, `Qm…`) or a CID with the libp2p-key codec (`k51…`). */
 export function isPeerId(text: string): boolean {
   if (text.length > 128) return false
-  if (/^(12D3|16Uiu2|Qm)/.test(text)) {
+  if (base58Id.test(text)) {
     try {
       decodeDigest(base58btc.baseDecode(text))
       return true
@@ -15,13 +20,15 @@ export function isPeerId(text: string): boolean {
       return false
     }
   }
-  return /^(k51|bafz)/.test(text) && canonicalCid(text) !== undefined
+  const cid = /^(k51|bafz)/.test(text) ? canonicalCid(text) : undefined
+  return cid !== undefined && CID.parse(cid).code === libp2pKey
 }
 
 const hostName = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?$/
 const hosts = new Map<string, (text: string) => boolean>([
   ['ip4', isIPv4],
-  ['ip6', isIPv6],
+  // Go reads no zone here: it is a protocol of its own.
+  ['ip6', (text) => isIPv6(text) && !text.includes('%')],
   ['dns', (text) => hostName.test(text)],
   ['dns4', (text) => hostName.test(text)],
   ['dns6', (text) => hostName.test(text)],

@@ -64,7 +64,7 @@ export function readPinOptions(
     if (read === undefined) throw invalid(name)
     if (read !== '') options.push([name, read])
   }
-  checkReplication(query)
+  checkReplication(new Map(options))
   return options
 }
 
@@ -102,10 +102,10 @@ function replication(value: string): string | undefined {
 }
 
 /** What the cluster would refuse later, as a 500. */
-function checkReplication(query: ReadonlyMap<string, string>): void {
-  if (query.has('replication')) return
-  const min = Number(query.get('replication-min') ?? 0)
-  const max = Number(query.get('replication-max') ?? 0)
+function checkReplication(options: ReadonlyMap<string, string>): void {
+  if (options.has('replication')) return
+  const min = Number(options.get('replication-min') ?? 0)
+  const max = Number(options.get('replication-max') ?? 0)
   const mixed = (min === -1) !== (max === -1) && min !== 0 && max !== 0
   if (mixed || (max > 0 && min > max)) {
     throw new BadRequest('bad-option', 'replication-min is larger than replication-max')
@@ -119,31 +119,39 @@ function list(max: number, isValid: (item: string) => boolean): Reader {
   }
 }
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/
+const rfc3339 =
+  /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+/** Go cannot write a later year as JSON: the pin would spoil every listing that it is in. */
+const expireAtMsMax = Date.UTC(10_000, 0)
 
 /** RFC 3339 with a zone, in the future: the cluster answers a past time with 500. */
 function expireAt(value: string): string | undefined {
-  if (!rfc3339.test(value)) return undefined
+  const date = rfc3339.exec(value)?.[1]
   const atMs = Date.parse(value)
-  if (Number.isNaN(atMs)) return undefined
+  if (date === undefined || Number.isNaN(atMs) || atMs >= expireAtMsMax) return undefined
+  // Date.parse makes the 2nd of March of the 30th of February; Go does not.
+  if (new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10) !== date) return undefined
   if (atMs <= Date.now()) throw new BadRequest('bad-option', 'expire-at is in the past')
   return value
 }
 
-const unitMs = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-const durationPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy
-/** Go counts nanoseconds in 63 bits. */
-const durationMsMax = 2 ** 63 / 1e6
+const unitNs = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 }
+/** Go reads longer fractions and rounds them its own way. */
+const durationPart = /(?=\.?\d)(\d*)\.?(\d{0,9})(ns|us|µs|μs|ms|s|m|h)/gy
+/** Go counts in 63 bits; a millisecond less makes up for what a double cannot tell apart. */
+const durationNsMax = 2 ** 63 - 2 ** 20
 
 /** A Go duration (`72h`, `1h30m`; no days), at least one second. */
 function expireIn(value: string): string | undefined {
-  let durationMs = 0
+  let durationNs = 0
   let end = 0
-  for (const [part, amount = '', unit = ''] of value.matchAll(durationPart)) {
-    durationMs += Number(amount) * unitMs[unit as keyof typeof unitMs]
+  for (const [part, whole = '', fraction = '', unit = ''] of value.matchAll(durationPart)) {
+    const unitOfPartNs = unitNs[unit as keyof typeof unitNs]
+    // Like Go, which drops what is below a nanosecond of each part.
+    durationNs += Number(whole) * unitOfPartNs + Math.floor(Number(`0.${fraction}`) * unitOfPartNs)
     end += part.length
   }
-  if (end !== value.length || durationMs >= durationMsMax) return undefined
-  if (durationMs < 1000) throw new BadRequest('bad-option', 'expire-in duration too short')
+  if (end !== value.length || durationNs >= durationNsMax) return undefined
+  if (durationNs < 1e9) throw new BadRequest('bad-option', 'expire-in duration too short')
   return value
 }

@@ -129,13 +129,16 @@ export const unpinPathRequest: Parse = ({ segments, query }) => {
 }
 
 const pathSegmentsMax = 64
+const pathBytesMax = 1024
 
 /** Behind `ipfs` and `ipld` stands a CID; behind `ipns` any name. */
 function resolvedPath(segments: readonly string[]): string {
   const [pins = '', namespace = '', root, ...below] = segments
   if (root === undefined || below.length > pathSegmentsMax) throw new BadRequest('bad-path')
   const canonicalRoot = namespace === 'ipns' ? root : readCid(root)
-  return pathFrom([pins, namespace, canonicalRoot, ...below])
+  const path = pathFrom([pins, namespace, canonicalRoot, ...below])
+  if (path.length > pathBytesMax) throw new BadRequest('url-too-long')
+  return path
 }
 
 function readCid(text: string | undefined): string {
@@ -158,8 +161,8 @@ function onlyKnown(query: ReadonlyMap<string, string>, known: readonly string[])
   }
 }
 
-/** Room that is left for headers in the 8192 bytes that the cluster reads of a request's head. */
-const queryBytesMax = 6144
+/** Room for as many base32 CIDs as are taken, and the rest of the cluster's 8192 for headers. */
+const queryBytesMax = 6400
 
 function encode(parameters: readonly Parameter[]): string {
   const query = parameters

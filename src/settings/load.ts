@@ -52,6 +52,7 @@ export function configFrom(text: string): Config {
 function settingsOf(value: unknown, known: readonly Problem[], baseDir: string): Settings {
   const now = Date.now()
   const { config, problems } = examine(value)
+  makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
   refuse([...known, ...problems, ...secrets.problems])
   const { tls, endpointPasswords } = secrets
@@ -61,6 +62,18 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
     endpointPasswords: Object.freeze(endpointPasswords),
   })
   return { snapshot, tls, warnings: [...warningsOf(config, now), ...secrets.warnings] }
+}
+
+/** Whoever opens a file later need not know where the configuration came from. */
+function makePathsAbsolute({ listen: { tls }, cluster, log }: Config, baseDir: string): void {
+  if (tls !== undefined) {
+    tls.certFile = resolve(baseDir, tls.certFile)
+    tls.keyFile = resolve(baseDir, tls.keyFile)
+  }
+  if (log.file !== undefined) log.file = resolve(baseDir, log.file)
+  for (const endpoint of cluster.endpoints)
+    if (endpoint.passwordFile !== undefined)
+      endpoint.passwordFile = resolve(baseDir, endpoint.passwordFile)
 }
 
 /** The rules between fields are checked also where other fields are at fault. */

@@ -58,8 +58,8 @@ export function foundText(value: unknown): string {
 }
 
 function quoted(text: string): string {
-  if (looksSecret(text)) return 'what looks like a secret (not shown)'
   if (text.length > 64) return `a string of ${text.length} characters`
+  if (looksSecret(text)) return 'what looks like a secret (not shown)'
   return JSON.stringify(text)
 }
 

@@ -71,6 +71,7 @@ const endpoint = section(
       Type.String({
         pattern: '^[^:\\u0000-\\u001f]{1,255}$',
         expects: 'a user name without ":"',
+        sensitive: true,
         description: "User of the cluster's own basic auth.",
       }),
     ),

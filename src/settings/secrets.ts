@@ -1,7 +1,6 @@
 /** Reads the secrets that the configuration names as files: TLS key and cluster passwords. */
 import { X509Certificate } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { pathText, type Problem, type Segment } from './problems.js'
 import type { Config } from './schema.js'
@@ -21,6 +20,7 @@ export interface Secrets {
   readonly warnings: readonly string[]
 }
 
+/** Paths are absolute by now; `baseDir` is for the messages. */
 export function readSecrets(config: Config, baseDir: string, now: number): Secrets {
   const reader = readerIn(baseDir)
   const endpointPasswords = config.cluster.endpoints.map(({ passwordFile }, index) =>
@@ -46,7 +46,7 @@ function readerIn(baseDir: string) {
   const read = (file: string, segments: readonly Segment[], secret: boolean) => {
     const expected = `a readable file; relative paths start at ${baseDir}`
     try {
-      const { text, mode } = contentOf(resolve(baseDir, file))
+      const { text, mode } = contentOf(file)
       if (secret && (mode & 0o004) !== 0)
         warnings.push(`${pathText(segments)}: the file is readable by everybody`)
       if (text !== undefined) return text

@@ -38,9 +38,9 @@ t.test(
     let received = 0
     client.socket.on('data', (chunk: Buffer) => {
       received += chunk.length
-      // Slow: after each chunk nothing is taken for a few turns of the loop.
+      // Slow: one chunk a millisecond, so that the cluster has to wait for it.
       client.socket.pause()
-      setImmediate(() => setImmediate(() => client.socket.resume()))
+      setTimeout(() => client.socket.resume(), 1)
     })
     client.write(
       head('GET /pins HTTP/1.1', 'Host: x', 'Connection: close', `Authorization: ${authorization}`),

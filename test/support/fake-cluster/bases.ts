@@ -2,15 +2,13 @@
 import { base2 } from 'multiformats/bases/base2'
 import { base16 } from 'multiformats/bases/base16'
 import { base256emoji } from 'multiformats/bases/base256emoji'
-import { base32, base32hex, base32hexpad, base32pad } from 'multiformats/bases/base32'
 import { base36 } from 'multiformats/bases/base36'
 import { base58btc, base58flickr } from 'multiformats/bases/base58'
-import { base64, base64pad, base64url, base64urlpad } from 'multiformats/bases/base64'
 
 interface Base {
   readonly decoder: { decode(text: string): Uint8Array }
   readonly legal: RegExp
-  /** What go-multibase says of the first illegal character; `index` is counted behind the prefix. */
+  /** What go-multibase says of the first illegal character; `index` counts behind the prefix. */
   readonly complaint: (index: number, character: string) => string
 }
 
@@ -18,27 +16,57 @@ const byPosition = (name: string) => (index: number) =>
   `illegal ${name} data at input byte ${index}`
 const byDigit = (name: string) => (_index: number, character: string) =>
   `invalid ${name} digit ('${character}')`
-const hex = (_index: number, character: string) =>
-  `encoding/hex: invalid byte: U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')} '${character}'`
+const hex = (_index: number, character: string) => {
+  const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  return `encoding/hex: invalid byte: U+${code} '${character}'`
+}
 
 const base58 = /[1-9A-HJ-NP-Za-km-z]/
 
+const plain32 = 'abcdefghijklmnopqrstuvwxyz234567'
+const hex32 = '0123456789abcdefghijklmnopqrstuv'
+const plain64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const url64 = plain64.replace('+/', '-_')
+
+/** As forgiving as Go: bits left over at the end do not count, nor half a byte in base32. */
+function bits(alphabet: string): Base['decoder'] {
+  const width = Math.log2(alphabet.length)
+  const group = width === 5 ? 8 : 4
+  const decode = (text: string): Uint8Array => {
+    const digits = text.slice(1).replace(/=+$/, '')
+    const rest = digits.length % group
+    if (width === 6 && rest === 1) throw new Error('one digit too many')
+    const used = width === 5 && [1, 3, 6].includes(rest) ? digits.length - rest : digits.length
+    const bytes: number[] = []
+    let held = 0
+    for (let at = 0, count = 0; at < used; at++) {
+      held = ((held << width) | alphabet.indexOf(digits.charAt(at))) & 0xffff
+      count += width
+      if (count < 8) continue
+      count -= 8
+      bytes.push((held >> count) & 0xff)
+    }
+    return Uint8Array.from(bytes)
+  }
+  return { decode }
+}
+
 /** Read in any letter case. */
 const caseless = new Map<string, Base>([
-  ['b', { decoder: base32, legal: /[a-z2-7]/, complaint: byPosition('base32') }],
-  ['c', { decoder: base32pad, legal: /[a-z2-7=]/, complaint: byPosition('base32') }],
-  ['v', { decoder: base32hex, legal: /[0-9a-v]/, complaint: byPosition('base32') }],
-  ['t', { decoder: base32hexpad, legal: /[0-9a-v=]/, complaint: byPosition('base32') }],
+  ['b', { decoder: bits(plain32), legal: /[a-z2-7]/, complaint: byPosition('base32') }],
+  ['c', { decoder: bits(plain32), legal: /[a-z2-7=]/, complaint: byPosition('base32') }],
+  ['v', { decoder: bits(hex32), legal: /[0-9a-v]/, complaint: byPosition('base32') }],
+  ['t', { decoder: bits(hex32), legal: /[0-9a-v=]/, complaint: byPosition('base32') }],
   ['k', { decoder: base36, legal: /[0-9a-z]/, complaint: byDigit('base36') }],
   ['f', { decoder: base16, legal: /[0-9a-f]/, complaint: hex }],
 ])
 const caseful = new Map<string, Base>([
   ['z', { decoder: base58btc, legal: base58, complaint: byDigit('base58') }],
   ['Z', { decoder: base58flickr, legal: base58, complaint: byDigit('base58') }],
-  ['m', { decoder: base64, legal: /[A-Za-z0-9+/]/, complaint: byPosition('base64') }],
-  ['M', { decoder: base64pad, legal: /[A-Za-z0-9+/=]/, complaint: byPosition('base64') }],
-  ['u', { decoder: base64url, legal: /[A-Za-z0-9_-]/, complaint: byPosition('base64') }],
-  ['U', { decoder: base64urlpad, legal: /[A-Za-z0-9_=-]/, complaint: byPosition('base64') }],
+  ['m', { decoder: bits(plain64), legal: /[A-Za-z0-9+/]/, complaint: byPosition('base64') }],
+  ['M', { decoder: bits(plain64), legal: /[A-Za-z0-9+/=]/, complaint: byPosition('base64') }],
+  ['u', { decoder: bits(url64), legal: /[A-Za-z0-9_-]/, complaint: byPosition('base64') }],
+  ['U', { decoder: bits(url64), legal: /[A-Za-z0-9_=-]/, complaint: byPosition('base64') }],
   ['0', { decoder: base2, legal: /[01]/, complaint: byDigit('base2') }],
   ['🚀', { decoder: base256emoji, legal: /./u, complaint: byDigit('base256emoji') }],
 ])
@@ -51,8 +79,9 @@ export function decodeMultibase(text: string): Uint8Array {
   if (base === undefined) throw new Error('selected encoding not supported')
   const spelled = anyCase === undefined ? text : text.toLowerCase()
   const data = spelled.slice(prefix.length)
-  const illegal = [...data].findIndex((character) => !base.legal.test(character))
-  if (illegal >= 0) throw new Error(base.complaint(illegal, [...data][illegal] ?? ''))
+  const characters = Array.from(data)
+  const illegal = characters.findIndex((character) => !base.legal.test(character))
+  if (illegal >= 0) throw new Error(base.complaint(illegal, characters[illegal] ?? ''))
   try {
     return base.decoder.decode(spelled)
   } catch {

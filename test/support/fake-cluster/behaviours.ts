@@ -1,146 +1,98 @@
-/** What a test makes the fake cluster do instead of its work: faults, on demand. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { sendStream } from './answers.js'
+/** Faults and streams on demand: what a test can have the cluster do instead of answering. */
+
+/** How a connection is ended: FIN, or RST. */
+export type Ending = 'fin' | 'rst'
+
+export type Headers = Readonly<Record<string, string | readonly string[]>>
+
+/** A header's values, be they one or many. */
+export const listOf = (values: string | readonly string[]): readonly string[] =>
+  typeof values === 'string' ? [values] : values
 
 export type Behaviour =
-  /** Takes the request and never answers. */
+  /** Takes the request and never answers; `release()` lets the cluster answer after all. */
   | { readonly kind: 'stall' }
-  /** Does its work once the promise is there. */
-  | { readonly kind: 'hold'; readonly until: Promise<void> }
-  /** RST instead of an answer. */
+  /** Waits, then answers as ever. Nothing is done if the peer has gone by then. */
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
+  /** RST before any answer. */
   | { readonly kind: 'reset' }
-  /** FIN instead of an answer. */
+  /** FIN before any answer. */
   | { readonly kind: 'hangup' }
-  /** Head and some lines of a chunked answer, then RST. */
-  | { readonly kind: 'die-mid-stream' }
-  /** Less of a body than its Content-Length says, then RST. */
-  | { readonly kind: 'die-mid-length' }
-  /** A body without length or chunks, ended by the connection's end. */
-  | { readonly kind: 'close-delimited'; readonly body: string; readonly end: 'fin' | 'rst' }
-  /** An answer, verbatim. */
+  /** 200, so many lines of a chunked answer (default 3 of 100 bytes), then no more of it. */
+  | {
+      readonly kind: 'die-mid-stream'
+      readonly lines?: number
+      readonly bytes?: number
+      readonly end?: Ending
+    }
+  /** 200 with a Content-Length (default 1000), and a body (default `{"cid":`) short of it. */
+  | {
+      readonly kind: 'die-mid-length'
+      readonly lengthBytes?: number
+      readonly body?: string
+      readonly end?: Ending
+    }
+  /** 200 with neither length nor chunks: only the close ends the body. */
+  | {
+      readonly kind: 'close-delimited'
+      readonly body: string
+      readonly headers?: Headers
+      readonly end?: Ending
+    }
+  /** Exactly this, with `Date` and `Content-Length` added unless they are given. */
   | {
       readonly kind: 'status'
       readonly status: number
-      readonly headers?: Readonly<Record<string, string>>
+      readonly reason?: string
+      readonly headers?: Headers
       readonly body?: string
     }
-  /** Exact bytes, then the end. */
-  | { readonly kind: 'raw'; readonly bytes: string; readonly end: 'fin' | 'rst' | 'keep' }
-  /** A listing of so many lines of so many bytes, one by one or gathered into chunks. */
-  | {
-      readonly kind: 'stream'
-      readonly lines: number
-      readonly bytes: number
-      readonly chunkBytes?: number
-      readonly error?: string
-      readonly closeError?: string
-    }
-  /** A streaming answer in the test's own hand; see Trickle. */
-  | { readonly kind: 'trickle' }
+  | StreamBehaviour
+  /** These bytes and nothing else, then the end; or `keep`: the connection stays as it is. */
+  | { readonly kind: 'raw'; readonly bytes: string | Buffer; readonly end?: Ending | 'keep' }
+  /** A listing that the test writes itself; every request gets all of it from its beginning. */
+  | { readonly kind: 'trickle'; readonly headers?: Headers }
 
-/** What `trickle` gives to the test; lines written before a request is there wait for it. */
-export class Trickle {
-  private response: ServerResponse | undefined
-  private readonly early: ((response: ServerResponse) => void)[] = []
-
-  attach(response: ServerResponse): void {
-    this.response = response
-    response.writeHead(200, { 'Content-Type': 'application/json', Trailer: 'X-Stream-Error' })
-    response.flushHeaders()
-    for (const act of this.early.splice(0)) act(response)
-  }
-
-  write(line: string): void {
-    this.act((response) => response.write(line))
-  }
-
-  end(error = ''): void {
-    this.act((response) => {
-      response.addTrailers({ 'X-Stream-Error': error })
-      response.end()
-    })
-  }
-
-  destroy(): void {
-    this.act((response) => response.destroy())
-  }
-
-  private act(act: (response: ServerResponse) => void): void {
-    if (this.response === undefined) this.early.push(act)
-    else act(this.response)
-  }
+/** A listing of any size, made while it is sent, no faster than the peer takes it. */
+export interface StreamBehaviour {
+  readonly kind: 'stream'
+  readonly lines: number
+  /** Of one line, LF included. */
+  readonly bytes: number
+  /** Another text than padding; then `bytes` does not count. With its LF. */
+  readonly line?: (index: number) => string
+  /** Lines are gathered to chunks of at least so much; by default each is flushed by itself. */
+  readonly chunkBytes?: number
+  /** Asked before each chunk; the stream waits for what it returns. */
+  readonly pause?: (index: number) => Promise<unknown> | undefined
+  /** Values of `X-Stream-Error`, one field each; default one empty: success. */
+  readonly trailers?: readonly string[]
 }
 
-/** @param work what the cluster would do */
-export function perform(
-  behaviour: Behaviour,
-  trickle: Trickle,
-  request: IncomingMessage,
-  response: ServerResponse,
-  work: () => void,
-): void {
-  const { socket } = request
-  switch (behaviour.kind) {
-    case 'stall':
-      return
-    case 'hold':
-      void behaviour.until.then(work)
-      return
-    case 'reset':
-      socket.resetAndDestroy()
-      return
-    case 'hangup':
-      socket.end()
-      return
-    case 'die-mid-stream':
-      response.writeHead(200, { 'Content-Type': 'application/json', Trailer: 'X-Stream-Error' })
-      response.write('{"n":1}\n')
-      response.write('{"n":2}\n', () => socket.resetAndDestroy())
-      return
-    case 'die-mid-length':
-      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 1000 })
-      response.write('{"n":1', () => socket.resetAndDestroy())
-      return
-    case 'close-delimited':
-      writeRaw(
-        request,
-        `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n${behaviour.body}`,
-        behaviour.end,
-      )
-      return
-    case 'status':
-      response
-        .writeHead(behaviour.status, {
-          'Content-Length': Buffer.byteLength(behaviour.body ?? ''),
-          ...behaviour.headers,
-        })
-        .end(behaviour.body)
-      return
-    case 'raw':
-      writeRaw(request, behaviour.bytes, behaviour.end)
-      return
-    case 'stream':
-      void sendStream(response, {
-        ...behaviour,
-        lines: manyLines(behaviour.lines, behaviour.bytes),
-      })
-      return
-    case 'trickle':
-      trickle.attach(response)
-      return
-  }
+export interface Matcher {
+  readonly method?: string
+  /** A string is the whole decoded path without query; a RegExp sees the raw request target. */
+  readonly path?: string | RegExp
 }
 
-function writeRaw({ socket }: IncomingMessage, bytes: string, end: 'fin' | 'rst' | 'keep'): void {
-  socket.write(bytes, () => {
-    if (end === 'rst') socket.resetAndDestroy()
-    else if (end === 'fin') socket.end()
-  })
+/** Ends a behaviour for later requests. */
+export type Undo = () => void
+
+export interface Release {
+  /** Everything stalled, now or later, is answered. */
+  release(): void
 }
 
-function* manyLines(count: number, bytes: number): Generator<string> {
-  for (let n = 0; n < count; n++) {
-    const start = `{"n":${n},"pad":"`
-    yield `${start}${'x'.repeat(Math.max(0, bytes - start.length - 3))}"}\n`
-  }
+/** A listing under the test's hand. What is written before the request comes is not lost. */
+export interface Trickle {
+  /** As it is: a line brings its LF. One flushed chunk each. */
+  write(text: string): void
+  /** A clean end; each value is one `X-Stream-Error` field, default one empty: success. */
+  end(...trailers: readonly string[]): void
+  /** An end inside the answer. */
+  destroy(how?: Ending): void
 }
+
+/** What `behave` returns: callable to undo, with more for some kinds. */
+export type Controls<Kind extends Behaviour['kind']> = Undo &
+  (Kind extends 'stall' ? Release : Kind extends 'trickle' ? Trickle : unknown)

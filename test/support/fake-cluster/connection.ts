@@ -93,6 +93,12 @@ export class Connection implements Outlet {
   async #serve(): Promise<void> {
     while (!this.#socket.destroyed && (await this.#serveOne())) this.#set(undefined)
     this.#set(undefined)
+    // What the peer has left, nobody else will end.
+    if (this.#gone) this.#socket.destroySoon()
+    else
+      this.#socket.once('end', () => {
+        this.#socket.destroySoon()
+      })
   }
 
   #set(request: ReceivedRequest | undefined): void {
@@ -126,7 +132,7 @@ export class Connection implements Outlet {
     const whole = head.expectsContinue || (await readBody(this.#incoming, head.framing, request))
     request.isComplete()
     if (!whole) {
-      request.peerLeft()
+      request.isOver()
       this.#refuse(400, 'Bad Request', Buffer.alloc(0))
       return false
     }
@@ -163,6 +169,8 @@ export class Connection implements Outlet {
     )
     socket.resume()
     const timer = setTimeout(() => socket.destroy(), lingerMs)
-    socket.once('end', () => socket.destroySoon()).once('close', () => clearTimeout(timer))
+    socket.once('close', () => {
+      clearTimeout(timer)
+    })
   }
 }

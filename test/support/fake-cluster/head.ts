@@ -2,8 +2,7 @@
 import type { RequestHead } from './received.js'
 
 export type Framing =
-  | { readonly kind: 'length'; readonly bytes: number }
-  | { readonly kind: 'chunked' }
+  { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' }
 
 export interface Head extends RequestHead {
   readonly framing: Framing
@@ -19,7 +18,6 @@ export interface Malformed {
 }
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-// eslint-disable-next-line no-control-regex -- a control character is what is looked for
 const control = /[\0-\x08\x0a-\x1f\x7f]/
 
 export function parseHead(bytes: Buffer): Head | Malformed {
@@ -51,7 +49,8 @@ export function parseHead(bytes: Buffer): Head | Malformed {
     version,
     rawHeaders,
     framing,
-    keepAlive: version === '1.0' ? connection.includes('keep-alive') : !connection.includes('close'),
+    keepAlive:
+      version === '1.0' ? connection.includes('keep-alive') : !connection.includes('close'),
     expectsContinue: values('expect').join().toLowerCase() === '100-continue',
   }
 }

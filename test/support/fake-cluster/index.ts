@@ -1,166 +1,191 @@
-/** A fake IPFS Cluster REST API on a port of its own, which remembers exactly what it received. */
-import { EventEmitter, once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { sendError } from './answers.js'
-import { type Behaviour, perform, Trickle } from './behaviours.js'
-import { route } from './routes.js'
-import { Pinset } from './state.js'
+/** A faithful fake of the IPFS Cluster REST API: oracle of the tests, and the demo's cluster. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import type { Behaviour, Controls, Matcher } from './behaviours.js'
+import type { Cluster } from './cluster.js'
+import { Connection, type Exchange } from './connection.js'
+import { answer } from './layers.js'
+import { kuboAddress, kuboId, type Peer, peerId } from './peer.js'
+import { type Act, performanceOf } from './perform.js'
+import { parseTarget } from './query.js'
+import { type ReceivedRequest, Records } from './received.js'
+import { type PinFields, PinState, type Status } from './state.js'
 
-export type { Behaviour } from './behaviours.js'
-export { Trickle } from './behaviours.js'
+export type { Behaviour, Controls, Ending, Matcher, Release, Trickle, Undo } from './behaviours.js'
+export { ReceivedRequest } from './received.js'
+export { generatedCid, type Pin, type PinFields, PinState, type Status } from './state.js'
+export { kuboId, peerId } from './peer.js'
 
 export interface FakeClusterOptions {
+  /** 0, the default, is any free one. */
   readonly port?: number
-  /** Basic auth, off by default as in the cluster. */
+  readonly peername?: string
+  readonly version?: string
+  readonly kuboAddresses?: readonly string[]
+  /** Both: basic authentication is on. */
   readonly username?: string
   readonly password?: string
+  readonly tls?: { readonly key: string; readonly cert: string }
 }
 
-export interface ReceivedRequest {
-  readonly method: string
-  /** As it stood in the request line. */
-  readonly target: string
-  readonly headers: IncomingMessage['headers']
-  readonly rawHeaders: readonly string[]
-  /** Filled in as it arrives. */
-  body: Buffer
-  /** Every byte of the connection since the request before, up to now. */
-  readonly raw: Buffer
-  /** Resolves when the client leaves before the answer is complete. */
-  readonly aborted: Promise<void>
+export async function startFakeCluster(options: FakeClusterOptions = {}): Promise<FakeCluster> {
+  const server = createServer({ allowHalfOpen: true })
+  server.listen(options.port ?? 0, '127.0.0.1')
+  await once(server, 'listening')
+  return new FakeCluster(server, options)
 }
 
-/** Undefined fields fit everything. */
-export interface Matcher {
-  readonly method?: string
-  /** Path without query: the same text, or fitting the pattern. */
-  readonly path?: string | RegExp
+interface Rule {
+  readonly matcher: Matcher
+  readonly act: Act
+  left: number
 }
 
-export class FakeCluster extends Pinset {
-  readonly requests: ReceivedRequest[] = []
-  private readonly arrivals = new EventEmitter()
-  private readonly behaviours = new Set<{
-    matcher: Matcher
-    behaviour: Behaviour
-    trickle: Trickle
-  }>()
-  private readonly received = new WeakMap<Socket, Buffer[]>()
-  private readonly credential: string | undefined
-  private readonly server = createServer(
-    // Go reads 4096 bytes more than max_header_bytes, which is 4096.
-    { maxHeaderSize: 8192, keepAliveTimeout: 120_000, requestTimeout: 0 },
-    (request, response) => {
-      this.onRequest(request, response)
-    },
-  )
+export class FakeCluster implements Cluster {
+  readonly url: string
+  /** The state; behaves like a Map by canonical CID. */
+  readonly pins = new PinState()
+  /** Kubo does not answer: listings look empty or fail, statuses are `cluster_error`. */
+  kuboDown = false
+  /** `pinned`: Kubo is done as soon as the answer to a POST is out. */
+  statusOfNewPins: Status = 'pinned'
+  readonly peer: Peer
+  readonly credential: Cluster['credential']
+  readonly #records = new Records()
+  readonly #connections = new Set<Connection>()
+  #rules: Rule[] = []
+  #whenIdle: (() => void)[] = []
 
-  constructor({ username, password }: FakeClusterOptions) {
-    super()
-    if (username !== undefined && password !== undefined) {
-      this.credential = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  constructor(
+    private readonly server: Server,
+    options: FakeClusterOptions,
+  ) {
+    const { username = '', password = '', tls } = options
+    const { port } = server.address() as AddressInfo
+    this.url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+    this.credential = username === '' || password === '' ? undefined : { username, password }
+    this.peer = {
+      id: peerId,
+      peername: options.peername ?? '160TB-SuperNode',
+      version: options.version ?? '1.1.4',
+      kuboId,
+      kuboAddresses: options.kuboAddresses ?? [kuboAddress],
     }
-    this.server.on('connection', (socket: Socket) => {
-      const chunks: Buffer[] = []
-      this.received.set(socket, chunks)
-      socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-      socket.on('error', () => undefined)
+    const secureContext = tls && createSecureContext({ ...tls, minVersion: 'TLSv1.2' })
+    server.on('connection', (carrier: Socket) => {
+      const socket =
+        secureContext === undefined
+          ? carrier
+          : new TLSSocket(carrier, { isServer: true, secureContext })
+      this.#open(socket, carrier)
     })
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+  /** Every request in the order of its arrival, from the end of its head on; malformed ones too. */
+  get requests(): readonly ReceivedRequest[] {
+    return this.#records.requests
   }
 
-  async listen(port: number): Promise<void> {
-    this.server.listen(port, '127.0.0.1')
-    await once(this.server, 'listening')
+  /** All bytes received, over TLS the decrypted ones, connection by connection. */
+  get bytes(): Buffer {
+    return this.#records.bytes
   }
 
-  /** The next request that arrives after this call. */
-  async nextRequest(): Promise<ReceivedRequest> {
-    const [request] = (await once(this.arrivals, 'request')) as [ReceivedRequest]
-    return request
+  get openConnections(): number {
+    return this.#connections.size
   }
 
-  /**
-   * Makes matching requests end in a behaviour; of several that match the first holds.
-   *
-   * @returns the hand on a `trickle`
-   */
-  behave(matcher: Matcher, behaviour: Behaviour): Trickle {
-    const trickle = new Trickle()
-    this.behaviours.add({ matcher, behaviour, trickle })
-    return trickle
+  /** The next request to arrive; one that has arrived does not count. */
+  nextRequest(): Promise<ReceivedRequest> {
+    return this.#records.next()
   }
 
-  /** Forgets requests and behaviours; the pinset stays. */
+  /** Resolves when no connection has a request under way any more. */
+  async connectionsClosed(): Promise<void> {
+    while ([...this.#connections].some((connection) => connection.busy)) {
+      await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+    }
+  }
+
+  /** Any spelling of a CID; pinned unless a status is given. Returns the canonical spelling. */
+  addPin(cid: string, fields: PinFields = {}): string {
+    return this.pins.add(cid, fields)
+  }
+
+  /** So many pins, made up while they are listed; their CIDs: {@link generatedCid}. */
+  addMany(count: number): void {
+    this.pins.addMany(count)
+  }
+
+  setStatus(cid: string, status: Status, error?: string): void {
+    this.pins.setStatus(cid, status, error)
+  }
+
+  /** Of the behaviours that fit a request, the first one given counts, so many times. */
+  behave<B extends Behaviour>(
+    matcher: Matcher,
+    behaviour: B,
+    times = Infinity,
+  ): Controls<B['kind']> {
+    const { act, controls } = performanceOf(behaviour)
+    const rule: Rule = { matcher, act, left: times }
+    this.#rules.push(rule)
+    const undo = () => {
+      this.#rules = this.#rules.filter((other) => other !== rule)
+    }
+    return Object.assign(undo, controls) as Controls<B['kind']>
+  }
+
+  /** Forgets requests, bytes and behaviours; pins and connections stay. */
   reset(): void {
-    this.requests.length = 0
-    this.behaviours.clear()
+    this.#records.forget()
+    this.#rules = []
   }
 
   async close(): Promise<void> {
     if (!this.server.listening) return
     const closed = once(this.server, 'close')
     this.server.close()
-    this.server.closeAllConnections()
+    for (const connection of this.#connections) connection.destroy()
     await closed
   }
 
-  private onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { method = '', url = '' } = request
-    this.note(request, response)
-    if (this.credential !== undefined && request.headers.authorization !== this.credential) {
-      response.setHeader('WWW-Authenticate', 'Basic realm="Restricted IPFS Cluster API"')
-      sendError(response, 401, 'unauthorized: access denied')
-      return
-    }
-    const work = (): void => {
-      route(this, request, response)
-    }
-    const path = url.split('?', 1)[0] ?? ''
-    for (const { matcher, behaviour, trickle } of this.behaviours) {
-      if (!fits(matcher, method, path)) continue
-      perform(behaviour, trickle, request, response, work)
-      return
-    }
-    work()
+  #open(socket: Socket, carrier: Socket): void {
+    const connection = new Connection({
+      socket,
+      carrier,
+      seen: this.#records.openStream(),
+      arrived: (request) => {
+        this.#records.add(request)
+      },
+      answer: (exchange) => this.#answer(exchange),
+      changed: () => {
+        if (socket.destroyed) this.#connections.delete(connection)
+        const waiting = this.#whenIdle
+        this.#whenIdle = []
+        for (const resolve of waiting) resolve()
+      },
+    })
+    this.#connections.add(connection)
   }
 
-  private note(request: IncomingMessage, response: ServerResponse): void {
-    const { method = '', url = '', headers, rawHeaders, socket } = request
-    const chunks = this.received.get(socket) ?? []
-    const received: ReceivedRequest = {
-      method,
-      target: url,
-      headers,
-      rawHeaders,
-      body: Buffer.alloc(0),
-      get raw() {
-        return Buffer.concat(chunks)
-      },
-      aborted: new Promise((resolve) => {
-        response.once('close', () => {
-          if (!response.writableFinished) resolve()
-        })
-      }),
+  async #answer(exchange: Exchange): Promise<void> {
+    const rule = this.#rules.find(
+      ({ matcher, left }) => left > 0 && fits(matcher, exchange.request),
+    )
+    if (rule !== undefined) {
+      rule.left--
+      if (!(await rule.act(exchange))) return
     }
-    request.on('data', (chunk: Buffer) => {
-      received.body = Buffer.concat([received.body, chunk])
-    })
-    this.requests.push(received)
-    this.arrivals.emit('request', received)
+    await answer(this, exchange.request, exchange.reply)
+    await exchange.reply.finish()
   }
 }
 
-const fits = ({ method, path }: Matcher, ofMethod: string, ofPath: string): boolean =>
-  (method === undefined || method === ofMethod) &&
-  (path === undefined || (typeof path === 'string' ? path === ofPath : path.test(ofPath)))
-
-export async function startFakeCluster(options: FakeClusterOptions = {}): Promise<FakeCluster> {
-  const cluster = new FakeCluster(options)
-  await cluster.listen(options.port ?? 0)
-  return cluster
+function fits({ method, path }: Matcher, request: ReceivedRequest): boolean {
+  if (method !== undefined && method !== request.method) return false
+  if (path === undefined) return true
+  if (path instanceof RegExp) return path.test(request.target)
+  return parseTarget(request.target)?.path === path
 }

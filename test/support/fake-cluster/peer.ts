@@ -15,4 +15,5 @@ export const kuboAddress = `/ip4/203.0.113.10/tcp/4001/p2p/${kuboId}`
 
 /** What the cluster says when it cannot reach Kubo. */
 export const refused = (call: string): string =>
-  `Post "http://127.0.0.1:5001/api/v0/${call}": dial tcp 127.0.0.1:5001: connect: connection refused`
+  `Post "http://127.0.0.1:5001/api/v0/${call}": ` +
+  'dial tcp 127.0.0.1:5001: connect: connection refused'

@@ -35,6 +35,12 @@ export class Reply {
     return this
   }
 
+  /** What every handler of the cluster says of its answers, also of empty ones. */
+  contentType(): this {
+    this.#headers = this.#headers.filter(([name]) => name !== 'Content-Type')
+    return this.header('Content-Type', 'application/json')
+  }
+
   /** The first status counts, as in Go. */
   status(status: number): this {
     this.#status ??= status
@@ -68,6 +74,11 @@ export class Reply {
     if (body.length > 0 && this.#allowsBody) parts.push(this.#framed(body))
     if (this.#chunked) parts.push('0\r\n', ...this.#trailers.map(line), '\r\n')
     return this.outlet.write(joined(parts))
+  }
+
+  /** The answer was written past this, whole; the connection may go on. */
+  sentElsewhere(): void {
+    this.#finished = true
   }
 
   get #allowsBody(): boolean {

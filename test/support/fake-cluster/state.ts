@@ -48,7 +48,8 @@ export class PinState {
 
   get size(): number {
     let shadowed = 0
-    if (this.#generated > 0) for (const cid of this.#pins.keys()) shadowed += this.#indexOf(cid) >= 0 ? 1 : 0
+    if (this.#generated > 0)
+      for (const cid of this.#pins.keys()) shadowed += this.#indexOf(cid) >= 0 ? 1 : 0
     return this.#pins.size + this.#generated - this.#removed.size - shadowed
   }
 

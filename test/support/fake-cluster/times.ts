@@ -16,8 +16,7 @@ export function wholeSeconds(time: string): string {
   return `${new Date(Date.parse(time)).toISOString().slice(0, 19)}Z`
 }
 
-export const afterMs = (ms: number): string =>
-  withoutZeros(new Date(Date.now() + ms).toISOString())
+export const afterMs = (ms: number): string => withoutZeros(new Date(Date.now() + ms).toISOString())
 
 /** Go prints no zeros at the end of a fraction. */
 const withoutZeros = (time: string): string =>

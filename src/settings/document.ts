@@ -1,0 +1,32 @@
+/** The published JSON Schema of the configuration file, for editors and other validators. */
+import { configSchema } from './schema.js'
+
+export function publishedSchema(): string {
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    ...(published(JSON.parse(JSON.stringify(configSchema))) as object),
+  }
+  return `${JSON.stringify(schema, null, 2)}\n`
+}
+
+/**
+ * Without our own annotations and formats, which a strict validator would refuse, and without
+ * `required` where there is a default: to us such a field is there, to an editor it may be absent.
+ */
+function published(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(published)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const { properties } = schema as { properties?: Readonly<Record<string, object>> }
+  const kept = Object.entries(schema).flatMap(([keyword, value]: [string, unknown]) => {
+    if (keyword === 'expects' || keyword === 'sensitive') return []
+    if (keyword === 'format' && value !== 'date-time') return []
+    if (keyword !== 'required' || properties === undefined) return [[keyword, published(value)]]
+    const required = (value as string[]).filter((field) => !hasDefault(properties[field]))
+    return required.length === 0 ? [] : [[keyword, required]]
+  })
+  return Object.fromEntries(kept)
+}
+
+function hasDefault(field: object | undefined): boolean {
+  return field !== undefined && 'default' in field
+}

@@ -1,0 +1,73 @@
+/** What is published of the schema: it is up to date, and the example is valid by it. */
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import t from 'tap'
+import { publishedSchema } from '../../src/settings/document.js'
+import { configFrom, snapshotFrom } from '../../src/settings/load.js'
+import { configSchema } from '../../src/settings/schema.js'
+import { settingsTable } from '../../src/settings/table.js'
+
+const fileText = (name: string) =>
+  readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
+
+const example = fileText('config.example.json')
+
+t.test('config.schema.json is what the schema says (npm run docs writes it)', async (t) => {
+  t.equal(fileText('config.schema.json'), publishedSchema())
+})
+
+const table = /<!-- settings: .*? -->\n\n([^]*?)\n<!-- \/settings -->/.exec(readmeText())?.[1]
+const skip = table === undefined && 'README.md has no place for the table, or an empty one'
+
+t.test(
+  "the README's table is what the schema says (npm run docs writes it)",
+  { skip },
+  async (t) => {
+    t.equal(table, settingsTable())
+  },
+)
+
+function readmeText(): string {
+  try {
+    return fileText('README.md')
+  } catch {
+    return ''
+  }
+}
+
+t.test(
+  'the example is valid, also to a strict validator that knows the schema alone',
+  async (t) => {
+    const validate = new Ajv2020({ strict: true, formats: { 'date-time': true } }).compile(
+      JSON.parse(publishedSchema()) as object,
+    )
+    t.ok(validate(JSON.parse(example)), JSON.stringify(validate.errors))
+    t.ok(validate({}), 'what has a default may be absent')
+    t.notOk(validate({ encoders: { 'a:b': {} } }))
+    t.notOk(validate({ listen: { colour: 'red' } }))
+    t.notOk(validate({ encoders: { alpha: { keys: [{}] } } }))
+  },
+)
+
+t.test('the example shows every section, and every default as it is', async (t) => {
+  const shown = JSON.parse(example) as Record<string, Record<string, unknown>>
+  t.same(Object.keys(shown), Object.keys(configSchema.properties))
+  const { config: defaults } = snapshotFrom({})
+  const config = configFrom(example)
+  const { trustProxy, ...listen } = config.listen
+  t.same({ ...listen, trustProxy: [] }, defaults.listen)
+  t.same(
+    [config.cluster, config.log, config.limits],
+    [defaults.cluster, defaults.log, defaults.limits],
+  )
+  t.same(Object.keys(shown.limits ?? {}), Object.keys(defaults.limits))
+  t.same(Object.keys(shown.cluster ?? {}), Object.keys(defaults.cluster))
+  t.not(trustProxy.length, 0)
+})
+
+t.test('the table has a row for every field', async (t) => {
+  const rows = settingsTable()
+  for (const field of ['listen.port', 'limits.reads.max', 'encoders.NAME.keys[].sha256', 'roles'])
+    t.match(rows, `| \`${field}\` `)
+  t.match(rows, /`listen\.port` +\| `9098` +\| .* 0 to 65535\./)
+})

@@ -1,0 +1,50 @@
+/** The cluster's basic and bearer authentication, when it has a credential. */
+import { createHmac } from 'node:crypto'
+import { type Cluster, type Handler, sendError, sendJson } from './cluster.js'
+import type { ReceivedRequest } from './received.js'
+import type { Reply } from './reply.js'
+
+const realm = 'realm="Restricted IPFS Cluster API"'
+
+/** Answers 401 and returns false when the request may not go on. */
+export function authenticated(
+  { credential }: Cluster,
+  request: ReceivedRequest,
+  path: string,
+  reply: Reply,
+): boolean {
+  if (credential === undefined || request.method === 'OPTIONS') return true
+  if (request.method === 'GET' && path === '/health') return true
+  const refuse = (why: string, ...challenges: string[]) => {
+    for (const challenge of challenges) reply.header('WWW-Authenticate', challenge)
+    sendError(reply, 401, `unauthorized: ${why}`)
+    return false
+  }
+  const [, scheme = '', given = ''] =
+    /^(\S+) +(.*)$/.exec(request.headers.authorization ?? '') ?? []
+  switch (scheme.toLowerCase()) {
+    case 'basic': {
+      const { username, password } = credential
+      const presented = Buffer.from(given, 'base64').toString()
+      if (presented === `${username}:${password}`) return true
+      return refuse('access denied', `Basic ${realm}`)
+    }
+    case 'bearer':
+      if (given === tokenFor(credential)) return true
+      return refuse('invalid token', `Bearer ${realm}, error="invalid_token"`)
+    default:
+      return refuse('no auth provided', `Bearer ${realm}`, `Basic ${realm}`)
+  }
+}
+
+/** `POST /token`: a credential without an end. */
+export const issueToken: Handler = ({ cluster: { credential }, reply }) =>
+  credential === undefined
+    ? sendError(reply, 401, 'unauthorized')
+    : sendJson(reply, 200, { token: tokenFor(credential) })
+
+function tokenFor({ username, password }: NonNullable<Cluster['credential']>): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ iss: username })}`
+  return `${signed}.${createHmac('sha256', password).update(signed).digest('base64url')}`
+}
