@@ -33,7 +33,10 @@ export interface AccessLine {
   readonly outcome: Outcome
   /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
   readonly reason?: RefusalReason | FaultReason | AbortReason | 'internal-error'
-  /** Bytes read from and written to the connection for it, head and framing included. */
+  /**
+   * Bytes read from and written to the connection for it, head and framing included. Where a client
+   * pipelines, what it sent ahead counts for the request that ends first.
+   */
   readonly bytesIn: number
   readonly bytesOut: number
   /** From the head's arrival to the last byte taken. */

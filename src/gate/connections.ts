@@ -4,8 +4,10 @@ import type { Socket } from 'node:net'
 import type { RequestRecord } from './record.js'
 
 interface Connection {
-  /** Requests without a complete answer, in order of arrival. */
-  readonly open: Map<RequestRecord, IncomingMessage>
+  /** Requests without a complete answer. */
+  readonly open: Set<RequestRecord>
+  /** The request that arrived last: the only one that may still be arriving. */
+  latest: { readonly record: RequestRecord; readonly request: IncomingMessage } | undefined
   /** Bytes that will be the last, once everything before them is answered. */
   lastWords: string | undefined
   isDead: boolean
@@ -25,7 +27,8 @@ export class Connections {
 
   open(socket: Socket, request: IncomingMessage, record: RequestRecord): void {
     const connection = this.of(socket)
-    connection.open.set(record, request)
+    connection.open.add(record)
+    connection.latest = { record, request }
     this.underWay++
     record.onClose(() => {
       connection.open.delete(record)
@@ -61,12 +64,13 @@ export class Connections {
     return this.known.get(socket)?.isDead === true
   }
 
-  /** The request whose message is still arriving: what is wrong on the wire is wrong with it. */
+  /**
+   * The request whose message is still arriving, be it answered or not: what is wrong on the wire
+   * is wrong with it.
+   */
   arriving(socket: Socket): RequestRecord | undefined {
-    for (const [record, request] of this.of(socket).open) {
-      if (!request.complete) return record
-    }
-    return undefined
+    const latest = this.of(socket).latest
+    return latest?.request.complete === false ? latest.record : undefined
   }
 
   /**
@@ -90,12 +94,17 @@ export class Connections {
   private of(socket: Socket): Connection {
     let connection = this.known.get(socket)
     if (connection === undefined) {
-      const created: Connection = { open: new Map(), lastWords: undefined, isDead: false }
+      const created: Connection = {
+        open: new Set(),
+        latest: undefined,
+        lastWords: undefined,
+        isDead: false,
+      }
       connection = created
       this.known.set(socket, created)
       // Pipelined requests whose turn never came get no event of their own.
       socket.once('close', () => {
-        for (const record of created.open.keys()) {
+        for (const record of created.open) {
           record.abort('client-left', undefined)
           record.close(499)
         }

@@ -1,6 +1,6 @@
 /** Every wait and size has an end, and others are served meanwhile. */
 import t, { type Test } from 'tap'
-import { RawClient, statuses } from '../support/raw.js'
+import { head, RawClient, statuses } from '../support/raw.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -29,6 +29,17 @@ t.test('a body that does not arrive in time cuts the connection', async (t) => {
     reason: 'request-timeout',
   })
   t.equal(gate.cluster.requests.length, 1, 'only the other one')
+})
+
+t.test('a body that never comes after a refusal adds no line to it', async (t) => {
+  const gate = await startGate(t, { listen: { headersTimeoutMs: 1000, requestTimeoutMs: 1000 } })
+  const slow = await RawClient.to(gate.url)
+  slow.write(head(`POST /pins/${cid} HTTP/1.1`, 'Host: x', 'Content-Length: 10'))
+  await slow.until('401')
+  slow.write('nu')
+  await slow.closed
+  t.match(gate.lines, [{ status: 401, reason: 'no-credential' }])
+  t.equal(gate.lines.length, 1)
 })
 
 t.test('an idle connection is closed after its time, without a line', async (t) => {
