@@ -1,7 +1,7 @@
 /** Counts requests by key in a fixed window, with @fastify/rate-limit's own counter. */
 import type { CreateRateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { BudgetLimit } from '../settings/snapshot.js'
+import type { BudgetLimit } from '../settings/encoder.js'
 
 export interface Counted {
   readonly isExceeded: boolean

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import type { Budget } from '../settings/permissions.js'
 import { encodersMax } from '../settings/schema.js'
-import type { Encoder } from '../settings/snapshot.js'
+import type { Encoder } from '../settings/encoder.js'
 import { refuse } from './answer.js'
 import { type Counter, createCounter } from './counter.js'
 import type { RequestRecord } from './record.js'

@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { digestOf, keyForm } from './key.js'
 import { encodersOf } from './resolve.js'
 import type { Config } from './schema.js'
-import type { Encoder } from './snapshot.js'
+import type { Encoder } from './encoder.js'
 
 /** One live key of an encoder. */
 export interface KeyEntry {

@@ -2,7 +2,7 @@
 import { blockListOf } from './network.js'
 import { builtInRoles, type OptionGrant, type Permission } from './permissions.js'
 import type { Config, EncoderConfig, LimitsConfig } from './schema.js'
-import type { Encoder, EncoderLimits } from './snapshot.js'
+import type { Encoder, EncoderLimits } from './encoder.js'
 
 /** All encoders by name. Those that may do the same share one set, one list, one limits object. */
 export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {

@@ -1,6 +1,6 @@
 /** Holds a parsed file against the schema: fills in the defaults and finds every problem. */
 import { Ajv } from 'ajv'
-import { faultOf, type Fault } from './faults.js'
+import { locatedProblem, type LocatedProblem } from './schema-problems.js'
 import { isHost, isNetwork } from './network.js'
 import type { Problem, Segment } from './problems.js'
 import { configSchema, namePattern, type Config } from './schema.js'
@@ -14,7 +14,7 @@ export interface Validated {
 /** Changes `value`: it becomes the config. */
 export function validate(value: unknown): Validated {
   if (matches(value)) return { config: value, problems: [] }
-  const faults = (matches.errors ?? []).map((error) => faultOf(value, error))
+  const faults = (matches.errors ?? []).map((error) => locatedProblem(value, error))
   // One problem a field: a second message about the same field only repeats the first.
   const problems = new Map<string, Problem>()
   for (const { problem } of faults)
@@ -46,7 +46,7 @@ function isUtcTime(text: string): boolean {
 }
 
 /** Without the sections, encoders and roles at fault, so that the rest can be checked further. */
-function soundPart(value: unknown, faults: readonly Fault[]): unknown {
+function soundPart(value: unknown, faults: readonly LocatedProblem[]): unknown {
   if (!isRecord(value)) return {}
   for (const { segments } of faults) {
     const [section = '', entry] = segments

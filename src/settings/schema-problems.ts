@@ -2,12 +2,12 @@
 import type { ErrorObject } from 'ajv'
 import { foundText, pathText, type Problem, type Segment } from './problems.js'
 
-export interface Fault {
+export interface LocatedProblem {
   readonly segments: readonly Segment[]
   readonly problem: Problem
 }
 
-export function faultOf(root: unknown, error: ErrorObject): Fault {
+export function locatedProblem(root: unknown, error: ErrorObject): LocatedProblem {
   const parent = segmentsOf(root, error.instancePath)
   const field = fieldOf(error)
   const segments = field === undefined ? parent : [...parent, field]

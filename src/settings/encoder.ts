@@ -1,0 +1,22 @@
+/** A caller as a request sees it: what it may do, from where, and how often. */
+import type { BlockList } from 'node:net'
+import type { Budget, OptionGrant, Permission } from './permissions.js'
+
+export interface BudgetLimit {
+  readonly max: number
+  readonly windowSeconds: number
+}
+
+/** An encoder's limits after its overrides were laid over the defaults. */
+export type EncoderLimits = Readonly<Record<Budget, BudgetLimit>> & { readonly inFlight: number }
+
+/** A caller, resolved: role, extra and removed permissions are already folded together. */
+export interface Encoder {
+  readonly name: string
+  readonly enabled: boolean
+  readonly permissions: ReadonlySet<Permission>
+  readonly options: ReadonlySet<OptionGrant>
+  /** Networks it may come from; undefined means any. */
+  readonly from: BlockList | undefined
+  readonly limits: EncoderLimits
+}
