@@ -44,6 +44,8 @@ export interface AccessLine {
   /** From asking the cluster to the head of its answer. */
   readonly upstreamMs?: number
   readonly upstreamStatus?: number
+  /** What exactly was wrong with the cluster, in the HTTP client's words; never sent to anybody. */
+  readonly upstreamError?: string
   /** Text of the cluster's X-Stream-Error trailer: a listing that ended early. */
   readonly streamError?: string
   /** At most 128 characters, key-like text replaced. */

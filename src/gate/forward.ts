@@ -1,12 +1,12 @@
-/** Phase 4, the way to the cluster and back: streams, trailers, aborts; faults are 502 to 504. */
+/** Phase 4, the way to the cluster: asked once, given up with its client; faults are 502 to 504. */
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
 import type { Cluster, Exchange } from '../cluster/cluster.js'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import { answer } from './answer.js'
-import type { RequestRecord } from './record.js'
 import { faults } from './refusals.js'
+import { relay, relayed, relayedHeaders } from './relay.js'
 import { recordOf } from './request.js'
 import { operations, type Route } from './routes.js'
 
@@ -73,8 +73,6 @@ function upstreamOf(request: FastifyRequest) {
   return request.upstream
 }
 
-const exchanges = new WeakMap<RequestRecord, Exchange>()
-
 /** Announces the exchange to the cluster's side and ties it to the client's connection. */
 function begin(cluster: Cluster, request: FastifyRequest): void {
   const record = recordOf(request)
@@ -86,13 +84,9 @@ function begin(cluster: Cluster, request: FastifyRequest): void {
     isListing: operation.budget === 'listings',
     timeoutMs: record.snapshot.config.cluster[operation.timeout],
     abort,
-    onEnd: () => {
-      record.upstreamMs = exchange.upstreamMs
-      record.upstreamStatus = exchange.upstreamStatus
-      release()
-    },
+    onEnd: release,
   }
-  exchanges.set(record, exchange)
+  record.exchange = exchange
   if (!operation.outlivesClient) {
     record.onClose(() => {
       abort.abort()
@@ -101,84 +95,11 @@ function begin(cluster: Cluster, request: FastifyRequest): void {
   cluster.begin(record.id, exchange)
 }
 
-const relayed = ['content-type', 'content-length', 'trailer'] as const
-
-/** An allow-list: nothing of the cluster's connection or configuration goes out. */
-function relayedHeaders(headers: Record<string, string>): Record<string, string> {
-  const kept: Record<string, string> = {}
-  for (const name of relayed) {
-    const value = headers[name]
-    if (value !== undefined) kept[name] = value
-  }
-  return kept
-}
-
-const streamError = 'x-stream-error'
-
-function relay(request: FastifyRequest, reply: FastifyReply, stream: Readable): void {
-  const { raw } = reply
-  const announced = String(reply.getHeader('trailer') ?? '').toLowerCase()
-  // Fastify would put it on answers that cannot have trailers, on which Node throws.
-  reply.removeHeader('trailer')
-  if (raw.destroyed || reply.statusCode === 204) {
-    stream.on('error', () => undefined).resume()
-    if (!raw.destroyed) reply.send()
-    return
-  }
-  const isChunked = reply.getHeader('content-length') === undefined
-  if (isChunked && announced === streamError) passTrailer(request, reply, stream)
-  cutWhenStalled(request, reply)
-  stream.once('error', () => {
-    // Our own abort, because the client has left, is no fault of the cluster's.
-    if (!raw.destroyed) recordOf(request).fault('cluster-cut', raw.statusCode)
-  })
-  void reply.send(stream)
-}
-
-/**
- * An error in the middle of a listing is told in its trailer; presence means nothing, any text is
- * an error. HTTP/1.0 has no trailers: there the connection is reset, so that it is no clean end.
- */
-function passTrailer(request: FastifyRequest, reply: FastifyReply, stream: Readable): void {
-  const { raw } = reply
-  const isChunked = request.raw.httpVersion === '1.1'
-  if (isChunked) reply.header('trailer', 'X-Stream-Error')
-  // Before the pipe's own listener, which ends the answer.
-  stream.once('end', () => {
-    const record = recordOf(request)
-    const trailer = exchanges.get(record)?.trailers?.[streamError] ?? []
-    const texts = [trailer].flat().map(fieldValue)
-    const error = texts.filter((text) => text !== '').join(', ')
-    if (error !== '') record.streamError = error
-    if (isChunked) raw.addTrailers(texts.map((text) => ['X-Stream-Error', text] as const))
-    else if (error !== '') raw.socket?.resetAndDestroy()
-  })
-}
-
-/** What may stand in a field value (RFC 9110 §5.5); Node throws on anything else. */
-const fieldValue = (text: string): string => text.replace(/[^\t\x20-\x7e]/g, '?')
-
-/** undici waits for ever while a client takes nothing, so the client gets a limit of its own. */
-function cutWhenStalled(request: FastifyRequest, reply: FastifyReply): void {
-  const record = recordOf(request)
-  const { raw } = reply
-  const { stallMs } = record.snapshot.config.listen
-  raw.setTimeout(stallMs, () => {
-    // Nothing waits to be taken: it is the cluster that pauses, and its own limit holds.
-    if (raw.writableLength === 0) {
-      raw.setTimeout(stallMs)
-      return
-    }
-    record.abort('client-stalled', raw.statusCode)
-    raw.destroy()
-  })
-}
-
 function answerFault(reply: FastifyReply, error: Error): void {
   const record = recordOf(reply.request)
   const fault = faultOf(error.cause instanceof ClusterFault ? error.cause : error)
   const { status, message } = faults[fault.reason]
-  record.fault(fault.reason, status)
+  record.fault(fault.reason, status, fault.cause instanceof Error ? fault.cause.message : undefined)
   if (reply.raw.destroyed) return
   for (const name of relayed) reply.removeHeader(name)
   if (status === 503) reply.header('retry-after', 1)

@@ -1,5 +1,6 @@
 /** The record of one request: what its phases learn of it, and the one log line it ends in. */
 import type { Socket } from 'node:net'
+import type { Exchange } from '../cluster/cluster.js'
 import type { FaultReason } from '../cluster/faults.js'
 import type { Permission } from '../settings/permissions.js'
 import type { Encoder } from '../settings/encoder.js'
@@ -28,7 +29,13 @@ interface Counted {
 }
 const counted = new WeakMap<Socket, Counted>()
 
-const charactersMax = { method: 16, path: 256, userAgent: 128, streamError: 256 }
+const charactersMax = {
+  method: 16,
+  path: 256,
+  userAgent: 128,
+  upstreamError: 256,
+  streamError: 256,
+}
 
 export class RequestRecord {
   readonly id: string
@@ -44,8 +51,7 @@ export class RequestRecord {
   route: string | undefined
   permission: Permission | undefined
   cid: string | undefined
-  upstreamMs: number | undefined
-  upstreamStatus: number | undefined
+  exchange: Exchange | undefined
   streamError: string | undefined
 
   /** Whether the response is over: nobody is there any more to answer. */
@@ -53,6 +59,7 @@ export class RequestRecord {
 
   private status: number | undefined
   private outcome: Outcome = 'answered'
+  private upstreamError: string | undefined
   private reason: AccessLine['reason']
   private readonly startedMs = performance.now()
   private readonly url: string
@@ -81,7 +88,9 @@ export class RequestRecord {
     this.settle('refused', reason, refusals[reason].status)
   }
 
-  fault(reason: FaultReason, status: number): void {
+  /** @param cause what the HTTP client says of it: for the log only */
+  fault(reason: FaultReason, status: number, cause?: string): void {
+    if (this.reason === undefined) this.upstreamError = cause
     this.settle('fault', reason, status)
   }
 
@@ -152,7 +161,8 @@ export class RequestRecord {
 
   private line(): AccessLine {
     const { encoder, keyId, route, permission, cid, reason } = this
-    const { upstreamMs, upstreamStatus, streamError, userAgent } = this
+    const { upstreamError, streamError, userAgent } = this
+    const { upstreamMs, upstreamStatus } = this.exchange ?? {}
     return {
       id: this.id,
       ...(encoder && { encoder: encoder.name }),
@@ -171,6 +181,9 @@ export class RequestRecord {
       durationMs: round(performance.now() - this.startedMs),
       ...(upstreamMs !== undefined && { upstreamMs: round(upstreamMs) }),
       ...(upstreamStatus !== undefined && { upstreamStatus }),
+      ...(upstreamError !== undefined && {
+        upstreamError: redact(upstreamError, charactersMax.upstreamError),
+      }),
       ...(streamError !== undefined && {
         streamError: redact(streamError, charactersMax.streamError),
       }),

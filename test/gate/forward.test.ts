@@ -259,7 +259,11 @@ t.test('a cluster that is not there is 502', async (t) => {
     [answer.status, answer.json],
     [502, { code: 502, message: 'the cluster cannot be reached' }],
   )
-  t.match(gate.lines.at(-1), { reason: 'cluster-unreachable', outcome: 'fault' })
+  t.match(gate.lines.at(-1), {
+    reason: 'cluster-unreachable',
+    outcome: 'fault',
+    upstreamError: /ECONNREFUSED/,
+  })
 })
 
 t.test('a cluster that dies inside an answer is never a clean end', async (t) => {
