@@ -1,4 +1,4 @@
-/** The way to the cluster: its connections, and one exchange after another over them. */
+/** The connections to the cluster, and one exchange after another over them. */
 import { type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
@@ -20,23 +20,28 @@ export interface Exchange {
   readonly onEnd: () => void
 }
 
-type Callback = (error: Error | null, answer: Dispatcher.ResponseData) => void
+export type Callback = (error: Error | null, answer: Dispatcher.ResponseData) => void
+export type RequestOptions = Dispatcher.RequestOptions & { path: string }
 
-/**
- * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
- * knows nothing of ours, so an exchange is found again by the X-Request-Id that it carries.
- */
+/** One configuration of the cluster: where it is, who we are to it, and our connections to it. */
 export class Cluster {
+  /** Scheme, host and port of the REST API. */
+  readonly origin: string
+  /** Authorization header, where the cluster wants one. */
+  readonly authorization: string | undefined
   private readonly requests: Pool
   private readonly listings: Pool
-  private readonly exchanges = new Map<string, Exchange>()
   private readonly underWay = { requests: 0, listings: 0 }
 
-  /** @param origin scheme, host and port of the cluster's REST API */
+  /** @param password of the endpoint's user */
   constructor(
-    readonly origin: string,
     private readonly config: ClusterConfig,
+    password: string | undefined,
   ) {
+    const [endpoint] = config.endpoints
+    if (endpoint === undefined) throw new Error('no cluster endpoint is configured')
+    this.origin = new URL(endpoint.url).origin
+    this.authorization = basicAuthorization(endpoint.username, password)
     this.requests = this.pool(config.connections)
     this.listings = this.pool(config.listingConnections)
   }
@@ -56,14 +61,8 @@ export class Cluster {
     })
   }
 
-  /** Announces an exchange; `request` with the same id follows at once. */
-  begin(id: string, exchange: Exchange): void {
-    this.exchanges.set(id, exchange)
-  }
-
-  /** Undici's `request` with a callback, as reply-from calls it. */
-  request(options: Dispatcher.RequestOptions & { path: string }, callback: Callback): void {
-    const exchange = this.take(options.headers)
+  /** Undici's `request` with a callback, for one exchange, bounded in number and time. */
+  request(exchange: Exchange, options: RequestOptions, callback: Callback): void {
     const pool = exchange.isListing ? 'listings' : 'requests'
     const connections = exchange.isListing
       ? this.config.listingConnections
@@ -84,7 +83,7 @@ export class Cluster {
   private exchange(
     pool: Pool,
     exchange: Exchange,
-    options: Dispatcher.RequestOptions & { path: string },
+    options: RequestOptions,
     callback: Callback,
     end: () => void,
   ): void {
@@ -94,7 +93,13 @@ export class Cluster {
       abort.abort(new ClusterFault('cluster-timeout'))
     }, timeoutMs)
     pool.request(
-      { ...options, headersTimeout: 0, bodyTimeout: null, signal: abort.signal },
+      {
+        ...options,
+        origin: this.origin,
+        headersTimeout: 0,
+        bodyTimeout: null,
+        signal: abort.signal,
+      },
       (error, answer) => {
         clearTimeout(clock)
         exchange.upstreamMs = performance.now() - startMs
@@ -117,18 +122,20 @@ export class Cluster {
     )
   }
 
-  private take(headers: unknown): Exchange {
-    const id = (headers as Record<string, string>)['x-request-id'] ?? ''
-    const exchange = this.exchanges.get(id)
-    if (exchange === undefined) throw new Error('a request to the cluster without its exchange')
-    this.exchanges.delete(id)
-    return exchange
+  /** Lets exchanges under way end, then closes the connections. */
+  async retire(): Promise<void> {
+    await Promise.all([this.requests.close(), this.listings.close()])
   }
 
   /** Ends every connection, also busy ones. */
   async close(): Promise<void> {
     await Promise.all([this.requests.destroy(), this.listings.destroy()])
   }
+}
+
+function basicAuthorization(username?: string, password?: string): string | undefined {
+  if (username === undefined || password === undefined) return undefined
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
 /** Destroying a body that nobody reads makes undici report the abort on it. */

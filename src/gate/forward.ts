@@ -2,8 +2,9 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
-import type { Cluster, Exchange } from '../cluster/cluster.js'
+import type { Exchange } from '../cluster/cluster.js'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
+import type { ClusterLink } from '../cluster/link.js'
 import { answer } from './answer.js'
 import { faults } from './refusals.js'
 import { relay, relayed, relayedHeaders } from './relay.js'
@@ -11,9 +12,7 @@ import { recordOf } from './request.js'
 import { operations, type Route } from './routes.js'
 
 export interface Forwarding {
-  readonly cluster: Cluster
-  /** Authorization header for the cluster, where it wants one. */
-  readonly authorization: string | undefined
+  readonly cluster: ClusterLink
   /** Product token for the cluster's own log. */
   readonly userAgent: string
 }
@@ -22,10 +21,11 @@ export interface Forwarding {
 export async function forward(
   app: FastifyInstance,
   route: Route,
-  { cluster, authorization, userAgent }: Forwarding,
+  { cluster, userAgent }: Forwarding,
 ): Promise<void> {
   const options = {
-    upstream: cluster.origin,
+    // Only a form: the link knows where the cluster is, which may change.
+    upstream: 'http://cluster.invalid',
     routes: [route.url],
     httpMethods: [route.method],
     config: { gateRoute: route },
@@ -43,8 +43,8 @@ export async function forward(
         upstreamOf(request).query,
       // The last call before the cluster is asked, in the same turn.
       rewriteRequestHeaders: (request: FastifyRequest) => {
-        begin(cluster, request)
         const { id } = recordOf(request)
+        const { authorization } = begin(cluster, request)
         return {
           accept: 'application/json',
           'user-agent': userAgent,
@@ -74,7 +74,7 @@ function upstreamOf(request: FastifyRequest) {
 }
 
 /** Announces the exchange to the cluster's side and ties it to the client's connection. */
-function begin(cluster: Cluster, request: FastifyRequest): void {
+function begin(cluster: ClusterLink, request: FastifyRequest) {
   const record = recordOf(request)
   if (record.permission === undefined) throw new Error('forward before authorize')
   const operation = operations[record.permission]
@@ -92,7 +92,7 @@ function begin(cluster: Cluster, request: FastifyRequest): void {
       abort.abort()
     })
   }
-  cluster.begin(record.id, exchange)
+  return cluster.begin(record.id, exchange)
 }
 
 function answerFault(reply: FastifyReply, error: Error): void {

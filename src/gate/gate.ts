@@ -1,7 +1,6 @@
 /** The gate: one request's way, from the public port to the cluster and back. Read this first. */
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
-import type { Cluster } from '../cluster/cluster.js'
 import type { Log } from '../log.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
@@ -22,7 +21,6 @@ import { methodsOf, routes } from './routes.js'
 import { pathFrom } from './target.js'
 
 export interface GateParts extends Forwarding {
-  readonly cluster: Cluster
   /** The settings in force; asked once for each request. */
   readonly current: () => Snapshot
   readonly tls: TlsMaterial | undefined

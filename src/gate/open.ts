@@ -1,5 +1,6 @@
 /** Opens the gate with everything it needs, and closes it without losing a request. */
-import { Cluster } from '../cluster/cluster.js'
+import { Server as TlsServer } from 'node:https'
+import { ClusterLink } from '../cluster/link.js'
 import type { Log } from '../log.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
@@ -19,6 +20,13 @@ export interface OpenGate {
   /** Where it listens, e.g. `https://127.0.0.1:9098`. */
   readonly url: string
   /**
+   * Takes over what the settings now in force say of the cluster, and another certificate for new
+   * connections. Requests under way go on as they began.
+   *
+   * @throws when the certificate is no good; the old one stays
+   */
+  apply(tls: TlsMaterial | undefined): void
+  /**
    * Stops accepting, lets requests under way finish within `listen.shutdownMs`, then ends every
    * connection, half-open ones at once.
    */
@@ -27,10 +35,7 @@ export interface OpenGate {
 
 /** @throws when the address cannot be listened on */
 export async function openGate({ current, log, tls, version }: Opening): Promise<OpenGate> {
-  const { config, endpointPasswords } = current()
-  const [endpoint] = config.cluster.endpoints
-  if (endpoint === undefined) throw new Error('no cluster endpoint is configured')
-  const cluster = new Cluster(new URL(endpoint.url).origin, config.cluster)
+  const cluster = new ClusterLink(current())
   const connections = new Connections()
   const gate = await createGate({
     current,
@@ -38,14 +43,19 @@ export async function openGate({ current, log, tls, version }: Opening): Promise
     tls,
     cluster,
     connections,
-    authorization: basicAuthorization(endpoint.username, endpointPasswords[0]),
     userAgent: `pinwarden/${version}`,
   })
-  const { host, port, shutdownMs } = config.listen
+  const { host, port, shutdownMs } = current().config.listen
   await gate.listen({ host, port })
 
   return {
     url: urlOf(gate.server.address(), tls !== undefined),
+    apply: (material) => {
+      cluster.apply(current())
+      if (material !== undefined && gate.server instanceof TlsServer) {
+        gate.server.setSecureContext(material)
+      }
+    },
     close: async () => {
       const closing = gate.close()
       await connections.drain(shutdownMs)
@@ -53,11 +63,6 @@ export async function openGate({ current, log, tls, version }: Opening): Promise
       await cluster.close()
     },
   }
-}
-
-function basicAuthorization(username?: string, password?: string): string | undefined {
-  if (username === undefined || password === undefined) return undefined
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
 function urlOf(

@@ -2,28 +2,16 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import http from 'node:http'
 import t from 'tap'
 import type { AccessLine } from '../../src/gate/access-line.js'
-import { RawClient, statuses } from '../support/raw.js'
+import { RawClient, read, statuses } from '../support/raw.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 const cidV1 = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
 
-/** Asks with Node's client, which shows trailers. */
-async function askRaw(gate: TestGate, path: string) {
-  const request = http.get(gate.url + path, { headers: { authorization: gate.basic() } })
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  let text = ''
-  response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  const error = await new Promise<Error | undefined>((resolve) => {
-    response.on('error', resolve).on('end', () => {
-      resolve(undefined)
-    })
-  })
-  return { response, text, error }
-}
+const askRaw = (gate: TestGate, path: string) =>
+  read(gate.url + path, { authorization: gate.basic() })
 
 t.test(
   'each operation reaches the cluster rebuilt: canonical, without body or credential',

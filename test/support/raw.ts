@@ -1,4 +1,5 @@
 /** Speaks to a port byte by byte: for all that a well-behaved client cannot send. */
+import { get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { once } from 'node:events'
@@ -77,6 +78,28 @@ export const head = (requestLine: string, ...headers: readonly string[]): string
 export async function exchange(url: string, bytes: string | Buffer): Promise<string> {
   const client = await RawClient.to(url)
   return client.write(bytes).all()
+}
+
+/** What Node's client made of an answer: trailers and all, or how it broke off. */
+export interface Reading {
+  readonly response: IncomingMessage
+  readonly text: string
+  /** Undefined after a clean end. */
+  readonly error: Error | undefined
+}
+
+/** Asks with Node's own client, which shows trailers and tells a cut answer from a whole one. */
+export function read(url: string, headers: OutgoingHttpHeaders = {}): Promise<Reading> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false, headers }, (response) => {
+      let text = ''
+      const end = (error?: Error) => {
+        resolve({ response, text, error })
+      }
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+      response.on('error', end).on('end', end)
+    }).on('error', reject)
+  })
 }
 
 /** Status lines of the answers in a text, in order. */

@@ -1,0 +1,52 @@
+/** The cluster in force: other settings put another in its place, without a request noticing. */
+import type { Snapshot } from '../settings/snapshot.js'
+import { type Callback, Cluster, type Exchange, type RequestOptions } from './cluster.js'
+
+/**
+ * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
+ * knows nothing of ours, so an exchange is found again by the X-Request-Id that it carries.
+ */
+export class ClusterLink {
+  private cluster: Cluster
+  private settings: string
+  private readonly announced = new Map<string, { cluster: Cluster; exchange: Exchange }>()
+
+  constructor(snapshot: Snapshot) {
+    this.cluster = clusterOf(snapshot)
+    this.settings = settingsOf(snapshot)
+  }
+
+  /** Announces an exchange with the cluster that is returned; `request` follows at once. */
+  begin(id: string, exchange: Exchange): Cluster {
+    this.announced.set(id, { cluster: this.cluster, exchange })
+    return this.cluster
+  }
+
+  request(options: RequestOptions, callback: Callback): void {
+    const id = (options.headers as Record<string, string>)['x-request-id'] ?? ''
+    const announced = this.announced.get(id)
+    if (announced === undefined) throw new Error('a request to the cluster without its exchange')
+    this.announced.delete(id)
+    announced.cluster.request(announced.exchange, options, callback)
+  }
+
+  /** Exchanges under way end where they began. */
+  apply(snapshot: Snapshot): void {
+    const settings = settingsOf(snapshot)
+    if (settings === this.settings) return
+    void this.cluster.retire()
+    this.settings = settings
+    this.cluster = clusterOf(snapshot)
+  }
+
+  close(): Promise<void> {
+    return this.cluster.close()
+  }
+}
+
+const clusterOf = ({ config, endpointPasswords }: Snapshot): Cluster =>
+  new Cluster(config.cluster, endpointPasswords[0])
+
+/** To be compared, never shown: it holds passwords. */
+const settingsOf = ({ config, endpointPasswords }: Snapshot): string =>
+  JSON.stringify([config.cluster, endpointPasswords])

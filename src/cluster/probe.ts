@@ -1,0 +1,39 @@
+/** Asks whether the cluster answers: the cheapest questions it has, on a connection of their own. */
+import { Client } from 'undici'
+
+/**
+ * `GET /health` needs no credential and says that the API lives (404 before cluster 1.0.5);
+ * `GET /version` says that it also accepts ours. Neither touches Kubo, as `GET /id` would.
+ *
+ * @param authorization header for the cluster, if it asks for one
+ * @param timeoutMs for both answers together
+ */
+export async function probeCluster(
+  origin: string,
+  authorization: string | undefined,
+  timeoutMs: number,
+): Promise<boolean> {
+  const client = new Client(origin, { connect: { timeout: timeoutMs }, maxHeaderSize: 8192 })
+  const signal = AbortSignal.timeout(timeoutMs)
+  const ask = async (path: string): Promise<number> => {
+    const { statusCode, body } = await client.request({
+      method: 'GET',
+      path,
+      headers: { 'user-agent': 'pinwarden', ...(authorization !== undefined && { authorization }) },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      signal,
+    })
+    await body.dump({ limit: bodyBytesMax, signal })
+    return statusCode
+  }
+  try {
+    return [200, 204, 404].includes(await ask('/health')) && (await ask('/version')) === 200
+  } catch {
+    return false
+  } finally {
+    await client.destroy()
+  }
+}
+
+const bodyBytesMax = 65_536
