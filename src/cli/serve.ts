@@ -2,28 +2,31 @@
 import { once } from 'node:events'
 import { type OpenGate, openGate } from '../gate/open.js'
 import { type Log, openLog } from '../log.js'
-import { loadSettings } from '../settings/load.js'
+import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { version } from './io.js'
+import { reloadOnChange } from './reload.js'
 
 export interface ServeOptions {
   readonly configPath: string
 }
 
 /**
- * Runs until SIGTERM or SIGINT; a second signal ends it at once.
+ * Runs until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP reloads the settings,
+ * SIGUSR2 reopens the log file.
  *
  * @returns 0 after an orderly end
  * @throws ConfigError, or the error of the log file or the address
  */
 export async function serve({ configPath }: ServeOptions): Promise<number> {
-  const { snapshot, tls, warnings } = await loadSettings(configPath)
-  const log = await openLog(snapshot.config.log)
+  const { live, warnings } = await LiveSettings.load(configPath)
+  const log = await openLog(live.current().config.log)
   failLoudly(log)
   for (const warning of warnings) log.warn({ config: configPath }, warning)
 
-  const gate = await openGate({ current: () => snapshot, log, tls, version })
-  log.info(startOf(gate, snapshot, configPath), 'listening')
+  const gate = await openGate({ current: live.current, log, tls: live.tls, version })
+  reloadOnChange(live, gate, log)
+  log.info(startOf(gate, live.current(), configPath), 'listening')
 
   const signal = await untilSignal()
   log.info({ signal }, 'stopping: requests under way are finished')

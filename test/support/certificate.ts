@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 and localhost that nobody trusts, good for a hundred years. */
+/** Certificates that nobody trusts, good for a hundred years. */
 
 const cert = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUKDu20Chg/D6SerPPHbRIa54jCn8wCgYIKoZIzj0EAwIw
@@ -20,4 +20,28 @@ uyY7X+bSAGMTozvWZKHItigBTDncDS+AeT1+0OYTSmK5arqaPr2/g34l
 -----END PRIVATE KEY-----
 `
 
+/** For 127.0.0.1 and localhost. */
 export const certificate = { cert, key }
+
+const otherCert = `-----BEGIN CERTIFICATE-----
+MIIBpzCCAU2gAwIBAgIUWopYjEZkc5VaIegXnmzuzdkiMAcwCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPb3RoZXIubG9jYWxob3N0MCAXDTI2MTEyMzAyMDYzNloYDzIx
+MjYxMDMwMDIwNjM2WjAaMRgwFgYDVQQDDA9vdGhlci5sb2NhbGhvc3QwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAARw8lCh1/ZmVl3dFDYaAw8r43zO1mL20N3gPbYo
+9Zx0KAPEBkAm6V/CkNJfm/katLwdzcXCCSUAEOU/wpWHq3F7o28wbTAdBgNVHQ4E
+FgQUymMMBHM3uoLKIkQqoQG6BW/hLdgwHwYDVR0jBBgwFoAUymMMBHM3uoLKIkQq
+oQG6BW/hLdgwDwYDVR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgg9vdGhlci5sb2Nh
+bGhvc3QwCgYIKoZIzj0EAwIDSAAwRQIhALgSR9RWkZYfQ74ljiaR/fC/W+4bIbsQ
+PEfVHu4CfLUVAiBcDAW1JD2Ho/ZjDQ0uImbypPOAzu4vtPdKwgnnBXTIEg==
+-----END CERTIFICATE-----
+`
+
+const otherKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgOuVKRSz6LJQHqGJI
+1JrZ8OBJWrBZ+K4+I3PFAa/3KMShRANCAARw8lCh1/ZmVl3dFDYaAw8r43zO1mL2
+0N3gPbYo9Zx0KAPEBkAm6V/CkNJfm/katLwdzcXCCSUAEOU/wpWHq3F7
+-----END PRIVATE KEY-----
+`
+
+/** For other.localhost. */
+export const otherCertificate = { cert: otherCert, key: otherKey }

@@ -1,0 +1,45 @@
+/** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
+import type { OpenGate } from '../gate/open.js'
+import type { Log } from '../log.js'
+import type { LiveSettings } from '../settings/live.js'
+import { watchFiles } from '../settings/watch.js'
+
+/** On SIGHUP, and when the configuration or a file that it names changes. SIGUSR2: see Log. */
+export function reloadOnChange(live: LiveSettings, gate: OpenGate, log: Log): void {
+  const reload = (why: string): void => {
+    put(live, gate, log, why)
+      .catch((err: unknown) => {
+        log.error({ why, err }, notReloaded)
+      })
+      .finally(() => {
+        watch(live.files)
+      })
+  }
+  const watch = watchFiles(() => {
+    reload('a file changed')
+  })
+  watch(live.files)
+  process.on('SIGHUP', () => {
+    reload('SIGHUP')
+  })
+  process.on('SIGUSR2', () => {
+    log.reopen()
+    log.info({}, 'log reopened')
+  })
+}
+
+const notReloaded = 'settings not reloaded: the old ones stay in force'
+
+async function put(live: LiveSettings, gate: OpenGate, log: Log, why: string): Promise<void> {
+  const outcome = await live.reload()
+  if (!outcome.isApplied) {
+    log.error({ why, problems: outcome.problems }, notReloaded)
+    return
+  }
+  gate.apply(outcome.hasNewCertificate ? live.tls : undefined)
+  const { needRestart, ...changes } = outcome.changes
+  const certificate = outcome.hasNewCertificate && { certificate: 'new' }
+  log.info({ why, changes, ...certificate }, 'settings reloaded')
+  if (needRestart !== undefined) log.warn({ needRestart }, 'some settings need a restart')
+  for (const warning of outcome.warnings) log.warn({}, warning)
+}

@@ -1,0 +1,230 @@
+/** Live reload of the real daemon: every step is told by its log, and no request is lost. */
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { digestOf, generateKey } from '../../src/settings/key.js'
+import { certificate, otherCertificate } from '../support/certificate.js'
+import { type Daemon, type LogLine, run } from '../support/daemon.js'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
+
+const keys = { alpha: generateKey(), beta: generateKey() }
+
+interface Written {
+  listen?: object
+  cluster?: string
+  limits?: object
+  encoders?: Record<string, object>
+}
+
+const entry = (name: keyof typeof keys, fields: object = {}) => ({
+  [name]: { keys: [{ id: 'k1', sha256: digestOf(keys[name]) }], ...fields },
+})
+
+async function served(t: Test, first: Written = {}) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const directory = t.testdir({})
+  const path = join(directory, 'config.json')
+  const textOf = ({ listen, limits, encoders, cluster: url }: Written) =>
+    JSON.stringify({
+      listen: { port: 0, ...listen },
+      cluster: { endpoints: [{ url: url ?? cluster.url }] },
+      ...(limits && { limits }),
+      encoders: encoders ?? { ...entry('alpha'), ...entry('beta') },
+    })
+  writeFileSync(path, textOf(first), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', path])
+  const url = String((await daemon.logged('listening')).url)
+  const ask = async (name: keyof typeof keys) => {
+    const headers = { authorization: `Bearer ${keys[name]}` }
+    const response = await fetch(`${url}/id`, { headers })
+    await response.arrayBuffer()
+    return response.status
+  }
+  const write = (written: Written) => {
+    writeFileSync(`${path}.new`, textOf(written), { mode: 0o640 })
+    renameSync(`${path}.new`, path)
+  }
+  return { cluster, directory, path, daemon, url, ask, write }
+}
+
+/** The next line with this message that comes after `act`. */
+async function after(daemon: Daemon, msg: string, act: () => void): Promise<LogLine> {
+  const count = () => daemon.lines().filter((line) => line.msg === msg)
+  const seen = count().length
+  act()
+  for (;;) {
+    const line = count()[seen]
+    if (line !== undefined) return line
+    await Promise.race([once(daemon.process.stdout, 'data'), daemon.exited])
+  }
+}
+
+const hup = (daemon: Daemon) => () => {
+  daemon.process.kill('SIGHUP')
+}
+
+t.test('a revoked key is refused from the next request on, others go on', async (t) => {
+  const { daemon, ask, write } = await served(t)
+  t.same([await ask('alpha'), await ask('beta')], [200, 200])
+  const line = await after(daemon, 'settings reloaded', () => {
+    write({ encoders: entry('beta') })
+    hup(daemon)()
+  })
+  t.match(line, { changes: { encodersRemoved: ['alpha'], keysRemoved: ['alpha/k1'] } })
+  t.same([await ask('alpha'), await ask('beta')], [401, 200])
+  t.notMatch(daemon.stdout, keys.alpha.slice(3, 20))
+  t.notMatch(daemon.stdout, digestOf(keys.alpha))
+})
+
+t.test('a file that is replaced by rename is noticed without a signal', async (t) => {
+  const { daemon, ask, write } = await served(t)
+  const line = await after(daemon, 'settings reloaded', () => {
+    write({ encoders: { ...entry('alpha', { enabled: false }), ...entry('beta') } })
+  })
+  t.match(line, { why: 'a file changed', changes: { encodersChanged: ['alpha'] } })
+  t.same([await ask('alpha'), await ask('beta')], [401, 200])
+})
+
+t.test('so is one behind a symbolic link that is swapped, as config managers do', async (t) => {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const directory = t.testdir({ one: {}, two: {} })
+  const text = (name: keyof typeof keys) =>
+    JSON.stringify({
+      listen: { port: 0 },
+      cluster: { endpoints: [{ url: cluster.url }] },
+      encoders: entry(name),
+    })
+  writeFileSync(join(directory, 'one', 'config.json'), text('alpha'))
+  writeFileSync(join(directory, 'two', 'config.json'), text('beta'))
+  symlinkSync('one', join(directory, 'data'))
+  const daemon = run(t, ['serve', '--config', join(directory, 'data', 'config.json')])
+  await daemon.logged('listening')
+  const line = await after(daemon, 'settings reloaded', () => {
+    symlinkSync('two', join(directory, 'data.new'))
+    renameSync(join(directory, 'data.new'), join(directory, 'data'))
+  })
+  t.match(line, { changes: { encodersAdded: ['beta'], encodersRemoved: ['alpha'] } })
+})
+
+t.test('a broken file changes nothing and says why; a repaired one is taken', async (t) => {
+  const { daemon, ask, write, path } = await served(t)
+  const line = await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+    writeFileSync(path, '{"listen":{"port":"x"},"encoder":{}}')
+    hup(daemon)()
+  })
+  const problems = line.problems as { path: string }[]
+  t.same(problems.map((problem) => problem.path).sort(), ['encoder', 'listen.port'])
+  t.equal(await ask('alpha'), 200)
+  await after(daemon, 'settings reloaded', () => {
+    write({ encoders: entry('alpha') })
+    hup(daemon)()
+  })
+  t.same([await ask('alpha'), await ask('beta')], [200, 401])
+})
+
+t.test('what the listener was opened with needs a restart, and the rest is applied', async (t) => {
+  const { daemon, ask, write } = await served(t)
+  const line = await after(daemon, 'some settings need a restart', () => {
+    write({ listen: { port: 1, connectionsMax: 7 }, encoders: entry('beta') })
+    hup(daemon)()
+  })
+  t.same((line.needRestart as string[]).sort(), ['listen.connectionsMax', 'listen.port'])
+  t.same([await ask('alpha'), await ask('beta')], [401, 200])
+})
+
+t.test('a budget in use survives a reload, and takes a new size at once', async (t) => {
+  const limits = (max: number) => ({ reads: { max } })
+  const { daemon, ask, write } = await served(t, { limits: limits(2) })
+  t.same([await ask('alpha'), await ask('alpha'), await ask('alpha')], [200, 200, 429])
+  const line = await after(daemon, 'settings reloaded', () => {
+    write({ limits: limits(4) })
+    hup(daemon)()
+  })
+  t.match(line, { changes: { sections: ['limits'] } })
+  t.same([await ask('alpha'), await ask('alpha')], [200, 429], 'three were spent, one is left')
+})
+
+t.test(
+  'another cluster is asked from then on, and a request under way ends where it began',
+  async (t) => {
+    const { cluster, daemon, ask, write } = await served(t)
+    const other = await startFakeCluster()
+    t.teardown(() => other.close())
+    const stalled = cluster.behave({ path: '/id' }, { kind: 'stall' })
+    const arrived = cluster.nextRequest()
+    const underWay = ask('alpha')
+    await arrived
+    await after(daemon, 'settings reloaded', () => {
+      write({ cluster: other.url })
+      hup(daemon)()
+    })
+    t.equal(await ask('beta'), 200)
+    t.equal(other.requests.length, 1)
+    stalled.release()
+    t.equal(await underWay, 200)
+    t.equal(cluster.requests.length, 1)
+  },
+)
+
+t.test('a new certificate is shown to new connections; a bad pair keeps the old', async (t) => {
+  const files = t.testdir({ 'cert.pem': certificate.cert, 'key.pem': certificate.key, etc: {} })
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const tls = { certFile: join(files, 'cert.pem'), keyFile: join(files, 'key.pem') }
+  const path = join(files, 'etc', 'config.json')
+  const config = { listen: { port: 0, tls }, cluster: { endpoints: [{ url: cluster.url }] } }
+  writeFileSync(path, JSON.stringify(config))
+  const daemon = run(t, ['serve', '--config', path])
+  const { port } = new URL(String((await daemon.logged('listening')).url))
+  const shown = async () => {
+    const socket = connect({ port: Number(port), host: '127.0.0.1', rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { subject } = socket.getPeerCertificate()
+    socket.destroy()
+    return subject.CN
+  }
+  t.equal(await shown(), 'localhost')
+  await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+    writeFileSync(tls.certFile, otherCertificate.cert)
+    hup(daemon)()
+  })
+  t.equal(await shown(), 'localhost')
+  const line = await after(daemon, 'settings reloaded', () => {
+    writeFileSync(tls.keyFile, otherCertificate.key)
+    hup(daemon)()
+  })
+  t.match(line, { certificate: 'new' })
+  t.equal(await shown(), 'other.localhost')
+})
+
+t.test('SIGUSR2 reopens the log file after it was moved', async (t) => {
+  const directory = t.testdir({})
+  mkdirSync(join(directory, 'log'))
+  const file = join(directory, 'log', 'pinwarden.log')
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const path = join(directory, 'config.json')
+  const config = { listen: { port: 0 }, log: { file }, encoders: entry('alpha') }
+  writeFileSync(path, JSON.stringify({ ...config, cluster: { endpoints: [{ url: cluster.url }] } }))
+  const daemon = run(t, ['serve', '--config', path])
+  const textOf = (name: string) => {
+    try {
+      return readFileSync(name, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  while (!textOf(file).includes('listening')) await new Promise(setImmediate)
+  renameSync(file, `${file}.1`)
+  daemon.process.kill('SIGUSR2')
+  while (!textOf(file).includes('log reopened')) await new Promise(setImmediate)
+  t.notMatch(textOf(`${file}.1`), 'log reopened')
+  rmSync(`${file}.1`)
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+  t.match(textOf(file), '"msg":"stopped"')
+})
