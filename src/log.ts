@@ -16,6 +16,8 @@ export interface Log {
   readonly fatal: Line
   /** Lines lost so far because the sink stalled. */
   readonly dropped: number
+  /** Least severe lines that are written from now on. */
+  setLevel(level: LogConfig['level']): void
   /** Opens the log file anew, after logrotate moved it; standard output stays as it is. */
   reopen(): void
   /** Writes what is left; resolves after a second at the latest: a stalled sink holds nobody. */
@@ -75,6 +77,9 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
     ...linesOf(logger),
     get dropped() {
       return dropped
+    },
+    setLevel: (level) => {
+      logger.level = level
     },
     reopen: () => {
       if (config.file !== undefined) sink.reopen()

@@ -42,4 +42,6 @@ async function put(live: LiveSettings, gate: OpenGate, log: Log, why: string): P
   log.info({ why, changes, ...certificate }, 'settings reloaded')
   if (needRestart !== undefined) log.warn({ needRestart }, 'some settings need a restart')
   for (const warning of outcome.warnings) log.warn({}, warning)
+  // Last, so that a level that hides the above does not hide its own coming.
+  log.setLevel(live.current().config.log.level)
 }

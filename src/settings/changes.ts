@@ -38,18 +38,21 @@ export function changesBetween(before: Config, after: Config): Partial<Changes> 
   return Object.fromEntries(named.filter(([, names]) => names.length > 0))
 }
 
-/** The listener's own; the certificate is another matter. */
+/** The listener's own, but for the certificate, and what was made in its size at the start. */
 function restartFields(before: Config, after: Config): string[] {
   const names = Object.keys({ ...before.listen, ...after.listen }) as (keyof Config['listen'])[]
   const listen = names
     .filter((name) => !isSame(listenerPart(before, name), listenerPart(after, name)))
     .map((name) => `listen.${name}`)
-  const isTable =
-    before.limits.failures.addressesMax === after.limits.failures.addressesMax
-      ? []
-      : ['limits.failures.addressesMax']
-  const isLog = isSame(before.log, after.log) ? [] : ['log']
-  return [...listen, ...isTable, ...isLog]
+  const others: [name: string, isSame: boolean][] = [
+    ['log.file', before.log.file === after.log.file],
+    ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
+    [
+      'limits.failures.addressesMax',
+      before.limits.failures.addressesMax === after.limits.failures.addressesMax,
+    ],
+  ]
+  return [...listen, ...others.filter(([, isSame]) => !isSame).map(([name]) => name)]
 }
 
 /** Of `tls` only whether it is on: its files are read anew. */

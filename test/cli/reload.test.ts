@@ -15,6 +15,7 @@ interface Written {
   listen?: object
   cluster?: string
   limits?: object
+  log?: object
   encoders?: Record<string, object>
 }
 
@@ -27,11 +28,12 @@ async function served(t: Test, first: Written = {}) {
   t.teardown(() => cluster.close())
   const directory = t.testdir({})
   const path = join(directory, 'config.json')
-  const textOf = ({ listen, limits, encoders, cluster: url }: Written) =>
+  const textOf = ({ listen, limits, log, encoders, cluster: url }: Written) =>
     JSON.stringify({
       listen: { port: 0, ...listen },
       cluster: { endpoints: [{ url: url ?? cluster.url }] },
       ...(limits && { limits }),
+      ...(log && { log }),
       encoders: encoders ?? { ...entry('alpha'), ...entry('beta') },
     })
   writeFileSync(path, textOf(first), { mode: 0o640 })
@@ -58,6 +60,7 @@ async function after(daemon: Daemon, msg: string, act: () => void): Promise<LogL
   for (;;) {
     const line = count()[seen]
     if (line !== undefined) return line
+    if (daemon.process.exitCode !== null) throw new Error(`ended without "${msg}"`)
     await Promise.race([once(daemon.process.stdout, 'data'), daemon.exited])
   }
 }
@@ -199,6 +202,20 @@ t.test('a new certificate is shown to new connections; a bad pair keeps the old'
   })
   t.match(line, { certificate: 'new' })
   t.equal(await shown(), 'other.localhost')
+})
+
+t.test('the level of the log is live', async (t) => {
+  const { daemon, ask, write } = await served(t)
+  await after(daemon, 'settings reloaded', () => {
+    write({ log: { level: 'warn' } })
+    hup(daemon)()
+  })
+  t.equal(await ask('alpha'), 200)
+  await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+    write({ log: { level: 'loud' } })
+    hup(daemon)()
+  })
+  t.notOk(daemon.lines().some((line) => line.msg === 'request'))
 })
 
 t.test('SIGUSR2 reopens the log file after it was moved', async (t) => {

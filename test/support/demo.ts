@@ -64,6 +64,7 @@ function readableLog(): Log {
     error: line,
     fatal: line,
     dropped: 0,
+    setLevel: () => undefined,
     reopen: () => undefined,
     close: () => Promise.resolve(),
   }
