@@ -1,4 +1,4 @@
-/** Asks whether the cluster answers: the cheapest questions it has, on a connection of their own. */
+/** Asks whether the cluster answers: its cheapest questions, on a connection of their own. */
 import { Client } from 'undici'
 
 /**
