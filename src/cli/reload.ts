@@ -1,14 +1,14 @@
 /** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
-import type { OpenGate } from '../gate/open.js'
-import type { Log } from '../log.js'
-import type { LiveSettings } from '../settings/live.js'
 import { watchFiles } from '../settings/watch.js'
+import { certificateExpiry, type Observed } from './observation.js'
 
 /** On SIGHUP, and when the configuration or a file that it names changes. SIGUSR2: see Log. */
-export function reloadOnChange(live: LiveSettings, gate: OpenGate, log: Log): void {
+export function reloadOnChange(daemon: Observed): void {
+  const { live, log, metrics } = daemon
   const reload = (why: string): void => {
-    put(live, gate, log, why)
+    put(daemon, why)
       .catch((err: unknown) => {
+        metrics.reloaded(false)
         log.error({ why, err }, notReloaded)
       })
       .finally(() => {
@@ -19,6 +19,8 @@ export function reloadOnChange(live: LiveSettings, gate: OpenGate, log: Log): vo
     reload('a file changed')
   })
   watch(live.files)
+  metrics.reloaded(true)
+  metrics.certificateExpires(certificateExpiry(live))
   process.on('SIGHUP', () => {
     reload('SIGHUP')
   })
@@ -30,13 +32,16 @@ export function reloadOnChange(live: LiveSettings, gate: OpenGate, log: Log): vo
 
 const notReloaded = 'settings not reloaded: the old ones stay in force'
 
-async function put(live: LiveSettings, gate: OpenGate, log: Log, why: string): Promise<void> {
+async function put({ live, gate, log, metrics }: Observed, why: string): Promise<void> {
   const outcome = await live.reload()
   if (!outcome.isApplied) {
+    metrics.reloaded(false)
     log.error({ why, problems: outcome.problems }, notReloaded)
     return
   }
   gate.apply(outcome.hasNewCertificate ? live.tls : undefined)
+  metrics.reloaded(true)
+  metrics.certificateExpires(certificateExpiry(live))
   const { needRestart, ...changes } = outcome.changes
   const certificate = outcome.hasNewCertificate && { certificate: 'new' }
   log.info({ why, changes, ...certificate }, 'settings reloaded')

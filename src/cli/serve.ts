@@ -2,9 +2,11 @@
 import { once } from 'node:events'
 import { type OpenGate, openGate } from '../gate/open.js'
 import { type Log, openLog } from '../log.js'
+import { createMetrics } from '../metrics.js'
 import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { version } from './io.js'
+import { openObservation } from './observation.js'
 import { reloadOnChange } from './reload.js'
 
 export interface ServeOptions {
@@ -24,13 +26,33 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
   failLoudly(log)
   for (const warning of warnings) log.warn({ config: configPath }, warning)
 
-  const gate = await openGate({ current: live.current, log, tls: live.tls, version })
-  reloadOnChange(live, gate, log)
-  log.info(startOf(gate, live.current(), configPath), 'listening')
+  const metrics = createMetrics({
+    version,
+    inFlight: () => gate.requestsUnderWay,
+    linesDropped: () => log.dropped,
+  })
+  const gate = await openGate({
+    current: live.current,
+    log,
+    tls: live.tls,
+    observe: metrics.observe,
+    version,
+  })
+  const obstacles: string[] = []
+  const daemon = { live, gate, log, metrics, obstacles: () => obstacles }
+  const admin = await openObservation(daemon).catch(async (error: unknown) => {
+    await gate.close()
+    throw error
+  })
+  reloadOnChange(daemon)
+  log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
 
   const signal = await untilSignal()
+  obstacles.push('stopping')
   log.info({ signal }, 'stopping: requests under way are finished')
   await gate.close()
+  // Health and metrics are there until the last request is done.
+  await admin?.close()
   log.info({}, 'stopped')
   await log.close()
   return 0

@@ -1,6 +1,9 @@
 /** The cluster in force: other settings put another in its place, without a request noticing. */
 import type { Snapshot } from '../settings/snapshot.js'
+import { probeCluster } from './probe.js'
 import { type Callback, Cluster, type Exchange, type RequestOptions } from './cluster.js'
+
+const probeTimeoutMs = 1500
 
 /**
  * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
@@ -37,6 +40,12 @@ export class ClusterLink {
     void this.cluster.retire()
     this.settings = settings
     this.cluster = clusterOf(snapshot)
+  }
+
+  /** Whether the cluster in force answers. */
+  probe(): Promise<boolean> {
+    const { origin, authorization } = this.cluster
+    return probeCluster(origin, authorization, probeTimeoutMs)
   }
 
   close(): Promise<void> {

@@ -60,6 +60,10 @@ export class Connections {
     }
   }
 
+  get requestsUnderWay(): number {
+    return this.underWay
+  }
+
   isDead(socket: Socket): boolean {
     return this.known.get(socket)?.isDead === true
   }

@@ -25,18 +25,20 @@ export interface GateParts extends Forwarding {
   readonly current: () => Snapshot
   readonly tls: TlsMaterial | undefined
   readonly log: Log
+  /** Sees the line of every request, for the metrics. */
+  readonly observe: (line: AccessLine) => void
   readonly connections: Connections
 }
 
 /** Builds the gate; the caller lets it listen, and closes it. */
 export async function createGate(parts: GateParts): Promise<FastifyInstance> {
-  const { current, log, connections } = parts
+  const { current, log, observe, connections } = parts
   const { listen, limits } = current().config
 
   const gate = fastify({
     // receive: before Fastify sees anything, and also what it never sees.
     serverFactory: (handler) =>
-      createListener(handler, { current, connections, write: accessWriter(log) }, parts.tls),
+      createListener(handler, { current, connections, write: writer(log, observe) }, parts.tls),
     // The router gets the path in its one spelling, and no query.
     rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
     routerOptions: { maxParamLength: listen.urlBytesMax },
@@ -69,10 +71,11 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
   return gate
 }
 
-const accessWriter =
-  (log: Log) =>
+const writer =
+  (log: Log, observe: (line: AccessLine) => void) =>
   (line: AccessLine): void => {
     log.access(levels[line.outcome], line)
+    observe(line)
   }
 
 /** A path that cannot be read goes to no route; authorize refuses it. */

@@ -2,6 +2,7 @@
 import { Server as TlsServer } from 'node:https'
 import { ClusterLink } from '../cluster/link.js'
 import type { Log } from '../log.js'
+import type { AccessLine } from './access-line.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { Connections } from './connections.js'
@@ -12,6 +13,8 @@ export interface Opening {
   readonly current: () => Snapshot
   readonly log: Log
   readonly tls?: TlsMaterial | undefined
+  /** Sees the line of every request, for the metrics. */
+  readonly observe?: (line: AccessLine) => void
   /** Of pinwarden itself: named to the cluster. */
   readonly version: string
 }
@@ -19,6 +22,9 @@ export interface Opening {
 export interface OpenGate {
   /** Where it listens, e.g. `https://127.0.0.1:9098`. */
   readonly url: string
+  readonly requestsUnderWay: number
+  /** Whether the cluster answers, asked with the cheapest questions it has. */
+  isClusterUp(): Promise<boolean>
   /**
    * Takes over what the settings now in force say of the cluster, and another certificate for new
    * connections. Requests under way go on as they began.
@@ -34,12 +40,19 @@ export interface OpenGate {
 }
 
 /** @throws when the address cannot be listened on */
-export async function openGate({ current, log, tls, version }: Opening): Promise<OpenGate> {
+export async function openGate({
+  current,
+  log,
+  tls,
+  observe = () => undefined,
+  version,
+}: Opening): Promise<OpenGate> {
   const cluster = new ClusterLink(current())
   const connections = new Connections()
   const gate = await createGate({
     current,
     log,
+    observe,
     tls,
     cluster,
     connections,
@@ -50,6 +63,10 @@ export async function openGate({ current, log, tls, version }: Opening): Promise
 
   return {
     url: urlOf(gate.server.address(), tls !== undefined),
+    get requestsUnderWay() {
+      return connections.requestsUnderWay
+    },
+    isClusterUp: () => cluster.probe(),
     apply: (material) => {
       cluster.apply(current())
       if (material !== undefined && gate.server instanceof TlsServer) {

@@ -148,8 +148,9 @@ export class RequestRecord {
     const before = counted.get(socket) ?? { read: 0, written: 0 }
     const now = { read: socket.bytesRead, written: socket.bytesWritten }
     counted.set(socket, now)
-    this.bytesIn = now.read - before.read
-    this.bytesOut = now.written - before.written
+    this.bytesIn = Math.max(0, now.read - before.read)
+    // Node takes back what a cut socket had not sent yet.
+    this.bytesOut = Math.max(0, now.written - before.written)
   }
 
   private release(): void {

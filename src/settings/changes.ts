@@ -44,7 +44,8 @@ function restartFields(before: Config, after: Config): string[] {
   const listen = names
     .filter((name) => !isSame(listenerPart(before, name), listenerPart(after, name)))
     .map((name) => `listen.${name}`)
-  const others: [name: string, isSame: boolean][] = [
+  const others: [name: string, isEqual: boolean][] = [
+    ['admin', isSame(before.admin, after.admin)],
     ['log.file', before.log.file === after.log.file],
     ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
     [
@@ -52,7 +53,7 @@ function restartFields(before: Config, after: Config): string[] {
       before.limits.failures.addressesMax === after.limits.failures.addressesMax,
     ],
   ]
-  return [...listen, ...others.filter(([, isSame]) => !isSame).map(([name]) => name)]
+  return [...listen, ...others.filter(([, isEqual]) => !isEqual).map(([name]) => name)]
 }
 
 /** Of `tls` only whether it is on: its files are read anew. */

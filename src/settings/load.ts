@@ -54,7 +54,7 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
   const { config, problems } = examine(value)
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
-  refuse([...known, ...problems, ...secrets.problems])
+  refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
   const { tls, endpointPasswords } = secrets
   const snapshot = Object.freeze({
     config: frozen(config),
@@ -65,16 +65,30 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
 }
 
 /** Whoever opens a file later need not know where the configuration came from. */
-function makePathsAbsolute({ listen: { tls }, cluster, log }: Config, baseDir: string): void {
+function makePathsAbsolute(
+  { listen: { tls }, admin, cluster, log }: Config,
+  baseDir: string,
+): void {
   if (tls !== undefined) {
     tls.certFile = resolve(baseDir, tls.certFile)
     tls.keyFile = resolve(baseDir, tls.keyFile)
   }
   if (log.file !== undefined) log.file = resolve(baseDir, log.file)
+  if (admin?.socket !== undefined) admin.socket = resolve(baseDir, admin.socket)
   for (const endpoint of cluster.endpoints)
     if (endpoint.passwordFile !== undefined)
       endpoint.passwordFile = resolve(baseDir, endpoint.passwordFile)
 }
+
+/** Of the whole path: a longer one would be cut short, and somebody else's file made (unix(7)). */
+function socketProblems({ admin }: Config): Problem[] {
+  const bytes = Buffer.byteLength(admin?.socket ?? '')
+  if (bytes <= socketBytesMax) return []
+  const expected = `at most ${socketBytesMax}, with its directory`
+  return [{ path: 'admin.socket', found: `a path of ${bytes} bytes`, expected }]
+}
+
+const socketBytesMax = 107
 
 /** The rules between fields are checked also where other fields are at fault. */
 function examine(value: unknown): Validated {

@@ -8,12 +8,21 @@ import type { ClusterConfig, Config, EncoderConfig, ListenConfig } from './schem
 export function rulesBroken(config: Config): readonly Problem[] {
   return [
     ...listenProblems(config.listen),
+    ...adminProblems(config.admin),
     ...config.cluster.endpoints.flatMap(endpointProblems),
     ...Object.keys(builtInRoles)
       .filter((role) => Object.hasOwn(config.roles, role))
       .map((role) => problem(['roles', role], 'a built-in role', 'another name for it')),
     ...encoderProblems(config),
   ]
+}
+
+function adminProblems(admin: Config['admin']): Problem[] {
+  if (admin === undefined) return []
+  const { host, socket, allowRemote } = admin
+  if (socket !== undefined || allowRemote || isLoopback(host)) return []
+  const expected = 'a loopback address or a socket, or "allowRemote": true'
+  return [problem(['admin', 'host'], foundText(host), expected)]
 }
 
 function listenProblems(listen: ListenConfig): Problem[] {

@@ -64,6 +64,21 @@ const listen = optionalSection(
   'The public port: where encoders connect, and its bounds.',
 )
 
+const admin = Type.Optional(
+  section(
+    {
+      host: host({ default: '127.0.0.1', description: 'Address to listen on.' }),
+      port: count(9099, 0, 65_535, 'Port to listen on.'),
+      socket: Type.Optional(file('Unix socket to listen on instead of host and port; mode 0600.')),
+      allowRemote: Type.Boolean({
+        default: false,
+        description: 'Allow an address other than loopback: whoever reaches it reads all of it.',
+      }),
+    },
+    'The admin listener: health, metrics, status. Absent: there is none.',
+  ),
+)
+
 const endpoint = section(
   {
     url: baseUrl("Base URL of the cluster's REST API, without path or credentials."),
@@ -145,6 +160,7 @@ export const configSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
     listen,
+    admin,
     cluster,
     log,
     limits,

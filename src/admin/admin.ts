@@ -1,0 +1,148 @@
+/** The admin listener: health, metrics and status for this machine; nothing that changes state. */
+import { once } from 'node:events'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import { isLoopback } from '../settings/network.js'
+import { hostCheck } from './host-check.js'
+import { createListener, errorBody, onClientError } from './listener.js'
+import { createReadiness, type ReadinessParts } from './readiness.js'
+import { listenOnSocket } from './socket.js'
+
+export type AdminAddress = TcpAddress | SocketAddress
+
+export interface TcpAddress {
+  readonly host: string
+  readonly port: number
+  /** The word without which only loopback addresses are listened on. */
+  readonly allowRemote?: boolean
+  /** Names, besides loopback's and `host`, under which callers may ask for it. */
+  readonly hostNames?: readonly string[]
+}
+
+export interface SocketAddress {
+  readonly socket: string
+  /** Of the socket's file; 0600 when absent. */
+  readonly mode?: number
+}
+
+export interface AdminOptions extends ReadinessParts {
+  readonly address: AdminAddress
+  readonly log: Log
+  readonly metrics: Pick<Metrics, 'contentType' | 'exposition'>
+  /** What `/status` shows; asked each time. */
+  readonly status: () => object
+}
+
+export interface OpenAdmin {
+  /** Where it listens: a URL, or the socket's path. */
+  readonly at: string
+  /** Ends every connection; the socket's file goes with it. */
+  close(): Promise<void>
+}
+
+/** @throws when the address is not allowed or cannot be listened on */
+export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
+  const { address } = options
+  if (!('socket' in address) && address.allowRemote !== true && !isLoopback(address.host)) {
+    throw new Error(`admin: ${address.host} is not loopback, and allowRemote is not set`)
+  }
+  const admin = fastify({
+    serverFactory: (handler) => createListener(handler),
+    clientErrorHandler: onClientError,
+    exposeHeadRoutes: true,
+    frameworkErrors: (_error, _request, reply) => {
+      refuse(reply, 400, 'malformed path')
+    },
+  })
+  admin.addHook('onRequest', admit(address))
+  answerErrors(admin, options.log)
+  addRoutes(admin, options)
+  await admin.ready()
+  const at = await listen(admin, address)
+
+  return {
+    at,
+    close: async () => {
+      // Fastify closes only what it let listen itself.
+      const closed = once(admin.server, 'close')
+      admin.server.close()
+      admin.server.closeAllConnections()
+      await closed
+      await admin.close()
+    },
+  }
+}
+
+function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
+  const { metrics, status } = options
+  const missing = createReadiness(options)
+
+  admin.get('/healthz', () => ({ healthy: true }))
+  admin.get('/readyz', async (_request, reply) => {
+    const words = await missing()
+    if (words.length === 0) return { ready: true }
+    const message = `not ready: ${words.join(', ')}`
+    return reply.code(503).send({ code: 503, message, missing: words })
+  })
+  admin.get('/metrics', async (_request, reply) => {
+    reply.header('content-type', metrics.contentType)
+    return metrics.exposition()
+  })
+  admin.get('/status', () => status())
+}
+
+/** Who may ask, and how: over a socket, its mode decides who. */
+function admit(address: AdminAddress) {
+  const isNamed =
+    'socket' in address ? () => true : hostCheck(address.host, address.hostNames ?? [])
+
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    const { headers, method, socket } = request.raw
+    if (!isNamed(headers.host ?? '', socket.localPort ?? 0)) {
+      refuse(reply, 403, 'the Host header does not name this listener')
+    } else if (method !== 'GET' && method !== 'HEAD') {
+      refuse(reply.header('allow', 'GET, HEAD'), 405, 'method not allowed')
+    } else if (headers['transfer-encoding'] !== undefined || hasLength(headers['content-length'])) {
+      refuse(reply, 413, 'no request here has a body')
+    } else {
+      done()
+    }
+  }
+}
+
+const hasLength = (contentLength: string | undefined): boolean => Number(contentLength ?? 0) !== 0
+
+/** Closes the connection too: what else may come over it is not read. */
+function refuse(reply: FastifyReply, code: number, message: string): void {
+  reply
+    .code(code)
+    .headers({ 'content-type': 'application/json', connection: 'close' })
+    .send(errorBody(code, message))
+}
+
+function answerErrors(admin: FastifyInstance, log: Log): void {
+  admin.setNotFoundHandler((_request, reply) => {
+    refuse(reply, 404, 'not found')
+  })
+  admin.setErrorHandler((error, _request, reply) => {
+    log.bug(error)
+    refuse(reply, 500, 'internal error')
+  })
+}
+
+async function listen(admin: FastifyInstance, address: AdminAddress): Promise<string> {
+  const { server } = admin
+  if ('socket' in address) {
+    await listenOnSocket(server, address.socket, address.mode ?? 0o600)
+    return address.socket
+  }
+  const listening = once(server, 'listening')
+  server.listen({ host: address.host, port: address.port })
+  await listening
+  const bound = server.address()
+  if (bound === null || typeof bound === 'string') throw new Error('not listening on TCP')
+  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
+  return `http://${host}:${bound.port}`
+}

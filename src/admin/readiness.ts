@@ -1,0 +1,45 @@
+/** Answers whether requests can be served, without a flood of questions to the cluster. */
+
+export interface ReadinessParts {
+  /** Words for what else stands in the way, such as `settings` or `stopping`; none when nothing. */
+  readonly obstacles: () => readonly string[]
+  readonly isClusterUp: () => Promise<boolean>
+  /** How long an answer of the cluster's stands. */
+  readonly cacheMs?: number
+  /** Longest wait for it; then the cluster counts as down. */
+  readonly timeoutMs?: number
+}
+
+/** @returns what is missing; nothing when ready */
+export function createReadiness(parts: ReadinessParts): () => Promise<readonly string[]> {
+  const { obstacles, isClusterUp, cacheMs = 1000, timeoutMs = 2000 } = parts
+  let underWay: Promise<boolean> | undefined
+  let last = { isUp: false, untilMs: -Infinity }
+
+  const ask = async (): Promise<boolean> => {
+    const isUp = await within(timeoutMs, isClusterUp)
+    last = { isUp, untilMs: performance.now() + cacheMs }
+    underWay = undefined
+    return isUp
+  }
+
+  return async () => {
+    const isUp = performance.now() < last.untilMs ? last.isUp : await (underWay ??= ask())
+    return [...obstacles(), ...(isUp ? [] : ['cluster'])]
+  }
+}
+
+/** False as well when the question cannot be asked, or is not answered in time. */
+async function within(timeoutMs: number, question: () => Promise<boolean>): Promise<boolean> {
+  let clock: NodeJS.Timeout | undefined
+  const tooLate = new Promise<boolean>((resolve) => {
+    clock = setTimeout(resolve, timeoutMs, false)
+  })
+  try {
+    return await Promise.race([question(), tooLate])
+  } catch {
+    return false
+  } finally {
+    clearTimeout(clock)
+  }
+}

@@ -1,0 +1,55 @@
+/** Listens on a unix socket: with its mode from the first moment on, and never over another's. */
+import { once } from 'node:events'
+import { lstat, unlink } from 'node:fs/promises'
+import { connect, type Server } from 'node:net'
+
+/** What fits into an address of the kernel's; libuv would cut it off in silence. */
+const pathBytesMax = 107
+const answerMs = 1000
+
+/** @throws when the path is too long, taken by somebody who listens, or not a socket */
+export async function listenOnSocket(server: Server, path: string, mode: number): Promise<void> {
+  if (Buffer.byteLength(path) > pathBytesMax) {
+    throw new Error(`${path}: longer than the ${pathBytesMax} bytes of a socket's path`)
+  }
+  await removeStale(path)
+  const listening = once(server, 'listening')
+  // The file is made inside of listen(), so nobody ever sees it with another mode.
+  const before = process.umask(0o777 & ~mode)
+  try {
+    server.listen({ path })
+  } finally {
+    process.umask(before)
+  }
+  await listening
+}
+
+/** Removes what a process that was killed left behind. */
+async function removeStale(path: string): Promise<void> {
+  let stat
+  try {
+    stat = await lstat(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw error
+  }
+  if (!stat.isSocket()) throw new Error(`${path}: there is a file that is not a socket`)
+  if (!(await isAbandoned(path))) throw new Error(`${path}: somebody listens there already`)
+  await unlink(path)
+}
+
+/** Only a refusal says that nobody listens: a full queue, say, is the sign of somebody busy. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const socket = connect({ path })
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(answerMs) })
+    return false
+  } catch (error) {
+    return codeOf(error) === 'ECONNREFUSED'
+  } finally {
+    socket.destroy()
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined

@@ -1,0 +1,158 @@
+/** The admin listener answers its few questions, and nobody whom they were not meant for. */
+import t from 'tap'
+import { exchange, head, RawClient, statuses } from '../support/raw.js'
+import { startAdmin, tcp } from './start-admin.js'
+
+t.test('each question has its answer', async (t) => {
+  const admin = await startAdmin(t, { status: () => ({ version: '1.2.3', encoders: 4 }) })
+  const health = await admin.ask('GET', '/healthz')
+  t.equal(health.status, 200)
+  t.same(JSON.parse(health.text), { healthy: true })
+  const status = await admin.ask('GET', '/status')
+  t.equal(status.status, 200)
+  t.match(status.headers, { 'content-type': /^application\/json/, 'cache-control': 'no-store' })
+  t.same(JSON.parse(status.text), { version: '1.2.3', encoders: 4 })
+  const metrics = await admin.ask('GET', '/metrics')
+  t.equal(metrics.status, 200)
+  t.equal(metrics.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+  t.match(metrics.text, /^pinwarden_build_info\{version="test",node="v[\d.]+"\} 1$/m)
+})
+
+t.test('HEAD is answered as GET, without its body', async (t) => {
+  const admin = await startAdmin(t)
+  for (const path of ['/healthz', '/readyz', '/metrics', '/status']) {
+    const answer = await admin.ask('HEAD', path)
+    t.equal(answer.status, 200, path)
+    t.equal(answer.text, '', path)
+  }
+})
+
+t.test('anything but GET and HEAD is refused, on known paths and others', async (t) => {
+  const admin = await startAdmin(t)
+  for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND', 'TRACE']) {
+    for (const path of ['/status', '/metrics', '/nothing']) {
+      const answer = await admin.ask(method, path)
+      t.equal(answer.status, 405, `${method} ${path}`)
+      t.equal(answer.headers.allow, 'GET, HEAD')
+      t.same(JSON.parse(answer.text), { code: 405, message: 'method not allowed' })
+    }
+  }
+})
+
+t.test('an unknown path and a malformed one are errors in JSON', async (t) => {
+  const admin = await startAdmin(t)
+  const unknown = await admin.ask('GET', '/pins')
+  t.equal(unknown.status, 404)
+  t.same(JSON.parse(unknown.text), { code: 404, message: 'not found' })
+  const malformed = await admin.ask('GET', '/%zz')
+  t.equal(malformed.status, 400)
+  t.same(JSON.parse(malformed.text), { code: 400, message: 'malformed path' })
+})
+
+t.test('a request with a body is refused and its connection closed', async (t) => {
+  const admin = await startAdmin(t)
+  const host = `Host: ${new URL(admin.at).host}`
+  const withLength = head('GET /status HTTP/1.1', host, 'Content-Length: 1000000000')
+  t.same(statuses(await exchange(admin.at, `${withLength}abc`)), [413])
+  const chunked = head('GET /status HTTP/1.1', host, 'Transfer-Encoding: chunked')
+  t.same(statuses(await exchange(admin.at, `${chunked}3\r\nabc\r\n`)), [413])
+})
+
+t.test('what is not HTTP, or too much of it, is answered in JSON', async (t) => {
+  const admin = await startAdmin(t)
+  const garbage = await exchange(admin.at, 'what is this\r\n\r\n')
+  t.same(statuses(garbage), [400])
+  t.match(garbage, '{"code":400,"message":"malformed request"}')
+  const large = await exchange(admin.at, head('GET / HTTP/1.1', `A: ${'x'.repeat(20_000)}`))
+  t.same(statuses(large), [431])
+})
+
+t.test('a Host that does not name the listener is refused on every path', async (t) => {
+  const admin = await startAdmin(t)
+  const { port } = new URL(admin.at)
+  for (const host of [
+    `rebound.example:${port}`,
+    'rebound.example',
+    `127.0.0.1.rebound.example:${port}`,
+    `localhost.rebound.example:${port}`,
+    '127.0.0.1',
+    'localhost:1',
+    `192.0.2.7:${port}`,
+    `[2001:db8::1]:${port}`,
+    `user@127.0.0.1:${port}`,
+  ]) {
+    for (const path of ['/healthz', '/metrics', '/status', '/nothing']) {
+      const answer = await admin.ask('GET', path, { host })
+      t.equal(answer.status, 403, `${host}${path}`)
+      t.match(JSON.parse(answer.text), { code: 403, message: /Host/ })
+    }
+  }
+  t.same(statuses(await exchange(admin.at, head('GET /status HTTP/1.0'))), [403], 'none at all')
+  const empty = head('GET /status HTTP/1.1', 'Host:', 'Connection: close')
+  t.same(statuses(await exchange(admin.at, empty)), [403], 'an empty one')
+})
+
+t.test("loopback's names, with the port, name the listener", async (t) => {
+  const admin = await startAdmin(t)
+  const { port } = new URL(admin.at)
+  for (const host of ['127.0.0.1', 'localhost', 'LocalHost', '[::1]', '127.1.2.3']) {
+    t.equal((await admin.ask('GET', '/healthz', { host: `${host}:${port}` })).status, 200, host)
+  }
+})
+
+t.test('other names count when they are given', async (t) => {
+  const admin = await startAdmin(t, { address: { ...tcp, hostNames: ['node.internal'] } })
+  const { port } = new URL(admin.at)
+  const named = await admin.ask('GET', '/healthz', { host: `Node.internal:${port}` })
+  t.equal(named.status, 200)
+  const other = await admin.ask('GET', '/healthz', { host: `other.internal:${port}` })
+  t.equal(other.status, 403)
+})
+
+t.test('an address that others can reach is refused without the word', async (t) => {
+  for (const host of ['0.0.0.0', '::', '192.0.2.7', 'node.internal']) {
+    await t.rejects(startAdmin(t, { address: { host, port: 0 } }), /allowRemote/, host)
+  }
+})
+
+t.test('with the word it listens everywhere, and any address names it', async (t) => {
+  const admin = await startAdmin(t, { address: { host: '0.0.0.0', port: 0, allowRemote: true } })
+  const { port } = new URL(admin.at)
+  const byAddress = await admin.ask('GET', '/healthz', { host: `192.0.2.7:${port}` })
+  t.equal(byAddress.status, 200)
+  const byName = await admin.ask('GET', '/healthz', { host: `rebound.example:${port}` })
+  t.equal(byName.status, 403)
+})
+
+t.test('a status that cannot be told is a bug, logged and not shown', async (t) => {
+  const admin = await startAdmin(t, {
+    status: () => {
+      throw new Error('inner workings')
+    },
+  })
+  const answer = await admin.ask('GET', '/status')
+  t.equal(answer.status, 500)
+  t.same(JSON.parse(answer.text), { code: 500, message: 'internal error' })
+  t.match(admin.bugs, [{ message: 'inner workings' }])
+  t.equal((await admin.ask('GET', '/healthz')).status, 200)
+})
+
+t.test('a port that is taken is an error', async (t) => {
+  const admin = await startAdmin(t)
+  const { port } = new URL(admin.at)
+  await t.rejects(startAdmin(t, { address: { ...tcp, port: Number(port) } }), {
+    code: 'EADDRINUSE',
+  })
+})
+
+t.test('closing waits for nobody', async (t) => {
+  const admin = await startAdmin(t, { isClusterUp: () => new Promise(() => undefined) })
+  const silent = await RawClient.to(admin.at)
+  const waiting = await RawClient.to(admin.at)
+  waiting.write(head('GET /readyz HTTP/1.1', `Host: ${new URL(admin.at).host}`))
+  t.equal((await admin.ask('GET', '/healthz')).status, 200)
+  const startMs = performance.now()
+  await admin.close()
+  await Promise.all([silent.closed, waiting.closed])
+  t.ok(performance.now() - startMs < 1000)
+})

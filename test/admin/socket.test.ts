@@ -1,0 +1,81 @@
+/** The admin listener on a unix socket: only its owner gets in, and no file of another's is lost. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ask, startAdmin } from './start-admin.js'
+
+/** One folder with a short path: a socket's may have 107 bytes. */
+const folder = t.testdir({ file: 'precious', folder: {}, link: t.fixture('symlink', 'file') })
+let sockets = 0
+const freePath = () => join(folder, `s${++sockets}`)
+
+const umaskNow = (): number => {
+  const umask = process.umask(0o022)
+  process.umask(umask)
+  return umask
+}
+
+t.test('a socket is for its owner alone, and needs no Host', async (t) => {
+  const socket = freePath()
+  const umask = umaskNow()
+  const admin = await startAdmin(t, { address: { socket } })
+  t.equal(umaskNow(), umask, 'the umask is as before')
+  t.equal(admin.at, socket)
+  t.ok(statSync(socket).isSocket())
+  t.equal(statSync(socket).mode & 0o777, 0o600)
+  t.equal((await admin.ask('GET', '/healthz')).status, 200)
+  t.equal((await admin.ask('GET', '/status', { host: 'anything.example' })).status, 200)
+  t.equal((await admin.ask('POST', '/status')).status, 405)
+})
+
+t.test('a socket has the mode that it is given', async (t) => {
+  const socket = freePath()
+  await startAdmin(t, { address: { socket, mode: 0o660 } })
+  t.equal(statSync(socket).mode & 0o777, 0o660)
+})
+
+t.test('the file goes with the listener', async (t) => {
+  const socket = freePath()
+  const admin = await startAdmin(t, { address: { socket } })
+  await admin.close()
+  t.notOk(existsSync(socket))
+})
+
+t.test('a socket that a killed process left behind is replaced', async (t) => {
+  const socket = freePath()
+  const leave = `require('node:net').createServer()
+    .listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
+  t.throws(() => execFileSync(process.execPath, ['-e', leave, socket]))
+  t.ok(statSync(socket).isSocket(), 'it is there')
+  const admin = await startAdmin(t, { address: { socket } })
+  t.equal((await admin.ask('GET', '/healthz')).status, 200)
+})
+
+t.test('a socket on which somebody listens is left to him', async (t) => {
+  const socket = freePath()
+  await startAdmin(t, { address: { socket }, status: () => ({ name: 'first' }) })
+  await t.rejects(startAdmin(t, { address: { socket } }), /somebody listens/)
+  t.match((await ask(socket, 'GET', '/status')).text, 'first')
+})
+
+t.test('a file that is no socket is never removed', async (t) => {
+  for (const name of ['file', 'folder', 'link']) {
+    const socket = join(folder, name)
+    await t.rejects(startAdmin(t, { address: { socket } }), /not a socket/, name)
+    t.ok(existsSync(socket), name)
+  }
+  t.equal(readFileSync(join(folder, 'file'), 'utf8'), 'precious')
+})
+
+t.test('a path longer than the kernel takes is an error, not another path', async (t) => {
+  const socket = join(folder, 'x'.repeat(108))
+  await t.rejects(startAdmin(t, { address: { socket } }), /longer than/)
+})
+
+t.test('a folder that is not there is an error', async (t) => {
+  const socket = join(folder, 'nowhere', 's')
+  const umask = umaskNow()
+  await t.rejects(startAdmin(t, { address: { socket } }), { code: /^E/ })
+  t.equal(umaskNow(), umask)
+})
