@@ -230,6 +230,7 @@ t.test('two sets of instruments in one process do not know of each other', async
 t.test('an access line is what the instruments take, as it is', async (t) => {
   const line: AccessLine = {
     id: '00000000-0000-4000-8000-000000000000',
+    traceId: '00000000000040008000000000000000',
     client: '192.0.2.7',
     method: 'POST',
     path: '/pins/QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',

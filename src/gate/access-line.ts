@@ -13,6 +13,8 @@ export type Outcome = 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
 export interface AccessLine {
   /** Unique per request; also sent to the client and to the cluster as X-Request-Id. */
   readonly id: string
+  /** Of W3C Trace Context: the client's, or begun here. */
+  readonly traceId: string
   /** Who asked: only names that were authenticated. */
   readonly encoder?: string
   /** Which of the encoder's keys was used. */

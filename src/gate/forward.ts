@@ -43,12 +43,13 @@ export async function forward(
         upstreamOf(request).query,
       // The last call before the cluster is asked, in the same turn.
       rewriteRequestHeaders: (request: FastifyRequest) => {
-        const { id } = recordOf(request)
+        const { id, trace } = recordOf(request)
         const { authorization } = begin(cluster, request)
         return {
           accept: 'application/json',
           'user-agent': userAgent,
           'x-request-id': id,
+          traceparent: trace.traceparent,
           ...(authorization !== undefined && { authorization }),
         }
       },

@@ -73,6 +73,7 @@ function beginner({ current, connections, write }: Receiving): Begin {
         method: request.method ?? '-',
         url: request.url ?? '-',
         userAgent: request.headers['user-agent'],
+        traceparent: request.headers.traceparent?.toString(),
         socket,
       },
       write,

@@ -9,6 +9,7 @@ import type { AbortReason, AccessLine, Outcome } from './access-line.js'
 import { redact } from './redact.js'
 import { type RefusalReason, refusals } from './refusals.js'
 import type { Target } from './target.js'
+import { type Trace, traceOf } from './trace.js'
 
 /** Everything a record needs to begin. */
 export interface Arrival {
@@ -19,6 +20,8 @@ export interface Arrival {
   /** Raw request target, or '-' when there is none. */
   readonly url: string
   readonly userAgent: string | undefined
+  /** The client's, as it came. */
+  readonly traceparent?: string | undefined
   readonly socket: Socket | undefined
 }
 
@@ -43,6 +46,7 @@ export class RequestRecord {
   readonly client: string
   readonly method: string
   readonly socket: Socket | undefined
+  readonly trace: Trace
 
   // What the phases find out, in their order.
   target: Target | undefined
@@ -79,6 +83,7 @@ export class RequestRecord {
     this.client = arrival.client
     this.method = arrival.method
     this.socket = arrival.socket
+    this.trace = traceOf(arrival.traceparent, arrival.id)
     this.url = arrival.url
     this.userAgent = arrival.userAgent
     this.write = write
@@ -166,6 +171,7 @@ export class RequestRecord {
     const { upstreamMs, upstreamStatus } = this.exchange ?? {}
     return {
       id: this.id,
+      traceId: this.trace.id,
       ...(encoder && { encoder: encoder.name }),
       ...(keyId !== undefined && { keyId }),
       client: this.client,

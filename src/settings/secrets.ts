@@ -84,6 +84,10 @@ function passwordIn(reader: Reader, file: string, path: readonly Segment[]): str
   return undefined
 }
 
+const dayMs = 86_400_000
+/** Certbot renews 30 days ahead; short-lived certificates last six. */
+const soonDays = 3
+
 function tlsIn(
   reader: Reader,
   files: Config['listen']['tls'],
@@ -95,8 +99,12 @@ function tlsIn(
   if (cert === undefined || key === undefined) return undefined
   try {
     createSecureContext({ cert, key, minVersion: files.minVersion })
-    if (Date.parse(new X509Certificate(cert).validTo) <= now)
-      reader.warnings.push('listen.tls.certFile: the certificate has expired')
+    const leftDays = (Date.parse(new X509Certificate(cert).validTo) - now) / dayMs
+    if (leftDays <= 0) reader.warnings.push('listen.tls.certFile: the certificate has expired')
+    else if (leftDays < soonDays)
+      reader.warnings.push(
+        `listen.tls.certFile: the certificate expires in ${Math.floor(leftDays)} days`,
+      )
     return { cert, key, minVersion: files.minVersion }
   } catch (error) {
     const { code = 'no PEM' } = error as NodeJS.ErrnoException

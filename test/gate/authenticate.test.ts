@@ -31,6 +31,7 @@ t.test('the credential never reaches the cluster', async (t) => {
     'accept',
     'connection',
     'host',
+    'traceparent',
     'user-agent',
     'x-request-id',
   ])

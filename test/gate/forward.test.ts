@@ -389,3 +389,24 @@ t.test('a cluster with basic auth gets the credential of the gate, from a file',
   t.equal(gate.cluster.requests[0]?.headers.authorization, `Basic ${btoa('gate:s3cret')}`)
   t.notMatch(await gate.logText(), /s3cret|Z2F0ZTpz/)
 })
+
+t.test('a trace is taken over from the client, or begun, and sent on', async (t) => {
+  const gate = await startGate(t)
+  const id = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const cases: [given: string | undefined, isTakenOver: boolean, flags: string][] = [
+    [`00-${id}-00f067aa0ba902b7-01`, true, '01'],
+    [undefined, false, '00'],
+    ['nonsense', false, '00'],
+    [`00-${id}-0000000000000000-01`, false, '00'],
+    [`ff-${id}-00f067aa0ba902b7-01`, false, '00'],
+  ]
+  for (const [given, isTakenOver, flags] of cases) {
+    await gate.ask('GET', '/id', { headers: given === undefined ? {} : { traceparent: given } })
+    const sent = gate.cluster.requests.at(-1)?.headers.traceparent ?? ''
+    const [, trace = '', span = ''] = /^00-(\w{32})-(\w{16})-/.exec(sent) ?? []
+    t.equal(trace === id, isTakenOver, given ?? 'none')
+    t.not(span, '00f067aa0ba902b7', 'the gate is the parent')
+    t.ok(sent.endsWith(`-${flags}`))
+    t.equal(gate.lines.at(-1)?.traceId, trace)
+  }
+})

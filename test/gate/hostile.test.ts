@@ -243,6 +243,7 @@ t.test('hop-by-hop headers of the client have no say and do not go up', async (t
     'accept',
     'connection',
     'host',
+    'traceparent',
     'user-agent',
     'x-request-id',
   ])

@@ -1,10 +1,11 @@
 /** Secrets in files: the password for the cluster, the certificate and its key. */
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { settingsFrom } from '../../src/settings/load.js'
 import { ConfigError } from '../../src/settings/problems.js'
+import { readSecrets } from '../../src/settings/secrets.js'
 import { certificate } from '../support/certificate.js'
 
 const withPassword = JSON.stringify({
@@ -82,4 +83,15 @@ t.test('a secret that everybody may read is warned of', async (t) => {
   const dir = dirOf(t, { password: 's3cret' })
   chmodSync(join(dir, 'password'), 0o644)
   t.match(settingsFrom(withPassword, dir).warnings, [/passwordFile: .*readable by everybody/])
+})
+
+t.test('a certificate that has expired, or soon will, is warned of', async (t) => {
+  const dir = dirOf(t, { 'cert.pem': certificate.cert, 'key.pem': certificate.key })
+  const { config } = settingsFrom(withTls, dir).snapshot
+  const end = Date.parse(new X509Certificate(certificate.cert).validTo)
+  const dayMs = 86_400_000
+  const warnings = (now: number) => readSecrets(config, dir, now).warnings
+  t.same(warnings(end - 4 * dayMs), [])
+  t.same(warnings(end - 2.5 * dayMs), ['listen.tls.certFile: the certificate expires in 2 days'])
+  t.same(warnings(end + 1), ['listen.tls.certFile: the certificate has expired'])
 })

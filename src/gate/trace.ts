@@ -1,0 +1,26 @@
+/** W3C Trace Context: taken over from the client, or begun here (w3.org/TR/trace-context). */
+
+export interface Trace {
+  /** 32 hex digits: the same at client, gate and cluster. */
+  readonly id: string
+  /** What the cluster gets: the trace, with this request as the parent of what it does. */
+  readonly traceparent: string
+}
+
+const form = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
+const zeros = /^0+$/
+
+/**
+ * What is not of version 00 or malformed begins a new trace, as the recommendation has it.
+ *
+ * @param requestId a random UUID, whose digits serve as ids
+ */
+export function traceOf(header: string | undefined, requestId: string): Trace {
+  const digits = requestId.replaceAll('-', '')
+  const span = digits.slice(16)
+  const [, id = '', parent = '', flags = '00'] = form.exec(header ?? '') ?? []
+  const isTakenOver = id !== '' && !zeros.test(id) && !zeros.test(parent)
+  return isTakenOver
+    ? { id, traceparent: `00-${id}-${span}-${flags}` }
+    : { id: digits, traceparent: `00-${digits}-${span}-00` }
+}
