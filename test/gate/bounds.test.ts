@@ -57,22 +57,27 @@ t.test('a silent connection is closed after its time, without a line', async (t)
   t.equal(gate.lines.length, 0)
 })
 
-t.test('a client that takes nothing of its answer is cut, and the cluster is freed', async (t) => {
-  const gate = await startGate(t, { listen: { stallMs: 1000 } })
-  gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 100_000, bytes: 1000 })
-  const stalled = await RawClient.to(gate.url)
-  stalled.socket.pause()
-  stalled.write(gate.head('GET /pins HTTP/1.1'))
-  const received = await gate.cluster.nextRequest()
-  await servesOthers(t, gate)
-  t.match(await gate.line((line) => line.route === '/pins'), {
-    outcome: 'aborted',
-    reason: 'client-stalled',
-    status: 200,
-  })
-  await received.aborted
-  stalled.socket.destroy()
-})
+for (const tls of [false, true]) {
+  t.test(
+    `a client that takes nothing is cut, the cluster freed, ${tls ? 'with' : 'without'} TLS`,
+    async (t) => {
+      const gate = await startGate(t, { tls, listen: { stallMs: 1000 } })
+      gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 100_000, bytes: 1000 })
+      const stalled = await RawClient.to(gate.url)
+      stalled.socket.pause()
+      stalled.write(gate.head('GET /pins HTTP/1.1'))
+      const received = await gate.cluster.nextRequest()
+      if (!tls) await servesOthers(t, gate)
+      t.match(await gate.line((line) => line.route === '/pins'), {
+        outcome: 'aborted',
+        reason: 'client-stalled',
+        status: 200,
+      })
+      await received.aborted
+      stalled.socket.destroy()
+    },
+  )
+}
 
 t.test(
   'a cluster that pauses inside an answer does not count as a client that stalls',
