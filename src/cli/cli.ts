@@ -32,6 +32,8 @@ const examples = `
 Examples:
   $ pinwarden check --config config.json
   $ pinwarden keys add encoder-1 --endpoint https://pins.example.org:9098
+  $ pinwarden keys list
+  $ pinwarden keys revoke encoder-1 0becc756
   $ pinwarden serve
 
 The file is the one of --config, else of the variable PINWARDEN_CONFIG, else
@@ -69,7 +71,16 @@ function programOf(io: Io, outcome: Outcome): Command {
         return check({ configPath }, io)
       }),
     )
-  addKeys(program.command('keys').description('keys of encoders'), io, outcome)
+  program
+    .command('schema')
+    .description('print the JSON Schema of the configuration')
+    .action(async () => {
+      const { publishedSchema } = await import('../settings/document.js')
+      io.stdout.write(publishedSchema())
+    })
+  const keys = program.command('keys').description('keys of encoders')
+  addKeys(keys, io, outcome)
+  listAndRevokeKeys(keys, io, outcome)
   return program
 }
 
@@ -93,6 +104,29 @@ function addKeys(keys: Command, io: Io, outcome: Outcome): void {
         const { keysAdd } = await import('./keys-add.js')
         const { expires, note, role, endpoint } = options
         return keysAdd({ configPath, encoder, expires, note, role, endpoint }, io)
+      }),
+    )
+}
+
+function listAndRevokeKeys(keys: Command, io: Io, outcome: Outcome): void {
+  withConfig(keys.command('list'), io)
+    .description('show the keys of one encoder or all, never a secret')
+    .argument('[name]', 'the encoder')
+    .option('--json', 'as a JSON array')
+    .action((encoder: string | undefined, options: ConfigOption & { readonly json?: boolean }) =>
+      settle(outcome, options, io, async (configPath) => {
+        const { keysList } = await import('./keys-list.js')
+        return keysList({ configPath, encoder, json: options.json === true }, io)
+      }),
+    )
+  withConfig(keys.command('revoke'), io)
+    .description('take a key away from an encoder, for good')
+    .argument('<name>', 'the encoder')
+    .argument('<id>', 'of the key, as keys list shows it')
+    .action((encoder: string, id: string, options: ConfigOption) =>
+      settle(outcome, options, io, async (configPath) => {
+        const { keysRevoke } = await import('./keys-revoke.js')
+        return keysRevoke({ configPath, encoder, id }, io)
       }),
     )
 }

@@ -1,0 +1,15 @@
+/** Takes a key out of the text of a configuration. */
+import { applyEdits, modify } from 'jsonc-parser'
+import { configFrom } from './load.js'
+
+/**
+ * The rest of the text stays as it is, but for the comma and the line that the key stood on.
+ *
+ * @returns undefined when the encoder has no such key
+ */
+export function removeKey(text: string, encoder: string, id: string): string | undefined {
+  const keys = configFrom(text).encoders[encoder]?.keys ?? []
+  const index = keys.findIndex((key) => key.id === id)
+  if (index < 0) return undefined
+  return applyEdits(text, modify(text, ['encoders', encoder, 'keys', index], undefined, {}))
+}
