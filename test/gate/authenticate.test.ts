@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { exchange, head } from '../support/raw.js'
-import { startGate } from '../support/start-gate.js'
+import { headersSent, startGate } from '../support/start-gate.js'
 
 const denied = { code: 401, message: 'unauthorized: access denied' }
 const basicOf = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
@@ -27,14 +27,7 @@ t.test('the credential never reaches the cluster', async (t) => {
   const gate = await startGate(t)
   await gate.ask('GET', '/id', { headers: { cookie: 'a=b', 'proxy-authorization': 'Basic eDp5' } })
   const [received] = gate.cluster.requests
-  t.same(Object.keys(received?.headers ?? {}).sort(), [
-    'accept',
-    'connection',
-    'host',
-    'traceparent',
-    'user-agent',
-    'x-request-id',
-  ])
+  t.same(Object.keys(received?.headers ?? {}).sort(), headersSent)
 })
 
 t.test('no credential is 401 with both challenges, and nothing reaches the cluster', async (t) => {

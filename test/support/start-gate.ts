@@ -49,6 +49,16 @@ export interface TestGate {
   close(): Promise<void>
 }
 
+/** All that the cluster ever gets of headers, where it asks for no credential of ours. */
+export const headersSent = [
+  'accept',
+  'connection',
+  'host',
+  'traceparent',
+  'user-agent',
+  'x-request-id',
+]
+
 export interface AskOptions {
   readonly as?: string
   readonly headers?: Record<string, string>
