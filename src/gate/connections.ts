@@ -77,6 +77,11 @@ export class Connections {
     return latest?.request.complete === false ? latest.record : undefined
   }
 
+  /** Whether requests on it wait for their answer. */
+  isBusy(socket: Socket): boolean {
+    return this.of(socket).open.size > 0
+  }
+
   /**
    * Nothing more is read from the connection. What was asked before is still answered, in order;
    * then the last words are written and it closes.

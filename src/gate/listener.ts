@@ -117,8 +117,10 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
       socket.destroy()
       return
     }
-    // Connections that end between requests, or never said a word, asked nothing.
-    if (bytesUnaccounted(socket) === 0 && reason !== 'tls-error') {
+    // Connections that end between requests, or never said a word, asked nothing; and what was
+    // asked on one that is lost has its own record.
+    const isLost = reason === undefined && connections.isBusy(socket)
+    if (isLost || (bytesUnaccounted(socket) === 0 && reason !== 'tls-error')) {
       socket.destroy()
       return
     }

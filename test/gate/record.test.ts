@@ -1,6 +1,7 @@
 /** The log: exactly one line for each request, whatever happened, and never a secret in it. */
 import http from 'node:http'
 import t from 'tap'
+import type { AccessLine } from '../../src/gate/access-line.js'
 import { generateKey } from '../../src/settings/key.js'
 import { exchange, RawClient } from '../support/raw.js'
 import { startGate } from '../support/start-gate.js'
@@ -131,6 +132,25 @@ t.test('a request that the client cuts off in its head or body has its line', as
   await gate.line((line) => line.method === 'POST')
   t.equal(gate.lines.length, 2)
   t.equal(gate.cluster.requests.length, 0)
+})
+
+t.test('a connection that is reset under a request adds no line to its own', async (t) => {
+  const gate = await startGate(t)
+  for (const method of ['GET', 'POST']) {
+    const stalled = gate.cluster.behave({ method }, { kind: 'stall' })
+    const client = await RawClient.to(gate.url)
+    const arrived = gate.cluster.nextRequest()
+    client.write(gate.head(`${method} /pins/${cid} HTTP/1.1`))
+    await arrived
+    client.socket.resetAndDestroy()
+    // By the time this is answered the gate has seen the reset.
+    await gate.ask('DELETE', '/nowhere')
+    stalled.release()
+    const ofMethod = (line: AccessLine) => line.method === method
+    t.match(await gate.line(ofMethod), { status: 499, reason: 'client-left' }, method)
+  }
+  await gate.close()
+  t.same(gate.lines.map((line) => line.method).sort(), ['DELETE', 'DELETE', 'GET', 'POST'])
 })
 
 t.test('no secret appears in the log, wherever a client puts it', async (t) => {
