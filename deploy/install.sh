@@ -2,7 +2,7 @@
 # Installs or upgrades pinwarden on this host, from a checkout or an unpacked release.
 #
 # The program goes into /opt/pinwarden/releases/VERSION-DIGEST, complete before anything points to
-# it; `current` is then switched in one step. An existing configuration is never touched, and a
+# it; `current` is then switched in one step. The configuration is never touched, and a
 # second run changes nothing.
 set -euo pipefail
 
@@ -58,7 +58,7 @@ main() {
   exec 9<"$root$program"
   flock -n 9 || die "another installer is at work in $root$program"
   install_program
-  install_config
+  make_config_dir
   install_wrapper
   install_unit
   next_steps
@@ -172,25 +172,12 @@ check_config() {
     warn "the new program refuses $config: put that right before a restart"
 }
 
-# The smallest that is safe: this host only, nobody has a key.
-install_config() {
+# For the configuration, which pinwarden init writes.
+make_config_dir() {
   local dir=$root$config_dir
-  if [[ ! -d $dir ]]; then
-    install -d -m 0750 "$dir"
-    [[ -n $root ]] || chgrp "$user" "$dir"
-  fi
-  [[ ! -e $dir/config.json && ! -L $dir/config.json ]] || return 0
-  install -m 0640 /dev/null "$dir/config.json"
-  [[ -n $root ]] || chgrp "$user" "$dir/config.json"
-  cat >"$dir/config.json" <<JSON
-{
-  "\$schema": "$program/current/config.schema.json",
-  "listen": { "host": "127.0.0.1", "port": 9098 },
-  "cluster": { "endpoints": [{ "url": "http://127.0.0.1:9094" }] },
-  "encoders": {}
-}
-JSON
-  say "wrote $dir/config.json"
+  [[ ! -d $dir ]] || return 0
+  install -d -m 0750 "$dir"
+  [[ -n $root ]] || chgrp "$user" "$dir"
 }
 
 install_wrapper() {
@@ -229,11 +216,10 @@ next_steps() {
   else
     cat <<STEPS
 next:
-  1. edit $config_dir/config.json: the public address as listen.host, listen.tls with its
-     certificate and key (the group $user must be able to read the key)
-  2. pinwarden keys add NAME, once for each encoder: it shows the key, this once
-  3. pinwarden check
-  4. systemctl enable --now pinwarden
+  1. pinwarden init, which looks at this host, writes $config_dir/config.json and shows a first key;
+     pinwarden init --help has its options: the public name, a certificate
+  2. pinwarden check
+  3. systemctl enable --now pinwarden
 STEPS
   fi
 }

@@ -32,6 +32,8 @@ export interface AdminOptions extends ReadinessParts {
   readonly metrics: Pick<Metrics, 'contentType' | 'exposition'>
   /** What `/status` shows; asked each time. */
   readonly status: () => object
+  /** What `/keys` shows: when each was last used. */
+  readonly keys: () => object
 }
 
 export interface OpenAdmin {
@@ -75,7 +77,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
 }
 
 function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
-  const { metrics, status } = options
+  const { metrics, status, keys } = options
   const missing = createReadiness(options)
 
   admin.get('/healthz', () => ({ healthy: true }))
@@ -90,6 +92,7 @@ function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
     return metrics.exposition()
   })
   admin.get('/status', () => status())
+  admin.get('/keys', () => keys())
 }
 
 /** Who may ask, and how: over a socket, its mode decides who. */

@@ -1,5 +1,5 @@
 /** The address that an encoder reaches the gate at, as far as the settings tell. */
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { isLoopback } from '../settings/network.js'
 import type { ListenConfig } from '../settings/schema.js'
 import { UsageError } from './report.js'
@@ -27,16 +27,21 @@ export function endpointGiven(text: string): PublicEndpoint {
 /** What follows from where the gate listens. */
 export function endpointOf({ host, port, tls }: ListenConfig): PublicEndpoint {
   const isAny = host === '0.0.0.0' || host === '::'
-  const name = isAny ? 'YOUR-HOST' : isIPv6(host) ? `[${host}]` : host
+  const name = isAny ? 'YOUR-HOST' : bracketed(host)
   const scheme = tls === undefined ? 'http' : 'https'
   const authority = `${name}:${port === 0 ? 'YOUR-PORT' : port}`
-  return { scheme, authority, doubt: doubtOf(host, port, isAny) }
+  return { scheme, authority, doubt: doubtOf(host, port, isAny, tls !== undefined) }
 }
 
-function doubtOf(host: string, port: number, isAny: boolean): string | undefined {
+/** As a host stands in a URL. */
+export const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host)
+
+function doubtOf(host: string, port: number, isAny: boolean, isTls: boolean) {
   if (isAny || port === 0)
     return 'replace the part in capitals, or give --endpoint with the address that encoders use'
   if (isLoopback(host))
     return `${host} is reachable from this machine only; --endpoint gives the public address`
+  if (isTls && isIP(host) !== 0)
+    return 'certificates are for names: give --endpoint with the one that yours is for'
   return undefined
 }

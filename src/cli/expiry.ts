@@ -9,6 +9,14 @@ export function expiryOf(text: string, now: Date): string {
   return timestampOf(new Date(time))
 }
 
+/** When a grace that begins now is over. */
+export function graceEnd(text: string, now: Date): Date {
+  const time = text === '0' ? now.getTime() : /^\d+[hdwy]$/.test(text) ? later(text, now) : NaN
+  if (!(time <= lastMs))
+    throw new UsageError(`--grace ${text} is no time`, 'such as 12h, 7d, 2w, 0')
+  return new Date(time)
+}
+
 export function timestampOf(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z')
 }

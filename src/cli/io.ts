@@ -5,11 +5,14 @@ export interface Io {
   /** Results; everything else goes to stderr. */
   readonly stdout: Sink
   readonly stderr: Sink
+  readonly stdin?: AsyncIterable<unknown>
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 export interface Sink {
   write(text: string): unknown
+  /** Whether it is a terminal. */
+  readonly isTTY?: boolean
 }
 
 /** The package's own version: package.json lies beside dist/. */

@@ -1,6 +1,10 @@
 /** `pinwarden keys list`: which keys there are, and never a secret or its hash. */
-import { loadSettings } from '../settings/load.js'
+import { loadConfig } from '../settings/load.js'
+import type { EncoderConfig } from '../settings/schema.js'
 import type { Io } from './io.js'
+import { lastUseHint, type LastUses, lastUses, lastUseText } from './last-use.js'
+import { hint } from './report.js'
+import { table } from './table.js'
 
 export interface KeysListOptions {
   readonly configPath: string
@@ -12,45 +16,53 @@ export interface KeysListOptions {
 interface Row {
   readonly encoder: string
   readonly id: string
-  readonly state: 'live' | 'expired' | 'disabled'
+  readonly state: KeyState
   readonly created: string | null
   readonly expires: string | null
+  readonly lastUsed: string | null
   readonly note: string | null
 }
 
+export type KeyState = 'live' | 'expired' | 'disabled'
+
+export function keyState(
+  { enabled }: EncoderConfig,
+  { expires }: EncoderConfig['keys'][number],
+  now: number,
+): KeyState {
+  if (!enabled) return 'disabled'
+  return expires !== undefined && Date.parse(expires) <= now ? 'expired' : 'live'
+}
+
 export async function keysList({ configPath, encoder, json }: KeysListOptions, io: Io) {
-  const { snapshot } = await loadSettings(configPath)
-  const now = Date.now()
-  const rows = Object.entries(snapshot.config.encoders)
+  const config = await loadConfig(configPath)
+  const uses = await lastUses(config)
+  const rows = Object.entries(config.encoders)
     .filter(([name]) => encoder === undefined || name === encoder)
-    .flatMap(([name, { enabled, keys }]) =>
-      keys.map(({ id, created = null, expires = null, note = null }): Row => {
-        const isExpired = expires !== null && Date.parse(expires) <= now
-        const state = !enabled ? 'disabled' : isExpired ? 'expired' : 'live'
-        return { encoder: name, id, state, created, expires, note }
-      }),
-    )
-  io.stdout.write(json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows))
+    .flatMap(([name, fields]) => rowsOf(name, fields, uses))
+  io.stdout.write(json ? `${JSON.stringify(rows, null, 2)}\n` : table(header, cellsOf(rows, uses)))
+  hint(io, lastUseHint(uses))
   return 0
 }
 
-function table(rows: readonly Row[]): string {
-  const cells = rows.map(({ encoder, id, state, created, expires, note }) => [
+function rowsOf(encoder: string, fields: EncoderConfig, uses: LastUses): Row[] {
+  const now = Date.now()
+  return fields.keys.map((key) => {
+    const { id, created = null, expires = null, note = null } = key
+    const lastUsed = uses.of(encoder, id)
+    return { encoder, id, state: keyState(fields, key, now), created, expires, lastUsed, note }
+  })
+}
+
+const header = ['ENCODER', 'ID', 'STATE', 'CREATED', 'EXPIRES', 'LAST USED', 'NOTE']
+
+const cellsOf = (rows: readonly Row[], uses: LastUses): string[][] =>
+  rows.map(({ encoder, id, state, created, expires, lastUsed, note }) => [
     encoder,
     id,
     state,
     created ?? '-',
     expires ?? 'never',
+    lastUseText(uses, lastUsed),
     note ?? '',
   ])
-  const all = [['ENCODER', 'ID', 'STATE', 'CREATED', 'EXPIRES', 'NOTE'], ...cells]
-  const widths = all[0]?.map((_, column) =>
-    Math.max(...all.map((row) => (row[column] ?? '').length)),
-  )
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return all.map((row) => `${line(row)}\n`).join('')
-}

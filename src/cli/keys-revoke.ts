@@ -1,6 +1,6 @@
 /** `pinwarden keys revoke`: takes a key away from an encoder, for good. */
 import { editConfig, EditError } from '../settings/edit.js'
-import { removeKey } from '../settings/remove-key.js'
+import { removeKey } from '../settings/remove.js'
 import type { Io } from './io.js'
 
 export interface KeysRevokeOptions {

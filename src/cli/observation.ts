@@ -1,6 +1,7 @@
 /** How the daemon is looked at from outside: metrics, and the admin listener that shows them. */
 import { X509Certificate } from 'node:crypto'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
+import type { KeyUse } from '../admin/key-use.js'
 import type { OpenGate } from '../gate/open.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
@@ -13,13 +14,14 @@ export interface Observed {
   readonly gate: OpenGate
   readonly log: Log
   readonly metrics: Metrics
+  readonly keyUse: KeyUse
   /** Why it is not ready, beside the cluster: words such as `stopping`. */
   readonly obstacles: () => readonly string[]
 }
 
 /** Undefined when the configuration asks for none. */
 export async function openObservation(observed: Observed): Promise<OpenAdmin | undefined> {
-  const { live, gate, log, metrics, obstacles } = observed
+  const { live, gate, log, metrics, keyUse, obstacles } = observed
   const { admin } = live.current().config
   if (admin === undefined) return undefined
   const startedAt = new Date().toISOString()
@@ -29,18 +31,47 @@ export async function openObservation(observed: Observed): Promise<OpenAdmin | u
     metrics,
     obstacles,
     isClusterUp: () => gate.isClusterUp(),
-    status: () => ({
-      version,
-      node: process.version,
-      startedAt,
-      url: gate.url,
-      cluster: live.current().config.cluster.endpoints.map(({ url }) => url),
-      encoders: live.current().keyring.encoderCount,
-      requestsUnderWay: gate.requestsUnderWay,
-      logLinesDropped: log.dropped,
-      certificateExpires: certificateExpiry(live)?.toISOString() ?? null,
-    }),
+    status: () => statusOf(observed, startedAt),
+    keys: () => ({ since: startedAt, keys: keyUse.list(isKeyOf(live)) }),
   })
+}
+
+/** What `/status` shows. */
+export interface Status {
+  readonly version: string
+  readonly node: string
+  readonly startedAt: string
+  readonly url: string
+  readonly cluster: readonly string[]
+  readonly encoders: number
+  readonly requestsUnderWay: number
+  readonly logLinesDropped: number
+  /** Null without TLS. */
+  readonly certificateExpires: string | null
+  readonly settings: { readonly since: string; readonly isLastRefused: boolean }
+}
+
+function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
+  const { config, keyring } = live.current()
+  const { since, isLastRefused } = live.state
+  return {
+    version,
+    node: process.version,
+    startedAt,
+    url: gate.url,
+    cluster: config.cluster.endpoints.map(({ url }) => url),
+    encoders: keyring.encoderCount,
+    requestsUnderWay: gate.requestsUnderWay,
+    logLinesDropped: log.dropped,
+    certificateExpires: certificateExpiry(live)?.toISOString() ?? null,
+    settings: { since: since.toISOString(), isLastRefused },
+  }
+}
+
+const isKeyOf = (live: LiveSettings) => {
+  const { encoders } = live.current().config
+  return (encoder: string, id: string): boolean =>
+    encoders[encoder]?.keys.some((key) => key.id === id) === true
 }
 
 const addressOf = (admin: NonNullable<Config['admin']>): AdminAddress =>

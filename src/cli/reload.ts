@@ -1,4 +1,5 @@
 /** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
+import { expiryWarning } from '../settings/certificate.js'
 import { watchFiles } from '../settings/watch.js'
 import { certificateExpiry, type Observed } from './observation.js'
 
@@ -28,6 +29,16 @@ export function reloadOnChange(daemon: Observed): void {
     log.reopen()
     log.info({}, 'log reopened')
   })
+}
+
+const dayMs = 86_400_000
+
+/** A daemon that runs for months hears nothing of what a load would have warned of. */
+export function warnOfExpiry({ live, log }: Pick<Observed, 'live' | 'log'>): void {
+  setInterval(() => {
+    const warning = live.tls && expiryWarning(live.tls.cert, Date.now())
+    if (warning !== undefined) log.warn({}, warning)
+  }, dayMs).unref()
 }
 
 const notReloaded = 'settings not reloaded: the old ones stay in force'

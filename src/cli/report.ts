@@ -3,15 +3,21 @@ import { EditError } from '../settings/edit.js'
 import { ConfigError, problemLines } from '../settings/problems.js'
 import type { Io } from './io.js'
 
-/** The command line asks for something that cannot be. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-  readonly hint: string | undefined
+/** A command could not do what it was asked for. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError'
 
-  constructor(message: string, hint?: string) {
+  constructor(
+    message: string,
+    readonly hint?: string,
+  ) {
     super(message)
-    this.hint = hint
   }
+}
+
+/** The command line asks for something that cannot be. */
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError'
 }
 
 /** 1: the thing failed; 2: it was asked for wrongly. */
@@ -23,7 +29,7 @@ export function report(error: unknown, configPath: string, io: Io): 1 | 2 {
     hint(io, error.hint)
     return 1
   }
-  if (error instanceof EditError || error instanceof UsageError) {
+  if (error instanceof EditError || error instanceof CommandError) {
     fail(io, error.message)
     hint(io, error.hint)
     return error instanceof UsageError ? 2 : 1

@@ -1,5 +1,6 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { once } from 'node:events'
+import { KeyUse } from '../admin/key-use.js'
 import { type OpenGate, openGate } from '../gate/open.js'
 import { type Log, openLog } from '../log.js'
 import { createMetrics } from '../metrics.js'
@@ -7,7 +8,7 @@ import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { version } from './io.js'
 import { openObservation } from './observation.js'
-import { reloadOnChange } from './reload.js'
+import { reloadOnChange, warnOfExpiry } from './reload.js'
 
 export interface ServeOptions {
   readonly configPath: string
@@ -31,20 +32,25 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     inFlight: () => gate.requestsUnderWay,
     linesDropped: () => log.dropped,
   })
+  const keyUse = new KeyUse()
   const gate = await openGate({
     current: live.current,
     log,
     tls: live.tls,
-    observe: metrics.observe,
+    observe: (line) => {
+      metrics.observe(line)
+      keyUse.observe(line)
+    },
     version,
   })
   const obstacles: string[] = []
-  const daemon = { live, gate, log, metrics, obstacles: () => obstacles }
+  const daemon = { live, gate, log, metrics, keyUse, obstacles: () => obstacles }
   const admin = await openObservation(daemon).catch(async (error: unknown) => {
     await gate.close()
     throw error
   })
   reloadOnChange(daemon)
+  warnOfExpiry(daemon)
   log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
 
   const signal = await untilSignal()

@@ -19,6 +19,8 @@ export class LiveSettings {
   private snapshot: Snapshot
   private material: TlsMaterial | undefined
   private reloading: Promise<unknown> = Promise.resolve()
+  private inForceSince = new Date()
+  private isLastRefused = false
 
   private constructor(
     private readonly path: string,
@@ -41,6 +43,11 @@ export class LiveSettings {
     return this.material
   }
 
+  /** Since when the settings are in force, and whether newer ones were refused. */
+  get state(): { readonly since: Date; readonly isLastRefused: boolean } {
+    return { since: this.inForceSince, isLastRefused: this.isLastRefused }
+  }
+
   /** Files whose change is a reason to reload; later settings may name others. */
   get files(): readonly string[] {
     const { listen, cluster } = this.snapshot.config
@@ -54,7 +61,13 @@ export class LiveSettings {
 
   /** Reads everything anew, one reload after the other; problems leave the old ones in force. */
   reload(): Promise<Reload> {
-    const reload = this.reloading.then(() => this.read())
+    const reload = this.reloading.then(async () => {
+      this.isLastRefused = true
+      const outcome = await this.read()
+      this.isLastRefused = !outcome.isApplied
+      if (outcome.isApplied) this.inForceSince = new Date()
+      return outcome
+    })
     this.reloading = reload.catch(() => undefined)
     return reload
   }

@@ -41,6 +41,13 @@ export function snapshotFrom(
   return settingsOf(structuredClone(input), [], options.baseDir ?? process.cwd()).snapshot
 }
 
+/** The configuration of a file, without a look at the files that it names. */
+export async function loadConfig(path: string): Promise<Config> {
+  const config = configFrom((await readConfig(path)).text)
+  makePathsAbsolute(config, dirname(resolve(path)))
+  return config
+}
+
 /** The configuration of a text, without a look at the files that it names. */
 export function configFrom(text: string): Config {
   const { value, problems } = parseJson(text)

@@ -37,8 +37,7 @@ async function contentOf(file: FileHandle): Promise<ConfigFile> {
 
 function unreadable(error: unknown): never {
   const { code = 'an error' } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT')
-    throw wrong('no such file', undefined, 'config.example.json is one to begin with')
+  if (code === 'ENOENT') throw wrong('no such file', undefined, 'pinwarden init writes one')
   throw wrong(code === 'EACCES' ? 'no permission to read it' : code)
 }
 

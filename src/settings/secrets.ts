@@ -1,7 +1,7 @@
 /** Reads the secrets that the configuration names as files: TLS key and cluster passwords. */
-import { X509Certificate } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { expiryWarning } from './certificate.js'
 import { pathText, type Problem, type Segment } from './problems.js'
 import type { Config } from './schema.js'
 
@@ -84,10 +84,6 @@ function passwordIn(reader: Reader, file: string, path: readonly Segment[]): str
   return undefined
 }
 
-const dayMs = 86_400_000
-/** Certbot renews 30 days ahead; short-lived certificates last six. */
-const soonDays = 3
-
 function tlsIn(
   reader: Reader,
   files: Config['listen']['tls'],
@@ -99,12 +95,8 @@ function tlsIn(
   if (cert === undefined || key === undefined) return undefined
   try {
     createSecureContext({ cert, key, minVersion: files.minVersion })
-    const leftDays = (Date.parse(new X509Certificate(cert).validTo) - now) / dayMs
-    if (leftDays <= 0) reader.warnings.push('listen.tls.certFile: the certificate has expired')
-    else if (leftDays < soonDays)
-      reader.warnings.push(
-        `listen.tls.certFile: the certificate expires in ${Math.floor(leftDays)} days`,
-      )
+    const warning = expiryWarning(cert, now)
+    if (warning !== undefined) reader.warnings.push(warning)
     return { cert, key, minVersion: files.minVersion }
   } catch (error) {
     const { code = 'no PEM' } = error as NodeJS.ErrnoException

@@ -160,7 +160,7 @@ t.test('keys add creates the encoder and shows its key once', async (t) => {
     '--role',
     'reader',
   ])
-  t.match(result, { code: 0, stderr: '' })
+  t.match(result, { code: 0, stderr: /^hint: certificates are for names/ })
   const secret = secretIn(result.stdout)
   t.match(result.stdout, `\nIPFS_CLUSTER_ENDPOINT=https://alpha:${secret}@203.0.113.7:9443\n`)
   t.match(result.stdout, 'curl "$IPFS_CLUSTER_ENDPOINT/id"')
@@ -205,7 +205,7 @@ t.test('the address is that of --endpoint, or follows from where the gate listen
       [{}, [], 'http://127.0.0.1:9098', /^hint: .*this machine only/],
       [{ host: '0.0.0.0', tls }, [], 'https://YOUR-HOST:9098', /^hint: .*capitals/],
       [{ host: '::', tls, port: 0 }, [], 'https://YOUR-HOST:YOUR-PORT', /^hint: .*capitals/],
-      [{ host: '2001:db8::1', tls }, [], 'https://[2001:db8::1]:9098', /^$/],
+      [{ host: '2001:db8::1', tls }, [], 'https://[2001:db8::1]:9098', /^hint: .*names/],
       [{}, ['--endpoint', 'https://pins.example.org/'], 'https://pins.example.org', /^$/],
       [{}, ['--endpoint', 'https://[2001:db8::1]:1'], 'https://[2001:db8::1]:1', /^$/],
     ]

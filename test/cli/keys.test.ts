@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { run } from '../../src/cli/cli.js'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { settingsFrom } from '../../src/settings/load.js'
+import { pinwarden } from '../support/pinwarden.js'
 
 const [first, second] = [generateKey(), generateKey()]
 
@@ -28,22 +28,12 @@ function fileOf(t: Test): string {
   return path
 }
 
-async function pinwarden(...argv: string[]) {
-  let [stdout, stderr] = ['', '']
-  const io = {
-    stdout: { write: (more: string) => (stdout += more) },
-    stderr: { write: (more: string) => (stderr += more) },
-    env: {},
-  }
-  return { code: await run(argv, io), stdout, stderr }
-}
-
 t.test('keys list shows every key and its state, and never a hash', async (t) => {
   const { code, stdout } = await pinwarden('keys', 'list', '--config', fileOf(t))
   t.equal(code, 0)
   t.match(stdout, /^ENCODER +ID +STATE/)
-  t.match(stdout, /^alpha +one +live +- +never +old$/m)
-  t.match(stdout, /^alpha +two +expired +- +2020-01-01T00:00:00Z$/m)
+  t.match(stdout, /^alpha +one +live +- +never +\? +old$/m)
+  t.match(stdout, /^alpha +two +expired +- +2020-01-01T00:00:00Z +\?$/m)
   t.match(stdout, /^beta +b +disabled/m)
   t.notMatch(stdout, digestOf(first).slice(0, 16))
 })
@@ -52,10 +42,13 @@ t.test('keys list --json gives the same as an array, for one encoder if asked', 
   const path = fileOf(t)
   const { stdout } = await pinwarden('keys', 'list', 'alpha', '--json', '--config', path)
   t.same(JSON.parse(stdout), [
-    { encoder: 'alpha', id: 'one', state: 'live', created: null, expires: null, note: 'old' },
+    {
+      ...{ encoder: 'alpha', id: 'one', state: 'live', created: null },
+      ...{ expires: null, lastUsed: null, note: 'old' },
+    },
     {
       ...{ encoder: 'alpha', id: 'two', state: 'expired', created: null },
-      ...{ expires: '2020-01-01T00:00:00Z', note: null },
+      ...{ expires: '2020-01-01T00:00:00Z', lastUsed: null, note: null },
     },
   ])
 })
@@ -91,6 +84,73 @@ t.test('a key or encoder that is not there is said, and nothing is written', asy
     t.match(stderr, /^hint: pinwarden keys list/m)
   }
   t.equal(readFileSync(path, 'utf8'), text)
+})
+
+const dayMs = 86_400_000
+
+t.test('keys rotate makes a new key, and gives the old one a last day', async (t) => {
+  const path = fileOf(t)
+  const { code, stdout } = await pinwarden('keys', 'rotate', 'alpha', '-c', path)
+  t.equal(code, 0)
+  const secret = /alpha:(pw_\w+)@/.exec(stdout)?.[1] ?? ''
+  t.match(stdout, /^# Key [0-9a-f]{8} of encoder alpha, in place of one, without expiry\.$/m)
+  const { snapshot } = settingsFrom(readFileSync(path, 'utf8'), '.')
+  const [old, other, added] = snapshot.config.encoders.alpha?.keys ?? []
+  const left = Date.parse(old?.expires ?? '') - Date.now()
+  t.ok(left > 6.9 * dayMs && left <= 7 * dayMs, 'a week is the usual grace')
+  t.match(stdout, `# The old one is good until ${old?.expires ?? ''}: `)
+  t.match(old, { id: 'one', note: 'old', sha256: digestOf(first) })
+  t.match(other, { id: 'two', expires: '2020-01-01T00:00:00Z' }, 'others are as they were')
+  t.match(added, { note: 'old', sha256: digestOf(secret) }, 'the note goes on')
+  t.match(snapshot.keyring.find(secret), { encoder: { name: 'alpha' } })
+})
+
+t.test('the grace of a rotation never makes a key live longer than it would', async (t) => {
+  const path = fileOf(t)
+  const expires = new Date(Date.now() + dayMs).toISOString()
+  writeFileSync(path, text.replace('"note": "old"', `"expires": "${expires}"`))
+  const short = ['--grace', '2w', '--note', 'new', '--expires', '90d']
+  const { code, stdout } = await pinwarden('keys', 'rotate', 'alpha', 'one', '-c', path, ...short)
+  t.equal(code, 0)
+  t.match(stdout, `good until ${expires}`)
+  const [old, , added] = settingsFrom(readFileSync(path, 'utf8'), '.').snapshot.config.encoders
+    .alpha?.keys ?? [undefined, undefined, undefined]
+  t.equal(old?.expires, expires)
+  t.equal(added?.note, 'new')
+  t.type(added?.expires, 'string')
+})
+
+t.test('a grace of 0 ends the old key at once', async (t) => {
+  const path = fileOf(t)
+  t.match(await pinwarden('keys', 'rotate', 'alpha', '-c', path, '--grace', '0'), { code: 0 })
+  const { stdout } = await pinwarden('keys', 'list', 'alpha', '-c', path)
+  t.match(stdout, /^alpha +one +expired/m)
+  t.match(stdout, /^alpha +[0-9a-f]{8} +live/m)
+})
+
+t.test('keys rotate asks which key, where that is not clear, and writes nothing', async (t) => {
+  const path = fileOf(t)
+  const both = text.replace(', "expires": "2020-01-01T00:00:00Z"', '')
+  const cases: readonly (readonly [
+    config: string,
+    args: string[],
+    code: number,
+    stderr: RegExp,
+  ])[] = [
+    [both, ['alpha'], 1, /alpha has 2 live keys\nhint: name the old one: one, two\n/],
+    [text, ['alpha', 'three'], 1, /alpha has no key three\nhint: pinwarden keys add alpha/],
+    [text, ['gamma'], 1, /gamma has no live key/],
+    [text, ['alpha', '--grace', 'soon'], 2, /--grace soon is no time\nhint: /],
+    [text, ['alpha', '--expires', 'soon'], 2, /--expires soon is no time/],
+  ]
+  for (const [config, args, expected, message] of cases) {
+    writeFileSync(path, config)
+    const { code, stdout, stderr } = await pinwarden('keys', 'rotate', ...args, '-c', path)
+    t.equal(code, expected)
+    t.equal(stdout, '')
+    t.match(stderr, message)
+    t.equal(readFileSync(path, 'utf8'), config)
+  }
 })
 
 t.test('schema prints what config.schema.json holds', async (t) => {

@@ -174,7 +174,7 @@ t.test('a file that is not there is not created', async (t) => {
   for (const path of [join(dir, 'config.json'), join(dir, 'none', 'config.json')])
     t.match(await editConfig(path, addAlpha).catch((error: unknown) => error), {
       problems: [{ found: 'no such file' }],
-      hint: 'config.example.json',
+      hint: 'pinwarden init',
     })
   t.same(readdirSync(dir), [])
 })

@@ -91,7 +91,10 @@ t.test('a certificate that has expired, or soon will, is warned of', async (t) =
   const end = Date.parse(new X509Certificate(certificate.cert).validTo)
   const dayMs = 86_400_000
   const warnings = (now: number) => readSecrets(config, dir, now).warnings
-  t.same(warnings(end - 4 * dayMs), [])
-  t.same(warnings(end - 2.5 * dayMs), ['listen.tls.certFile: the certificate expires in 2 days'])
+  const expires = 'listen.tls.certFile: the certificate expires in'
+  t.same(warnings(end - 15.5 * dayMs), [])
+  t.same(warnings(end - 14.5 * dayMs), [`${expires} 14 days`])
+  t.same(warnings(end - 1.5 * dayMs), [`${expires} 1 day`])
+  t.same(warnings(end - 0.5 * dayMs), [`${expires} 12 hours`])
   t.same(warnings(end + 1), ['listen.tls.certFile: the certificate has expired'])
 })

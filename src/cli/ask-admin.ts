@@ -1,0 +1,65 @@
+/** Asks the running daemon, through its admin listener. */
+import { once } from 'node:events'
+import { get, type IncomingMessage, type RequestOptions } from 'node:http'
+import type { Config } from '../settings/schema.js'
+import { bracketed } from './endpoint.js'
+import { CommandError } from './report.js'
+
+const waitMs = 3000
+
+/** Every key of a very large configuration fits. */
+const bytesMax = 64 * 1024 * 1024
+
+/** As {@link askAdmin} takes it; undefined: there is none, or at a port nobody knows. */
+export function adminOf({ admin }: Config): string | undefined {
+  if (admin?.socket !== undefined) return admin.socket
+  if (admin === undefined || admin.port === 0) return undefined
+  const host = anyAddress.get(admin.host) ?? admin.host
+  return `http://${bracketed(host)}:${admin.port}`
+}
+
+/** A listener on every address is asked on loopback. */
+const anyAddress = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
+
+/**
+ * @param where a URL, or the path of a unix socket
+ * @returns what it says, also with a status that is no success
+ * @throws CommandError when nobody answers there, or not as an admin listener does
+ */
+export async function askAdmin(where: string, path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await textOf(optionsOf(where, path)))
+  } catch (error) {
+    const why = error instanceof SyntaxError ? 'something else answers' : reasonOf(error)
+    throw new CommandError(`no answer of the daemon at ${where}: ${why}`, notThere)
+  }
+}
+
+const notThere = 'does it run (systemctl status pinwarden), and did it start with this file?'
+
+const optionsOf = (where: string, path: string): RequestOptions => {
+  if (!/^https?:/.test(where)) return { socketPath: where, path, host: 'localhost' }
+  const { hostname, port } = new URL(where)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port, path }
+}
+
+async function textOf(options: RequestOptions): Promise<string> {
+  const request = get({ ...options, agent: false, signal: AbortSignal.timeout(waitMs) })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.setEncoding('utf8')
+  let text = ''
+  for await (const part of response) {
+    text += part as string
+    if (text.length > bytesMax) throw new Error('the answer is too long')
+  }
+  return text
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'AbortError') return `nothing within ${waitMs / 1000} s`
+  return 'code' in error ? String(error.code) : error.message
+}

@@ -1,0 +1,86 @@
+/** The commands around the daemon: run it, check what it would run with, and watch it. */
+import type { Command } from 'commander'
+import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
+
+export function addDaemonCommands(program: Command, line: CommandLine): void {
+  line
+    .withConfig(program.command('serve'))
+    .description('serve until SIGTERM; SIGHUP reloads the settings, SIGUSR2 reopens the log')
+    .action(({ config }: ConfigOption) =>
+      line.end(async () => {
+        const { serve } = await import('./serve.js')
+        return serve({ configPath: config })
+      }, config),
+    )
+  line
+    .withConfig(program.command('check'))
+    .description('check the configuration and the files it names, and say what is wrong')
+    .action(({ config }: ConfigOption) =>
+      line.end(async () => {
+        const { check } = await import('./check.js')
+        return check({ configPath: config }, line.io)
+      }, config),
+    )
+  addStatus(program, line)
+  addTail(program, line)
+}
+
+interface StatusOption extends ConfigOption {
+  readonly admin?: string
+  readonly json?: boolean
+}
+
+function addStatus(program: Command, line: CommandLine): void {
+  const command = line
+    .withConfig(program.command('status'))
+    .description('say how the running daemon is, as its admin listener knows it')
+    .option('--admin <where>', 'URL or socket of the listener, instead of what the file says')
+    .option('--json', 'as JSON')
+    .action(({ config, admin, json }: StatusOption) =>
+      line.end(async () => {
+        const { status } = await import('./status.js')
+        return status({ configPath: config, admin, json: json === true }, line.io)
+      }, config),
+    )
+  withExamples(command, 'status', 'status --admin /run/pinwarden/admin.sock --json')
+}
+
+interface TailOption extends ConfigOption {
+  readonly lines: string
+  readonly follow?: boolean
+  readonly encoder?: string
+  readonly outcome?: string
+  readonly status?: string
+  readonly json?: boolean
+  readonly color?: boolean
+}
+
+function addTail(program: Command, line: CommandLine): void {
+  const command = line
+    .withConfig(program.command('tail'))
+    .description('show the log as a person reads it')
+    .argument('[file]', 'the log file, or - for standard input; else the one of the configuration')
+    .option('-n, --lines <number>', 'how many of the last lines', '20')
+    .option('-f, --follow', 'go on with what comes, also after logrotate moved the file')
+    .option('--encoder <name>', 'only requests of this encoder; - of nobody known')
+    .option('--outcome <word>', 'only answered, refused, fault, aborted or bug')
+    .option('--status <code>', 'only such as 429, 4xx, 500-599')
+    .option('--json', 'the lines as they are in the file')
+    .option('--color', 'also where it goes to no terminal')
+    .option('--no-color', 'nowhere')
+    .action((file: string | undefined, options: TailOption) =>
+      line.end(async () => {
+        const { tail } = await import('./tail.js')
+        const { config, lines, encoder, outcome, status, color } = options
+        const [follow, json] = [options.follow === true, options.json === true]
+        const filters = { encoder, outcome, status }
+        return tail({ configPath: config, file, lines, follow, filters, json, color }, line.io)
+      }, options.config),
+    )
+  withExamples(
+    command,
+    'tail -f --outcome refused',
+    'tail --encoder encoder-1 --status 5xx -n 100 /var/log/pinwarden/access.log',
+  )
+  command.addHelpText('after', '  $ journalctl -u pinwarden -o cat -f | pinwarden tail -')
+}

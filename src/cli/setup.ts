@@ -1,0 +1,56 @@
+/** The commands for the first day: on the cluster's host, and on an encoder's machine. */
+import type { Command } from 'commander'
+import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
+
+export function addSetupCommands(program: Command, line: CommandLine): void {
+  addInit(program, line)
+  program
+    .command('schema')
+    .description('print the JSON Schema of the configuration')
+    .action(() =>
+      line.end(async () => {
+        const { publishedSchema } = await import('../settings/document.js')
+        line.io.stdout.write(publishedSchema())
+        return 0
+      }),
+    )
+}
+
+interface InitOption extends ConfigOption {
+  readonly encoder: string
+  readonly host?: string
+  readonly port: string
+  readonly cluster: string
+  readonly cert?: string
+  readonly key?: string
+  readonly plainHttp?: boolean
+  readonly endpoint?: string
+}
+
+function addInit(program: Command, line: CommandLine): void {
+  const command = line
+    .withConfig(program.command('init'))
+    .description("look at this host's cluster, write a first configuration, make a first key")
+    .option('--encoder <name>', 'the first encoder', 'encoder-1')
+    .option('--host <address>', 'to listen on, instead of the public one of this host')
+    .option('--port <number>', 'to listen on', '9098')
+    .option('--cluster <url>', "base URL of the cluster's REST API", 'http://127.0.0.1:9094')
+    .option('--cert <file>', 'certificate chain in PEM; goes with --key')
+    .option('--key <file>', 'its private key in PEM')
+    .option('--plain-http', 'no TLS, also on a public address: keys then travel in clear')
+    .option('--endpoint <url>', 'where encoders reach the gate, such as https://host:9098')
+    .action((options: InitOption) =>
+      line.end(async () => {
+        const { init } = await import('./init.js')
+        const { config, host, cert, key, plainHttp, endpoint, ...others } = options
+        const given = { host, cert, key, endpoint, plainHttp: plainHttp === true }
+        return init({ ...others, ...given, configPath: config }, line.io)
+      }, options.config),
+    )
+  withExamples(
+    command,
+    'init --endpoint https://pins.example.org:9098',
+    'init --cert /etc/pinwarden/fullchain.pem --key /etc/pinwarden/privkey.pem',
+    'init --host 127.0.0.1 --config config.json',
+  )
+}

@@ -1,0 +1,62 @@
+/** Which lines of the log somebody wants to see. */
+import { UsageError } from '../report.js'
+
+export interface Filters {
+  /** Name of an encoder; `-` is a request of nobody who was authenticated. */
+  readonly encoder: string | undefined
+  readonly outcome: string | undefined
+  /** Such as `429`, `4xx`, `500-599`. */
+  readonly status: string | undefined
+}
+
+const outcomes = ['answered', 'refused', 'fault', 'aborted', 'bug']
+
+/**
+ * Without filters every line fits; with one, only lines of requests.
+ *
+ * @throws UsageError
+ */
+export function wantedBy({ encoder, outcome, status }: Filters): (line: string) => boolean {
+  if (outcome !== undefined && !outcomes.includes(outcome))
+    throw new UsageError(`--outcome ${outcome} is none`, outcomes.join(', '))
+  const [least, most] = status === undefined ? [0, Infinity] : rangeOf(status)
+  if (encoder === undefined && outcome === undefined && status === undefined) return () => true
+
+  return (text) => {
+    const line = requestLine(text)
+    return (
+      line !== undefined &&
+      (encoder === undefined || (line.encoder ?? '-') === encoder) &&
+      (outcome === undefined || line.outcome === outcome) &&
+      line.status >= least &&
+      line.status <= most
+    )
+  }
+}
+
+function rangeOf(text: string): readonly [least: number, most: number] {
+  const family = /^([1-5])xx$/i.exec(text)?.[1]
+  if (family !== undefined) return [Number(family) * 100, Number(family) * 100 + 99]
+  const [, least, most = least] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(text) ?? []
+  if (least === undefined) throw new UsageError(`--status ${text} is none`, '429, 4xx, 500-599')
+  return [Number(least), Number(most)]
+}
+
+interface RequestLine {
+  readonly encoder?: string
+  readonly outcome: string
+  readonly status: number
+}
+
+function requestLine(text: string): RequestLine | undefined {
+  // Cheaper than to parse what cannot be one.
+  if (!text.includes('"outcome":')) return undefined
+  try {
+    const line = JSON.parse(text) as Partial<RequestLine>
+    return typeof line.status === 'number' && typeof line.outcome === 'string'
+      ? (line as RequestLine)
+      : undefined
+  } catch {
+    return undefined
+  }
+}

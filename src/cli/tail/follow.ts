@@ -1,0 +1,83 @@
+/** Lines as they come: of a file that grows and that logrotate may move, or of a stream. */
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
+
+const lookMs = 250
+const blockBytes = 65_536
+
+/** A line beyond it is cut in two: nobody wrote it as one. */
+const lineCharactersMax = 1024 * 1024
+
+/** Text in parts of any size → its lines, the last also without its end. */
+export async function* linesOf(
+  parts: AsyncIterable<unknown> | Iterable<unknown>,
+): AsyncGenerator<string> {
+  const lines = new Lines()
+  for await (const part of parts) yield* lines.add(part as Buffer)
+  if (lines.rest !== '') yield lines.rest
+}
+
+/** Goes on with the new file when there is one in its place, and from the start when it shrank. */
+export async function* followFile(
+  path: string,
+  from: number,
+  signal = new AbortController().signal,
+): AsyncGenerator<string> {
+  let file = await open(path, 'r')
+  let lines = new Lines()
+  let position = from
+  try {
+    while (!signal.aborted) {
+      for await (const block of blocksFrom(file, position)) {
+        position += block.length
+        yield* lines.add(block)
+      }
+      const next = await successor(file, path, position)
+      if (next !== undefined) {
+        if (next !== file) await file.close()
+        file = next
+        lines = new Lines()
+        position = 0
+      }
+      await setTimeout(lookMs, undefined, { signal }).catch(() => undefined)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+async function* blocksFrom(file: FileHandle, from: number): AsyncGenerator<Buffer> {
+  for (let position = from; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(blockBytes), 0, blockBytes, position)
+    if (bytesRead === 0) return
+    position += bytesRead
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
+/** The file to go on with from its start, if there is reason to. */
+async function successor(
+  file: FileHandle,
+  path: string,
+  position: number,
+): Promise<FileHandle | undefined> {
+  const own = await file.stat()
+  const there = await stat(path).catch(() => undefined)
+  // Between two files of a rotation there may be none.
+  if (there === undefined) return undefined
+  if (there.ino !== own.ino || there.dev !== own.dev) return open(path, 'r').catch(() => undefined)
+  return own.size < position ? file : undefined
+}
+
+class Lines {
+  rest = ''
+  private readonly decoder = new TextDecoder()
+
+  add(part: Uint8Array): string[] {
+    const lines = (this.rest + this.decoder.decode(part, { stream: true })).split('\n')
+    const rest = lines.pop() ?? ''
+    if (rest.length > lineCharactersMax) lines.push(rest)
+    this.rest = rest.length > lineCharactersMax ? '' : rest
+    return lines
+  }
+}

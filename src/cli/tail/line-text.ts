@@ -1,0 +1,94 @@
+/** One line of the log, as a person reads it. */
+import { styleText } from 'node:util'
+import type { AccessLine } from '../../gate/access-line.js'
+
+type Style = Parameters<typeof styleText>[0]
+type LogFields = Readonly<Record<string, unknown>>
+
+/** What is no line of ours is shown as it is, but for what a terminal would obey. */
+export function lineText(line: string, hasColor: boolean): string {
+  const paint = (style: Style, text: string): string =>
+    hasColor ? styleText(style, text, { validateStream: false }) : text
+  const fields = fieldsOf(line)
+  if (fields === undefined) return harmless(line)
+  return isRequest(fields) ? requestText(fields, paint) : otherText(fields, paint)
+}
+
+type Paint = (style: Style, text: string) => string
+
+const outcomeStyles: Readonly<Record<AccessLine['outcome'], Style>> = {
+  answered: 'green',
+  refused: 'yellow',
+  fault: 'red',
+  aborted: 'gray',
+  bug: ['bold', 'red'],
+}
+
+function requestText(line: AccessLine & LogFields, paint: Paint): string {
+  const { method, path, status, outcome, reason, upstreamMs, streamError, upstreamError } = line
+  const result = `${status} ${outcome}${reason === undefined ? '' : ` ${reason}`}`
+  const cluster = upstreamMs === undefined ? '' : `, cluster ${duration(upstreamMs)}`
+  const trouble = streamError ?? upstreamError
+  return [
+    paint('gray', timeOf(line)),
+    paint('cyan', harmless(line.encoder ?? '-').padEnd(12)),
+    `${harmless(method)} ${harmless(path)}`,
+    paint(outcomeStyles[outcome], harmless(result)),
+    paint('gray', `${duration(line.durationMs)}${cluster}, from ${harmless(line.client)}`),
+    ...(trouble === undefined ? [] : [paint('red', harmless(trouble))]),
+  ].join(' ')
+}
+
+const levelStyles: Readonly<Record<string, Style>> = {
+  warn: 'yellow',
+  error: 'red',
+  fatal: ['bold', 'red'],
+}
+
+function otherText(line: LogFields, paint: Paint): string {
+  const { level, msg } = line
+  const word = typeof level === 'string' ? level : 'info'
+  const fields = Object.entries(line)
+    .filter(([name]) => !['time', 'level', 'msg'].includes(name))
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  return [
+    paint('gray', timeOf(line)),
+    paint(levelStyles[word] ?? 'blue', word.padEnd(12)),
+    harmless(typeof msg === 'string' ? msg : ''),
+    paint('gray', harmless(fields.join(' '))),
+  ]
+    .join(' ')
+    .trimEnd()
+}
+
+/** To the second; what stands there otherwise is left. */
+const timeOf = ({ time }: LogFields): string =>
+  harmless(typeof time === 'string' ? time.replace(/\.\d+Z$/, 'Z') : '-')
+
+const duration = (ms: number): string =>
+  ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+
+/** JSON gives back what it had escaped: clients may have sent what moves a terminal's cursor. */
+const harmless = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0
+    return `\\u${code.toString(16).padStart(4, '0')}`
+  })
+
+function fieldsOf(line: string): LogFields | undefined {
+  try {
+    const value = JSON.parse(line) as unknown
+    return typeof value === 'object' && value !== null ? (value as LogFields) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isRequest = (fields: LogFields): fields is AccessLine & LogFields =>
+  typeof fields.status === 'number' &&
+  typeof fields.durationMs === 'number' &&
+  typeof fields.path === 'string' &&
+  typeof fields.method === 'string' &&
+  typeof fields.client === 'string' &&
+  typeof fields.outcome === 'string' &&
+  Object.hasOwn(outcomeStyles, fields.outcome)

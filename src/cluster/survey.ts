@@ -1,0 +1,122 @@
+/** Looks at a cluster's host: what answers on its ports, and what of it needs no credential. */
+import { request } from 'undici'
+
+/** What a cluster says of itself to whoever asks. */
+export interface ClusterFound {
+  readonly version: string
+  readonly peername: string
+  /** Live peers, itself among them. */
+  readonly peers: number
+}
+
+/** A way to the cluster that goes round the gate. */
+export interface OpenDoor {
+  readonly url: string
+  /** In words, with what it lets anybody do. */
+  readonly what: string
+}
+
+const waitMs = 3000
+const bytesMax = 1024 * 1024
+
+/** Whatever answers may say anything. */
+type Said = {
+  readonly version?: unknown
+  readonly peername?: unknown
+  readonly cluster_peers?: unknown
+} | null
+
+/** @returns in words why there is none, where none answers */
+export async function findCluster(origin: string): Promise<ClusterFound | string> {
+  try {
+    const version = await ask('GET', `${origin}/version`)
+    if (version.status === 401) return 'it asks for a credential: username and passwordFile'
+    const found = JSON.parse(version.text) as Said
+    if (version.status !== 200 || typeof found?.version !== 'string')
+      return 'something else than a cluster answers'
+    const id = JSON.parse((await ask('GET', `${origin}/id`)).text) as Said
+    return {
+      version: found.version,
+      peername: typeof id?.peername === 'string' ? id.peername : '',
+      peers: Array.isArray(id?.cluster_peers) ? id.cluster_peers.length : 0,
+    }
+  } catch (error) {
+    return error instanceof SyntaxError ? 'something else than a cluster answers' : wordOf(error)
+  }
+}
+
+/**
+ * The doors that `ipfs-cluster-service init` opens: REST API 9094, IPFS proxy 9095, pinning service
+ * 9097. Only reads are asked, and such as cost little: it matters only whether they are answered,
+ * with whatever status, without a credential.
+ */
+export async function openDoors(host: string, ports: Ports = usualPorts): Promise<OpenDoor[]> {
+  const found = await Promise.all(
+    doors.map(async ({ name, method, path, what }) => {
+      const port = ports[name]
+      if (port === undefined) return undefined
+      const url = `http://${host}:${port}`
+      const status = await ask(method, url + path).then(
+        (answer) => answer.status,
+        () => 401,
+      )
+      return status === 401 || status === 403 ? undefined : { url, what }
+    }),
+  )
+  return found.filter((door) => door !== undefined)
+}
+
+/** Those that are looked at; see `cluster.service.json`. */
+export type Ports = Readonly<Partial<Record<'rest' | 'proxy' | 'pinning', number>>>
+
+/** The ways round the REST API. */
+export const sidePorts: Ports = { proxy: 9095, pinning: 9097 }
+
+export const usualPorts: Ports = { rest: 9094, ...sidePorts }
+
+interface Door {
+  readonly name: keyof Ports
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly what: string
+}
+
+const doors: readonly Door[] = [
+  {
+    name: 'rest',
+    method: 'GET',
+    path: '/version',
+    what: "the cluster's REST API: pins, unpins and all else",
+  },
+  {
+    name: 'proxy',
+    method: 'POST',
+    path: '/api/v0/version',
+    what: "the cluster's IPFS proxy: pins, unpins and adds",
+  },
+  {
+    name: 'pinning',
+    method: 'GET',
+    path: '/pins?limit=1&cid=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn',
+    what: "the cluster's pinning service API: pins and unpins",
+  },
+]
+
+async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: number; text: string }> {
+  const signal = AbortSignal.timeout(waitMs)
+  const { statusCode, body } = await request(url, { method, signal })
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of body as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > bytesMax) throw new Error('the answer is too long')
+    parts.push(part)
+  }
+  return { status: statusCode, text: Buffer.concat(parts).toString() }
+}
+
+function wordOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return `no answer within ${waitMs / 1000} s`
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message
+}

@@ -1,0 +1,125 @@
+/** What the commands learn of the running daemon: its state, and when keys were last used. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { digestOf, generateKey } from '../../src/settings/key.js'
+import { run } from '../support/daemon.js'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { pinwarden } from '../support/pinwarden.js'
+
+const [key, idle] = [generateKey(), generateKey()]
+
+/** The real daemon, watched over a socket beside its configuration. */
+async function served(t: Test) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // The path of a socket has 107 bytes at most.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const path = join(directory, 'config.json')
+  const config = {
+    listen: { port: 0 },
+    admin: { socket: 'admin.sock' },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    encoders: {
+      alpha: {
+        keys: [
+          { id: 'used', sha256: digestOf(key) },
+          { id: 'idle', sha256: digestOf(idle) },
+        ],
+      },
+      beta: {},
+    },
+  }
+  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', path])
+  const { url } = await daemon.logged('listening')
+  return { cluster, daemon, path, url: String(url), socket: join(directory, 'admin.sock') }
+}
+
+t.test('status says in words how the daemon is, and ends with 0 when it is ready', async (t) => {
+  const { url, path, socket } = await served(t)
+  const { code, stdout, stderr } = await pinwarden('status', '-c', path)
+  t.equal(stderr, '')
+  t.equal(code, 0)
+  t.match(stdout, /^ready +yes$/m)
+  t.match(stdout, `gate      ${url}, 0 requests under way`)
+  t.match(stdout, /^encoders +2$/m)
+  t.match(stdout, /^settings +in force since 20\S+Z$/m)
+  t.match(stdout, /^tls +off$/m)
+  const json = await pinwarden('status', '--json', '--admin', socket, '-c', '/nowhere')
+  t.match(JSON.parse(json.stdout), { ready: true, url, settings: { isLastRefused: false } })
+})
+
+t.test('status ends with 1 when the cluster is down or settings were refused', async (t) => {
+  const { cluster, daemon, path, socket } = await served(t)
+  await cluster.close()
+  writeFileSync(path, 'broken')
+  daemon.process.kill('SIGHUP')
+  await daemon.logged('settings not reloaded: the old ones stay in force')
+  const { code, stdout } = await pinwarden('status', '--admin', socket)
+  t.equal(code, 1)
+  t.match(stdout, /^ready +no: cluster$/m)
+  t.match(stdout, /^settings .*; newer ones were refused: pinwarden check says why$/m)
+})
+
+t.test('status says why nobody can be asked', async (t) => {
+  const dir = t.testdir({ 'config.json': '{}' })
+  const path = join(dir, 'config.json')
+  const cases: readonly (readonly [args: string[], message: RegExp])[] = [
+    [[], /has no admin section.*\nhint: say "admin": \{\}/],
+    [
+      ['--admin', join(dir, 'none.sock')],
+      /no answer of the daemon at .*none\.sock: ENOENT\nhint: /,
+    ],
+    [['--admin', 'http://127.0.0.1:1'], /no answer of the daemon at .*: ECONNREFUSED\n/],
+  ]
+  for (const [args, message] of cases) {
+    const { code, stderr } = await pinwarden('status', '-c', path, ...args)
+    t.equal(code, 1)
+    t.match(stderr, message)
+  }
+  const other = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  t.match(await pinwarden('status', '--admin', `http://127.0.0.1:${port}`), {
+    code: 1,
+    stderr: /is no admin listener of pinwarden/,
+  })
+})
+
+t.test('lists show when a key was last used, as the daemon knows it', async (t) => {
+  const { url, path } = await served(t)
+  const before = Date.now()
+  await fetch(`${url}/id`, { headers: { authorization: `Bearer ${key}` } })
+  await fetch(`${url}/id`, { headers: { authorization: `Bearer ${generateKey()}` } })
+
+  const keys = await pinwarden('keys', 'list', '-c', path)
+  t.match(keys.stdout, /^alpha +used +live +- +never +20\S+:\d\dZ$/m)
+  t.match(keys.stdout, /^alpha +idle +live +- +never +-$/m)
+  t.match(keys.stderr, /^hint: last use is counted since the daemon's start, 20\S+$/m)
+  const encoders = await pinwarden('encoders', 'list', '--json', '-c', path)
+  const [alpha, beta] = JSON.parse(encoders.stdout) as { lastUsed: string | null }[]
+  t.ok(Date.parse(alpha?.lastUsed ?? '') >= before)
+  t.equal(beta?.lastUsed, null)
+
+  await pinwarden('keys', 'revoke', 'alpha', 'used', '-c', path)
+  t.notMatch((await pinwarden('keys', 'list', '-c', path)).stdout, 'used')
+})
+
+t.test('where the daemon cannot be asked, a list says so and shows the rest', async (t) => {
+  const { daemon, path } = await served(t)
+  daemon.process.kill('SIGTERM')
+  await daemon.exited
+  const { code, stdout, stderr } = await pinwarden('keys', 'list', '-c', path)
+  t.equal(code, 0)
+  t.match(stdout, /^alpha +used +live +- +never +\?$/m)
+  t.match(stderr, /^hint: last use is not known: no answer of the daemon at .*ENOENT$/m)
+})
