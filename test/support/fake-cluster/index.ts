@@ -87,6 +87,11 @@ export class FakeCluster implements Cluster {
     return this.#records.requests
   }
 
+  /** How many there were: of very many requests, the oldest are not kept. */
+  get requestCount(): number {
+    return this.#records.count
+  }
+
   /** All bytes received, over TLS the decrypted ones, connection by connection. */
   get bytes(): Buffer {
     return this.#records.bytes

@@ -108,11 +108,14 @@ function joined(rawHeaders: readonly string[]): Record<string, string> {
 /** Requests in the order of their arrival, and everything that ever came. */
 export class Records {
   readonly requests: ReceivedRequest[] = []
+  /** How many requests there were, also those that are forgotten. */
+  count = 0
   #streams: Buffer[][] = []
   #keptBytes = 0
   #waiting: ((request: ReceivedRequest) => void)[] = []
 
   add(request: ReceivedRequest): void {
+    this.count++
     this.requests.push(request)
     if (this.requests.length > 2 * requestsKeptMax) this.requests.splice(0, requestsKeptMax)
     const waiting = this.#waiting
@@ -146,6 +149,7 @@ export class Records {
   }
 
   forget(): void {
+    this.count = 0
     this.requests.length = 0
     this.#streams = []
     this.#keptBytes = 0
