@@ -4,6 +4,7 @@ import { type CommandLine, type ConfigOption, withExamples } from './command-lin
 
 export function addSetupCommands(program: Command, line: CommandLine): void {
   addInit(program, line)
+  addProbe(program, line)
   program
     .command('schema')
     .description('print the JSON Schema of the configuration')
@@ -52,5 +53,25 @@ function addInit(program: Command, line: CommandLine): void {
     'init --endpoint https://pins.example.org:9098',
     'init --cert /etc/pinwarden/fullchain.pem --key /etc/pinwarden/privkey.pem',
     'init --host 127.0.0.1 --config config.json',
+  )
+}
+
+function addProbe(program: Command, line: CommandLine): void {
+  const command = program
+    .command('probe')
+    .description("on an encoder's machine: do what it does, and say what works and what does not")
+    .argument('[url]', 'as the encoder has it; else IPFS_CLUSTER_ENDPOINT, where no ps shows it')
+    .argument('[cid]', 'to pin and unpin; one that is pinned already is left alone')
+    .action((url: string | undefined, cid: string | undefined) =>
+      line.end(async () => {
+        const { probe } = await import('./probe.js')
+        return probe({ url, cid }, line.io)
+      }),
+    )
+  withExamples(
+    command,
+    'probe',
+    'probe QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn',
+    'probe "$IPFS_CLUSTER_ENDPOINT" QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn',
   )
 }

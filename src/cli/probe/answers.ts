@@ -1,0 +1,151 @@
+/** Answers that are none a client hoped for, in words: whose business it is and what helps. */
+import { refusals } from '../../gate/refusals.js'
+import type { Answer, Unanswered } from './ask.js'
+import { secondsText } from './limit.js'
+import { quoted, type Trouble } from './steps.js'
+
+/** What was asked, for those sentences that depend on it; a permission of the gate. */
+export type Asked = 'id' | 'status' | 'pin' | 'unpin'
+
+/** @returns undefined when the answer is a success of somebody */
+export function refusalTrouble(answer: Answer, asked: Asked): Trouble | undefined {
+  const { status } = answer
+  if (status >= 200 && status < 300) return undefined
+  if (status >= 300 && status < 400) return redirected(answer)
+  const said = messageOf(answer.json)
+  if (said === undefined) return foreign(answer)
+  const id = header(answer, 'x-request-id')
+  const named = id === undefined ? '' : ` (request id ${id})`
+  return { what: `${status}, ${said}${named}`, help: helpFor(answer, asked, said, id) }
+}
+
+/** A success with something else in it than a cluster gives. */
+export function strangeTrouble(answer: Answer): Trouble {
+  const what =
+    answer.json === undefined
+      ? `${answer.status}, but with ${kindOf(answer)} in it instead of a cluster's answer`
+      : `${answer.status}, but with JSON in it that no cluster gives here`
+  return { what, help: otherServer }
+}
+
+/** A request without an answer, or with half of one. */
+export function silenceTrouble({ code, isBegun, limitMs }: Unanswered): Trouble {
+  if (code === 'ETIMEDOUT')
+    return {
+      what: `no ${isBegun ? 'whole ' : ''}answer within ${secondsText(limitMs)}`,
+      help:
+        'the encoder would have given up as well: the cluster or its host is ' +
+        'overloaded or hangs; the operator sees in the log which. Try again later',
+    }
+  if (code.startsWith('HPE_') || code.startsWith('UND_ERR_HEADERS'))
+    return { what: `what answers does not speak HTTP/1.1`, help: otherServer }
+  const when = isBegun ? 'in the middle of its answer' : 'before it answered'
+  return {
+    what: `the other side closed the connection ${when} (${code})`,
+    help:
+      'try again; if it stays so, the operator looks whether pinwarden or what ' +
+      'stands in front of it was restarted, or cuts long answers',
+  }
+}
+
+export const isAnswer = (found: Answer | Unanswered): found is Answer => 'status' in found
+
+function helpFor(answer: Answer, asked: Asked, said: string, id: string | undefined): string {
+  const log = id === undefined ? '' : `; the operator finds it in the log under ${id}`
+  switch (answer.status) {
+    case 400:
+      return `the message says what is wrong with the request${log}`
+    case 401:
+      return id === undefined
+        ? 'the answer bears no X-Request-Id, so it is not pinwarden that asks for a ' +
+            'credential: are host and port right?'
+        : 'the key is unknown, expired or of another name than the one before the colon, ' +
+            'or this encoder is disabled or may not come from this network. The gate does ' +
+            `not say which, but the operator's log does, under ${id}`
+    case 403:
+      return (
+        `the operator grants the permission \`${asked}\` to this encoder, by a role or ` +
+        `by \`allow\`, if it is to have it${log}`
+      )
+    case 404:
+    case 405:
+      return (
+        'is it pinwarden or a cluster that answers at this address, and is there a ' +
+        `path in the endpoint that does not belong there?${log}`
+      )
+    case 413:
+    case 431:
+      return (
+        'something on the way allows less than the encoder sends: the operator raises ' +
+        `listen.headerBytesMax or listen.bodyBytesMax${log}`
+      )
+    case 429:
+      return said === refusals['too-many-failures'].message
+        ? 'the key is not accepted, as a good one always passes; too many bad ones came ' +
+            `from this address lately. Put the right one in, and stop what uses the old one${log}`
+        : tooOften(answer, log)
+    default:
+      return answer.status >= 500
+        ? 'this is not about the key: the cluster behind the gate, or the gate itself, is ' +
+            `down, full or slow, which is the operator's business. Try again later${log}`
+        : `ask the operator${log}`
+  }
+}
+
+function tooOften(answer: Answer, log: string): string {
+  const seconds = header(answer, 'retry-after')
+  const wait = seconds === undefined ? 'wait a while' : `wait ${seconds} s`
+  const policy = /^"(\w+)";q=(\d+);w=(\d+)/.exec(header(answer, 'ratelimit-policy') ?? '')
+  const left = /;r=(\d+)/.exec(header(answer, 'ratelimit') ?? '')?.[1]
+  const budget =
+    policy === null
+      ? ''
+      : `; this encoder has ${policy[2] ?? ''} ${policy[1] ?? ''} in ${policy[3] ?? ''} s` +
+        (left === undefined ? '' : `, of which ${left} are left`)
+  return `${wait}, then try again${budget}. The operator can raise it in limits${log}`
+}
+
+function redirected(answer: Answer): Trouble {
+  const location = header(answer, 'location')
+  const target = location === undefined ? '' : ` to ${location}`
+  return {
+    what: `${answer.status}, a redirect${target}: some other server stands there`,
+    help:
+      'clients turn a redirected POST into a GET and may drop the key: a pin would ' +
+      'become nothing, without an error. Put the address of pinwarden itself into ' +
+      'the endpoint (https instead of http?)',
+  }
+}
+
+/** An error that neither pinwarden nor a cluster would word so. */
+function foreign(answer: Answer): Trouble {
+  const { status } = answer
+  const what = `${status}, with ${kindOf(answer)} in it: neither pinwarden's nor a cluster's`
+  const help =
+    status >= 502 && status <= 504
+      ? 'a web server or CDN in front of pinwarden does not reach it: the operator ' +
+        'looks whether pinwarden runs'
+      : otherServer
+  return { what, help }
+}
+
+const otherServer =
+  "something else than pinwarden answers, such as a web server's or CDN's page: " +
+  'check host, port and path in the endpoint'
+
+function kindOf(answer: Answer): string {
+  const type = header(answer, 'content-type')?.split(';')[0] ?? 'nothing'
+  const server = header(answer, 'server')
+  return `${type}${server === undefined ? '' : ` of ${server}`}`
+}
+
+function messageOf(json: unknown): string | undefined {
+  if (typeof json !== 'object' || json === null) return undefined
+  const { code, message } = json as { code?: unknown; message?: unknown }
+  return typeof code === 'number' && typeof message === 'string' ? quoted(message) : undefined
+}
+
+function header(answer: Answer, name: string): string | undefined {
+  const value = answer.headers[name]
+  return value === undefined ? undefined : quoted(String(value), 100)
+}

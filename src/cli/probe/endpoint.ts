@@ -1,0 +1,156 @@
+/** Reads the value of IPFS_CLUSTER_ENDPOINT as the encoder's axios would, and says its faults. */
+import { keyForm } from '../../settings/key.js'
+import { isLoopback } from '../../settings/network.js'
+import { namePattern } from '../../settings/schema.js'
+import type { Trouble } from './steps.js'
+
+export interface Endpoint {
+  /** Origin and path, without a credential; paths such as `/id` are appended as they are. */
+  readonly base: string
+  readonly isTls: boolean
+  /** Without the brackets of IPv6. */
+  readonly host: string
+  readonly port: number
+  readonly name: string
+  readonly authorization: string
+  /** What must never be shown. */
+  readonly secrets: readonly string[]
+  /** Worth knowing, and no failure. */
+  readonly notes: readonly string[]
+}
+
+/** @returns what is wrong with it, all at once, where anything is */
+export function readEndpoint(text: string): Endpoint | readonly Trouble[] {
+  const slip = slipOf(text)
+  if (slip !== undefined) return [slip]
+  const [, userinfo, path = ''] = /^https?:\/\/(?:([^/?#]*)@)?[^/?#]*([^?#]*)/i.exec(text) ?? []
+  const url = new URL(text)
+  const troubles = [...credentialTroubles(userinfo), ...tailTroubles(text)]
+  if (troubles.length > 0) return troubles
+
+  const [name = '', key = ''] = (userinfo ?? '').split(':')
+  const isTls = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const credential = Buffer.from(`${name}:${key}`).toString('base64')
+  return {
+    ...{ base: `${url.origin}${path}`, isTls, host, name },
+    port: Number(url.port === '' ? (isTls ? 443 : 80) : url.port),
+    authorization: `Basic ${credential}`,
+    secrets: [key, credential],
+    notes: notesOf(path, isTls || isLoopback(host)),
+  }
+}
+
+const form = 'the form is https://NAME:KEY@host:port, as pinwarden keys add prints it'
+
+/** What keeps the value from being a URL of HTTP. */
+function slipOf(text: string): Trouble | undefined {
+  if (text.trim() !== text)
+    return { what: 'there is white space around the value', help: 'take it away in the .env file' }
+  if (/^["'`“‘]|["'`”’]$/.test(text))
+    return {
+      what: 'there are quotes around the value, as part of it',
+      help: 'take them away in the .env file: not every program that reads one removes them',
+    }
+  if (/^(?:export\s+)?IPFS_CLUSTER_ENDPOINT=/.test(text))
+    return {
+      what: "the variable's name is part of the value",
+      help: 'give only what stands behind the =',
+    }
+  if (!/^https?:\/\//i.test(text)) {
+    // What stands before the colon is not shown: it may be a key.
+    const scheme = /^(ftp|file|wss?|tcp|unix):\/\//i.exec(text)?.[1]
+    const what =
+      scheme === undefined
+        ? 'this is no URL: it does not begin with https:// or http://'
+        : `the scheme ${scheme} is neither https nor http`
+    return { what, help: form }
+  }
+  if (/[\s\\]/.test(text) || !URL.canParse(text))
+    return {
+      what: 'this is no URL that can be read: host or port is malformed',
+      help: `${form}; names and keys have no / ? # @ or white space in them`,
+    }
+  return undefined
+}
+
+/** @param userinfo as it is written: what stands before the `@` */
+function credentialTroubles(userinfo: string | undefined): Trouble[] {
+  if (userinfo === undefined || userinfo === '' || userinfo === ':')
+    return [{ what: 'there is no name and key in it', help: form }]
+  if (userinfo.includes('%'))
+    return [
+      {
+        what: 'name or key has percent-escapes, which versions of axios read differently',
+        help: 'write them as they are: names and keys of pinwarden need no escapes',
+      },
+    ]
+  const [name = '', ...rest] = userinfo.split(':')
+  const key = rest.join(':')
+  if (key === '') {
+    // One part alone: which one it is, its form tells.
+    const isKey = keyForm(name) !== 'malformed' || name.startsWith('pw_')
+    const what = isKey
+      ? 'there is a key and no name: axios would send the key as the name'
+      : 'there is a name and no key'
+    return [{ what, help: form }]
+  }
+  if (name === '')
+    return [{ what: 'there is a key and no name: axios 1.7.7 would then send neither', help: form }]
+  if (keyForm(name) !== 'malformed')
+    return [{ what: 'name and key have changed places', help: form }]
+  return [...nameTroubles(name), ...keyTroubles(key)]
+}
+
+function nameTroubles(name: string): Trouble[] {
+  if (new RegExp(namePattern).test(name)) return []
+  return [
+    {
+      what: 'the name before the colon is none that an encoder can have',
+      help: 'a name is 1 to 63 of a-z 0-9 . _ - (no capitals), a letter or digit first',
+    },
+  ]
+}
+
+function keyTroubles(key: string): Trouble[] {
+  const found = keyForm(key)
+  if (found === 'well-formed') return []
+  if (found === 'mistyped')
+    return [
+      {
+        what: 'the key has a typo: its last six characters, a checksum, do not fit the rest',
+        help: 'copy it again from where it was printed; if it is lost, the operator makes another',
+      },
+    ]
+  const length = key.length === keyLength ? '' : `; this has ${key.length} characters`
+  return [
+    {
+      what: `the key is not whole, or none of pinwarden's${length}`,
+      help: `a key is pw_ and 49 of A-Z a-z 0-9, ${keyLength} characters in all: copy it again`,
+    },
+  ]
+}
+
+const keyLength = 52
+
+function tailTroubles(text: string): Trouble[] {
+  const found = /[?#]/.exec(text)?.[0]
+  if (found === undefined) return []
+  const what = found === '?' ? 'a query (?…)' : 'a fragment (#…)'
+  return [
+    {
+      what: `there is ${what} in it, and the encoder appends /id and /pins/… behind that`,
+      help: 'end the value with the port',
+    },
+  ]
+}
+
+function notesOf(path: string, isSafe: boolean): string[] {
+  const notes: string[] = []
+  if (!isSafe)
+    notes.push('over plain http the key travels in clear: whoever is on the way can read it')
+  if (/^\/+$/.test(path)) notes.push('a trailing slash does no harm here, and is not needed')
+  else if (path !== '')
+    notes.push(`it has a path: the encoder appends to it, and asks for ${path}/id`)
+  return notes
+}

@@ -1,0 +1,29 @@
+/** Time limits for what has none of its own, and the codes of what went wrong. */
+
+/** @throws an error of the code ETIMEDOUT when the time is over first */
+export async function within<Value>(ms: number, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(Object.assign(new Error(`nothing within ${ms} ms`), { code: 'ETIMEDOUT' }))
+    }, ms)
+  })
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What the system, OpenSSL or undici calls an error. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return 'ETIMEDOUT'
+  // Most of them have no code.
+  if (error.name === 'HTTPParserError') return 'HPE_INVALID'
+  if ('code' in error && typeof error.code === 'string') return error.code
+  return error.message
+}
+
+/** Limits in the words of people. */
+export const secondsText = (ms: number): string => `${ms / 1000} s`

@@ -1,0 +1,88 @@
+/** Reads a status answer of the cluster: what each peer says of a CID, in words. */
+import { quoted, type Trouble } from './steps.js'
+
+export interface PinStatus {
+  /** Nobody has it pinned, or is about to. */
+  readonly isUnpinned: boolean
+  /** All peers in one line. */
+  readonly text: string
+  readonly troubles: readonly Trouble[]
+}
+
+interface PeerStatus {
+  readonly peer: string
+  readonly status: string
+  readonly error: string
+}
+
+/** @returns undefined when this is no status answer */
+export function pinStatusOf(json: unknown): PinStatus | undefined {
+  const peers = peersIn(json)
+  if (peers === undefined || peers.length === 0) return undefined
+  return {
+    isUnpinned: peers.every(({ status }) => status === 'unpinned'),
+    text: peers.map(({ peer, status }) => `${words.get(status) ?? status} at ${peer}`).join(', '),
+    troubles: peers.flatMap(troubleOf),
+  }
+}
+
+const words = new Map([
+  ['pinned', 'pinned'],
+  ['pinning', 'being pinned (pinning)'],
+  ['pin_queued', 'waiting to be pinned (pin_queued)'],
+  ['unpinned', 'not pinned (unpinned)'],
+  ['unpinning', 'being unpinned (unpinning)'],
+  ['unpin_queued', 'waiting to be unpinned (unpin_queued)'],
+  ['remote', 'left to other peers (remote)'],
+  ['sharded', 'pinned in parts (sharded)'],
+  ['cluster_error', 'unknown (cluster_error)'],
+  ['pin_error', 'not pinned for an error (pin_error)'],
+  ['unpin_error', 'not unpinned for an error (unpin_error)'],
+  ['unexpectedly_unpinned', 'lost (unexpectedly_unpinned)'],
+])
+
+function troubleOf({ peer, status, error }: PeerStatus): Trouble[] {
+  const because = error === '' ? '' : `: ${error}`
+  const what = `${peer} says ${status}${because}`
+  switch (status) {
+    case 'cluster_error':
+      return [
+        {
+          what,
+          help:
+            "that peer or its Kubo does not answer: the operator's business. Pins are " +
+            'taken all the same, and wait for it',
+        },
+      ]
+    case 'pin_error':
+      return [
+        {
+          what,
+          help:
+            'can other nodes fetch the CID? The cluster tries again by itself every few ' +
+            'minutes; `recover` has it try at once',
+        },
+      ]
+    case 'unpin_error':
+    case 'unexpectedly_unpinned':
+      return [{ what, help: '`recover` (POST /pins/{cid}/recover) has the cluster try again' }]
+    default:
+      return []
+  }
+}
+
+function peersIn(json: unknown): readonly PeerStatus[] | undefined {
+  if (!isObject(json) || !isObject(json.peer_map)) return undefined
+  const peers: PeerStatus[] = []
+  for (const [id, entry] of Object.entries(json.peer_map)) {
+    if (!isObject(entry) || typeof entry.status !== 'string') return undefined
+    const { peername, status, error } = entry
+    const name = typeof peername === 'string' && peername !== '' ? peername : id
+    const said = typeof error === 'string' ? quoted(error) : ''
+    peers.push({ peer: quoted(name, 64), status: quoted(status, 64), error: said })
+  }
+  return peers
+}
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

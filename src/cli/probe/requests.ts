@@ -1,0 +1,119 @@
+/** The requests of an encoder's life, each a step: /id, and the status, pin and unpin of a CID. */
+import { type Answer, type Asker, type Method, type Unanswered } from './ask.js'
+import { type Asked, isAnswer, refusalTrouble, silenceTrouble, strangeTrouble } from './answers.js'
+import { isObject, pinStatusOf } from './pin-status.js'
+import { quoted, type Steps } from './steps.js'
+
+/** A request that was tried: its answer if it was a cluster's, else what came instead. */
+interface Tried {
+  readonly good?: Answer
+  readonly came: Answer | Unanswered
+}
+
+export class Requests {
+  constructor(
+    private readonly asker: Asker,
+    private readonly steps: Steps,
+  ) {}
+
+  /** @returns what came instead of an answer; undefined when all is well */
+  async id(): Promise<Answer | Unanswered | undefined> {
+    const { good, came } = await this.#ask('id', 'GET', '/id', isId)
+    if (good === undefined) return came
+    const { peername, version, cluster_peers: peers, ipfs } = good.json as Id
+    const count = peers.length === 1 ? '1 cluster peer' : `${peers.length} cluster peers`
+    const who = `${quoted(peername, 64)}, version ${quoted(version, 64)}, ${count}`
+    if (isObject(ipfs) && typeof ipfs.error === 'string' && ipfs.error !== '')
+      this.steps.fail('id', {
+        what: `${who}, but its Kubo does not answer: ${quoted(ipfs.error)}`,
+        help: "the operator's business. Pins are taken all the same, and wait for it",
+      })
+    else this.steps.ok('id', `${who} (${good.ms} ms)`)
+    return undefined
+  }
+
+  /** @returns whether the CID is certainly not pinned; undefined when nobody knows */
+  async status(cid: string): Promise<boolean | undefined> {
+    const path = `/pins/${cid}`
+    const fits = (json: unknown) => pinStatusOf(json) !== undefined
+    const { good } = await this.#ask('status', 'GET', path, fits)
+    const found = pinStatusOf(good?.json)
+    if (good === undefined || found === undefined) return undefined
+    if (found.troubles.length > 0) this.steps.fail('status', ...found.troubles)
+    else this.steps.ok('status', `${cid} is ${found.text} (${good.ms} ms)`)
+    return found.isUnpinned
+  }
+
+  /** @returns `no` only when it is certain that nothing was pinned */
+  async pin(cid: string): Promise<'yes' | 'maybe' | 'no'> {
+    const { good, came } = await this.#ask('pin', 'POST', `/pins/${cid}`, isPin)
+    if (good !== undefined) {
+      this.steps.ok('pin', `the cluster has taken the pin (${good.ms} ms)`)
+      return 'yes'
+    }
+    return isAnswer(came) && came.status >= 300 && came.status < 500 ? 'no' : 'maybe'
+  }
+
+  /** @param pinned whether there is something to unpin */
+  async unpin(cid: string, pinned: 'yes' | 'maybe'): Promise<void> {
+    const stays = {
+      what: `the pin of ${cid} ${pinned === 'yes' ? 'has most likely' : 'may have'} stayed`,
+      help:
+        'run this again in a minute: its status step says so. If it is there, the ' +
+        'operator, or an encoder with the permission `unpin`, takes it away',
+    }
+    const path = `/pins/${cid}`
+    const found = await this.asker.ask('DELETE', path)
+    if (isAnswer(found)) {
+      if (found.status === 200 && isPin(found.json)) {
+        this.steps.ok('unpin', `${cid} is unpinned again (${found.ms} ms)`)
+        if (pinned === 'maybe') this.#lateNote(cid)
+        return
+      }
+      if (pinned === 'maybe' && found.status === 404 && isObject(found.json)) {
+        this.steps.ok('unpin', 'there was nothing to unpin')
+        this.#lateNote(cid)
+        return
+      }
+    }
+    this.steps.fail('unpin', this.#troubleOf(found, 'unpin'), stays)
+  }
+
+  /** A write that nobody answered may still be on its way. */
+  #lateNote(cid: string): void {
+    this.steps.note('unpin', `the unanswered pin may still come: look for ${cid} again later`)
+  }
+
+  async #ask(
+    asked: Asked,
+    method: Method,
+    path: string,
+    fits: (json: unknown) => boolean,
+  ): Promise<Tried> {
+    const came = await this.asker.ask(method, path)
+    if (isAnswer(came) && came.status === 200 && fits(came.json)) return { good: came, came }
+    this.steps.fail(asked, this.#troubleOf(came, asked))
+    return { came }
+  }
+
+  #troubleOf(came: Answer | Unanswered, asked: Asked) {
+    if (!isAnswer(came)) return silenceTrouble(came)
+    return refusalTrouble(came, asked) ?? strangeTrouble(came)
+  }
+}
+
+/** What the encoder reads of it. */
+interface Id {
+  readonly peername: string
+  readonly version: string
+  readonly cluster_peers: readonly unknown[]
+  readonly ipfs?: unknown
+}
+
+const isId = (json: unknown): json is Id =>
+  isObject(json) &&
+  typeof json.peername === 'string' &&
+  typeof json.version === 'string' &&
+  Array.isArray(json.cluster_peers)
+
+const isPin = (json: unknown): boolean => isObject(json) && typeof json.cid === 'string'

@@ -1,0 +1,139 @@
+/** Shakes hands as a client does that trusts nobody new, and says what it thinks of the other. */
+import { isIP } from 'node:net'
+import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
+import { chainTrouble, handshakeTrouble } from './tls-troubles.js'
+import type { Endpoint } from './endpoint.js'
+import { codeOf, within } from './limit.js'
+import { quoted, type Steps, type Trouble } from './steps.js'
+
+export interface Trust {
+  /** PEM, in place of the authorities that Node trusts. */
+  readonly ca: string | undefined
+}
+
+/** @returns whether a client would go on */
+export async function shakeHands(
+  { host, port }: Endpoint,
+  address: string,
+  ms: number,
+  steps: Steps,
+  { ca }: Trust,
+): Promise<boolean> {
+  const socket = greet(host, address, port, ca)
+  try {
+    await within(ms, secured(socket))
+    const certificate = socket.getPeerCertificate()
+    const { authorizationError } = socket as { authorizationError?: unknown }
+    const troubles = troublesOf(host, certificate, authorizationError, new Date())
+    if (troubles.length > 0) {
+      steps.fail('tls', ...troubles)
+      return false
+    }
+    const days = daysLeft(certificate, new Date())
+    const protocol = (socket.getProtocol() ?? 'TLS').replace('v', ' ')
+    steps.ok('tls', `${protocol}, the certificate is good for ${daysText(days)}`)
+    const warning = expiryNote(days)
+    if (warning !== undefined) steps.note('tls', warning)
+    return true
+  } catch (error) {
+    steps.fail('tls', handshakeTrouble(codeOf(error), ms))
+    return false
+  } finally {
+    socket.on('error', () => undefined)
+    socket.destroy()
+  }
+}
+
+/** Whether TLS is spoken at a port, with whatever certificate. */
+export async function speaksTls(endpoint: Endpoint, address: string, ms: number): Promise<boolean> {
+  const socket = greet(endpoint.host, address, endpoint.port, undefined)
+  try {
+    await within(ms, secured(socket))
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.on('error', () => undefined)
+    socket.destroy()
+  }
+}
+
+/** A note when whoever renews should have done so. */
+export function expiryNote(days: number): string | undefined {
+  if (days >= noteDays) return undefined
+  return `the certificate ends in ${daysText(days)}: ask the operator whether its renewal works`
+}
+
+const noteDays = 14
+
+/** Verified by us, after the handshake: a refusal in the middle of it would say less. */
+function greet(host: string, address: string, port: number, ca: string | undefined): TLSSocket {
+  return connect({
+    ...{ host: address, port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] },
+    ...(isIP(host) === 0 && { servername: host }),
+    ...(ca !== undefined && { ca }),
+  })
+}
+
+function secured(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('secureConnect', resolve)
+    socket.once('error', reject)
+    socket.once('close', () => {
+      reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+    })
+  })
+}
+
+/** Dates and name are looked at here: of several faults, OpenSSL says only one. */
+function troublesOf(
+  host: string,
+  certificate: PeerCertificate,
+  authorizationError: unknown,
+  now: Date,
+): Trouble[] {
+  const troubles: Trouble[] = []
+  const [from, to] = [new Date(certificate.valid_from), new Date(certificate.valid_to)]
+  const clock = `this machine's clock says ${now.toISOString().slice(0, 16)}Z`
+  if (to < now)
+    troubles.push({
+      what: `the certificate expired on ${dayOf(to)}`,
+      help: `the operator renews it; ${clock}: if that is wrong, set it`,
+    })
+  if (from > now)
+    troubles.push({
+      what: `the certificate is not valid before ${dayOf(from)}`,
+      help: `${clock}: if that is wrong, set it; else it is the operator's business`,
+    })
+  const stranger = checkServerIdentity(host, certificate)
+  if (stranger !== undefined) {
+    const names = namesOf(certificate)
+    const help =
+      isIP(host) === 0
+        ? 'use one of these names in the endpoint, or the operator gets a certificate for this one'
+        : 'certificates are for names: use the name of the host in the endpoint'
+    troubles.push({ what: `the certificate is not for ${host}, but for ${names}`, help })
+  }
+  const code = wordOf(authorizationError)
+  const trouble = code === undefined ? undefined : chainTrouble(code, troubles.length > 0)
+  return trouble === undefined ? troubles : [...troubles, trouble]
+}
+
+/** Node gives it as a code or as an error, by version. */
+function wordOf(error: unknown): string | undefined {
+  if (error === null || error === undefined) return undefined
+  return codeOf(error)
+}
+
+function namesOf(certificate: PeerCertificate): string {
+  const names = (certificate.subjectaltname ?? '').replace(/(?:DNS|IP Address):/g, '')
+  if (names !== '') return quoted(names)
+  const { CN: common } = certificate.subject as { CN?: string | string[] }
+  return quoted(String(common ?? 'no name at all'))
+}
+
+const dayMs = 86_400_000
+const dayOf = (date: Date): string => date.toISOString().slice(0, 10)
+const daysLeft = (certificate: PeerCertificate, now: Date): number =>
+  Math.floor((Date.parse(certificate.valid_to) - now.getTime()) / dayMs)
+const daysText = (days: number): string => (days === 1 ? '1 day' : `${days} days`)

@@ -1,0 +1,116 @@
+/** Goes the way to the gate as far as TCP: the name's addresses, and a connection to each. */
+import { lookup } from 'node:dns/promises'
+import { connect, isIP } from 'node:net'
+import { bracketed } from '../endpoint.js'
+import { codeOf, within } from './limit.js'
+import type { Endpoint } from './endpoint.js'
+import type { Steps, Trouble } from './steps.js'
+
+/** @returns addresses in the order in which they would be tried; none where the step failed */
+export async function lookUp({ host }: Endpoint, ms: number, steps: Steps): Promise<string[]> {
+  if (isIP(host) !== 0) {
+    steps.ok('dns', `${host} is an address: nothing to look up`)
+    return [host]
+  }
+  try {
+    const found = await within(ms, lookup(host, { all: true }))
+    const addresses = [...new Set(found.map(({ address }) => address))]
+    steps.ok('dns', `${host} is ${addresses.join(', ')}`)
+    return addresses
+  } catch (error) {
+    steps.fail('dns', nameTrouble(host, codeOf(error)))
+    return []
+  }
+}
+
+function nameTrouble(host: string, code: string): Trouble {
+  if (code === 'ENOTFOUND')
+    return {
+      what: `${host} does not exist (ENOTFOUND)`,
+      help: 'look for a typo in the host; a new name can take hours to be known everywhere',
+    }
+  return {
+    what: `no resolver says what ${host} is (${code})`,
+    help:
+      'is this machine online, and are the resolvers in its /etc/resolv.conf right? ' +
+      "Or it's DNS of the host that fails: try again",
+  }
+}
+
+/** @returns the addresses that take connections; none where the step failed */
+export async function knock(
+  { host, port }: Endpoint,
+  addresses: readonly string[],
+  ms: number,
+  steps: Steps,
+): Promise<string[]> {
+  const tried = await Promise.all(
+    addresses.map(async (address) => ({ address, ...(await dial(address, port, ms)) })),
+  )
+  const open = tried.filter(({ code }) => code === undefined)
+  const shut = tried.flatMap(({ address, code }) => (code === undefined ? [] : { address, code }))
+  if (open.length === 0) {
+    steps.fail('tcp', ...shut.map(({ address, code }) => portTrouble(address, port, code)))
+    return []
+  }
+  const fastest = Math.min(...open.map((one) => one.ms))
+  const listed = open.map(({ address }) => `${bracketed(address)}:${port}`).join(', ')
+  steps.ok('tcp', `${listed} takes connections (${fastest} ms)`)
+  for (const { address, code } of shut) {
+    const { what } = portTrouble(address, port, code)
+    steps.note('tcp', `${what}: another address of ${host} works, but Node 18 tries only the first`)
+  }
+  return open.map(({ address }) => address)
+}
+
+interface Dialled {
+  readonly ms: number
+  /** Why there was no connection. */
+  readonly code?: string
+}
+
+async function dial(address: string, port: number, ms: number): Promise<Dialled> {
+  const start = performance.now()
+  const socket = connect({ host: address, port })
+  try {
+    await within(
+      ms,
+      new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve)
+        socket.once('error', reject)
+      }),
+    )
+    return { ms: Math.round(performance.now() - start) }
+  } catch (error) {
+    return { ms, code: codeOf(error) }
+  } finally {
+    socket.on('error', () => undefined)
+    socket.destroy()
+  }
+}
+
+function portTrouble(address: string, port: number, code: string): Trouble {
+  const where = `${bracketed(address)}:${port}`
+  if (code === 'ECONNREFUSED')
+    return {
+      what: `nothing listens at ${where} (ECONNREFUSED)`,
+      help:
+        `is the port right (pinwarden's usual one is 9098), and is pinwarden running? ` +
+        'The operator sees it with: ss -ltn',
+    }
+  if (code === 'ETIMEDOUT')
+    return {
+      what: `no answer from ${where} within the time`,
+      help:
+        "a firewall drops it, there or on this machine's side, or the host is down: " +
+        "ask the operator whether the port is open to this machine's address",
+    }
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
+    return {
+      what: `there is no way from here to ${where} (${code})`,
+      help:
+        'a router or firewall says so: check the network of this machine, and that the ' +
+        'address is a public one; for an IPv6 address, that this machine has IPv6',
+    }
+  return { what: `no connection to ${where} (${code})`, help: 'check the network of this machine' }
+}
