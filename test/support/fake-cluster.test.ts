@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import {
   type FakeCluster,
   type FakeClusterOptions,
+  peerId,
   startFakeCluster,
 } from './fake-cluster/index.js'
 import { cidBytes } from './fake-cluster/cids.js'
@@ -150,6 +151,7 @@ t.test('slashes and dots are redirected before any route, after authentication',
     t.equal(answer.headers['Content-Length'], String(body.length), line)
     if (body === '') t.notOk(answer.headers['Content-Type'], line)
   }
+  t.equal(await exchange(cluster.url, 'GET // HTTP/1.1\r\nHost: x\r\n\r\n'), '', 'a panic')
   const closed = await start(t, { username: 'u', password: 'p' })
   t.equal((await ask(closed, 'GET /id/')).status, 401)
 })
@@ -225,15 +227,35 @@ t.test('404 and 405 follow the quirks of the router', async (t) => {
   }
 })
 
+t.test('recovering what is not pinned is no error, unless it is asked locally', async (t) => {
+  const cluster = await start(t)
+  t.match((await ask(cluster, `POST /pins/${cid}/recover`)).text, '"status":"unpinned"')
+  t.equal((await ask(cluster, `POST /pins/${cid}/recover?local=true`)).status, 404)
+})
+
+t.test('a longer path is resolved to another CID, by Kubo', async (t) => {
+  const cluster = await start(t)
+  const plain = await ask(cluster, `POST /pins/ipld/${cid}`)
+  t.match(JSON.parse(plain.text), { cid })
+  const longer = await ask(cluster, `POST /pins/ipfs/${cid}/a/b`)
+  t.match(JSON.parse(longer.text), { cid: /^baf/ })
+  t.equal((await ask(cluster, `DELETE /pins/ipfs/${cid}/a/b`)).status, 200)
+  cluster.kuboDown = true
+  t.equal((await ask(cluster, `POST /pins/ipfs/${cid}/a/b`)).status, 500)
+})
+
 t.test('every other route can be reached, so that a leak shows', async (t) => {
   const cluster = await start(t)
-  const lines = ['GET /version', 'GET /peers', 'POST /add', 'POST /ipfs/gc', 'GET /health/graph']
+  const lines = ['GET /version', 'GET /peers', 'POST /ipfs/gc', 'GET /health/graph']
   lines.push('GET /health/alerts', 'GET /health/bandwidth', 'GET /monitor/metrics')
   lines.push('GET /monitor/metrics/ping')
   for (const line of lines) t.equal((await ask(cluster, line)).status, 200, line)
   t.equal((await ask(cluster, 'GET /health')).status, 204)
   t.equal((await ask(cluster, 'POST /token')).status, 401)
-  t.equal((await ask(cluster, 'DELETE /peers/x')).status, 500)
+  t.equal((await ask(cluster, `DELETE /peers/${peerId}`)).status, 500)
+  t.equal((await ask(cluster, 'DELETE /peers/x')).status, 400)
+  t.equal((await ask(cluster, 'POST /add', 'Content-Type: multipart/form-data')).status, 200)
+  t.equal((await ask(cluster, 'POST /add')).status, 400)
 })
 
 t.test('authentication challenges as the cluster does', async (t) => {
@@ -244,6 +266,11 @@ t.test('authentication challenges as the cluster does', async (t) => {
   t.equal(none.text, '{"code":401,"message":"unauthorized: no auth provided"}\n')
   t.match((await ask(cluster, 'GET /id', basic('u:x'))).text, 'unauthorized: access denied')
   t.equal((await ask(cluster, 'GET /id', basic('u:p:w'))).status, 200)
+  t.match(
+    (await ask(cluster, 'GET /id', basic('u'))).text,
+    'no auth provided',
+    'unreadable is none',
+  )
   t.equal((await ask(cluster, 'GET /health')).status, 204)
   const { text } = await ask(cluster, 'POST /token', basic('u:p:w'))
   const { token } = JSON.parse(text) as { token: string }
@@ -300,14 +327,19 @@ t.test('filters pick by status; cids ignore them, and one bad CID refuses all', 
 
 t.test('without Kubo a listing looks empty, a local one fails, a status is an error', async (t) => {
   const cluster = await start(t)
-  cluster.addPin(cid)
+  cluster.addPin(cid, { name: 'n' })
   cluster.kuboDown = true
   t.equal((await ask(cluster, 'GET /pins')).status, 204)
   const local = await ask(cluster, 'GET /pins?local=true')
   t.equal(local.status, 500)
-  t.match(local.headers, { Trailer: 'X-Stream-Error', 'Content-Length': /^\d+$/ })
+  t.match(local.headers, { Trailer: 'X-Stream-Error', 'Transfer-Encoding': 'chunked' })
   t.match(local.text, '"message":"could not get pinset from IPFS: Post ')
-  t.match((await ask(cluster, `GET /pins/${cid}`)).text, '"status":"cluster_error"')
+  t.match(local.text, /\r\n0\r\n\r\n$/, 'no trailer, though one was announced')
+  const status = await ask(cluster, `GET /pins/${cid}`)
+  t.match(status.text, '"status":"cluster_error"')
+  t.match(status.text, '"name":"","allocations":null', 'and nothing of the pin itself')
+  const own = await ask(cluster, `GET /pins/${cid}?local=true`)
+  t.match(own.text, '"name":"n","allocations":[]')
   const id = await ask(cluster, 'GET /id')
   t.match(JSON.parse(id.text), { error: '', ipfs: { addresses: null, error: /refused/ } })
   t.equal((await ask(cluster, `POST /pins/${cidV1}`)).status, 200)

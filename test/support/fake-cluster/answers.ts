@@ -1,7 +1,7 @@
 /** The cluster's JSON shapes, their fields in the cluster's order. */
 import type { Json } from './json.js'
 import { type Peer, refused } from './peer.js'
-import type { Pin, Progress } from './state.js'
+import type { Pin, Progress, Status } from './state.js'
 import { zeroTime } from './times.js'
 
 export function pinAnswer(pin: Pin): Json {
@@ -34,7 +34,7 @@ export function pinInfo(peer: Peer, pin: Pin, progress: Progress): Json {
     origins: pin.origins,
     created: pin.timestamp,
     metadata: pin.metadata,
-    peer_map: peerMap(peer, progress),
+    peer_map: peerMap(peer, progress, pin),
   }
 }
 
@@ -51,7 +51,12 @@ export function unpinnedInfo(peer: Peer, cid: string, progress: Progress, local:
   }
 }
 
-function peerMap(peer: Peer, { status, error, timestamp }: Progress): Json {
+const hurried: readonly Status[] = ['pin_queued', 'pinning', 'pin_error']
+const hurriedMs = 24 * 3_600_000
+
+function peerMap(peer: Peer, progress: Progress, pin?: Pin): Json {
+  const { status, error, timestamp, attempts } = progress
+  const young = pin !== undefined && Date.now() - Date.parse(pin.timestamp) < hurriedMs
   const entry = {
     peername: peer.peername,
     ipfs_peer_id: peer.kuboId,
@@ -59,8 +64,8 @@ function peerMap(peer: Peer, { status, error, timestamp }: Progress): Json {
     status,
     timestamp,
     error,
-    attempt_count: status === 'pinning' || status === 'pin_error' ? 1 : 0,
-    priority_pin: status === 'pin_queued' || status === 'pinning',
+    attempt_count: attempts,
+    priority_pin: young && hurried.includes(status),
   }
   return new Map<string, Json>([[peer.id, entry]])
 }
@@ -69,7 +74,7 @@ export function idAnswer(peer: Peer, kuboDown: boolean): Json {
   const at = (host: string) => `/ip4/${host}/tcp/9096/p2p/${peer.id}`
   return {
     id: peer.id,
-    addresses: [at('203.0.113.10'), at('127.0.0.1')],
+    addresses: [at('127.0.0.1'), at('203.0.113.10')],
     cluster_peers: [peer.id],
     cluster_peers_addresses: [],
     version: peer.version,

@@ -16,25 +16,36 @@ export function authenticated(
   if (credential === undefined || request.method === 'OPTIONS') return true
   if (request.method === 'GET' && path === '/health') return true
   const refuse = (why: string, ...challenges: string[]) => {
-    for (const challenge of challenges) reply.header('WWW-Authenticate', challenge)
+    for (const challenge of challenges) reply.header('Www-Authenticate', challenge)
     sendError(reply, 401, `unauthorized: ${why}`)
     return false
   }
-  const [, scheme = '', given = ''] =
-    /^(\S+) +(.*)$/.exec(request.headers.authorization ?? '') ?? []
+  const [, scheme = '', given = ''] = /^(\S+) (.*)$/.exec(firstOf(request)) ?? []
   switch (scheme.toLowerCase()) {
     case 'basic': {
       const { username, password } = credential
+      // Text that is no credential counts as none at all.
+      if (!canonicalBase64.test(given)) break
       const presented = Buffer.from(given, 'base64').toString()
+      if (!presented.includes(':')) break
       if (presented === `${username}:${password}`) return true
       return refuse('access denied', `Basic ${realm}`)
     }
     case 'bearer':
       if (given === tokenFor(credential)) return true
       return refuse('invalid token', `Bearer ${realm}, error="invalid_token"`)
-    default:
-      return refuse('no auth provided', `Bearer ${realm}`, `Basic ${realm}`)
   }
+  return refuse('no auth provided', `Bearer ${realm}`, `Basic ${realm}`)
+}
+
+const canonicalBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** Of several headers only the first is read. */
+function firstOf({ rawHeaders }: ReceivedRequest): string {
+  const at = rawHeaders.findIndex(
+    (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
+  )
+  return at < 0 ? '' : (rawHeaders[at + 1] ?? '')
 }
 
 /** `POST /token`: a credential without an end. */

@@ -1,5 +1,4 @@
 /** Decodes multibase text, with the error texts of go-multibase. */
-import { base2 } from 'multiformats/bases/base2'
 import { base16 } from 'multiformats/bases/base16'
 import { base256emoji } from 'multiformats/bases/base256emoji'
 import { base36 } from 'multiformats/bases/base36'
@@ -10,6 +9,8 @@ interface Base {
   readonly legal: RegExp
   /** What go-multibase says of the first illegal character; `index` counts behind the prefix. */
   readonly complaint: (index: number, character: string) => string
+  /** What it says when all characters are legal, but not so many of them. */
+  readonly badLength?: (characters: number) => string
 }
 
 const byPosition = (name: string) => (index: number) =>
@@ -21,6 +22,43 @@ const hex = (_index: number, character: string) => {
   return `encoding/hex: invalid byte: U+${code} '${character}'`
 }
 
+const byCharacter = (_index: number, character: string) =>
+  `invalid base36 character ('${character}')`
+
+/** The fault is found at the beginning of what is no whole group. */
+const inGroupsOf = (size: number, name: string) => (characters: number) =>
+  byPosition(name)(characters - (characters % size))
+
+const emoji = /\p{Extended_Pictographic}|\p{Emoji_Presentation}|\p{So}|\p{Sk}/u
+const byEmoji = (index: number, character: string) =>
+  `illegal base256emoji data at input byte ${index}, char: '${character}'`
+
+/** Taken as it stands, behind a prefix that is a zero byte. */
+const identity: Base = {
+  decoder: { decode: (text) => Buffer.from(text.slice(1)) },
+  legal: /[^]/u,
+  complaint: String,
+}
+
+/** Filled up with zeros in front. */
+const base2: Base = {
+  decoder: {
+    decode: (text) => {
+      const digits = text.slice(1)
+      const full = digits.padStart(8 * Math.ceil(digits.length / 8), '0')
+      return Uint8Array.from(full.match(/.{8}/g) ?? [], (byte) => {
+        if (/^[01]*$/.test(byte)) return Number.parseInt(byte, 2)
+        const why = `strconv.ParseInt: parsing "${byte}": invalid syntax`
+        throw new BadDigits(`error while conversion: ${why}`)
+      })
+    },
+  },
+  legal: /[^]/u,
+  complaint: String,
+}
+
+class BadDigits extends Error {}
+
 const base58 = /[1-9A-HJ-NP-Za-km-z]/
 
 const plain32 = 'abcdefghijklmnopqrstuvwxyz234567'
@@ -29,10 +67,11 @@ const plain64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+
 const url64 = plain64.replace('+/', '-_')
 
 /** As forgiving as Go: bits left over at the end do not count, nor half a byte in base32. */
-function bits(alphabet: string): Base['decoder'] {
+function bits(alphabet: string, padded = false): Base['decoder'] {
   const width = Math.log2(alphabet.length)
   const group = width === 5 ? 8 : 4
   const decode = (text: string): Uint8Array => {
+    if (padded && text.length % group !== 1) throw new Error('not padded')
     const digits = text.slice(1).replace(/=+$/, '')
     const rest = digits.length % group
     if (width === 6 && rest === 1) throw new Error('one digit too many')
@@ -53,22 +92,95 @@ function bits(alphabet: string): Base['decoder'] {
 
 /** Read in any letter case. */
 const caseless = new Map<string, Base>([
-  ['b', { decoder: bits(plain32), legal: /[a-z2-7]/, complaint: byPosition('base32') }],
-  ['c', { decoder: bits(plain32), legal: /[a-z2-7=]/, complaint: byPosition('base32') }],
-  ['v', { decoder: bits(hex32), legal: /[0-9a-v]/, complaint: byPosition('base32') }],
-  ['t', { decoder: bits(hex32), legal: /[0-9a-v=]/, complaint: byPosition('base32') }],
-  ['k', { decoder: base36, legal: /[0-9a-z]/, complaint: byDigit('base36') }],
-  ['f', { decoder: base16, legal: /[0-9a-f]/, complaint: hex }],
+  [
+    'b',
+    {
+      decoder: bits(plain32),
+      legal: /[a-z2-7]/,
+      complaint: byPosition('base32'),
+      badLength: inGroupsOf(8, 'base32'),
+    },
+  ],
+  [
+    'c',
+    {
+      decoder: bits(plain32, true),
+      legal: /[a-z2-7=]/,
+      complaint: byPosition('base32'),
+      badLength: inGroupsOf(8, 'base32'),
+    },
+  ],
+  [
+    'v',
+    {
+      decoder: bits(hex32),
+      legal: /[0-9a-v]/,
+      complaint: byPosition('base32'),
+      badLength: inGroupsOf(8, 'base32'),
+    },
+  ],
+  [
+    't',
+    {
+      decoder: bits(hex32, true),
+      legal: /[0-9a-v=]/,
+      complaint: byPosition('base32'),
+      badLength: inGroupsOf(8, 'base32'),
+    },
+  ],
+  ['k', { decoder: base36, legal: /[0-9a-z]/, complaint: byCharacter }],
+  [
+    'f',
+    {
+      decoder: base16,
+      legal: /[0-9a-f]/,
+      complaint: hex,
+      badLength: () => 'encoding/hex: odd length hex string',
+    },
+  ],
 ])
 const caseful = new Map<string, Base>([
   ['z', { decoder: base58btc, legal: base58, complaint: byDigit('base58') }],
   ['Z', { decoder: base58flickr, legal: base58, complaint: byDigit('base58') }],
-  ['m', { decoder: bits(plain64), legal: /[A-Za-z0-9+/]/, complaint: byPosition('base64') }],
-  ['M', { decoder: bits(plain64), legal: /[A-Za-z0-9+/=]/, complaint: byPosition('base64') }],
-  ['u', { decoder: bits(url64), legal: /[A-Za-z0-9_-]/, complaint: byPosition('base64') }],
-  ['U', { decoder: bits(url64), legal: /[A-Za-z0-9_=-]/, complaint: byPosition('base64') }],
-  ['0', { decoder: base2, legal: /[01]/, complaint: byDigit('base2') }],
-  ['🚀', { decoder: base256emoji, legal: /./u, complaint: byDigit('base256emoji') }],
+  [
+    'm',
+    {
+      decoder: bits(plain64),
+      legal: /[A-Za-z0-9+/]/,
+      complaint: byPosition('base64'),
+      badLength: inGroupsOf(4, 'base64'),
+    },
+  ],
+  [
+    'M',
+    {
+      decoder: bits(plain64, true),
+      legal: /[A-Za-z0-9+/=]/,
+      complaint: byPosition('base64'),
+      badLength: inGroupsOf(4, 'base64'),
+    },
+  ],
+  [
+    'u',
+    {
+      decoder: bits(url64),
+      legal: /[A-Za-z0-9_-]/,
+      complaint: byPosition('base64'),
+      badLength: inGroupsOf(4, 'base64'),
+    },
+  ],
+  [
+    'U',
+    {
+      decoder: bits(url64, true),
+      legal: /[A-Za-z0-9_=-]/,
+      complaint: byPosition('base64'),
+      badLength: inGroupsOf(4, 'base64'),
+    },
+  ],
+  ['0', base2],
+  ['\0', identity],
+  ['🚀', { decoder: base256emoji, legal: emoji, complaint: byEmoji }],
 ])
 
 /** @throws Error with the text of go-multibase */
@@ -84,8 +196,10 @@ export function decodeMultibase(text: string): Uint8Array {
   if (illegal >= 0) throw new Error(base.complaint(illegal, characters[illegal] ?? ''))
   try {
     return base.decoder.decode(spelled)
-  } catch {
+  } catch (error) {
+    if (error instanceof BadDigits) throw error
     // All characters are legal, so their number is not.
-    throw new Error(base.complaint(data.length, data.at(-1) ?? ''))
+    const why = base.badLength?.(data.length) ?? base.complaint(data.length, data.at(-1) ?? '')
+    throw new Error(why, { cause: error })
   }
 }

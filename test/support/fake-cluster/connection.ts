@@ -1,7 +1,7 @@
 /** One connection: requests in, one at a time, answers out, and who of the two ended it. */
 import type { Socket } from 'node:net'
 import { readBody } from './body.js'
-import { parseHead } from './head.js'
+import { type Malformed, parseHead, refusalOf } from './head.js'
 import { Incoming } from './incoming.js'
 import { ReceivedRequest } from './received.js'
 import { type Outlet, Reply } from './reply.js'
@@ -113,15 +113,14 @@ export class Connection implements Outlet {
     this.#socket.setTimeout(0)
     if (bytes === undefined) {
       const rest = this.#incoming.take(Infinity)
-      if (rest.length >= headBytesMax) this.#refuse(431, 'Request Header Fields Too Large', rest)
-      else if (rest.length > 0) this.#refuse(400, 'Bad Request', rest)
+      if (rest.length >= headBytesMax) this.#refuse({ status: 431, why: 'too large' }, rest)
+      else if (rest.length > 0) this.#refuse({ status: 400, why: 'cut off' }, rest)
       else this.#socket.destroySoon()
       return false
     }
     const head = parseHead(bytes)
     if ('why' in head) {
-      const { status, why } = head
-      this.#refuse(status, status === 400 ? 'Bad Request' : why, bytes, why)
+      this.#refuse(head, bytes)
       return false
     }
     const request = new ReceivedRequest(head)
@@ -133,7 +132,7 @@ export class Connection implements Outlet {
     request.isComplete()
     if (!whole) {
       request.isOver()
-      this.#refuse(400, 'Bad Request', Buffer.alloc(0))
+      this.#refuse({ status: 400, why: 'body' }, Buffer.alloc(0))
       return false
     }
     const reply = new Reply(this, request, head.keepAlive && !head.expectsContinue)
@@ -152,21 +151,20 @@ export class Connection implements Outlet {
     return reply.keepAlive
   }
 
-  /** As Go's server itself answers: plain text, then the end. */
-  #refuse(status: number, text: string, bytes: Buffer, why = text): void {
+  #refuse(malformed: Malformed, bytes: Buffer): void {
     if (bytes.length > 0) {
       const [, method = '', target = '', version = ''] =
         /^(\S+) (\S+) HTTP\/(\S+)\r\n/.exec(bytes.toString('latin1')) ?? []
-      const request = new ReceivedRequest({ method, target, version, rawHeaders: [] }, why)
+      const request = new ReceivedRequest(
+        { method, target, version, rawHeaders: [] },
+        malformed.why,
+      )
       request.addRaw(bytes)
       request.isOver()
       this.options.arrived(request)
     }
     const socket = this.#socket
-    socket.end(
-      `HTTP/1.1 ${status} ${text}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-        `Connection: close\r\n\r\n${status} ${text}`,
-    )
+    socket.end(refusalOf(malformed))
     socket.resume()
     const timer = setTimeout(() => socket.destroy(), lingerMs)
     socket.once('close', () => {

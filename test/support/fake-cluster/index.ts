@@ -183,8 +183,8 @@ export class FakeCluster implements Cluster {
       rule.left--
       if (!(await rule.act(exchange))) return
     }
-    await answer(this, exchange.request, exchange.reply)
-    await exchange.reply.finish()
+    if (await answer(this, exchange.request, exchange.reply)) await exchange.reply.finish()
+    else exchange.end('fin')
   }
 }
 

@@ -3,6 +3,7 @@
 export type Json =
   | string
   | number
+  | bigint
   | boolean
   | null
   | readonly Json[]
@@ -15,10 +16,8 @@ export function jsonLine(value: Json): string {
 }
 
 function encode(value: Json): string {
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') {
-    return String(value)
-  }
   if (typeof value === 'string') return quoted(value)
+  if (value === null || typeof value !== 'object') return String(value)
   if (isList(value)) return `[${value.map(encode).join(',')}]`
   const fields = isMap(value) ? sorted(value) : Object.entries(value)
   const parts: string[] = []

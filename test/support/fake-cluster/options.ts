@@ -1,6 +1,7 @@
 /** Reads pin options from a query, in the cluster's order: what stands before a fault counts. */
-import { base58btc } from 'multiformats/bases/base58'
-import { cidBytes, decodeCid } from './cids.js'
+import { decodeCid } from './cids.js'
+import { checkOrigin } from './multiaddrs.js'
+import { isPeerId } from './peer-ids.js'
 import type { Query } from './query.js'
 import { afterMs, parseDuration, parseTime, zeroTime } from './times.js'
 
@@ -11,7 +12,7 @@ export interface PinOptions {
   mode: Mode
   replicationMin: number
   replicationMax: number
-  shardSize: number
+  shardSize: bigint
   userAllocations: string[] | null
   expireAt: string
   metadata: Map<string, string> | null
@@ -33,7 +34,7 @@ export const noOptions = (): PinOptions => ({
   mode: 'recursive',
   replicationMin: 0,
   replicationMax: 0,
-  shardSize: 0,
+  shardSize: 0n,
   userAllocations: null,
   expireAt: zeroTime,
   metadata: null,
@@ -89,7 +90,7 @@ function shardSize(options: PinOptions, query: Query): void {
   if (!/^\d+$/.test(text) || BigInt(text) >= 1n << 64n) {
     throw new Error('parameter shard_size is invalid')
   }
-  options.shardSize = Number(text)
+  options.shardSize = BigInt(text)
 }
 
 function userAllocations(options: PinOptions, query: Query): void {
@@ -127,24 +128,9 @@ function pinUpdate(options: PinOptions, query: Query): void {
 function origins(options: PinOptions, query: Query): void {
   const text = query.get('origins')
   if (text === '') return
-  options.origins = text.split(',').map((address) => {
-    if (!/^\/[a-z0-9]+\/./.test(address)) {
-      throw new Error(`error decoding multiaddress: must begin with /: ${address}`)
-    }
-    const [, peer = ''] = /\/p2p\/([^/]+)/.exec(address) ?? []
-    if (!isPeerId(peer)) throw new Error(`multiaddress does not contain peer ID: ${address}`)
-    return address
-  })
-}
-
-/** A base58 multihash, or a CID. */
-function isPeerId(text: string): boolean {
-  try {
-    if (/^(Qm|1)/.test(text)) return base58btc.baseDecode(text).length > 2
-    return cidBytes(text).length > 2
-  } catch {
-    return false
-  }
+  const addresses = text.split(',')
+  for (const address of addresses) checkOrigin(address)
+  options.origins = addresses
 }
 
 function explained<T>(what: string, read: () => T): T {

@@ -3,6 +3,7 @@ import { idAnswer } from './answers.js'
 import { cidOf } from './cids.js'
 import { type Handler, sendError, sendJson, sendNothing } from './cluster.js'
 import type { Json } from './json.js'
+import { checkPeerId } from './peer-ids.js'
 import { sendStream } from './stream.js'
 
 export const id: Handler = ({ cluster, reply }) =>
@@ -21,12 +22,22 @@ export const addPeer: Handler = ({ cluster, reply, request }) => {
   return sendJson(reply, 200, idAnswer(cluster.peer, cluster.kuboDown))
 }
 
-export const removePeer: Handler = ({ reply }) =>
-  sendError(reply, 500, 'crdt consensus does not support removing peers')
+export const removePeer: Handler = ({ reply, vars: [text = ''] }) => {
+  try {
+    checkPeerId(text)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return sendError(reply, 400, `error decoding Peer ID: failed to parse peer ID: ${why}`)
+  }
+  return sendError(reply, 500, 'crdt consensus does not support removing peers')
+}
 
 /** Takes the whole body for the file. */
 export const add: Handler = (call) => {
-  const { cluster, request } = call
+  const { cluster, reply, request } = call
+  if (request.headers['content-type']?.startsWith('multipart/') !== true) {
+    return sendError(reply, 400, "request Content-Type isn't multipart/form-data")
+  }
   const cid = cluster.pins.add(cidOf(request.body))
   const added: Json = { name: '', cid, size: request.body.length, allocations: [cluster.peer.id] }
   return sendStream(call, [added])
@@ -54,11 +65,13 @@ export const alerts: Handler = ({ reply }) => sendJson(reply, 200, [])
 
 export const bandwidth: Handler = ({ reply }) => sendJson(reply, 200, {})
 
-export const metricNames: Handler = ({ reply }) => sendJson(reply, 200, ['freespace', 'ping'])
+const metrics = ['freespace', 'ping']
 
-export const metric: Handler = ({ cluster, reply, vars: [name = ''] }) =>
-  sendJson(reply, 200, [
-    { name, peer: cluster.peer.id, value: '1', expire: 0, valid: true, weight: 0 },
-  ])
+export const metricNames: Handler = ({ reply }) => sendJson(reply, 200, metrics)
+
+export const metric: Handler = ({ cluster, reply, vars: [name = ''] }) => {
+  const known = { name, peer: cluster.peer.id, value: '1', expire: 0, valid: true, weight: 0 }
+  return sendJson(reply, 200, metrics.includes(name) ? [known] : [])
+}
 
 export const health: Handler = ({ reply }) => sendNothing(reply, 204)

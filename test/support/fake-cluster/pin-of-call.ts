@@ -1,6 +1,7 @@
 /** What a call names: a CID with options. A bad CID stops the call, a bad option does not. */
 import { type Call, sendError } from './cluster.js'
 import { cidOf, decodeCid } from './cids.js'
+import { quoted } from './go-quote.js'
 import { type PinOptions, parseOptions } from './options.js'
 import { refused } from './peer.js'
 
@@ -27,15 +28,18 @@ export function pinOfPathOrFail(call: Call): NamedPin | undefined {
     try {
       cid = decodeCid(root)
     } catch (error) {
-      const why = `error parsing path: invalid path ${JSON.stringify(path)}: ${messageOf(error)}`
+      const why = `error parsing path: invalid path ${quoted(path)}: ${messageOf(error)}`
       sendError(call.reply, 400, why)
       return undefined
     }
   }
   const options = optionsOf(call)
-  if (type !== 'ipfs' || segments.length > 0) {
-    if (call.cluster.kuboDown) sendError(call.reply, 500, refused(`resolve?arg=${path}`))
-    return undefined
+  // A path that is only its root is that, without asking Kubo.
+  if (type === 'ipns' || segments.length > 0) {
+    if (call.cluster.kuboDown) {
+      sendError(call.reply, 500, refused(`resolve?arg=${encodeURIComponent(path)}`))
+      return undefined
+    }
     cid = cidOf(path)
   }
   return { cid, options, maxDepth: options.mode === 'direct' ? 0 : -1 }

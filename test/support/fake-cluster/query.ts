@@ -36,25 +36,30 @@ export class Query {
 }
 
 export interface Target {
+  /** Scheme and host, of a target that has them. */
+  readonly origin: string
   /** Percent-decoded. */
   readonly path: string
   readonly query: Query
-  readonly rawQuery: string
+  /** With its question mark, also where nothing follows it. */
+  readonly search: string
 }
 
 /** Undefined where Go itself would answer 400. */
 export function parseTarget(target: string): Target | undefined {
-  const [, local = target] = /^https?:\/\/[^/?]*(.*)$/i.exec(target) ?? []
+  const [, origin = '', local = target] = /^(https?:\/\/[^/?]*)(.*)$/i.exec(target) ?? []
   if (local !== '*' && local !== '' && !/^[/?]/.test(local)) return undefined
   const mark = local.indexOf('?')
-  const rawQuery = mark < 0 ? '' : local.slice(mark + 1)
+  const search = mark < 0 ? '' : local.slice(mark)
   const path = unescape(mark < 0 ? local : local.slice(0, mark), false)
-  return path && { path: path.toString(), query: new Query(rawQuery), rawQuery }
+  return path && { origin, path: path.toString(), query: new Query(search.slice(1)), search }
 }
 
 /** As Go's URL.EscapedPath prints a path that it has changed. */
 export const escapePath = (path: string): string =>
-  encodeURIComponent(path).replace(/%(2F|24|26|2B|2C|3A|3B|3D|40)/g, decodeURIComponent)
+  encodeURIComponent(path)
+    .replace(/%(2F|24|26|2B|2C|3A|3B|3D|40)/g, decodeURIComponent)
+    .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
 function unescape(text: string, plusIsSpace: boolean): Buffer | undefined {
   const bytes = Buffer.from(plusIsSpace ? text.replaceAll('+', ' ') : text, 'latin1')

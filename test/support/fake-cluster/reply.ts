@@ -95,26 +95,36 @@ export class Reply {
   #head(bodyBytes: number | undefined): string {
     this.#started = true
     const status = this.#status ?? 200
+    const { method, version: spoken } = this.request
+    const version = spoken === '1.0' ? '1.0' : '1.1'
     const headers = this.#headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    const framing: [string, string][] = []
+    // Go gives no length where a trailer may follow.
+    const says = (wanted: string) => headers.some(([name]) => name === wanted)
+    const announced = says('Trailer')
+    const connection: [string, string][] = []
+    const length: [string, string][] = []
+    const encoding: [string, string][] = []
     if (this.#allowsBody) {
-      if (bodyBytes !== undefined && bodyBytes <= lengthBytesMax) {
-        framing.push(['Content-Length', String(bodyBytes)])
-      } else if (this.request.version === '1.0') {
+      if (bodyBytes !== undefined && bodyBytes <= lengthBytesMax && !announced) {
+        if (!says('Content-Length')) length.push(['Content-Length', String(bodyBytes)])
+      } else if (version === '1.0') {
         this.keepAlive = false
       } else {
         this.#chunked = true
-        framing.push(['Transfer-Encoding', 'chunked'])
+        encoding.push(['Transfer-Encoding', 'chunked'])
       }
     }
-    if (this.request.version === '1.0') {
-      if (this.keepAlive) framing.unshift(['Connection', 'keep-alive'])
-    } else if (!this.keepAlive) framing.unshift(['Connection', 'close'])
+    if (method === 'HEAD' && (bodyBytes ?? 0) > 0) {
+      length.push(['Content-Length', String(bodyBytes)])
+    }
+    if (version === '1.0') {
+      if (this.keepAlive) connection.push(['Connection', 'keep-alive'])
+    } else if (!this.keepAlive && !says('Connection')) connection.push(['Connection', 'close'])
     return [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? `status code ${status}`}\r\n`,
+      `HTTP/${version} ${status} ${STATUS_CODES[status] ?? `status code ${status}`}\r\n`,
       ...headers.map(line),
       line(['Date', new Date().toUTCString()]),
-      ...framing.map(line),
+      ...[...length, ...connection, ...encoding].map(line),
       '\r\n',
     ].join('')
   }

@@ -33,6 +33,8 @@ export interface Progress {
   readonly status: Status
   readonly error: string
   readonly timestamp: string
+  /** How often Kubo was asked to pin it. */
+  readonly attempts: number
 }
 
 export type PinFields = Partial<Omit<Pin, 'cid'>> & { status?: Status; error?: string }
@@ -119,7 +121,10 @@ export class PinState {
   setStatus(cid: string, status: Status, error = ''): void {
     const canonical = decodeCid(cid)
     if (status === 'pinned' || status === 'unpinned') this.#progress.delete(canonical)
-    else this.#progress.set(canonical, { status, error, timestamp: nowNanos() })
+    else {
+      const attempts = status === 'pinning' || status === 'pin_error' ? 1 : 0
+      this.#progress.set(canonical, { status, error, timestamp: nowNanos(), attempts })
+    }
   }
 
   progressOf(cid: string): Progress | undefined {

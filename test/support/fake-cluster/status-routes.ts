@@ -28,13 +28,17 @@ export const listStatus: Handler = (call) => {
 export const recover: Handler = (call) => {
   const named = pinOrFail(call)
   if (named === undefined) return undefined
-  const again = requeue(call.cluster, named.cid)
-  return sendJson(call.reply, 200, again ?? infoOf(call.cluster, named.cid, isLocal(call)))
+  const { cluster, reply } = call
+  const again = requeue(cluster, named.cid)
+  if (again === undefined && isLocal(call) && !cluster.pins.has(named.cid)) {
+    return sendError(reply, 404, 'pin is not part of the pinset')
+  }
+  return sendJson(reply, 200, again ?? infoOf(cluster, named.cid, isLocal(call)))
 }
 
 export const recoverAll: Handler = (call) => {
   const { cluster } = call
-  if (cluster.kuboDown) return sendStream(call, noPinset(isLocal(call)))
+  if (cluster.kuboDown) return sendStream(call, [])
   const lines = [...cluster.pins.progress()].map(([cid]) => requeue(cluster, cid))
   return sendStream(
     call,
@@ -64,8 +68,11 @@ function infoOf(cluster: Cluster, cid: string, local: boolean): Json {
   const progress = cluster.pins.progressOf(cid)
   if (pin !== undefined) {
     if (progress === undefined && cluster.kuboDown) {
-      const error = refused(`pin/ls?arg=${cid}&type=recursive`)
-      return pinInfo(cluster.peer, pin, entry('cluster_error', nowNanos(), error))
+      const error = refused(`pin/ls?stream=true&arg=${cid}&type=recursive`)
+      const failed = entry('cluster_error', pin.timestamp, error)
+      // Merging leaves out what a peer in this state says of the pin.
+      if (!local) return unpinnedInfo(cluster.peer, cid, failed, true)
+      return pinInfo(cluster.peer, pin, failed)
     }
     return pinInfo(cluster.peer, pin, progress ?? settled(pin))
   }
@@ -74,10 +81,11 @@ function infoOf(cluster: Cluster, cid: string, local: boolean): Json {
   return unpinnedInfo(cluster.peer, cid, shown, local)
 }
 
-const entry = (status: Status, timestamp: string, error = ''): Progress => ({
+const entry = (status: Status, timestamp: string, error = '', attempts = 0): Progress => ({
   status,
   error,
   timestamp,
+  attempts,
 })
 
 const settled = (pin: Pin): Progress =>
@@ -125,10 +133,10 @@ function* noPinset(local: boolean): Generator<Json> {
 function requeue(cluster: Cluster, cid: string): Json | undefined {
   const { pins, peer } = cluster
   const pin = pins.get(cid)
-  const failed = pins.progressOf(cid)?.status
+  const { status: failed, attempts = 0 } = pins.progressOf(cid) ?? {}
   if (pin !== undefined && (failed === 'pin_error' || failed === 'unexpectedly_unpinned')) {
     pins.setStatus(cid, cluster.kuboDown ? 'pin_queued' : cluster.statusOfNewPins)
-    return pinInfo(peer, pin, entry('pin_queued', nowNanos()))
+    return pinInfo(peer, pin, entry('pin_queued', nowNanos(), '', attempts))
   }
   if (pin === undefined && failed === 'unpin_error') {
     pins.setStatus(cid, cluster.kuboDown ? 'unpin_queued' : 'unpinned')
