@@ -23,7 +23,8 @@ const tests = sourcesIn('test')
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   settings: ['settings'],
   cluster: ['cluster', 'settings'],
-  gate: ['gate', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
+  listings: ['listings', 'cluster', 'settings'],
+  gate: ['gate', 'listings', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   'log.ts': ['settings'],
   'young-heap.ts': [],

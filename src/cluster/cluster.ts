@@ -2,6 +2,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
+import { gatheringConnector } from './gathering-socket.js'
 
 /** One request to the cluster and what became of it. */
 export interface Exchange {
@@ -21,6 +22,7 @@ export interface Exchange {
 }
 
 export type Callback = (error: Error | null, answer: Dispatcher.ResponseData) => void
+type Headers = Readonly<Record<string, string>>
 export type RequestOptions = Dispatcher.RequestOptions & { path: string }
 
 /** One configuration of the cluster: where it is, who we are to it, and our connections to it. */
@@ -42,16 +44,22 @@ export class Cluster {
     if (endpoint === undefined) throw new Error('no cluster endpoint is configured')
     this.origin = new URL(endpoint.url).origin
     this.authorization = basicAuthorization(endpoint.username, password)
-    this.requests = this.pool(config.connections)
-    this.listings = this.pool(config.listingConnections)
+    const { connectTimeoutMs } = config
+    const connect = { timeout: connectTimeoutMs }
+    this.requests = this.pool(config.connections, connect)
+    const isPlain = this.origin.startsWith('http:')
+    this.listings = this.pool(
+      config.listingConnections,
+      isPlain ? gatheringConnector(connectTimeoutMs) : connect,
+    )
   }
 
-  private pool(connections: number): Pool {
-    const { connectTimeoutMs, idleTimeoutMs } = this.config
+  private pool(connections: number, connect: NonNullable<Pool.Options['connect']>): Pool {
+    const { idleTimeoutMs } = this.config
     return new Pool(this.origin, {
       connections,
       pipelining: 1,
-      connect: { timeout: connectTimeoutMs },
+      connect,
       // The exchange's own clock runs from the start of the wait and is finer than undici's.
       headersTimeout: 0,
       bodyTimeout: idleTimeoutMs,
@@ -122,6 +130,25 @@ export class Cluster {
     )
   }
 
+  /** Begins a listing whose parts a handler of undici's takes: cheaper than a stream of them. */
+  dispatchListing(path: string, headers: Headers, handler: Dispatcher.DispatchHandler): void {
+    const options = { origin: this.origin, path, method: 'GET' as const, headers }
+    this.listings.dispatch(options, handler)
+  }
+
+  /** A short answer to a question of our own. */
+  async ask(path: string, headers: Headers, timeoutMs: number): Promise<unknown> {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const { statusCode, body } = await this.requests.request({
+      ...{ origin: this.origin, path, method: 'GET', headers, headersTimeout: 0, signal },
+    })
+    if (statusCode !== 200) {
+      await body.dump({ limit: answerBytesMax, signal })
+      throw new ClusterFault('cluster-bad-answer')
+    }
+    return body.json()
+  }
+
   /** Lets exchanges under way end, then closes the connections. */
   async retire(): Promise<void> {
     await Promise.all([this.requests.close(), this.listings.close()])
@@ -137,6 +164,9 @@ function basicAuthorization(username?: string, password?: string): string | unde
   if (username === undefined || password === undefined) return undefined
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
+
+/** A longer answer to a question of ours is cut off rather than read. */
+const answerBytesMax = 65_536
 
 /** Destroying a body that nobody reads makes undici report the abort on it. */
 const ignore = () => undefined

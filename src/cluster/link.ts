@@ -33,13 +33,19 @@ export class ClusterLink {
     announced.cluster.request(announced.exchange, options, callback)
   }
 
-  /** Exchanges under way end where they began. */
-  apply(snapshot: Snapshot): void {
+  /** The cluster in force. */
+  get current(): Cluster {
+    return this.cluster
+  }
+
+  /** Exchanges under way end where they began. @returns whether it is another cluster now */
+  apply(snapshot: Snapshot): boolean {
     const settings = settingsOf(snapshot)
-    if (settings === this.settings) return
+    if (settings === this.settings) return false
     void this.cluster.retire()
     this.settings = settings
     this.cluster = clusterOf(snapshot)
+    return true
   }
 
   /** Whether the cluster in force answers. */

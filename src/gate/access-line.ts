@@ -1,5 +1,6 @@
 /** The access log's line: what is said of every request, whatever happened to it. */
 import type { FaultReason } from '../cluster/faults.js'
+import type { Origin } from '../listings/listings.js'
 import type { Permission } from '../settings/permissions.js'
 import type { RefusalReason } from './refusals.js'
 
@@ -43,6 +44,8 @@ export interface AccessLine {
   readonly bytesOut: number
   /** From the head's arrival to the last byte taken. */
   readonly durationMs: number
+  /** Of a listing: asked of the cluster for it, shared with one under way, or served again. */
+  readonly listing?: Origin
   /** From asking the cluster to the head of its answer. */
   readonly upstreamMs?: number
   readonly upstreamStatus?: number

@@ -3,11 +3,10 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
 import type { Exchange } from '../cluster/cluster.js'
-import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
-import { answer } from './answer.js'
-import { faults } from './refusals.js'
-import { relay, relayed, relayedHeaders } from './relay.js'
+import { answerFault } from './fault.js'
+import type { ServeListing } from './listing.js'
+import { relay, relayedHeaders } from './relay.js'
 import { recordOf } from './request.js'
 import { operations, type Route } from './routes.js'
 
@@ -15,13 +14,14 @@ export interface Forwarding {
   readonly cluster: ClusterLink
   /** Product token for the cluster's own log. */
   readonly userAgent: string
+  readonly serveListing: ServeListing
 }
 
 /** Registers one route of the table with @fastify/http-proxy. */
 export async function forward(
   app: FastifyInstance,
   route: Route,
-  { cluster, userAgent }: Forwarding,
+  { cluster, userAgent, serveListing }: Forwarding,
 ): Promise<void> {
   const options = {
     // Only a form: the link knows where the cluster is, which may change.
@@ -36,22 +36,21 @@ export async function forward(
     disableCache: true,
     // By default a GET that gets 503 is asked again ten times.
     retryMethods: [],
-    handler: (request: FastifyRequest, reply: FastifyReply, _url: string, from: object) =>
-      recordOf(request).isClosed ? reply.hijack() : reply.from(upstreamOf(request).path, from),
+    handler: (request: FastifyRequest, reply: FastifyReply, _url: string, from: object) => {
+      const { path, listing } = upstreamOf(request)
+      if (recordOf(request).isClosed) return reply.hijack()
+      if (listing === undefined) return reply.from(path, from)
+      serveListing(request, reply, headersFor(request, userAgent))
+      return reply
+    },
     replyOptions: {
       queryString: (_search: unknown, _url: unknown, request: FastifyRequest) =>
         upstreamOf(request).query,
       // The last call before the cluster is asked, in the same turn.
       rewriteRequestHeaders: (request: FastifyRequest) => {
-        const { id, trace } = recordOf(request)
         const { authorization } = begin(cluster, request)
-        return {
-          accept: 'application/json',
-          'user-agent': userAgent,
-          'x-request-id': id,
-          traceparent: trace.traceparent,
-          ...(authorization !== undefined && { authorization }),
-        }
+        const headers = headersFor(request, userAgent)
+        return authorization === undefined ? headers : { ...headers, authorization }
       },
       rewriteHeaders: relayedHeaders,
       onResponse: (
@@ -59,7 +58,9 @@ export async function forward(
         reply: FastifyReply,
         response: { stream: Readable },
       ) => {
-        relay(request, reply, response.stream)
+        const record = recordOf(request)
+        const errors = () => [record.exchange?.trailers?.['x-stream-error'] ?? []].flat()
+        relay(request, reply, response.stream, errors, record.snapshot.config.listen.stallMs)
       },
       onError: (reply: FastifyReply, { error }: { error: Error }) => {
         answerFault(reply, error)
@@ -67,6 +68,17 @@ export async function forward(
     },
   }
   await app.register(httpProxy, options as unknown as Parameters<typeof httpProxy>[1])
+}
+
+/** All that the cluster is told of a request, but for our own credential. */
+function headersFor(request: FastifyRequest, userAgent: string) {
+  const { id, trace } = recordOf(request)
+  return {
+    accept: 'application/json',
+    'user-agent': userAgent,
+    'x-request-id': id,
+    traceparent: trace.traceparent,
+  }
 }
 
 function upstreamOf(request: FastifyRequest) {
@@ -94,15 +106,4 @@ function begin(cluster: ClusterLink, request: FastifyRequest) {
     })
   }
   return cluster.begin(record.id, exchange)
-}
-
-function answerFault(reply: FastifyReply, error: Error): void {
-  const record = recordOf(reply.request)
-  const fault = faultOf(error.cause instanceof ClusterFault ? error.cause : error)
-  const { status, message } = faults[fault.reason]
-  record.fault(fault.reason, status, fault.cause instanceof Error ? fault.cause.message : undefined)
-  if (reply.raw.destroyed) return
-  for (const name of relayed) reply.removeHeader(name)
-  if (status === 503) reply.header('retry-after', 1)
-  answer(reply, status, message)
 }

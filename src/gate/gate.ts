@@ -1,6 +1,7 @@
 /** The gate: one request's way, from the public port to the cluster and back. Read this first. */
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
@@ -11,6 +12,7 @@ import { authorize } from './authorize.js'
 import { dropBodies } from './body.js'
 import type { Connections } from './connections.js'
 import { countFailures } from './failures.js'
+import { answerFault } from './fault.js'
 import { forward, type Forwarding } from './forward.js'
 import { limit } from './limit.js'
 import { createListener } from './listener.js'
@@ -106,6 +108,11 @@ function answerErrors(gate: FastifyInstance, log: Log): void {
     const reason = refusalOf(error)
     if (reason !== undefined) {
       refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
+      return
+    }
+    if (record.isFault) {
+      // The cluster broke off before anything of its answer had gone out.
+      answerFault(reply, new ClusterFault('cluster-cut', error))
       return
     }
     record.bug()

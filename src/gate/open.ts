@@ -1,12 +1,15 @@
 /** Opens the gate with everything it needs, and closes it without losing a request. */
 import { Server as TlsServer } from 'node:https'
 import { ClusterLink } from '../cluster/link.js'
+import { Listings } from '../listings/listings.js'
+import { SpoolRoom } from '../listings/spool-file.js'
 import type { Log } from '../log.js'
 import type { AccessLine } from './access-line.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { Connections } from './connections.js'
 import { createGate } from './gate.js'
+import { createServeListing } from './listing.js'
 
 export interface Opening {
   /** The settings in force; asked once for each request. */
@@ -48,6 +51,11 @@ export async function openGate({
   version,
 }: Opening): Promise<OpenGate> {
   const cluster = new ClusterLink(current())
+  const { directory = '/var/tmp', spoolBytesMax } = current().config.listing
+  const room = new SpoolRoom(directory, spoolBytesMax)
+  const listings = new Listings(cluster, room, () => {
+    log.warn({}, manyPeers)
+  })
   const connections = new Connections()
   const gate = await createGate({
     current,
@@ -57,6 +65,7 @@ export async function openGate({
     cluster,
     connections,
     userAgent: `pinwarden/${version}`,
+    serveListing: createServeListing(listings),
   })
   const { host, port, shutdownMs } = current().config.listen
   await gate.listen({ host, port })
@@ -68,7 +77,7 @@ export async function openGate({
     },
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
-      cluster.apply(current())
+      if (cluster.apply(current())) listings.clear()
       if (material !== undefined && gate.server instanceof TlsServer) {
         gate.server.setSecureContext(material)
       }
@@ -77,10 +86,15 @@ export async function openGate({
       const closing = gate.close()
       await connections.drain(shutdownMs)
       await closing
+      listings.close()
       await cluster.close()
     },
   }
 }
+
+const manyPeers =
+  'the cluster has more than one peer: whole listings are asked of all of them from now on; ' +
+  '"listing": { "local": "never" } in the settings makes that so from the start'
 
 function urlOf(
   address: { address: string; family: string; port: number } | string | null,

@@ -19,6 +19,8 @@ export interface UpstreamRequest {
   readonly query: string
   /** Canonical; absent when the request is not about exactly one. */
   readonly cid?: string
+  /** Of a listing: the whole state, or only operations, which the cluster has in memory. */
+  readonly listing?: 'whole' | 'operations'
 }
 
 /** @throws BadRequest when the request must not reach the cluster */
@@ -55,7 +57,8 @@ export const pinsRequest: Parse = ({ query }) => {
   }
   const filters: Parameter[] =
     filter === undefined ? [] : [['filter', statusNames(filter).join(',')]]
-  return { path: '/pins', query: encode([...filters, ...local(query)]) }
+  const listing = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
+  return { path: '/pins', query: encode([...filters, ...local(query)]), listing }
 }
 
 /** States that the cluster answers from its list of operations, without asking Kubo. */
@@ -82,11 +85,12 @@ const statuses = new Set([
 
 const statusNames = (filter: string): string[] => filter.split(',').map((name) => name.trim())
 
+const isCheap = (filter: string): boolean => statusNames(filter).every((name) => cheap.has(name))
+
 /** Which permission `GET /pins` needs: asking about a few is not the same as listing everything. */
 export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
   const filter = query.get('filter')
-  const isCheap = filter !== undefined && statusNames(filter).every((name) => cheap.has(name))
-  return query.has('cids') || isCheap ? 'status' : 'list'
+  return query.has('cids') || (filter !== undefined && isCheap(filter)) ? 'status' : 'list'
 }
 
 /** `POST /pins/{cid}` and `POST /pins/ipfs/{cid}`, which is the same to the cluster. */

@@ -1,5 +1,6 @@
 /** The record of one request: what its phases learn of it, and the one log line it ends in. */
 import type { Socket } from 'node:net'
+import type { Origin } from '../listings/listings.js'
 import type { Exchange } from '../cluster/cluster.js'
 import type { FaultReason } from '../cluster/faults.js'
 import type { Permission } from '../settings/permissions.js'
@@ -55,7 +56,9 @@ export class RequestRecord {
   route: string | undefined
   permission: Permission | undefined
   cid: string | undefined
-  exchange: Exchange | undefined
+  exchange: Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers'> | undefined
+  /** How it came to its listing. */
+  listing: Origin | undefined
   streamError: string | undefined
 
   /** Whether the response is over: nobody is there any more to answer. */
@@ -97,6 +100,10 @@ export class RequestRecord {
   fault(reason: FaultReason, status: number, cause?: string): void {
     if (this.reason === undefined) this.upstreamError = cause
     this.settle('fault', reason, status)
+  }
+
+  get isFault(): boolean {
+    return this.outcome === 'fault'
   }
 
   bug(): void {
@@ -186,6 +193,7 @@ export class RequestRecord {
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       durationMs: round(performance.now() - this.startedMs),
+      ...(this.listing !== undefined && { listing: this.listing }),
       ...(upstreamMs !== undefined && { upstreamMs: round(upstreamMs) }),
       ...(upstreamStatus !== undefined && { upstreamStatus }),
       ...(upstreamError !== undefined && {

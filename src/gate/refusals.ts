@@ -42,6 +42,8 @@ export const refusals = {
   'too-many-failures': { status: 429, message: 'too many failed attempts from this address' },
   'rate-limited': { status: 429, message: 'rate limit exceeded' },
   'too-many-in-flight': { status: 429, message: 'too many requests under way at once' },
+  'too-many-listings': { status: 429, message: 'too many listings read at once' },
+  'listings-busy': { status: 503, message: 'too many listings are being read' },
 
   // authorize
   'bad-path': { status: 400, message: 'malformed path' },

@@ -18,7 +18,7 @@ export interface Changes {
   readonly needRestart: readonly string[]
 }
 
-const sections = ['cluster', 'log', 'limits', 'roles'] as const
+const sections = ['cluster', 'listing', 'log', 'limits', 'roles'] as const
 
 /** Fields without a difference are left out; equal settings give an empty object. */
 export function changesBetween(before: Config, after: Config): Partial<Changes> {
@@ -48,6 +48,8 @@ function restartFields(before: Config, after: Config): string[] {
     ['admin', isSame(before.admin, after.admin)],
     ['log.file', before.log.file === after.log.file],
     ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
+    ['listing.directory', before.listing.directory === after.listing.directory],
+    ['listing.spoolBytesMax', before.listing.spoolBytesMax === after.listing.spoolBytesMax],
     [
       'limits.failures.addressesMax',
       before.limits.failures.addressesMax === after.limits.failures.addressesMax,

@@ -14,6 +14,7 @@ export type EncoderLimits = Readonly<Record<Budget, BudgetLimit>> & { readonly i
 export interface Encoder {
   readonly name: string
   readonly enabled: boolean
+  readonly role: string
   readonly permissions: ReadonlySet<Permission>
   readonly options: ReadonlySet<OptionGrant>
   /** Networks it may come from; undefined means any. */

@@ -17,6 +17,7 @@ export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
     Object.freeze({
       name,
       enabled: encoder.enabled,
+      role: encoder.role,
       permissions: permissions(encoder, [encoder.role, encoder.allow, encoder.deny]),
       options: options(encoder, encoder.options),
       from: from(encoder, encoder.from),

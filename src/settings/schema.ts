@@ -116,6 +116,30 @@ const cluster = optionalSection(
   'The IPFS Cluster behind the gate.',
 )
 
+const listing = optionalSection(
+  {
+    maxAgeMs: timeMs(60_000, 'How long a listing is served again after it has ended; 0: never.', 0),
+    local: Type.Enum(['auto', 'never'], {
+      default: 'auto',
+      description:
+        'auto: ask a cluster of one peer with local=true, which lists the same for far less.',
+    }),
+    compress: Type.Boolean({ default: true, description: 'Offer listings compressed with gzip.' }),
+    directory: Type.Optional(file('Where large copies lie, without a name; /var/tmp when absent.')),
+    spoolBytesMax: count(
+      4_294_967_296,
+      0,
+      Number.MAX_SAFE_INTEGER,
+      'Bytes of all copies on the disk; beyond it a listing passes through, for one at a time.',
+    ),
+    runMs: timeMs(900_000, 'Longest time that the cluster may take for one listing.'),
+    stallMs: timeMs(30_000, 'A client that takes nothing of its listing for this long is cut.'),
+    perEncoderMax: count(4, 1, 1000, 'Listings that one encoder may read at once.'),
+    readersMax: count(64, 1, 10_000, 'Listings that may be read at once in all.'),
+  },
+  'Listings: asked of the cluster once, for all who want them.',
+)
+
 const log = optionalSection(
   {
     level: Type.Enum(['debug', 'info', 'warn', 'error'], {
@@ -162,6 +186,7 @@ export const configSchema = Type.Object(
     listen,
     admin,
     cluster,
+    listing,
     log,
     limits,
     roles,
@@ -174,6 +199,7 @@ export const configSchema = Type.Object(
 export type Config = Static<typeof configSchema>
 export type ListenConfig = Config['listen']
 export type ClusterConfig = Config['cluster']
+export type ListingConfig = Config['listing']
 export type LogConfig = Config['log']
 export type LimitsConfig = Config['limits']
 export type EncoderConfig = Config['encoders'][string]

@@ -65,7 +65,7 @@ for (const tls of [false, true]) {
       gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 100_000, bytes: 1000 })
       const stalled = await RawClient.to(gate.url)
       stalled.socket.pause()
-      stalled.write(gate.head('GET /pins HTTP/1.1'))
+      stalled.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
       const received = await gate.cluster.nextRequest()
       if (!tls) await servesOthers(t, gate)
       t.match(await gate.line((line) => line.route === '/pins'), {

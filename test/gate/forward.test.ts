@@ -285,7 +285,7 @@ t.test(
     const gate = await startGate(t)
     gate.cluster.behave({ path: '/pins' }, { kind: 'stall' })
     const before = new AbortController()
-    const asked = gate.ask('GET', '/pins', { signal: before.signal })
+    const asked = gate.ask('GET', `/pins?cids=${cid}`, { signal: before.signal })
     const received = await gate.cluster.nextRequest()
     before.abort()
     await t.rejects(asked)
@@ -295,7 +295,7 @@ t.test(
     gate.cluster.reset()
     const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
     const client = await RawClient.to(gate.url)
-    client.write(gate.head('GET /pins HTTP/1.1'))
+    client.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
     const streaming = await gate.cluster.nextRequest()
     stream.write('{"n":1}\n')
     await client.until('"n":1')
@@ -328,15 +328,20 @@ t.test('an abandoned write is let finish, and its line says what became of it', 
   t.ok(gate.cluster.pins.has(cid), 'the pin is there')
 })
 
-t.test('hung listings hold up listings only, and waiting is bounded', async (t) => {
-  const gate = await startGate(t, { cluster: { listingConnections: 2, queueMax: 1 } })
-  gate.cluster.behave({ path: '/pins' }, { kind: 'stall' })
+t.test('hung recoveries of everything hold up nothing else, and waiting is bounded', async (t) => {
+  const gate = await startGate(t, {
+    cluster: { listingConnections: 2, queueMax: 1 },
+    encoders: { alpha: { role: 'operator' } },
+  })
+  gate.cluster.behave({ path: '/pins/recover' }, { kind: 'stall' })
   const leave = new AbortController()
-  const hung = Array.from({ length: 3 }, () => gate.ask('GET', '/pins', { signal: leave.signal }))
+  const hung = Array.from({ length: 3 }, () =>
+    gate.ask('POST', '/pins/recover', { signal: leave.signal }),
+  )
   while (gate.cluster.requests.length < 2) await gate.cluster.nextRequest()
   // The third waits; once the gate has read it, the fourth finds the queue full.
   await gate.ask('GET', '/id')
-  const busy = await gate.ask('GET', '/pins')
+  const busy = await gate.ask('POST', '/pins/recover')
   t.equal(busy.status, 503)
   t.equal(busy.headers.get('retry-after'), '1')
   t.match(busy.json, { code: 503 })
@@ -409,4 +414,17 @@ t.test('a trace is taken over from the client, or begun, and sent on', async (t)
     t.ok(sent.endsWith(`-${flags}`))
     t.equal(gate.lines.at(-1)?.traceId, trace)
   }
+})
+
+t.test('a cluster that breaks off right behind its head is a fault, told in words', async (t) => {
+  const gate = await startGate(t)
+  const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Stream-Error\r\n\r\n'
+  gate.cluster.behave({ path: '/pins' }, { kind: 'raw', bytes: head })
+  for (const path of ['/pins', `/pins?cids=${cid}`]) {
+    const answer = await gate.ask('GET', path)
+    t.equal(answer.status, 502, path)
+    t.same(answer.json, { code: 502, message: 'the cluster broke off its answer' })
+    t.equal(answer.headers.get('cache-status'), null)
+  }
+  t.match(gate.lines, [{ outcome: 'fault', reason: 'cluster-cut', status: 502 }])
 })

@@ -17,6 +17,7 @@ export interface Overrides {
   readonly listen?: object
   readonly cluster?: object
   readonly limits?: object
+  readonly listing?: object
   /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
   readonly encoders?: Readonly<Record<string, object>>
   readonly tls?: boolean
@@ -127,6 +128,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     },
     replace: (changed) => {
       snapshot = settle(changed)
+      gate.apply(undefined)
     },
     logText: async () => {
       await close()
@@ -153,7 +155,16 @@ const plenty = { max: 100_000, windowSeconds: 60 }
 function snapshotOf(
   cluster: FakeCluster,
   keys: Readonly<Record<string, string>>,
-  { listen, cluster: upstream, limits, encoders, tls, clusterUrl, clusterLogin }: Overrides,
+  {
+    listen,
+    cluster: upstream,
+    limits,
+    listing,
+    encoders,
+    tls,
+    clusterUrl,
+    clusterLogin,
+  }: Overrides,
   baseDir: string,
 ): Snapshot {
   const withKeys = Object.entries(keys).map(
@@ -177,6 +188,8 @@ function snapshotOf(
       failures: { max: 1000 },
       ...limits,
     },
+    // What a client asks for is then what the cluster is asked for.
+    listing: { local: 'never', maxAgeMs: 0, ...listing },
     encoders: Object.fromEntries(withKeys),
   }
   return snapshotFrom(input, { baseDir })

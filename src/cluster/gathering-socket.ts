@@ -1,0 +1,72 @@
+/** Sockets that gather what comes in small pieces, as each costs as much as a large one. */
+import { Socket } from 'node:net'
+import type { buildConnector } from 'undici'
+
+const readBytes = 65_536
+
+/** A read below it means that more is about to come: it pays to wait for it. */
+const smallRead = readBytes / 2
+
+/**
+ * Go flushes a listing line by line, and wakes its reader for each. A pause after a small read, and
+ * the next one finds what came meanwhile, in one piece; nobody waits for a line any longer than
+ * that.
+ */
+const pauseMs = 2
+
+class GatheringSocket extends Socket {
+  private pausing: NodeJS.Timeout | undefined
+
+  constructor() {
+    const buffer = Buffer.allocUnsafeSlow(readBytes)
+    super({
+      // The documented way to read without a buffer for each piece; what it ends in is ours.
+      onread: {
+        buffer,
+        callback: (bytes: number): boolean => this.accept(buffer, bytes),
+      },
+    } as ConstructorParameters<typeof Socket>[0])
+  }
+
+  /** Called when the reader wants more: not before the pause is over. */
+  override _read(size: number): void {
+    if (this.pausing === undefined) super._read(size)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.pausing)
+    super._destroy(error, callback)
+  }
+
+  /** @returns whether to read on at once */
+  private accept(buffer: Buffer, bytes: number): boolean {
+    const hasRoom = this.push(Buffer.from(buffer.subarray(0, bytes)))
+    if (bytes >= smallRead) return hasRoom
+    this.pausing = setTimeout(() => {
+      this.pausing = undefined
+      if (this.readableLength < this.readableHighWaterMark) this._read(readBytes)
+    }, pauseMs)
+    return false
+  }
+}
+
+/** For undici's `connect`; plain TCP only. */
+export function gatheringConnector(timeoutMs: number): buildConnector.connector {
+  return ({ hostname, port }, callback) => {
+    const socket = new GatheringSocket()
+    const clock = setTimeout(() => {
+      socket.destroy(Object.assign(new Error('connect timeout'), { code: 'ETIMEDOUT' }))
+    }, timeoutMs)
+    const settle = (error: Error | null): void => {
+      clearTimeout(clock)
+      socket.off('error', settle)
+      if (error === null) callback(null, socket)
+      else callback(error, null)
+    }
+    socket.setNoDelay(true).setKeepAlive(true, 60_000)
+    socket.once('error', settle).once('connect', () => {
+      settle(null)
+    })
+    socket.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) })
+  }
+}

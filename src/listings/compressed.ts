@@ -1,0 +1,49 @@
+/** A spool's contents once more, compressed: once for all who take it so. */
+import { constants, createGzip } from 'node:zlib'
+import { Spool } from './spool.js'
+import type { SpoolRoom } from './spool-file.js'
+
+/** The fastest: it costs half of the default's time, and JSON shrinks to a seventh all the same. */
+const level = 1
+
+/** Zlib runs in libuv's threads, so nobody on the main one waits for it. */
+export function compressed(plain: Spool, room: SpoolRoom): Spool {
+  const gzip = createGzip({ level, chunkSize: 65_536 })
+  const spool = new Spool(room, () => gzip.resume())
+  gzip.on('data', (bytes: Buffer) => {
+    if (!spool.append(bytes)) gzip.pause()
+  })
+  gzip.once('end', () => {
+    spool.finish()
+  })
+  feed(plain, gzip).catch((error: unknown) => {
+    const cut = (): void => {
+      spool.finish(error instanceof Error ? error : new Error(String(error)))
+      gzip.destroy()
+    }
+    // What came before goes out first: it is a cut listing, not an empty one.
+    if (plain.size > 0) gzip.flush(constants.Z_SYNC_FLUSH, cut)
+    else cut()
+  })
+  return spool
+}
+
+async function feed(plain: Spool, gzip: ReturnType<typeof createGzip>): Promise<void> {
+  const place = plain.enter()
+  try {
+    for (;;) {
+      const bytes = await plain.next(place)
+      if (bytes === undefined) break
+      await new Promise<void>((resolve) => {
+        gzip.write(bytes, () => {
+          resolve()
+        })
+      })
+      // Nothing more is there yet: who waits shall have what came.
+      if (place.position === plain.size) gzip.flush(constants.Z_SYNC_FLUSH)
+    }
+    gzip.end()
+  } finally {
+    plain.leave(place)
+  }
+}

@@ -1,0 +1,151 @@
+/** The gate's own copy of one listing: asked of the cluster once, read by any number of clients. */
+import type { Readable } from 'node:stream'
+import type { Cluster } from '../cluster/cluster.js'
+import { ClusterFault } from '../cluster/faults.js'
+import { compressed } from './compressed.js'
+import { SpoolReader } from './reader.js'
+import { type Question, Source } from './source.js'
+import { Spool } from './spool.js'
+import type { SpoolRoom } from './spool-file.js'
+
+export interface Head {
+  readonly status: number
+  /** From asking the cluster to its answer. */
+  readonly upstreamMs: number
+}
+
+export class Copy {
+  /** Unix time in milliseconds when the cluster was asked: it is never older than that. */
+  askedAt = Infinity
+  /** Settled by the cluster's answer, or by the fault that came in its place. */
+  readonly head: Promise<Head>
+  /** Settles when nothing more will come, whatever came. */
+  readonly ended: Promise<void>
+  /** Texts of the trailer X-Stream-Error, once the end is there; empty ones mean no error. */
+  streamErrors: readonly string[] = []
+  /** Whether it came to a good end: whole, and without an error told in its trailer. */
+  isComplete = false
+  isOver = false
+  private readonly plain: Spool
+  private packed: Spool | undefined
+  private source: Source | undefined
+  private status = 0
+  private users = 0
+  private isClosed = false
+  private readonly heading = deferred<Head>()
+  private readonly ending = deferred<undefined>()
+
+  constructor(private readonly room: SpoolRoom) {
+    this.head = this.heading.promise
+    // Perhaps everybody has left.
+    this.head.catch(() => undefined)
+    this.ended = this.ending.promise
+    this.plain = new Spool(
+      room,
+      () => this.source?.resume(),
+      () => {
+        this.endUnread()
+      },
+    )
+  }
+
+  /** Asks the cluster. */
+  start(cluster: Cluster, question: Question): void {
+    const startMs = performance.now()
+    this.askedAt = Date.now()
+    this.source = new Source(cluster, question, {
+      head: (status) => {
+        this.status = status
+        this.heading.resolve({ status, upstreamMs: performance.now() - startMs })
+      },
+      part: (bytes) => this.plain.append(bytes),
+      end: (trailers) => {
+        this.streamErrors = [trailers['x-stream-error'] ?? []].flat()
+        const isGood = this.status === 200 || this.status === 204
+        this.isComplete = isGood && this.streamErrors.every((text) => text === '')
+        this.end()
+      },
+      fail: (fault) => {
+        this.fail(fault)
+      },
+    })
+  }
+
+  /** Ends it before its time, or before its beginning. */
+  fail(fault: ClusterFault): void {
+    this.source?.stop(fault)
+    this.heading.reject(fault)
+    this.end(fault)
+  }
+
+  /** Whether one more may read it from its start. */
+  get isJoinable(): boolean {
+    return this.plain.isWhole && (!this.isOver || this.isComplete)
+  }
+
+  /** From the start on; the one who takes it has to read it or to destroy it. */
+  read(wantsGzip: boolean): { readonly stream: Readable; readonly isCompressed: boolean } {
+    if (wantsGzip && this.status === 200 && this.plain.isWhole)
+      this.packed ??= compressed(this.plain, this.room)
+    // Behind a disk that is full it has no start any more; what is plain all understand.
+    const isCompressed = wantsGzip && this.packed?.isWhole === true
+    const spool = isCompressed && this.packed !== undefined ? this.packed : this.plain
+    return { stream: this.reader(spool), isCompressed }
+  }
+
+  /** Keeps it open for one who is about to read, until the returned function is called. */
+  retain(): () => void {
+    this.users++
+    return () => {
+      this.users--
+      if (this.isClosed) this.close()
+    }
+  }
+
+  /** Nobody begins to read it any more, but for those who retain it. */
+  close(): void {
+    this.isClosed = true
+    if (this.users > 0) return
+    this.plain.close()
+    this.packed?.close()
+  }
+
+  private reader(spool: Spool): Readable {
+    const reader = new SpoolReader(spool)
+    reader.once('close', () => {
+      this.endUnread()
+    })
+    return reader
+  }
+
+  /** What nobody can join, and nobody reads, need not go on. */
+  private endUnread(): void {
+    if (!this.plain.isWhole && this.plain.readers === 0 && !this.isOver)
+      this.source?.stop(new ClusterFault('cluster-cut', new Error('all readers left')))
+  }
+
+  private end(fault?: ClusterFault): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.plain.finish(fault)
+    this.ending.resolve(undefined)
+  }
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Promise.withResolvers, which Node 20 does not have. */
+function deferred<T>(): Deferred<T> {
+  let [resolve, reject]: [Deferred<T>['resolve'], Deferred<T>['reject']] = [ignore, ignore]
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue
+    reject = onError
+  })
+  return { promise, resolve, reject }
+}
+
+const ignore = () => undefined

@@ -1,0 +1,147 @@
+/** Reads one listing of the cluster, as fast as it comes, and gathers it into large parts. */
+import type { Dispatcher } from 'undici'
+import type { Cluster } from '../cluster/cluster.js'
+import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
+
+/** What is asked of the cluster. */
+export interface Question {
+  /** Path and query. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Longest wait for the head of the answer, and for its end. */
+  readonly headMs: number
+  readonly runMs: number
+}
+
+export interface Sink {
+  head(status: number): void
+  /** @returns whether the source may go on; otherwise it waits for {@link Source.resume} */
+  part(bytes: Buffer): boolean
+  /** @param trailers fields by their names in lower case */
+  end(trailers: Readonly<Record<string, string | string[] | undefined>>): void
+  fail(fault: ClusterFault): void
+}
+
+const partBytes = 65_536
+
+/** Of a part that is sent before it is full, so much of it may be waste. */
+const wasteBytes = partBytes / 4
+
+export class Source implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | undefined
+  private part = Buffer.allocUnsafeSlow(partBytes)
+  private used = 0
+  private flushing: NodeJS.Immediate | undefined
+  private clock: NodeJS.Timeout
+  private hasHead = false
+  private isOver = false
+  private readonly startMs = performance.now()
+
+  constructor(
+    cluster: Cluster,
+    private readonly question: Question,
+    private readonly sink: Sink,
+  ) {
+    const { path, headers, headMs } = question
+    this.clock = setTimeout(() => {
+      this.stop(new ClusterFault('cluster-timeout'))
+    }, headMs)
+    cluster.dispatchListing(path, headers, this)
+  }
+
+  /** Goes on after a part that was one too many. */
+  resume(): void {
+    this.controller?.resume()
+  }
+
+  /** Gives the listing up. */
+  stop(fault: ClusterFault): void {
+    if (this.isOver) return
+    this.finish()
+    this.controller?.abort(fault)
+    this.sink.fail(fault)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.isOver) controller.abort(new ClusterFault('cluster-timeout'))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, unknown>>,
+  ): void {
+    const fault = faultOfAnswer(status, headers)
+    if (fault !== undefined) {
+      this.stop(new ClusterFault(fault))
+      return
+    }
+    this.hasHead = true
+    clearTimeout(this.clock)
+    const leftMs = this.question.runMs - (performance.now() - this.startMs)
+    this.clock = setTimeout(
+      () => {
+        this.stop(new ClusterFault('cluster-cut', new Error('the listing took too long')))
+      },
+      Math.max(0, leftMs),
+    )
+    this.sink.head(status)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.isOver) return
+    if (this.used + chunk.length > partBytes) this.flush()
+    if (chunk.length >= partBytes) {
+      this.pass(chunk)
+      return
+    }
+    chunk.copy(this.part, this.used)
+    this.used += chunk.length
+    // When all that one read of the socket brought has been taken apart.
+    this.flushing ??= setImmediate(() => {
+      this.flush()
+    })
+  }
+
+  onResponseEnd(
+    _controller: Dispatcher.DispatchController,
+    trailers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (this.isOver) return
+    this.flush()
+    this.finish()
+    this.sink.end(trailers)
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (this.isOver) return
+    this.flush()
+    this.finish()
+    this.sink.fail(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
+  }
+
+  private flush(): void {
+    clearImmediate(this.flushing)
+    this.flushing = undefined
+    if (this.used === 0) return
+    const bytes = this.part.subarray(0, this.used)
+    this.used = 0
+    if (partBytes - bytes.length > wasteBytes) {
+      this.pass(Buffer.from(bytes))
+    } else {
+      this.part = Buffer.allocUnsafeSlow(partBytes)
+      this.pass(bytes)
+    }
+  }
+
+  private pass(bytes: Buffer): void {
+    if (!this.sink.part(bytes)) this.controller?.pause()
+  }
+
+  private finish(): void {
+    this.isOver = true
+    clearTimeout(this.clock)
+    clearImmediate(this.flushing)
+  }
+}

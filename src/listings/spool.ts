@@ -1,0 +1,189 @@
+/** What has come of a stream so far, for any number of readers, each at a place of its own. */
+import { type SpoolRoom, SpoolFile } from './spool-file.js'
+
+/** What stays in memory: a small listing whole, of a large one what came last. */
+const recentBytes = 1024 * 1024
+
+/** Beyond it the source waits: for the disk, or where there is none for the slowest reader. */
+const memoryBytesMax = 4 * 1024 * 1024
+
+const readBytes = 128 * 1024
+
+/** One reader's place; it must be left when nobody reads on. */
+export interface Place {
+  position: number
+}
+
+/**
+ * Small streams stay in memory; of large ones only the end does, and the whole is on the disk.
+ * Where the disk takes nothing, what all readers have had is dropped: those who read go on, but
+ * nobody can begin any more.
+ */
+export class Spool {
+  /** Bytes that came, the dropped ones among them. */
+  size = 0
+  /** Whether it is kept whole, so that one more may begin to read. */
+  isWhole = true
+  private readonly batches: Buffer[] = []
+  /** Where the first of them begins. */
+  private memoryStart = 0
+  private file: SpoolFile | undefined
+  private writing: Promise<void> | undefined
+  private end: 'open' | 'ended' | Error = 'open'
+  private readonly places = new Set<Place>()
+  private waiting: (() => void)[] = []
+  private isClosed = false
+
+  /**
+   * @param onRoom called when the source may go on after {@link append} said that it must wait
+   * @param onBroken called when it is no longer kept whole
+   */
+  constructor(
+    private readonly room: SpoolRoom,
+    private readonly onRoom: () => void = () => undefined,
+    private readonly onBroken: () => void = () => undefined,
+  ) {}
+
+  /** @returns whether the source may go on at once */
+  append(batch: Buffer): boolean {
+    this.batches.push(batch)
+    this.size += batch.length
+    if (this.isWhole && this.inMemory > recentBytes) this.writing ??= this.write()
+    this.drop()
+    this.wake()
+    return this.inMemory <= memoryBytesMax
+  }
+
+  /** No more will come; with an error it was cut short, and readers learn so. */
+  finish(error?: Error): void {
+    if (this.end !== 'open') return
+    this.end = error ?? 'ended'
+    this.wake()
+  }
+
+  get readers(): number {
+    return this.places.size
+  }
+
+  enter(): Place {
+    const place = { position: 0 }
+    this.places.add(place)
+    return place
+  }
+
+  leave(place: Place): void {
+    this.places.delete(place)
+    this.drop()
+    if (this.isClosed && this.places.size === 0) void this.release()
+  }
+
+  /**
+   * The next bytes of a reader, as soon as there are some.
+   *
+   * @returns undefined at the end
+   * @throws the error that cut it short, after all that came before
+   */
+  async next(place: Place): Promise<Buffer | undefined> {
+    while (place.position >= this.size) {
+      if (this.end === 'ended') return undefined
+      if (this.end !== 'open') throw this.end
+      await new Promise<void>((resolve) => this.waiting.push(resolve))
+    }
+    const bytes = this.recent(place.position) ?? (await this.written(place.position))
+    place.position += bytes.length
+    this.drop()
+    return bytes
+  }
+
+  /** Nobody begins any more; what is kept goes with the last reader. */
+  close(): void {
+    this.isClosed = true
+    if (this.places.size === 0) void this.release()
+  }
+
+  private get inMemory(): number {
+    return this.size - this.memoryStart
+  }
+
+  /** The rest of the batch that a position lies in, if it is in memory: shared, never copied. */
+  private recent(position: number): Buffer | undefined {
+    if (position < this.memoryStart) return undefined
+    let start = this.size
+    // From the end: whoever keeps up is there.
+    for (let index = this.batches.length - 1; index >= 0; index--) {
+      const batch = this.batches[index]
+      if (batch === undefined) return undefined
+      start -= batch.length
+      if (position >= start) return batch.subarray(position - start)
+    }
+    return undefined
+  }
+
+  private async written(position: number): Promise<Buffer> {
+    if (this.file === undefined) throw new Error('neither in memory nor in a file')
+    return this.file.read(position, Math.min(readBytes, this.memoryStart - position))
+  }
+
+  private async write(): Promise<void> {
+    try {
+      this.file ??= await SpoolFile.create(this.room)
+      while (this.file.size < this.size) {
+        await this.file.append(this.unwritten(this.file.size))
+        this.drop()
+      }
+    } catch {
+      this.isWhole = false
+      this.onBroken()
+      this.drop()
+    } finally {
+      this.writing = undefined
+      if (this.isClosed) this.close()
+    }
+  }
+
+  private unwritten(from: number): Buffer[] {
+    let start = this.memoryStart
+    const parts: Buffer[] = []
+    for (const batch of this.batches) {
+      if (start >= from) parts.push(batch)
+      start += batch.length
+    }
+    return parts
+  }
+
+  /** Forgets of what is in memory what is safe elsewhere, or what everybody had. */
+  private drop(): void {
+    const wasFull = this.inMemory > memoryBytesMax
+    const written = this.file?.size ?? 0
+    const safe = this.isWhole ? written : Math.max(written, this.slowest())
+    for (;;) {
+      const [first] = this.batches
+      if (first === undefined || this.memoryStart + first.length > safe) break
+      if (this.isWhole && this.inMemory - first.length < recentBytes) break
+      this.batches.shift()
+      this.memoryStart += first.length
+    }
+    if (wasFull && this.inMemory <= memoryBytesMax) this.onRoom()
+  }
+
+  private slowest(): number {
+    let position = this.size
+    for (const place of this.places) position = Math.min(position, place.position)
+    return position
+  }
+
+  private wake(): void {
+    const { waiting } = this
+    this.waiting = []
+    for (const resolve of waiting) resolve()
+  }
+
+  private async release(): Promise<void> {
+    // The writer closes it when it is done.
+    if (this.writing !== undefined) return
+    const { file } = this
+    this.file = undefined
+    this.batches.length = 0
+    await file?.close()
+  }
+}
