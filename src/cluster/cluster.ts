@@ -1,4 +1,5 @@
 /** The connections to the cluster, and one exchange after another over them. */
+import type { Readable } from 'node:stream'
 import { type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
@@ -17,11 +18,17 @@ export interface Exchange {
   upstreamStatus?: number
   /** Trailer fields, filled in when the body has ended. */
   trailers?: Record<string, string | string[]>
+  /** While it is under way, whoever asks the same is answered by it as well. */
+  readonly question?: string
+  /** Questions whose answers are other ones once this is done; `all` where that is not known. */
+  readonly changes?: readonly string[] | 'all'
   /** Nothing of the exchange is under way any more. */
   readonly onEnd: () => void
 }
 
-export type Callback = (error: Error | null, answer: Dispatcher.ResponseData) => void
+/** Undici's, with a body of whatever make. */
+export type Answer = Omit<Dispatcher.ResponseData, 'body'> & { readonly body: Readable }
+export type Callback = (error: Error | null, answer: Answer) => void
 type Headers = Readonly<Record<string, string>>
 export type RequestOptions = Dispatcher.RequestOptions & { path: string }
 

@@ -2,6 +2,7 @@
 import type { Snapshot } from '../settings/snapshot.js'
 import { probeCluster } from './probe.js'
 import { type Callback, Cluster, type Exchange, type RequestOptions } from './cluster.js'
+import { Questions } from './questions.js'
 
 const probeTimeoutMs = 1500
 
@@ -12,6 +13,7 @@ const probeTimeoutMs = 1500
 export class ClusterLink {
   private cluster: Cluster
   private settings: string
+  private readonly questions = new Questions()
   private readonly announced = new Map<string, { cluster: Cluster; exchange: Exchange }>()
 
   constructor(snapshot: Snapshot) {
@@ -30,7 +32,23 @@ export class ClusterLink {
     const announced = this.announced.get(id)
     if (announced === undefined) throw new Error('a request to the cluster without its exchange')
     this.announced.delete(id)
-    announced.cluster.request(announced.exchange, options, callback)
+    const { cluster, exchange } = announced
+    const { question, changes } = exchange
+    if (question !== undefined) {
+      this.questions.ask(cluster, question, exchange, options, callback)
+      return
+    }
+    this.close(changes)
+    cluster.request(exchange, options, (error, answer) => {
+      // Once more: those who asked meanwhile may have been answered before the change.
+      this.close(changes)
+      callback(error, answer)
+    })
+  }
+
+  private close(changes: Exchange['changes']): void {
+    if (changes === 'all') this.questions.closeAll()
+    else if (changes !== undefined) this.questions.close(changes)
   }
 
   /** The cluster in force. */
@@ -45,6 +63,7 @@ export class ClusterLink {
     void this.cluster.retire()
     this.settings = settings
     this.cluster = clusterOf(snapshot)
+    this.questions.closeAll()
     return true
   }
 
@@ -54,7 +73,7 @@ export class ClusterLink {
     return probeCluster(origin, authorization, probeTimeoutMs)
   }
 
-  close(): Promise<void> {
+  end(): Promise<void> {
     return this.cluster.close()
   }
 }

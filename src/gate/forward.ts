@@ -4,9 +4,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
 import type { Exchange } from '../cluster/cluster.js'
 import type { ClusterLink } from '../cluster/link.js'
+import type { Permission } from '../settings/permissions.js'
 import { answerFault } from './fault.js'
 import type { ServeListing } from './listing.js'
 import { relay, relayedHeaders } from './relay.js'
+import type { UpstreamRequest } from './pin-request.js'
 import { recordOf } from './request.js'
 import { operations, type Route } from './routes.js'
 
@@ -70,6 +72,17 @@ export async function forward(
   await app.register(httpProxy, options as unknown as Parameters<typeof httpProxy>[1])
 }
 
+/** Which requests are one question to the cluster, and which writes change the answer to it. */
+function sharing(
+  permission: Permission,
+  { path, query, cid }: UpstreamRequest,
+): Pick<Exchange, 'question' | 'changes'> {
+  if (permission === 'status') return cid === undefined ? {} : { question: `${path}?${query}` }
+  if (!operations[permission].outlivesClient) return {}
+  if (cid === undefined) return { changes: 'all' }
+  return { changes: [`/pins/${cid}?`, `/pins/${cid}?local=true`] }
+}
+
 /** All that the cluster is told of a request, but for our own credential. */
 function headersFor(request: FastifyRequest, userAgent: string) {
   const { id, trace } = recordOf(request)
@@ -98,6 +111,7 @@ function begin(cluster: ClusterLink, request: FastifyRequest) {
     timeoutMs: record.snapshot.config.cluster[operation.timeout],
     abort,
     onEnd: release,
+    ...sharing(record.permission, upstreamOf(request)),
   }
   record.exchange = exchange
   if (!operation.outlivesClient) {

@@ -87,7 +87,7 @@ export async function openGate({
       await connections.drain(shutdownMs)
       await closing
       listings.close()
-      await cluster.close()
+      await cluster.end()
     },
   }
 }

@@ -1,0 +1,146 @@
+/** What readers of one stream get, wherever it is kept: each all of it, in order, or the error. */
+import { readdirSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { gunzipSync } from 'node:zlib'
+import t from 'tap'
+import { compressed } from '../../src/listings/compressed.js'
+import { SpoolReader } from '../../src/listings/reader.js'
+import { Spool } from '../../src/listings/spool.js'
+import { SpoolRoom } from '../../src/listings/spool-file.js'
+
+const batch = (index: number, bytes = 65_536): Buffer =>
+  Buffer.from(`${index}`.padStart(bytes, '0'))
+
+const wholeOf = (count: number): string =>
+  Array.from({ length: count }, (_, index) => batch(index).toString()).join('')
+
+/** Appends as a source does: it waits when it is told to. */
+async function fill(spool: Spool, count: number, room: { next: Promise<void> }): Promise<void> {
+  for (let index = 0; index < count; index++) if (!spool.append(batch(index))) await room.next
+  spool.finish()
+}
+
+/** A spool that says when the source may go on. */
+function spoolIn(room: SpoolRoom) {
+  let go = (): void => undefined
+  const turn = { next: Promise.resolve() }
+  const renew = (): void => {
+    turn.next = new Promise((resolve) => (go = resolve))
+  }
+  renew()
+  const spool = new Spool(room, () => {
+    go()
+    renew()
+  })
+  return { spool, turn }
+}
+
+t.test('readers get all of it, early or late, from memory or from the disk', async (t) => {
+  const directory = t.testdir({})
+  for (const count of [0, 1, 10, 200]) {
+    const { spool, turn } = spoolIn(new SpoolRoom(directory, 1e9))
+    const early = text(new SpoolReader(spool))
+    const filling = fill(spool, count, turn)
+    const meanwhile = text(new SpoolReader(spool))
+    await filling
+    const late = text(new SpoolReader(spool))
+    const whole = wholeOf(count)
+    for (const read of [early, meanwhile, late]) t.ok((await read) === whole, String(count))
+    t.equal(spool.readers, 0)
+    t.ok(spool.isWhole)
+    spool.close()
+  }
+  t.same(readdirSync(directory), [], 'no file has a name')
+})
+
+t.test('a reader that comes and goes holds up nobody', async (t) => {
+  const { spool, turn } = spoolIn(new SpoolRoom(t.testdir({}), 1e9))
+  const leaving = new SpoolReader(spool)
+  const staying = text(new SpoolReader(spool))
+  leaving.destroy()
+  await fill(spool, 100, turn)
+  t.ok((await staying) === wholeOf(100))
+  t.equal(spool.readers, 0)
+})
+
+t.test('without room on the disk the source waits for the slowest reader', async (t) => {
+  const { spool, turn } = spoolIn(new SpoolRoom(t.testdir({}), 3_000_000))
+  const slow = spool.enter()
+  const quick = text(new SpoolReader(spool))
+  let isFilled = false
+  const filling = fill(spool, 200, turn).then(() => (isFilled = true))
+  const parts: Buffer[] = []
+  for (;;) {
+    const bytes = await spool.next(slow)
+    if (bytes === undefined) break
+    parts.push(bytes)
+    if (slow.position < 4_000_000) t.notOk(isFilled, 'the source waits', { diagnostic: false })
+  }
+  await filling
+  t.ok(Buffer.concat(parts).toString() === wholeOf(200))
+  t.ok((await quick) === wholeOf(200))
+  t.notOk(spool.isWhole, 'nobody else can begin')
+})
+
+t.test('the room is given back, and is for all together', async (t) => {
+  const room = new SpoolRoom(t.testdir({}), 10_000_000)
+  for (let round = 0; round < 3; round++) {
+    const { spool, turn } = spoolIn(room)
+    const reading = text(new SpoolReader(spool))
+    await fill(spool, 100, turn)
+    t.ok((await reading) === wholeOf(100))
+    t.ok(spool.isWhole)
+    const other = spoolIn(room)
+    const passing = text(new SpoolReader(other.spool))
+    await fill(other.spool, 100, other.turn)
+    t.ok((await passing) === wholeOf(100))
+    t.notOk(other.spool.isWhole)
+    spool.close()
+    other.spool.close()
+    while (!room.take(10_000_000)) await new Promise((resolve) => setImmediate(resolve))
+    room.give(10_000_000)
+  }
+})
+
+t.test('a directory that cannot be written to is like a disk that is full', async (t) => {
+  const { spool, turn } = spoolIn(new SpoolRoom('/nonexistent', 1e9))
+  const reading = text(new SpoolReader(spool))
+  await fill(spool, 100, turn)
+  t.ok((await reading) === wholeOf(100))
+  t.notOk(spool.isWhole)
+})
+
+t.test('an error comes after all that came before it', async (t) => {
+  const spool = new Spool(new SpoolRoom(t.testdir({}), 1e9))
+  spool.append(Buffer.from('some'))
+  spool.finish(new Error('cut'))
+  spool.finish()
+  const place = spool.enter()
+  t.equal(String(await spool.next(place)), 'some')
+  await t.rejects(spool.next(place), { message: 'cut' })
+})
+
+t.test('compressed it is the same, and the error comes behind what came', async (t) => {
+  const room = new SpoolRoom(t.testdir({}), 1e9)
+  const { spool, turn } = spoolIn(room)
+  const packed = compressed(spool, room)
+  const early = new SpoolReader(packed).toArray()
+  await fill(spool, 100, turn)
+  const late = new SpoolReader(packed).toArray()
+  for (const parts of await Promise.all([early, late])) {
+    const bytes = Buffer.concat(parts as Buffer[])
+    t.ok(bytes.length < 100_000)
+    t.ok(gunzipSync(bytes).toString() === wholeOf(100))
+  }
+
+  const cut = new Spool(room)
+  cut.append(Buffer.from('some'))
+  cut.finish(new Error('cut'))
+  const packedCut = compressed(cut, room)
+  const place = packedCut.enter()
+  const parts: Buffer[] = []
+  await t.rejects(async () => {
+    for (;;) parts.push((await packedCut.next(place)) ?? Buffer.alloc(0))
+  }, /cut/)
+  t.equal(gunzipSync(Buffer.concat(parts), { finishFlush: 2 }).toString(), 'some')
+})
