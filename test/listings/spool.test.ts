@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { compressed } from '../../src/listings/compressed.js'
 import { SpoolReader } from '../../src/listings/reader.js'
 import { Spool } from '../../src/listings/spool.js'
@@ -21,7 +21,7 @@ async function fill(spool: Spool, count: number, room: { next: Promise<void> }):
 }
 
 /** A spool that says when the source may go on. */
-function spoolIn(room: SpoolRoom) {
+function spoolIn(t: Test, room: SpoolRoom) {
   let go = (): void => undefined
   const turn = { next: Promise.resolve() }
   const renew = (): void => {
@@ -32,13 +32,16 @@ function spoolIn(room: SpoolRoom) {
     go()
     renew()
   })
+  t.teardown(() => {
+    spool.close()
+  })
   return { spool, turn }
 }
 
 t.test('readers get all of it, early or late, from memory or from the disk', async (t) => {
   const directory = t.testdir({})
   for (const count of [0, 1, 10, 200]) {
-    const { spool, turn } = spoolIn(new SpoolRoom(directory, 1e9))
+    const { spool, turn } = spoolIn(t, new SpoolRoom(directory, 1e9))
     const early = text(new SpoolReader(spool))
     const filling = fill(spool, count, turn)
     const meanwhile = text(new SpoolReader(spool))
@@ -54,7 +57,7 @@ t.test('readers get all of it, early or late, from memory or from the disk', asy
 })
 
 t.test('a reader that comes and goes holds up nobody', async (t) => {
-  const { spool, turn } = spoolIn(new SpoolRoom(t.testdir({}), 1e9))
+  const { spool, turn } = spoolIn(t, new SpoolRoom(t.testdir({}), 1e9))
   const leaving = new SpoolReader(spool)
   const staying = text(new SpoolReader(spool))
   leaving.destroy()
@@ -64,7 +67,7 @@ t.test('a reader that comes and goes holds up nobody', async (t) => {
 })
 
 t.test('without room on the disk the source waits for the slowest reader', async (t) => {
-  const { spool, turn } = spoolIn(new SpoolRoom(t.testdir({}), 3_000_000))
+  const { spool, turn } = spoolIn(t, new SpoolRoom(t.testdir({}), 3_000_000))
   const slow = spool.enter()
   const quick = text(new SpoolReader(spool))
   let isFilled = false
@@ -76,6 +79,7 @@ t.test('without room on the disk the source waits for the slowest reader', async
     parts.push(bytes)
     if (slow.position < 4_000_000) t.notOk(isFilled, 'the source waits', { diagnostic: false })
   }
+  spool.leave(slow)
   await filling
   t.ok(Buffer.concat(parts).toString() === wholeOf(200))
   t.ok((await quick) === wholeOf(200))
@@ -85,12 +89,12 @@ t.test('without room on the disk the source waits for the slowest reader', async
 t.test('the room is given back, and is for all together', async (t) => {
   const room = new SpoolRoom(t.testdir({}), 10_000_000)
   for (let round = 0; round < 3; round++) {
-    const { spool, turn } = spoolIn(room)
+    const { spool, turn } = spoolIn(t, room)
     const reading = text(new SpoolReader(spool))
     await fill(spool, 100, turn)
     t.ok((await reading) === wholeOf(100))
     t.ok(spool.isWhole)
-    const other = spoolIn(room)
+    const other = spoolIn(t, room)
     const passing = text(new SpoolReader(other.spool))
     await fill(other.spool, 100, other.turn)
     t.ok((await passing) === wholeOf(100))
@@ -103,7 +107,7 @@ t.test('the room is given back, and is for all together', async (t) => {
 })
 
 t.test('a directory that cannot be written to is like a disk that is full', async (t) => {
-  const { spool, turn } = spoolIn(new SpoolRoom('/nonexistent', 1e9))
+  const { spool, turn } = spoolIn(t, new SpoolRoom('/nonexistent', 1e9))
   const reading = text(new SpoolReader(spool))
   await fill(spool, 100, turn)
   t.ok((await reading) === wholeOf(100))
@@ -122,8 +126,11 @@ t.test('an error comes after all that came before it', async (t) => {
 
 t.test('compressed it is the same, and the error comes behind what came', async (t) => {
   const room = new SpoolRoom(t.testdir({}), 1e9)
-  const { spool, turn } = spoolIn(room)
+  const { spool, turn } = spoolIn(t, room)
   const packed = compressed(spool, room)
+  t.teardown(() => {
+    packed.close()
+  })
   const early = new SpoolReader(packed).toArray()
   await fill(spool, 100, turn)
   const late = new SpoolReader(packed).toArray()
