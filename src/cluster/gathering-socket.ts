@@ -15,17 +15,16 @@ const smallRead = readBytes / 2
 const pauseMs = 2
 
 class GatheringSocket extends Socket {
+  private buffer: Buffer = Buffer.allocUnsafeSlow(readBytes)
   private pausing: NodeJS.Timeout | undefined
 
   constructor() {
-    const buffer = Buffer.allocUnsafeSlow(readBytes)
-    super({
-      // The documented way to read without a buffer for each piece; what it ends in is ours.
-      onread: {
-        buffer,
-        callback: (bytes: number): boolean => this.accept(buffer, bytes),
-      },
-    } as ConstructorParameters<typeof Socket>[0])
+    // The documented way to read without a buffer of Node's for each piece; it ends in push().
+    const onread = {
+      buffer: (): Buffer => this.buffer,
+      callback: (bytes: number): boolean => this.accept(bytes),
+    }
+    super({ onread } as ConstructorParameters<typeof Socket>[0])
   }
 
   /** Called when the reader wants more: not before the pause is over. */
@@ -39,9 +38,13 @@ class GatheringSocket extends Socket {
   }
 
   /** @returns whether to read on at once */
-  private accept(buffer: Buffer, bytes: number): boolean {
-    const hasRoom = this.push(Buffer.from(buffer.subarray(0, bytes)))
-    if (bytes >= smallRead) return hasRoom
+  private accept(bytes: number): boolean {
+    const piece = this.buffer.subarray(0, bytes)
+    if (bytes >= smallRead) {
+      this.buffer = Buffer.allocUnsafeSlow(readBytes)
+      return this.push(piece)
+    }
+    this.push(Buffer.from(piece))
     this.pausing = setTimeout(() => {
       this.pausing = undefined
       if (this.readableLength < this.readableHighWaterMark) this._read(readBytes)

@@ -92,7 +92,8 @@ export class Source implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
     if (this.used + chunk.length > partBytes) this.flush()
-    if (chunk.length >= partBytes) {
+    // Large enough as it is, and most of the buffer that it is a part of.
+    if (this.used === 0 && chunk.length >= partBytes / 2) {
       this.pass(chunk)
       return
     }

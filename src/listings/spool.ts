@@ -4,6 +4,9 @@ import { type SpoolRoom, SpoolFile } from './spool-file.js'
 /** What stays in memory: a small listing whole, of a large one what came last. */
 const recentBytes = 1024 * 1024
 
+/** What goes to the disk in one piece; the end of a stream may stay in memory. */
+const writtenBytes = recentBytes / 2
+
 /** Beyond it the source waits: for the disk, or where there is none for the slowest reader. */
 const memoryBytesMax = 4 * 1024 * 1024
 
@@ -48,7 +51,8 @@ export class Spool {
   append(batch: Buffer): boolean {
     this.batches.push(batch)
     this.size += batch.length
-    if (this.isWhole && this.inMemory > recentBytes) this.writing ??= this.write()
+    if (this.isWhole && this.size > recentBytes && this.unwrittenBytes >= writtenBytes)
+      this.writing ??= this.write()
     this.drop()
     this.wake()
     return this.inMemory <= memoryBytesMax
@@ -105,6 +109,10 @@ export class Spool {
     return this.size - this.memoryStart
   }
 
+  private get unwrittenBytes(): number {
+    return this.size - (this.file?.size ?? 0)
+  }
+
   /** The rest of the batch that a position lies in, if it is in memory: shared, never copied. */
   private recent(position: number): Buffer | undefined {
     if (position < this.memoryStart) return undefined
@@ -127,7 +135,7 @@ export class Spool {
   private async write(): Promise<void> {
     try {
       this.file ??= await SpoolFile.create(this.room)
-      while (this.file.size < this.size) {
+      while (this.unwrittenBytes >= writtenBytes) {
         await this.file.append(this.unwritten(this.file.size))
         this.drop()
       }
