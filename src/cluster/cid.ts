@@ -45,6 +45,7 @@ const charactersMax = 512
  */
 export function canonicalCid(text: string): string | undefined {
   if (text.length < 2 || text.length > charactersMax) return undefined
+  if (v0.test(text)) return isSha256(base58btc.baseDecode(text)) ? text : undefined
   try {
     const bytes = bytesOf(text)
     const cid = CID.decode(bytes)
@@ -53,6 +54,13 @@ export function canonicalCid(text: string): string | undefined {
     return undefined
   }
 }
+
+/** Nearly every CID that comes; the alphabet checked, the text is the one spelling of its bytes. */
+const v0 = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/
+
+/** The multihash that a v0 is, and nothing else. */
+const isSha256 = (bytes: Uint8Array): boolean =>
+  bytes.length === 34 && bytes[0] === 0x12 && bytes[1] === 0x20
 
 /** The library also reads a v0 behind a version byte, and one with a hash that is not 32 bytes. */
 const isAsRead = (cid: CID, bytes: Uint8Array): boolean =>

@@ -1,36 +1,19 @@
 /** The connections to the cluster, and one exchange after another over them. */
-import type { Readable } from 'node:stream'
 import { type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
-import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
+import { AnswerHandler, type Callback } from './answer.js'
+import type { Exchange } from './exchange.js'
+import { ClusterFault } from './faults.js'
 import { gatheringConnector } from './gathering-socket.js'
 
-/** One request to the cluster and what became of it. */
-export interface Exchange {
-  /** Listings have connections of their own, so that a few slow ones never hold up pins. */
-  readonly isListing: boolean
-  /** Longest wait for the head of the answer, waiting for a connection included. */
-  readonly timeoutMs: number
-  /** Aborted with a reason when nobody wants the answer any more. */
-  readonly abort: AbortController
-  /** Milliseconds until the head of the answer, once it is there. */
-  upstreamMs?: number
-  upstreamStatus?: number
-  /** Trailer fields, filled in when the body has ended. */
-  trailers?: Record<string, string | string[]>
-  /** While it is under way, whoever asks the same is answered by it as well. */
-  readonly question?: string
-  /** Questions whose answers are other ones once this is done; `all` where that is not known. */
-  readonly changes?: readonly string[] | 'all'
-  /** Nothing of the exchange is under way any more. */
-  readonly onEnd: () => void
-}
+type RequestHeaders = Readonly<Record<string, string>>
 
-/** Undici's, with a body of whatever make. */
-export type Answer = Omit<Dispatcher.ResponseData, 'body'> & { readonly body: Readable }
-export type Callback = (error: Error | null, answer: Answer) => void
-type Headers = Readonly<Record<string, string>>
-export type RequestOptions = Dispatcher.RequestOptions & { path: string }
+/** What is asked of the cluster. */
+export interface ClusterRequest {
+  readonly method: Dispatcher.HttpMethod
+  readonly path: string
+  readonly headers: RequestHeaders
+}
 
 /** One configuration of the cluster: where it is, who we are to it, and our connections to it. */
 export class Cluster {
@@ -40,6 +23,7 @@ export class Cluster {
   readonly authorization: string | undefined
   private readonly requests: Pool
   private readonly listings: Pool
+  private readonly copies: Pool
   private readonly underWay = { requests: 0, listings: 0 }
 
   /** @param password of the endpoint's user */
@@ -54,8 +38,9 @@ export class Cluster {
     const { connectTimeoutMs } = config
     const connect = { timeout: connectTimeoutMs }
     this.requests = this.pool(config.connections, connect)
+    this.listings = this.pool(config.listingConnections, connect)
     const isPlain = this.origin.startsWith('http:')
-    this.listings = this.pool(
+    this.copies = this.pool(
       config.listingConnections,
       isPlain ? gatheringConnector(connectTimeoutMs) : connect,
     )
@@ -76,8 +61,8 @@ export class Cluster {
     })
   }
 
-  /** Undici's `request` with a callback, for one exchange, bounded in number and time. */
-  request(exchange: Exchange, options: RequestOptions, callback: Callback): void {
+  /** One exchange, bounded in number and time; calls back once. */
+  request(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
     const pool = exchange.isListing ? 'listings' : 'requests'
     const connections = exchange.isListing
       ? this.config.listingConnections
@@ -88,63 +73,29 @@ export class Cluster {
       return
     }
     this.underWay[pool]++
-    const end = () => {
+    const handler = new AnswerHandler(exchange, callback, () => {
       this.underWay[pool]--
       exchange.onEnd()
-    }
-    this.exchange(this[pool], exchange, options, callback, end)
+    })
+    const { method, path, headers } = request
+    this[pool].dispatch({ origin: this.origin, method, path, headers }, handler)
   }
 
-  private exchange(
-    pool: Pool,
-    exchange: Exchange,
-    options: RequestOptions,
-    callback: Callback,
-    end: () => void,
+  /**
+   * Begins a listing whose parts a handler of undici's takes: cheaper than a stream of them. What
+   * it is given is the socket's memory, and good for the length of the call.
+   */
+  dispatchListing(
+    path: string,
+    headers: RequestHeaders,
+    handler: Dispatcher.DispatchHandler,
   ): void {
-    const { abort, timeoutMs } = exchange
-    const startMs = performance.now()
-    const clock = setTimeout(() => {
-      abort.abort(new ClusterFault('cluster-timeout'))
-    }, timeoutMs)
-    pool.request(
-      {
-        ...options,
-        origin: this.origin,
-        headersTimeout: 0,
-        bodyTimeout: null,
-        signal: abort.signal,
-      },
-      (error, answer) => {
-        clearTimeout(clock)
-        exchange.upstreamMs = performance.now() - startMs
-        if (error !== null) {
-          end()
-          callback(faultOf(error), answer)
-          return
-        }
-        exchange.upstreamStatus = answer.statusCode
-        exchange.trailers = answer.trailers
-        answer.body.once('close', end)
-        const fault = faultOfAnswer(answer.statusCode, answer.headers)
-        if (fault === undefined) {
-          callback(null, answer)
-          return
-        }
-        answer.body.on('error', ignore).destroy()
-        callback(new ClusterFault(fault), answer)
-      },
-    )
-  }
-
-  /** Begins a listing whose parts a handler of undici's takes: cheaper than a stream of them. */
-  dispatchListing(path: string, headers: Headers, handler: Dispatcher.DispatchHandler): void {
     const options = { origin: this.origin, path, method: 'GET' as const, headers }
-    this.listings.dispatch(options, handler)
+    this.copies.dispatch(options, handler)
   }
 
   /** A short answer to a question of our own. */
-  async ask(path: string, headers: Headers, timeoutMs: number): Promise<unknown> {
+  async ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<unknown> {
     const signal = AbortSignal.timeout(timeoutMs)
     const { statusCode, body } = await this.requests.request({
       ...{ origin: this.origin, path, method: 'GET', headers, headersTimeout: 0, signal },
@@ -158,12 +109,16 @@ export class Cluster {
 
   /** Lets exchanges under way end, then closes the connections. */
   async retire(): Promise<void> {
-    await Promise.all([this.requests.close(), this.listings.close()])
+    await Promise.all(this.pools.map((pool) => pool.close()))
+  }
+
+  private get pools(): readonly Pool[] {
+    return [this.requests, this.listings, this.copies]
   }
 
   /** Ends every connection, also busy ones. */
   async close(): Promise<void> {
-    await Promise.all([this.requests.destroy(), this.listings.destroy()])
+    await Promise.all(this.pools.map((pool) => pool.destroy()))
   }
 }
 
@@ -174,6 +129,3 @@ function basicAuthorization(username?: string, password?: string): string | unde
 
 /** A longer answer to a question of ours is cut off rather than read. */
 const answerBytesMax = 65_536
-
-/** Destroying a body that nobody reads makes undici report the abort on it. */
-const ignore = () => undefined

@@ -14,8 +14,13 @@ const smallRead = readBytes / 2
  */
 const pauseMs = 2
 
+/**
+ * For a reader that is done with what it was given when it asks for more: two buffers take turns,
+ * and what is still waiting to be read keeps its own.
+ */
 class GatheringSocket extends Socket {
   private buffer: Buffer = Buffer.allocUnsafeSlow(readBytes)
+  private other: Buffer | undefined
   private pausing: NodeJS.Timeout | undefined
 
   constructor() {
@@ -40,11 +45,12 @@ class GatheringSocket extends Socket {
   /** @returns whether to read on at once */
   private accept(bytes: number): boolean {
     const piece = this.buffer.subarray(0, bytes)
-    if (bytes >= smallRead) {
-      this.buffer = Buffer.allocUnsafeSlow(readBytes)
-      return this.push(piece)
-    }
-    this.push(Buffer.from(piece))
+    const isRead = this.readableLength === 0
+    const last = this.buffer
+    this.buffer = (isRead ? this.other : undefined) ?? Buffer.allocUnsafeSlow(readBytes)
+    this.other = last
+    const hasRoom = this.push(piece)
+    if (bytes >= smallRead) return hasRoom
     this.pausing = setTimeout(() => {
       this.pausing = undefined
       if (this.readableLength < this.readableHighWaterMark) this._read(readBytes)

@@ -1,7 +1,9 @@
 /** The cluster in force: other settings put another in its place, without a request noticing. */
 import type { Snapshot } from '../settings/snapshot.js'
 import { probeCluster } from './probe.js'
-import { type Callback, Cluster, type Exchange, type RequestOptions } from './cluster.js'
+import type { Callback } from './answer.js'
+import { Cluster, type ClusterRequest } from './cluster.js'
+import type { Exchange } from './exchange.js'
 import { Questions } from './questions.js'
 
 const probeTimeoutMs = 1500
@@ -27,8 +29,8 @@ export class ClusterLink {
     return this.cluster
   }
 
-  request(options: RequestOptions, callback: Callback): void {
-    const id = (options.headers as Record<string, string>)['x-request-id'] ?? ''
+  request(options: ClusterRequest, callback: Callback): void {
+    const id = options.headers['x-request-id'] ?? ''
     const announced = this.announced.get(id)
     if (announced === undefined) throw new Error('a request to the cluster without its exchange')
     this.announced.delete(id)

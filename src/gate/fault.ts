@@ -6,9 +6,6 @@ import { faults } from './refusals.js'
 import { relayed } from './relay.js'
 import { recordOf } from './request.js'
 
-/** What was said of an answer that does not come. */
-const ofListings = ['content-encoding', 'age', 'cache-status', 'vary']
-
 /** @param error ours, or what the HTTP client and @fastify/reply-from made of it */
 export function answerFault(reply: FastifyReply, error: Error): void {
   const record = recordOf(reply.request)
@@ -16,7 +13,7 @@ export function answerFault(reply: FastifyReply, error: Error): void {
   const { status, message } = faults[fault.reason]
   record.fault(fault.reason, status, fault.cause instanceof Error ? fault.cause.message : undefined)
   if (reply.raw.destroyed) return
-  for (const name of [...relayed, ...ofListings]) reply.removeHeader(name)
+  for (const name of relayed) reply.removeHeader(name)
   if (status === 503) reply.header('retry-after', 1)
   answer(reply, status, message)
 }

@@ -1,8 +1,8 @@
 /** Phase 4, the way to the cluster: asked once, given up with its client; faults are 502 to 504. */
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Readable } from 'node:stream'
-import type { Exchange } from '../cluster/cluster.js'
+import type { Body } from '../cluster/answer.js'
+import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
 import type { ClusterLink } from '../cluster/link.js'
 import type { Permission } from '../settings/permissions.js'
 import { answerFault } from './fault.js'
@@ -55,14 +55,10 @@ export async function forward(
         return authorization === undefined ? headers : { ...headers, authorization }
       },
       rewriteHeaders: relayedHeaders,
-      onResponse: (
-        request: FastifyRequest,
-        reply: FastifyReply,
-        response: { stream: Readable },
-      ) => {
+      onResponse: (request: FastifyRequest, reply: FastifyReply, response: { stream: Body }) => {
         const record = recordOf(request)
         const errors = () => [record.exchange?.trailers?.['x-stream-error'] ?? []].flat()
-        relay(request, reply, response.stream, errors, record.snapshot.config.listen.stallMs)
+        relay(reply, response.stream, errors)
       },
       onError: (reply: FastifyReply, { error }: { error: Error }) => {
         answerFault(reply, error)
@@ -76,7 +72,7 @@ export async function forward(
 function sharing(
   permission: Permission,
   { path, query, cid }: UpstreamRequest,
-): Pick<Exchange, 'question' | 'changes'> {
+): Pick<ExchangeOptions, 'question' | 'changes'> {
   if (permission === 'status') return cid === undefined ? {} : { question: `${path}?${query}` }
   if (!operations[permission].outlivesClient) return {}
   if (cid === undefined) return { changes: 'all' }
@@ -104,19 +100,17 @@ function begin(cluster: ClusterLink, request: FastifyRequest) {
   const record = recordOf(request)
   if (record.permission === undefined) throw new Error('forward before authorize')
   const operation = operations[record.permission]
-  const abort = new AbortController()
-  const release = record.hold()
-  const exchange: Exchange = {
+  const exchange = new Exchange({
     isListing: operation.budget === 'listings',
+    isWhole: operation.isWhole && upstreamOf(request).path !== '/pins',
     timeoutMs: record.snapshot.config.cluster[operation.timeout],
-    abort,
-    onEnd: release,
+    onEnd: record.hold(),
     ...sharing(record.permission, upstreamOf(request)),
-  }
+  })
   record.exchange = exchange
   if (!operation.outlivesClient) {
     record.onClose(() => {
-      abort.abort()
+      exchange.cancel()
     })
   }
   return cluster.begin(record.id, exchange)

@@ -5,7 +5,8 @@ import { either, type Found, type ListingRequest, type Listings } from '../listi
 import { refuse } from './answer.js'
 import { answerFault } from './fault.js'
 import type { RequestRecord } from './record.js'
-import { relay } from './relay.js'
+import { pour } from './pour.js'
+import { hasTrailers } from './relay.js'
 import { recordOf } from './request.js'
 
 export type ServeListing = (
@@ -93,17 +94,20 @@ function send(request: FastifyRequest, reply: FastifyReply, found: Found, status
   const { copy, origin } = found
   const { listing } = recordOf(request).snapshot.config
   const wantsGzip = listing.compress && acceptsGzip(request.headers['accept-encoding'] ?? '')
-  const { stream, isCompressed } = copy.read(wantsGzip)
+  const { spool, isCompressed } = copy.read(wantsGzip)
   const ageSeconds = Math.max(0, Math.floor((Date.now() - copy.askedAt) / 1000))
-  reply.code(status).headers({
+  const headers = {
     'content-type': 'application/json',
-    age: ageSeconds,
+    age: String(ageSeconds),
     'cache-status': cacheStatus[origin],
     ...(listing.compress && { vary: 'accept-encoding' }),
     ...(isCompressed && { 'content-encoding': 'gzip' }),
-    ...(status === 200 && { trailer: 'X-Stream-Error' }),
-  })
-  relay(request, reply, stream, () => copy.streamErrors, listing.stallMs)
+    ...(status === 200 && hasTrailers(reply) && { trailer: 'X-Stream-Error' }),
+  }
+  reply.code(status)
+  const streamErrors = () => (status === 200 ? copy.streamErrors : [])
+  if (status === 204) reply.headers(headers).send()
+  else void pour(reply, { spool, headers, streamErrors, stallMs: listing.stallMs })
 }
 
 /** RFC 9211; the detail says it in one word. */

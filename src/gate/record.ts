@@ -1,7 +1,7 @@
 /** The record of one request: what its phases learn of it, and the one log line it ends in. */
 import type { Socket } from 'node:net'
 import type { Origin } from '../listings/listings.js'
-import type { Exchange } from '../cluster/cluster.js'
+import type { Exchange } from '../cluster/exchange.js'
 import type { FaultReason } from '../cluster/faults.js'
 import type { Permission } from '../settings/permissions.js'
 import type { Encoder } from '../settings/encoder.js'
@@ -56,7 +56,7 @@ export class RequestRecord {
   route: string | undefined
   permission: Permission | undefined
   cid: string | undefined
-  exchange: Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers'> | undefined
+  exchange: Partial<Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers'>> | undefined
   /** How it came to its listing. */
   listing: Origin | undefined
   streamError: string | undefined

@@ -1,6 +1,8 @@
 /** The way back of the cluster's answer: its headers, its stream, its trailer, its unread end. */
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
+import { type Body, Whole } from '../cluster/answer.js'
 import { faults } from './refusals.js'
 import { recordOf } from './request.js'
 
@@ -22,66 +24,79 @@ const streamError = 'x-stream-error'
  * Sends the answer on as it comes; whatever ends it early is never a clean end.
  *
  * @param streamErrors texts of the cluster's trailer X-Stream-Error, asked at the end
- * @param stallMs how long a client may take nothing of it
  */
-export function relay(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  stream: Readable,
-  streamErrors: () => readonly string[],
-  stallMs: number,
-): void {
+export function relay(reply: FastifyReply, body: Body, streamErrors: StreamErrors): void {
   const { raw } = reply
   const announced = String(reply.getHeader('trailer') ?? '').toLowerCase()
   // Fastify would put it on answers that cannot have trailers, on which Node throws.
   reply.removeHeader('trailer')
+  if (body instanceof Whole) {
+    if (!raw.destroyed) sendWhole(reply, body.bytes)
+    return
+  }
   if (raw.destroyed || reply.statusCode === 204) {
-    stream.on('error', () => undefined).resume()
+    body.on('error', () => undefined).resume()
     if (!raw.destroyed) reply.send()
     return
   }
   const isChunked = reply.getHeader('content-length') === undefined
-  if (isChunked && announced === streamError) passTrailer(request, reply, stream, streamErrors)
-  cutWhenStalled(request, reply, stallMs)
-  stream.once('error', (error) => {
+  if (isChunked && announced === streamError) passTrailer(reply, body, streamErrors)
+  cutWhenStalled(reply, recordOf(reply.request).snapshot.config.listen.stallMs)
+  body.once('error', (error) => {
     // Our own abort, because the client has left, is no fault of the cluster's.
-    if (raw.destroyed) return
-    const status = raw.headersSent ? raw.statusCode : faults['cluster-cut'].status
-    const cause = error.cause instanceof Error ? error.cause : error
-    recordOf(request).fault('cluster-cut', status, cause.message)
+    if (!raw.destroyed) noteCut(reply, error)
   })
-  void reply.send(stream)
+  void reply.send(body)
 }
+
+/** The cluster broke off; what the client reads of it depends on whether anything went out. */
+export function noteCut(reply: FastifyReply, error: Error): void {
+  const { raw } = reply
+  const status = raw.headersSent ? raw.statusCode : faults['cluster-cut'].status
+  const cause = error.cause instanceof Error ? error.cause : error
+  recordOf(reply.request).fault('cluster-cut', status, cause.message)
+}
+
+/** As one string, head and body are one write (Node joins strings only); latin1 keeps the bytes. */
+function sendWhole(reply: FastifyReply, bytes: Buffer): void {
+  const { raw, statusCode } = reply
+  reply.hijack()
+  reply.header('content-length', bytes.length)
+  raw.writeHead(statusCode, reply.getHeaders() as OutgoingHttpHeaders)
+  raw.end(bytes.toString('latin1'), 'latin1')
+}
+
+export type StreamErrors = () => readonly string[]
+
+function passTrailer(reply: FastifyReply, body: Readable, streamErrors: StreamErrors): void {
+  if (hasTrailers(reply)) reply.header('trailer', 'X-Stream-Error')
+  // Before the pipe's own listener, which ends the answer.
+  body.once('end', () => {
+    tellStreamErrors(reply, streamErrors())
+  })
+}
+
+export const hasTrailers = ({ request }: FastifyReply): boolean => request.raw.httpVersion === '1.1'
 
 /**
  * An error in the middle of a listing is told in its trailer; presence means nothing, any text is
  * an error. HTTP/1.0 has no trailers: there the connection is reset, so that it is no clean end.
  */
-function passTrailer(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  stream: Readable,
-  streamErrors: () => readonly string[],
-): void {
+export function tellStreamErrors(reply: FastifyReply, texts: readonly string[]): void {
   const { raw } = reply
-  const isChunked = request.raw.httpVersion === '1.1'
-  if (isChunked) reply.header('trailer', 'X-Stream-Error')
-  // Before the pipe's own listener, which ends the answer.
-  stream.once('end', () => {
-    const texts = streamErrors().map(fieldValue)
-    const error = texts.filter((text) => text !== '').join(', ')
-    if (error !== '') recordOf(request).streamError = error
-    if (isChunked) raw.addTrailers(texts.map((text) => ['X-Stream-Error', text] as const))
-    else if (error !== '') raw.socket?.resetAndDestroy()
-  })
+  const values = texts.map(fieldValue)
+  const error = values.filter((text) => text !== '').join(', ')
+  if (error !== '') recordOf(reply.request).streamError = error
+  if (hasTrailers(reply)) raw.addTrailers(values.map((text) => ['X-Stream-Error', text] as const))
+  else if (error !== '') raw.socket?.resetAndDestroy()
 }
 
 /** What may stand in a field value (RFC 9110 §5.5); Node throws on anything else. */
 const fieldValue = (text: string): string => text.replace(/[^\t\x20-\x7e]/g, '?')
 
 /** undici waits for ever while a client takes nothing, so the client gets a limit of its own. */
-function cutWhenStalled(request: FastifyRequest, reply: FastifyReply, stallMs: number): void {
-  const record = recordOf(request)
+export function cutWhenStalled(reply: FastifyReply, stallMs: number): void {
+  const record = recordOf(reply.request)
   const { raw } = reply
   raw.setTimeout(stallMs, () => {
     // Nothing waits to be taken: it is the cluster that pauses, and its own limit holds.

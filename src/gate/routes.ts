@@ -52,11 +52,19 @@ export interface Operation {
    * connection, leaving a state nobody knows, and they are over in milliseconds.
    */
   readonly outlivesClient: boolean
+  /** Whether the cluster answers with one value; other answers are streams of lines. */
+  readonly isWhole: boolean
 }
 
-const read: Omit<Operation, 'timeout'> = { budget: 'reads', outlivesClient: false }
-const listing: Operation = { budget: 'listings', timeout: 'listTimeoutMs', outlivesClient: false }
-const write: Operation = { budget: 'writes', timeout: 'writeTimeoutMs', outlivesClient: true }
+const read: Omit<Operation, 'timeout'> = { budget: 'reads', outlivesClient: false, isWhole: true }
+const listing: Operation = {
+  ...{ budget: 'listings', timeout: 'listTimeoutMs' },
+  ...{ outlivesClient: false, isWhole: false },
+}
+const write: Operation = {
+  ...{ budget: 'writes', timeout: 'writeTimeoutMs' },
+  ...{ outlivesClient: true, isWhole: true },
+}
 
 export const operations: Readonly<Record<Permission, Operation>> = {
   id: { ...read, timeout: 'idTimeoutMs' },

@@ -1,5 +1,6 @@
 /** A spool's contents once more, compressed: once for all who take it so. */
 import { constants, createGzip } from 'node:zlib'
+import { Part } from './part.js'
 import { Spool } from './spool.js'
 import type { SpoolRoom } from './spool-file.js'
 
@@ -9,9 +10,9 @@ const level = 1
 /** Zlib runs in libuv's threads, so nobody on the main one waits for it. */
 export function compressed(plain: Spool, room: SpoolRoom): Spool {
   const gzip = createGzip({ level, chunkSize: 65_536 })
-  const spool = new Spool(room, () => gzip.resume())
+  const spool = new Spool(room, { onRoom: () => gzip.resume() })
   gzip.on('data', (bytes: Buffer) => {
-    if (!spool.append(bytes)) gzip.pause()
+    if (!spool.append(new Part(bytes))) gzip.pause()
   })
   gzip.once('end', () => {
     spool.finish()
@@ -32,13 +33,14 @@ async function feed(plain: Spool, gzip: ReturnType<typeof createGzip>): Promise<
   const place = plain.enter()
   try {
     for (;;) {
-      const bytes = await plain.next(place)
-      if (bytes === undefined) break
+      const piece = await plain.next(place)
+      if (piece === undefined) break
       await new Promise<void>((resolve) => {
-        gzip.write(bytes, () => {
+        gzip.write(piece.bytes, () => {
           resolve()
         })
       })
+      piece.release()
       // Nothing more is there yet: who waits shall have what came.
       if (place.position === plain.size) gzip.flush(constants.Z_SYNC_FLUSH)
     }

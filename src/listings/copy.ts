@@ -1,9 +1,7 @@
 /** The gate's own copy of one listing: asked of the cluster once, read by any number of clients. */
-import type { Readable } from 'node:stream'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault } from '../cluster/faults.js'
 import { compressed } from './compressed.js'
-import { SpoolReader } from './reader.js'
 import { type Question, Source } from './source.js'
 import { Spool } from './spool.js'
 import type { SpoolRoom } from './spool-file.js'
@@ -40,13 +38,12 @@ export class Copy {
     // Perhaps everybody has left.
     this.head.catch(() => undefined)
     this.ended = this.ending.promise
-    this.plain = new Spool(
-      room,
-      () => this.source?.resume(),
-      () => {
+    this.plain = new Spool(room, {
+      onRoom: () => this.source?.resume(),
+      onUnread: () => {
         this.endUnread()
       },
-    )
+    })
   }
 
   /** Asks the cluster. */
@@ -58,7 +55,7 @@ export class Copy {
         this.status = status
         this.heading.resolve({ status, upstreamMs: performance.now() - startMs })
       },
-      part: (bytes) => this.plain.append(bytes),
+      part: (part) => this.plain.append(part),
       end: (trailers) => {
         this.streamErrors = [trailers['x-stream-error'] ?? []].flat()
         const isGood = this.status === 200 || this.status === 204
@@ -83,14 +80,18 @@ export class Copy {
     return this.plain.isWhole && (!this.isOver || this.isComplete)
   }
 
-  /** From the start on; the one who takes it has to read it or to destroy it. */
-  read(wantsGzip: boolean): { readonly stream: Readable; readonly isCompressed: boolean } {
+  /**
+   * What a client reads from its start on: its own place in it has to be taken at once.
+   *
+   * @param wantsGzip whether it may be compressed
+   */
+  read(wantsGzip: boolean): { readonly spool: Spool; readonly isCompressed: boolean } {
     if (wantsGzip && this.status === 200 && this.plain.isWhole)
       this.packed ??= compressed(this.plain, this.room)
     // Behind a disk that is full it has no start any more; what is plain all understand.
-    const isCompressed = wantsGzip && this.packed?.isWhole === true
-    const spool = isCompressed && this.packed !== undefined ? this.packed : this.plain
-    return { stream: this.reader(spool), isCompressed }
+    if (wantsGzip && this.packed?.isWhole === true)
+      return { spool: this.packed, isCompressed: true }
+    return { spool: this.plain, isCompressed: false }
   }
 
   /** Keeps it open for one who is about to read, until the returned function is called. */
@@ -110,17 +111,9 @@ export class Copy {
     this.packed?.close()
   }
 
-  private reader(spool: Spool): Readable {
-    const reader = new SpoolReader(spool)
-    reader.once('close', () => {
-      this.endUnread()
-    })
-    return reader
-  }
-
   /** What nobody can join, and nobody reads, need not go on. */
   private endUnread(): void {
-    if (!this.plain.isWhole && this.plain.readers === 0 && !this.isOver)
+    if (!this.isOver)
       this.source?.stop(new ClusterFault('cluster-cut', new Error('all readers left')))
   }
 

@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
+import { giveMemory, Part, partBytes, takeMemory } from './part.js'
 
 /** What is asked of the cluster. */
 export interface Question {
@@ -16,20 +17,18 @@ export interface Question {
 export interface Sink {
   head(status: number): void
   /** @returns whether the source may go on; otherwise it waits for {@link Source.resume} */
-  part(bytes: Buffer): boolean
+  part(part: Part): boolean
   /** @param trailers fields by their names in lower case */
   end(trailers: Readonly<Record<string, string | string[] | undefined>>): void
   fail(fault: ClusterFault): void
 }
 
-const partBytes = 65_536
-
-/** Of a part that is sent before it is full, so much of it may be waste. */
-const wasteBytes = partBytes / 4
+/** Less than that takes no part's memory of its own. */
+const smallBytes = partBytes / 4
 
 export class Source implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
-  private part = Buffer.allocUnsafeSlow(partBytes)
+  private memory = takeMemory()
   private used = 0
   private flushing: NodeJS.Immediate | undefined
   private clock: NodeJS.Timeout
@@ -91,14 +90,13 @@ export class Source implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
-    if (this.used + chunk.length > partBytes) this.flush()
-    // Large enough as it is, and most of the buffer that it is a part of.
-    if (this.used === 0 && chunk.length >= partBytes / 2) {
-      this.pass(chunk)
-      return
+    // Its memory is the socket's: what is not copied now is gone afterwards.
+    for (let from = 0; from < chunk.length;) {
+      if (this.used === partBytes) this.flush()
+      const copied = chunk.copy(this.memory, this.used, from)
+      this.used += copied
+      from += copied
     }
-    chunk.copy(this.part, this.used)
-    this.used += chunk.length
     // When all that one read of the socket brought has been taken apart.
     this.flushing ??= setImmediate(() => {
       this.flush()
@@ -126,23 +124,19 @@ export class Source implements Dispatcher.DispatchHandler {
     clearImmediate(this.flushing)
     this.flushing = undefined
     if (this.used === 0) return
-    const bytes = this.part.subarray(0, this.used)
+    const { memory } = this
+    const bytes = memory.subarray(0, this.used)
+    const isSmall = bytes.length < smallBytes
+    if (!isSmall) this.memory = takeMemory()
     this.used = 0
-    if (partBytes - bytes.length > wasteBytes) {
-      this.pass(Buffer.from(bytes))
-    } else {
-      this.part = Buffer.allocUnsafeSlow(partBytes)
-      this.pass(bytes)
-    }
-  }
-
-  private pass(bytes: Buffer): void {
-    if (!this.sink.part(bytes)) this.controller?.pause()
+    const part = isSmall ? new Part(Buffer.from(bytes)) : new Part(bytes, memory)
+    if (!this.sink.part(part)) this.controller?.pause()
   }
 
   private finish(): void {
     this.isOver = true
     clearTimeout(this.clock)
     clearImmediate(this.flushing)
+    giveMemory(this.memory)
   }
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Part, takeMemory } from './part.js'
 
 /** Room on the disk that all spool files share. */
 export class SpoolRoom {
@@ -85,12 +86,13 @@ export class SpoolFile {
     }
   }
 
-  /** At most `length` bytes that are written already. */
-  async read(position: number, length: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(length, this.size - position))
-    const { bytesRead } = await this.file.read(bytes, 0, bytes.length, position)
+  /** At most `length` bytes, and no more than a part, of those that are written already. */
+  async read(position: number, length: number): Promise<Part> {
+    const memory = takeMemory()
+    const most = Math.min(length, memory.length, this.size - position)
+    const { bytesRead } = await this.file.read(memory, 0, most, position)
     if (bytesRead === 0) throw new Error('the spool file is shorter than what was written')
-    return bytes.subarray(0, bytesRead)
+    return new Part(memory.subarray(0, bytesRead), memory)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** What has come of a stream so far, for any number of readers, each at a place of its own. */
+import type { Part, Piece } from './part.js'
 import { type SpoolRoom, SpoolFile } from './spool-file.js'
 
 /** What stays in memory: a small listing whole, of a large one what came last. */
@@ -10,11 +11,16 @@ const writtenBytes = recentBytes / 2
 /** Beyond it the source waits: for the disk, or where there is none for the slowest reader. */
 const memoryBytesMax = 4 * 1024 * 1024
 
-const readBytes = 128 * 1024
-
 /** One reader's place; it must be left when nobody reads on. */
 export interface Place {
   position: number
+}
+
+export interface SpoolEvents {
+  /** The source may go on, after {@link Spool.append} said that it must wait. */
+  readonly onRoom?: () => void
+  /** Nobody reads it, and nobody can begin to. */
+  readonly onUnread?: () => void
 }
 
 /**
@@ -27,7 +33,7 @@ export class Spool {
   size = 0
   /** Whether it is kept whole, so that one more may begin to read. */
   isWhole = true
-  private readonly batches: Buffer[] = []
+  private readonly parts: Part[] = []
   /** Where the first of them begins. */
   private memoryStart = 0
   private file: SpoolFile | undefined
@@ -37,20 +43,18 @@ export class Spool {
   private waiting: (() => void)[] = []
   private isClosed = false
 
-  /**
-   * @param onRoom called when the source may go on after {@link append} said that it must wait
-   * @param onBroken called when it is no longer kept whole
-   */
   constructor(
     private readonly room: SpoolRoom,
-    private readonly onRoom: () => void = () => undefined,
-    private readonly onBroken: () => void = () => undefined,
+    private readonly events: SpoolEvents = {},
   ) {}
 
-  /** @returns whether the source may go on at once */
-  append(batch: Buffer): boolean {
-    this.batches.push(batch)
-    this.size += batch.length
+  /**
+   * @param part the spool's from now on
+   * @returns whether the source may go on at once
+   */
+  append(part: Part): boolean {
+    this.parts.push(part)
+    this.size += part.length
     if (this.isWhole && this.size > recentBytes && this.unwrittenBytes >= writtenBytes)
       this.writing ??= this.write()
     this.drop()
@@ -78,31 +82,36 @@ export class Spool {
   leave(place: Place): void {
     this.places.delete(place)
     this.drop()
+    this.tellUnread()
     if (this.isClosed && this.places.size === 0) void this.release()
   }
 
   /**
-   * The next bytes of a reader, as soon as there are some.
+   * The next bytes of a reader, as soon as there are some; it has to release them.
    *
    * @returns undefined at the end
    * @throws the error that cut it short, after all that came before
    */
-  async next(place: Place): Promise<Buffer | undefined> {
+  async next(place: Place): Promise<Piece | undefined> {
     while (place.position >= this.size) {
       if (this.end === 'ended') return undefined
       if (this.end !== 'open') throw this.end
       await new Promise<void>((resolve) => this.waiting.push(resolve))
     }
-    const bytes = this.recent(place.position) ?? (await this.written(place.position))
-    place.position += bytes.length
+    const piece = this.recent(place.position) ?? (await this.written(place.position))
+    place.position += piece.bytes.length
     this.drop()
-    return bytes
+    return piece
   }
 
   /** Nobody begins any more; what is kept goes with the last reader. */
   close(): void {
     this.isClosed = true
     if (this.places.size === 0) void this.release()
+  }
+
+  private tellUnread(): void {
+    if (!this.isWhole && this.places.size === 0) this.events.onUnread?.()
   }
 
   private get inMemory(): number {
@@ -113,23 +122,30 @@ export class Spool {
     return this.size - (this.file?.size ?? 0)
   }
 
-  /** The rest of the batch that a position lies in, if it is in memory: shared, never copied. */
-  private recent(position: number): Buffer | undefined {
+  /** The rest of the part that a position lies in, if it is in memory: shared, never copied. */
+  private recent(position: number): Piece | undefined {
     if (position < this.memoryStart) return undefined
     let start = this.size
     // From the end: whoever keeps up is there.
-    for (let index = this.batches.length - 1; index >= 0; index--) {
-      const batch = this.batches[index]
-      if (batch === undefined) return undefined
-      start -= batch.length
-      if (position >= start) return batch.subarray(position - start)
+    for (let index = this.parts.length - 1; index >= 0; index--) {
+      const part = this.parts[index]
+      if (part === undefined) return undefined
+      start -= part.length
+      if (position < start) continue
+      part.hold()
+      return {
+        bytes: part.bytes.subarray(position - start),
+        release: () => {
+          part.release()
+        },
+      }
     }
     return undefined
   }
 
-  private async written(position: number): Promise<Buffer> {
+  private async written(position: number): Promise<Piece> {
     if (this.file === undefined) throw new Error('neither in memory nor in a file')
-    return this.file.read(position, Math.min(readBytes, this.memoryStart - position))
+    return this.file.read(position, this.memoryStart - position)
   }
 
   private async write(): Promise<void> {
@@ -141,8 +157,8 @@ export class Spool {
       }
     } catch {
       this.isWhole = false
-      this.onBroken()
       this.drop()
+      this.tellUnread()
     } finally {
       this.writing = undefined
       if (this.isClosed) this.close()
@@ -151,12 +167,12 @@ export class Spool {
 
   private unwritten(from: number): Buffer[] {
     let start = this.memoryStart
-    const parts: Buffer[] = []
-    for (const batch of this.batches) {
-      if (start >= from) parts.push(batch)
-      start += batch.length
+    const unwritten: Buffer[] = []
+    for (const part of this.parts) {
+      if (start >= from) unwritten.push(part.bytes)
+      start += part.length
     }
-    return parts
+    return unwritten
   }
 
   /** Forgets of what is in memory what is safe elsewhere, or what everybody had. */
@@ -165,13 +181,14 @@ export class Spool {
     const written = this.file?.size ?? 0
     const safe = this.isWhole ? written : Math.max(written, this.slowest())
     for (;;) {
-      const [first] = this.batches
+      const [first] = this.parts
       if (first === undefined || this.memoryStart + first.length > safe) break
       if (this.isWhole && this.inMemory - first.length < recentBytes) break
-      this.batches.shift()
+      this.parts.shift()
       this.memoryStart += first.length
+      first.release()
     }
-    if (wasFull && this.inMemory <= memoryBytesMax) this.onRoom()
+    if (wasFull && this.inMemory <= memoryBytesMax) this.events.onRoom?.()
   }
 
   private slowest(): number {
@@ -191,7 +208,7 @@ export class Spool {
     if (this.writing !== undefined) return
     const { file } = this
     this.file = undefined
-    this.batches.length = 0
+    for (const part of this.parts.splice(0)) part.release()
     await file?.close()
   }
 }

@@ -428,3 +428,26 @@ t.test('a cluster that breaks off right behind its head is a fault, told in word
   }
   t.match(gate.lines, [{ outcome: 'fault', reason: 'cluster-cut', status: 502 }])
 })
+
+t.test('a single value arrives whole and byte by byte, however it came', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.addPin(cid, { name: `ä€🚀${'x'.repeat(3000)}` })
+  const direct = await (await fetch(`${gate.cluster.url}/pins/${cid}`)).text()
+  const answer = await gate.ask('GET', `/pins/${cid}`)
+  t.equal(answer.text, direct)
+  t.equal(answer.headers.get('content-length'), String(Buffer.byteLength(direct)))
+  t.equal(answer.headers.get('transfer-encoding'), null)
+})
+
+t.test('one that breaks off, or never ends, is a fault and nothing else', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.behave({ path: '/id' }, { kind: 'die-mid-length' })
+  const cut = await gate.ask('GET', '/id')
+  t.equal(cut.status, 502)
+  t.same(cut.json, { code: 502, message: 'the cluster broke off its answer' })
+  gate.cluster.reset()
+  gate.cluster.behave({ path: '/id' }, { kind: 'stream', lines: 10_000, bytes: 1000 })
+  const endless = await gate.ask('GET', '/id')
+  t.equal(endless.status, 502)
+  t.same(endless.json, { code: 502, message: 'unexpected answer from the cluster' })
+})

@@ -1,18 +1,33 @@
 /** What readers of one stream get, wherever it is kept: each all of it, in order, or the error. */
 import { readdirSync } from 'node:fs'
-import { text } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { compressed } from '../../src/listings/compressed.js'
-import { SpoolReader } from '../../src/listings/reader.js'
+import { Part } from '../../src/listings/part.js'
 import { Spool } from '../../src/listings/spool.js'
 import { SpoolRoom } from '../../src/listings/spool-file.js'
 
-const batch = (index: number, bytes = 65_536): Buffer =>
-  Buffer.from(`${index}`.padStart(bytes, '0'))
+const batch = (index: number, bytes = 65_536): Part =>
+  new Part(Buffer.from(`${index}`.padStart(bytes, '0')))
+
+/** All that a reader gets, whose pieces are others as soon as they are released. */
+async function all(spool: Spool): Promise<Buffer> {
+  const place = spool.enter()
+  const parts: Buffer[] = []
+  for (;;) {
+    const piece = await spool.next(place)
+    if (piece === undefined) break
+    parts.push(Buffer.from(piece.bytes))
+    piece.release()
+  }
+  spool.leave(place)
+  return Buffer.concat(parts)
+}
+
+const text = async (spool: Spool): Promise<string> => (await all(spool)).toString()
 
 const wholeOf = (count: number): string =>
-  Array.from({ length: count }, (_, index) => batch(index).toString()).join('')
+  Array.from({ length: count }, (_, index) => batch(index).bytes.toString()).join('')
 
 /** Appends as a source does: it waits when it is told to. */
 async function fill(spool: Spool, count: number, room: { next: Promise<void> }): Promise<void> {
@@ -28,9 +43,11 @@ function spoolIn(t: Test, room: SpoolRoom) {
     turn.next = new Promise((resolve) => (go = resolve))
   }
   renew()
-  const spool = new Spool(room, () => {
-    go()
-    renew()
+  const spool = new Spool(room, {
+    onRoom: () => {
+      go()
+      renew()
+    },
   })
   t.teardown(() => {
     spool.close()
@@ -42,11 +59,11 @@ t.test('readers get all of it, early or late, from memory or from the disk', asy
   const directory = t.testdir({})
   for (const count of [0, 1, 10, 200]) {
     const { spool, turn } = spoolIn(t, new SpoolRoom(directory, 1e9))
-    const early = text(new SpoolReader(spool))
+    const early = text(spool)
     const filling = fill(spool, count, turn)
-    const meanwhile = text(new SpoolReader(spool))
+    const meanwhile = text(spool)
     await filling
-    const late = text(new SpoolReader(spool))
+    const late = text(spool)
     const whole = wholeOf(count)
     for (const read of [early, meanwhile, late]) t.ok((await read) === whole, String(count))
     t.equal(spool.readers, 0)
@@ -58,25 +75,28 @@ t.test('readers get all of it, early or late, from memory or from the disk', asy
 
 t.test('a reader that comes and goes holds up nobody', async (t) => {
   const { spool, turn } = spoolIn(t, new SpoolRoom(t.testdir({}), 1e9))
-  const leaving = new SpoolReader(spool)
-  const staying = text(new SpoolReader(spool))
-  leaving.destroy()
+  const leaving = spool.enter()
+  const waiting = spool.next(leaving)
+  const staying = text(spool)
+  spool.leave(leaving)
   await fill(spool, 100, turn)
   t.ok((await staying) === wholeOf(100))
+  ;(await waiting)?.release()
   t.equal(spool.readers, 0)
 })
 
 t.test('without room on the disk the source waits for the slowest reader', async (t) => {
   const { spool, turn } = spoolIn(t, new SpoolRoom(t.testdir({}), 3_000_000))
   const slow = spool.enter()
-  const quick = text(new SpoolReader(spool))
+  const quick = text(spool)
   let isFilled = false
   const filling = fill(spool, 200, turn).then(() => (isFilled = true))
   const parts: Buffer[] = []
   for (;;) {
-    const bytes = await spool.next(slow)
-    if (bytes === undefined) break
-    parts.push(bytes)
+    const piece = await spool.next(slow)
+    if (piece === undefined) break
+    parts.push(Buffer.from(piece.bytes))
+    piece.release()
     if (slow.position < 4_000_000) t.notOk(isFilled, 'the source waits', { diagnostic: false })
   }
   spool.leave(slow)
@@ -90,12 +110,12 @@ t.test('the room is given back, and is for all together', async (t) => {
   const room = new SpoolRoom(t.testdir({}), 10_000_000)
   for (let round = 0; round < 3; round++) {
     const { spool, turn } = spoolIn(t, room)
-    const reading = text(new SpoolReader(spool))
+    const reading = text(spool)
     await fill(spool, 100, turn)
     t.ok((await reading) === wholeOf(100))
     t.ok(spool.isWhole)
     const other = spoolIn(t, room)
-    const passing = text(new SpoolReader(other.spool))
+    const passing = text(other.spool)
     await fill(other.spool, 100, other.turn)
     t.ok((await passing) === wholeOf(100))
     t.notOk(other.spool.isWhole)
@@ -108,7 +128,7 @@ t.test('the room is given back, and is for all together', async (t) => {
 
 t.test('a directory that cannot be written to is like a disk that is full', async (t) => {
   const { spool, turn } = spoolIn(t, new SpoolRoom('/nonexistent', 1e9))
-  const reading = text(new SpoolReader(spool))
+  const reading = text(spool)
   await fill(spool, 100, turn)
   t.ok((await reading) === wholeOf(100))
   t.notOk(spool.isWhole)
@@ -116,11 +136,11 @@ t.test('a directory that cannot be written to is like a disk that is full', asyn
 
 t.test('an error comes after all that came before it', async (t) => {
   const spool = new Spool(new SpoolRoom(t.testdir({}), 1e9))
-  spool.append(Buffer.from('some'))
+  spool.append(new Part(Buffer.from('some')))
   spool.finish(new Error('cut'))
   spool.finish()
   const place = spool.enter()
-  t.equal(String(await spool.next(place)), 'some')
+  t.equal(String((await spool.next(place))?.bytes), 'some')
   await t.rejects(spool.next(place), { message: 'cut' })
 })
 
@@ -131,23 +151,22 @@ t.test('compressed it is the same, and the error comes behind what came', async 
   t.teardown(() => {
     packed.close()
   })
-  const early = new SpoolReader(packed).toArray()
+  const early = all(packed)
   await fill(spool, 100, turn)
-  const late = new SpoolReader(packed).toArray()
-  for (const parts of await Promise.all([early, late])) {
-    const bytes = Buffer.concat(parts as Buffer[])
+  const late = all(packed)
+  for (const bytes of await Promise.all([early, late])) {
     t.ok(bytes.length < 100_000)
     t.ok(gunzipSync(bytes).toString() === wholeOf(100))
   }
 
   const cut = new Spool(room)
-  cut.append(Buffer.from('some'))
+  cut.append(new Part(Buffer.from('some')))
   cut.finish(new Error('cut'))
   const packedCut = compressed(cut, room)
   const place = packedCut.enter()
   const parts: Buffer[] = []
   await t.rejects(async () => {
-    for (;;) parts.push((await packedCut.next(place)) ?? Buffer.alloc(0))
+    for (;;) parts.push((await packedCut.next(place))?.bytes ?? Buffer.alloc(0))
   }, /cut/)
   t.equal(gunzipSync(Buffer.concat(parts), { finishFlush: 2 }).toString(), 'some')
 })

@@ -1,0 +1,153 @@
+/** Takes in the cluster's answer to one exchange: whole where it is small, else as a stream. */
+import { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { Exchange } from './exchange.js'
+import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
+
+export type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+export interface Answer {
+  readonly statusCode: number
+  readonly headers: Headers
+  readonly body: Body
+}
+
+/** What is whole costs the gate one write, and a stream a dozen objects. */
+export type Body = Whole | Readable
+
+export class Whole {
+  constructor(readonly bytes: Buffer) {}
+
+  /** What @fastify/reply-from calls when the client has left: there is nothing to end. */
+  destroy(): void {
+    // Nothing is held.
+  }
+}
+
+export type Callback = (error: Error | null, answer: Answer) => void
+
+/** A single value: the cluster's longest are of some kilobytes. */
+const wholeBytesMax = 4 * 1024 * 1024
+
+/** Of a stream, what is held for a client that is slower than the cluster. */
+const streamBytes = 65_536
+
+/** Calls back once, and ends the exchange when nothing of it is under way any more. */
+export class AnswerHandler implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | undefined
+  private head: { readonly statusCode: number; readonly headers: Headers } | undefined
+  private parts: Buffer[] | undefined
+  private bytes = 0
+  private stream: AnswerStream | undefined
+  private isAnswered = false
+  private readonly clock: NodeJS.Timeout
+  private readonly startMs = performance.now()
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly callback: Callback,
+    private readonly onEnd: () => void,
+  ) {
+    this.clock = setTimeout(() => {
+      exchange.cancel(new ClusterFault('cluster-timeout'))
+    }, exchange.timeoutMs)
+    exchange.whenCancelled((reason) => {
+      this.fail(reason)
+      this.controller?.abort(reason)
+    })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.isAnswered) controller.abort(new Error('nobody waits for the answer'))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Headers,
+  ): void {
+    if (this.isAnswered) return
+    clearTimeout(this.clock)
+    this.exchange.upstreamMs = performance.now() - this.startMs
+    this.exchange.upstreamStatus = statusCode
+    const fault = faultOfAnswer(statusCode, headers)
+    if (fault !== undefined) {
+      this.fail(new ClusterFault(fault))
+      controller.abort(new Error('an answer that is not passed on'))
+      return
+    }
+    this.head = { statusCode, headers }
+    if (this.exchange.isWhole) {
+      this.parts = []
+      return
+    }
+    this.stream = new AnswerStream(controller, this.onEnd)
+    this.isAnswered = true
+    this.callback(null, { statusCode, headers, body: this.stream })
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.parts === undefined) {
+      if (this.stream?.push(chunk) === false) controller.pause()
+      return
+    }
+    this.parts.push(chunk)
+    this.bytes += chunk.length
+    if (this.bytes > wholeBytesMax) {
+      this.fail(new ClusterFault('cluster-bad-answer', new Error(`over ${wholeBytesMax} bytes`)))
+      controller.abort(new Error('an answer that is not passed on'))
+    }
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: Headers): void {
+    this.exchange.trailers = trailers
+    this.stream?.push(null)
+    const { head, parts } = this
+    if (this.isAnswered || head === undefined || parts === undefined) return
+    this.isAnswered = true
+    this.onEnd()
+    const [first, ...more] = parts
+    const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)
+    this.callback(null, { ...head, body: new Whole(bytes) })
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (this.stream !== undefined) this.stream.destroy(error)
+    else
+      this.fail(this.head === undefined ? faultOf(error) : new ClusterFault('cluster-cut', error))
+  }
+
+  private fail(error: Error): void {
+    if (this.stream !== undefined) {
+      this.stream.destroy(error)
+      return
+    }
+    if (this.isAnswered) return
+    this.isAnswered = true
+    clearTimeout(this.clock)
+    this.exchange.upstreamMs ??= performance.now() - this.startMs
+    this.onEnd()
+    this.callback(faultOf(error), undefined as never)
+  }
+}
+
+/** Of any length, no faster than it is taken. */
+class AnswerStream extends Readable {
+  constructor(
+    private readonly controller: Dispatcher.DispatchController,
+    private readonly onEnd: () => void,
+  ) {
+    super({ highWaterMark: streamBytes })
+  }
+
+  override _read(): void {
+    this.controller.resume()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (!this.readableEnded) this.controller.abort(error ?? new Error('nobody reads the answer'))
+    this.onEnd()
+    callback(error)
+  }
+}

@@ -1,0 +1,53 @@
+/** One request to the cluster: how long it may take, who gives it up, and what became of it. */
+export interface ExchangeOptions {
+  /** Listings have connections of their own, so that a few slow ones never hold up pins. */
+  readonly isListing: boolean
+  /** Whether the answer is one JSON value, taken in whole; others are streams of lines. */
+  readonly isWhole: boolean
+  /** Longest wait for the head of the answer, waiting for a connection included. */
+  readonly timeoutMs: number
+  /** Nothing of the exchange is under way any more. */
+  readonly onEnd: () => void
+  /** While it is under way, whoever asks the same is answered by it as well. */
+  readonly question?: string | undefined
+  /** Questions whose answers are other ones once this is done; `all` where that is not known. */
+  readonly changes?: readonly string[] | 'all' | undefined
+}
+
+export class Exchange {
+  readonly isListing: boolean
+  readonly isWhole: boolean
+  readonly timeoutMs: number
+  readonly onEnd: () => void
+  readonly question: string | undefined
+  readonly changes: readonly string[] | 'all' | undefined
+  /** Milliseconds until the head of the answer, once it is there. */
+  upstreamMs: number | undefined
+  upstreamStatus: number | undefined
+  /** Trailer fields by their names in lower case, once the body has ended. */
+  trailers: Readonly<Record<string, string | string[] | undefined>> | undefined
+  private reason: Error | undefined
+  private onCancel: ((reason: Error) => void) | undefined
+
+  constructor({ isListing, isWhole, timeoutMs, onEnd, question, changes }: ExchangeOptions) {
+    this.isListing = isListing
+    this.isWhole = isWhole
+    this.timeoutMs = timeoutMs
+    this.onEnd = onEnd
+    this.question = question
+    this.changes = changes
+  }
+
+  /** Nobody wants the answer any more; an AbortController would do, and costs ten times as much. */
+  cancel(reason: Error = new Error('nobody waits for the answer')): void {
+    if (this.reason !== undefined) return
+    this.reason = reason
+    this.onCancel?.(reason)
+  }
+
+  /** Calls back at once where it was cancelled before; the last one who asks is called. */
+  whenCancelled(onCancel: (reason: Error) => void): void {
+    if (this.reason !== undefined) onCancel(this.reason)
+    else this.onCancel = onCancel
+  }
+}
