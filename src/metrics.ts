@@ -16,6 +16,8 @@ export interface FinishedRequest {
   readonly durationMs: number
   readonly upstreamMs?: number
   readonly upstreamStatus?: number
+  /** How it came to its listing. */
+  readonly listing?: 'fresh' | 'shared' | 'cached'
 }
 
 export interface MetricsParts {
@@ -91,6 +93,11 @@ function instrumentsIn(registry: Registry, { version, inFlight, linesDropped }: 
     faults: counter('faults_total', ['reason'], 'Requests that failed for the cluster.'),
     aborts: counter('aborts_total', ['reason'], 'Requests whose client left or stalled.'),
     bugs: counter('bugs_total', [], 'Requests that failed for pinwarden itself.'),
+    listings: counter(
+      'listings_total',
+      ['origin'],
+      'Listings: fresh from the cluster, shared with one under way, or cached.',
+    ),
     receivedBytes: counter('received_bytes_total', [], 'Bytes read from clients.'),
     sentBytes: counter('sent_bytes_total', [], 'Bytes written to clients.'),
     pins: counter('pins_total', ['encoder', 'result'], 'Pins: ok, refused or failed.'),
@@ -154,6 +161,7 @@ function observer(instruments: Instruments): Metrics['observe'] {
     remembered((encoder: string) =>
       remembered((result: Result) => counter.labels({ encoder, result })),
     )
+  const listing = remembered((origin: string) => instruments.listings.labels({ origin }))
   const authFailure = byReason(authFailures)
   const fault = byReason(faults)
   const abort = byReason(aborts)
@@ -170,6 +178,7 @@ function observer(instruments: Instruments): Metrics['observe'] {
     // A connection that is cut forgets what it had counted as written but could not send.
     instruments.receivedBytes.inc(Math.max(0, line.bytesIn))
     instruments.sentBytes.inc(Math.max(0, line.bytesOut))
+    if (line.listing !== undefined) listing(line.listing).inc()
     if (permission === 'pin') pin(encoder)(resultOf(line)).inc()
     if (permission === 'unpin') unpin(encoder)(resultOf(line)).inc()
 

@@ -47,6 +47,21 @@ async function has(t: Test, metrics: Metrics, expected: Record<string, number | 
 const seriesIn = async (metrics: Metrics, name: string): Promise<string[]> =>
   (await metrics.exposition()).split('\n').filter((line) => line.startsWith(`${name}{`))
 
+t.test('listings are counted by how they were come by', async (t) => {
+  const metrics = start()
+  const listing = { permission: 'list', status: 200, outcome: 'answered' } as const
+  const line = { ...listing, bytesIn: 1, bytesOut: 1, durationMs: 1 }
+  metrics.observe({ ...line, listing: 'fresh' })
+  metrics.observe({ ...line, listing: 'cached' })
+  metrics.observe({ ...line, listing: 'cached' })
+  metrics.observe(line)
+  await has(t, metrics, {
+    'pinwarden_listings_total{origin="fresh"}': 1,
+    'pinwarden_listings_total{origin="cached"}': 2,
+    'pinwarden_listings_total{origin="shared"}': undefined,
+  })
+})
+
 t.test('the exposition names every instrument', async (t) => {
   const metrics = start()
   metrics.observe(pinned)
@@ -62,6 +77,7 @@ t.test('the exposition names every instrument', async (t) => {
     pinwarden_faults_total: 'counter',
     pinwarden_aborts_total: 'counter',
     pinwarden_bugs_total: 'counter',
+    pinwarden_listings_total: 'counter',
     pinwarden_received_bytes_total: 'counter',
     pinwarden_sent_bytes_total: 'counter',
     pinwarden_pins_total: 'counter',
