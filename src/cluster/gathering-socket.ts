@@ -34,7 +34,8 @@ class GatheringSocket extends Socket {
 
   /** Called when the reader wants more: not before the pause is over. */
   override _read(size: number): void {
-    if (this.pausing === undefined) super._read(size)
+    // Without a handle, Node's own would wait for a connection, once more each time.
+    if (this.pausing === undefined && !this.destroyed) super._read(size)
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

@@ -118,9 +118,11 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
       return
     }
     // Connections that end between requests, or never said a word, asked nothing; and what was
-    // asked on one that is lost has its own record.
+    // asked on one that is lost has its own record. What is no HTTP was said all the same, though
+    // its bytes may be counted with those of a request before it.
     const isLost = reason === undefined && connections.isBusy(socket)
-    if (isLost || (bytesUnaccounted(socket) === 0 && reason !== 'tls-error')) {
+    const wasSilent = reason === undefined || reason === 'request-timeout'
+    if (isLost || (wasSilent && bytesUnaccounted(socket) === 0)) {
       socket.destroy()
       return
     }

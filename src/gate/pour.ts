@@ -5,7 +5,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { Piece } from '../listings/part.js'
 import type { Spool } from '../listings/spool.js'
 import { answerFault } from './fault.js'
-import { cutWhenStalled, noteCut, type StreamErrors, tellStreamErrors } from './relay.js'
+import { cut, cutWhenStalled, noteCut, type StreamErrors, tellStreamErrors } from './relay.js'
 
 export interface Pouring {
   readonly spool: Spool
@@ -24,15 +24,19 @@ export async function pour(reply: FastifyReply, pouring: Pouring): Promise<void>
   try {
     let piece = await spool.next(place)
     reply.hijack()
-    if (hasLeft()) return
-    reply.hijack()
-    raw.writeHead(reply.statusCode, { ...reply.getHeaders(), ...headers } as OutgoingHttpHeaders)
-    cutWhenStalled(reply, stallMs)
-    while (piece !== undefined) {
-      await write(raw, piece)
-      if (hasLeft()) return
-      piece = await spool.next(place)
+    if (!hasLeft()) {
+      raw.writeHead(reply.statusCode, { ...reply.getHeaders(), ...headers } as OutgoingHttpHeaders)
+      cutWhenStalled(reply, stallMs)
     }
+    for (; piece !== undefined; piece = await spool.next(place)) {
+      // What is written to a response that is gone is never said to be taken.
+      if (hasLeft()) {
+        piece.release()
+        return
+      }
+      await write(raw, piece)
+    }
+    if (hasLeft()) return
     tellStreamErrors(reply, streamErrors())
     raw.end()
   } catch (error) {
@@ -40,7 +44,7 @@ export async function pour(reply: FastifyReply, pouring: Pouring): Promise<void>
     if (!raw.headersSent) answerFault(reply, new ClusterFault('cluster-cut', fault.cause ?? fault))
     else if (!hasLeft()) {
       noteCut(reply, fault)
-      raw.destroy()
+      cut(reply)
     }
   } finally {
     spool.leave(place)

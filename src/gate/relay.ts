@@ -44,7 +44,9 @@ export function relay(reply: FastifyReply, body: Body, streamErrors: StreamError
   cutWhenStalled(reply, recordOf(reply.request).snapshot.config.listen.stallMs)
   body.once('error', (error) => {
     // Our own abort, because the client has left, is no fault of the cluster's.
-    if (!raw.destroyed) noteCut(reply, error)
+    if (raw.destroyed) return
+    noteCut(reply, error)
+    if (raw.headersSent) cut(reply)
   })
   void reply.send(body)
 }
@@ -64,6 +66,12 @@ function sendWhole(reply: FastifyReply, bytes: Buffer): void {
   reply.header('content-length', bytes.length)
   raw.writeHead(statusCode, reply.getHeaders() as OutgoingHttpHeaders)
   raw.end(bytes.toString('latin1'), 'latin1')
+}
+
+/** Never a clean end: where the length of an answer is not told, its end has to be a reset. */
+export function cut(reply: FastifyReply): void {
+  if (hasTrailers(reply)) reply.raw.destroy()
+  else reply.raw.socket?.resetAndDestroy()
 }
 
 export type StreamErrors = () => readonly string[]
@@ -88,7 +96,7 @@ export function tellStreamErrors(reply: FastifyReply, texts: readonly string[]):
   const error = values.filter((text) => text !== '').join(', ')
   if (error !== '') recordOf(reply.request).streamError = error
   if (hasTrailers(reply)) raw.addTrailers(values.map((text) => ['X-Stream-Error', text] as const))
-  else if (error !== '') raw.socket?.resetAndDestroy()
+  else if (error !== '') cut(reply)
 }
 
 /** What may stand in a field value (RFC 9110 §5.5); Node throws on anything else. */

@@ -1,5 +1,6 @@
 /** Listings: asked of the cluster once, whoever wants them and however they take them. */
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { RawClient } from '../support/raw.js'
@@ -362,17 +363,16 @@ t.test('with a spool that is full a listing passes through, for one at a time', 
     const gate = await shared(t, { listing })
     const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
     const first = await reading(gate)
-    stream.write(`${'1'.repeat(3_000_000)}\n{"n":1}\n`)
+    // More than may wait in memory: when it has come, the disk has refused some of it.
+    stream.write(`${'1'.repeat(8_000_000)}\n{"n":1}\n`)
     await first.until('"n":1')
-    // By then the spool has refused what no longer fits into memory.
-    await gate.ask('GET', '/id')
     const second = gate.ask('GET', '/pins', { headers: plain })
     await gate.ask('GET', '/id')
     t.same(asked(gate), ['/pins'], 'the second waits for its turn')
     stream.end()
     await first.closed
     t.match(first.text, /"n":1\}\n\r\n0\r\n/)
-    t.equal((await second).text.length, 3_000_009)
+    t.equal((await second).text.length, 8_000_009)
     t.same(asked(gate), ['/pins', '/pins'])
   }
 })
@@ -412,3 +412,34 @@ function chunksOf(message: Buffer): Buffer[] {
     at = lineEnd + 4 + length
   }
 }
+
+t.test('a client that leaves between two parts leaves its place, too', async (t) => {
+  const gate = await shared(t)
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const client = await reading(gate)
+  // More than stays in memory: the copy has a file, open as long as somebody reads it.
+  stream.write(`${'1'.repeat(3_000_000)}\n{"n":1}\n`)
+  await client.until('"n":1')
+  const before = readdirSync('/proc/self/fd').length
+  client.socket.destroy()
+  await gate.line()
+  stream.write('{"n":2}\n')
+  stream.end('boom')
+  const next = await reading(gate)
+  await next.closed
+  await gate.close()
+  t.ok(readdirSync('/proc/self/fd').length < before, 'its file is closed')
+})
+
+t.test('an HTTP/1.0 client learns by a reset that a listing was cut', async (t) => {
+  const gate = await shared(t)
+  gate.cluster.behave({ path: '/pins' }, { kind: 'die-mid-stream', lines: 3000, bytes: 1000 })
+  for (const path of ['/pins', `/pins?cids=${cid}`]) {
+    const client = await RawClient.to(gate.url)
+    const errors: unknown[] = []
+    client.socket.on('error', (error) => errors.push(error))
+    client.write(`GET ${path} HTTP/1.0\r\nAuthorization: ${gate.basic()}\r\n\r\n`)
+    await client.closed
+    t.match(errors, [{ code: 'ECONNRESET' }], path)
+  }
+})
