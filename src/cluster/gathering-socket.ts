@@ -1,18 +1,19 @@
 /** Sockets that gather what comes in small pieces, as each costs as much as a large one. */
 import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import type { buildConnector } from 'undici'
 
 const readBytes = 65_536
 
 /** A read below it means that more is about to come: it pays to wait for it. */
-const smallRead = readBytes / 2
+const smallRead = readBytes / 8
 
 /**
  * Go flushes a listing line by line, and wakes its reader for each. A pause after a small read, and
  * the next one finds what came meanwhile, in one piece; nobody waits for a line any longer than
  * that.
  */
-const pauseMs = 2
+const pauseMs = 1
 
 /**
  * For a reader that is done with what it was given when it asks for more: two buffers take turns,
@@ -36,6 +37,12 @@ class GatheringSocket extends Socket {
   override _read(size: number): void {
     // Without a handle, Node's own would wait for a connection, once more each time.
     if (this.pausing === undefined && !this.destroyed) super._read(size)
+  }
+
+  /** Where `onread` is used, Node's own begins to read from the system again each time. */
+  override read(size?: number): unknown {
+    const isPausing = this.pausing !== undefined
+    return isPausing ? Duplex.prototype.read.call(this, size) : super.read(size)
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
