@@ -1,0 +1,53 @@
+/** Items 1 and 2: pins and `GET /id` over kept connections. */
+import type { Bench } from '../bench.js'
+import { getRequest, pinRequests } from '../load/requests.js'
+import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
+import { costTable } from './cost-table.js'
+import { costs } from './load-cost.js'
+
+const connections = 64
+
+export async function pins(bench: Bench): Promise<string> {
+  const answered = { status: 200, bytes: bodyBytes(pinAnswer), connections }
+  const starts = [
+    bench.gate(),
+    ...bench.nginx('apr1'),
+    ...bench.nginx('ssha'),
+    ...bench.nginx('bcrypt'),
+    ...bench.caddy(),
+    bench.plain(),
+  ]
+  const found = await bench.with(starts, (programs) =>
+    costs(
+      bench,
+      programs.map(({ name, pid, port, credential }) => ({
+        pid,
+        load: { name, port, requests: pinRequests(512, { credential }), ...answered },
+      })),
+    ),
+  )
+  const targets = { 'nginx apr1': 0.5, caddy: 1, 'plain stack': 0.75 }
+  return costTable(`1. POST /pins/{cid}, ${connections} kept connections`, found, targets)
+}
+
+export async function ids(bench: Bench): Promise<string> {
+  const answered = { status: 200, bytes: bodyBytes(idAnswer), connections }
+  const starts = [
+    bench.gate(),
+    ...bench.nginx('apr1'),
+    ...bench.nginx('ssha'),
+    ...bench.caddy(),
+    bench.plain(),
+  ]
+  const found = await bench.with(starts, (programs) =>
+    costs(
+      bench,
+      programs.map(({ name, pid, port, credential }) => ({
+        pid,
+        load: { name, port, requests: [getRequest('/id', { credential })], ...answered },
+      })),
+    ),
+  )
+  const targets = { 'nginx apr1': 0.5, caddy: 1, 'plain stack': 0.9 }
+  return costTable(`2. GET /id, ${connections} kept connections`, found, targets)
+}

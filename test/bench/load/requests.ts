@@ -1,0 +1,35 @@
+/** The bytes of the requests that are sent again and again. */
+import { randomBytes } from 'node:crypto'
+import { base58btc } from 'multiformats/bases/base58'
+
+interface RequestShape {
+  readonly credential: string
+  readonly isFresh?: boolean
+}
+
+export function getRequest(path: string, shape: RequestShape): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\n${headers(shape)}\r\n`)
+}
+
+/** Pins of so many CIDs, as an encoder asks for them. */
+export function pinRequests(count: number, shape: RequestShape): Buffer[] {
+  return Array.from({ length: count }, () =>
+    Buffer.from(
+      `POST /pins/${newCid()} HTTP/1.1\r\n${headers(shape)}` +
+        'Content-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
+    ),
+  )
+}
+
+function headers({ credential, isFresh = false }: RequestShape): string {
+  return (
+    `Host: 127.0.0.1\r\nAuthorization: Basic ${btoa(credential)}\r\n` +
+    'Accept: application/json, text/plain, */*\r\nUser-Agent: axios/1.7.7\r\n' +
+    (isFresh ? 'Connection: close\r\n' : '')
+  )
+}
+
+function newCid(): string {
+  const sha256 = Buffer.concat([Buffer.from([0x12, 0x20]), randomBytes(32)])
+  return base58btc.baseEncode(sha256)
+}

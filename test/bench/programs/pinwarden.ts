@@ -1,0 +1,60 @@
+/** The gate itself: the real daemon, with a config of its own. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { digestOf, generateKey } from '../../../src/settings/key.js'
+import { certificate } from '../../support/certificate.js'
+import { bin } from '../../support/daemon.js'
+import { freePort } from '../workshop.js'
+import { names, user } from './passwords.js'
+import { type Place, type Program, ready } from './program.js'
+
+export interface Shape {
+  readonly encoders?: number
+  readonly isTls?: boolean
+  /** How long a listing is served again. */
+  readonly maxAgeMs?: number
+}
+
+const plenty = { max: 1_000_000, windowSeconds: 10 }
+
+export async function startPinwarden(
+  place: Place,
+  name: string,
+  { encoders = 10, isTls = false, maxAgeMs = 60_000 }: Shape = {},
+): Promise<Program> {
+  const room = place.workshop.room(name)
+  const port = await freePort()
+  const file = (base: string): string => join(room, base)
+  const key = generateKey()
+  if (isTls) {
+    writeFileSync(file('cert.pem'), certificate.cert)
+    writeFileSync(file('key.pem'), certificate.key, { mode: 0o600 })
+  }
+  const config = {
+    listen: {
+      port,
+      connectionsMax: 10_000,
+      connectionsPerAddressMax: 10_000,
+      ...(isTls && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),
+    },
+    cluster: { endpoints: [{ url: `http://127.0.0.1:${place.upstreamPort}` }] },
+    listing: { maxAgeMs, directory: room, perEncoderMax: 1000, readersMax: 10_000 },
+    log: { file: 'access.log' },
+    limits: {
+      ...{ reads: plenty, writes: plenty, listings: plenty, inFlight: 10_000 },
+      failures: plenty,
+    },
+    encoders: Object.fromEntries(
+      names(encoders).map((each) => [
+        each,
+        { keys: [{ id: 'bench', sha256: digestOf(each === user ? key : each) }] },
+      ]),
+    ),
+  }
+  writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
+  const args = [bin, 'serve', '--config', file('config.json')]
+  const child = place.workshop.spawn(room, process.execPath, args)
+  const credential = `${user}:${key}`
+  const ports = { port, tlsPort: isTls ? port : 0 }
+  return ready(place, room, child, { name, ...ports, credential })
+}

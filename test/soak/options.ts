@@ -1,0 +1,31 @@
+/** What the command line of the soak says. */
+import { parseArgs } from 'node:util'
+
+export interface SoakOptions {
+  readonly requests: number
+  readonly minutes: number
+  readonly seed: number
+}
+
+/** @throws when an argument is unknown, or none of its kind */
+export function readOptions(args: readonly string[]): SoakOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      requests: { type: 'string', default: '1000000' },
+      minutes: { type: 'string', default: '20' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    },
+  })
+  return {
+    requests: positive('requests', values.requests),
+    minutes: positive('minutes', values.minutes),
+    seed: Math.trunc(positive('seed', values.seed)),
+  }
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text)
+  if (!(number > 0 && number < Infinity)) throw new Error(`--${name}: not a positive number`)
+  return number
+}

@@ -1,0 +1,65 @@
+/** What the cluster does wrong for a while, and what a client may see of that. */
+
+/** Kinds of trouble; what each does: cluster-process.ts. */
+export const troubles = [
+  ...(['stall', 'reset', 'hangup', 'die-mid-stream', 'die-mid-length', 'halt'] as const),
+  ...(['garbage', 'status-500', 'status-503', 'redirect', 'stream-error', 'down'] as const),
+] as const
+export type Trouble = (typeof troubles)[number]
+
+/** Between the soak and its cluster; every request is answered by the next message. */
+export type ClusterRequest =
+  { readonly kind: 'trouble'; readonly trouble: Trouble | undefined } | { readonly kind: 'hang-up' }
+export interface ClusterReply {
+  readonly url: string
+}
+
+export interface Symptoms {
+  readonly trouble: Trouble
+  readonly statuses: readonly number[]
+  /** Whether an answer may end inside, or where it was to begin. */
+  readonly cut?: true
+  /** Whether a listing may end with an error in its trailer. */
+  readonly trailer?: true
+}
+
+const symptoms: Readonly<Record<Trouble, Omit<Symptoms, 'trouble'>>> = {
+  stall: { statuses: [504] },
+  reset: { statuses: [502] },
+  hangup: { statuses: [502] },
+  'die-mid-stream': { statuses: [502], cut: true },
+  'die-mid-length': { statuses: [502], cut: true },
+  halt: { statuses: [502], cut: true },
+  garbage: { statuses: [502] },
+  'status-500': { statuses: [500] },
+  'status-503': { statuses: [503] },
+  redirect: { statuses: [502] },
+  'stream-error': { statuses: [], trailer: true },
+  down: { statuses: [502], cut: true },
+}
+
+/** The cluster's limits in the settings, and a little: who asked so much later is not concerned. */
+const aftermathMs = 4500
+
+/** When there was which trouble. */
+export class TroubleHistory {
+  private readonly spans: { readonly trouble: Trouble; readonly fromMs: number; toMs: number }[] =
+    []
+
+  begin(trouble: Trouble): void {
+    this.spans.push({ trouble, fromMs: performance.now(), toMs: Infinity })
+    if (this.spans.length > 20) this.spans.shift()
+  }
+
+  end(): void {
+    const last = this.spans.at(-1)
+    if (last !== undefined) last.toMs = Math.min(last.toMs, performance.now())
+  }
+
+  /** What a request that was asked then may have suffered of until now. */
+  since(fromMs: number): readonly Symptoms[] {
+    return this.spans
+      .filter(({ toMs }) => toMs + aftermathMs >= fromMs)
+      .map(({ trouble }) => ({ trouble, ...symptoms[trouble] }))
+  }
+}
