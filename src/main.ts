@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The bin: runs what the command line says and ends with its exit code. */
-import './young-heap.js'
 import { run } from './cli/cli.js'
 
 // A reader that leaves early, such as `head`, is no reason for a stack trace.

@@ -27,7 +27,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   gate: ['gate', 'listings', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   'log.ts': ['settings'],
-  'young-heap.ts': [],
   'metrics.ts': ['cluster', 'settings'],
 }
 const mayImportAll = ['cli', 'main.ts']

@@ -19,8 +19,9 @@ export class Workshop {
     process.once('exit', () => {
       this.clear()
     })
+    // Ctrl-C under npm comes twice.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.once(signal, () => process.exit(130))
+      process.on(signal, () => process.exit(130))
   }
 
   /** A new folder for one program. */
