@@ -3,7 +3,7 @@ import { type Command, type OptionValues } from 'commander'
 import type { Io } from './io.js'
 import { report } from './report.js'
 
-const defaultPath = '/etc/pinwarden/config.json'
+export const defaultPath = '/etc/pinwarden/config.json'
 
 export interface ConfigOption extends OptionValues {
   readonly config: string
@@ -41,5 +41,3 @@ export function withExamples(command: Command, ...lines: readonly string[]): Com
   const text = lines.map((line) => `  $ pinwarden ${line}\n`).join('')
   return command.addHelpText('after', `\nExamples:\n${text.trimEnd()}`)
 }
-
-export { defaultPath }

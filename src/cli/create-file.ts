@@ -1,5 +1,5 @@
 /** Makes a configuration file that is not there yet, and never touches one that is. */
-import { lstat, open, stat } from 'node:fs/promises'
+import { lstat, open, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CommandError } from './report.js'
 
@@ -24,6 +24,9 @@ export async function createFile(path: string, text: string): Promise<void> {
     await file.chmod(0o640)
     await file.writeFile(text)
     await file.sync()
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
   } finally {
     await file.close()
   }

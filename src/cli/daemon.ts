@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
 
 export function addDaemonCommands(program: Command, line: CommandLine): void {
-  line
+  const serving = line
     .withConfig(program.command('serve'))
     .description('serve until SIGTERM; SIGHUP reloads the settings, SIGUSR2 reopens the log')
     .action(({ config }: ConfigOption) =>
@@ -12,7 +12,8 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
         return serve({ configPath: config })
       }, config),
     )
-  line
+  withExamples(serving, 'serve', 'serve --config config.json')
+  const checking = line
     .withConfig(program.command('check'))
     .description('check the configuration and the files it names, and say what is wrong')
     .action(({ config }: ConfigOption) =>
@@ -21,6 +22,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
         return check({ configPath: config }, line.io)
       }, config),
     )
+  withExamples(checking, 'check', 'check --config config.json')
   addStatus(program, line)
   addTail(program, line)
 }

@@ -5,7 +5,7 @@ import { type CommandLine, type ConfigOption, withExamples } from './command-lin
 export function addSetupCommands(program: Command, line: CommandLine): void {
   addInit(program, line)
   addProbe(program, line)
-  program
+  const schema = program
     .command('schema')
     .description('print the JSON Schema of the configuration')
     .action(() =>
@@ -15,6 +15,7 @@ export function addSetupCommands(program: Command, line: CommandLine): void {
         return 0
       }),
     )
+  withExamples(schema, 'schema > config.schema.json')
 }
 
 interface InitOption extends ConfigOption {

@@ -68,7 +68,6 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     headers: Headers,
   ): void {
     if (this.isAnswered) return
-    clearTimeout(this.clock)
     this.exchange.upstreamMs = performance.now() - this.startMs
     this.exchange.upstreamStatus = statusCode
     const fault = faultOfAnswer(statusCode, headers)
@@ -82,6 +81,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
       this.parts = []
       return
     }
+    clearTimeout(this.clock)
     this.stream = new AnswerStream(controller, this.onEnd)
     this.isAnswered = true
     this.callback(null, { statusCode, headers, body: this.stream })
@@ -106,6 +106,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     const { head, parts } = this
     if (this.isAnswered || head === undefined || parts === undefined) return
     this.isAnswered = true
+    clearTimeout(this.clock)
     this.onEnd()
     const [first, ...more] = parts
     const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)

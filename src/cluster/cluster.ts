@@ -1,8 +1,8 @@
 /** The connections to the cluster, and one exchange after another over them. */
 import { type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
-import { AnswerHandler, type Callback } from './answer.js'
-import type { Exchange } from './exchange.js'
+import { AnswerHandler, type Callback, Whole } from './answer.js'
+import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
 import { gatheringConnector } from './gathering-socket.js'
 
@@ -68,14 +68,14 @@ export class Cluster {
       ? this.config.listingConnections
       : this.config.connections
     if (this.underWay[pool] >= connections + this.config.queueMax) {
-      exchange.onEnd()
+      exchange.end()
       callback(new ClusterFault('cluster-busy'), undefined as never)
       return
     }
     this.underWay[pool]++
     const handler = new AnswerHandler(exchange, callback, () => {
       this.underWay[pool]--
-      exchange.onEnd()
+      exchange.end()
     })
     const { method, path, headers } = request
     this[pool].dispatch({ origin: this.origin, method, path, headers }, handler)
@@ -90,21 +90,34 @@ export class Cluster {
     headers: RequestHeaders,
     handler: Dispatcher.DispatchHandler,
   ): void {
-    const options = { origin: this.origin, path, method: 'GET' as const, headers }
-    this.copies.dispatch(options, handler)
+    const options = { origin: this.origin, path, method: 'GET' as const }
+    this.copies.dispatch({ ...options, headers: this.authorized(headers) }, handler)
   }
 
-  /** A short answer to a question of our own. */
-  async ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<unknown> {
-    const signal = AbortSignal.timeout(timeoutMs)
-    const { statusCode, body } = await this.requests.request({
-      ...{ origin: this.origin, path, method: 'GET', headers, headersTimeout: 0, signal },
-    })
-    if (statusCode !== 200) {
-      await body.dump({ limit: answerBytesMax, signal })
-      throw new ClusterFault('cluster-bad-answer')
-    }
-    return body.json()
+  /**
+   * What the cluster answers to a question of our own: one value.
+   *
+   * @throws ClusterFault, also when it is no 200; SyntaxError
+   */
+  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<unknown> {
+    const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
+    return new Promise((resolve, reject) => {
+      this.request(
+        exchange,
+        { method: 'GET', path, headers: this.authorized(headers) },
+        (error, answer) => {
+          if (error !== null) reject(error)
+          else if (answer.statusCode !== 200 || !(answer.body instanceof Whole))
+            reject(new ClusterFault('cluster-bad-answer'))
+          else resolve(answer.body.bytes.toString())
+        },
+      )
+    }).then((text) => JSON.parse(text as string) as unknown)
+  }
+
+  private authorized(headers: RequestHeaders): RequestHeaders {
+    const { authorization } = this
+    return authorization === undefined ? headers : { ...headers, authorization }
   }
 
   /** Lets exchanges under way end, then closes the connections. */
@@ -127,5 +140,4 @@ function basicAuthorization(username?: string, password?: string): string | unde
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-/** A longer answer to a question of ours is cut off rather than read. */
-const answerBytesMax = 65_536
+const nothing = () => undefined

@@ -4,7 +4,7 @@ export interface ExchangeOptions {
   readonly isListing: boolean
   /** Whether the answer is one JSON value, taken in whole; others are streams of lines. */
   readonly isWhole: boolean
-  /** Longest wait for the head of the answer, waiting for a connection included. */
+  /** Longest wait for a whole answer, of others for its head; that for a connection included. */
   readonly timeoutMs: number
   /** Nothing of the exchange is under way any more. */
   readonly onEnd: () => void
@@ -18,7 +18,6 @@ export class Exchange {
   readonly isListing: boolean
   readonly isWhole: boolean
   readonly timeoutMs: number
-  readonly onEnd: () => void
   readonly question: string | undefined
   readonly changes: readonly string[] | 'all' | undefined
   /** Milliseconds until the head of the answer, once it is there. */
@@ -26,6 +25,8 @@ export class Exchange {
   upstreamStatus: number | undefined
   /** Trailer fields by their names in lower case, once the body has ended. */
   trailers: Readonly<Record<string, string | string[] | undefined>> | undefined
+  private readonly onEnd: () => void
+  private isOver = false
   private reason: Error | undefined
   private onCancel: ((reason: Error) => void) | undefined
 
@@ -39,10 +40,18 @@ export class Exchange {
   }
 
   /** Nobody wants the answer any more; an AbortController would do, and costs ten times as much. */
-  cancel(reason: Error = new Error('nobody waits for the answer')): void {
-    if (this.reason !== undefined) return
-    this.reason = reason
-    this.onCancel?.(reason)
+  cancel(reason?: Error): void {
+    if (this.isOver || this.reason !== undefined) return
+    this.reason = reason ?? new Error('nobody waits for the answer')
+    this.onCancel?.(this.reason)
+  }
+
+  /** Nothing of it is under way any more: there is nothing left to cancel. */
+  end(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.onCancel = undefined
+    this.onEnd()
   }
 
   /** Calls back at once where it was cancelled before; the last one who asks is called. */

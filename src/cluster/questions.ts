@@ -82,14 +82,14 @@ class Flight {
       this.own?.cancel(reason)
     }
     if (member === undefined) return
-    exchange.onEnd()
+    exchange.end()
     member.callback(faultOf(reason), undefined as never)
   }
 
   private end(outcome: Answer | Error): void {
     for (const [exchange, { callback }] of this.members) {
       this.members.delete(exchange)
-      exchange.onEnd()
+      exchange.end()
       if (outcome instanceof Error) callback(outcome, undefined as never)
       else callback(null, outcome)
     }

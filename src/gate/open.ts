@@ -52,7 +52,9 @@ export async function openGate({
 }: Opening): Promise<OpenGate> {
   const cluster = new ClusterLink(current())
   const { directory = '/var/tmp', spoolBytesMax } = current().config.listing
-  const room = new SpoolRoom(directory, spoolBytesMax)
+  const room = new SpoolRoom(directory, spoolBytesMax, (err) => {
+    log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
+  })
   const listings = new Listings(cluster, room, () => {
     log.warn({}, manyPeers)
   })

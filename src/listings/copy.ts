@@ -75,6 +75,11 @@ export class Copy {
     this.end(fault)
   }
 
+  /** Whether the cluster was asked for it; before, it waits for its turn. */
+  get isAsked(): boolean {
+    return this.source !== undefined
+  }
+
   /** Whether one more may read it from its start. */
   get isJoinable(): boolean {
     return this.plain.isWhole && (!this.isOver || this.isComplete)
@@ -113,7 +118,7 @@ export class Copy {
 
   /** What nobody can join, and nobody reads, need not go on. */
   private endUnread(): void {
-    if (!this.isOver)
+    if (!this.isOver && this.users === 0)
       this.source?.stop(new ClusterFault('cluster-cut', new Error('all readers left')))
   }
 

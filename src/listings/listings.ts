@@ -1,5 +1,5 @@
 /** Listings that cost the cluster nothing but the first: one at a time, shared by all who ask. */
-import { ClusterFault } from '../cluster/faults.js'
+import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
 import { Copy } from './copy.js'
 import { LonePeer } from './lone-peer.js'
@@ -73,9 +73,9 @@ export class Listings {
     }
   }
 
-  /** Drops what came from a cluster that is no longer in force. */
+  /** Nobody joins what was asked of a cluster that is no longer in force; who reads it goes on. */
   clear(): void {
-    for (const [query, copy] of this.copies) if (copy.isOver) this.forget(query, copy)
+    for (const [query, copy] of this.copies) if (copy.isAsked) this.forget(query, copy)
   }
 
   /** Gives up what is under way. */
@@ -93,7 +93,10 @@ export class Listings {
     this.copies.set(query, copy)
     const run = async (): Promise<void> => {
       if (copy.isOver) return
-      await this.start(copy, request)
+      // Whatever goes wrong with this one, the next has its turn.
+      await this.start(copy, request).catch((error: unknown) => {
+        copy.fail(faultOf(error))
+      })
       await copy.ended
       this.keep(query, copy, maxAgeMs)
     }
@@ -109,14 +112,12 @@ export class Listings {
 
   private async start(copy: Copy, request: ListingRequest): Promise<void> {
     const { query, headers, isCheap, mayBeLocal, headMs, runMs, idMs } = request
-    const cluster = this.cluster.current
-    const { authorization } = cluster
-    const all = { ...headers, ...(authorization !== undefined && { authorization }) }
-    const isLocal = mayBeLocal && !isCheap && (await this.lonePeer.isAlone(cluster, all, idMs))
+    const mayAsk = mayBeLocal && !isCheap
+    const isLocal = mayAsk && (await this.lonePeer.isAlone(this.cluster.current, headers, idMs))
     if (copy.isOver) return
     const asked = isLocal ? withLocal(query) : query
     const path = asked === '' ? '/pins' : `/pins?${asked}`
-    copy.start(cluster, { path, headers: all, headMs, runMs })
+    copy.start(this.cluster.current, { path, headers, headMs, runMs })
   }
 
   /** A listing that came to no good end is nobody's any more; the next one who asks tries again. */

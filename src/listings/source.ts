@@ -92,7 +92,7 @@ export class Source implements Dispatcher.DispatchHandler {
     if (this.isOver) return
     // Its memory is the socket's: what is not copied now is gone afterwards.
     for (let from = 0; from < chunk.length;) {
-      if (this.used === partBytes) this.flush()
+      if (this.used === partBytes && !this.flush()) return
       const copied = chunk.copy(this.memory, this.used, from)
       this.used += copied
       from += copied
@@ -107,23 +107,22 @@ export class Source implements Dispatcher.DispatchHandler {
     _controller: Dispatcher.DispatchController,
     trailers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
-    if (this.isOver) return
-    this.flush()
+    if (this.isOver || !this.flush()) return
     this.finish()
     this.sink.end(trailers)
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    if (this.isOver) return
-    this.flush()
+    if (this.isOver || !this.flush()) return
     this.finish()
     this.sink.fail(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
   }
 
-  private flush(): void {
+  /** False when whoever took the part has had enough of it all. */
+  private flush(): boolean {
     clearImmediate(this.flushing)
     this.flushing = undefined
-    if (this.used === 0) return
+    if (this.used === 0) return true
     const { memory } = this
     const bytes = memory.subarray(0, this.used)
     const isSmall = bytes.length < smallBytes
@@ -131,6 +130,7 @@ export class Source implements Dispatcher.DispatchHandler {
     this.used = 0
     const part = isSmall ? new Part(Buffer.from(bytes)) : new Part(bytes, memory)
     if (!this.sink.part(part)) this.controller?.pause()
+    return !this.isOver
   }
 
   private finish(): void {

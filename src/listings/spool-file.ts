@@ -8,9 +8,11 @@ import { Part, takeMemory } from './part.js'
 export class SpoolRoom {
   private used = 0
 
+  /** @param onTrouble called with what keeps a listing from being spooled */
   constructor(
     readonly directory: string,
     private readonly bytesMax: number,
+    readonly onTrouble: (error: unknown) => void = () => undefined,
   ) {}
 
   /** False when there is no room for so much more. */

@@ -107,11 +107,13 @@ export class Spool {
   /** Nobody begins any more; what is kept goes with the last reader. */
   close(): void {
     this.isClosed = true
+    this.tellUnread()
     if (this.places.size === 0) void this.release()
   }
 
   private tellUnread(): void {
-    if (!this.isWhole && this.places.size === 0) this.events.onUnread?.()
+    const isClosed = !this.isWhole || this.isClosed
+    if (isClosed && this.places.size === 0) this.events.onUnread?.()
   }
 
   private get inMemory(): number {
@@ -155,8 +157,9 @@ export class Spool {
         await this.file.append(this.unwritten(this.file.size))
         this.drop()
       }
-    } catch {
+    } catch (error) {
       this.isWhole = false
+      this.room.onTrouble(error)
       this.drop()
       this.tellUnread()
     } finally {

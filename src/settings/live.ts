@@ -62,8 +62,10 @@ export class LiveSettings {
   /** Reads everything anew, one reload after the other; problems leave the old ones in force. */
   reload(): Promise<Reload> {
     const reload = this.reloading.then(async () => {
-      this.isLastRefused = true
-      const outcome = await this.read()
+      const outcome = await this.read().catch((error: unknown) => {
+        this.isLastRefused = true
+        throw error
+      })
       this.isLastRefused = !outcome.isApplied
       if (outcome.isApplied) this.inForceSince = new Date()
       return outcome

@@ -44,6 +44,15 @@ t.test('help and version go to stdout and end with 0', async (t) => {
     t.match(stdout, /^Usage: pinwarden/)
     t.equal(stderr, '')
   }
+  const commands = [
+    ...['init', 'probe', 'serve', 'check', 'status', 'tail', 'schema'],
+    ...['add', 'list', 'rotate', 'revoke'].map((name) => `keys ${name}`),
+    ...['list', 'enable', 'disable', 'remove'].map((name) => `encoders ${name}`),
+  ]
+  for (const command of commands) {
+    const { stdout } = await pinwarden([...command.split(' '), '--help'])
+    t.match(stdout, `\nExamples:\n  $ pinwarden ${command}`, command)
+  }
   t.match((await pinwarden(['--help'])).stdout, /Examples:[^]*keys add/)
   t.match(await pinwarden(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
 })

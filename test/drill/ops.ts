@@ -16,7 +16,7 @@ import { certificate, otherCertificate } from '../support/certificate.js'
 import { bin } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { startServed } from './served.js'
-import { Load, type Verdict } from './load.js'
+import { type Caller, Load, type Verdict } from './load.js'
 
 /** How long the load goes on after each step's change is in force. */
 const settledMs = 1500
@@ -92,13 +92,21 @@ const serialOf = ({ cert }: { readonly cert: string }) => new X509Certificate(ce
 function must(isSo: boolean, what: string): void {
   if (!isSo) faults.push(what)
 }
+/** A command that the daemon takes over; meanwhile the caller may be answered either way. */
+async function takeOver(caller: Caller, status: number, command: () => Promise<unknown>) {
+  const reloaded = served.next('settings reloaded')
+  caller.expect(200, 401)
+  await command()
+  await reloaded
+  caller.expect(status)
+}
+
 const faults: string[] = []
 
 await step('nothing: the load alone', () => Promise.resolve())
 await step('keys add', async () => {
   const reloaded = served.next('settings reloaded')
-  const added = await addKey('added')
-  const caller = load.start('added', added, false, 200, 401)
+  const caller = load.start('added', await addKey('added'), false, 200, 401)
   await reloaded
   caller.expect(200)
 })
@@ -111,26 +119,14 @@ await step('keys rotate', async () => {
 })
 await step('keys revoke', async () => {
   const id = idOf(await pinwarden('keys', 'list', 'revoked', '--json'), 'revoked')
-  const reloaded = served.next('settings reloaded')
-  revokedCaller.expect(200, 401)
-  await pinwarden('keys', 'revoke', 'revoked', id)
-  await reloaded
-  revokedCaller.expect(401)
+  await takeOver(revokedCaller, 401, () => pinwarden('keys', 'revoke', 'revoked', id))
 })
-await step('encoders disable', async () => {
-  const reloaded = served.next('settings reloaded')
-  disabledCaller.expect(200, 401)
-  await pinwarden('encoders', 'disable', 'disabled')
-  await reloaded
-  disabledCaller.expect(401)
-})
-await step('encoders enable', async () => {
-  const reloaded = served.next('settings reloaded')
-  disabledCaller.expect(200, 401)
-  await pinwarden('encoders', 'enable', 'disabled')
-  await reloaded
-  disabledCaller.expect(200)
-})
+await step('encoders disable', () =>
+  takeOver(disabledCaller, 401, () => pinwarden('encoders', 'disable', 'disabled')),
+)
+await step('encoders enable', () =>
+  takeOver(disabledCaller, 200, () => pinwarden('encoders', 'enable', 'disabled')),
+)
 const good = readFileSync(config, 'utf8')
 await step('config broken', async () => {
   const refused = served.next('settings not reloaded: the old ones stay in force')

@@ -451,3 +451,15 @@ t.test('one that breaks off, or never ends, is a fault and nothing else', async 
   t.equal(endless.status, 502)
   t.same(endless.json, { code: 502, message: 'unexpected answer from the cluster' })
 })
+
+t.test('one that comes too slowly is given up in time, also behind its head', async (t) => {
+  const gate = await startGate(t, { cluster: { idTimeoutMs: 1000 } })
+  const bytes = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id":'
+  gate.cluster.behave({ path: '/id' }, { kind: 'raw', bytes, end: 'keep' })
+  const asked = gate.ask('GET', '/id')
+  const received = await gate.cluster.nextRequest()
+  const answer = await asked
+  t.equal(answer.status, 504)
+  t.same(answer.json, { code: 504, message: 'the cluster did not answer in time' })
+  await received.aborted
+})

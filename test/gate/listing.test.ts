@@ -292,7 +292,10 @@ t.test('a cluster that does not say who its peers are is asked in full', async (
   const undo = gate.cluster.behave({ path: '/id' }, { kind: 'status', status: 500 })
   await gate.ask('GET', '/pins')
   undo()
-  t.same(asked(gate), Array(5).fill('/pins'))
+  const endless = gate.cluster.behave({ path: '/id' }, { kind: 'stream', lines: 1e5, bytes: 1000 })
+  await gate.ask('GET', '/pins')
+  endless()
+  t.same(asked(gate), Array(6).fill('/pins'))
 })
 
 t.test('filters on operation states are cheap: passed on, shared for a second', async (t) => {
@@ -374,6 +377,7 @@ t.test('with a spool that is full a listing passes through, for one at a time', 
     t.match(first.text, /"n":1\}\n\r\n0\r\n/)
     t.equal((await second).text.length, 8_000_009)
     t.same(asked(gate), ['/pins', '/pins'])
+    t.match(await gate.logText(), 'a listing is not spooled: it passes through')
   }
 })
 
@@ -397,6 +401,38 @@ t.test('settings that put another cluster into force drop the copies of the old 
   t.equal((await gate.ask('GET', '/pins')).status, 204)
   gate.replace({ clusterUrl: other.cluster.url, listing: { maxAgeMs: 60_000 } })
   t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid })
+})
+
+t.test('one under way is joined by nobody once another cluster is in force', async (t) => {
+  const gate = await shared(t)
+  const other = await startGate(t)
+  other.cluster.addPin(cid)
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const old = await reading(gate)
+  stream.write('{"n":1}\n')
+  await old.until('"n":1')
+  gate.replace({ clusterUrl: other.cluster.url, listing: { maxAgeMs: 60_000 } })
+  const next = gate.ask('GET', '/pins')
+  stream.write('{"n":2}\n')
+  stream.end()
+  await old.closed
+  t.match(old.text, /"n":1[^]*"n":2/, 'who reads it goes on')
+  t.match(await next, { status: 200, text: cid })
+  t.equal(detail((await gate.ask('GET', '/pins')).headers), 'cached')
+})
+
+t.test('and it ends when nobody reads it any more', async (t) => {
+  const gate = await shared(t)
+  const other = await startGate(t)
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const client = await reading(gate)
+  const received = await gate.cluster.nextRequest()
+  stream.write('{"n":1}\n')
+  await client.until('"n":1')
+  gate.replace({ clusterUrl: other.cluster.url })
+  client.socket.destroy()
+  await received.aborted
+  t.equal((await gate.ask('GET', '/pins')).status, 204, 'the next one has its turn')
 })
 
 /** The data of chunks, as far as they are there. */
