@@ -10,7 +10,8 @@ const cids = [
 /** What became of one request. */
 export interface Verdict {
   readonly caller: string
-  readonly method: string
+  /** Whether others who ask the same meanwhile may get the same answer. */
+  readonly isShareable: boolean
   readonly status: number | undefined
   readonly requestId: string | undefined
   readonly durationMs: number
@@ -70,10 +71,11 @@ export class Load {
   ): Promise<Verdict> {
     const cid = cids[turn % cids.length] ?? ''
     const [method, path] = questions(cid)[turn % 4] ?? ['GET', '/id']
+    const isShareable = method === 'GET' && path !== '/id'
     const startMs = performance.now()
     const verdict = (wrong: string | undefined, status?: number, requestId?: string): Verdict => {
       const durationMs = performance.now() - startMs
-      return { caller, method, status, requestId, durationMs, wrong }
+      return { caller, isShareable, status, requestId, durationMs, wrong }
     }
     try {
       const {
