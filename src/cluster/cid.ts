@@ -45,7 +45,7 @@ const charactersMax = 512
  */
 export function canonicalCid(text: string): string | undefined {
   if (text.length < 2 || text.length > charactersMax) return undefined
-  if (v0.test(text)) return isSha256(base58btc.baseDecode(text)) ? text : undefined
+  if (v0.test(text)) return text >= lowest && text <= highest ? text : undefined
   try {
     const bytes = bytesOf(text)
     const cid = CID.decode(bytes)
@@ -58,9 +58,12 @@ export function canonicalCid(text: string): string | undefined {
 /** Nearly every CID that comes; the alphabet checked, the text is the one spelling of its bytes. */
 const v0 = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/
 
-/** The multihash that a v0 is, and nothing else. */
-const isSha256 = (bytes: Uint8Array): boolean =>
-  bytes.length === 34 && bytes[0] === 0x12 && bytes[1] === 0x20
+/**
+ * The multihashes that a v0 can be, sha2-256 of 32 bytes, are those from all zeros to all ones:
+ * base58 keeps their order, as its alphabet is in ASCII's.
+ */
+const lowest = 'QmNLei78zWmzUdbeRB3CiUfAizWUrbeeZh5K1rhAQKCh51'
+const highest = 'QmfZy5bvk7a3DQAjCbGNtmrPXWkyVvPrdnZMyBZ5q5ieKG'
 
 /** The library also reads a v0 behind a version byte, and one with a hash that is not 32 bytes. */
 const isAsRead = (cid: CID, bytes: Uint8Array): boolean =>

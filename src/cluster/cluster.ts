@@ -19,7 +19,7 @@ export interface ClusterRequest {
 export class Cluster {
   /** Scheme, host and port of the REST API. */
   readonly origin: string
-  /** Authorization header, where the cluster wants one. */
+  /** Authorization header, where the cluster wants one: on all that we ask. */
   readonly authorization: string | undefined
   private readonly requests: Pool
   private readonly listings: Pool
@@ -78,7 +78,8 @@ export class Cluster {
       exchange.end()
     })
     const { method, path, headers } = request
-    this[pool].dispatch({ origin: this.origin, method, path, headers }, handler)
+    const options = { origin: this.origin, method, path, headers: this.authorized(headers) }
+    this[pool].dispatch(options, handler)
   }
 
   /**
@@ -102,16 +103,12 @@ export class Cluster {
   ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<unknown> {
     const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
     return new Promise((resolve, reject) => {
-      this.request(
-        exchange,
-        { method: 'GET', path, headers: this.authorized(headers) },
-        (error, answer) => {
-          if (error !== null) reject(error)
-          else if (answer.statusCode !== 200 || !(answer.body instanceof Whole))
-            reject(new ClusterFault('cluster-bad-answer'))
-          else resolve(answer.body.bytes.toString())
-        },
-      )
+      this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
+        if (error !== null) reject(error)
+        else if (answer.statusCode !== 200 || !(answer.body instanceof Whole))
+          reject(new ClusterFault('cluster-bad-answer'))
+        else resolve(answer.body.bytes.toString())
+      })
     }).then((text) => JSON.parse(text as string) as unknown)
   }
 

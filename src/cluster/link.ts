@@ -16,32 +16,37 @@ export class ClusterLink {
   private cluster: Cluster
   private settings: string
   private readonly questions = new Questions()
-  private readonly announced = new Map<string, { cluster: Cluster; exchange: Exchange }>()
+  private readonly announced = new Map<string, { exchange: Exchange; path: string }>()
 
   constructor(snapshot: Snapshot) {
     this.cluster = clusterOf(snapshot)
     this.settings = settingsOf(snapshot)
   }
 
-  /** Announces an exchange with the cluster that is returned; `request` follows at once. */
-  begin(id: string, exchange: Exchange): Cluster {
-    this.announced.set(id, { cluster: this.cluster, exchange })
-    return this.cluster
+  /**
+   * Announces an exchange; `request` follows at once.
+   *
+   * @param path with its query: what goes up is this, whatever is made of it on the way
+   */
+  begin(id: string, exchange: Exchange, path: string): void {
+    this.announced.set(id, { exchange, path })
   }
 
-  request(options: ClusterRequest, callback: Callback): void {
-    const id = options.headers['x-request-id'] ?? ''
+  request({ method, headers }: Omit<ClusterRequest, 'path'>, callback: Callback): void {
+    const id = headers['x-request-id'] ?? ''
     const announced = this.announced.get(id)
     if (announced === undefined) throw new Error('a request to the cluster without its exchange')
     this.announced.delete(id)
-    const { cluster, exchange } = announced
+    const { cluster } = this
+    const { exchange, path } = announced
+    const request = { method, path, headers }
     const { question, changes } = exchange
     if (question !== undefined) {
-      this.questions.ask(cluster, question, exchange, options, callback)
+      this.questions.ask(cluster, question, exchange, request, callback)
       return
     }
     this.close(changes)
-    cluster.request(exchange, options, (error, answer) => {
+    cluster.request(exchange, request, (error, answer) => {
       // Once more: those who asked meanwhile may have been answered before the change.
       this.close(changes)
       callback(error, answer)

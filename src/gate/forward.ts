@@ -19,14 +19,34 @@ export interface Forwarding {
   readonly serveListing: ServeListing
 }
 
-/** Registers one route of the table with @fastify/http-proxy. */
+/**
+ * Registers one route of the table with @fastify/http-proxy. It is sent on before the plugin's own
+ * handler, which would derive a path from the client's; authorize has built the one that goes up.
+ */
 export async function forward(
   app: FastifyInstance,
   route: Route,
   { cluster, userAgent, serveListing }: Forwarding,
 ): Promise<void> {
+  const answering = {
+    queryString: () => '',
+    // The last call before the cluster is asked, in the same turn.
+    rewriteRequestHeaders: (request: FastifyRequest) => {
+      begin(cluster, request)
+      return headersFor(request, userAgent)
+    },
+    rewriteHeaders: relayedHeaders,
+    onResponse: (request: FastifyRequest, reply: FastifyReply, response: { stream: Body }) => {
+      const record = recordOf(request)
+      const errors = () => [record.exchange?.trailers?.['x-stream-error'] ?? []].flat()
+      relay(reply, response.stream, errors)
+    },
+    onError: (reply: FastifyReply, { error }: { error: Error }) => {
+      answerFault(reply, error)
+    },
+  } as unknown as Parameters<FastifyReply['from']>[1]
   const options = {
-    // Only a form: the link knows where the cluster is, which may change.
+    // Only a form: the link knows where the cluster is, which may change, and what is asked.
     upstream: 'http://cluster.invalid',
     routes: [route.url],
     httpMethods: [route.method],
@@ -35,34 +55,13 @@ export async function forward(
     proxyPayloads: false,
     undici: cluster,
     disableRequestLogging: true,
-    disableCache: true,
     // By default a GET that gets 503 is asked again ten times.
     retryMethods: [],
-    handler: (request: FastifyRequest, reply: FastifyReply, _url: string, from: object) => {
-      const { path, listing } = upstreamOf(request)
-      if (recordOf(request).isClosed) return reply.hijack()
-      if (listing === undefined) return reply.from(path, from)
-      serveListing(request, reply, headersFor(request, userAgent))
-      return reply
-    },
-    replyOptions: {
-      queryString: (_search: unknown, _url: unknown, request: FastifyRequest) =>
-        upstreamOf(request).query,
-      // The last call before the cluster is asked, in the same turn.
-      rewriteRequestHeaders: (request: FastifyRequest) => {
-        const { authorization } = begin(cluster, request)
-        const headers = headersFor(request, userAgent)
-        return authorization === undefined ? headers : { ...headers, authorization }
-      },
-      rewriteHeaders: relayedHeaders,
-      onResponse: (request: FastifyRequest, reply: FastifyReply, response: { stream: Body }) => {
-        const record = recordOf(request)
-        const errors = () => [record.exchange?.trailers?.['x-stream-error'] ?? []].flat()
-        relay(reply, response.stream, errors)
-      },
-      onError: (reply: FastifyReply, { error }: { error: Error }) => {
-        answerFault(reply, error)
-      },
+    preHandler: (request: FastifyRequest, reply: FastifyReply) => {
+      const { listing } = upstreamOf(request)
+      if (recordOf(request).isClosed) reply.hijack()
+      else if (listing === undefined) reply.from('/', answering)
+      else serveListing(request, reply, headersFor(request, userAgent))
     },
   }
   await app.register(httpProxy, options as unknown as Parameters<typeof httpProxy>[1])
@@ -113,5 +112,6 @@ function begin(cluster: ClusterLink, request: FastifyRequest) {
       exchange.cancel()
     })
   }
-  return cluster.begin(record.id, exchange)
+  const { path, query } = upstreamOf(request)
+  cluster.begin(record.id, exchange, query === '' ? path : `${path}?${query}`)
 }

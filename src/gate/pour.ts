@@ -21,7 +21,12 @@ export async function pour(reply: FastifyReply, pouring: Pouring): Promise<void>
   const { spool, headers, streamErrors, stallMs } = pouring
   const place = spool.enter()
   const hasLeft = (): boolean => raw.destroyed
+  const leave = (): void => {
+    spool.leave(place)
+  }
+  raw.once('close', leave)
   try {
+    if (hasLeft()) return
     let piece = await spool.next(place)
     reply.hijack()
     if (!hasLeft()) {
@@ -47,7 +52,7 @@ export async function pour(reply: FastifyReply, pouring: Pouring): Promise<void>
       cut(reply)
     }
   } finally {
-    spool.leave(place)
+    leave()
   }
 }
 

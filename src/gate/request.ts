@@ -1,6 +1,5 @@
 /** What the gate adds to Fastify's and Node's request: its record. */
 import type { IncomingMessage } from 'node:http'
-import type { FastifyRequest } from 'fastify'
 import type { RequestRecord } from './record.js'
 import type { Route } from './routes.js'
 import type { UpstreamRequest } from './pin-request.js'
@@ -19,15 +18,16 @@ declare module 'fastify' {
 }
 
 /** Node's request is the only thing that is the same before, in and after Fastify. */
-const records = new WeakMap<IncomingMessage, RequestRecord>()
+const key = Symbol('record')
+type Carrier = IncomingMessage & { [key]?: RequestRecord }
 
-export function attachRecord(request: IncomingMessage, record: RequestRecord): void {
-  records.set(request, record)
+export function attachRecord(request: Carrier, record: RequestRecord): void {
+  request[key] = record
 }
 
 /** @throws when the request did not come through receive, which is a bug */
-export function recordOf(request: Pick<FastifyRequest, 'raw'>): RequestRecord {
-  const record = records.get(request.raw)
+export function recordOf(request: { readonly raw: Carrier }): RequestRecord {
+  const record = request.raw[key]
   if (record === undefined) throw new Error('a request without a record')
   return record
 }

@@ -79,8 +79,10 @@ export class Spool {
     return place
   }
 
+  /** Once more does nothing; who waits for more is told that there is none for him. */
   leave(place: Place): void {
-    this.places.delete(place)
+    if (!this.places.delete(place)) return
+    this.wake()
     this.drop()
     this.tellUnread()
     if (this.isClosed && this.places.size === 0) void this.release()
@@ -89,11 +91,12 @@ export class Spool {
   /**
    * The next bytes of a reader, as soon as there are some; it has to release them.
    *
-   * @returns undefined at the end
+   * @returns undefined at the end, and for one who has left
    * @throws the error that cut it short, after all that came before
    */
   async next(place: Place): Promise<Piece | undefined> {
     while (place.position >= this.size) {
+      if (!this.places.has(place)) return undefined
       if (this.end === 'ended') return undefined
       if (this.end !== 'open') throw this.end
       await new Promise<void>((resolve) => this.waiting.push(resolve))

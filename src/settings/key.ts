@@ -1,5 +1,5 @@
 /** What a key looks like: how one is made, told from a slip of the hand, and hashed. */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /**
@@ -23,7 +23,7 @@ export function keyForm(presented: string): 'well-formed' | 'malformed' | 'misty
  * would only be a lever for floods.
  */
 export function digestOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
+  return hash('sha256', key, 'hex')
 }
 
 const prefix = 'pw_'
