@@ -5,19 +5,19 @@ import type { Permission } from './settings/permissions.js'
 /** What the instruments take of a request's access line. */
 export interface FinishedRequest {
   /** Only a name that was authenticated: it becomes a label. */
-  readonly encoder?: string
-  readonly permission?: Permission
+  readonly encoder?: string | undefined
+  readonly permission?: Permission | undefined
   readonly status: number
   readonly outcome: 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
   /** A word of a fixed vocabulary: it becomes a label. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   readonly bytesIn: number
   readonly bytesOut: number
   readonly durationMs: number
-  readonly upstreamMs?: number
-  readonly upstreamStatus?: number
+  readonly upstreamMs?: number | undefined
+  readonly upstreamStatus?: number | undefined
   /** How it came to its listing. */
-  readonly listing?: 'fresh' | 'shared' | 'cached'
+  readonly listing?: 'fresh' | 'shared' | 'cached' | undefined
 }
 
 export interface MetricsParts {

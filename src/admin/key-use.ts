@@ -9,8 +9,8 @@ export interface LastUse {
 
 /** What it takes of a request's access line. */
 interface UsedKey {
-  readonly encoder?: string
-  readonly keyId?: string
+  readonly encoder?: string | undefined
+  readonly keyId?: string | undefined
 }
 
 /** Grows with the keys of the configuration, never with what strangers present. */

@@ -10,16 +10,16 @@ import type { RefusalReason } from './refusals.js'
  */
 export type Outcome = 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
 
-/** The access log's line, in the order in which it is written. Absent fields are left out. */
+/** The access log's line, in the order in which it is written. Undefined ones are left out. */
 export interface AccessLine {
   /** Unique per request; also sent to the client and to the cluster as X-Request-Id. */
   readonly id: string
   /** Of W3C Trace Context: the client's, or begun here. */
   readonly traceId: string
   /** Who asked: only names that were authenticated. */
-  readonly encoder?: string
+  readonly encoder?: string | undefined
   /** Which of the encoder's keys was used. */
-  readonly keyId?: string
+  readonly keyId?: string | undefined
   /** Client address; taken from X-Forwarded-For only when a trusted proxy connected. */
   readonly client: string
   /** At most 16 characters; `-` when the request line could not be read. */
@@ -27,15 +27,15 @@ export interface AccessLine {
   /** Path as sent, without its query; at most 256 characters, key-like text replaced. */
   readonly path: string
   /** The route that matched, e.g. `/pins/:cid`. */
-  readonly route?: string
-  readonly permission?: Permission
+  readonly route?: string | undefined
+  readonly permission?: Permission | undefined
   /** Canonical spelling. */
-  readonly cid?: string
+  readonly cid?: string | undefined
   /** Status sent; 499 when the client left before one was. */
   readonly status: number
   readonly outcome: Outcome
   /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
-  readonly reason?: RefusalReason | FaultReason | AbortReason | 'internal-error'
+  readonly reason?: RefusalReason | FaultReason | AbortReason | 'internal-error' | undefined
   /**
    * Bytes read from and written to the connection for it, head and framing included. Where a client
    * pipelines, what it sent ahead counts for the request that ends first.
@@ -45,16 +45,16 @@ export interface AccessLine {
   /** From the head's arrival to the last byte taken. */
   readonly durationMs: number
   /** Of a listing: asked of the cluster for it, shared with one under way, or served again. */
-  readonly listing?: Origin
+  readonly listing?: Origin | undefined
   /** From asking the cluster to the head of its answer. */
-  readonly upstreamMs?: number
-  readonly upstreamStatus?: number
+  readonly upstreamMs?: number | undefined
+  readonly upstreamStatus?: number | undefined
   /** What exactly was wrong with the cluster, in the HTTP client's words; never sent to anybody. */
-  readonly upstreamError?: string
+  readonly upstreamError?: string | undefined
   /** Text of the cluster's X-Stream-Error trailer: a listing that ended early. */
-  readonly streamError?: string
+  readonly streamError?: string | undefined
   /** At most 128 characters, key-like text replaced. */
-  readonly userAgent?: string
+  readonly userAgent?: string | undefined
 }
 
 export type AbortReason = 'client-left' | 'client-stalled'

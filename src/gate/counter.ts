@@ -29,8 +29,7 @@ export function createCounter(app: FastifyInstance, { key, limit, keysMax }: Cou
     cache: keysMax,
   }
   const count = app.createRateLimit(options)
-  return async (request) => {
-    const counted = await count(request)
+  const result = (counted: Awaited<ReturnType<typeof count>>): Counted => {
     if (counted.isAllowed) throw new Error('counted nothing, though there is no allow list')
     return {
       isExceeded: counted.isExceeded,
@@ -38,4 +37,5 @@ export function createCounter(app: FastifyInstance, { key, limit, keysMax }: Cou
       seconds: counted.ttlInSeconds,
     }
   }
+  return (request) => count(request).then(result)
 }

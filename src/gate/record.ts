@@ -157,12 +157,14 @@ export class RequestRecord {
   private countBytes(): void {
     const { socket } = this
     if (socket === undefined) return
-    const before = counted.get(socket) ?? { read: 0, written: 0 }
-    const now = { read: socket.bytesRead, written: socket.bytesWritten }
-    counted.set(socket, now)
-    this.bytesIn = Math.max(0, now.read - before.read)
+    let before = counted.get(socket)
+    if (before === undefined) counted.set(socket, (before = { read: 0, written: 0 }))
+    const { bytesRead, bytesWritten } = socket
+    this.bytesIn = Math.max(0, bytesRead - before.read)
     // Node takes back what a cut socket had not sent yet.
-    this.bytesOut = Math.max(0, now.written - before.written)
+    this.bytesOut = Math.max(0, bytesWritten - before.written)
+    before.read = bytesRead
+    before.written = bytesWritten
   }
 
   private release(): void {
@@ -173,36 +175,31 @@ export class RequestRecord {
   }
 
   private line(): AccessLine {
-    const { encoder, keyId, route, permission, cid, reason } = this
-    const { upstreamError, streamError, userAgent } = this
-    const { upstreamMs, upstreamStatus } = this.exchange ?? {}
+    const { encoder, exchange, upstreamError, streamError, userAgent } = this
+    const upstreamMs = exchange?.upstreamMs
     return {
       id: this.id,
       traceId: this.trace.id,
-      ...(encoder && { encoder: encoder.name }),
-      ...(keyId !== undefined && { keyId }),
+      encoder: encoder?.name,
+      keyId: this.keyId,
       client: this.client,
       method: this.method.slice(0, charactersMax.method),
       path: redact(pathOf(this.url), charactersMax.path),
-      ...(route !== undefined && { route }),
-      ...(permission && { permission }),
-      ...(cid !== undefined && { cid }),
+      route: this.route,
+      permission: this.permission,
+      cid: this.cid,
       status: this.status ?? 0,
       outcome: this.outcome,
-      ...(reason && { reason }),
+      reason: this.reason,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       durationMs: round(performance.now() - this.startedMs),
-      ...(this.listing !== undefined && { listing: this.listing }),
-      ...(upstreamMs !== undefined && { upstreamMs: round(upstreamMs) }),
-      ...(upstreamStatus !== undefined && { upstreamStatus }),
-      ...(upstreamError !== undefined && {
-        upstreamError: redact(upstreamError, charactersMax.upstreamError),
-      }),
-      ...(streamError !== undefined && {
-        streamError: redact(streamError, charactersMax.streamError),
-      }),
-      ...(userAgent !== undefined && { userAgent: redact(userAgent, charactersMax.userAgent) }),
+      listing: this.listing,
+      upstreamMs: upstreamMs === undefined ? undefined : round(upstreamMs),
+      upstreamStatus: exchange?.upstreamStatus,
+      upstreamError: upstreamError && redact(upstreamError, charactersMax.upstreamError),
+      streamError: streamError && redact(streamError, charactersMax.streamError),
+      userAgent: userAgent && redact(userAgent, charactersMax.userAgent),
     }
   }
 }
@@ -211,6 +208,9 @@ export class RequestRecord {
 export const bytesUnaccounted = (socket: Socket): number =>
   socket.bytesRead - (counted.get(socket)?.read ?? 0)
 
-const pathOf = (url: string): string => url.split(/[?#]/, 1)[0] ?? ''
+function pathOf(url: string): string {
+  const end = url.search(/[?#]/)
+  return end < 0 ? url : url.slice(0, end)
+}
 
 const round = (ms: number): number => Math.round(ms * 100) / 100
