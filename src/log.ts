@@ -1,5 +1,6 @@
 /** The log: one JSON object a line, written without ever making a request wait. */
 import pino, { type Level, type Logger } from 'pino'
+import { countLines, LogBatch } from './log-batch.js'
 import type { LogConfig } from './settings/schema.js'
 
 /** Lines beside those of requests: fields first, then a sentence. */
@@ -46,6 +47,9 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
 
   let dropped = 0
   let closing: Promise<void> | undefined
+  const batch = new LogBatch((lines) => {
+    if (closing === undefined) sink.write(lines)
+  })
   const logger = pino(
     {
       level: config.level,
@@ -53,10 +57,10 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
       timestamp: isoTime(),
       formatters: { level: (label) => ({ level: label }) },
     },
-    sink,
+    batch,
   )
-  sink.on('drop', () => {
-    dropped++
+  sink.on('drop', (lines: string) => {
+    dropped += countLines(lines)
   })
   // A reader that went away (EPIPE) or a full disk must not end the daemon; its lines are lost.
   sink.on('error', () => {
@@ -82,9 +86,13 @@ export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
       logger.level = level
     },
     reopen: () => {
+      batch.flush()
       if (config.file !== undefined) sink.reopen()
     },
-    close: () => (closing ??= closed(sink)),
+    close: () => {
+      batch.flush()
+      return (closing ??= closed(sink))
+    },
   }
 }
 

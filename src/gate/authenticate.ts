@@ -83,9 +83,9 @@ function identify(record: RequestRecord, key: string, name?: string): RefusalRea
 function unfit({ encoder, expiresAtMs }: KeyEntry, client: string): RefusalReason | undefined {
   if (!encoder.enabled) return 'encoder-disabled'
   if (expiresAtMs <= Date.now()) return 'key-expired'
+  if (encoder.from === undefined) return undefined
   const family = isIPv6(client) ? 'ipv6' : 'ipv4'
-  if (encoder.from !== undefined && !encoder.from.check(client, family)) return 'wrong-network'
-  return undefined
+  return encoder.from.check(client, family) ? undefined : 'wrong-network'
 }
 
 async function refuseCredential(

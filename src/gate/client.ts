@@ -30,4 +30,5 @@ export const addressOf = (address: string | undefined): string =>
   (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '')
 
 /** What one party holds: an IPv4 address, or an IPv6 /64. */
-export const networkOf = (address: string): string => normalizeIP(address, 64)
+export const networkOf = (address: string): string =>
+  address.includes(':') ? normalizeIP(address, 64) : address
