@@ -26,7 +26,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   listings: ['listings', 'cluster', 'settings'],
   gate: ['gate', 'listings', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
-  'log.ts': ['settings'],
+  'log.ts': ['log-batch.ts', 'settings'],
+  'log-batch.ts': [],
   'metrics.ts': ['cluster', 'settings'],
 }
 const mayImportAll = ['cli', 'main.ts']
