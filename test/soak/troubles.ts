@@ -29,7 +29,7 @@ const symptoms: Readonly<Record<Trouble, Omit<Symptoms, 'trouble'>>> = {
   hangup: { statuses: [502] },
   'die-mid-stream': { statuses: [502], cut: true },
   'die-mid-length': { statuses: [502], cut: true },
-  halt: { statuses: [502], cut: true },
+  halt: { statuses: [504], cut: true },
   garbage: { statuses: [502] },
   'status-500': { statuses: [500] },
   'status-503': { statuses: [503] },
