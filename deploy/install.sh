@@ -29,7 +29,7 @@ user=pinwarden
 # As the installed files name them; `root` comes before them only where this script writes.
 program=/opt/pinwarden
 config_dir=/etc/pinwarden
-unit=/etc/systemd/system/pinwarden.service
+units=/etc/systemd/system
 wrapper=/usr/local/bin/pinwarden
 
 say() { printf '%s\n' "$*"; }
@@ -60,7 +60,7 @@ main() {
   install_program
   make_config_dir
   install_wrapper
-  install_unit
+  install_units
   next_steps
 }
 
@@ -186,9 +186,10 @@ install_wrapper() {
     put 0755 "$wrapper"
 }
 
-install_unit() {
+install_units() {
   sed -E "s#^(Exec[A-Za-z]+=)/usr/bin/node #\\1$node #" "$checkout/systemd/pinwarden.service" |
-    put 0644 "$unit"
+    put 0644 "$units/pinwarden.service"
+  put 0644 "$units/pinwarden.socket" <"$checkout/systemd/pinwarden.socket"
   [[ -z $root && -d /run/systemd/system ]] || return 0
   systemctl daemon-reload
 }

@@ -22,7 +22,7 @@ done
 user=pinwarden
 program=/opt/pinwarden
 config_dir=/etc/pinwarden
-unit=/etc/systemd/system/pinwarden.service
+units=/etc/systemd/system
 wrapper=/usr/local/bin/pinwarden
 
 say() { printf '%s\n' "$*"; }
@@ -39,13 +39,17 @@ main() {
   elif ((EUID != 0)); then
     die 'only root can uninstall'
   fi
-  # First the daemon, so that it ends in order, with its program still there.
-  if with_systemd && [[ -e $unit ]]; then systemctl --quiet disable --now pinwarden.service; fi
-  remove "$unit" "$program"
+  # First the daemon, so that it ends in order, with its program still there; but before it the
+  # socket, on which the next client would start it again.
+  for unit in pinwarden.socket pinwarden.service; do
+    if with_systemd && [[ -e $units/$unit ]]; then systemctl --quiet disable --now "$unit"; fi
+    remove "$units/$unit"
+  done
+  remove "$program"
   # Another program of that name is none of ours.
   if grep -qsF "$program/current/" "$root$wrapper"; then remove "$wrapper"; fi
   if [[ $purge == yes ]]; then
-    remove "$config_dir" /var/lib/pinwarden /var/log/pinwarden "$unit.d"
+    remove "$config_dir" /var/lib/pinwarden /var/log/pinwarden "$units"/pinwarden.{service,socket}.d
     remove_user
   elif [[ -e $root$config_dir ]]; then
     say "kept $root$config_dir and the user $user; --purge removes them"

@@ -13,7 +13,7 @@ async function configOf(t: Test, log: object) {
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
   return {
-    listen: { port: 0 },
+    listen: { port: 0, lingerMs: 0 },
     cluster: { endpoints: [{ url: cluster.url }] },
     limits: { reads: { max: 100_000 } },
     log,

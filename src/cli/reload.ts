@@ -2,17 +2,24 @@
 import { expiryWarning } from '../settings/certificate.js'
 import { watchFiles } from '../settings/watch.js'
 import { certificateExpiry, type Observed } from './observation.js'
+import { type Systemd, servingOn } from './systemd.js'
+
+interface Managed extends Observed {
+  readonly systemd: Systemd
+}
 
 /** On SIGHUP, and when the configuration or a file that it names changes. SIGUSR2: see Log. */
-export function reloadOnChange(daemon: Observed): void {
-  const { live, log, metrics } = daemon
+export function reloadOnChange(daemon: Managed): void {
+  const { live, gate, log, metrics, systemd } = daemon
   const reload = (why: string): void => {
+    systemd.reloading()
     put(daemon, why)
       .catch((err: unknown) => {
         metrics.reloaded(false)
         log.error({ why, err }, notReloaded)
       })
       .finally(() => {
+        systemd.ready(servingOn(gate.url, live.state.isLastRefused))
         watch(live.files)
       })
   }

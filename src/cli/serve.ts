@@ -7,8 +7,10 @@ import { createMetrics } from '../metrics.js'
 import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { version } from './io.js'
+import { listenDescriptor } from './listen-descriptor.js'
 import { openObservation } from './observation.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
+import { Systemd, servingOn } from './systemd.js'
 
 export interface ServeOptions {
   readonly configPath: string
@@ -16,12 +18,14 @@ export interface ServeOptions {
 
 /**
  * Runs until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP reloads the settings,
- * SIGUSR2 reopens the log file.
+ * SIGUSR2 reopens the log file. Under systemd it takes over the socket that it is passed, and tells
+ * of its state.
  *
  * @returns 0 after an orderly end
  * @throws ConfigError, or the error of the log file or the address
  */
 export async function serve({ configPath }: ServeOptions): Promise<number> {
+  const descriptor = listenDescriptor(process.env, process.pid)
   const { live, warnings } = await LiveSettings.load(configPath)
   const log = await openLog(live.current().config.log)
   failLoudly(log)
@@ -42,9 +46,11 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
       keyUse.observe(line)
     },
     version,
+    descriptor,
   })
+  const systemd = new Systemd(process.env, log)
   const obstacles: string[] = []
-  const daemon = { live, gate, log, metrics, keyUse, obstacles: () => obstacles }
+  const daemon = { live, gate, log, metrics, keyUse, systemd, obstacles: () => obstacles }
   const admin = await openObservation(daemon).catch(async (error: unknown) => {
     await gate.close()
     throw error
@@ -52,9 +58,12 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
   reloadOnChange(daemon)
   warnOfExpiry(daemon)
   log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
+  systemd.ready(servingOn(gate.url))
+  systemd.keepAlive()
 
   const signal = await untilSignal()
   obstacles.push('stopping')
+  void systemd.stopping('finishing the requests under way')
   log.info({ signal }, 'stopping: requests under way are finished')
   await gate.close()
   // Health and metrics are there until the last request is done.

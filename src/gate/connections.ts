@@ -18,11 +18,39 @@ export class Connections {
   private readonly sockets = new Set<Socket>()
   private underWay = 0
   private onIdle: (() => void) | undefined
+  private onEmpty: (() => void) | undefined
+  private isLast = false
 
   /** Takes note of a connection as it is accepted, before TLS. */
   accept(socket: Socket): void {
     this.sockets.add(socket)
-    socket.once('close', () => this.sockets.delete(socket))
+    socket.once('close', () => {
+      this.sockets.delete(socket)
+      if (this.sockets.size === 0) this.onEmpty?.()
+    })
+  }
+
+  /** Whether a connection ends with its next answer. */
+  get isRetiring(): boolean {
+    return this.isLast
+  }
+
+  /**
+   * Lets go of the connections at their clients' pace: a request that is on its way, on one that is
+   * kept open, is answered rather than cut.
+   *
+   * @returns when none is left, or the time is up
+   */
+  async retire(lingerMs: number): Promise<void> {
+    this.isLast = true
+    if (this.sockets.size === 0) return
+    await new Promise<void>((resolve) => {
+      const deadline = setTimeout(resolve, lingerMs)
+      this.onEmpty = () => {
+        clearTimeout(deadline)
+        resolve()
+      }
+    })
   }
 
   open(socket: Socket, request: IncomingMessage, record: RequestRecord): void {

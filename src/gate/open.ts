@@ -1,5 +1,7 @@
 /** Opens the gate with everything it needs, and closes it without losing a request. */
 import { Server as TlsServer } from 'node:https'
+import { Server as NetServer } from 'node:net'
+import type { FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
@@ -20,6 +22,8 @@ export interface Opening {
   readonly observe?: (line: AccessLine) => void
   /** Of pinwarden itself: named to the cluster. */
   readonly version: string
+  /** Of a socket that listens already; instead of `listen.host` and `listen.port`. */
+  readonly descriptor?: number | undefined
 }
 
 export interface OpenGate {
@@ -36,8 +40,9 @@ export interface OpenGate {
    */
   apply(tls: TlsMaterial | undefined): void
   /**
-   * Stops accepting, lets requests under way finish within `listen.shutdownMs`, then ends every
-   * connection, half-open ones at once.
+   * Stops accepting, ends connections with their next answer within `listen.lingerMs`, lets
+   * requests under way finish within `listen.shutdownMs`, then ends every connection, half-open
+   * ones at once.
    */
   close(): Promise<void>
 }
@@ -49,6 +54,7 @@ export async function openGate({
   tls,
   observe = () => undefined,
   version,
+  descriptor,
 }: Opening): Promise<OpenGate> {
   const cluster = new ClusterLink(current())
   const { directory = '/var/tmp', spoolBytesMax } = current().config.listing
@@ -69,8 +75,8 @@ export async function openGate({
     userAgent: `pinwarden/${version}`,
     serveListing: createServeListing(listings),
   })
-  const { host, port, shutdownMs } = current().config.listen
-  await gate.listen({ host, port })
+  const { host, port, lingerMs, shutdownMs } = current().config.listen
+  await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
 
   return {
     url: urlOf(gate.server.address(), tls !== undefined),
@@ -85,6 +91,9 @@ export async function openGate({
       }
     },
     close: async () => {
+      // Node's HTTP server would end connections that are idle, with what is on its way on them.
+      NetServer.prototype.close.call(gate.server)
+      await connections.retire(lingerMs)
       const closing = gate.close()
       await connections.drain(shutdownMs)
       await closing
@@ -93,6 +102,10 @@ export async function openGate({
     },
   }
 }
+
+/** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
+const inherited = (fd: number): FastifyListenOptions =>
+  ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
 
 const manyPeers =
   'the cluster has more than one peer: whole listings are asked of all of them from now on; ' +

@@ -78,6 +78,7 @@ function beginner({ current, connections, write }: Receiving): Begin {
       },
       write,
     )
+    if (connections.isRetiring) response.shouldKeepAlive = false
     attachRecord(request, record)
     connections.open(socket, request, record)
     response.on('close', () => {

@@ -59,6 +59,7 @@ const listen = optionalSection(
     requestTimeoutMs: timeMs(20_000, 'Longest wait for a complete request, body included.'),
     keepAliveTimeoutMs: timeMs(65_000, 'How long an idle connection is kept for the next request.'),
     stallMs: timeMs(30_000, 'A client that takes nothing of its answer for this long is cut.'),
+    lingerMs: timeMs(1000, 'How long, at shutdown, idle connections are still listened to.', 0),
     shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),
   },
   'The public port: where encoders connect, and its bounds.',

@@ -1,4 +1,4 @@
-/** The systemd unit: valid, shut in, and patient enough for the daemon to end in order. */
+/** The systemd units: valid, shut in, and patient enough for the daemon to end in order. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -7,7 +7,8 @@ import { repository, run, stage } from './staging.js'
 
 const unit = `${repository}systemd/pinwarden.service`
 const text = readFileSync(unit, 'utf8')
-const exposureMax = 1.2
+/** A tenth of it is NotifyAccess=all, without which systemd would not hear systemd-notify. */
+const exposureMax = 1.3
 
 const help = await run('systemd-analyze', ['--help'])
 const skip =
@@ -35,6 +36,7 @@ t.test('systemd finds no fault with it as it is installed', { skip }, async (t) 
   }
   const installed = join(staging.root, 'etc/systemd/system/pinwarden.service')
   t.same(await verify(installed), [])
+  t.same(await verify(join(staging.root, 'etc/systemd/system/pinwarden.socket')), [])
 
   t.test('nor with the drop-ins that its head proposes', async (t) => {
     const dropIns = [...text.matchAll(/^# {3}\[Service\]\n((?:# {3}\w+=.*\n)+)/gm)]
@@ -54,7 +56,15 @@ t.test('systemd finds no fault with it as it is installed', { skip }, async (t) 
 
 t.test('the kill comes later than the end of the shutdown that the daemon allows', async (t) => {
   const seconds = Number(/^TimeoutStopSec=(\d+)s$/m.exec(text)?.[1])
-  t.ok(seconds * 1000 > snapshotFrom({}).config.listen.shutdownMs + 5000)
+  const { lingerMs, shutdownMs } = snapshotFrom({}).config.listen
+  t.ok(seconds * 1000 > lingerMs + shutdownMs + 5000)
+})
+
+t.test('the socket is for the port that the daemon would listen on by itself', (t) => {
+  const socket = readFileSync(`${repository}systemd/pinwarden.socket`, 'utf8')
+  const port = /^ListenStream=(.*)$/m.exec(socket)?.[1]
+  t.equal(Number(port), snapshotFrom({}).config.listen.port)
+  t.end()
 })
 
 t.test('it allows what Node cannot do without', async (t) => {

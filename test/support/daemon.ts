@@ -27,10 +27,10 @@ export class Daemon {
     }))
   }
 
-  /** The first log line with this message; waits for it. */
-  async logged(msg: string): Promise<LogLine> {
+  /** The log line with this message, the first or a later one; waits for it. */
+  async logged(msg: string, index = 0): Promise<LogLine> {
     for (;;) {
-      const found = this.lines().find((line) => line.msg === msg)
+      const found = this.lines().filter((line) => line.msg === msg)[index]
       if (found !== undefined) return found
       if (this.process.exitCode !== null) throw new Error(`ended without "${msg}": ${this.stderr}`)
       await Promise.race([once(this.process.stdout, 'data'), this.exited])
@@ -47,8 +47,14 @@ export class Daemon {
 }
 
 /** Runs `pinwarden` with arguments; killed when the test is over, if it still runs. */
-export function run(t: Test, args: readonly string[], flags: readonly string[] = []): Daemon {
+export function run(
+  t: Test,
+  args: readonly string[],
+  flags: readonly string[] = [],
+  env = process.env,
+): Daemon {
   const child = spawn(process.execPath, [...flags, bin, ...args], {
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.teardown(() => child.kill('SIGKILL'))

@@ -174,6 +174,7 @@ function snapshotOf(
   const login = clusterLogin && { username: clusterLogin.username, passwordFile: 'password' }
   const input = {
     listen: {
+      lingerMs: 0,
       host: '127.0.0.1',
       port: 0,
       ...(tls === true && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),

@@ -1,0 +1,136 @@
+/** Restarts under load, on a socket that systemd keeps: nobody is refused, nothing is lost. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { digestOf, generateKey } from '../../src/settings/key.js'
+import { bin, Daemon, run } from '../support/daemon.js'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
+
+const activate = 'systemd-socket-activate'
+const skip = spawnSync(activate, ['--help']).error !== undefined && `${activate} is not installed`
+
+const key = generateKey()
+const plenty = { max: 1_000_000 }
+const cluster = await startFakeCluster()
+t.teardown(() => cluster.close())
+const configPath = join(t.testdir({}), 'config.json')
+const config = {
+  // Only without a socket that is passed.
+  listen: { host: '127.0.0.1', port: 0 },
+  cluster: { endpoints: [{ url: cluster.url }] },
+  limits: { reads: plenty, writes: plenty },
+  encoders: { alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }] } },
+}
+writeFileSync(configPath, JSON.stringify(config), { mode: 0o640 })
+const serve = [process.execPath, bin, 'serve', '--config', configPath]
+
+const restarts = 3
+
+/** What systemd does: keeps the socket, and starts the daemon again when it has ended. */
+const manager = `
+for start in $(seq ${restarts + 1}); do
+  sh -c 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"' sh "$@" || exit
+done`
+
+t.test('a restart under load refuses nobody and loses nothing', { skip }, async (t) => {
+  const managed = ['sh', '-c', manager, 'sh', ...serve]
+  const port = await freePort()
+  const child = spawn(activate, ['--listen', `127.0.0.1:${port}`, ...managed], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const daemon = new Daemon(child)
+  while (!daemon.stderr.includes('Listening on'))
+    await Promise.race([once(child.stderr, 'data'), daemon.exited])
+
+  const load = new Load(port)
+  for (let start = 0; start <= restarts; start++) {
+    const { pid, url } = await daemon.logged('listening', start)
+    t.equal(url, `http://127.0.0.1:${port}`)
+    t.teardown(() => spawnSync('kill', ['-KILL', String(pid)]))
+    await load.answers(300)
+    if (start === restarts) await load.stop()
+    process.kill(Number(pid), 'SIGTERM')
+    await daemon.logged('stopped', start)
+  }
+
+  t.same(load.failures, [])
+  t.equal(cluster.requestCount, load.answered, 'the cluster was asked for each, once')
+  const logged = daemon.lines().filter(({ msg }) => msg === 'request')
+  t.equal(logged.length, load.answered, 'and each has its line')
+})
+
+t.test('sockets that are meant for another process, or too many, are not guessed at', async (t) => {
+  const environment = { ...process.env, LISTEN_PID: '1', LISTEN_FDS: '1' }
+  const inherited = run(t, serve.slice(2), [], environment)
+  const { url } = await inherited.logged('listening')
+  t.equal((await fetch(`${String(url)}/id`)).status, 401, 'it listens by itself')
+
+  const script = 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"'
+  const several = new Daemon(
+    spawn('sh', ['-c', script, 'sh', ...serve], { stdio: ['ignore', 'pipe', 'pipe'] }),
+  )
+  t.equal((await several.exited).code, 1)
+  t.match(several.stderr, '2 sockets are passed to the daemon')
+})
+
+/** Clients that ask without a pause, half of them over connections that they keep. */
+class Load {
+  answered = 0
+  readonly failures: string[] = []
+  private readonly agent = new Agent({ keepAlive: true })
+  private readonly clients: Promise<void>[]
+  private isOver = false
+
+  constructor(private readonly port: number) {
+    const kept = Array.from({ length: 4 }, () => this.run(this.agent))
+    const fresh = Array.from({ length: 4 }, () => this.run(new Agent()))
+    this.clients = [...kept, ...fresh]
+  }
+
+  /** Waits for so many more. */
+  async answers(count: number): Promise<void> {
+    const enough = this.answered + count
+    while (this.answered < enough && this.failures.length === 0)
+      await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async stop(): Promise<void> {
+    this.isOver = true
+    await Promise.all(this.clients)
+    this.agent.destroy()
+  }
+
+  private async run(agent: Agent): Promise<void> {
+    while (!this.isOver) {
+      try {
+        const status = await this.ask(agent)
+        if (status !== 200) this.failures.push(`status ${status}`)
+        this.answered++
+      } catch (error) {
+        this.failures.push(String(error))
+      }
+    }
+  }
+
+  private async ask(agent: Agent): Promise<number | undefined> {
+    const headers = { authorization: `Bearer ${key}` }
+    const asking = request({ port: this.port, agent, path: '/id', headers }).end()
+    const [answer] = (await once(asking, 'response')) as [IncomingMessage]
+    await once(answer.resume(), 'end')
+    return answer.statusCode
+  }
+}
+
+/** One that was free a moment ago: the program takes no port 0. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,105 @@
+/** What systemd is told, received by a socket such as its own. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { run } from '../support/daemon.js'
+
+const missing = ['systemd-notify', 'perl'].filter(
+  (program) => spawnSync(program, ['--version']).error !== undefined,
+)
+const skip = missing.length > 0 && `not installed: ${missing.join(', ')}`
+
+/** Node has no datagram sockets; Perl is on every Debian. */
+const receiver = `
+use Socket; $| = 1;
+my $s;
+socket($s, AF_UNIX, SOCK_DGRAM, 0) && bind($s, sockaddr_un($ARGV[0])) or die $!;
+print "bound\\n";
+while (defined recv($s, my $message, 4096, 0)) { print $message =~ s/\\n/ /gr, "\\n" }
+`
+
+async function started(t: Test, environment: Record<string, string> = {}) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const directory = t.testdir({})
+  // The path of a socket has to be short.
+  const place = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(place, { recursive: true })
+  })
+  const socket = join(place, 'notify')
+  const manager = spawn('perl', ['-e', receiver, socket], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => manager.kill())
+  let received = ''
+  manager.stdout.on('data', (chunk: Buffer) => (received += chunk.toString()))
+  const told = async (text: RegExp): Promise<void> => {
+    while (!text.test(received)) await once(manager.stdout, 'data')
+  }
+  await told(/bound/)
+
+  const configPath = join(directory, 'config.json')
+  const write = (config: object) => {
+    const endpoints = [{ url: cluster.url }]
+    writeFileSync(
+      configPath,
+      JSON.stringify({ listen: { port: 0 }, cluster: { endpoints }, ...config }),
+      { mode: 0o640 },
+    )
+  }
+  write({})
+  const env = { PATH: process.env.PATH, NOTIFY_SOCKET: socket, ...environment }
+  const daemon = run(t, ['serve', '--config', configPath], [], env)
+  /** Without what systemd-notify says for itself. */
+  const lines = () => (received.match(/^.*=.*$/gm) ?? []).filter((line) => line !== 'BARRIER=1')
+  return { daemon, told, write, lines }
+}
+
+t.test('it is told of the start, each reload and the stop, in their order', { skip }, async (t) => {
+  const { daemon, told, write, lines } = await started(t)
+  await told(/READY=1/)
+  t.match(daemon.lines().at(-1), { msg: 'listening' }, 'ready means that it listens')
+  const { url } = await daemon.logged('listening')
+
+  daemon.process.kill('SIGHUP')
+  await told(/RELOADING=1[^]*READY=1/)
+  write({ nonsense: 1 })
+  await told(/refused/)
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+  await told(/STOPPING/)
+  const serving = `READY=1 STATUS=serving on ${String(url)}`
+  t.match(lines(), [
+    serving,
+    /^RELOADING=1 MONOTONIC_USEC=\d+$/,
+    serving,
+    /^RELOADING=1 /,
+    `${serving}; the settings last read were refused`,
+    /^STOPPING=1 STATUS=\w/,
+  ])
+})
+
+t.test('it hears that the event loop turns, as often as it asked', { skip }, async (t) => {
+  const { told, daemon } = await started(t, { WATCHDOG_USEC: '300000' })
+  await told(/(WATCHDOG=1[^]*){3}/)
+  t.match(daemon.lines().at(-1), { msg: 'listening' }, 'without a word in the log')
+})
+
+t.test('a watchdog that is meant for another process is none', { skip }, async (t) => {
+  const environment = { WATCHDOG_USEC: '30000', WATCHDOG_PID: '1' }
+  const { told, lines, daemon } = await started(t, environment)
+  await told(/READY=1/)
+  daemon.process.kill('SIGTERM')
+  await told(/STOPPING/)
+  t.notMatch(lines().join(), 'WATCHDOG')
+})
+
+t.test('nobody who hears it is no reason not to serve', { skip }, async (t) => {
+  const { daemon } = await started(t, { NOTIFY_SOCKET: '/nonexistent/socket' })
+  t.match(await daemon.logged('systemd was not told of the state'), { level: 'warn' })
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+})
