@@ -4,10 +4,10 @@
  * V8 collects young garbage by the number of objects; these are few and large, and would pile up to
  * its bound for memory outside of its heap, 64 MB (measured: 50 MB for one listing of 200 MB).
  */
-export const partBytes = 65_536
+export const partBytes = 262_144
 
 /** Kept for the next listing, so much that a few can run without asking the system for memory. */
-const freeMax = 64
+const freeMax = 24
 
 const free: Buffer[] = []
 

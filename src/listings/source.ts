@@ -24,7 +24,7 @@ export interface Sink {
 }
 
 /** Less than that takes no part's memory of its own. */
-const smallBytes = partBytes / 4
+const smallBytes = partBytes / 16
 
 export class Source implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
