@@ -2,13 +2,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { Agent, type IncomingMessage, request } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { bin, Daemon, run } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { freePort } from '../support/free-port.js'
+import { SteadyLoad } from '../support/steady-load.js'
 
 const activate = 'systemd-socket-activate'
 const skip = spawnSync(activate, ['--help']).error !== undefined && `${activate} is not installed`
@@ -47,7 +47,7 @@ t.test('a restart under load refuses nobody and loses nothing', { skip }, async 
   while (!daemon.stderr.includes('Listening on'))
     await Promise.race([once(child.stderr, 'data'), daemon.exited])
 
-  const load = new Load(port)
+  const load = new SteadyLoad(`http://127.0.0.1:${port}`, key)
   for (let start = 0; start <= restarts; start++) {
     const { pid, url } = await daemon.logged('listening', start)
     t.equal(url, `http://127.0.0.1:${port}`)
@@ -77,60 +77,3 @@ t.test('sockets that are meant for another process, or too many, are not guessed
   t.equal((await several.exited).code, 1)
   t.match(several.stderr, '2 sockets are passed to the daemon')
 })
-
-/** Clients that ask without a pause, half of them over connections that they keep. */
-class Load {
-  answered = 0
-  readonly failures: string[] = []
-  private readonly agent = new Agent({ keepAlive: true })
-  private readonly clients: Promise<void>[]
-  private isOver = false
-
-  constructor(private readonly port: number) {
-    const kept = Array.from({ length: 4 }, () => this.run(this.agent))
-    const fresh = Array.from({ length: 4 }, () => this.run(new Agent()))
-    this.clients = [...kept, ...fresh]
-  }
-
-  /** Waits for so many more. */
-  async answers(count: number): Promise<void> {
-    const enough = this.answered + count
-    while (this.answered < enough && this.failures.length === 0)
-      await new Promise((resolve) => setImmediate(resolve))
-  }
-
-  async stop(): Promise<void> {
-    this.isOver = true
-    await Promise.all(this.clients)
-    this.agent.destroy()
-  }
-
-  private async run(agent: Agent): Promise<void> {
-    while (!this.isOver) {
-      try {
-        const status = await this.ask(agent)
-        if (status !== 200) this.failures.push(`status ${status}`)
-        this.answered++
-      } catch (error) {
-        this.failures.push(String(error))
-      }
-    }
-  }
-
-  private async ask(agent: Agent): Promise<number | undefined> {
-    const headers = { authorization: `Bearer ${key}` }
-    const asking = request({ port: this.port, agent, path: '/id', headers }).end()
-    const [answer] = (await once(asking, 'response')) as [IncomingMessage]
-    await once(answer.resume(), 'end')
-    return answer.statusCode
-  }
-}
-
-/** One that was free a moment ago: the program takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Builds the Debian package of this checkout into dist/package: the program in a few files, a Node of
+# its own, and what a service needs. Two builds of one commit are the same bytes.
+set -euo pipefail
+
+usage='usage: deploy/debian/build.sh [--version VERSION] [--out DIR]'
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$checkout/deploy/debian
+version=
+out=$checkout/dist/package
+while (($# > 0)); do
+  case $1 in
+    --version) version=${2:?"--version needs one"} && shift 2 ;;
+    --out) out=${2:?"--out needs a directory"} && shift 2 ;;
+    *) printf '%s\n' "$usage" >&2 && exit 2 ;;
+  esac
+done
+cd "$checkout"
+umask 022
+
+architecture=$(dpkg --print-architecture)
+case $architecture in
+  amd64) cpu=x64 ;;
+  arm64) cpu=arm64 ;;
+  *) printf 'error: there is no Node for %s here\n' "$architecture" >&2 && exit 1 ;;
+esac
+version=${version:-$(node -p 'require("./package.json").version')}
+# What the package says of its files' time; dpkg-deb takes it as their latest.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+export SOURCE_DATE_EPOCH
+
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+root=$work/root
+lib=$root/usr/lib/pinwarden
+doc=$root/usr/share/doc/pinwarden
+
+main() {
+  bundle
+  bring_node
+  place_files
+  write_licences
+  write_manual
+  write_control
+  mkdir -p "$out"
+  # zstd, as Debian 12 and Ubuntu 22.04 read it, and one thread, whose output is always the same.
+  dpkg-deb --root-owner-group -Zzstd -z10 --threads-max=1 --build "$root" \
+    "$out/pinwarden_${version}_$architecture.deb"
+}
+
+# As deep as in a checkout: from there the program finds package.json.
+bundle() {
+  local require="import { createRequire as requireFrom } from 'node:module';"
+  require+='const require = requireFrom(import.meta.url);'
+  node_modules/.bin/esbuild dist/src/main.js --outdir="$lib/dist/src/cli" \
+    --bundle --splitting --format=esm --platform=node --target=node24 --main-fields=module,main \
+    --minify-syntax --minify-whitespace --legal-comments=none --log-level=warning \
+    --metafile="$work/meta.json" --banner:js="$require"
+  chmod 0644 "$lib/dist/src/cli/main.js"
+  printf '{"name":"pinwarden","version":"%s","type":"module"}\n' "$version" >"$lib/package.json"
+}
+
+bring_node() {
+  cp -r "$here/node" "$work/node"
+  npm --prefix "$work/node" ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+    --os=linux --cpu="$cpu" >/dev/null
+  node_home=$work/node/node_modules/node-linux-$cpu
+  install -m 0755 "$node_home/bin/node" "$lib/node"
+}
+
+place_files() {
+  local unit
+  install -D -m 0755 "$here/pinwarden.sh" "$root/usr/bin/pinwarden"
+  install -D -m 0644 "$here/pinwarden.sysusers" "$root/usr/lib/sysusers.d/pinwarden.conf"
+  install -D -m 0644 "$here/pinwarden.logrotate" "$root/etc/logrotate.d/pinwarden"
+  for unit in systemd/*; do
+    install -D -m 0644 "$unit" "$root/usr/lib/systemd/system/${unit##*/}"
+  done
+  sed -i -E 's#^(Exec[A-Za-z]+=)/usr/bin/node /opt/pinwarden/current/dist/src/main\.js#\1/usr/bin/pinwarden#' \
+    "$root/usr/lib/systemd/system/pinwarden.service"
+  mkdir -p "$doc"
+  install -m 0644 config.example.json config.schema.json "$doc"
+  gzip -9n <README.md >"$doc/README.md.gz"
+  gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+}
+
+write_licences() {
+  {
+    printf 'pinwarden is under the MIT licence. It contains, with their licences:\n'
+    node "$here/licences.js" "$work/meta.json"
+    printf '\n==== Node.js %s\n\n' "$("$lib/node" --version)"
+    cat "$node_home/LICENSE"
+  } >"$doc/copyright"
+}
+
+write_manual() {
+  mkdir -p "$root/usr/share/man/man1"
+  node "$here/manual.js" dist/src/main.js "$version" | gzip -9n \
+    >"$root/usr/share/man/man1/pinwarden.1.gz"
+}
+
+write_control() {
+  local kilobytes script
+  kilobytes=$(du -sk --apparent-size "$root" | cut -f 1)
+  mkdir "$root/DEBIAN"
+  sed "s/@version@/$version/; s/@architecture@/$architecture/; s/@kilobytes@/$kilobytes/" \
+    "$here/control" >"$root/DEBIAN/control"
+  printf '/etc/logrotate.d/pinwarden\n' >"$root/DEBIAN/conffiles"
+  for script in postinst prerm postrm; do install -m 0755 "$here/$script" "$root/DEBIAN"; done
+  (cd "$root" && find etc usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) \
+    >"$root/DEBIAN/md5sums"
+}
+
+main

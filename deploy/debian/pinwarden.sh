@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /usr/lib/pinwarden/node /usr/lib/pinwarden/dist/src/cli/main.js "$@"
