@@ -25,7 +25,7 @@ export async function authenticate(
   await app.register(basicAuth, {
     validate(name, key, request, _reply, done) {
       const fault = identify(recordOf(request), key, name)
-      done(fault === undefined ? undefined : new Refused(fault))
+      done(fault === undefined ? undefined : refusedFor(fault))
     },
   })
 
@@ -60,6 +60,17 @@ class Refused extends Error {
   constructor(readonly reason: RefusalReason) {
     super(reason)
   }
+}
+
+const refused = new Map<RefusalReason, Refused>()
+
+/** One for each reason: an error is dear, as it writes down where it was made. */
+function refusedFor(reason: RefusalReason): Refused {
+  const known = refused.get(reason)
+  if (known !== undefined) return known
+  const made = new Refused(reason)
+  refused.set(reason, made)
+  return made
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Counts failed authentication per client address, in a table that no flood can empty. */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { networkOf } from './client.js'
 import { type Counter, createCounter } from './counter.js'
@@ -14,9 +14,9 @@ import { recordOf } from './request.js'
  * @param addressesMax number of counters
  */
 export function countFailures(app: FastifyInstance, addressesMax: number): Counter {
-  const secret = randomBytes(16)
+  const secret = randomBytes(16).toString('hex')
   const slotOf = (address: string): number =>
-    createHash('sha1').update(secret).update(address).digest().readUInt32LE() % addressesMax
+    Number.parseInt(hash('sha1', secret + address).slice(0, 8), 16) % addressesMax
 
   return createCounter(app, {
     key: (request) => String(slotOf(networkOf(recordOf(request).client))),
