@@ -1,120 +1,147 @@
-/** nginx and Caddy before the gate, with the files that the operator is given. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+/** nginx and Caddy in front of a gate: encoders notice nothing of them, and the gate sees who asks. */
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { generatedCid } from '../support/fake-cluster/index.js'
 import { certificate } from '../support/certificate.js'
-import { freePort } from '../support/free-port.js'
 import { startGate } from '../support/start-gate.js'
-import { repository } from './staging.js'
+import { fronts, placeOf, startFront } from './fronts.js'
+import { missing } from './programs.js'
+import { run } from './staging.js'
 
-const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
-const name = 'pins.example.org'
-/** The proxy is trusted and has 127.0.0.1; who asks has another address. */
-const clientAddress = '127.0.0.2'
+/** Clients come from an address that the gate does not trust, as those of the world do. */
+const client = '127.0.0.2'
+const skipOf = (program: string) =>
+  missing(program) ||
+  (process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8 without further ado')
+const cid = generatedCid(1)
 
-/** Starts the program, with ports and files for a test in place of the operator's. */
-type Front = (place: string, port: number, gatePort: string) => ChildProcess
-
-const nginx: Front = (place, port, gatePort) => {
-  const site = readFileSync(`${repository}deploy/nginx/pinwarden.conf`, 'utf8')
-    .replace('127.0.0.1:9098', `127.0.0.1:${gatePort}`)
-    .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
-    .replaceAll(`/etc/letsencrypt/live/${name}`, place)
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((path) => `${path}_temp_path ${place};`)
-    .join(' ')
-  const file = join(place, 'nginx.conf')
-  writeFileSync(
-    file,
-    `pid ${place}/pid; error_log stderr; events {} http { access_log off; ${paths} ${site} }`,
-  )
-  return spawn('nginx', ['-p', place, '-c', file, '-g', 'daemon off; master_process off;'])
-}
-
-const caddy: Front = (place, port, gatePort) => {
-  const site = readFileSync(`${repository}deploy/caddy/Caddyfile`, 'utf8')
-    .replace(
-      `${name} {`,
-      `${name}:${port} {\n\tbind 127.0.0.1\n\ttls ${place}/fullchain.pem ${place}/privkey.pem`,
-    )
-    .replace('reverse_proxy 127.0.0.1:9098', `reverse_proxy 127.0.0.1:${gatePort}`)
-  const file = join(place, 'Caddyfile')
-  writeFileSync(file, `{\n\tadmin off\n\tauto_https off\n}\n${site}`)
-  const env = { ...process.env, XDG_DATA_HOME: place, XDG_CONFIG_HOME: place }
-  return spawn('caddy', ['run', '--adapter', 'caddyfile', '--config', file], { env })
-}
-
-for (const [program, front] of Object.entries({ nginx, caddy })) {
-  const isMissing = spawnSync(program, ['-h']).error !== undefined
-  const skip = isMissing && `${program} is not installed`
-
-  t.test(`behind ${program} the log has the encoder's address`, { skip }, async (t) => {
-    const gate = await startGate(t, { listen: { trustProxy: ['127.0.0.1'] } })
-    const port = await started(t, front, new URL(gate.url).port)
-    const authorization = gate.basic()
-
-    const pinned = await ask(port, 'POST', `/pins/${cid}`, { authorization })
-    t.equal(pinned.status, 200)
-    t.match(JSON.parse(pinned.text), { cid })
-    t.match(gate.cluster.requests.at(-1), { method: 'POST', target: `/pins/${cid}` })
-
-    const forged = { authorization, 'x-forwarded-for': '203.0.113.9' }
-    t.equal((await ask(port, 'GET', '/id', forged)).status, 200)
-    const refused = await ask(port, 'GET', '/id', {})
-    t.equal(refused.status, 401)
-    t.match(JSON.parse(refused.text), { code: 401, message: String }, 'in the shape of the gate')
-    t.match((await ask(port, 'GET', '/pins', { authorization })).text, cid)
-
-    const lines = (await gate.logText()).split('\n').filter((line) => line.includes('"request"'))
-    t.equal(lines.length, 4)
-    for (const line of lines)
-      t.equal((JSON.parse(line) as { client: string }).client, clientAddress)
-  })
-}
-
-async function started(t: Test, front: Front, gatePort: string): Promise<number> {
-  const place = mkdtempSync(join(tmpdir(), 'pinwarden-front-'))
-  writeFileSync(join(place, 'fullchain.pem'), certificate.cert)
-  writeFileSync(join(place, 'privkey.pem'), certificate.key)
-  const port = await freePort()
-  const child = front(place, port, gatePort)
-  let said = ''
-  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-    rmSync(place, { recursive: true })
-  })
-  while (!(await isOpen(port))) {
-    if (child.exitCode !== null) throw new Error(`it ended: ${said}`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return port
-}
-
-const isOpen = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    const end = (isThere: boolean) => () => {
-      socket.destroy()
-      resolve(isThere)
+for (const [program, front] of Object.entries(fronts)) {
+  const skip = skipOf(program)
+  const start = async (t: Test, overrides: object = {}) => {
+    const gate = await startGate(t, { listen: { trustProxy: ['127.0.0.1'] }, ...overrides })
+    const { port } = await startFront(t, front, gate.port)
+    const ask = async (method: string, path: string, headers: Record<string, string> = {}) => {
+      const sent = request({
+        ...{ host: '127.0.0.1', port, localAddress: client, agent: false },
+        ...{ servername: 'localhost', ca: certificate.cert, method, path },
+        headers: { authorization: gate.basic(), host: 'localhost', ...headers },
+      }).end()
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      return answer
     }
-    socket.once('connect', end(true)).once('error', end(false))
+    return { gate, ask }
+  }
+
+  t.test(`${program} finds no fault with its file`, { skip }, async (t) => {
+    const place = await placeOf(t, front, 9098)
+    const [command, ...args] = front.check(place)
+    const { code, text } = await run(command, args)
+    t.equal(code, 0, text)
+    // What this test itself makes different: a certificate that nobody issued, no port 80.
+    t.notMatch(
+      text.replace(/^.*(stapling OCSP|redirects are disabled).*$/gm, ''),
+      /\[warn\]|"level":"warn"/,
+    )
   })
 
-async function ask(port: number, method: string, path: string, headers: Record<string, string>) {
-  const options = {
-    ...{ host: '127.0.0.1', port, localAddress: clientAddress, method, path },
-    ...{ headers: { host: name, ...headers }, servername: name, rejectUnauthorized: false },
-  }
-  const [answer] = (await once(request(options).end(), 'response')) as [IncomingMessage]
+  t.test(
+    `a pin goes through ${program}, and the log has its client's address`,
+    { skip },
+    async (t) => {
+      const { gate, ask } = await start(t)
+      const answer = await ask('POST', `/pins/${cid}`)
+      t.equal(answer.statusCode, 200)
+      t.match(JSON.parse(await textOf(answer)), { cid })
+      t.ok(gate.cluster.pins.has(cid))
+      t.match(await gate.line(), { client, encoder: 'alpha', status: 200 })
+    },
+  )
+
+  t.test(`an address that a client claims for itself ends at ${program}`, { skip }, async (t) => {
+    const { gate, ask } = await start(t)
+    for (const name of ['x-forwarded-for', 'X-FORWARDED-FOR', 'forwarded', 'x-real-ip']) {
+      await textOf(await ask('GET', '/id', { [name]: '203.0.113.99' }))
+    }
+    await textOf(await ask('GET', '/id', { 'x-forwarded-for': '127.0.0.1, 203.0.113.99' }))
+    t.same(new Set(gate.lines.map((line) => line.client)), new Set([client]))
+    t.equal(gate.lines.length, 5)
+  })
+
+  t.test(`refusals come through ${program} as the gate wrote them`, { skip }, async (t) => {
+    const { gate, ask } = await start(t, { limits: { failures: { max: 1 } } })
+    const wrong = { authorization: 'Bearer x' }
+    const first = await ask('GET', '/id', wrong)
+    t.equal(first.statusCode, 401)
+    t.match(first.headers['www-authenticate'], /pinwarden/)
+    t.match(JSON.parse(await textOf(first)), { code: 401, message: String })
+    const second = await ask('GET', '/id', wrong)
+    t.equal(second.statusCode, 429)
+    t.ok(Number(second.headers['retry-after']) > 0)
+    t.match(JSON.parse(await textOf(second)), { code: 429, message: String })
+    t.equal(second.headers['x-request-id'], gate.lines[1]?.id)
+  })
+
+  t.test(`${program} leaves paths as they came, for the gate to judge`, { skip }, async (t) => {
+    const { gate, ask } = await start(t)
+    const paths = ['//id/', '/pins/a%2Fb', '/%70ins/x', '/pins/%0a', '/pins/..%2fid']
+    for (const path of paths) await textOf(await ask('GET', path))
+    t.same(
+      gate.lines.map((line) => line.path),
+      paths,
+    )
+  })
+
+  t.test(`a listing flows through ${program} line by line`, { skip }, async (t) => {
+    const { gate, ask } = await start(t)
+    const listing = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+    listing.write('{"n":1}\n')
+    const answer = await ask('GET', '/pins')
+    const [first] = (await once(answer, 'data')) as [Buffer]
+    t.equal(first.toString(), '{"n":1}\n', 'while the cluster has not ended')
+    listing.write('{"n":2}\n')
+    listing.end()
+    t.equal(await textOf(answer), '{"n":2}\n')
+    t.ok(answer.complete)
+  })
+
+  t.test(
+    `a listing that the cluster breaks off is never whole behind ${program}`,
+    { skip },
+    async (t) => {
+      const { gate, ask } = await start(t)
+      for (const path of ['/pins', '//pins/']) {
+        const listing = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+        listing.write('{"n":1}\n')
+        const answer = await ask('GET', path)
+        await once(answer, 'readable')
+        listing.end('boom')
+        const whole = await textOf(answer).catch(() => undefined)
+        const isTold = whole === undefined || answer.trailers['x-stream-error'] === 'boom'
+        t.ok(isTold, `${path}: cut, or told in the trailer`)
+        listing()
+      }
+    },
+  )
+
+  t.test(
+    `while the gate is down, ${program} says so in the cluster's shape`,
+    { skip },
+    async (t) => {
+      const { gate, ask } = await start(t)
+      await gate.close()
+      const answer = await ask('POST', `/pins/${cid}`)
+      t.equal(answer.statusCode, 502)
+      t.match(answer.headers['content-type'], 'application/json')
+      t.match(JSON.parse(await textOf(answer)), { code: 502, message: String })
+    },
+  )
+}
+
+/** Rejects when the answer is cut. */
+async function textOf(answer: IncomingMessage): Promise<string> {
   let text = ''
   for await (const chunk of answer) text += String(chunk)
-  return { status: answer.statusCode, text }
+  return text
 }

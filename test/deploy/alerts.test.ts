@@ -1,0 +1,69 @@
+/** The alert rules: promtool takes them, each fires when it should and only then. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { cases, type Series } from './alert-cases.js'
+import { exposed, strangers } from './exposition.js'
+import { missing } from './programs.js'
+import { repository, run } from './staging.js'
+
+const folder = `${repository}deploy/prometheus/`
+const rules = `${folder}alerts.yml`
+const text = readFileSync(rules, 'utf8')
+const alerts = text.split(/^ {6}- (?=alert: )/m).slice(1)
+const names = alerts.map((alert) => /^alert: (\w+)$/m.exec(alert)?.[1] ?? '')
+const skip = missing('promtool')
+
+t.test('promtool takes the rules and the config that names them', { skip }, async (t) => {
+  t.match(await run('promtool', ['check', 'rules', rules]), {
+    code: 0,
+    text: `SUCCESS: ${names.length} rules found`,
+  })
+  t.match(await run('promtool', ['check', 'config', `${folder}prometheus.yml`]), { code: 0 })
+})
+
+t.test('every alert has a case in which it fires, and others in which it does not', async (t) => {
+  t.same(Object.keys(cases).sort(), [...names].sort())
+})
+
+for (const [name, { fires, quiet, at, every = '1m' }] of Object.entries(cases)) {
+  t.test(`${name} fires when it should, and only then`, { skip }, async (t) => {
+    const file = join(t.testdir({}), 'tests.json')
+    const expr = `count by (alertname) (ALERTS{alertname="${name}",alertstate="firing"})`
+    const firing = [{ labels: `{alertname="${name}"}`, value: 1 }]
+    const test = (series: Series, samples: typeof firing) => ({
+      interval: every,
+      input_series: Object.entries(series).map(([series, values]) => ({ series, values })),
+      promql_expr_test: [{ expr, eval_time: at, exp_samples: samples }],
+    })
+    const tests = [test(fires, firing), ...Object.values(quiet).map((series) => test(series, []))]
+    const content = { rule_files: [rules], evaluation_interval: every, tests }
+    writeFileSync(file, JSON.stringify(content))
+    const { code, text } = await run('promtool', ['test', 'rules', file])
+    t.equal(code, 0, 'promtool agrees', { text })
+  })
+}
+
+t.test('every metric and label in them is in /metrics', async (t) => {
+  const known = await exposed(t)
+  for (const [index, alert] of alerts.entries()) {
+    const query = (/expr: ([^]*?)\n {8}(?:for|labels):/.exec(alert)?.[1] ?? '').replace(/#.*/g, '')
+    t.same(strangers(query, known), [], names[index] ?? '')
+  }
+  t.same(strangers('sum by (color) (rate(pinwarden_colors_total{hue="1"}[5m]))', known), [
+    'no metric pinwarden_colors_total',
+    'no label hue',
+    'no label color',
+  ])
+})
+
+t.test('each says what to do, and points to a section that is there', async (t) => {
+  const readme = readFileSync(`${repository}README.md`, 'utf8')
+  for (const [index, alert] of alerts.entries()) {
+    const name = names[index] ?? ''
+    t.match(alert, /^ +severity: (page|ticket)$/m, name)
+    t.match(alert, /^ +action: \S/m, name)
+    const section = /^ +see: (.+)$/m.exec(alert)?.[1] ?? 'none'
+    t.ok(readme.includes(`\n## ${section}\n`), `${name}: ${section}`)
+  }
+})
