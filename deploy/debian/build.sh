@@ -79,7 +79,8 @@ place_files() {
   done
   sed -i -E 's#^(Exec[A-Za-z]+=)/usr/bin/node /opt/pinwarden/current/dist/src/main\.js#\1/usr/bin/pinwarden#' \
     "$root/usr/lib/systemd/system/pinwarden.service"
-  mkdir -p "$doc"
+  mkdir -p "$doc/examples"
+  cp -r deploy/{caddy,certbot,fail2ban,firewall,grafana,nginx,prometheus} "$doc/examples"
   install -m 0644 config.example.json config.schema.json "$doc"
   gzip -9n <README.md >"$doc/README.md.gz"
   gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
