@@ -95,6 +95,14 @@ export const cases: Readonly<Record<string, Case>> = {
       'two requests in all': { [fault]: '0x27 1 2x20', [asked]: '0x27 1 2x20' },
     },
   },
+  PinwardenClusterAway: {
+    at: '60m',
+    fires: { [fault]: '1x35 2x10 3x10 4x20', [asked]: '500x80' },
+    quiet: {
+      'answered in between': { [fault]: '1x35 2x10 3x10 4x20', [asked]: '500x50 501x30' },
+      'nothing asked': { [fault]: '4x80', [asked]: '500x80' },
+    },
+  },
   PinwardenPinsFail: {
     at: '60m',
     fires: { [pins('failed')]: '0+1x70', [pins('ok')]: '0+2x70' },

@@ -11,8 +11,6 @@ export function missing(...programs: readonly string[]): string | false {
   return absent.length > 0 && `not installed here: ${absent.join(', ')}`
 }
 
-export const notRoot = process.getuid?.() !== 0 && 'only root may do that'
-
 function isThere(program: string): boolean {
   const folders = (process.env.PATH ?? '').split(delimiter)
   return folders.some((folder) => {

@@ -142,7 +142,8 @@ t.test(
         },
       },
     })
-    const ask = `fetch('${url}/id').then((r) => console.log(r.status), (e) => console.log(e.cause.code))`
+    const outcome = '(answer) => answer.status, (error) => error.cause.code'
+    const ask = `fetch('${url}/id').then(${outcome}).then(console.log)`
     const node = (...env: string[]) => run('env', [...env, process.execPath, '-e', ask])
     t.same(await node(`NODE_EXTRA_CA_CERTS=${join(directory, 'ca.pem')}`), {
       code: 0,
