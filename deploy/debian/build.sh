@@ -58,6 +58,8 @@ bundle() {
     --minify-syntax --minify-whitespace --legal-comments=none --log-level=warning \
     --metafile="$work/meta.json" --banner:js="$require"
   chmod 0644 "$lib/dist/src/cli/main.js"
+  mkdir "$lib/dist/src/admin"
+  cp -r dist/src/admin/page "$lib/dist/src/admin"
   printf '{"name":"pinwarden","version":"%s","type":"module"}\n' "$version" >"$lib/package.json"
 }
 
@@ -89,7 +91,7 @@ place_files() {
 write_licences() {
   {
     printf 'pinwarden is under the MIT licence. It contains, with their licences:\n'
-    node "$here/licences.js" "$work/meta.json"
+    node "$here/licences.js" "$work/meta.json" dist/page.meta.json
     printf '\n==== Node.js %s\n\n' "$("$lib/node" --version)"
     cat "$node_home/LICENSE"
   } >"$doc/copyright"

@@ -1,9 +1,11 @@
-/** Prints the licences of all packages that are in a bundle, by esbuild's account of it. */
+/** Prints the licences of all packages that are in bundles, by esbuild's accounts of them. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const { outputs } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
-const inputs = Object.values(outputs).flatMap((output) => Object.keys(output.inputs))
+const outputs = process.argv
+  .slice(2)
+  .flatMap((file) => Object.values(JSON.parse(readFileSync(file, 'utf8')).outputs))
+const inputs = outputs.flatMap((output) => Object.keys(output.inputs))
 const homes = inputs.map((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0])
 
 for (const home of [...new Set(homes.filter((home) => home !== undefined))].sort()) {

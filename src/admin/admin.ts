@@ -1,11 +1,12 @@
-/** The admin listener: health, metrics and status for this machine; nothing that changes state. */
+/** The admin listener: health, metrics, status and a page of it; nothing that changes state. */
 import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { isLoopback } from '../settings/network.js'
-import { hostCheck } from './host-check.js'
+import { hostCheck, socketHostCheck } from './host-check.js'
 import { createListener, errorBody, onClientError } from './listener.js'
+import { addPage } from './page.js'
 import { createReadiness, type ReadinessParts } from './readiness.js'
 import { listenOnSocket } from './socket.js'
 
@@ -34,6 +35,8 @@ export interface AdminOptions extends ReadinessParts {
   readonly status: () => object
   /** What `/keys` shows: when each was last used. */
   readonly keys: () => object
+  /** What `/activity` shows: the last hour. */
+  readonly activity: () => object
 }
 
 export interface OpenAdmin {
@@ -77,7 +80,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
 }
 
 function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
-  const { metrics, status, keys } = options
+  const { metrics, status, keys, activity } = options
   const missing = createReadiness(options)
 
   admin.get('/healthz', () => ({ healthy: true }))
@@ -93,12 +96,14 @@ function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
   })
   admin.get('/status', () => status())
   admin.get('/keys', () => keys())
+  admin.get('/activity', () => activity())
+  addPage(admin)
 }
 
 /** Who may ask, and how: over a socket, its mode decides who. */
 function admit(address: AdminAddress) {
   const isNamed =
-    'socket' in address ? () => true : hostCheck(address.host, address.hostNames ?? [])
+    'socket' in address ? socketHostCheck : hostCheck(address.host, address.hostNames ?? [])
 
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })

@@ -5,24 +5,41 @@
 import { isIP } from 'node:net'
 import { isLoopback } from '../settings/network.js'
 
+/** Whether a Host header, on a connection to a port of ours, names the listener. */
+export type HostCheck = (header: string, port: number) => boolean
+
 /**
  * @param host the address or name that the listener was given
  * @param hostNames what else it is called by those who may ask
- * @returns whether a Host header names the listener, port included
  */
-export function hostCheck(
-  host: string,
-  hostNames: readonly string[],
-): (header: string, port: number) => boolean {
+export function hostCheck(host: string, hostNames: readonly string[]): HostCheck {
   const names = new Set([host, ...hostNames].map((name) => name.toLowerCase()))
   const isEverywhere = isIP(host) !== 0 && /^[0:.]+$/.test(host)
 
   return (header, port) => {
-    const parts = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(header)
-    if (parts === null || Number(parts[3] ?? 80) !== port) return false
-    const name = (parts[1] ?? parts[2] ?? '').toLowerCase()
-    if (parts[1] !== undefined && isIP(name) !== 6) return false
-    // An address is nobody's name: it cannot be made to point elsewhere.
-    return names.has(name) || isLoopback(name) || (isEverywhere && isIP(name) !== 0)
+    const named = nameIn(header)
+    if (named === undefined) return false
+    const { name } = named
+    // Nobody can make loopback's names point elsewhere; behind a tunnel the port is another one.
+    if (isLoopback(name)) return true
+    if (named.port !== port) return false
+    return names.has(name) || (isEverywhere && isIP(name) !== 0)
   }
+}
+
+/**
+ * The same for a socket, which a tunnel may bring to a browser: there any name will do that no
+ * stranger can have made.
+ */
+export const socketHostCheck: HostCheck = (header) => {
+  if (header === '') return true
+  const name = nameIn(header)?.name
+  return name !== undefined && (isLoopback(name) || !name.includes('.'))
+}
+
+function nameIn(header: string): { readonly name: string; readonly port: number } | undefined {
+  const parts = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(header)
+  if (parts === null) return undefined
+  if (parts[1] !== undefined && isIP(parts[1]) !== 6) return undefined
+  return { name: (parts[1] ?? parts[2] ?? '').toLowerCase(), port: Number(parts[3] ?? 80) }
 }

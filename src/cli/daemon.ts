@@ -30,6 +30,8 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
 interface StatusOption extends ConfigOption {
   readonly admin?: string
   readonly json?: boolean
+  /** True without a number. */
+  readonly watch?: string | true
 }
 
 function addStatus(program: Command, line: CommandLine): void {
@@ -37,14 +39,22 @@ function addStatus(program: Command, line: CommandLine): void {
     .withConfig(program.command('status'))
     .description('say how the running daemon is, as its admin listener knows it')
     .option('--admin <where>', 'URL or socket of the listener, instead of what the file says')
-    .option('--json', 'as JSON')
-    .action(({ config, admin, json }: StatusOption) =>
+    .option('--watch [seconds]', 'again and again, with its encoders, every 2 seconds')
+    .option('--json', 'as JSON; one document a line where it is watched')
+    .action(({ config, admin, json, watch }: StatusOption) =>
       line.end(async () => {
         const { status } = await import('./status.js')
-        return status({ configPath: config, admin, json: json === true }, line.io)
+        const seconds = watch === true ? '2' : watch
+        const options = { configPath: config, admin, json: json === true, watch: seconds }
+        return status(options, line.io)
       }, config),
     )
-  withExamples(command, 'status', 'status --admin /run/pinwarden/admin.sock --json')
+  withExamples(
+    command,
+    'status',
+    'status --watch',
+    'status --admin /run/pinwarden/admin.sock --json',
+  )
 }
 
 interface TailOption extends ConfigOption {

@@ -1,5 +1,7 @@
 /** How the daemon is looked at from outside: metrics, and the admin listener that shows them. */
 import { X509Certificate } from 'node:crypto'
+import type { Activity } from '../admin/activity.js'
+import { activityReport } from '../admin/activity-report.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
 import type { KeyUse } from '../admin/key-use.js'
 import type { OpenGate } from '../gate/open.js'
@@ -15,13 +17,14 @@ export interface Observed {
   readonly log: Log
   readonly metrics: Metrics
   readonly keyUse: KeyUse
+  readonly activity: Activity
   /** Why it is not ready, beside the cluster: words such as `stopping`. */
   readonly obstacles: () => readonly string[]
 }
 
 /** Undefined when the configuration asks for none. */
 export async function openObservation(observed: Observed): Promise<OpenAdmin | undefined> {
-  const { live, gate, log, metrics, keyUse, obstacles } = observed
+  const { live, gate, log, metrics, keyUse, activity, obstacles } = observed
   const { admin } = live.current().config
   if (admin === undefined) return undefined
   const startedAt = new Date().toISOString()
@@ -32,6 +35,7 @@ export async function openObservation(observed: Observed): Promise<OpenAdmin | u
     obstacles,
     isClusterUp: () => gate.isClusterUp(),
     status: () => statusOf(observed, startedAt),
+    activity: () => activityReport(activity, live.current(), gate.budgetLeft, Date.now()),
     keys: () => ({ since: startedAt, keys: keyUse.list(isKeyOf(live)) }),
   })
 }

@@ -1,5 +1,6 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { once } from 'node:events'
+import { Activity } from '../admin/activity.js'
 import { KeyUse } from '../admin/key-use.js'
 import { type OpenGate, openGate } from '../gate/open.js'
 import { type Log, openLog } from '../log.js'
@@ -37,6 +38,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     linesDropped: () => log.dropped,
   })
   const keyUse = new KeyUse()
+  const activity = new Activity()
   const gate = await openGate({
     current: live.current,
     log,
@@ -44,13 +46,14 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     observe: (line) => {
       metrics.observe(line)
       keyUse.observe(line)
+      activity.observe(line)
     },
     version,
     descriptor,
   })
   const systemd = new Systemd(process.env, log)
   const obstacles: string[] = []
-  const daemon = { live, gate, log, metrics, keyUse, systemd, obstacles: () => obstacles }
+  const daemon = { live, gate, log, metrics, keyUse, activity, systemd, obstacles: () => obstacles }
   const admin = await openObservation(daemon).catch(async (error: unknown) => {
     await gate.close()
     throw error

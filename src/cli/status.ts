@@ -10,28 +10,36 @@ export interface StatusOptions {
   /** Instead of what the configuration says: a URL, or the path of a socket. */
   readonly admin: string | undefined
   readonly json: boolean
+  /** Seconds after which it is asked again, until Ctrl-C; undefined: asked once. */
+  readonly watch?: string | undefined
+  readonly signal?: AbortSignal
 }
 
-/** @returns 0: ready; 1: not ready, or nobody answers */
-export async function status({ configPath, admin, json }: StatusOptions, io: Io): Promise<number> {
+/** @returns 0: ready, or watched until the end; 1: not ready, or nobody answers */
+export async function status(options: StatusOptions, io: Io): Promise<number> {
+  const { configPath, admin, json, watch, signal } = options
   const where = admin ?? adminOf(await loadConfig(configPath))
   if (where === undefined)
     throw new CommandError(
       `${configPath} has no admin section, or one with port 0`,
       'say "admin": {} in it and restart, or name the listener with --admin',
     )
-  const shown = await asked(where)
-  io.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : textOf(shown, Date.now()))
+  if (watch !== undefined) {
+    const { intervalOf, watchStatus } = await import('./status-watch.js')
+    return watchStatus({ where, everyMs: intervalOf(watch), json, signal }, io)
+  }
+  const shown = await askStatus(where)
+  io.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : statusText(shown, Date.now()))
   return shown.ready ? 0 : 1
 }
 
-interface Shown extends Status {
+export interface Shown extends Status {
   readonly ready: boolean
   /** What stands in the way. */
   readonly missing: readonly string[]
 }
 
-async function asked(where: string): Promise<Shown> {
+export async function askStatus(where: string): Promise<Shown> {
   const [status, readiness] = await Promise.all([
     askAdmin(where, '/status') as Promise<Status>,
     askAdmin(where, '/readyz') as Promise<{ ready?: boolean; missing?: readonly string[] }>,
@@ -42,7 +50,7 @@ async function asked(where: string): Promise<Shown> {
   return { ready, missing, ...status }
 }
 
-function textOf(shown: Shown, now: number): string {
+export function statusText(shown: Shown, now: number): string {
   const { settings, certificateExpires: certificate } = shown
   const rows = [
     ['ready', shown.ready ? 'yes' : `no: ${shown.missing.join(', ')}`],
@@ -64,7 +72,7 @@ const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
 
-function spanText(ms: number): string {
+export function spanText(ms: number): string {
   if (ms >= dayMs) return `${Math.floor(ms / dayMs)} d ${Math.floor((ms % dayMs) / hourMs)} h`
   if (ms >= hourMs)
     return `${Math.floor(ms / hourMs)} h ${Math.floor((ms % hourMs) / minuteMs)} min`

@@ -10,6 +10,7 @@ import { answer, refuse } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { authorize } from './authorize.js'
 import { dropBodies } from './body.js'
+import type { BudgetUse } from './budget-use.js'
 import type { Connections } from './connections.js'
 import { countFailures } from './failures.js'
 import { answerFault } from './fault.js'
@@ -30,6 +31,7 @@ export interface GateParts extends Forwarding {
   /** Sees the line of every request, for the metrics. */
   readonly observe: (line: AccessLine) => void
   readonly connections: Connections
+  readonly budgetUse: BudgetUse
 }
 
 /** Builds the gate; the caller lets it listen, and closes it. */
@@ -64,7 +66,7 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
     'onRequest',
     await authenticate(gate, countFailures(gate, limits.failures.addressesMax)),
   )
-  gate.addHook('onRequest', limit(gate))
+  gate.addHook('onRequest', limit(gate, parts.budgetUse))
   gate.addHook('onRequest', authorize())
   answerErrors(gate, log)
   // What a plugin registers takes over the hooks and handlers that are there by then.

@@ -4,6 +4,7 @@ import type { Budget } from '../settings/permissions.js'
 import { encodersMax } from '../settings/schema.js'
 import type { Encoder } from '../settings/encoder.js'
 import { refuse } from './answer.js'
+import type { BudgetUse } from './budget-use.js'
 import { type Counter, createCounter } from './counter.js'
 import type { RequestRecord } from './record.js'
 import { BadRequest } from './refusals.js'
@@ -14,7 +15,7 @@ import { operations } from './routes.js'
  * Unknown routes and requests that will be refused count too: whoever asks for them spends the same
  * budget. Basic and Bearer share it, as it hangs on the encoder.
  */
-export function limit(app: FastifyInstance): onRequestAsyncHookHandler {
+export function limit(app: FastifyInstance, use: BudgetUse): onRequestAsyncHookHandler {
   const counters = {
     reads: counterOf(app, 'reads'),
     listings: counterOf(app, 'listings'),
@@ -27,7 +28,9 @@ export function limit(app: FastifyInstance): onRequestAsyncHookHandler {
     const encoder = encoderOf(request)
     const budget = classify(request, record)
     const { max, windowSeconds } = encoder.limits[budget]
-    const { isExceeded, remaining, seconds } = await counters[budget](request)
+    const counted = await counters[budget](request)
+    const { isExceeded, remaining, seconds } = counted
+    use.note(encoder.name, budget, counted)
 
     // Structured fields of draft-ietf-httpapi-ratelimit-headers-10.
     reply.header('ratelimit-policy', `"${budget}";q=${max};w=${windowSeconds}`)

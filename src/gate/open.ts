@@ -7,8 +7,10 @@ import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
 import type { Log } from '../log.js'
 import type { AccessLine } from './access-line.js'
+import type { Budget } from '../settings/permissions.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
+import { BudgetUse } from './budget-use.js'
 import { Connections } from './connections.js'
 import { createGate } from './gate.js'
 import { createServeListing } from './listing.js'
@@ -30,6 +32,8 @@ export interface OpenGate {
   /** Where it listens, e.g. `https://127.0.0.1:9098`. */
   readonly url: string
   readonly requestsUnderWay: number
+  /** What an encoder has left of a budget; undefined: all of it. */
+  readonly budgetLeft: (encoder: string, budget: Budget) => number | undefined
   /** Whether the cluster answers, asked with the cheapest questions it has. */
   isClusterUp(): Promise<boolean>
   /**
@@ -65,6 +69,7 @@ export async function openGate({
     log.warn({}, manyPeers)
   })
   const connections = new Connections()
+  const budgetUse = new BudgetUse()
   const gate = await createGate({
     current,
     log,
@@ -72,6 +77,7 @@ export async function openGate({
     tls,
     cluster,
     connections,
+    budgetUse,
     userAgent: `pinwarden/${version}`,
     serveListing: createServeListing(listings),
   })
@@ -83,6 +89,7 @@ export async function openGate({
     get requestsUnderWay() {
       return connections.requestsUnderWay
     },
+    budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
       if (cluster.apply(current())) listings.clear()

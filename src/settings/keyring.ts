@@ -22,7 +22,7 @@ export interface Keyring {
   readonly encoderCount: number
   /** The entry of a presented key. Expiry, `enabled` and `from` are the caller's to check. */
   find(presented: string): KeyEntry | KeyFault
-  hasEncoder(name: string): boolean
+  encoder(name: string): Encoder | undefined
 }
 
 /**
@@ -44,7 +44,7 @@ export function buildKeyring(config: Config): Keyring {
     }
   return {
     encoderCount: encoders.size,
-    hasEncoder: (name) => encoders.has(name),
+    encoder: (name) => encoders.get(name),
     find(presented) {
       const form = keyForm(presented)
       if (form !== 'well-formed') return `key-${form}`

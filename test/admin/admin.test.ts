@@ -75,8 +75,6 @@ t.test('a Host that does not name the listener is refused on every path', async 
     'rebound.example',
     `127.0.0.1.rebound.example:${port}`,
     `localhost.rebound.example:${port}`,
-    '127.0.0.1',
-    'localhost:1',
     `192.0.2.7:${port}`,
     `[2001:db8::1]:${port}`,
     `user@127.0.0.1:${port}`,
@@ -92,11 +90,12 @@ t.test('a Host that does not name the listener is refused on every path', async 
   t.same(statuses(await exchange(admin.at, empty)), [403], 'an empty one')
 })
 
-t.test("loopback's names, with the port, name the listener", async (t) => {
+t.test("loopback's names, with whatever port a tunnel has, name the listener", async (t) => {
   const admin = await startAdmin(t)
   const { port } = new URL(admin.at)
   for (const host of ['127.0.0.1', 'localhost', 'LocalHost', '[::1]', '127.1.2.3']) {
-    t.equal((await admin.ask('GET', '/healthz', { host: `${host}:${port}` })).status, 200, host)
+    for (const named of [`${host}:${port}`, `${host}:8080`, host])
+      t.equal((await admin.ask('GET', '/healthz', { host: named })).status, 200, named)
   }
 })
 

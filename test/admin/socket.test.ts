@@ -25,7 +25,10 @@ t.test('a socket is for its owner alone, and needs no Host', async (t) => {
   t.ok(statSync(socket).isSocket())
   t.equal(statSync(socket).mode & 0o777, 0o600)
   t.equal((await admin.ask('GET', '/healthz')).status, 200)
-  t.equal((await admin.ask('GET', '/status', { host: 'anything.example' })).status, 200)
+  for (const host of ['pinwarden', 'localhost:8080', '127.0.0.1:9099'])
+    t.equal((await admin.ask('GET', '/status', { host })).status, 200, host)
+  const rebound = await admin.ask('GET', '/status', { host: 'rebound.example' })
+  t.equal(rebound.status, 403, 'a tunnel may bring the socket to a browser')
   t.equal((await admin.ask('POST', '/status')).status, 405)
 })
 

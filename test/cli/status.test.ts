@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { status, type StatusOptions } from '../../src/cli/status.js'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { run } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
@@ -68,6 +69,81 @@ t.test('status ends with 1 when the cluster is down or settings were refused', a
   t.match(stdout, /^ready +no: cluster$/m)
   t.match(stdout, /^settings .*; newer ones were refused: pinwarden check says why$/m)
 })
+
+t.test('status --watch goes on while the daemon goes and comes, until it is ended', async (t) => {
+  const { url, path, daemon } = await served(t)
+  await fetch(`${url}/id`, { headers: { authorization: `Bearer ${key}` } })
+  await fetch(`${url}/id`)
+  const watch = new Watch({ configPath: path, json: false })
+  await watch.until(/^alpha +0 s ago +1 +0 +0 +\S+ ms +reads 1\/\d+$/m)
+  await watch.until(/^\(nobody known\) +- +1 +1 +0 +- +-$/m)
+  t.match(watch.text, /^ready +yes$/m)
+  t.notMatch(watch.text, '\x1b', 'no escapes where it goes to no terminal')
+  daemon.process.kill('SIGTERM')
+  await daemon.exited
+  await watch.until(/^no answer of the daemon at .*ENOENT$/m)
+  watch.text = ''
+  const again = run(t, ['serve', '--config', path])
+  await again.logged('listening')
+  await watch.until(/^nobody asked within the last hour$/m)
+  t.equal(await watch.end(), 0)
+})
+
+t.test('status --watch draws over what it drew on a terminal, or gives documents', async (t) => {
+  const { path } = await served(t)
+  const drawn = new Watch({ configPath: path, json: false }, true)
+  await drawn.until(/(\x1b\[H\x1b\[J[^\x1b]*){2}/)
+  t.equal(await drawn.end(), 0)
+  const documents = new Watch({ configPath: path, json: true })
+  await documents.until(/\n.*\n/)
+  const [line = ''] = documents.text.split('\n')
+  t.match(JSON.parse(line), { ready: true, activity: { encoders: [{ name: 'alpha' }, {}] } })
+  t.equal(await documents.end(), 0)
+})
+
+t.test('status --watch ends with 0 on Ctrl-C', async (t) => {
+  const { path } = await served(t)
+  const watch = run(t, ['status', '-c', path, '--watch'])
+  await once(watch.process.stdout, 'data')
+  watch.process.kill('SIGINT')
+  t.same(await watch.exited, { code: 0, signal: null })
+})
+
+t.test('an interval that is none is refused', async (t) => {
+  const { path } = await served(t)
+  for (const seconds of ['soon', '0', '3601', '-1']) {
+    const { code, stderr } = await pinwarden('status', '-c', path, `--watch=${seconds}`)
+    t.equal(code, 2, seconds)
+    t.match(stderr, `--watch ${seconds} is no number of seconds`)
+  }
+})
+
+/** A watch in this process, and what it wrote so far. */
+class Watch {
+  text = ''
+  private readonly ending = new AbortController()
+  private readonly ended: Promise<number>
+  private look: () => void = () => undefined
+
+  constructor(options: Pick<StatusOptions, 'configPath' | 'json'>, isTTY = false) {
+    const write = (text: string) => {
+      this.text += text
+      this.look()
+    }
+    const io = { stdout: { write, isTTY }, stderr: { write }, env: {} }
+    const { signal } = this.ending
+    this.ended = status({ ...options, admin: undefined, watch: '0.1', signal }, io)
+  }
+
+  async until(wanted: RegExp): Promise<void> {
+    while (!wanted.test(this.text)) await new Promise<void>((resolve) => (this.look = resolve))
+  }
+
+  end(): Promise<number> {
+    this.ending.abort()
+    return this.ended
+  }
+}
 
 t.test('status says why nobody can be asked', async (t) => {
   const dir = t.testdir({ 'config.json': '{}' })

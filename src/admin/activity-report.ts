@@ -1,0 +1,170 @@
+/** What the status page shows, as JSON: the last hour, by encoder and by time. */
+import { type Budget, budgets } from '../settings/permissions.js'
+import type { EncoderConfig } from '../settings/schema.js'
+import type { Snapshot } from '../settings/snapshot.js'
+import { type Activity, encodersMax, type Trouble } from './activity.js'
+import type { Tally } from './tally.js'
+
+/** Times are milliseconds since the epoch, durations milliseconds. */
+export interface ActivityReport {
+  readonly now: number
+  readonly cluster: {
+    readonly lastAnswered: number | null
+    readonly lastFault: TroubleReport | null
+  }
+  readonly series: Series
+  /** The last hour, by name; those that were seen first, if not all can be shown. */
+  readonly encoders: readonly EncoderReport[]
+  /** Left out, as there are too many. */
+  readonly encodersNotShown: number
+  /** Requests that nobody known made. */
+  readonly strangers: Counts
+  /** Refusals and failures, the latest first. */
+  readonly troubles: readonly TroubleReport[]
+}
+
+/** One value a step, the oldest first; the last step is not over. */
+export interface Series {
+  readonly stepMs: number
+  /** When the first step began. */
+  readonly from: number
+  readonly requests: readonly number[]
+  readonly refused: readonly number[]
+  readonly failed: readonly number[]
+  /** Null where the cluster answered nothing. */
+  readonly p50: readonly (number | null)[]
+  readonly p99: readonly (number | null)[]
+}
+
+export interface Counts {
+  readonly requests: number
+  readonly refused: number
+  readonly failed: number
+  /** Refusals and failures by their reason. */
+  readonly reasons: Readonly<Record<string, number>>
+  readonly p50: number | null
+  readonly p99: number | null
+}
+
+export interface EncoderReport extends Counts {
+  readonly name: string
+  /** Null for one that is in the log of the hour, but no longer in the settings. */
+  readonly role: string | null
+  readonly isEnabled: boolean
+  readonly lastSeen: number | null
+  readonly limits: readonly LimitReport[]
+  readonly liveKeys: number
+  /** When the first of its live keys expires. */
+  readonly keyExpires: number | null
+}
+
+export interface LimitReport {
+  readonly budget: Budget
+  /** In the window that is under way. */
+  readonly used: number
+  readonly max: number
+  readonly windowSeconds: number
+}
+
+export interface TroubleReport {
+  readonly time: number
+  readonly id: string
+  readonly encoder: string | null
+  readonly client: string
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly outcome: string
+  readonly reason: string
+}
+
+/** What is left of a budget in its window; undefined when none is under way. */
+export type Remaining = (encoder: string, budget: Budget) => number | undefined
+
+export function activityReport(
+  activity: Activity,
+  { config, keyring }: Pick<Snapshot, 'config' | 'keyring'>,
+  remaining: Remaining,
+  now: number,
+): ActivityReport {
+  const { lastAnswered = null, lastFault } = activity
+  const known = Object.keys(config.encoders)
+  const names = [...new Set([...activity.encoders.keys(), ...known])]
+  const reportOf = (name: string): EncoderReport => {
+    const seen = activity.encoders.get(name)
+    const fields = config.encoders[name]
+    return {
+      name,
+      role: fields?.role ?? null,
+      isEnabled: fields?.enabled ?? false,
+      lastSeen: seen?.lastSeen ?? null,
+      ...countsOf(seen?.steps.sum(now)),
+      limits: limitsOf(name, keyring, remaining),
+      ...keysOf(fields, now),
+    }
+  }
+  return {
+    now,
+    cluster: { lastAnswered, lastFault: lastFault === undefined ? null : troubleOf(lastFault) },
+    series: seriesOf(activity, now),
+    encoders: names
+      .slice(0, encodersMax)
+      .sort()
+      .map((name) => reportOf(name)),
+    encodersNotShown: Math.max(0, names.length - encodersMax),
+    strangers: countsOf(activity.strangers.sum(now)),
+    troubles: activity.troubles().map(troubleOf),
+  }
+}
+
+function seriesOf({ series }: Activity, now: number): Series {
+  const { stepMs, count } = series
+  const steps = series.until(now)
+  const quantiles = (share: number) => steps.map((step) => step?.durations.quantile(share) ?? null)
+  return {
+    stepMs,
+    from: (Math.floor(now / stepMs) - count + 1) * stepMs,
+    requests: steps.map((step) => step?.requests ?? 0),
+    refused: steps.map((step) => step?.refused ?? 0),
+    failed: steps.map((step) => step?.failed ?? 0),
+    p50: quantiles(0.5),
+    p99: quantiles(0.99),
+  }
+}
+
+function countsOf(tally: Tally | undefined): Counts {
+  return {
+    requests: tally?.requests ?? 0,
+    refused: tally?.refused ?? 0,
+    failed: tally?.failed ?? 0,
+    reasons: Object.fromEntries(tally?.reasons ?? []),
+    p50: tally?.durations.quantile(0.5) ?? null,
+    p99: tally?.durations.quantile(0.99) ?? null,
+  }
+}
+
+function limitsOf(
+  name: string,
+  keyring: Snapshot['keyring'],
+  remaining: Remaining,
+): readonly LimitReport[] {
+  const limits = keyring.encoder(name)?.limits
+  if (limits === undefined) return []
+  return budgets.map((budget) => {
+    const { max, windowSeconds } = limits[budget]
+    return { budget, used: max - Math.min(max, remaining(name, budget) ?? max), max, windowSeconds }
+  })
+}
+
+function keysOf(fields: EncoderConfig | undefined, now: number) {
+  const expiries = (fields?.keys ?? [])
+    .map(({ expires }) => (expires === undefined ? Infinity : Date.parse(expires)))
+    .filter((time) => time > now)
+  const first = Math.min(...expiries)
+  return { liveKeys: expiries.length, keyExpires: first === Infinity ? null : first }
+}
+
+function troubleOf({ time, line }: Trouble): TroubleReport {
+  const { id, encoder = null, client, method, path, status, outcome, reason } = line
+  return { time, id, encoder, client, method, path, status, outcome, reason: reason ?? outcome }
+}

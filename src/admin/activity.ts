@@ -1,0 +1,91 @@
+/** What happened in the last hour, as far as this process saw: by encoder, by time, and what failed. */
+import { type Ending, Steps } from './tally.js'
+
+/** What it takes of a request's access line. */
+export interface Ended extends Ending {
+  readonly id: string
+  /** Only a name that was authenticated. */
+  readonly encoder?: string | undefined
+  readonly client: string
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly upstreamStatus?: number | undefined
+  readonly upstreamError?: string | undefined
+}
+
+/** A request that was refused, or failed. */
+export interface Trouble {
+  /** In milliseconds since the epoch. */
+  readonly time: number
+  readonly line: Ended
+}
+
+export interface EncoderActivity {
+  /** In milliseconds since the epoch. */
+  lastSeen: number
+  readonly steps: Steps
+}
+
+const seriesStepMs = 10_000
+const encoderStepMs = 600_000
+const hourMs = 3_600_000
+
+/** More are known to the metrics; a page with more rows is read by nobody. */
+export const encodersMax = 1024
+
+const troublesMax = 100
+
+/** It grows with encoders that were authenticated, up to a bound; never with strangers. */
+export class Activity {
+  readonly series = new Steps(seriesStepMs, hourMs / seriesStepMs)
+  readonly encoders = new Map<string, EncoderActivity>()
+  /** Requests whose credential was none, or wrong. */
+  readonly strangers = new Steps(encoderStepMs, hourMs / encoderStepMs)
+  /** When the cluster last answered, and what was last wrong with it. */
+  lastAnswered: number | undefined
+  lastFault: Trouble | undefined
+
+  /** A ring: `troublesSeen` says where it goes on. */
+  private readonly ring: Trouble[] = []
+  private troublesSeen = 0
+
+  /** @param now milliseconds since the epoch */
+  constructor(private readonly now: () => number = Date.now) {}
+
+  observe(line: Ended): void {
+    const time = this.now()
+    this.series.at(time).add(line)
+    this.stepsOf(line.encoder, time).at(time).add(line)
+    if (line.upstreamStatus !== undefined) this.lastAnswered = time
+    if (line.outcome === 'answered' || line.outcome === 'aborted') return
+    const trouble = { time, line }
+    this.ring[this.troublesSeen++ % troublesMax] = trouble
+    if (line.outcome === 'fault') this.lastFault = trouble
+  }
+
+  /** The latest first. */
+  troubles(): Trouble[] {
+    return this.ring.toSorted((one, other) => other.time - one.time)
+  }
+
+  private stepsOf(encoder: string | undefined, time: number): Steps {
+    if (encoder === undefined) return this.strangers
+    let activity = this.encoders.get(encoder)
+    if (activity === undefined) {
+      if (this.encoders.size >= encodersMax) this.forgetOne()
+      const steps = new Steps(encoderStepMs, hourMs / encoderStepMs)
+      this.encoders.set(encoder, (activity = { lastSeen: time, steps }))
+    }
+    activity.lastSeen = time
+    return activity.steps
+  }
+
+  /** The one that was away the longest. */
+  private forgetOne(): void {
+    const [oldest] = [...this.encoders].reduce((one, other) =>
+      other[1].lastSeen < one[1].lastSeen ? other : one,
+    )
+    this.encoders.delete(oldest)
+  }
+}

@@ -1,0 +1,58 @@
+/** Tables that a phone shows as a card for each row. */
+import { type Child, element } from './element.js'
+
+export interface Column<Row> {
+  readonly title: string
+  /** Figures stand on the right. */
+  readonly isFigure?: boolean
+  /** Takes a line of its own where a row is a card. */
+  readonly isWide?: boolean
+  readonly cell: (row: Row) => Child
+}
+
+/**
+ * @param table has its caption already; the first column names the row
+ * @param key what a row shows, as text: rows of which it is the same stay as they are
+ */
+export function fillTable<Row>(
+  table: HTMLElement,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  key: (row: Row) => string,
+): void {
+  const head = table.querySelector('thead') ?? headOf(columns)
+  const body = table.querySelector('tbody') ?? element('tbody', { role: 'rowgroup' })
+  if (!body.isConnected) {
+    table.setAttribute('role', 'table')
+    table.append(head, body)
+  }
+  const before = new Map([...body.rows].map((row) => [row.dataset.key ?? '', row]))
+  body.replaceChildren(...rows.map((row) => before.get(key(row)) ?? rowOf(columns, row, key(row))))
+}
+
+function classOf({ isFigure = false, isWide = false }: Column<never>) {
+  const names = [...(isFigure ? ['figure'] : []), ...(isWide ? ['wide'] : [])]
+  return names.length === 0 ? undefined : { class: names.join(' ') }
+}
+
+const headOf = <Row>(columns: readonly Column<Row>[]) =>
+  element(
+    'thead',
+    { role: 'rowgroup' },
+    element(
+      'tr',
+      { role: 'row' },
+      ...columns.map((column) =>
+        element('th', { scope: 'col', role: 'columnheader', ...classOf(column) }, column.title),
+      ),
+    ),
+  )
+
+function rowOf<Row>(columns: readonly Column<Row>[], row: Row, key: string): HTMLElement {
+  const cells = columns.map((column, index) => {
+    const { title, cell } = column
+    if (index === 0) return element('th', { scope: 'row', role: 'rowheader' }, cell(row))
+    return element('td', { role: 'cell', 'data-title': title, ...classOf(column) }, cell(row))
+  })
+  return element('tr', { role: 'row', 'data-key': key }, ...cells)
+}

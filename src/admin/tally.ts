@@ -1,0 +1,131 @@
+/** Requests counted by how they ended and how long they took, in steps of a time that moves on. */
+
+/** What a tally takes of a request's access line. */
+export interface Ending {
+  readonly outcome: string
+  readonly reason?: string | undefined
+  readonly durationMs: number
+  /** Of a listing: how long that takes says nothing of others. */
+  readonly listing?: string | undefined
+}
+
+export class Tally {
+  requests = 0
+  refused = 0
+  /** Faults of the cluster, and bugs of ours. */
+  failed = 0
+  /** Why, with how often: refusals and failures. */
+  readonly reasons = new Map<string, number>()
+  /** Of what the cluster answered, listings left out. */
+  readonly durations = new Durations()
+
+  add({ outcome, reason, durationMs, listing }: Ending): void {
+    this.requests++
+    if (outcome === 'answered') {
+      if (listing === undefined) this.durations.add(durationMs)
+      return
+    }
+    if (outcome === 'aborted') return
+    if (outcome === 'refused') this.refused++
+    else this.failed++
+    const word = reason ?? outcome
+    this.reasons.set(word, (this.reasons.get(word) ?? 0) + 1)
+  }
+
+  addAll(other: Tally): void {
+    this.requests += other.requests
+    this.refused += other.refused
+    this.failed += other.failed
+    for (const [word, count] of other.reasons)
+      this.reasons.set(word, (this.reasons.get(word) ?? 0) + count)
+    this.durations.addAll(other.durations)
+  }
+
+  clear(): void {
+    this.requests = this.refused = this.failed = 0
+    this.reasons.clear()
+    this.durations.clear()
+  }
+}
+
+/** Each is 19 % longer than the one before: what is read from them is off by half of that. */
+const bucketsPerOctave = 4
+const firstMs = 0.25
+/** Up to half an hour. */
+const bucketCount = 23 * bucketsPerOctave
+
+/** How long things took, in buckets of a fixed number. */
+export class Durations {
+  private readonly buckets = new Uint32Array(bucketCount)
+  private count = 0
+
+  add(ms: number): void {
+    const nearest = Math.round(Math.log2(ms / firstMs) * bucketsPerOctave)
+    const bucket = Math.min(Math.max(nearest, 0), bucketCount - 1)
+    this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1
+    this.count++
+  }
+
+  addAll(other: Durations): void {
+    for (const [bucket, count] of other.buckets.entries())
+      this.buckets[bucket] = (this.buckets[bucket] ?? 0) + count
+    this.count += other.count
+  }
+
+  clear(): void {
+    if (this.count > 0) this.buckets.fill(0)
+    this.count = 0
+  }
+
+  /**
+   * @param share such as 0.99
+   * @returns milliseconds that this share of all took at most; null when there were none
+   */
+  quantile(share: number): number | null {
+    if (this.count === 0) return null
+    let left = Math.ceil(share * this.count)
+    const bucket = this.buckets.findIndex((count) => (left -= count) <= 0)
+    const ms = firstMs * 2 ** (bucket / bucketsPerOctave)
+    return Number(ms.toPrecision(2))
+  }
+}
+
+/** The last so many steps of time, each with its tally; older ones are used again. */
+export class Steps {
+  private readonly steps: { readonly tally: Tally; number: number }[]
+
+  constructor(
+    readonly stepMs: number,
+    readonly count: number,
+  ) {
+    this.steps = Array.from({ length: count }, () => ({ tally: new Tally(), number: -1 }))
+  }
+
+  /** The tally of the step that a time, in milliseconds since the epoch, is in. */
+  at(timeMs: number): Tally {
+    const number = Math.floor(timeMs / this.stepMs)
+    const step = this.steps[number % this.count]
+    if (step === undefined) throw new RangeError(`a time before the epoch: ${timeMs}`)
+    if (step.number !== number) {
+      step.tally.clear()
+      step.number = number
+    }
+    return step.tally
+  }
+
+  /** The tallies of the steps up to now, the oldest first; undefined where nothing came. */
+  until(timeMs: number): (Tally | undefined)[] {
+    const last = Math.floor(timeMs / this.stepMs)
+    return Array.from({ length: this.count }, (_, index) => {
+      const number = last - this.count + 1 + index
+      const step = this.steps[number % this.count]
+      return step?.number === number ? step.tally : undefined
+    })
+  }
+
+  sum(timeMs: number): Tally {
+    const sum = new Tally()
+    for (const tally of this.until(timeMs)) if (tally !== undefined) sum.addAll(tally)
+    return sum
+  }
+}

@@ -1,0 +1,161 @@
+/** The last hour, counted with a clock of the test's own. */
+import t from 'tap'
+import { Activity, type Ended, encodersMax } from '../../src/admin/activity.js'
+import { activityReport } from '../../src/admin/activity-report.js'
+import { digestOf, generateKey } from '../../src/settings/key.js'
+import { snapshotFrom } from '../../src/settings/load.js'
+
+const start = Date.UTC(2026, 0, 1)
+const minuteMs = 60_000
+
+function watched() {
+  const clock = { now: start }
+  const activity = new Activity(() => clock.now)
+  const observe = (line: Partial<Ended>) => {
+    activity.observe({ ...answered, ...line })
+  }
+  const report = (encoders: object = {}) =>
+    activityReport(activity, snapshot(encoders), () => undefined, clock.now)
+  return { clock, observe, report }
+}
+
+const answered: Ended = {
+  id: 'r1',
+  encoder: 'alpha',
+  client: '192.0.2.1',
+  method: 'GET',
+  path: '/id',
+  status: 200,
+  outcome: 'answered',
+  durationMs: 4,
+  upstreamStatus: 200,
+}
+const refused = { outcome: 'refused', reason: 'rate-limited', status: 429 } as const
+const failed = { outcome: 'fault', reason: 'cluster-timeout', status: 504 } as const
+
+const snapshot = (encoders: object) =>
+  snapshotFrom(
+    { cluster: { endpoints: [{ url: 'http://127.0.0.1:9094' }] }, encoders },
+    { baseDir: '/' },
+  )
+
+t.test('requests are counted by encoder, by reason and by time', async (t) => {
+  const { clock, observe, report } = watched()
+  for (let count = 0; count < 98; count++) observe({ durationMs: 4 })
+  observe({ durationMs: 400 })
+  observe({ durationMs: 400 })
+  clock.now += 10_000
+  observe(refused)
+  observe({ ...failed, encoder: 'beta' })
+  observe({ ...refused, encoder: undefined, reason: 'bad-credential' })
+  observe({ outcome: 'aborted', reason: 'client-left' })
+
+  const { series, encoders, strangers, troubles, cluster } = report()
+  const [alpha, beta] = encoders
+  t.match(alpha, { name: 'alpha', requests: 102, refused: 1, failed: 0, lastSeen: start + 10_000 })
+  t.same(alpha?.reasons, { 'rate-limited': 1 })
+  t.match(beta, { name: 'beta', requests: 1, refused: 0, failed: 1, p50: null, p99: null })
+  t.match(strangers, { requests: 1, refused: 1, reasons: { 'bad-credential': 1 } })
+  t.equal(series.requests.length, 360)
+  t.same(series.requests.slice(-3), [0, 100, 4])
+  t.same(series.refused.slice(-2), [0, 2])
+  t.same(series.failed.slice(-2), [0, 1])
+  t.same(series.p50.slice(-2), [4, null])
+  t.equal(series.from, start + 10_000 - 359 * series.stepMs)
+  t.same(
+    troubles.map(({ encoder, reason }) => [encoder, reason]),
+    [
+      ['alpha', 'rate-limited'],
+      ['beta', 'cluster-timeout'],
+      [null, 'bad-credential'],
+    ],
+  )
+  t.match(cluster, { lastAnswered: start + 10_000, lastFault: { reason: 'cluster-timeout' } })
+})
+
+t.test('half of the answers, and 99 of 100, took as long as said, within a tenth', async (t) => {
+  const { observe, report } = watched()
+  for (let ms = 1; ms <= 1000; ms++) observe({ durationMs: ms })
+  observe({ durationMs: 250_000, listing: 'fresh' })
+  const [alpha] = report().encoders
+  t.ok(Math.abs((alpha?.p50 ?? 0) / 500 - 1) < 0.1, String(alpha?.p50))
+  t.ok(Math.abs((alpha?.p99 ?? 0) / 990 - 1) < 0.1, String(alpha?.p99))
+})
+
+t.test('durations beyond the scale count as its ends', async (t) => {
+  const { observe, report } = watched()
+  for (const durationMs of [0, 0.001, 1e9]) observe({ durationMs })
+  const [alpha] = report().encoders
+  t.equal(alpha?.p50, 0.25)
+  t.ok((alpha?.p99 ?? 0) > 1_000_000)
+})
+
+t.test('after an hour nothing of it is left but when an encoder was last seen', async (t) => {
+  const { clock, observe, report } = watched()
+  observe({})
+  observe(refused)
+  clock.now += 30 * minuteMs
+  observe({})
+  t.match(report().encoders[0], { requests: 3, refused: 1 })
+  clock.now += 31 * minuteMs
+  t.match(report().encoders[0], { requests: 1, refused: 0, reasons: {} })
+  clock.now += 61 * minuteMs
+  const { encoders, series } = report()
+  t.match(encoders[0], { requests: 0, p50: null, lastSeen: start + 30 * minuteMs })
+  t.ok(series.requests.every((count) => count === 0))
+  // Steps are used again.
+  observe({})
+  t.match(report().encoders[0], { requests: 1, p50: 4 })
+})
+
+t.test('a bounded number of troubles and encoders is kept', async (t) => {
+  const { clock, observe, report } = watched()
+  for (let count = 0; count < 250; count++) {
+    clock.now += 1
+    observe({ ...refused, id: `r${count}` })
+  }
+  const { troubles } = report()
+  t.equal(troubles.length, 100)
+  t.same([troubles[0]?.id, troubles.at(-1)?.id], ['r249', 'r150'])
+
+  for (let count = 0; count < encodersMax + 10; count++) {
+    clock.now += 1
+    observe({ encoder: `e${count}` })
+  }
+  const { encoders, encodersNotShown } = report({ quiet: {} })
+  t.equal(encoders.length, encodersMax)
+  t.equal(encodersNotShown, 1)
+  const names = new Set(encoders.map(({ name }) => name))
+  t.notOk(names.has('alpha'), 'the one that was away the longest went first')
+  t.ok(names.has(`e${encodersMax + 9}`))
+})
+
+t.test('encoders of the settings are there with role, limits and keys; no digest is', async (t) => {
+  const { report } = watched()
+  const digests = [digestOf(generateKey()), digestOf(generateKey()), digestOf(generateKey())]
+  const [first = '', second = '', third = ''] = digests
+  const shown = report({
+    beta: { enabled: false, role: 'reader' },
+    alpha: {
+      limits: { writes: { max: 7 } },
+      keys: [
+        { id: 'old', sha256: first, expires: '2025-12-31T00:00:00Z' },
+        { id: 'now', sha256: second, expires: '2026-02-01T00:00:00Z' },
+        { id: 'new', sha256: third },
+      ],
+    },
+  })
+  const [alpha, beta] = shown.encoders
+  t.match(alpha, {
+    name: 'alpha',
+    role: 'pinner',
+    isEnabled: true,
+    lastSeen: null,
+    requests: 0,
+    liveKeys: 2,
+    keyExpires: Date.UTC(2026, 1, 1),
+  })
+  t.match(alpha?.limits[2], { budget: 'writes', used: 0, max: 7 })
+  t.match(beta, { name: 'beta', role: 'reader', isEnabled: false, liveKeys: 0, keyExpires: null })
+  for (const digest of digests) t.notMatch(JSON.stringify(shown), digest)
+})
