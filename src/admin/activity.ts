@@ -1,4 +1,4 @@
-/** What happened in the last hour, as far as this process saw: by encoder, by time, and what failed. */
+/** The last hour as this process saw it: by encoder, by time, and the latest that went wrong. */
 import { type Ending, Steps } from './tally.js'
 
 /** What it takes of a request's access line. */

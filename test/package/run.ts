@@ -127,6 +127,18 @@ async function walk(
     return undefined
   })
 
+  await step('the status page', async () => {
+    const [page, script] = await Promise.all(
+      ['', 'page.js'].map(async (path) => {
+        const answer = await fetch(`http://127.0.0.1:9099/${path}`)
+        assert.equal(answer.status, 200)
+        return answer.text()
+      }),
+    )
+    assert.match(page ?? '', /<script type="module" src="page\.js">/)
+    assert.ok((script ?? '').length > 10_000)
+    return undefined
+  })
   await step('the certificate replaced', async () => {
     const before = await serialAt(port)
     let reloaded = reload()

@@ -1,4 +1,4 @@
-/** The status page: asks the daemon every two seconds while somebody looks, and shows its answer. */
+/** The status page: asks the daemon every two seconds while it is looked at. */
 import type { ActivityReport } from '../activity-report.js'
 import { setText } from './element.js'
 import { showEncoders } from './encoders.js'
