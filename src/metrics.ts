@@ -11,6 +11,8 @@ export interface FinishedRequest {
   readonly outcome: 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
   /** A word of a fixed vocabulary: it becomes a label. */
   readonly reason?: string | undefined
+  /** The same of a refusal that was only observed. */
+  readonly wouldRefuse?: string | undefined
   readonly bytesIn: number
   readonly bytesOut: number
   readonly durationMs: number
@@ -89,6 +91,11 @@ function instrumentsIn(registry: Registry, { version, inFlight, linesDropped }: 
     duration: seconds('request_duration_seconds', "From a head's arrival to the last byte taken."),
     upstream: seconds('upstream_duration_seconds', 'From asking the cluster to its answer.'),
     refusals: counter('refusals_total', ['reason', 'encoder'], 'Requests that were turned away.'),
+    wouldRefuse: counter(
+      'would_refuse_total',
+      ['reason', 'encoder'],
+      'Requests that passed, as their refusal is only observed.',
+    ),
     authFailures: counter('auth_failures_total', ['reason'], 'Requests answered 401.'),
     faults: counter('faults_total', ['reason'], 'Requests that failed for the cluster.'),
     aborts: counter('aborts_total', ['reason'], 'Requests whose client left or stalled.'),
@@ -152,9 +159,10 @@ function observer(instruments: Instruments): Metrics['observe'] {
   )
   const duration = remembered((permission: string) => instruments.duration.labels({ permission }))
   const upstream = remembered((permission: string) => instruments.upstream.labels({ permission }))
-  const refusal = remembered((encoder: string) =>
-    remembered((reason: string) => refusals.labels({ reason, encoder })),
-  )
+  const byEncoder = (counter: Counter<'reason' | 'encoder'>) =>
+    remembered((encoder: string) =>
+      remembered((reason: string) => counter.labels({ reason, encoder })),
+    )
   const byReason = (counter: Counter<'reason'>) =>
     remembered((reason: string) => counter.labels({ reason }))
   const byResult = (counter: Counter<'encoder' | 'result'>) =>
@@ -162,6 +170,8 @@ function observer(instruments: Instruments): Metrics['observe'] {
       remembered((result: Result) => counter.labels({ encoder, result })),
     )
   const listing = remembered((origin: string) => instruments.listings.labels({ origin }))
+  const refusal = byEncoder(refusals)
+  const wouldRefuse = byEncoder(instruments.wouldRefuse)
   const authFailure = byReason(authFailures)
   const fault = byReason(faults)
   const abort = byReason(aborts)
@@ -182,6 +192,7 @@ function observer(instruments: Instruments): Metrics['observe'] {
     if (permission === 'pin') pin(encoder)(resultOf(line)).inc()
     if (permission === 'unpin') unpin(encoder)(resultOf(line)).inc()
 
+    if (line.wouldRefuse !== undefined) wouldRefuse(encoder)(reasonOf(line.wouldRefuse)).inc()
     if (outcome === 'refused') refusal(encoder)(reason).inc()
     if (outcome === 'refused' && line.status === 401) authFailure(reason).inc()
     if (outcome === 'fault') fault(reason).inc()

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path'
 import { findCluster, openDoors, sidePorts } from '../cluster/survey.js'
 import { configFrom, settingsFrom } from '../settings/load.js'
+import { newLeaseId } from '../settings/lease-id.js'
 import { isLoopback } from '../settings/network.js'
 import { bracketed } from './endpoint.js'
 import type { Io } from './io.js'
@@ -66,7 +67,7 @@ function draftOf(options: InitOptions, host: string, key: object) {
     },
     admin: {},
     cluster: { endpoints: [{ url: cluster }] },
-    encoders: { [encoder]: { keys: [key] } },
+    encoders: { [encoder]: { leaseId: newLeaseId(), keys: [key] } },
   }
 }
 

@@ -1,6 +1,7 @@
 /** `pinwarden keys add`: makes a key, stores its hash, and shows it this once. */
 import { addKey } from '../settings/add-key.js'
 import { editConfig, EditError } from '../settings/edit.js'
+import { newLeaseId } from '../settings/lease-id.js'
 import { namePattern } from '../settings/schema.js'
 import type { Io } from './io.js'
 import { expiryText, newKey, type NewKeyOptions } from './new-key.js'
@@ -21,7 +22,7 @@ export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> 
     )
   const { stored, show } = newKey(options, new Date())
   const config = await editConfig(configPath, (text) => {
-    const added = addKey(text, { encoder, key: stored, role })
+    const added = addKey(text, { encoder, key: stored, role, leaseId: newLeaseId() })
     if (role !== undefined && !added.isNewEncoder)
       throw new EditError(`${encoder} exists already, --role is for new encoders`, roleHint)
     return added.text

@@ -96,20 +96,20 @@ export class Cluster {
   }
 
   /**
-   * What the cluster answers to a question of our own: one value.
+   * What the cluster answers to a question of our own: one value, or an error of its handlers.
    *
-   * @throws ClusterFault, also when it is no 200; SyntaxError
+   * @throws ClusterFault
    */
-  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<unknown> {
+  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<Told> {
     const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
     return new Promise((resolve, reject) => {
       this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
         if (error !== null) reject(error)
-        else if (answer.statusCode !== 200 || !(answer.body instanceof Whole))
-          reject(new ClusterFault('cluster-bad-answer'))
-        else resolve(answer.body.bytes.toString())
+        else if (answer.body instanceof Whole)
+          resolve({ status: answer.statusCode, text: answer.body.bytes.toString() })
+        else reject(new ClusterFault('cluster-bad-answer'))
       })
-    }).then((text) => JSON.parse(text as string) as unknown)
+    })
   }
 
   private authorized(headers: RequestHeaders): RequestHeaders {
@@ -130,6 +130,12 @@ export class Cluster {
   async close(): Promise<void> {
     await Promise.all(this.pools.map((pool) => pool.destroy()))
   }
+}
+
+/** An answer to a question of our own. */
+export interface Told {
+  readonly status: number
+  readonly text: string
 }
 
 function basicAuthorization(username?: string, password?: string): string | undefined {

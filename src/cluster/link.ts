@@ -6,6 +6,17 @@ import { Cluster, type ClusterRequest } from './cluster.js'
 import type { Exchange } from './exchange.js'
 import { Questions } from './questions.js'
 
+/** A request as it goes up. */
+export interface Asked {
+  readonly method: ClusterRequest['method']
+  /** With its query. */
+  readonly path: string
+  /** Called before anybody else hears of the answer. */
+  readonly onAnswer?: Callback | undefined
+}
+
+type Announced = Asked & { readonly exchange: Exchange }
+
 const probeTimeoutMs = 1500
 
 /**
@@ -16,7 +27,7 @@ export class ClusterLink {
   private cluster: Cluster
   private settings: string
   private readonly questions = new Questions()
-  private readonly announced = new Map<string, { exchange: Exchange; path: string }>()
+  private readonly announced = new Map<string, Announced>()
 
   constructor(snapshot: Snapshot) {
     this.cluster = clusterOf(snapshot)
@@ -26,19 +37,19 @@ export class ClusterLink {
   /**
    * Announces an exchange; `request` follows at once.
    *
-   * @param path with its query: what goes up is this, whatever is made of it on the way
+   * @param asked what goes up is this, whatever is made of it on the way
    */
-  begin(id: string, exchange: Exchange, path: string): void {
-    this.announced.set(id, { exchange, path })
+  begin(id: string, exchange: Exchange, asked: Asked): void {
+    this.announced.set(id, { exchange, ...asked })
   }
 
-  request({ method, headers }: Omit<ClusterRequest, 'path'>, callback: Callback): void {
+  request({ headers }: Pick<ClusterRequest, 'headers'>, callback: Callback): void {
     const id = headers['x-request-id'] ?? ''
     const announced = this.announced.get(id)
     if (announced === undefined) throw new Error('a request to the cluster without its exchange')
     this.announced.delete(id)
     const { cluster } = this
-    const { exchange, path } = announced
+    const { exchange, method, path } = announced
     const request = { method, path, headers }
     const { question, changes } = exchange
     if (question !== undefined) {
@@ -49,6 +60,7 @@ export class ClusterLink {
     cluster.request(exchange, request, (error, answer) => {
       // Once more: those who asked meanwhile may have been answered before the change.
       this.close(changes)
+      announced.onAnswer?.(error, answer)
       callback(error, answer)
     })
   }

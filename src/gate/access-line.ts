@@ -36,6 +36,8 @@ export interface AccessLine {
   readonly outcome: Outcome
   /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
   readonly reason?: RefusalReason | FaultReason | AbortReason | 'internal-error' | undefined
+  /** Why it would have been refused, where that is only observed. */
+  readonly wouldRefuse?: RefusalReason | undefined
   /**
    * Bytes read from and written to the connection for it, head and framing included. Where a client
    * pipelines, what it sent ahead counts for the request that ends first.

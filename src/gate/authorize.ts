@@ -1,9 +1,13 @@
 /** Phase 3, may this encoder do this, and is it well asked? 403, 404, 405, 400; deny by default. */
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { Encoder } from '../settings/encoder.js'
+import { optionGrants } from '../settings/permissions.js'
 import { refuse } from './answer.js'
+import type { UpstreamRequest } from './pin-request.js'
 import type { RequestRecord } from './record.js'
 import { BadRequest } from './refusals.js'
 import { recordOf } from './request.js'
+import type { Route } from './routes.js'
 
 /** What passes has `request.upstream` set: the request as the cluster will get it. */
 export function authorize(): onRequestHookHandler {
@@ -53,8 +57,7 @@ function parse(request: FastifyRequest, reply: FastifyReply, record: RequestReco
   if (route === undefined || target === undefined || encoder === undefined) return false
   try {
     if (target.query instanceof BadRequest) throw target.query
-    const asked = { segments: target.segments, query: target.query, granted: encoder.options }
-    request.upstream = route.parse(asked)
+    request.upstream = readAs(encoder, record, route, target.segments, target.query)
     record.cid = request.upstream.cid
     return true
   } catch (error) {
@@ -63,3 +66,23 @@ function parse(request: FastifyRequest, reply: FastifyReply, record: RequestReco
     return false
   }
 }
+
+/** An option that is not granted passes where that is not enforced. */
+function readAs(
+  { options, enforcement }: Encoder,
+  record: RequestRecord,
+  route: Route,
+  segments: readonly string[],
+  query: ReadonlyMap<string, string>,
+): UpstreamRequest {
+  try {
+    return route.parse({ segments, query, granted: options })
+  } catch (error) {
+    const isOption = error instanceof BadRequest && error.reason === 'option-not-granted'
+    if (!isOption || enforcement === 'enforce') throw error
+    if (enforcement === 'observe') record.wouldRefuse = error.reason
+    return route.parse({ segments, query, granted: everyOption })
+  }
+}
+
+const everyOption = new Set(optionGrants)

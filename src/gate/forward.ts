@@ -7,6 +7,7 @@ import type { ClusterLink } from '../cluster/link.js'
 import type { Permission } from '../settings/permissions.js'
 import { answerFault } from './fault.js'
 import type { ServeListing } from './listing.js'
+import type { HoldPin } from './ownership.js'
 import { relay, relayedHeaders } from './relay.js'
 import type { UpstreamRequest } from './pin-request.js'
 import { recordOf } from './request.js'
@@ -17,6 +18,7 @@ export interface Forwarding {
   /** Product token for the cluster's own log. */
   readonly userAgent: string
   readonly serveListing: ServeListing
+  readonly holdPin: HoldPin
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Forwarding {
 export async function forward(
   app: FastifyInstance,
   route: Route,
-  { cluster, userAgent, serveListing }: Forwarding,
+  { cluster, userAgent, serveListing, holdPin }: Forwarding,
 ): Promise<void> {
   const answering = {
     queryString: () => '',
@@ -58,10 +60,14 @@ export async function forward(
     // By default a GET that gets 503 is asked again ten times.
     retryMethods: [],
     preHandler: (request: FastifyRequest, reply: FastifyReply) => {
-      const { listing } = upstreamOf(request)
+      const { listing, change } = upstreamOf(request)
+      const send = () => {
+        void reply.from('/', answering)
+      }
       if (recordOf(request).isClosed) reply.hijack()
-      else if (listing === undefined) reply.from('/', answering)
-      else serveListing(request, reply, headersFor(request, userAgent))
+      else if (listing !== undefined) serveListing(request, reply, headersFor(request, userAgent))
+      else if (change === undefined) send()
+      else holdPin(request, reply, change, headersFor(request, userAgent), send)
     },
   }
   await app.register(httpProxy, options as unknown as Parameters<typeof httpProxy>[1])
@@ -99,12 +105,14 @@ function begin(cluster: ClusterLink, request: FastifyRequest) {
   const record = recordOf(request)
   if (record.permission === undefined) throw new Error('forward before authorize')
   const operation = operations[record.permission]
+  const upstream = upstreamOf(request)
+  const { path, query, timeoutMs, method = request.method as 'GET', onAnswer } = upstream
   const exchange = new Exchange({
     isListing: operation.budget === 'listings',
-    isWhole: operation.isWhole && upstreamOf(request).path !== '/pins',
-    timeoutMs: record.snapshot.config.cluster[operation.timeout],
+    isWhole: operation.isWhole && path !== '/pins',
+    timeoutMs: timeoutMs ?? record.snapshot.config.cluster[operation.timeout],
     onEnd: record.hold(),
-    ...sharing(record.permission, upstreamOf(request)),
+    ...sharing(record.permission, upstream),
   })
   record.exchange = exchange
   if (!operation.outlivesClient) {
@@ -112,6 +120,13 @@ function begin(cluster: ClusterLink, request: FastifyRequest) {
       exchange.cancel()
     })
   }
-  const { path, query } = upstreamOf(request)
-  cluster.begin(record.id, exchange, query === '' ? path : `${path}?${query}`)
+  cluster.begin(record.id, exchange, {
+    method,
+    path: query === '' ? path : `${path}?${query}`,
+    onAnswer:
+      onAnswer &&
+      ((error, answer) => {
+        onAnswer(method, error, answer)
+      }),
+  })
 }

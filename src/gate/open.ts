@@ -3,6 +3,7 @@ import { Server as TlsServer } from 'node:https'
 import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
+import { Ledger } from '../leases/ledger.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
 import type { Log } from '../log.js'
@@ -14,6 +15,7 @@ import { BudgetUse } from './budget-use.js'
 import { Connections } from './connections.js'
 import { createGate } from './gate.js'
 import { createServeListing } from './listing.js'
+import { createHoldPin } from './ownership.js'
 
 export interface Opening {
   /** The settings in force; asked once for each request. */
@@ -68,6 +70,11 @@ export async function openGate({
   const listings = new Listings(cluster, room, () => {
     log.warn({}, manyPeers)
   })
+  const ledger = new Ledger(cluster, {
+    onForeignHand: (cid) => {
+      log.warn({ cid }, foreignHand)
+    },
+  })
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const gate = await createGate({
@@ -80,6 +87,7 @@ export async function openGate({
     budgetUse,
     userAgent: `pinwarden/${version}`,
     serveListing: createServeListing(listings),
+    holdPin: createHoldPin(ledger),
   })
   const { host, port, lingerMs, shutdownMs } = current().config.listen
   await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
@@ -113,6 +121,10 @@ export async function openGate({
 /** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
 const inherited = (fd: number): FastifyListenOptions =>
   ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
+
+const foreignHand =
+  'the leases of a pin were changed by another hand since this gate wrote them: two gates that ' +
+  'write one cluster lose leases'
 
 const manyPeers =
   'the cluster has more than one peer: whole listings are asked of all of them from now on; ' +

@@ -1,12 +1,12 @@
 /** Reads the options of a pin: an allow-list, each value checked, rebuilt in one spelling. */
 import { canonicalCid } from '../cluster/cid.js'
+import type { Parameter } from '../cluster/query.js'
+import { reservedPrefix } from '../leases/lease.js'
 import { isDialableAddress, isPeerId } from '../cluster/peer.js'
 import type { OptionGrant } from '../settings/permissions.js'
 import { BadRequest } from './refusals.js'
+import { readExpiry } from './pin-expiry.js'
 import { quote } from './target.js'
-
-/** Name and value as they are sent on, in the order of the client. */
-export type Parameter = readonly [name: string, value: string]
 
 const bytesMax = { name: 512, metaKey: 128, metaValue: 1024 }
 const metadataMax = 32
@@ -23,8 +23,6 @@ type Reader = (value: string, name: string) => string | undefined
 const readers = new Map<string, { readonly grant?: OptionGrant; readonly read: Reader }>([
   ['name', { read: bounded(bytesMax.name) }],
   ['mode', { read: mode }],
-  ['expire-at', { read: expireAt }],
-  ['expire-in', { read: expireIn }],
   ['shard-size', { read: onlyZero }],
   ['replication', { grant: 'replication', read: replication }],
   ['replication-min', { grant: 'replication', read: replication }],
@@ -34,6 +32,14 @@ const readers = new Map<string, { readonly grant?: OptionGrant; readonly read: R
   ['pin-update', { grant: 'pin-update', read: canonicalCid }],
 ])
 const zeroable = new Set(['replication', 'replication-min', 'replication-max'])
+
+/** What is asked of a pin. */
+export interface PinOptions {
+  /** As they are sent on, in the order of the client; the expiry is none of them. */
+  readonly options: readonly Parameter[]
+  /** Milliseconds since the epoch, whole seconds; Infinity: never. */
+  readonly untilMs: number
+}
 
 /**
  * Checks every option of a pin. The cluster answers a bad one with 400 and *still acts*, without
@@ -45,10 +51,11 @@ const zeroable = new Set(['replication', 'replication-min', 'replication-max'])
 export function readPinOptions(
   query: ReadonlyMap<string, string>,
   granted: ReadonlySet<OptionGrant>,
-): Parameter[] {
+): PinOptions {
   const options: Parameter[] = []
   let metadata = 0
   for (const [name, value] of query) {
+    if (name === 'expire-at' || name === 'expire-in') continue
     if (name.startsWith('meta-')) {
       if (++metadata > metadataMax) throw new BadRequest('bad-option', 'too many metadata entries')
       options.push(readMetadata(name, value))
@@ -61,24 +68,23 @@ export function readPinOptions(
       throw new BadRequest('option-not-granted', `forbidden: option ${name} is not granted`)
     }
     const read = option.read(value, name)
-    if (read === undefined) throw invalid(name)
+    if (read === undefined) throw new BadRequest('bad-option', `parameter ${name} invalid`)
     if (read !== '') options.push([name, read])
   }
   checkReplication(new Map(options))
-  return options
+  return { options, untilMs: readExpiry(query, Date.now()) }
 }
 
 export const unknownParameter = (name: string): BadRequest =>
   new BadRequest('bad-option', `unknown parameter ${quote(name)}`)
-
-const invalid = (name: string): BadRequest =>
-  new BadRequest('bad-option', `parameter ${name} invalid`)
 
 function readMetadata(name: string, value: string): Parameter {
   const key = name.slice('meta-'.length)
   const tooLong =
     Buffer.byteLength(key) > bytesMax.metaKey || Buffer.byteLength(value) > bytesMax.metaValue
   if (key === '' || tooLong) throw new BadRequest('bad-option', `parameter ${quote(name)} invalid`)
+  if (key.startsWith(reservedPrefix))
+    throw new BadRequest('bad-option', `metadata under ${reservedPrefix} is reserved`)
   return [name, value]
 }
 
@@ -117,41 +123,4 @@ function list(max: number, isValid: (item: string) => boolean): Reader {
     const items = value.split(',')
     return items.length <= max && items.every(isValid) ? value : undefined
   }
-}
-
-const rfc3339 =
-  /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
-/** Go cannot write a later year as JSON: the pin would spoil every listing that it is in. */
-const expireAtMsMax = Date.UTC(10_000, 0)
-
-/** RFC 3339 with a zone, in the future: the cluster answers a past time with 500. */
-function expireAt(value: string): string | undefined {
-  const date = rfc3339.exec(value)?.[1]
-  const atMs = Date.parse(value)
-  if (date === undefined || Number.isNaN(atMs) || atMs >= expireAtMsMax) return undefined
-  // Date.parse makes the 2nd of March of the 30th of February; Go does not.
-  if (new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10) !== date) return undefined
-  if (atMs <= Date.now()) throw new BadRequest('bad-option', 'expire-at is in the past')
-  return value
-}
-
-const unitNs = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 }
-/** Go reads longer fractions and rounds them its own way. */
-const durationPart = /(?=\.?\d)(\d*)\.?(\d{0,9})(ns|us|µs|μs|ms|s|m|h)/gy
-/** Go counts in 63 bits; a millisecond less makes up for what a double cannot tell apart. */
-const durationNsMax = 2 ** 63 - 2 ** 20
-
-/** A Go duration (`72h`, `1h30m`; no days), at least one second. */
-function expireIn(value: string): string | undefined {
-  let durationNs = 0
-  let end = 0
-  for (const [part, whole = '', fraction = '', unit = ''] of value.matchAll(durationPart)) {
-    const unitOfPartNs = unitNs[unit as keyof typeof unitNs]
-    // Like Go, which drops what is below a nanosecond of each part.
-    durationNs += Number(whole) * unitOfPartNs + Math.floor(Number(`0.${fraction}`) * unitOfPartNs)
-    end += part.length
-  }
-  if (end !== value.length || durationNs >= durationNsMax) return undefined
-  if (durationNs < 1e9) throw new BadRequest('bad-option', 'expire-in duration too short')
-  return value
 }

@@ -1,7 +1,10 @@
 /** Turns a routed request into the one the cluster gets: rebuilt from parts, never relayed. */
 import { canonicalCid } from '../cluster/cid.js'
 import type { OptionGrant, Permission } from '../settings/permissions.js'
-import { type Parameter, readPinOptions, unknownParameter } from './pin-options.js'
+import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
+import type { Settle } from '../leases/ledger.js'
+import { wholeSeconds } from '../leases/lease.js'
+import { type PinOptions, readPinOptions, unknownParameter } from './pin-options.js'
 import { BadRequest } from './refusals.js'
 import { pathFrom } from './target.js'
 
@@ -21,7 +24,18 @@ export interface UpstreamRequest {
   readonly cid?: string
   /** Of a listing: the whole state, or only operations, which the cluster has in memory. */
   readonly listing?: 'whole' | 'operations'
+  /** As the client's, where absent. */
+  readonly method?: 'GET' | 'POST' | 'DELETE'
+  /** What is left of its time; that of its permission where absent. */
+  readonly timeoutMs?: number
+  readonly onAnswer?: Settle
+  /** Of one that changes who holds a pin. */
+  readonly change?: Change
 }
+
+/** `path`: of a pin that is known only once Kubo has resolved it. */
+export type Change =
+  ({ readonly kind: 'pin' } & PinOptions) | { readonly kind: 'unpin' } | { readonly kind: 'path' }
 
 /** @throws BadRequest when the request must not reach the cluster */
 export type Parse = (asked: Asked) => UpstreamRequest
@@ -97,14 +111,15 @@ export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
 export const pinRequest: Parse = ({ segments, query, granted }) => {
   const cid = readCid(segments.at(-1))
   const options = readPinOptions(query, granted)
-  return { path: pathFrom(['pins', cid]), query: encode(options), cid }
+  const change = { kind: 'pin', ...options } as const
+  return { path: pathFrom(['pins', cid]), query: encode(withExpiry(options)), cid, change }
 }
 
 /** `DELETE /pins/{cid}` and `DELETE /pins/ipfs/{cid}` */
 export const unpinRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, [])
   const cid = readCid(segments.at(-1))
-  return { path: pathFrom(['pins', cid]), query: '', cid }
+  return { path: pathFrom(['pins', cid]), query: '', cid, change: { kind: 'unpin' } }
 }
 
 /** `POST /pins/{cid}/recover` */
@@ -123,13 +138,14 @@ export const recoverAllRequest: Parse = ({ query }) => {
 /** `POST /pins/(ipfs|ipns|ipld)/{path…}`: Kubo resolves the path first. */
 export const pinPathRequest: Parse = ({ segments, query, granted }) => ({
   path: resolvedPath(segments),
-  query: encode(readPinOptions(query, granted)),
+  query: encode(withExpiry(readPinOptions(query, granted))),
+  change: { kind: 'path' },
 })
 
 /** `DELETE` of the same */
 export const unpinPathRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, [])
-  return { path: resolvedPath(segments), query: '' }
+  return { path: resolvedPath(segments), query: '', change: { kind: 'path' } }
 }
 
 const pathSegmentsMax = 64
@@ -144,6 +160,9 @@ function resolvedPath(segments: readonly string[]): string {
   if (path.length > pathBytesMax) throw new BadRequest('url-too-long')
   return path
 }
+
+const withExpiry = ({ options, untilMs }: PinOptions): readonly Parameter[] =>
+  untilMs === Infinity ? options : [...options, ['expire-at', wholeSeconds(untilMs)]]
 
 function readCid(text: string | undefined): string {
   const cid = canonicalCid(text ?? '')
@@ -165,13 +184,8 @@ function onlyKnown(query: ReadonlyMap<string, string>, known: readonly string[])
   }
 }
 
-/** Room for as many base32 CIDs as are taken, and the rest of the cluster's 8192 for headers. */
-const queryBytesMax = 6400
-
 function encode(parameters: readonly Parameter[]): string {
-  const query = parameters
-    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
-    .join('&')
+  const query = encodeQuery(parameters)
   if (query.length > queryBytesMax) throw new BadRequest('bad-query', 'query too long')
   return query
 }

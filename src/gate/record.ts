@@ -60,6 +60,8 @@ export class RequestRecord {
   /** How it came to its listing. */
   listing: Origin | undefined
   streamError: string | undefined
+  /** Why it would have been refused. */
+  wouldRefuse: RefusalReason | undefined
 
   /** Whether the response is over: nobody is there any more to answer. */
   isClosed = false
@@ -191,6 +193,7 @@ export class RequestRecord {
       status: this.status ?? 0,
       outcome: this.outcome,
       reason: this.reason,
+      wouldRefuse: this.wouldRefuse,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       durationMs: round(performance.now() - this.startedMs),

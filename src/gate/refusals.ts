@@ -48,6 +48,9 @@ export const refusals = {
   // authorize
   'bad-path': { status: 400, message: 'malformed path' },
   'unknown-route': { status: 404, message: 'not found' },
+  'not-owner': { status: 403, message: 'forbidden: this pin is not yours to unpin' },
+  'too-many-holders': { status: 409, message: 'too many hold this pin already' },
+  'not-a-plain-pin': { status: 409, message: 'this type of pin cannot be changed here' },
   'method-not-allowed': { status: 405, message: 'method not allowed' },
   'not-permitted': { status: 403, message: 'forbidden: not permitted to this encoder' },
   'option-not-granted': { status: 403, message: 'forbidden: option not granted to this encoder' },

@@ -72,6 +72,8 @@ export const operations: Readonly<Record<Permission, Operation>> = {
   list: listing,
   pin: write,
   unpin: write,
+  // Asked for together with unpin, never alone.
+  'unpin-any': write,
   recover: write,
   'recover-all': listing,
   resolve: write,

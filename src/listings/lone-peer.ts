@@ -35,7 +35,9 @@ async function livePeers(
   timeoutMs: number,
 ): Promise<number> {
   try {
-    const id = (await cluster.ask('/id', headers, timeoutMs)) as { cluster_peers?: unknown } | null
+    const { status, text } = await cluster.ask('/id', headers, timeoutMs)
+    if (status !== 200) return 0
+    const id = JSON.parse(text) as { cluster_peers?: unknown } | null
     return Array.isArray(id?.cluster_peers) ? id.cluster_peers.length : 0
   } catch {
     return 0

@@ -9,6 +9,8 @@ export interface KeyAddition {
   readonly key: KeyConfig
   /** Of a new encoder; undefined leaves it to the default. */
   readonly role: string | undefined
+  /** Of a new encoder; undefined leaves it to its name. */
+  readonly leaseId?: string
 }
 
 export interface KeyAdded {
@@ -17,7 +19,7 @@ export interface KeyAdded {
 }
 
 /** Text is inserted, nothing is replaced: whether the result is valid is the caller's to see. */
-export function addKey(text: string, { encoder, key, role }: KeyAddition): KeyAdded {
+export function addKey(text: string, { encoder, key, role, leaseId }: KeyAddition): KeyAdded {
   // Says what is wrong with the text; parseTree alone would make something of anything.
   parseJson(text)
   const root = parseTree(text)
@@ -30,7 +32,8 @@ export function addKey(text: string, { encoder, key, role }: KeyAddition): KeyAd
   })
   if (keys?.type === 'array') return insert(keys, key)
   if (known?.type === 'object' && keys === undefined) return insert(known, [key], 'keys')
-  const added = { ...(role === undefined ? {} : { role }), keys: [key] }
+  const lease = leaseId === undefined ? {} : { leaseId }
+  const added = { ...(role === undefined ? {} : { role }), ...lease, keys: [key] }
   if (encoders?.type === 'object' && known === undefined) return insert(encoders, added, encoder)
   if (root?.type === 'object' && encoders === undefined)
     return insert(root, { [encoder]: added }, 'encoders')

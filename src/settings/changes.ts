@@ -18,7 +18,16 @@ export interface Changes {
   readonly needRestart: readonly string[]
 }
 
-const sections = ['cluster', 'listing', 'log', 'limits', 'roles'] as const
+const sections = [
+  'cluster',
+  'listing',
+  'log',
+  'limits',
+  'enforcement',
+  'unpin',
+  'retentionDays',
+  'roles',
+] as const
 
 /** Fields without a difference are left out; equal settings give an empty object. */
 export function changesBetween(before: Config, after: Config): Partial<Changes> {

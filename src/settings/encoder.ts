@@ -1,6 +1,6 @@
 /** A caller as a request sees it: what it may do, from where, and how often. */
 import type { BlockList } from 'node:net'
-import type { Budget, OptionGrant, Permission } from './permissions.js'
+import type { Budget, Enforcement, OptionGrant, Permission } from './permissions.js'
 
 export interface BudgetLimit {
   readonly max: number
@@ -17,6 +17,11 @@ export interface Encoder {
   readonly role: string
   readonly permissions: ReadonlySet<Permission>
   readonly options: ReadonlySet<OptionGrant>
+  readonly enforcement: Enforcement
+  /** What its leases are kept under. */
+  readonly leaseId: string
+  /** Longest life of a lease; Infinity: as long as it asks for. */
+  readonly retentionMs: number
   /** Networks it may come from; undefined means any. */
   readonly from: BlockList | undefined
   readonly limits: EncoderLimits

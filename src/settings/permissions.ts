@@ -1,12 +1,16 @@
 /** What an encoder can be allowed to do: the permissions, the named sets of them, the options. */
 
-/** Each permission is one operation of the gate's route table (see gate/routes.ts). */
+/**
+ * Each permission is one operation of the gate's route table (see gate/routes.ts), but for
+ * `unpin-any`, which widens `unpin` to what others hold.
+ */
 export const permissions = [
   'id',
   'status',
   'list',
   'pin',
   'unpin',
+  'unpin-any',
   'recover',
   'recover-all',
   'resolve',
@@ -30,6 +34,10 @@ export const builtInRoles = {
  */
 export const optionGrants = ['origins', 'user-allocations', 'pin-update', 'replication'] as const
 export type OptionGrant = (typeof optionGrants)[number]
+
+/** What becomes of a request that is against the rules of ownership, of quotas or of options. */
+export const enforcements = ['off', 'observe', 'enforce'] as const
+export type Enforcement = (typeof enforcements)[number]
 
 /** Requests are counted against one of three budgets, by what they cost the cluster. */
 export const budgets = ['reads', 'listings', 'writes'] as const

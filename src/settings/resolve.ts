@@ -1,4 +1,5 @@
 /** Folds each encoder's role, permissions and limits into what a request needs to know of it. */
+import { leaseIdOf } from './lease-id.js'
 import { blockListOf } from './network.js'
 import { builtInRoles, type OptionGrant, type Permission } from './permissions.js'
 import type { Config, EncoderConfig, LimitsConfig } from './schema.js'
@@ -20,6 +21,9 @@ export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
       role: encoder.role,
       permissions: permissions(encoder, [encoder.role, encoder.allow, encoder.deny]),
       options: options(encoder, encoder.options),
+      enforcement: encoder.enforcement ?? config.enforcement,
+      leaseId: encoder.leaseId ?? leaseIdOf(name),
+      retentionMs: retentionOf(encoder, config),
       from: from(encoder, encoder.from),
       limits: encoder.limits === undefined ? defaults : limitsOf(encoder.limits, config.limits),
     })
@@ -35,6 +39,11 @@ export function rolesOf(config: Config): ReadonlyMap<string, readonly Permission
     ...Object.entries(config.roles),
   ])
 }
+
+const dayMs = 86_400_000
+
+const retentionOf = (encoder: EncoderConfig, { retentionDays }: Config): number =>
+  (encoder.retentionDays ?? retentionDays[encoder.role] ?? Infinity) * dayMs
 
 function permissionSet(
   role: readonly Permission[],

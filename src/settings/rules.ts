@@ -1,4 +1,5 @@
 /** What must hold between the fields of a configuration, beyond the schema of each. */
+import { leaseIdOf } from './lease-id.js'
 import { isLoopback } from './network.js'
 import { builtInRoles } from './permissions.js'
 import { pathText, foundText, type Problem } from './problems.js'
@@ -13,7 +14,11 @@ export function rulesBroken(config: Config): readonly Problem[] {
     ...Object.keys(builtInRoles)
       .filter((role) => Object.hasOwn(config.roles, role))
       .map((role) => problem(['roles', role], 'a built-in role', 'another name for it')),
+    ...Object.keys(config.retentionDays)
+      .filter((role) => !rolesOf(config).has(role))
+      .map((role) => problem(['retentionDays', role], 'no such role', 'a role')),
     ...encoderProblems(config),
+    ...leaseIdProblems(config),
   ]
 }
 
@@ -114,6 +119,17 @@ function keyProblems(
     )
       problems.push(problem([...path, 'expires'], expires, `a time after created, ${created}`))
     return problems
+  })
+}
+
+/** Two of one id would let go of each other's pins. */
+function leaseIdProblems({ encoders }: Config): Problem[] {
+  const places = new Map<string, string>()
+  return Object.entries(encoders).flatMap(([name, { leaseId = leaseIdOf(name) }]) => {
+    const other = places.get(leaseId)
+    places.set(leaseId, name)
+    if (other === undefined) return []
+    return [problem(['encoders', name, 'leaseId'], `that of ${other}`, 'an id of its own')]
   })
 }
 

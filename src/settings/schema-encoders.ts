@@ -1,7 +1,8 @@
 /** The part of the configuration's schema that says who may come, and what each may do. */
 import Type from 'typebox'
 import { name, nameExpects, namePattern, network, section, timestamp } from './fields.js'
-import { optionGrants, permissions } from './permissions.js'
+import { leaseIdPattern } from './lease-id.js'
+import { enforcements, optionGrants, permissions } from './permissions.js'
 
 const permission = Type.Enum([...permissions])
 
@@ -72,6 +73,23 @@ const encoder = section(
       uniqueItems: true,
       description: 'Pin options granted beyond name, expiry and metadata.',
     }),
+    enforcement: Type.Optional(
+      Type.Enum([...enforcements], { description: 'Override of `enforcement`.' }),
+    ),
+    leaseId: Type.Optional(
+      Type.String({
+        pattern: leaseIdPattern,
+        expects: '12 of 0-9 a-z',
+        description: 'What its leases are kept under; made with it. Absent: one made of its name.',
+      }),
+    ),
+    retentionDays: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 36_500,
+        description: 'Longest life of its leases; instead of `retentionDays` of its role.',
+      }),
+    ),
     from: Type.Array(network, {
       default: [],
       maxItems: 256,
@@ -115,6 +133,18 @@ export const roles = Type.Record(
     maxProperties: 1000,
     expects: nameExpects,
     description: 'Named sets of permissions, beside reader, pinner and operator.',
+  },
+)
+
+export const retentionDays = Type.Record(
+  Type.String({ pattern: namePattern }),
+  Type.Integer({ minimum: 1, maximum: 36_500, description: 'Days.' }),
+  {
+    default: {},
+    additionalProperties: false,
+    maxProperties: 1000,
+    expects: nameExpects,
+    description: 'Role → longest life of a lease of its encoders, in days; none: as long as asked.',
   },
 )
 

@@ -1,7 +1,8 @@
 /** The configuration file: one schema gives its type, validation, defaults and documentation. */
 import Type, { type Static } from 'typebox'
 import { baseUrl, count, file, host, network, optionalSection, section, timeMs } from './fields.js'
-import { encoders, roles } from './schema-encoders.js'
+import { enforcements } from './permissions.js'
+import { encoders, retentionDays, roles } from './schema-encoders.js'
 
 export { namePattern } from './fields.js'
 export { encodersMax } from './schema-encoders.js'
@@ -181,6 +182,18 @@ const limits = optionalSection(
   "Each encoder's budgets; an encoder may override them.",
 )
 
+const unpin = optionalSection(
+  {
+    graceSeconds: count(
+      0,
+      0,
+      31_536_000,
+      'How long a finished pin that nobody holds any more is kept, to be restored; 0: not at all.',
+    ),
+  },
+  'What becomes of a pin with its last lease.',
+)
+
 export const configSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
@@ -190,6 +203,14 @@ export const configSchema = Type.Object(
     listing,
     log,
     limits,
+    enforcement: Type.Enum([...enforcements], {
+      default: 'enforce',
+      description:
+        'What breaks the rules of ownership, quotas and options is refused (enforce), passes and ' +
+        'is logged (observe), or passes (off). No lease is harmed in any of them.',
+    }),
+    unpin,
+    retentionDays,
     roles,
     encoders,
   },

@@ -12,6 +12,7 @@ import { Steps } from '../../src/cli/probe/steps.js'
 import { knock } from '../../src/cli/probe/way.js'
 import { UsageError } from '../../src/cli/report.js'
 import { generateKey } from '../../src/settings/key.js'
+import { askedOf } from '../support/asked.js'
 import { certificate, otherCertificate } from '../support/certificate.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 import { expired, notYetValid } from './probe/untimely.js'
@@ -42,8 +43,7 @@ const withKey = (url: string, key: string, name = 'alpha') => url.replace('//', 
 const endpointOf = (gate: TestGate, name = 'alpha') =>
   withKey(gate.url, gate.keys[name] ?? '', name)
 
-const asked = (gate: TestGate) =>
-  gate.cluster.requests.map(({ method, target }) => `${method} ${target}`)
+const asked = (gate: TestGate) => askedOf(gate.cluster)
 
 async function listening(t: Test, server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')

@@ -5,6 +5,7 @@ import { Cluster } from '@nftstorage/ipfs-cluster'
 import newestAxios from 'axios'
 import axios177 from 'axios-1.7.7'
 import t from 'tap'
+import { askedOf } from '../support/asked.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -12,8 +13,7 @@ const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 /** What `keys add` prints, as it stands in an encoder's `.env`. */
 const endpointOf = (gate: TestGate) => gate.url.replace('//', `//alpha:${gate.keys.alpha ?? ''}@`)
 
-const targets = (gate: TestGate) =>
-  gate.cluster.requests.map(({ method, target }) => `${method} ${target}`)
+const targets = (gate: TestGate) => askedOf(gate.cluster)
 
 // Their types differ in ways that do not matter here.
 const oldAxios = axios177 as unknown as typeof newestAxios

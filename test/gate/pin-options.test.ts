@@ -2,6 +2,7 @@
 import { CID } from 'multiformats/cid'
 import t from 'tap'
 import { readPinOptions } from '../../src/gate/pin-options.js'
+import { wholeSeconds } from '../../src/leases/lease.js'
 import { BadRequest } from '../../src/gate/refusals.js'
 import { readTarget } from '../../src/gate/target.js'
 import { type OptionGrant, optionGrants } from '../../src/settings/permissions.js'
@@ -17,7 +18,9 @@ function read(query: string, granted: ReadonlySet<OptionGrant> = all): string[] 
   const target = readTarget(`/pins/${cid}?${query}`)
   if (target.query instanceof BadRequest) throw target.query
   try {
-    return readPinOptions(target.query, granted).map((option) => option.join('='))
+    const { options, untilMs } = readPinOptions(target.query, granted)
+    const expiry = untilMs === Infinity ? [] : [`until=${wholeSeconds(untilMs)}`]
+    return [...options.map((option) => option.join('=')), ...expiry]
   } catch (error) {
     if (!(error instanceof BadRequest)) throw error
     return `${error.reason}: ${error.message}`
@@ -35,7 +38,7 @@ t.test('a valid option is sent on', async (t) => {
     'replication=-1': 'replication=-1',
     'replication-min=007': 'replication-min=7',
     'replication-max=3': 'replication-max=3',
-    'expire-at=2999-12-31T23:59:59Z': 'expire-at=2999-12-31T23:59:59Z',
+    'expire-at=2999-12-31T23:59:58.1Z': 'until=2999-12-31T23:59:59Z',
     'meta-Owner=me': 'meta-Owner=me',
     'meta-%C3%A9=%F0%9F%9A%80': 'meta-é=🚀',
     [`pin-update=${cid}`]: `pin-update=${cid}`,
@@ -165,7 +168,8 @@ t.test('a time to expire has a zone, lies ahead and is one that Go can read', as
   const offsets = ['Z', '+00:00', '-23:59', '+05:30']
   const good = offsets.map((zone) => `2999-02-28T00:00:00.123456789${zone}`)
   for (const at of [...good, '2096-02-29T00:00:00Z', '9999-12-31T23:59:59Z']) {
-    t.same(read(`expire-at=${encodeURIComponent(at)}`), [`expire-at=${at}`])
+    const until = wholeSeconds(Math.ceil(Date.parse(at) / 1000) * 1000)
+    t.same(read(`expire-at=${encodeURIComponent(at)}`), [`until=${until}`])
   }
   const dates = ['2999-13-01', '2999-00-01', '2999-01-00', '2999-01-32', '2999-02-30', '2999-02-29']
   const bad = [...dates, '2999-04-31', '29999-01-01'].map((date) => `${date}T00:00:00Z`)
@@ -203,16 +207,29 @@ t.test('a time to expire has a zone, lies ahead and is one that Go can read', as
 })
 
 t.test('a time to live is a Go duration of a second or more', async (t) => {
-  const good = ['1s', '72h', '1h30m', '1.5h', '1.h', '.5h', '1000ms', '0h1s', '1h1h', '2562047h']
-  for (const span of [
-    ...good,
-    '1000000us',
-    '1000000µs',
-    '1000000μs',
-    '1000000000ns',
-    '1m0.000000001s',
-  ]) {
-    t.same(read(`expire-in=${encodeURIComponent(span)}`), [`expire-in=${span}`])
+  const hourMs = 3_600_000
+  const good: Readonly<Record<string, number>> = {
+    '1s': 1000,
+    '72h': 72 * hourMs,
+    '1h30m': 1.5 * hourMs,
+    '1.5h': 1.5 * hourMs,
+    '1.h': hourMs,
+    '.5h': hourMs / 2,
+    '1000ms': 1000,
+    '0h1s': 1000,
+    '1h1h': 2 * hourMs,
+    '2562047h': 2_562_047 * hourMs,
+    '1000000us': 1000,
+    '1000000µs': 1000,
+    '1000000μs': 1000,
+    '1000000000ns': 1000,
+    '1m0.000000001s': 60_000,
+  }
+  for (const [span, ms] of Object.entries(good)) {
+    const before = Date.now()
+    const [text = ''] = read(`expire-in=${encodeURIComponent(span)}`)
+    const leftMs = Date.parse(text.replace('until=', '')) - before
+    t.ok(leftMs >= ms && leftMs < ms + 5000, `${span}: ${text}`)
   }
   const short = ['999ms', '0s', '0.5s', '.9s', '999999999ns', '0.999999999s', '999.999999999ms']
   for (const span of [...short, '999999999.999999999ns', '0.5s499999.999999999us']) {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
+import { askedOf } from '../support/asked.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -9,7 +10,7 @@ const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
 const path = `/pins/${cid}`
 
 const asked = ({ cluster }: TestGate): string[] =>
-  cluster.requests.filter(({ target }) => target !== '/id').map((r) => `${r.method} ${r.target}`)
+  askedOf(cluster).filter((request) => request !== 'GET /id')
 
 /** Holds the first answer until it is told to go on. */
 function held({ cluster }: TestGate): () => void {

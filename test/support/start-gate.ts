@@ -18,6 +18,9 @@ export interface Overrides {
   readonly cluster?: object
   readonly limits?: object
   readonly listing?: object
+  readonly enforcement?: 'off' | 'observe' | 'enforce'
+  readonly unpin?: object
+  readonly retentionDays?: object
   /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
   readonly encoders?: Readonly<Record<string, object>>
   readonly tls?: boolean
@@ -162,6 +165,9 @@ function snapshotOf(
     listing,
     encoders,
     tls,
+    enforcement = 'off',
+    unpin = {},
+    retentionDays = {},
     clusterUrl,
     clusterLogin,
   }: Overrides,
@@ -191,6 +197,9 @@ function snapshotOf(
     },
     // What a client asks for is then what the cluster is asked for.
     listing: { local: 'never', maxAgeMs: 0, ...listing },
+    enforcement,
+    unpin,
+    retentionDays,
     encoders: Object.fromEntries(withKeys),
   }
   return snapshotFrom(input, { baseDir })

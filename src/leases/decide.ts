@@ -1,0 +1,103 @@
+/** Whose pin is it: what becomes of it when an encoder pins it, or lets go of it. No I/O here. */
+import { type Parameter, queryBytesMax } from '../cluster/query.js'
+import { type Lease, latestEnd, operator } from './lease.js'
+import { type NewRecord, type PinRecord, writing } from './pin-record.js'
+
+/** Who asks. */
+export interface Caller {
+  /** What its leases are kept under. */
+  readonly holder: string
+  /** Whether it may let go of what others hold. */
+  readonly mayUnpinAny: boolean
+}
+
+export interface PinWish {
+  readonly cid: string
+  /** Without expiry. */
+  readonly options: readonly Parameter[]
+  /** Until when it wants the pin; Infinity: for ever. */
+  readonly untilMs: number
+}
+
+export type Refused = 'not-owner' | 'too-many-holders' | 'not-a-plain-pin'
+
+export type Decision =
+  /** The record is written. */
+  | { readonly kind: 'write'; readonly record: NewRecord }
+  /** The pin goes, as nobody holds it; `last` are those who did. */
+  | { readonly kind: 'unpin'; readonly last: readonly Lease[] }
+  /** There is nothing to change, and nothing wrong with asking. */
+  | { readonly kind: 'keep' }
+  /** For encoders it is not there. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'refuse'; readonly reason: Refused }
+
+/** Leases of one pin: one more and they would not fit into a request. */
+const holdersMax = 48
+
+/** A POST: adds or renews the caller's lease, and takes nothing from the others. */
+export function decidePin(
+  record: PinRecord | undefined,
+  { holder }: Caller,
+  wish: PinWish,
+  now: number,
+): Decision {
+  if (record !== undefined && record.type !== 'pin') return refuse('not-a-plain-pin')
+  const { cid, options, untilMs } = wish
+  const leases = record === undefined ? [] : liveLeases(record, now)
+  const own = leases.find((lease) => lease.holder === holder)
+  const others = leases.filter((lease) => lease !== own)
+  const lease = { holder, sinceMs: own?.sinceMs ?? inSeconds(now), untilMs }
+  const all = [...others, lease]
+  const written: NewRecord = {
+    cid,
+    // Whoever pins here means all of the graph; who wanted only its root loses nothing.
+    isDirect: false,
+    options: record === undefined || others.length === 0 ? options : record.options,
+    expiresMs: latestEnd(all),
+    leases: all,
+  }
+  const fits = all.length <= holdersMax && writing(written).query.length <= queryBytesMax
+  return fits ? { kind: 'write', record: written } : refuse('too-many-holders')
+}
+
+/** A DELETE: the caller lets go; the pin goes with its last holder. */
+export function decideUnpin(
+  record: PinRecord | undefined,
+  { holder, mayUnpinAny }: Caller,
+  now: number,
+): Decision {
+  // The cluster's own words for what it does not know.
+  if (record === undefined) return { kind: 'unpin', last: [] }
+  if (isLetGo(record)) return { kind: 'unknown' }
+  const leases = liveLeases(record, now)
+  if (mayUnpinAny) return { kind: 'unpin', last: leases }
+  const others = leases.filter((lease) => lease.holder !== holder)
+  if (!record.leases.some((lease) => lease.holder === holder)) return refuse('not-owner')
+  if (others.length === 0) return { kind: 'unpin', last: leases }
+  const { cid, isDirect, options } = record
+  const expiresMs = latestEnd(others)
+  return { kind: 'write', record: { cid, isDirect, options, expiresMs, leases: others } }
+}
+
+/** What a refusal comes to where it is not enforced: the request acts, and no lease is harmed. */
+export function unenforced(record: PinRecord, now: number): Decision {
+  const explicit = record.leases.filter(({ untilMs }) => untilMs > now)
+  return explicit.length > 0 ? { kind: 'keep' } : { kind: 'unpin', last: liveLeases(record, now) }
+}
+
+/** Whether it is only kept for a grace: to encoders it is not there. */
+export const isLetGo = ({ leases, former }: PinRecord): boolean =>
+  leases.length === 0 && former.length > 0
+
+/** A pin that carries no lease is the operator's, for as long as it was made for. */
+export function liveLeases(record: PinRecord, now: number): readonly Lease[] {
+  const { leases, former, writtenMs, expiresMs } = record
+  if (leases.length > 0) return leases.filter(({ untilMs }) => untilMs > now)
+  if (former.length > 0 || expiresMs <= now) return []
+  return [{ holder: operator, sinceMs: inSeconds(writtenMs), untilMs: expiresMs }]
+}
+
+const refuse = (reason: Refused): Decision => ({ kind: 'refuse', reason })
+
+const inSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000

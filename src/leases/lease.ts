@@ -1,0 +1,73 @@
+/** A lease: one holder's hold of one pin, written into the pin's metadata. */
+import type { Parameter } from '../cluster/query.js'
+
+export interface Lease {
+  /** The opaque id of an encoder, or {@link operator}. */
+  readonly holder: string
+  /** Milliseconds since the epoch, whole seconds. */
+  readonly sinceMs: number
+  /** From when on it is over; Infinity: it never is. */
+  readonly untilMs: number
+}
+
+/** Metadata under it is the gate's; clients cannot write it. */
+export const reservedPrefix = 'pinwarden.'
+
+/** Who holds pins that were made without the gate. No encoder has this id. */
+export const operator = 'operator'
+
+const leasePrefix = `${reservedPrefix}lease.`
+
+/** Of a pin that nobody holds any more, and that is kept for a grace: who held it. */
+const formerPrefix = `${reservedPrefix}former.`
+
+export type LeaseKind = 'lease' | 'former'
+
+const prefixes: Readonly<Record<LeaseKind, string>> = { lease: leasePrefix, former: formerPrefix }
+
+/** The metadata's entry of a lease, such as `pinwarden.lease.k3v9… = 20260101T000000Z/..`. */
+export const leaseEntry = (lease: Lease, kind: LeaseKind = 'lease'): Parameter => [
+  prefixes[kind] + lease.holder,
+  `${timeText(lease.sinceMs)}/${timeText(lease.untilMs)}`,
+]
+
+/** Undefined: the entry is none of a lease. */
+export function readLease(
+  key: string,
+  value: string,
+): { readonly kind: LeaseKind; readonly lease: Lease } | undefined {
+  const kind = key.startsWith(leasePrefix)
+    ? 'lease'
+    : key.startsWith(formerPrefix)
+      ? 'former'
+      : undefined
+  if (kind === undefined) return undefined
+  const [since = '', until = ''] = value.split('/')
+  // Whatever another hand has made of it: a hold that cannot be read is one that does not end.
+  const lease = {
+    holder: key.slice(prefixes[kind].length),
+    sinceMs: timeOf(since) ?? 0,
+    untilMs: timeOf(until) ?? Infinity,
+  }
+  return { kind, lease }
+}
+
+/** The end of the longest; -Infinity when there is none. */
+export const latestEnd = (leases: readonly Lease[]): number =>
+  Math.max(-Infinity, ...leases.map(({ untilMs }) => untilMs))
+
+/** RFC 3339 without a fraction: the cluster keeps none. */
+export const wholeSeconds = (ms: number): string =>
+  new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+
+/** ISO 8601 in its basic form, as colons cost three bytes each in a query; `..` is an open end. */
+const timeText = (ms: number): string =>
+  ms === Infinity ? '..' : wholeSeconds(ms).replaceAll(/[-:]/g, '')
+
+function timeOf(text: string): number | undefined {
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text)
+  if (parts === null) return undefined
+  const [, year, month, day, hour, minute, second] = parts
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(ms) ? undefined : ms
+}

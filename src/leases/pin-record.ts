@@ -1,0 +1,126 @@
+/** The cluster's record of a pin, as its state has it, and the request that writes such a one. */
+import { ClusterFault } from '../cluster/faults.js'
+import { encodeQuery, type Parameter } from '../cluster/query.js'
+import { type Lease, leaseEntry, type LeaseKind, readLease, wholeSeconds } from './lease.js'
+
+export interface PinRecord {
+  readonly cid: string
+  /** Only `pin` is one that clients make. */
+  readonly type: string
+  readonly isDirect: boolean
+  /** Everything but the mode, the expiry and our own entries. */
+  readonly options: readonly Parameter[]
+  /** Infinity: never. */
+  readonly expiresMs: number
+  readonly leases: readonly Lease[]
+  /** Who held it before it was let go of for a grace; none of a pin that is held. */
+  readonly former: readonly Lease[]
+  /** When it was last written, by the cluster's clock; to the second when read back. */
+  readonly writtenMs: number
+}
+
+/** What is put into a record. */
+export interface NewRecord {
+  readonly cid: string
+  readonly isDirect: boolean
+  readonly options: readonly Parameter[]
+  readonly expiresMs: number
+  readonly leases: readonly Lease[]
+  readonly former?: readonly Lease[]
+}
+
+/** The query that writes a record; of a direct one, on the path route, which alone obeys it. */
+export function writing(record: NewRecord): { readonly path: string; readonly query: string } {
+  const { cid, isDirect, options, expiresMs, leases, former = [] } = record
+  const query = encodeQuery([
+    ...options,
+    ...(isDirect ? [['mode', 'direct'] as const] : []),
+    ...(expiresMs === Infinity ? [] : [['expire-at', wholeSeconds(expiresMs)] as const]),
+    ...leases.map((lease) => asOption(lease, 'lease')),
+    ...former.map((lease) => asOption(lease, 'former')),
+  ])
+  return { path: isDirect ? `/pins/ipfs/${cid}` : `/pins/${cid}`, query }
+}
+
+function asOption(lease: Lease, kind: LeaseKind): Parameter {
+  const [key, value] = leaseEntry(lease, kind)
+  return [`meta-${key}`, value]
+}
+
+/** What the cluster answers to POST, DELETE and `GET /allocations/{cid}`. */
+interface PinJson {
+  readonly cid: string
+  readonly type: string
+  readonly name: string
+  readonly mode: string
+  readonly replication_factor_min: number
+  readonly replication_factor_max: number
+  readonly shard_size: number
+  readonly expire_at: string
+  readonly metadata: Readonly<Record<string, string>> | null
+  readonly origins: readonly string[] | null
+  readonly timestamp: string
+}
+
+/** @throws ClusterFault when it is no record of a pin */
+export function readPinRecord(text: string): PinRecord {
+  let json
+  try {
+    json = JSON.parse(text) as Partial<PinJson> | null
+  } catch (error) {
+    throw new ClusterFault('cluster-bad-answer', error)
+  }
+  if (!isPin(json)) throw new ClusterFault('cluster-bad-answer', new Error('no record of a pin'))
+  return recordOf(json)
+}
+
+const isPin = (json: Partial<PinJson> | null): json is PinJson =>
+  typeof json?.cid === 'string' &&
+  typeof json.type === 'string' &&
+  typeof json.expire_at === 'string' &&
+  typeof json.timestamp === 'string' &&
+  typeof json.metadata === 'object'
+
+/** Of one line of `/allocations`. */
+export function recordOf(json: PinJson): PinRecord {
+  const entries = Object.entries(json.metadata ?? {})
+  const held = entries.map(([key, value]) => readLease(key, value))
+  const kept = entries.filter((_, index) => held[index] === undefined)
+  const of = (kind: LeaseKind) =>
+    held.flatMap((entry) => (entry?.kind === kind ? [entry.lease] : []))
+  return {
+    cid: json.cid,
+    type: json.type,
+    isDirect: json.mode === 'direct',
+    options: optionsOf(json, kept),
+    expiresMs: expiryOf(json.expire_at),
+    leases: of('lease'),
+    former: of('former'),
+    writtenMs: Date.parse(json.timestamp),
+  }
+}
+
+/** Peers that were asked for are not stored; where they still fit, the cluster keeps them. */
+function optionsOf(json: PinJson, metadata: readonly Parameter[]): Parameter[] {
+  const {
+    name,
+    replication_factor_min: min,
+    replication_factor_max: max,
+    shard_size,
+    origins,
+  } = json
+  return [
+    ...(name === '' ? [] : [['name', name] as const]),
+    ['replication-min', String(min)],
+    ['replication-max', String(max)],
+    ...(shard_size > 0 ? [['shard-size', String(shard_size)] as const] : []),
+    ...metadata.map(([key, value]) => [`meta-${key}`, value] as const),
+    ...(origins === null || origins.length === 0 ? [] : [['origins', origins.join(',')] as const]),
+  ]
+}
+
+/** Go's zero time, of the year 1, is none. */
+function expiryOf(text: string): number {
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) || ms < 0 ? Infinity : ms
+}

@@ -1,0 +1,72 @@
+/** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
+import type { PinRecord } from './pin-record.js'
+
+/** With CRDT batching a write is seen only once its batch is committed. */
+const lagMsMax = 300_000
+
+/** Beyond it the oldest are forgotten. */
+const writesMax = 10_000
+
+interface Written {
+  /** Undefined: it was unpinned. */
+  readonly record: PinRecord | undefined
+  /** When the cluster last wrote the record, by its own clock; of one that is gone, before that. */
+  readonly writtenMs: number
+  readonly atMs: number
+  /** Whether a later write was lost on the way: it may have been done. */
+  isUnsure: boolean
+}
+
+export interface Seen {
+  readonly record: PinRecord | undefined
+  /** Somebody else wrote it after us, and its leases are not those that we wrote. */
+  readonly isForeign: boolean
+}
+
+export class RecentWrites {
+  private readonly writes = new Map<string, Written>()
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  wrote(record: PinRecord): void {
+    this.note(record.cid, { record, writtenMs: record.writtenMs })
+  }
+
+  /** @param writtenMs of the record as it was before */
+  removed(cid: string, writtenMs: number): void {
+    this.note(cid, { record: undefined, writtenMs })
+  }
+
+  /** A write whose answer was lost: what was there before it is still the least that is known. */
+  lost(cid: string): void {
+    const write = this.writes.get(cid)
+    if (write !== undefined) write.isUnsure = true
+  }
+
+  /** What is to be believed of a record that was read now. */
+  over(cid: string, read: PinRecord | undefined): Seen {
+    const write = this.writes.get(cid)
+    if (write === undefined || write.atMs <= this.now() - lagMsMax)
+      return { record: read, isForeign: false }
+    if (read === undefined || secondsOf(read.writtenMs) <= secondsOf(write.writtenMs))
+      return { record: write.record, isForeign: false }
+    const isForeign = !write.isUnsure && leasesText(read) !== leasesText(write.record)
+    return { record: read, isForeign }
+  }
+
+  private note(cid: string, write: Pick<Written, 'record' | 'writtenMs'>): void {
+    // Later ones stand behind: the first is the oldest.
+    this.writes.delete(cid)
+    this.writes.set(cid, { ...write, atMs: this.now(), isUnsure: false })
+    for (const [oldest, { atMs }] of this.writes) {
+      if (this.writes.size <= writesMax && atMs > this.now() - lagMsMax) break
+      this.writes.delete(oldest)
+    }
+  }
+}
+
+/** Read back, the cluster's times have whole seconds. */
+const secondsOf = (ms: number): number => Math.floor(ms / 1000)
+
+const leasesText = (record: PinRecord | undefined): string =>
+  JSON.stringify(record?.leases.toSorted((one, other) => (one.holder < other.holder ? -1 : 1)))
