@@ -23,7 +23,7 @@ const tests = sourcesIn('test')
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   settings: ['settings'],
   cluster: ['cluster', 'settings'],
-  listings: ['listings', 'cluster', 'settings'],
+  listings: ['listings', 'leases', 'cluster', 'settings'],
   leases: ['leases', 'cluster', 'settings'],
   gate: ['gate', 'leases', 'listings', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],

@@ -51,16 +51,22 @@ export class ClusterLink {
     const { cluster } = this
     const { exchange, method, path } = announced
     const request = { method, path, headers }
-    const { question, changes } = exchange
-    if (question !== undefined) {
-      this.questions.ask(cluster, question, exchange, request, callback)
-      return
-    }
+    const { question } = exchange
+    if (question !== undefined) this.questions.ask(cluster, question, exchange, request, callback)
+    else
+      this.ask(exchange, request, (error, answer) => {
+        announced.onAnswer?.(error, answer)
+        callback(error, answer)
+      })
+  }
+
+  /** One exchange with the cluster in force; calls back once. */
+  ask(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
+    const { changes } = exchange
     this.close(changes)
-    cluster.request(exchange, request, (error, answer) => {
+    this.cluster.request(exchange, request, (error, answer) => {
       // Once more: those who asked meanwhile may have been answered before the change.
       this.close(changes)
-      announced.onAnswer?.(error, answer)
       callback(error, answer)
     })
   }

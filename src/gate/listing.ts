@@ -78,6 +78,7 @@ function listingRequest(
     query,
     headers,
     isCheap,
+    hidesLetGo: snapshot.config.unpin.graceSeconds > 0,
     mayBeLocal: listing.local === 'auto' && !query.includes('local='),
     mustBeNew: encoder?.role === 'operator' && noCache.test(request.headers['cache-control'] ?? ''),
     maxAgeMs: isCheap ? Math.min(cheapMaxAgeMs, listing.maxAgeMs) : listing.maxAgeMs,

@@ -70,9 +70,18 @@ export async function openGate({
   const listings = new Listings(cluster, room, () => {
     log.warn({}, manyPeers)
   })
-  const ledger = new Ledger(cluster, {
+  const ledger = new Ledger({
+    link: cluster,
+    headers: { accept: 'application/json', 'user-agent': `pinwarden/${version}` },
+    timeoutMs: () => current().config.cluster.writeTimeoutMs,
     onForeignHand: (cid) => {
       log.warn({ cid }, foreignHand)
+    },
+    onPinnedAgain: (cid) => {
+      log.warn({ cid }, 'a pin that was renewed when it had run out was swept away: pinned again')
+    },
+    onUnseen: (cid, err) => {
+      log.warn({ cid, err }, 'it could not be seen whether a pin that was renewed late is there')
     },
   })
   const connections = new Connections()
@@ -113,6 +122,7 @@ export async function openGate({
       await connections.drain(shutdownMs)
       await closing
       listings.close()
+      ledger.close()
       await cluster.end()
     },
   }

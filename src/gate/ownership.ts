@@ -6,7 +6,9 @@ import {
   decidePin,
   type Decision,
   decideUnpin,
+  fits,
   isLetGo,
+  letGo,
   type PinWish,
   unenforced,
 } from '../leases/decide.js'
@@ -72,7 +74,7 @@ async function hold(
     const decision =
       change.kind === 'pin'
         ? await decideToPin(ledger, pin.record, encoder, { cid, ...change }, headers, leftMs)
-        : decideToUnpin(pin.record, encoder, record)
+        : await decideToUnpin(ledger, pin.record, encoder, record, headers, leftMs)
     const upstream = upstreamOf(decision, cid)
     if (upstream === undefined) {
       answerOf(reply, record, decision)
@@ -127,11 +129,24 @@ async function updating(
   }
 }
 
-function decideToUnpin(
+async function decideToUnpin(
+  ledger: Ledger,
   pin: PinRecord | undefined,
   encoder: Encoder,
   record: RequestRecord,
-): Decision {
+  headers: Headers,
+  timeoutMs: number,
+): Promise<Decision> {
+  const decision = unpinning(pin, encoder, record)
+  const graceMs = record.snapshot.config.unpin.graceSeconds * 1000
+  if (decision.kind !== 'unpin' || pin === undefined || graceMs === 0) return decision
+  // What is not finished would be queued again by a POST.
+  if (!(await ledger.isFinished(pin.cid, headers, timeoutMs))) return decision
+  const kept = letGo(pin, decision.last, Date.now() + graceMs)
+  return fits(kept) ? { kind: 'write', record: kept } : decision
+}
+
+function unpinning(pin: PinRecord | undefined, encoder: Encoder, record: RequestRecord): Decision {
   const now = Date.now()
   const { enforcement } = encoder
   const decision = decideUnpin(pin, callerOf(encoder), now)

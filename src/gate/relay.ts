@@ -1,8 +1,9 @@
 /** The way back of the cluster's answer: its headers, its stream, its trailer, its unread end. */
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
+import { pipeline, type Readable, Transform } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { type Body, Whole } from '../cluster/answer.js'
+import { asUnpinned, isOfLetGo, LinesWithoutLetGo } from '../leases/let-go.js'
 import { faults } from './refusals.js'
 import { recordOf } from './request.js'
 
@@ -25,15 +26,18 @@ const streamError = 'x-stream-error'
  *
  * @param streamErrors texts of the cluster's trailer X-Stream-Error, asked at the end
  */
-export function relay(reply: FastifyReply, body: Body, streamErrors: StreamErrors): void {
+export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErrors): void {
   const { raw } = reply
   const announced = String(reply.getHeader('trailer') ?? '').toLowerCase()
   // Fastify would put it on answers that cannot have trailers, on which Node throws.
   reply.removeHeader('trailer')
-  if (body instanceof Whole) {
-    if (!raw.destroyed) sendWhole(reply, body.bytes)
+  if (answer instanceof Whole) {
+    const { bytes } = answer
+    if (!raw.destroyed) sendWhole(reply, isOfLetGo(bytes) ? hidden(reply, bytes) : bytes)
     return
   }
+  const isStatus = recordOf(reply.request).permission === 'status'
+  const body = isStatus ? withoutLetGo(answer) : answer
   if (raw.destroyed || reply.statusCode === 204) {
     body.on('error', () => undefined).resume()
     if (!raw.destroyed) reply.send()
@@ -49,6 +53,31 @@ export function relay(reply: FastifyReply, body: Body, streamErrors: StreamError
     if (raw.headersSent) cut(reply)
   })
   void reply.send(body)
+}
+
+/** A pin that is kept for a grace looks unpinned to whoever asks for its status. */
+function hidden(reply: FastifyReply, bytes: Buffer): Buffer {
+  const { permission } = recordOf(reply.request)
+  const isStatus = permission === 'status' || permission === 'recover'
+  return isStatus && reply.statusCode === 200 ? asUnpinned(bytes) : bytes
+}
+
+/** The same, line by line. */
+function withoutLetGo(body: Readable): Readable {
+  const lines = new LinesWithoutLetGo(asUnpinned)
+  const clean = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      for (const part of lines.take(piece)) this.push(part)
+      done()
+    },
+    flush(done) {
+      this.push(lines.last())
+      done()
+    },
+  })
+  // It ends the other one, and with its error; both are then heard of here.
+  pipeline(body, clean, () => undefined)
+  return clean
 }
 
 /** The cluster broke off; what the client reads of it depends on whether anything went out. */

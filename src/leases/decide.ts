@@ -57,9 +57,19 @@ export function decidePin(
     expiresMs: latestEnd(all),
     leases: all,
   }
-  const fits = all.length <= holdersMax && writing(written).query.length <= queryBytesMax
-  return fits ? { kind: 'write', record: written } : refuse('too-many-holders')
+  const isFit = all.length <= holdersMax && fits(written)
+  return isFit ? { kind: 'write', record: written } : refuse('too-many-holders')
 }
+
+/** Whether a request has room for it. */
+export const fits = (record: NewRecord): boolean => writing(record).query.length <= queryBytesMax
+
+/** A pin that nobody holds any more, as it is kept for a grace. */
+export const letGo = (
+  { cid, isDirect, options }: PinRecord,
+  former: readonly Lease[],
+  expiresMs: number,
+): NewRecord => ({ cid, isDirect, options, expiresMs, leases: [], former })
 
 /** A DELETE: the caller lets go; the pin goes with its last holder. */
 export function decideUnpin(

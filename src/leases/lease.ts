@@ -16,10 +16,10 @@ export const reservedPrefix = 'pinwarden.'
 /** Who holds pins that were made without the gate. No encoder has this id. */
 export const operator = 'operator'
 
-const leasePrefix = `${reservedPrefix}lease.`
+export const leasePrefix = `${reservedPrefix}lease.`
 
 /** Of a pin that nobody holds any more, and that is kept for a grace: who held it. */
-const formerPrefix = `${reservedPrefix}former.`
+export const formerPrefix = `${reservedPrefix}former.`
 
 export type LeaseKind = 'lease' | 'former'
 

@@ -1,8 +1,11 @@
 /** The leases of the cluster's pins: read before each change, and known again after it. */
 import { type Answer, Whole } from '../cluster/answer.js'
+import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
-import { type PinRecord, readPinRecord } from './pin-record.js'
+import { Aftercare, isNearSweep } from './aftercare.js'
+import { liveLeases } from './decide.js'
+import { type NewRecord, type PinRecord, readPinRecord, writing } from './pin-record.js'
 import { RecentWrites } from './recent.js'
 import { type Release, Turns } from './turns.js'
 
@@ -10,16 +13,34 @@ import { type Release, Turns } from './turns.js'
 export type Settle = (method: Method, error: Error | null, answer: Answer | undefined) => void
 
 type Method = 'GET' | 'POST' | 'DELETE'
+type Headers = Readonly<Record<string, string>>
 
-export interface LedgerEvents {
+export interface LedgerParts {
+  readonly link: ClusterLink
+  /** Of questions that no client asked. */
+  readonly headers: Headers
+  /** Longest time of one change that no client asked for. */
+  readonly timeoutMs: () => number
   /** Leases were changed by somebody else than this gate since it wrote them. */
   readonly onForeignHand: (cid: string) => void
+  /** A pin that was renewed at its last moment was swept away, and was pinned again. */
+  readonly onPinnedAgain: (cid: string) => void
+  /** It could not be seen whether it was swept away. */
+  readonly onUnseen: (cid: string, error: unknown) => void
+  /** A record was written or removed. */
+  readonly onChange?: (
+    cid: string,
+    before: PinRecord | undefined,
+    after: PinRecord | undefined,
+  ) => void
 }
 
 /** A pin that nobody else changes until it is released. */
 export interface OpenPin {
   /** Undefined: it is not in the pinset. */
   readonly record: PinRecord | undefined
+  /** We wrote it, and yet it is not there: swept away, or not to be seen yet. */
+  readonly isMissing: boolean
   /** What came of the change, or that its answer was lost; ends the turn. */
   readonly settle: Settle
   /** Nothing was changed; ends the turn. */
@@ -29,11 +50,14 @@ export interface OpenPin {
 export class Ledger {
   private readonly turns = new Turns()
   private readonly recent = new RecentWrites()
+  private readonly aftercare: Aftercare
 
-  constructor(
-    private readonly link: ClusterLink,
-    private readonly events: LedgerEvents,
-  ) {}
+  constructor(private readonly parts: LedgerParts) {
+    this.aftercare = new Aftercare({
+      restore: (cid) => this.pinAgain(cid),
+      onError: parts.onUnseen,
+    })
+  }
 
   /**
    * Waits for the turn and reads the record, without a question to Kubo.
@@ -46,12 +70,12 @@ export class Ledger {
     const release = await this.turns.take(cid, timeoutMs)
     try {
       const leftMs = timeoutMs - (performance.now() - startMs)
-      const record = await this.look(cid, headers, leftMs)
+      const { read, record } = await this.see(cid, headers, leftMs)
       const settle: Settle = (method, error, answer) => {
         this.note(method, cid, record, error === null ? answer : undefined)
         release()
       }
-      return { record, settle, release }
+      return { record, isMissing: read === undefined && record !== undefined, settle, release }
     } catch (error) {
       release()
       throw error
@@ -60,12 +84,69 @@ export class Ledger {
 
   /** The record as it is, whoever may be changing it. */
   async look(cid: string, headers: Headers, timeoutMs: number): Promise<PinRecord | undefined> {
-    const { status, text } = await this.link.current.ask(`/allocations/${cid}`, headers, timeoutMs)
+    return (await this.see(cid, headers, timeoutMs)).record
+  }
+
+  /** Whether every peer that it is allocated to has it; asks Kubo. */
+  async isFinished(cid: string, headers: Headers, timeoutMs: number): Promise<boolean> {
+    const { link } = this.parts
+    const { status, text } = await link.current.ask(`/pins/${cid}`, headers, timeoutMs)
+    if (status !== 200) return false
+    const { peer_map: peers } = JSON.parse(text) as { peer_map?: Record<string, Peer> | null }
+    const statuses = Object.values(peers ?? {}).map((peer) => peer.status)
+    const own = statuses.filter((word) => word !== 'remote')
+    return own.length > 0 && own.every((word) => word === 'pinned')
+  }
+
+  /**
+   * Reads a pin and changes it, for nobody's request.
+   *
+   * @param change what becomes of it; undefined: it stays as it is
+   * @throws ClusterFault, also when the cluster refuses it
+   */
+  async change(
+    cid: string,
+    change: (pin: OpenPin) => NewRecord | 'unpin' | undefined,
+  ): Promise<void> {
+    const { headers, timeoutMs } = this.parts
+    const pin = await this.open(cid, headers, timeoutMs())
+    const wanted = tried(pin, change)
+    if (wanted === undefined) {
+      pin.release()
+      return
+    }
+    const method = wanted === 'unpin' ? 'DELETE' : 'POST'
+    const { path, query } =
+      wanted === 'unpin' ? { path: `/pins/${cid}`, query: '' } : writing(wanted)
+    await this.send(method, query === '' ? path : `${path}?${query}`, pin.settle)
+  }
+
+  close(): void {
+    this.aftercare.close()
+  }
+
+  private send(method: 'POST' | 'DELETE', path: string, settle: Settle): Promise<void> {
+    const { link, headers, timeoutMs } = this.parts
+    const options = { isListing: false, isWhole: true, timeoutMs: timeoutMs() }
+    const exchange = new Exchange({ ...options, onEnd: () => undefined, changes: 'all' })
+    return new Promise((resolve, reject) => {
+      link.ask(exchange, { method, path, headers }, (error, answer) => {
+        settle(method, error, answer)
+        if (error !== null) reject(error)
+        else if (answer.statusCode === 200) resolve()
+        else reject(new ClusterFault('cluster-bad-answer', textOf(answer)))
+      })
+    })
+  }
+
+  private async see(cid: string, headers: Headers, timeoutMs: number) {
+    const { link, onForeignHand } = this.parts
+    const { status, text } = await link.current.ask(`/allocations/${cid}`, headers, timeoutMs)
     if (status !== 200 && status !== 404) throw new ClusterFault('cluster-bad-answer', text)
     const read = status === 404 ? undefined : readPinRecord(text)
     const { record, isForeign } = this.recent.over(cid, read)
-    if (isForeign) this.events.onForeignHand(cid)
-    return record
+    if (isForeign) onForeignHand(cid)
+    return { read, record }
   }
 
   private note(
@@ -75,22 +156,55 @@ export class Ledger {
     answer: Answer | undefined,
   ): void {
     if (method === 'GET') return
-    const { statusCode, body } = answer ?? {}
+    const { statusCode } = answer ?? {}
     const isGone = method === 'DELETE' && (statusCode === 200 || statusCode === 404)
-    const written = statusCode === 200 && body instanceof Whole ? recordIn(body) : undefined
+    const written = statusCode === 200 ? recordIn(answer) : undefined
     if (isGone) this.recent.removed(cid, before?.writtenMs ?? -Infinity)
-    else if (written !== undefined) this.recent.wrote(written)
+    else if (written !== undefined) {
+      this.recent.wrote(written)
+      if (isNearSweep(before, Date.now())) this.aftercare.watch(cid)
+    }
     // A refusal of the cluster's changed nothing.
     else if (statusCode !== 400 && statusCode !== 404) this.recent.lost(cid)
+    if (isGone || written !== undefined)
+      this.parts.onChange?.(cid, before, isGone ? undefined : written)
+  }
+
+  /** False: nobody holds it any more. */
+  private async pinAgain(cid: string): Promise<boolean> {
+    let isHeld = false
+    await this.change(cid, ({ record, isMissing }) => {
+      isHeld = record !== undefined && liveLeases(record, Date.now()).length > 0
+      if (!isHeld || !isMissing || record === undefined) return undefined
+      this.parts.onPinnedAgain(cid)
+      return record
+    })
+    return isHeld
   }
 }
 
-function recordIn({ bytes }: Whole): PinRecord | undefined {
+interface Peer {
+  readonly status?: string
+}
+
+/** A change that throws leaves the pin to others. */
+function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): T {
   try {
-    return readPinRecord(bytes.toString())
+    return change(pin)
+  } catch (error) {
+    pin.release()
+    throw error
+  }
+}
+
+const textOf = ({ statusCode, body }: Answer): Error =>
+  new Error(`${statusCode}: ${body instanceof Whole ? body.bytes.toString().trim() : ''}`)
+
+function recordIn(answer: Answer | undefined): PinRecord | undefined {
+  if (!(answer?.body instanceof Whole)) return undefined
+  try {
+    return readPinRecord(answer.body.bytes.toString())
   } catch {
     return undefined
   }
 }
-
-type Headers = Readonly<Record<string, string>>

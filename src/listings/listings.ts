@@ -17,6 +17,8 @@ export interface ListingRequest {
   readonly isCheap: boolean
   /** Whether `local=true` may be used where it means the same. */
   readonly mayBeLocal: boolean
+  /** Whether pins that are kept for a grace are left out. */
+  readonly hidesLetGo: boolean
   /** Whether it must not have been asked of the cluster before now. */
   readonly mustBeNew: boolean
   /** How long a copy is good for others after its end. */
@@ -111,13 +113,13 @@ export class Listings {
   }
 
   private async start(copy: Copy, request: ListingRequest): Promise<void> {
-    const { query, headers, isCheap, mayBeLocal, headMs, runMs, idMs } = request
+    const { query, headers, isCheap, mayBeLocal, hidesLetGo, headMs, runMs, idMs } = request
     const mayAsk = mayBeLocal && !isCheap
     const isLocal = mayAsk && (await this.lonePeer.isAlone(this.cluster.current, headers, idMs))
     if (copy.isOver) return
     const asked = isLocal ? withLocal(query) : query
     const path = asked === '' ? '/pins' : `/pins?${asked}`
-    copy.start(this.cluster.current, { path, headers, headMs, runMs })
+    copy.start(this.cluster.current, { path, headers, headMs, runMs, hidesLetGo })
   }
 
   /** A listing that came to no good end is nobody's any more; the next one who asks tries again. */

@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
+import { LinesWithoutLetGo } from '../leases/let-go.js'
 import { giveMemory, Part, partBytes, takeMemory } from './part.js'
 
 /** What is asked of the cluster. */
@@ -12,6 +13,8 @@ export interface Question {
   /** Longest wait for the head of the answer, and for its end. */
   readonly headMs: number
   readonly runMs: number
+  /** Whether pins that are kept for a grace are left out. */
+  readonly hidesLetGo: boolean
 }
 
 export interface Sink {
@@ -35,13 +38,15 @@ export class Source implements Dispatcher.DispatchHandler {
   private hasHead = false
   private isOver = false
   private readonly startMs = performance.now()
+  private readonly lines: LinesWithoutLetGo | undefined
 
   constructor(
     cluster: Cluster,
     private readonly question: Question,
     private readonly sink: Sink,
   ) {
-    const { path, headers, headMs } = question
+    const { path, headers, headMs, hidesLetGo } = question
+    this.lines = hidesLetGo ? new LinesWithoutLetGo(undefined) : undefined
     this.clock = setTimeout(() => {
       this.stop(new ClusterFault('cluster-timeout'))
     }, headMs)
@@ -129,8 +134,18 @@ export class Source implements Dispatcher.DispatchHandler {
     if (!isSmall) this.memory = takeMemory()
     this.used = 0
     const part = isSmall ? new Part(Buffer.from(bytes)) : new Part(bytes, memory)
-    if (!this.sink.part(part)) this.controller?.pause()
+    if (!this.handOn(part)) this.controller?.pause()
     return !this.isOver
+  }
+
+  private handOn(part: Part): boolean {
+    if (this.lines === undefined) return this.sink.part(part)
+    let mayGoOn = true
+    // Copies: what they were taken from is given back at once.
+    for (const lines of this.lines.take(part.bytes))
+      mayGoOn = this.sink.part(new Part(Buffer.from(lines))) && mayGoOn
+    part.release()
+    return mayGoOn
   }
 
   private finish(): void {

@@ -80,7 +80,7 @@ const pin: Ask = (chance) => {
 
 const unpin: Ask = (chance) => {
   const cid = chance.of(cids)
-  return good('unpin', `DELETE /pins/${cid}`, chance, field('cid', cid), [200, 404])
+  return good('unpin', `DELETE /pins/${cid}`, chance, field('cid', cid), [200, 403, 404])
 }
 
 const status: Ask = (chance) => {
