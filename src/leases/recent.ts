@@ -1,4 +1,5 @@
 /** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
+import type { Lease } from './lease.js'
 import type { PinRecord } from './pin-record.js'
 
 /** With CRDT batching a write is seen only once its batch is committed. */
@@ -48,8 +49,10 @@ export class RecentWrites {
     const write = this.writes.get(cid)
     if (write === undefined || write.atMs <= this.now() - lagMsMax)
       return { record: read, isForeign: false }
-    if (read === undefined || secondsOf(read.writtenMs) <= secondsOf(write.writtenMs))
-      return { record: write.record, isForeign: false }
+    const laterBy =
+      read === undefined ? -Infinity : secondsOf(read.writtenMs) - secondsOf(write.writtenMs)
+    if (read === undefined || laterBy < 0) return { record: write.record, isForeign: false }
+    if (laterBy === 0) return { record: sameSecond(write, read), isForeign: false }
     const isForeign = !write.isUnsure && leasesText(read) !== leasesText(write.record)
     return { record: read, isForeign }
   }
@@ -63,6 +66,21 @@ export class RecentWrites {
       this.writes.delete(oldest)
     }
   }
+}
+
+/** Ours, or one of ours that was lost on the way: which of them is the later one is not to be told. */
+function sameSecond({ record, isUnsure }: Written, read: PinRecord): PinRecord | undefined {
+  if (record === undefined || !isUnsure) return record
+  const others = record.leases.filter(
+    ({ holder }) => !read.leases.some((lease) => lease.holder === holder),
+  )
+  const leases = [...read.leases.map((lease) => longest(lease, record.leases)), ...others]
+  return { ...read, leases, expiresMs: Math.max(read.expiresMs, record.expiresMs) }
+}
+
+function longest(lease: Lease, others: readonly Lease[]): Lease {
+  const other = others.find(({ holder }) => holder === lease.holder)
+  return other !== undefined && other.untilMs > lease.untilMs ? other : lease
 }
 
 /** Read back, the cluster's times have whole seconds. */

@@ -11,6 +11,7 @@ import { type Act, performanceOf } from './perform.js'
 import { parseTarget } from './query.js'
 import { type ReceivedRequest, Records } from './received.js'
 import { type PinFields, PinState, type Status } from './state.js'
+import { zeroTime } from './times.js'
 
 export type { Behaviour, Controls, Ending, Matcher, Release, Trickle, Undo } from './behaviours.js'
 export { ReceivedRequest } from './received.js'
@@ -92,6 +93,11 @@ export class FakeCluster implements Cluster {
     return this.#records.count
   }
 
+  /** How many of them were reads of one record of the state. */
+  get stateReads(): number {
+    return this.#records.stateReads
+  }
+
   /** All bytes received, over TLS the decrypted ones, connection by connection. */
   get bytes(): Buffer {
     return this.#records.bytes
@@ -121,6 +127,18 @@ export class FakeCluster implements Cluster {
   /** So many pins, made up while they are listed; their CIDs: {@link generatedCid}. */
   addMany(count: number): void {
     this.pins.addMany(count)
+  }
+
+  /** What the cluster does every five minutes: unpins what has run out by a time. */
+  sweep(now = Date.now()): void {
+    for (const cid of this.expired(now)) this.pins.delete(cid)
+  }
+
+  /** What a sweep lists. A real one unpins all of it, whatever became of it meanwhile. */
+  expired(now = Date.now()): string[] {
+    return [...this.pins.values()]
+      .filter(({ expireAt }) => expireAt !== zeroTime && Date.parse(expireAt) < now)
+      .map(({ cid }) => cid)
   }
 
   setStatus(cid: string, status: Status, error?: string): void {
@@ -181,7 +199,13 @@ export class FakeCluster implements Cluster {
     )
     if (rule !== undefined) {
       rule.left--
-      if (!(await rule.act(exchange))) return
+      const goesOn = await rule.act(exchange)
+      if (goesOn === 'lost') {
+        // A small answer is only written when it is finished.
+        await answer(this, exchange.request, exchange.reply)
+        exchange.end('rst')
+      }
+      if (goesOn !== true) return
     }
     if (await answer(this, exchange.request, exchange.reply)) await exchange.reply.finish()
     else exchange.end('fin')

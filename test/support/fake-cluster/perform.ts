@@ -10,8 +10,8 @@ import {
 import type { Exchange } from './connection.js'
 import { listingHead, TrickleSource } from './trickle.js'
 
-/** True: the cluster goes on with its own answer. */
-export type Act = (exchange: Exchange) => Promise<boolean>
+/** True: the cluster goes on with its own answer; `lost`: and nobody ever reads it. */
+export type Act = (exchange: Exchange) => Promise<boolean | 'lost'>
 
 export interface Performance {
   readonly act: Act
@@ -33,10 +33,12 @@ export function performanceOf(behaviour: Behaviour): Performance {
 
 type Plain = Exclude<Behaviour, { kind: 'trickle' | 'stall' }>
 
-async function perform(behaviour: Plain, exchange: Exchange): Promise<boolean> {
+async function perform(behaviour: Plain, exchange: Exchange): Promise<boolean | 'lost'> {
   switch (behaviour.kind) {
     case 'hold':
       return exchange.here(behaviour.until)
+    case 'lose-answer':
+      return 'lost'
     case 'reset':
       exchange.end('rst')
       return false

@@ -110,12 +110,15 @@ export class Records {
   readonly requests: ReceivedRequest[] = []
   /** How many requests there were, also those that are forgotten. */
   count = 0
+  /** Of these, reads of one record of the state. */
+  stateReads = 0
   #streams: Buffer[][] = []
   #keptBytes = 0
   #waiting: ((request: ReceivedRequest) => void)[] = []
 
   add(request: ReceivedRequest): void {
     this.count++
+    if (request.target.startsWith('/allocations/')) this.stateReads++
     this.requests.push(request)
     if (this.requests.length > 2 * requestsKeptMax) this.requests.splice(0, requestsKeptMax)
     const waiting = this.#waiting
@@ -150,6 +153,7 @@ export class Records {
 
   forget(): void {
     this.count = 0
+    this.stateReads = 0
     this.requests.length = 0
     this.#streams = []
     this.#keptBytes = 0
