@@ -8,6 +8,7 @@ import type { Permission } from '../settings/permissions.js'
 import { answerFault } from './fault.js'
 import type { ServeListing } from './listing.js'
 import type { HoldPin } from './ownership.js'
+import type { ShowOwn } from './own-view.js'
 import { relay, relayedHeaders } from './relay.js'
 import type { UpstreamRequest } from './pin-request.js'
 import { recordOf } from './request.js'
@@ -19,6 +20,7 @@ export interface Forwarding {
   readonly userAgent: string
   readonly serveListing: ServeListing
   readonly holdPin: HoldPin
+  readonly showOwn: ShowOwn
 }
 
 /**
@@ -28,7 +30,7 @@ export interface Forwarding {
 export async function forward(
   app: FastifyInstance,
   route: Route,
-  { cluster, userAgent, serveListing, holdPin }: Forwarding,
+  { cluster, userAgent, serveListing, holdPin, showOwn }: Forwarding,
 ): Promise<void> {
   const answering = {
     queryString: () => '',
@@ -60,12 +62,13 @@ export async function forward(
     // By default a GET that gets 503 is asked again ten times.
     retryMethods: [],
     preHandler: (request: FastifyRequest, reply: FastifyReply) => {
-      const { listing, change } = upstreamOf(request)
+      const { listing, change, page } = upstreamOf(request)
       const send = () => {
         void reply.from('/', answering)
       }
       if (recordOf(request).isClosed) reply.hijack()
       else if (listing !== undefined) serveListing(request, reply, headersFor(request, userAgent))
+      else if (page !== undefined) showOwn(request, reply, page, send)
       else if (change === undefined) send()
       else holdPin(request, reply, change, headersFor(request, userAgent), send)
     },

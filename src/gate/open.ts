@@ -3,7 +3,7 @@ import { Server as TlsServer } from 'node:https'
 import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
-import { Ledger } from '../leases/ledger.js'
+import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
 import type { Log } from '../log.js'
@@ -16,6 +16,8 @@ import { Connections } from './connections.js'
 import { createGate } from './gate.js'
 import { createServeListing } from './listing.js'
 import { createHoldPin } from './ownership.js'
+import { createShowOwn } from './own-view.js'
+import { Quota } from './quota.js'
 
 export interface Opening {
   /** The settings in force; asked once for each request. */
@@ -70,20 +72,16 @@ export async function openGate({
   const listings = new Listings(cluster, room, () => {
     log.warn({}, manyPeers)
   })
-  const ledger = new Ledger({
+  const userAgent = `pinwarden/${version}`
+  const leases = openLeases({
     link: cluster,
-    headers: { accept: 'application/json', 'user-agent': `pinwarden/${version}` },
-    timeoutMs: () => current().config.cluster.writeTimeoutMs,
-    onForeignHand: (cid) => {
-      log.warn({ cid }, foreignHand)
-    },
-    onPinnedAgain: (cid) => {
-      log.warn({ cid }, 'a pin that was renewed when it had run out was swept away: pinned again')
-    },
-    onUnseen: (cid, err) => {
-      log.warn({ cid, err }, 'it could not be seen whether a pin that was renewed late is there')
+    config: () => current().config.cluster,
+    userAgent,
+    tell: (level, fields, message) => {
+      log[level](fields, message)
     },
   })
+  const { ledger, holdings, unfinished } = leases
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const gate = await createGate({
@@ -94,9 +92,10 @@ export async function openGate({
     cluster,
     connections,
     budgetUse,
-    userAgent: `pinwarden/${version}`,
+    userAgent,
     serveListing: createServeListing(listings),
-    holdPin: createHoldPin(ledger),
+    holdPin: createHoldPin(ledger, new Quota(holdings, unfinished)),
+    showOwn: createShowOwn(holdings),
   })
   const { host, port, lingerMs, shutdownMs } = current().config.listen
   await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
@@ -131,10 +130,6 @@ export async function openGate({
 /** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
 const inherited = (fd: number): FastifyListenOptions =>
   ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
-
-const foreignHand =
-  'the leases of a pin were changed by another hand since this gate wrote them: two gates that ' +
-  'write one cluster lose leases'
 
 const manyPeers =
   'the cluster has more than one peer: whole listings are asked of all of them from now on; ' +

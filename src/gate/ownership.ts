@@ -12,12 +12,13 @@ import {
   type PinWish,
   unenforced,
 } from '../leases/decide.js'
-import type { Ledger } from '../leases/ledger.js'
+import type { Ledger, Settle } from '../leases/ledger.js'
 import { type PinRecord, writing } from '../leases/pin-record.js'
 import type { Encoder } from '../settings/encoder.js'
 import { answer, refuse } from './answer.js'
 import { answerFault } from './fault.js'
 import type { Change, UpstreamRequest } from './pin-request.js'
+import type { Quota } from './quota.js'
 import type { RequestRecord } from './record.js'
 import { recordOf } from './request.js'
 
@@ -35,9 +36,9 @@ export type HoldPin = (
   send: () => void,
 ) => void
 
-export function createHoldPin(ledger: Ledger): HoldPin {
+export function createHoldPin(ledger: Ledger, quota: Quota): HoldPin {
   return (request, reply, change, headers, send) => {
-    hold(ledger, request, reply, change, headers, send).catch((error: unknown) => {
+    hold(ledger, quota, request, reply, change, headers, send).catch((error: unknown) => {
       if (recordOf(request).isClosed) reply.hijack()
       else if (error instanceof ClusterFault) answerFault(reply, error)
       else reply.send(error)
@@ -47,6 +48,7 @@ export function createHoldPin(ledger: Ledger): HoldPin {
 
 async function hold(
   ledger: Ledger,
+  quota: Quota,
   request: FastifyRequest,
   reply: FastifyReply,
   change: Change,
@@ -80,7 +82,16 @@ async function hold(
       answerOf(reply, record, decision)
       return
     }
-    request.upstream = { ...upstream, timeoutMs: leftMs, onAnswer: pin.settle }
+    const isNew = change.kind === 'pin' && !isHeldBy(pin.record, encoder)
+    if (isNew && (await isOver(quota, reply, record, encoder))) return
+    const release = isNew ? quota.reserve(encoder) : () => undefined
+    record.onEnd(release)
+    const onAnswer: Settle = (method, error, answer) => {
+      pin.settle(method, error, answer)
+      if (isNew && answer?.statusCode === 200) quota.accepted(encoder)
+      release()
+    }
+    request.upstream = { ...upstream, timeoutMs: leftMs, onAnswer }
     isSent = true
     // Should it not get as far as an answer.
     record.onEnd(pin.release)
@@ -175,6 +186,27 @@ function answerOf(reply: FastifyReply, record: RequestRecord, decision: Decision
   if (decision.kind === 'refuse') refuse(reply, record, decision.reason)
   // The cluster's own words.
   else answer(reply, 404, 'pin is not part of the pinset')
+}
+
+const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
+  pin?.leases.some(({ holder }) => holder === leaseId) === true
+
+/** Refuses a lease beyond the quota, where that is enforced. */
+async function isOver(
+  quota: Quota,
+  reply: FastifyReply,
+  record: RequestRecord,
+  encoder: Encoder,
+): Promise<boolean> {
+  const excess = encoder.enforcement === 'off' ? undefined : await quota.excess(encoder)
+  if (excess === undefined) return false
+  if (encoder.enforcement === 'observe') {
+    record.wouldRefuse = excess.reason
+    return false
+  }
+  if (excess.reason === 'too-many-unfinished') reply.header('retry-after', 10)
+  refuse(reply, record, excess.reason, excess.message)
+  return true
 }
 
 /** Which pin a path leads to is known only when it was replaced: so only who may do that, may. */

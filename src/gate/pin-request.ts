@@ -29,6 +29,7 @@ export interface UpstreamRequest {
   /** What is left of its time; that of its permission where absent. */
   readonly timeoutMs?: number
   readonly onAnswer?: Settle
+  readonly page?: OwnPage
   /** Of one that changes who holds a pin. */
   readonly change?: Change
 }
@@ -58,6 +59,7 @@ const cidsMax = 100
 
 /** `GET /pins`: some CIDs, an operation state, or the whole listing. */
 export const pinsRequest: Parse = ({ query }) => {
+  if (query.has('owner')) return ownRequest(query)
   onlyKnown(query, ['local', 'filter', 'cids'])
   const cids = query.get('cids')?.split(',').map(readCid)
   if (cids !== undefined) {
@@ -73,6 +75,24 @@ export const pinsRequest: Parse = ({ query }) => {
     filter === undefined ? [] : [['filter', statusNames(filter).join(',')]]
   const listing = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
   return { path: '/pins', query: encode([...filters, ...local(query)]), listing }
+}
+
+/** One page of what the caller holds; which CIDs these are is known later. */
+export interface OwnPage {
+  /** What the page before ended with. */
+  readonly after: string | undefined
+  readonly limit: number
+}
+
+function ownRequest(query: ReadonlyMap<string, string>): UpstreamRequest {
+  onlyKnown(query, ['owner', 'after', 'limit'])
+  if (query.get('owner') !== 'me') throw new BadRequest('bad-query', 'owner can only be me')
+  const limit = query.get('limit') ?? String(cidsMax)
+  if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > cidsMax)
+    throw new BadRequest('bad-query', `limit is 1 to ${cidsMax}`)
+  const after = query.get('after')
+  const page = { after: after === undefined ? after : readCid(after), limit: Number(limit) }
+  return { path: '/pins', query: '', page }
 }
 
 /** States that the cluster answers from its list of operations, without asking Kubo. */
@@ -104,7 +124,9 @@ const isCheap = (filter: string): boolean => statusNames(filter).every((name) =>
 /** Which permission `GET /pins` needs: asking about a few is not the same as listing everything. */
 export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
   const filter = query.get('filter')
-  return query.has('cids') || (filter !== undefined && isCheap(filter)) ? 'status' : 'list'
+  return query.has('cids') || query.has('owner') || (filter !== undefined && isCheap(filter))
+    ? 'status'
+    : 'list'
 }
 
 /** `POST /pins/{cid}` and `POST /pins/ipfs/{cid}`, which is the same to the cluster. */

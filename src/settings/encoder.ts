@@ -8,7 +8,12 @@ export interface BudgetLimit {
 }
 
 /** An encoder's limits after its overrides were laid over the defaults. */
-export type EncoderLimits = Readonly<Record<Budget, BudgetLimit>> & { readonly inFlight: number }
+export type EncoderLimits = Readonly<Record<Budget, BudgetLimit>> & {
+  readonly inFlight: number
+  /** Pins held, and pins unfinished at a time; Infinity: as many as it likes. */
+  readonly leases: number
+  readonly unfinished: number
+}
 
 /** A caller, resolved: role, extra and removed permissions are already folded together. */
 export interface Encoder {

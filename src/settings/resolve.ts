@@ -59,6 +59,8 @@ function limitsOf(own: EncoderConfig['limits'], common: LimitsConfig): EncoderLi
     listings: Object.freeze({ ...common.listings, ...own?.listings }),
     writes: Object.freeze({ ...common.writes, ...own?.writes }),
     inFlight: own?.inFlight ?? common.inFlight,
+    leases: own?.leases ?? common.leases ?? Infinity,
+    unfinished: own?.unfinished ?? common.unfinished ?? Infinity,
   })
 }
 

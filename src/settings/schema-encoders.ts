@@ -113,6 +113,20 @@ const encoder = section(
               description: 'Override of `limits.inFlight`.',
             }),
           ),
+          leases: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 100_000_000,
+              description: 'Override of `limits.leases`.',
+            }),
+          ),
+          unfinished: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 100_000_000,
+              description: 'Override of `limits.unfinished`.',
+            }),
+          ),
         },
         { additionalProperties: false, description: 'Overrides of `limits`, field by field.' },
       ),

@@ -7,6 +7,9 @@ import { encoders, retentionDays, roles } from './schema-encoders.js'
 export { namePattern } from './fields.js'
 export { encodersMax } from './schema-encoders.js'
 
+const quota = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000_000, description }))
+
 const budget = (max: number, description: string) =>
   optionalSection(
     {
@@ -165,6 +168,8 @@ const limits = optionalSection(
     listings: budget(6, 'Whole listings, and recovering everything.'),
     writes: budget(120, 'Pins, unpins, recovers.'),
     inFlight: count(32, 1, 10_000, 'Requests of one encoder under way at once.'),
+    leases: quota('Pins that one encoder may hold; more is 403.'),
+    unfinished: quota('Pins of one encoder that the cluster may still be at; more is 429.'),
     failures: optionalSection(
       {
         max: count(20, 1, 1_000_000, 'Refused credentials of one address in one window.'),

@@ -1,0 +1,67 @@
+/** All that the gate knows and does of leases, put together. */
+import { readLines } from '../cluster/lines.js'
+import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterConfig } from '../settings/schema.js'
+import { Holdings } from './holdings.js'
+import { Ledger } from './ledger.js'
+import { Unfinished } from './unfinished.js'
+
+export interface LeasesParts {
+  readonly link: ClusterLink
+  /** Asked for each question. */
+  readonly config: () => ClusterConfig
+  readonly userAgent: string
+  /** For the log. */
+  readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
+}
+
+export interface Leases {
+  readonly ledger: Ledger
+  readonly holdings: Holdings
+  readonly unfinished: Unfinished
+}
+
+export function openLeases({ link, config, userAgent, tell }: LeasesParts): Leases {
+  const headers = { accept: 'application/json', 'user-agent': userAgent }
+  const read = (path: string, headMs: number) => (take: (line: Buffer) => void) =>
+    readLines(link, { path, headers, headMs }, take)
+  const holdings = new Holdings({
+    readState: (take) => read('/allocations?filter=pin', config().listTimeoutMs)(take),
+    onCounted: (pins, leases, ms) => {
+      tell('info', { pins, leases, durationMs: Math.round(ms) }, 'leases counted')
+    },
+    onError: (err) => {
+      tell('warn', { err }, 'leases could not be counted')
+    },
+  })
+  const unfinished = new Unfinished({
+    readOperations: (take) =>
+      read('/pins?filter=pin_queued,pinning', config().statusTimeoutMs)(take),
+  })
+  const ledger = new Ledger({
+    link,
+    headers,
+    timeoutMs: () => config().writeTimeoutMs,
+    onForeignHand: (cid) => {
+      tell('warn', { cid }, foreignHand)
+    },
+    onPinnedAgain: (cid) => {
+      tell('warn', { cid }, 'a pin renewed when it had run out was swept away: pinned again')
+    },
+    onUnseen: (cid, err) => {
+      tell(
+        'warn',
+        { cid, err },
+        'it could not be seen whether a pin that was renewed late is there',
+      )
+    },
+    onChange: (cid, before, after) => {
+      holdings.note(cid, before, after)
+    },
+  })
+  return { ledger, holdings, unfinished }
+}
+
+const foreignHand =
+  'the leases of a pin were changed by another hand since this gate wrote them: two gates that ' +
+  'write one cluster lose leases'
