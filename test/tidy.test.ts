@@ -26,7 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   listings: ['listings', 'leases', 'cluster', 'settings'],
   leases: ['leases', 'cluster', 'settings'],
   gate: ['gate', 'leases', 'listings', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
-  admin: ['admin', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
+  admin: ['admin', 'leases', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
   'log.ts': ['log-batch.ts', 'settings'],
   'log-batch.ts': [],
   'metrics.ts': ['cluster', 'settings'],

@@ -5,6 +5,7 @@ import { addDaemonCommands } from './daemon.js'
 import { addEncoderCommands } from './encoders.js'
 import { version, type Io } from './io.js'
 import { addKeyCommands } from './keys.js'
+import { addPinCommands } from './pins.js'
 import { addSetupCommands } from './setup.js'
 
 export type { Io } from './io.js'
@@ -56,6 +57,7 @@ function programOf(line: CommandLine): Command {
   addDaemonCommands(program, line)
   addKeyCommands(program, line)
   addEncoderCommands(program, line)
+  addPinCommands(program, line)
   addSetupCommands(program, line)
   return program
 }

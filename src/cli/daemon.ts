@@ -25,6 +25,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
   withExamples(checking, 'check', 'check --config config.json')
   addStatus(program, line)
   addTail(program, line)
+  addReport(program, line)
 }
 
 interface StatusOption extends ConfigOption {
@@ -95,4 +96,19 @@ function addTail(program: Command, line: CommandLine): void {
     'tail --encoder encoder-1 --status 5xx -n 100 /var/log/pinwarden/access.log',
   )
   command.addHelpText('after', '  $ journalctl -u pinwarden -o cat -f | pinwarden tail -')
+}
+
+function addReport(program: Command, line: CommandLine): void {
+  const command = line
+    .withConfig(program.command('report'))
+    .description('sum up by encoder what was, and would be, refused')
+    .argument('[file]', 'the log file, or - for standard input; else the one of the configuration')
+    .option('--json', 'as JSON')
+    .action((file: string | undefined, { config, json }: ConfigOption & { json?: boolean }) =>
+      line.end(async () => {
+        const { reportRefusals } = await import('./report-refusals.js')
+        return reportRefusals({ configPath: config, file, json: json === true }, line.io)
+      }, config),
+    )
+  withExamples(command, 'report', 'report --json /var/log/pinwarden/access.log.1')
 }

@@ -1,6 +1,7 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { once } from 'node:events'
 import { Activity } from '../admin/activity.js'
+import { openControl, type OpenControl } from '../admin/control.js'
 import { KeyUse } from '../admin/key-use.js'
 import { type OpenGate, openGate } from '../gate/open.js'
 import { type Log, openLog } from '../log.js'
@@ -9,7 +10,8 @@ import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { version } from './io.js'
 import { listenDescriptor } from './listen-descriptor.js'
-import { openObservation } from './observation.js'
+import { controlSocket } from './ask-control.js'
+import { type Observed, openObservation } from './observation.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { Systemd, servingOn } from './systemd.js'
 
@@ -58,6 +60,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     await gate.close()
     throw error
   })
+  const control = await openControlOf(daemon)
   reloadOnChange(daemon)
   warnOfExpiry(daemon)
   log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
@@ -68,12 +71,20 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
   obstacles.push('stopping')
   void systemd.stopping('finishing the requests under way')
   log.info({ signal }, 'stopping: requests under way are finished')
+  await control?.close()
   await gate.close()
   // Health and metrics are there until the last request is done.
   await admin?.close()
   log.info({}, 'stopped')
   await log.close()
   return 0
+}
+
+/** Without one, commands that change pins say that there is none. */
+async function openControlOf({ live, gate, log }: Observed): Promise<OpenControl | undefined> {
+  const socket = controlSocket(live.current().config, process.env)
+  if (socket === undefined) return undefined
+  return openControl({ socket, current: live.current, leases: gate.leases, log })
 }
 
 const startOf = (gate: OpenGate, { config, keyring }: Snapshot, configPath: string) => ({

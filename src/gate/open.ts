@@ -3,7 +3,7 @@ import { Server as TlsServer } from 'node:https'
 import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
-import { openLeases } from '../leases/leases.js'
+import { type Leases, openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
 import type { Log } from '../log.js'
@@ -38,6 +38,7 @@ export interface OpenGate {
   readonly requestsUnderWay: number
   /** What an encoder has left of a budget; undefined: all of it. */
   readonly budgetLeft: (encoder: string, budget: Budget) => number | undefined
+  readonly leases: Leases
   /** Whether the cluster answers, asked with the cheapest questions it has. */
   isClusterUp(): Promise<boolean>
   /**
@@ -106,6 +107,7 @@ export async function openGate({
       return connections.requestsUnderWay
     },
     budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
+    leases,
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
       if (cluster.apply(current())) listings.clear()

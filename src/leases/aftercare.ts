@@ -1,6 +1,6 @@
 /**
  * The cluster's sweep lists what has expired, and unpins it later without looking again: a pin that
- * was renewed in between is gone all the same. So whatever was renewed that late is looked at again.
+ * was renewed in between is gone all the same. So what was renewed that late is looked at again.
  */
 import type { Release } from './turns.js'
 import type { PinRecord } from './pin-record.js'
@@ -22,12 +22,12 @@ export interface AftercareParts {
   readonly restore: (cid: string) => Promise<boolean>
   readonly onError: (cid: string, error: unknown) => void
   /** `setTimeout`, or a clock of a test's own. */
-  readonly later?: (ms: number, call: () => void) => Release
+  readonly later?: ((ms: number, call: () => void) => Release) | undefined
 }
 
 export class Aftercare {
   private readonly watched = new Map<string, Release>()
-  private readonly later: NonNullable<AftercareParts['later']>
+  private readonly later: (ms: number, call: () => void) => Release
 
   constructor(private readonly parts: AftercareParts) {
     this.later = parts.later ?? timer

@@ -20,8 +20,8 @@ const retryMs = 10_000
 const marker = Buffer.from(`"${leasePrefix}`)
 
 /**
- * In memory, some 90 bytes a lease. Nothing is counted until somebody asks: a count is one stream of
- * `/allocations`, which is read from the cluster's state alone.
+ * In memory, some 90 bytes a lease. Nothing is counted until somebody asks: a count is one stream
+ * of `/allocations`, which the cluster reads from its state alone.
  */
 export class Holdings {
   private byHolder = new Map<string, SortedTexts>()

@@ -2,6 +2,7 @@
 import { readLines } from '../cluster/lines.js'
 import type { ClusterLink } from '../cluster/link.js'
 import type { ClusterConfig } from '../settings/schema.js'
+import type { AftercareParts } from './aftercare.js'
 import { Holdings } from './holdings.js'
 import { Ledger } from './ledger.js'
 import { Unfinished } from './unfinished.js'
@@ -13,6 +14,8 @@ export interface LeasesParts {
   readonly userAgent: string
   /** For the log. */
   readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
+  /** A clock of a test's own. */
+  readonly later?: AftercareParts['later']
 }
 
 export interface Leases {
@@ -21,7 +24,7 @@ export interface Leases {
   readonly unfinished: Unfinished
 }
 
-export function openLeases({ link, config, userAgent, tell }: LeasesParts): Leases {
+export function openLeases({ link, config, userAgent, tell, later }: LeasesParts): Leases {
   const headers = { accept: 'application/json', 'user-agent': userAgent }
   const read = (path: string, headMs: number) => (take: (line: Buffer) => void) =>
     readLines(link, { path, headers, headMs }, take)
@@ -42,6 +45,7 @@ export function openLeases({ link, config, userAgent, tell }: LeasesParts): Leas
     link,
     headers,
     timeoutMs: () => config().writeTimeoutMs,
+    later,
     onForeignHand: (cid) => {
       tell('warn', { cid }, foreignHand)
     },

@@ -3,7 +3,7 @@ import { type Answer, Whole } from '../cluster/answer.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
-import { Aftercare, isNearSweep } from './aftercare.js'
+import { Aftercare, type AftercareParts, isNearSweep } from './aftercare.js'
 import { liveLeases } from './decide.js'
 import { type NewRecord, type PinRecord, readPinRecord, writing } from './pin-record.js'
 import { RecentWrites } from './recent.js'
@@ -21,6 +21,7 @@ export interface LedgerParts {
   readonly headers: Headers
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number
+  readonly later?: AftercareParts['later'] | undefined
   /** Leases were changed by somebody else than this gate since it wrote them. */
   readonly onForeignHand: (cid: string) => void
   /** A pin that was renewed at its last moment was swept away, and was pinned again. */
@@ -34,6 +35,9 @@ export interface LedgerParts {
     after: PinRecord | undefined,
   ) => void
 }
+
+/** What a pin is to become; undefined: it stays as it is. */
+export type Wanted = NewRecord | 'unpin' | undefined
 
 /** A pin that nobody else changes until it is released. */
 export interface OpenPin {
@@ -56,6 +60,7 @@ export class Ledger {
     this.aftercare = new Aftercare({
       restore: (cid) => this.pinAgain(cid),
       onError: parts.onUnseen,
+      later: parts.later,
     })
   }
 
@@ -88,7 +93,11 @@ export class Ledger {
   }
 
   /** Whether every peer that it is allocated to has it; asks Kubo. */
-  async isFinished(cid: string, headers: Headers, timeoutMs: number): Promise<boolean> {
+  async isFinished(
+    cid: string,
+    headers = this.parts.headers,
+    timeoutMs = this.parts.timeoutMs(),
+  ): Promise<boolean> {
     const { link } = this.parts
     const { status, text } = await link.current.ask(`/pins/${cid}`, headers, timeoutMs)
     if (status !== 200) return false
@@ -104,13 +113,10 @@ export class Ledger {
    * @param change what becomes of it; undefined: it stays as it is
    * @throws ClusterFault, also when the cluster refuses it
    */
-  async change(
-    cid: string,
-    change: (pin: OpenPin) => NewRecord | 'unpin' | undefined,
-  ): Promise<void> {
+  async change(cid: string, change: (pin: OpenPin) => Promise<Wanted> | Wanted): Promise<void> {
     const { headers, timeoutMs } = this.parts
     const pin = await this.open(cid, headers, timeoutMs())
-    const wanted = tried(pin, change)
+    const wanted = await tried(pin, change)
     if (wanted === undefined) {
       pin.release()
       return
@@ -188,9 +194,9 @@ interface Peer {
 }
 
 /** A change that throws leaves the pin to others. */
-function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): T {
+async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promise<Awaited<T>> {
   try {
-    return change(pin)
+    return await change(pin)
   } catch (error) {
     pin.release()
     throw error

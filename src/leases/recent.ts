@@ -68,7 +68,7 @@ export class RecentWrites {
   }
 }
 
-/** Ours, or one of ours that was lost on the way: which of them is the later one is not to be told. */
+/** Ours, or one of ours that was lost on the way: which of them is later cannot be told. */
 function sameSecond({ record, isUnsure }: Written, read: PinRecord): PinRecord | undefined {
   if (record === undefined || !isUnsure) return record
   const others = record.leases.filter(

@@ -55,6 +55,7 @@ function restartFields(before: Config, after: Config): string[] {
     .map((name) => `listen.${name}`)
   const others: [name: string, isEqual: boolean][] = [
     ['admin', isSame(before.admin, after.admin)],
+    ['control', isSame(before.control, after.control)],
     ['log.file', before.log.file === after.log.file],
     ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
     ['listing.directory', before.listing.directory === after.listing.directory],

@@ -73,7 +73,7 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
 
 /** Whoever opens a file later need not know where the configuration came from. */
 function makePathsAbsolute(
-  { listen: { tls }, admin, cluster, listing, log }: Config,
+  { listen: { tls }, admin, control, cluster, listing, log }: Config,
   baseDir: string,
 ): void {
   if (tls !== undefined) {
@@ -83,17 +83,24 @@ function makePathsAbsolute(
   if (log.file !== undefined) log.file = resolve(baseDir, log.file)
   if (listing.directory !== undefined) listing.directory = resolve(baseDir, listing.directory)
   if (admin?.socket !== undefined) admin.socket = resolve(baseDir, admin.socket)
+  if (control !== undefined) control.socket = resolve(baseDir, control.socket)
   for (const endpoint of cluster.endpoints)
     if (endpoint.passwordFile !== undefined)
       endpoint.passwordFile = resolve(baseDir, endpoint.passwordFile)
 }
 
 /** Of the whole path: a longer one would be cut short, and somebody else's file made (unix(7)). */
-function socketProblems({ admin }: Config): Problem[] {
-  const bytes = Buffer.byteLength(admin?.socket ?? '')
-  if (bytes <= socketBytesMax) return []
-  const expected = `at most ${socketBytesMax}, with its directory`
-  return [{ path: 'admin.socket', found: `a path of ${bytes} bytes`, expected }]
+function socketProblems({ admin, control }: Config): Problem[] {
+  const sockets = [
+    ['admin.socket', admin?.socket],
+    ['control.socket', control?.socket],
+  ] as const
+  return sockets.flatMap(([path, socket = '']) => {
+    const bytes = Buffer.byteLength(socket)
+    if (bytes <= socketBytesMax) return []
+    const expected = `at most ${socketBytesMax}, with its directory`
+    return [{ path, found: `a path of ${bytes} bytes`, expected }]
+  })
 }
 
 const socketBytesMax = 107

@@ -84,6 +84,13 @@ const admin = Type.Optional(
   ),
 )
 
+const control = Type.Optional(
+  section(
+    { socket: file('Unix socket; mode 0600.') },
+    'For commands that change pins. Absent: control.sock in the RuntimeDirectory of systemd.',
+  ),
+)
+
 const endpoint = section(
   {
     url: baseUrl("Base URL of the cluster's REST API, without path or credentials."),
@@ -204,6 +211,7 @@ export const configSchema = Type.Object(
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
     listen,
     admin,
+    control,
     cluster,
     listing,
     log,

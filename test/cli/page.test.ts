@@ -66,45 +66,67 @@ async function cellsOf(page: Page, name: string): Promise<Record<string, string>
   return Object.fromEntries(titles.map((title, index) => [title, cells[index] ?? '']))
 }
 
-t.test('the page shows the requests that were made, as they come', { skip }, async (t) => {
-  const { admin, browser, ask } = await watched(t)
-  t.same(
-    await Promise.all([ask('POST', `/pins/${cid}`), ask('DELETE', '/pins/nonsense')]),
-    [200, 400],
-  )
-  t.equal(await ask('GET', '/id', generateKey()), 401)
-  const { page, faults } = await open(browser, admin)
-  t.equal(await page.locator('#verdict').textContent(), 'ready')
-  t.match(await cellsOf(page, 'alpha'), {
-    Requests: '2',
-    Refused: '1',
-    Failed: '0',
-    Why: '1 bad-cid',
-    'Limits used': /^writes 2 of \d+ $/,
-    'Key expires': 'never',
+t.test('in a browser', { skip }, async (t) => {
+  const { admin, browser, ask, cluster, daemon } = await watched(t)
+
+  t.test('the page shows the requests that were made, as they come', async (t) => {
+    t.same(
+      await Promise.all([ask('POST', `/pins/${cid}`), ask('DELETE', '/pins/nonsense')]),
+      [200, 400],
+    )
+    t.equal(await ask('GET', '/id', generateKey()), 401)
+    const { page, faults } = await open(browser, admin)
+    t.equal(await page.locator('#verdict').textContent(), 'ready')
+    t.match(await cellsOf(page, 'alpha'), {
+      Requests: '2',
+      Refused: '1',
+      Failed: '0',
+      Why: '1 bad-cid',
+      'Limits used': /^writes 2 of \d+ $/,
+      'Key expires': 'never',
+    })
+    t.match(await cellsOf(page, 'idle'), { Requests: '0', 'Key expires': 'has no live key' })
+    t.match(await cellsOf(page, 'nobody known'), { Requests: '1', Why: '1 key-unknown' })
+    t.match(await page.locator('#requests-words').textContent(), /3 in the last hour, 2 refused/)
+    t.match(await page.locator('#troubles tbody tr').allTextContents(), [
+      /127\.0\.0\.1GET \/id401key-unknown/,
+      /alphaDELETE \/pins\/nonsense400bad-cid/,
+    ])
+
+    for (const status of [200, 200, 200, 200, 429]) t.equal(await ask('GET', '/id'), status)
+    await rowOf(page, 'alpha').getByText('1 rate-limited').waitFor()
+    t.match(await cellsOf(page, 'alpha'), { Requests: '7', 'Limits used': /reads 4 of 4/ })
+    t.same(faults, [])
   })
-  t.match(await cellsOf(page, 'idle'), { Requests: '0', 'Key expires': 'has no live key' })
-  t.match(await cellsOf(page, 'nobody known'), { Requests: '1', Why: '1 key-unknown' })
-  t.match(await page.locator('#requests-words').textContent(), /3 in the last hour, 2 refused/)
-  t.match(await page.locator('#troubles tbody tr').allTextContents(), [
-    /127\.0\.0\.1GET \/id401key-unknown/,
-    /alphaDELETE \/pins\/nonsense400bad-cid/,
-  ])
 
-  for (const status of [200, 200, 200, 200, 429]) t.equal(await ask('GET', '/id'), status)
-  await rowOf(page, 'alpha').getByText('1 rate-limited').waitFor()
-  t.match(await cellsOf(page, 'alpha'), { Requests: '7', 'Limits used': /reads 4 of 4/ })
-  t.same(faults, [])
-})
+  t.test('what strangers send is shown as text, and is never markup', async (t) => {
+    await ask('GET', '/<img/src=x/onerror=document.title=1>')
+    const { page, faults } = await open(browser, admin)
+    t.match(await page.locator('#troubles tbody').textContent(), /img\/src=x/)
+    t.equal(await page.locator('#troubles img').count(), 0)
+    t.equal(await page.title(), 'pinwarden')
+    t.same(faults, [])
+  })
 
-t.test(
-  'a cluster that is away and a daemon that is gone are said at the top',
-  { skip },
-  async (t) => {
-    const { admin, browser, ask, cluster, daemon } = await watched(t)
+  t.test('a phone and a dark room are served too', async (t) => {
+    await ask('DELETE', `/pins/${'x'.repeat(200)}`)
+    const papers = []
+    for (const colorScheme of ['light', 'dark']) {
+      const viewport = { width: 360, height: 740 }
+      const { page, faults } = await open(browser, admin, { viewport, colorScheme })
+      t.equal(await page.evaluate('document.documentElement.scrollWidth'), 360, colorScheme)
+      papers.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
+      t.equal(await page.locator('#requests-plot canvas').count(), 1)
+      t.match(await page.getByRole('table', { name: /The last hour of each/ }).count(), 1)
+      t.same(faults, [])
+    }
+    t.not(papers[0], papers[1])
+  })
+
+  t.test('a cluster that is away and a daemon that is gone are said at the top', async (t) => {
     const { page, faults } = await open(browser, admin)
     await cluster.close()
-    t.equal(await ask('GET', '/id'), 502)
+    t.equal(await ask('DELETE', `/pins/${cid}`), 502)
     await page.getByText('not ready: cluster').waitFor()
     await page.locator('#state', { hasText: 'does not answer' }).waitFor()
     t.equal(await page.title(), 'not ready: cluster – pinwarden')
@@ -118,33 +140,7 @@ t.test(
     await daemon.exited
     await page.getByText('no answer of the daemon').waitFor()
     t.match(await page.locator('#updated').textContent(), /^shown is /)
-  },
-)
-
-t.test('what strangers send is shown as text, and is never markup', { skip }, async (t) => {
-  const { admin, browser, ask } = await watched(t)
-  await ask('GET', '/<img/src=x/onerror=document.title=1>')
-  const { page, faults } = await open(browser, admin)
-  t.match(await page.locator('#troubles tbody').textContent(), /img\/src=x/)
-  t.equal(await page.locator('#troubles img').count(), 0)
-  t.equal(await page.title(), 'pinwarden')
-  t.same(faults, [])
-})
-
-t.test('a phone and a dark room are served too', { skip }, async (t) => {
-  const { admin, browser, ask } = await watched(t)
-  await ask('DELETE', `/pins/${'x'.repeat(200)}`)
-  const papers = []
-  for (const colorScheme of ['light', 'dark']) {
-    const viewport = { width: 360, height: 740 }
-    const { page, faults } = await open(browser, admin, { viewport, colorScheme })
-    t.equal(await page.evaluate('document.documentElement.scrollWidth'), 360, colorScheme)
-    papers.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
-    t.equal(await page.locator('#requests-plot canvas').count(), 1)
-    t.match(await page.getByRole('table', { name: /The last hour of each/ }).count(), 1)
-    t.same(faults, [])
-  }
-  t.not(papers[0], papers[1])
+  })
 })
 
 t.test('all of it comes from the daemon, under a strict policy', async (t) => {

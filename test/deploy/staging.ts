@@ -93,7 +93,9 @@ export function run(command: string, args: readonly string[]): Promise<Outcome> 
   const own = /^(NODE_OPTIONS|NODE_V8_COVERAGE|DESTDIR|PINWARDEN_.*|_?TAP.*)$/
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
   return new Promise((resolve) => {
-    execFile(command, args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
+    // The runner puts its options back into whatever environment a child is given.
+    const plain = ['-u', 'NODE_OPTIONS', command, ...args]
+    execFile('env', plain, { env, timeout: 60_000 }, (error, stdout, stderr) => {
       const text = stdout + stderr
       if (error === null) resolve({ code: 0, text })
       else if (typeof error.code === 'number') resolve({ code: error.code, text })

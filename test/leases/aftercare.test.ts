@@ -1,35 +1,13 @@
 /** A pin renewed when it had run out is looked at again, until no sweep can have it on its list. */
 import t from 'tap'
 import { Aftercare, isNearSweep } from '../../src/leases/aftercare.js'
+import { openLeases } from '../../src/leases/leases.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'
-
-/** A clock that a test turns. */
-function clock() {
-  let [now, waiting] = [0, [] as { at: number; call: () => void }[]]
-  return {
-    later: (ms: number, call: () => void) => {
-      const entry = { at: now + ms, call }
-      waiting.push(entry)
-      return () => {
-        waiting = waiting.filter((other) => other !== entry)
-      }
-    },
-    async turn(ms: number): Promise<void> {
-      for (const end = now + ms; ; await settled()) {
-        const next = waiting.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
-        if (next === undefined) {
-          now = end
-          return
-        }
-        now = next.at
-        waiting = waiting.filter((other) => other !== next)
-        next.call()
-      }
-    },
-  }
-}
-
-const settled = () => new Promise((resolve) => setImmediate(resolve))
+import { ClusterLink } from '../../src/cluster/link.js'
+import { decidePin } from '../../src/leases/decide.js'
+import { snapshotFrom } from '../../src/settings/load.js'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { clock } from './clock.js'
 
 t.test('it is looked at four times within six minutes, also when a look fails', async (t) => {
   const time = clock()
@@ -89,4 +67,45 @@ t.test('what is far from its end is in no danger', async (t) => {
   t.equal(isNearSweep(record(120_000), 0), false)
   t.equal(isNearSweep(record(30_000), 0), true)
   t.equal(isNearSweep(record(-1), 0), true)
+})
+
+t.test('a pin that a sweep had on its list when it was renewed is pinned again', async (t) => {
+  const cluster = await startFakeCluster()
+  const snapshot = snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } })
+  const link = new ClusterLink(snapshot)
+  const time = clock()
+  const told: string[] = []
+  const { ledger } = openLeases({
+    link,
+    config: () => snapshot.config.cluster,
+    userAgent: 'test',
+    tell: (_level, _fields, message) => told.push(message),
+    later: time.later,
+  })
+  t.teardown(async () => {
+    ledger.close()
+    await link.end()
+    await cluster.close()
+  })
+  const [over, renewed] = [new Date(Date.now() - 1000).toISOString(), Infinity]
+  const cid = cluster.addPin('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG', {
+    expireAt: over,
+    metadata: new Map([['pinwarden.lease.aaaaaaaaaaaa', '20250101T000000Z/20250102T000000Z']]),
+  })
+  const listed = cluster.expired()
+  t.same(listed, [cid])
+  await ledger.change(cid, ({ record }) => {
+    const caller = { holder: 'aaaaaaaaaaaa', mayUnpinAny: false }
+    const decision = decidePin(record, caller, { cid, options: [], untilMs: renewed }, Date.now())
+    return decision.kind === 'write' ? decision.record : undefined
+  })
+  for (const swept of listed) cluster.pins.delete(swept)
+  const pinned = cluster.nextRequest()
+  const looking = time.turn(5000)
+  t.equal((await pinned).target, `/allocations/${cid}`)
+  await cluster.nextRequest()
+  await looking
+  await cluster.connectionsClosed()
+  t.match(cluster.pins.get(cid)?.expireAt, /^0001/)
+  t.match(told, [/swept away/])
 })

@@ -78,6 +78,8 @@ t.test("an encoder's limits override the defaults field by field", async (t) => 
     listings: { max: 6, windowSeconds: 60 },
     writes: { max: 0, windowSeconds: 60 },
     inFlight: 5,
+    leases: Infinity,
+    unfinished: Infinity,
   })
 })
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { AccessLine } from '../../src/gate/access-line.js'
-import { openGate } from '../../src/gate/open.js'
+import { type OpenGate, openGate } from '../../src/gate/open.js'
 import { type Log, openLog } from '../../src/log.js'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { snapshotFrom } from '../../src/settings/load.js'
@@ -46,6 +46,8 @@ export interface TestGate {
   head(requestLine: string, ...headers: readonly string[]): string
   /** Asks as an encoder; `alpha` unless another is named. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>
+  /** What it knows of leases. */
+  readonly leases: OpenGate['leases']
   /** Puts other settings into force for the next request. */
   replace(overrides: Overrides): void
   /** Everything that was logged, access lines and all. Closes the log. */
@@ -113,6 +115,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     url: gate.url,
     port: Number(new URL(gate.url).port),
     cluster,
+    leases: gate.leases,
     lines: watched.lines,
     line: watched.line,
     keys,

@@ -1,0 +1,202 @@
+/** The control socket: what an operator changes on pins, told to the daemon that holds them. */
+import { once } from 'node:events'
+import fastify, { type FastifyInstance } from 'fastify'
+import { canonicalCid } from '../cluster/cid.js'
+import { ClusterFault } from '../cluster/faults.js'
+import type { Leases } from '../leases/leases.js'
+import { isLetGo, liveLeases } from '../leases/decide.js'
+import { operator } from '../leases/lease.js'
+import { type Outcome, type PlannedLease, Upkeep } from '../leases/upkeep.js'
+import type { Log } from '../log.js'
+import type { Encoder } from '../settings/encoder.js'
+import type { Snapshot } from '../settings/snapshot.js'
+import { createListener, onClientError } from './listener.js'
+import { listenOnSocket } from './socket.js'
+
+export interface ControlParts {
+  /** Path of the socket; only its owner and root may use it. */
+  readonly socket: string
+  readonly current: () => Snapshot
+  readonly leases: Leases
+  readonly log: Log
+}
+
+export interface OpenControl {
+  close(): Promise<void>
+}
+
+/** What became of one CID. */
+export interface Done {
+  readonly cid: string
+  readonly outcome: Outcome | 'failed' | 'bad-cid'
+  readonly message?: string
+}
+
+const bodyBytesMax = 1024 * 1024
+
+/** @throws when the socket cannot be listened on */
+export async function openControl(parts: ControlParts): Promise<OpenControl> {
+  const control = fastify({
+    serverFactory: (handler) => createListener(handler),
+    clientErrorHandler: onClientError,
+    bodyLimit: bodyBytesMax,
+  })
+  control.setErrorHandler((error, _request, reply) => {
+    const status = error instanceof Refusal ? error.status : 500
+    const isTold = error instanceof Refusal || error instanceof ClusterFault
+    if (!isTold) parts.log.bug(error)
+    const message = isTold ? messageOf(error) : 'internal error'
+    void reply.code(status).send({ code: status, message })
+  })
+  addRoutes(control, parts)
+  await control.ready()
+  await listenOnSocket(control.server, parts.socket, 0o600)
+  return {
+    close: async () => {
+      const closed = once(control.server, 'close')
+      control.server.close()
+      control.server.closeAllConnections()
+      await closed
+      await control.close()
+    },
+  }
+}
+
+/** The caller's mistake. */
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+function addRoutes(control: FastifyInstance, parts: ControlParts): void {
+  const { current, leases, log } = parts
+  const upkeep = new Upkeep(leases.ledger)
+  const done = async (text: string, act: (cid: string) => Promise<Outcome>): Promise<Done> => {
+    const cid = canonicalCid(text)
+    if (cid === undefined) return { cid: text, outcome: 'bad-cid' }
+    try {
+      return { cid, outcome: await act(cid) }
+    } catch (error) {
+      return { cid, outcome: 'failed', message: messageOf(error) }
+    }
+  }
+
+  control.post<{ Body: { encoder: string; cids: readonly string[] } }>(
+    '/adopt',
+    async (request) => {
+      const { encoder, cids } = request.body
+      const { leaseId: holder, retentionMs } = encoderOf(current(), encoder)
+      const results: Done[] = []
+      for (const cid of cids)
+        results.push(await done(cid, (cid) => upkeep.adopt(cid, { holder, retentionMs })))
+      log.info({ encoder, ...countsOf(results) }, 'pins adopted')
+      return results
+    },
+  )
+
+  control.post<{ Body: { cid: string } }>('/restore', async (request) => {
+    const result = await done(request.body.cid, (cid) => upkeep.restore(cid))
+    log.info({ ...result }, 'restore of a pin')
+    return result
+  })
+
+  control.post<{ Body: readonly PlannedJson[] }>('/release', async (request) => {
+    const graceMs = current().config.unpin.graceSeconds * 1000
+    const results: Done[] = []
+    for (const planned of request.body)
+      results.push(
+        await done(planned.cid, (cid) => upkeep.release({ ...leaseIn(planned), cid }, graceMs)),
+      )
+    log.info(countsOf(results), 'leases released')
+    return results
+  })
+
+  control.get<{ Params: { cid: string } }>('/pins/:cid', async ({ params }) => {
+    const cid = canonicalCid(params.cid)
+    if (cid === undefined) throw new Refusal(400, 'this is no CID')
+    return pinOf(cid, parts)
+  })
+
+  control.get<{ Querystring: { encoder?: string; after?: string } }>('/held', async ({ query }) => {
+    const { leaseId } = encoderOf(current(), query.encoder ?? '')
+    const { holdings } = leases
+    if (holdings.since === undefined && !(await holdings.count()))
+      throw new Refusal(503, 'the leases could not be counted: the log says why')
+    return { count: holdings.size(leaseId), cids: holdings.page(leaseId, query.after, pageMax) }
+  })
+}
+
+const pageMax = 10_000
+
+/** A planned lease in JSON, which knows no Infinity. */
+export type PlannedJson = Omit<PlannedLease, 'untilMs'> & { readonly untilMs: number | null }
+
+const leaseIn = (planned: PlannedJson): PlannedLease => ({
+  ...planned,
+  untilMs: planned.untilMs ?? Infinity,
+})
+
+/** One pin as the gate sees it. */
+async function pinOf(cid: string, { current, leases }: ControlParts): Promise<object> {
+  const snapshot = current()
+  const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
+  const { statusTimeoutMs } = snapshot.config.cluster
+  const record = await leases.ledger.look(cid, headers, statusTimeoutMs)
+  if (record === undefined) throw new Refusal(404, 'pin is not part of the pinset')
+  const names = namesByHolder(snapshot)
+  const shown = ({
+    holder,
+    sinceMs,
+    untilMs,
+  }: {
+    holder: string
+    sinceMs: number
+    untilMs: number
+  }) => ({
+    encoder: names.get(holder) ?? null,
+    leaseId: holder,
+    since: timeText(sinceMs),
+    until: timeText(untilMs),
+  })
+  return {
+    cid,
+    name: record.options.find(([name]) => name === 'name')?.[1] ?? '',
+    type: record.type,
+    written: timeText(record.writtenMs),
+    expires: timeText(record.expiresMs),
+    isLetGo: isLetGo(record),
+    leases: liveLeases(record, Date.now()).map(shown),
+    former: record.former.map(shown),
+  }
+}
+
+const timeText = (ms: number): string | null =>
+  ms === Infinity ? null : new Date(ms).toISOString()
+
+function namesByHolder({ config, keyring }: Snapshot): ReadonlyMap<string, string> {
+  const names = Object.keys(config.encoders)
+  const known = names.map((name) => [keyring.encoder(name)?.leaseId ?? '', name] as const)
+  return new Map([...known, [operator, operator] as const])
+}
+
+function encoderOf({ keyring }: Snapshot, name: string): Encoder {
+  const encoder = keyring.encoder(name)
+  if (encoder === undefined) throw new Refusal(404, `there is no encoder ${name}`)
+  return encoder
+}
+
+function countsOf(results: readonly Done[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { outcome } of results) counts[outcome] = (counts[outcome] ?? 0) + 1
+  return counts
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  return error.message + cause
+}

@@ -1,0 +1,91 @@
+/** `pinwarden report`: what is, and would be, refused to whom; from the log, to decide upon. */
+import { createReadStream } from 'node:fs'
+import { loadConfig } from '../settings/load.js'
+import type { Io } from './io.js'
+import { CommandError } from './report.js'
+import { table } from './table.js'
+import { linesOf } from './tail/follow.js'
+
+export interface ReportOptions {
+  readonly configPath: string
+  /** Log file; `-` is standard input, undefined the one that the configuration names. */
+  readonly file: string | undefined
+  readonly json: boolean
+}
+
+interface Line {
+  readonly msg?: string
+  readonly time?: string
+  readonly encoder?: string
+  readonly outcome?: string
+  readonly reason?: string
+  readonly wouldRefuse?: string
+}
+
+interface Sum {
+  requests: number
+  readonly refused: Record<string, number>
+  readonly wouldRefuse: Record<string, number>
+}
+
+export async function reportRefusals(options: ReportOptions, io: Io): Promise<number> {
+  const { file = await configuredLog(options.configPath), json } = options
+  const lines = linesOf(file === '-' ? (io.stdin ?? []) : createReadStream(file))
+  const sums = new Map<string, Sum>()
+  let [first, last] = ['', '']
+  for await (const text of lines) {
+    const line = parsed(text)
+    if (line?.msg !== 'request') continue
+    if (first === '') first = line.time ?? ''
+    last = line.time ?? last
+    add(sums, line)
+  }
+  const rows = [...sums].sort(([one], [other]) => (one < other ? -1 : 1))
+  if (json) {
+    const encoders = rows.map(([encoder, sum]) => ({ encoder, ...sum }))
+    io.stdout.write(`${JSON.stringify({ from: first, to: last, encoders }, null, 2)}\n`)
+    return 0
+  }
+  const cells = rows.map(([encoder, { requests, refused, wouldRefuse }]) => [
+    encoder,
+    String(requests),
+    wordsOf(wouldRefuse),
+    wordsOf(refused),
+  ])
+  io.stdout.write(table(['ENCODER', 'REQUESTS', 'WOULD BE REFUSED', 'REFUSED'], cells))
+  io.stderr.write(first === '' ? 'there are no requests in it\n' : `from ${first} to ${last}\n`)
+  return 0
+}
+
+function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: Line): void {
+  let sum = sums.get(encoder)
+  if (sum === undefined) sums.set(encoder, (sum = { requests: 0, refused: {}, wouldRefuse: {} }))
+  sum.requests++
+  const { outcome, reason = '', wouldRefuse } = line
+  if (outcome === 'refused') sum.refused[reason] = (sum.refused[reason] ?? 0) + 1
+  if (wouldRefuse !== undefined)
+    sum.wouldRefuse[wouldRefuse] = (sum.wouldRefuse[wouldRefuse] ?? 0) + 1
+}
+
+const wordsOf = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .sort(([, one], [, other]) => other - one)
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(', ') || '-'
+
+function parsed(text: string): Line | undefined {
+  try {
+    return JSON.parse(text) as Line
+  } catch {
+    return undefined
+  }
+}
+
+async function configuredLog(configPath: string): Promise<string> {
+  const { log } = await loadConfig(configPath)
+  if (log.file !== undefined) return log.file
+  throw new CommandError(
+    'the configuration names no log file: the daemon logs to its standard output',
+    'under systemd: journalctl -u pinwarden -o cat | pinwarden report -',
+  )
+}
