@@ -6,14 +6,14 @@ import {
   decidePin,
   type Decision,
   decideUnpin,
-  fits,
   isLetGo,
   letGo,
   type PinWish,
   unenforced,
+  write,
 } from '../leases/decide.js'
 import type { Ledger, Settle } from '../leases/ledger.js'
-import { type PinRecord, writing } from '../leases/pin-record.js'
+import type { PinRecord } from '../leases/pin-record.js'
 import type { Encoder } from '../settings/encoder.js'
 import { answer, refuse } from './answer.js'
 import { answerFault } from './fault.js'
@@ -154,7 +154,7 @@ async function decideToUnpin(
   // What is not finished would be queued again by a POST.
   if (!(await ledger.isFinished(pin.cid, headers, timeoutMs))) return decision
   const kept = letGo(pin, decision.last, Date.now() + graceMs)
-  return fits(kept) ? { kind: 'write', record: kept } : decision
+  return write(kept) ?? decision
 }
 
 function unpinning(pin: PinRecord | undefined, encoder: Encoder, record: RequestRecord): Decision {
@@ -170,7 +170,7 @@ function unpinning(pin: PinRecord | undefined, encoder: Encoder, record: Request
 function upstreamOf(decision: Decision, cid: string): UpstreamRequest | undefined {
   switch (decision.kind) {
     case 'write':
-      return { method: 'POST', cid, ...writing(decision.record) }
+      return { method: 'POST', cid, ...decision.request }
     case 'unpin':
       return { method: 'DELETE', cid, path: `/pins/${cid}`, query: '' }
     case 'keep':

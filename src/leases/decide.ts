@@ -1,7 +1,7 @@
 /** Whose pin is it: what becomes of it when an encoder pins it, or lets go of it. No I/O here. */
 import { type Parameter, queryBytesMax } from '../cluster/query.js'
 import { type Lease, latestEnd, operator } from './lease.js'
-import { type NewRecord, type PinRecord, writing } from './pin-record.js'
+import { type NewRecord, type PinRecord, type Writing, writing } from './pin-record.js'
 
 /** Who asks. */
 export interface Caller {
@@ -23,7 +23,7 @@ export type Refused = 'not-owner' | 'too-many-holders' | 'not-a-plain-pin'
 
 export type Decision =
   /** The record is written. */
-  | { readonly kind: 'write'; readonly record: NewRecord }
+  | { readonly kind: 'write'; readonly record: NewRecord; readonly request: Writing }
   /** The pin goes, as nobody holds it; `last` are those who did. */
   | { readonly kind: 'unpin'; readonly last: readonly Lease[] }
   /** There is nothing to change, and nothing wrong with asking. */
@@ -57,12 +57,15 @@ export function decidePin(
     expiresMs: latestEnd(all),
     leases: all,
   }
-  const isFit = all.length <= holdersMax && fits(written)
-  return isFit ? { kind: 'write', record: written } : refuse('too-many-holders')
+  if (all.length > holdersMax) return refuse('too-many-holders')
+  return write(written) ?? refuse('too-many-holders')
 }
 
-/** Whether a request has room for it. */
-export const fits = (record: NewRecord): boolean => writing(record).query.length <= queryBytesMax
+/** Undefined: a request has no room for it. */
+export function write(record: NewRecord): Decision | undefined {
+  const request = writing(record)
+  return request.query.length > queryBytesMax ? undefined : { kind: 'write', record, request }
+}
 
 /** A pin that nobody holds any more, as it is kept for a grace. */
 export const letGo = (
@@ -87,7 +90,9 @@ export function decideUnpin(
   if (others.length === 0) return { kind: 'unpin', last: leases }
   const { cid, isDirect, options } = record
   const expiresMs = latestEnd(others)
-  return { kind: 'write', record: { cid, isDirect, options, expiresMs, leases: others } }
+  const left = write({ cid, isDirect, options, expiresMs, leases: others })
+  // With one lease less it has room.
+  return left ?? refuse('too-many-holders')
 }
 
 /** What a refusal comes to where it is not enforced: the request acts, and no lease is harmed. */

@@ -1,4 +1,5 @@
 /** Who holds which pins: counted from the cluster's state, and kept up with what passes through. */
+import type { RecordOf } from './ledger.js'
 import { leasePrefix } from './lease.js'
 import { type PinRecord, readPinRecord } from './pin-record.js'
 import { SortedTexts } from './sorted-texts.js'
@@ -67,9 +68,10 @@ export class Holdings {
     return this.byHolder.get(holder)?.page(after, count) ?? []
   }
 
-  /** A record was written; undefined: it is gone. */
-  note(cid: string, before: PinRecord | undefined, after: PinRecord | undefined): void {
-    const holders = holdersOf(after)
+  /** A record was written, or is gone. */
+  note(cid: string, before: PinRecord | undefined, after: RecordOf): void {
+    if (this.changed === undefined && this.countedAt === undefined) return
+    const holders = holdersOf(after())
     this.changed?.set(cid, holders)
     if (this.countedAt === undefined) return
     for (const holder of holdersOf(before))

@@ -57,12 +57,17 @@ export const latestEnd = (leases: readonly Lease[]): number =>
   Math.max(-Infinity, ...leases.map(({ untilMs }) => untilMs))
 
 /** RFC 3339 without a fraction: the cluster keeps none. */
-export const wholeSeconds = (ms: number): string =>
-  new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+export const wholeSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
 
 /** ISO 8601 in its basic form, as colons cost three bytes each in a query; `..` is an open end. */
-const timeText = (ms: number): string =>
-  ms === Infinity ? '..' : wholeSeconds(ms).replaceAll(/[-:]/g, '')
+function timeText(ms: number): string {
+  if (ms === Infinity) return '..'
+  if (ms !== spelledMs) [spelled, spelledMs] = [wholeSeconds(ms).replaceAll(/[-:]/g, ''), ms]
+  return spelled
+}
+
+/** Most leases begin now: the second is spelled once. */
+let [spelled, spelledMs] = ['', NaN]
 
 function timeOf(text: string): number | undefined {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text)

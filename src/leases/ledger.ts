@@ -29,15 +29,14 @@ export interface LedgerParts {
   /** It could not be seen whether it was swept away. */
   readonly onUnseen: (cid: string, error: unknown) => void
   /** A record was written or removed. */
-  readonly onChange?: (
-    cid: string,
-    before: PinRecord | undefined,
-    after: PinRecord | undefined,
-  ) => void
+  readonly onChange?: (cid: string, before: PinRecord | undefined, after: RecordOf) => void
 }
 
 /** What a pin is to become; undefined: it stays as it is. */
 export type Wanted = NewRecord | 'unpin' | undefined
+
+/** A record, made when it is asked for; undefined: there is none. */
+export type RecordOf = () => PinRecord | undefined
 
 /** A pin that nobody else changes until it is released. */
 export interface OpenPin {
@@ -164,16 +163,16 @@ export class Ledger {
     if (method === 'GET') return
     const { statusCode } = answer ?? {}
     const isGone = method === 'DELETE' && (statusCode === 200 || statusCode === 404)
-    const written = statusCode === 200 ? recordIn(answer) : undefined
+    const written = statusCode === 200 && method === 'POST' ? recordIn(answer) : undefined
     if (isGone) this.recent.removed(cid, before?.writtenMs ?? -Infinity)
     else if (written !== undefined) {
-      this.recent.wrote(written)
+      this.recent.wrote(cid, written)
       if (isNearSweep(before, Date.now())) this.aftercare.watch(cid)
     }
     // A refusal of the cluster's changed nothing.
     else if (statusCode !== 400 && statusCode !== 404) this.recent.lost(cid)
     if (isGone || written !== undefined)
-      this.parts.onChange?.(cid, before, isGone ? undefined : written)
+      this.parts.onChange?.(cid, before, isGone ? nothing : (written ?? nothing))
   }
 
   /** False: nobody holds it any more. */
@@ -206,11 +205,17 @@ async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promise<Awai
 const textOf = ({ statusCode, body }: Answer): Error =>
   new Error(`${statusCode}: ${body instanceof Whole ? body.bytes.toString().trim() : ''}`)
 
-function recordIn(answer: Answer | undefined): PinRecord | undefined {
+const nothing = () => undefined
+
+/** Its bytes are the connection's: they are copied now, and read if ever. */
+function recordIn(answer: Answer | undefined): RecordOf | undefined {
   if (!(answer?.body instanceof Whole)) return undefined
-  try {
-    return readPinRecord(answer.body.bytes.toString())
-  } catch {
-    return undefined
+  const text = answer.body.bytes.toString()
+  return () => {
+    try {
+      return readPinRecord(text)
+    } catch {
+      return undefined
+    }
   }
 }

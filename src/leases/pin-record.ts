@@ -29,8 +29,15 @@ export interface NewRecord {
   readonly former?: readonly Lease[]
 }
 
+/** A POST without a body. */
+export interface Writing {
+  readonly path: string
+  /** Without `?`. */
+  readonly query: string
+}
+
 /** The query that writes a record; of a direct one, on the path route, which alone obeys it. */
-export function writing(record: NewRecord): { readonly path: string; readonly query: string } {
+export function writing(record: NewRecord): Writing {
   const { cid, isDirect, options, expiresMs, leases, former = [] } = record
   const query = encodeQuery([
     ...options,

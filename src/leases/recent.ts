@@ -13,6 +13,11 @@ interface Written {
   readonly record: PinRecord | undefined
   /** When the cluster last wrote the record, by its own clock; of one that is gone, before that. */
   readonly writtenMs: number
+}
+
+interface Entry {
+  /** Undefined: what was written cannot be told. */
+  written: Written | (() => PinRecord | undefined) | undefined
   readonly atMs: number
   /** Whether a later write was lost on the way: it may have been done. */
   isUnsure: boolean
@@ -25,12 +30,13 @@ export interface Seen {
 }
 
 export class RecentWrites {
-  private readonly writes = new Map<string, Written>()
+  private readonly writes = new Map<string, Entry>()
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  wrote(record: PinRecord): void {
-    this.note(record.cid, { record, writtenMs: record.writtenMs })
+  /** @param read makes the record of the cluster's answer, should anybody ask for it */
+  wrote(cid: string, read: () => PinRecord | undefined): void {
+    this.note(cid, read)
   }
 
   /** @param writtenMs of the record as it was before */
@@ -46,21 +52,22 @@ export class RecentWrites {
 
   /** What is to be believed of a record that was read now. */
   over(cid: string, read: PinRecord | undefined): Seen {
-    const write = this.writes.get(cid)
-    if (write === undefined || write.atMs <= this.now() - lagMsMax)
-      return { record: read, isForeign: false }
+    const entry = this.writes.get(cid)
+    const write = entry && entry.atMs > this.now() - lagMsMax ? writtenIn(entry) : undefined
+    if (entry === undefined || write === undefined) return { record: read, isForeign: false }
+    const { isUnsure } = entry
     const laterBy =
       read === undefined ? -Infinity : secondsOf(read.writtenMs) - secondsOf(write.writtenMs)
     if (read === undefined || laterBy < 0) return { record: write.record, isForeign: false }
-    if (laterBy === 0) return { record: sameSecond(write, read), isForeign: false }
-    const isForeign = !write.isUnsure && leasesText(read) !== leasesText(write.record)
+    if (laterBy === 0) return { record: sameSecond(write.record, read, isUnsure), isForeign: false }
+    const isForeign = !isUnsure && leasesText(read) !== leasesText(write.record)
     return { record: read, isForeign }
   }
 
-  private note(cid: string, write: Pick<Written, 'record' | 'writtenMs'>): void {
+  private note(cid: string, written: NonNullable<Entry['written']>): void {
     // Later ones stand behind: the first is the oldest.
     this.writes.delete(cid)
-    this.writes.set(cid, { ...write, atMs: this.now(), isUnsure: false })
+    this.writes.set(cid, { written, atMs: this.now(), isUnsure: false })
     for (const [oldest, { atMs }] of this.writes) {
       if (this.writes.size <= writesMax && atMs > this.now() - lagMsMax) break
       this.writes.delete(oldest)
@@ -68,8 +75,21 @@ export class RecentWrites {
   }
 }
 
+/** Most pins are never asked about again: so their records are made when somebody does. */
+function writtenIn(entry: Entry): Written | undefined {
+  if (typeof entry.written === 'function') {
+    const record = entry.written()
+    entry.written = record && { record, writtenMs: record.writtenMs }
+  }
+  return entry.written
+}
+
 /** Ours, or one of ours that was lost on the way: which of them is later cannot be told. */
-function sameSecond({ record, isUnsure }: Written, read: PinRecord): PinRecord | undefined {
+function sameSecond(
+  record: PinRecord | undefined,
+  read: PinRecord,
+  isUnsure: boolean,
+): PinRecord | undefined {
   if (record === undefined || !isUnsure) return record
   const others = record.leases.filter(
     ({ holder }) => !read.leases.some((lease) => lease.holder === holder),

@@ -1,5 +1,5 @@
 /** What an operator does to leases: gives them to pins made before, takes them back, restores. */
-import { fits, isLetGo, letGo, liveLeases } from './decide.js'
+import { isLetGo, letGo, liveLeases, write } from './decide.js'
 import { type Lease, latestEnd, operator } from './lease.js'
 import type { Ledger, Wanted } from './ledger.js'
 import type { PinRecord } from './pin-record.js'
@@ -71,7 +71,8 @@ export class Upkeep {
       if (leases.length > 0)
         return ['released', { ...record, leases, expiresMs: latestEnd(leases) }]
       const kept = letGo(record, [lease], now + graceMs)
-      const isKept = graceMs > 0 && fits(kept) && (await this.ledger.isFinished(record.cid))
+      const isKept =
+        graceMs > 0 && write(kept) !== undefined && (await this.ledger.isFinished(record.cid))
       return ['unpinned', isKept ? kept : 'unpin']
     })
   }
@@ -90,7 +91,7 @@ export class Upkeep {
       const decided = await decide(record, this.now())
       outcome = typeof decided === 'string' ? decided : decided[0]
       const wanted = typeof decided === 'string' ? undefined : decided[1]
-      if (wanted === undefined || wanted === 'unpin' || fits(wanted)) return wanted
+      if (wanted === undefined || wanted === 'unpin' || write(wanted) !== undefined) return wanted
       outcome = 'too-many-holders'
       return undefined
     })

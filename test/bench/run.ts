@@ -5,6 +5,7 @@
 import { Bench } from './bench.js'
 import { crowd } from './items/crowd.js'
 import { latency } from './items/latency.js'
+import { leases } from './items/leases.js'
 import { listingByLine, listingInBlocks } from './items/listings.js'
 import { manyEncoders } from './items/many-encoders.js'
 import { newConnections } from './items/new-connections.js'
@@ -22,7 +23,7 @@ const longestMs = 20 * 60_000
 
 const items: readonly ((bench: Bench) => Promise<string>)[] = [
   ...[pins, ids, latency, newConnections, wrongKey, manyEncoders],
-  ...[listingByLine, listingInBlocks, crowd, stalled, start],
+  ...[listingByLine, listingInBlocks, crowd, stalled, start, leases],
 ]
 
 const print = (text: string): boolean => process.stdout.write(text)

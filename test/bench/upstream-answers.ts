@@ -41,16 +41,22 @@ export const pinAnswer = answerOf(
     shard_size: 0,
     user_allocations: null,
     expire_at: '0001-01-01T00:00:00Z',
-    metadata: { note: 'x'.repeat(500) },
+    metadata: { 'pinwarden.lease.abcdefghijkl': '20260101T000000Z/..', note: 'x'.repeat(440) },
     pin_update: null,
     origins: [],
     cid: 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
-    type: 2,
+    type: 'pin',
     allocations: [],
     max_depth: -1,
     reference: null,
     timestamp: '2026-01-01T00:00:00Z',
   }) + '\n',
+)
+
+/** Of a pin that nobody has. */
+export const unknownPin = answerOf(
+  '{"code":404,"message":"pin is not part of the pinset"}\n',
+  '404 Not Found',
 )
 
 const lineBytes = 620

@@ -3,7 +3,14 @@
  * Prebuilt answers; `GET /bench/…` sets the listing and tells how often one was asked.
  */
 import { createServer, type Socket } from 'node:net'
-import { answerOf, type Flushing, idAnswer, Listing, pinAnswer } from './upstream-answers.js'
+import {
+  answerOf,
+  type Flushing,
+  idAnswer,
+  Listing,
+  pinAnswer,
+  unknownPin,
+} from './upstream-answers.js'
 
 let listing = new Listing(1000, 'line')
 let listingsAsked = 0
@@ -27,6 +34,7 @@ server.listen(Number(process.argv[2]), '127.0.0.1')
 function answer(socket: Socket, line: string): void {
   if (line.startsWith('POST /pins/')) socket.write(pinAnswer)
   else if (line.startsWith('GET /id ')) socket.write(idAnswer)
+  else if (line.startsWith('GET /allocations/')) socket.write(unknownPin)
   else if (/^GET \/pins[ ?]/.test(line)) {
     listingsAsked++
     listing.send(socket)

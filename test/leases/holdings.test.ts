@@ -46,12 +46,12 @@ t.test('what changes while it is counted is right whatever the stream shows', as
   const state = holdingsOf((take) => {
     take(line('a', 'x', 'y'))
     // Shown as it was, after it was changed; and the other way round.
-    state.holdings.note('b', record('b', 'x'), undefined)
+    state.holdings.note('b', record('b', 'x'), () => undefined)
     take(line('b', 'x'))
-    state.holdings.note('c', undefined, record('c', 'x'))
+    state.holdings.note('c', undefined, () => record('c', 'x'))
     take(line('c', 'x'))
     take(line('d'))
-    state.holdings.note('e', undefined, record('e', 'y'))
+    state.holdings.note('e', undefined, () => record('e', 'y'))
   })
   t.equal(state.holdings.since, undefined)
   t.equal(await state.holdings.count(), true)

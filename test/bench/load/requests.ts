@@ -11,11 +11,11 @@ export function getRequest(path: string, shape: RequestShape): Buffer {
   return Buffer.from(`GET ${path} HTTP/1.1\r\n${headers(shape)}\r\n`)
 }
 
-/** Pins of so many CIDs, as an encoder asks for them. */
-export function pinRequests(count: number, shape: RequestShape): Buffer[] {
+/** Pins of so many CIDs, as an encoder asks for them; `below` as `/recover`. */
+export function pinRequests(count: number, shape: RequestShape, below = ''): Buffer[] {
   return Array.from({ length: count }, () =>
     Buffer.from(
-      `POST /pins/${newCid()} HTTP/1.1\r\n${headers(shape)}` +
+      `POST /pins/${newCid()}${below} HTTP/1.1\r\n${headers(shape)}` +
         'Content-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
     ),
   )
