@@ -1,7 +1,6 @@
-/** Reads a stream of the cluster's line by line, for ourselves: no faster than it is taken. */
-import { Readable } from 'node:stream'
-import { Exchange } from './exchange.js'
-import { ClusterFault } from './faults.js'
+/** Reads a stream of the cluster's line by line, for ourselves. */
+import type { Dispatcher } from 'undici'
+import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
 import type { ClusterLink } from './link.js'
 
 export interface LinesQuestion {
@@ -19,44 +18,100 @@ const lineBytesMax = 1024 * 1024
  * @param take is given each line without its end; the memory is good for the length of the call
  * @throws ClusterFault, also when the cluster told an error at the end: what came is not all
  */
-export async function readLines(
+export function readLines(
   link: ClusterLink,
   { path, headers, headMs }: LinesQuestion,
   take: (line: Buffer) => void,
 ): Promise<void> {
-  const exchange = new Exchange({
-    isListing: true,
-    isWhole: false,
-    timeoutMs: headMs,
-    onEnd: () => undefined,
-  })
-  const body = await new Promise<Readable>((resolve, reject) => {
-    link.current.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
-      if (error !== null) reject(error)
-      else if (!(answer.body instanceof Readable)) reject(new ClusterFault('cluster-bad-answer'))
-      else if (answer.statusCode === 200 || answer.statusCode === 204) resolve(answer.body)
-      else {
-        answer.body.on('error', () => undefined).resume()
-        reject(new ClusterFault('cluster-bad-answer', new Error(`status ${answer.statusCode}`)))
-      }
+  return new Promise((resolve, reject) => {
+    const reader = new LineReader(headMs, take, (error) => {
+      if (error === undefined) resolve()
+      else reject(error)
     })
+    link.current.dispatchListing(path, headers, reader)
   })
-  await takeLines(body, take)
-  const told = [exchange.trailers?.['x-stream-error'] ?? []].flat().join('')
-  if (told !== '') throw new ClusterFault('cluster-bad-answer', new Error(told))
 }
 
-async function takeLines(body: Readable, take: (line: Buffer) => void): Promise<void> {
-  let rest = Buffer.alloc(0)
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    const piece = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+class LineReader implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | undefined
+  /** The beginning of a line whose end is to come. */
+  private rest: Buffer = Buffer.alloc(0)
+  private hasHead = false
+  private isOver = false
+  private readonly clock: NodeJS.Timeout
+
+  constructor(
+    headMs: number,
+    private readonly take: (line: Buffer) => void,
+    private readonly onEnd: (error?: Error) => void,
+  ) {
+    this.clock = setTimeout(() => {
+      this.end(new ClusterFault('cluster-timeout'))
+    }, headMs)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.isOver) controller.abort(new Error('nobody waits for the answer'))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, unknown>>,
+  ): void {
+    clearTimeout(this.clock)
+    this.hasHead = true
+    const fault = faultOfAnswer(status, headers)
+    if (fault !== undefined) this.end(new ClusterFault(fault))
+    else if (status !== 200 && status !== 204)
+      this.end(new ClusterFault('cluster-bad-answer', new Error(`status ${status}`)))
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.isOver) return
+    try {
+      this.takeLines(chunk)
+    } catch (error) {
+      this.end(faultOf(error))
+    }
+  }
+
+  onResponseEnd(
+    _controller: Dispatcher.DispatchController,
+    trailers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    const told = [trailers['x-stream-error'] ?? []].flat().join('')
+    if (told !== '') this.end(new ClusterFault('cluster-bad-answer', new Error(told)))
+    else if (this.rest.length > 0) this.end(new ClusterFault('cluster-cut'))
+    else this.end()
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.end(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
+  }
+
+  private takeLines(chunk: Buffer): void {
     let from = 0
-    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
-      take(piece.subarray(from, end))
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      const line = chunk.subarray(from, end)
+      this.take(this.rest.length === 0 ? line : Buffer.concat([this.rest, line]))
+      this.rest = nothing
       from = end + 1
     }
-    rest = Buffer.from(piece.subarray(from))
-    if (rest.length > lineBytesMax) throw new ClusterFault('cluster-bad-answer')
+    // A copy: the chunk's memory is the socket's.
+    if (from < chunk.length) this.rest = Buffer.concat([this.rest, chunk.subarray(from)])
+    if (this.rest.length > lineBytesMax)
+      throw new ClusterFault('cluster-bad-answer', new Error('a line is too long'))
   }
-  if (rest.length > 0) throw new ClusterFault('cluster-cut')
+
+  private end(error?: Error): void {
+    if (this.isOver) return
+    this.isOver = true
+    clearTimeout(this.clock)
+    if (error !== undefined) this.controller?.abort(error)
+    this.onEnd(error)
+  }
 }
+
+const nothing: Buffer = Buffer.alloc(0)

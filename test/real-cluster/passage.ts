@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import newestAxios from 'axios'
 import axios177 from 'axios-1.7.7'
 import t, { type Test } from 'tap'
+import { Upkeep } from '../../src/leases/upkeep.js'
+import { leaseIdOf } from '../../src/settings/lease-id.js'
 import { printCid } from '../support/fake-cluster/cids.js'
 import { read } from '../support/raw.js'
 import { type Answer, startGate, type TestGate } from '../support/start-gate.js'
@@ -115,6 +117,56 @@ t.test('a block of Kubo is pinned, listed, found and unpinned through the gate',
   const again = await gate.ask('DELETE', `/pins/${cid}`)
   t.equal(again.status, 404)
   t.match(again.json, { code: 404, message: 'pin is not part of the pinset' })
+})
+
+t.test('leases live in the real state, as they do in the fake one', async (t) => {
+  const { kubo, cluster, gate } = await start(t)
+  gate.replace({
+    clusterUrl: cluster.url,
+    enforcement: 'enforce',
+    unpin: { graceSeconds: 3600 },
+    encoders: { operator: { role: 'operator' } },
+  })
+  const cid = await kubo.add('a block that two hold', 1)
+  const path = `/pins/${cid}`
+  const state = async () =>
+    (await (await fetch(`${cluster.url}/allocations/${cid}`)).json()) as {
+      name: string
+      expire_at: string
+      metadata: Record<string, string> | null
+    }
+  const keys = async () => Object.keys((await state()).metadata ?? {}).sort()
+  const [alpha, operator] = [leaseIdOf('alpha'), leaseIdOf('operator')]
+
+  t.equal((await gate.ask('POST', `${path}?name=one&meta-k=v&expire-in=72h`)).status, 200)
+  t.same(await keys(), ['k', `pinwarden.lease.${alpha}`])
+  await becomes(gate, cid, 'pinned')
+  const second = await gate.ask('POST', `${path}?name=two`, { as: 'operator' })
+  t.equal(second.status, 200)
+  t.match(second.json, { name: 'one', expire_at: '0001-01-01T00:00:00Z' })
+  t.same(await keys(), ['k', `pinwarden.lease.${alpha}`, `pinwarden.lease.${operator}`].sort())
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.same(await keys(), ['k', `pinwarden.lease.${operator}`])
+  t.equal((await gate.ask('DELETE', path)).status, 403)
+  t.equal(await status(gate, cid), 'pinned')
+
+  t.equal((await gate.ask('DELETE', path, { as: 'operator' })).status, 200)
+  t.same(await keys(), ['k', `pinwarden.former.${operator}`])
+  const left = Date.parse((await state()).expire_at) - Date.now()
+  t.ok(left > 3_500_000 && left < 3_700_000, String(left))
+  t.equal(await status(gate, cid), 'unpinned', 'to encoders')
+  t.equal((await gate.ask('DELETE', path)).status, 404)
+  t.equal(await new Upkeep(gate.leases.ledger).restore(cid), 'restored')
+  t.equal(await status(gate, cid), 'pinned')
+  t.match((await state()).expire_at, /^0001/)
+
+  t.equal(await gate.leases.holdings.count(), true)
+  t.same(gate.leases.holdings.page(operator, undefined, 10), [cid])
+  const own = await gate.ask('GET', '/pins?owner=me', { as: 'operator' })
+  t.same(
+    lines(own).map((info) => [info.cid, statusOf(info)]),
+    [[cid, 'pinned']],
+  )
 })
 
 t.test('what failed is recovered when its content has come', async (t) => {

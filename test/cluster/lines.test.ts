@@ -1,0 +1,69 @@
+/** Reading a stream of the cluster's for ourselves: all of it, or a fault. */
+import t, { type Test } from 'tap'
+import { ClusterFault } from '../../src/cluster/faults.js'
+import { ClusterLink } from '../../src/cluster/link.js'
+import { readLines } from '../../src/cluster/lines.js'
+import { snapshotFrom } from '../../src/settings/load.js'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
+
+async function linked(t: Test) {
+  const cluster = await startFakeCluster()
+  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } }))
+  t.teardown(async () => {
+    await link.end()
+    await cluster.close()
+  })
+  const read = async (headMs = 5000): Promise<string[]> => {
+    const lines: string[] = []
+    await readLines(link, { path: '/allocations', headers: {}, headMs }, (line) => {
+      lines.push(line.toString())
+    })
+    return lines
+  }
+  return { cluster, read }
+}
+
+const reasonOf = (reading: Promise<unknown>): Promise<string> =>
+  reading.then(
+    () => 'no fault',
+    (error: unknown) => (error instanceof ClusterFault ? error.reason : String(error)),
+  )
+
+const at = { path: '/allocations' }
+
+t.test('each line is given once, in pieces of whatever size they come', async (t) => {
+  const { cluster, read } = await linked(t)
+  const feed = cluster.behave(at, { kind: 'trickle' })
+  const lines = Array.from({ length: 300 }, (_, n) => `{"n":${n},"pad":"${'x'.repeat(n)}"}`)
+  const text = lines.map((line) => `${line}\n`).join('')
+  for (let from = 0, size = 1; from < text.length; from += size, size = (size * 11) % 997)
+    feed.write(text.slice(from, from + size))
+  feed.end()
+  t.same(await read(), lines)
+})
+
+t.test('an empty state is no lines', async (t) => {
+  const { read } = await linked(t)
+  t.same(await read(), [])
+})
+
+t.test('what is not all, or not told to be, is a fault', async (t) => {
+  const { cluster, read } = await linked(t)
+  const cases = [
+    [{ kind: 'die-mid-stream' }, 'cluster-cut'],
+    [{ kind: 'stream', lines: 3, bytes: 50, trailers: ['', 'broken'] }, 'cluster-bad-answer'],
+    [{ kind: 'stream', lines: 1, bytes: 9, line: () => 'no end' }, 'cluster-cut'],
+    [{ kind: 'stream', lines: 1, bytes: 9, line: () => 'x'.repeat(2 ** 21) }, 'cluster-bad-answer'],
+    [{ kind: 'status', status: 500, body: '{}' }, 'cluster-bad-answer'],
+    [{ kind: 'status', status: 503, body: '' }, 'cluster-unavailable'],
+    [{ kind: 'reset' }, 'cluster-hung-up'],
+  ] as const
+  for (const [behaviour, reason] of cases) {
+    const undo = cluster.behave(at, behaviour)
+    t.equal(await reasonOf(read()), reason, behaviour.kind)
+    undo()
+  }
+  const stalled = cluster.behave(at, { kind: 'stall' })
+  t.equal(await reasonOf(read(50)), 'cluster-timeout')
+  stalled.release()
+})
