@@ -20,6 +20,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import { table } from '../../src/cli/table.js'
+import { askedOf } from '../support/asked.js'
 import { certificate, otherCertificate } from '../support/certificate.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { freePort } from '../support/free-port.js'
@@ -123,7 +124,7 @@ async function walk(
 
   await step('a first pinned CID over TLS', async () => {
     assert.equal(await ask('POST', `/pins/${cid}`, key), 200)
-    assert.equal(cluster.requests.at(-1)?.target, `/pins/${cid}`)
+    assert.equal(askedOf(cluster).at(-1), `POST /pins/${cid}`)
     return undefined
   })
 
