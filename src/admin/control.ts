@@ -5,7 +5,7 @@ import { canonicalCid } from '../cluster/cid.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Leases } from '../leases/leases.js'
 import { isLetGo, liveLeases } from '../leases/decide.js'
-import { operator } from '../leases/lease.js'
+import { namesByHolder } from '../leases/holder-names.js'
 import { type Outcome, type PlannedLease, Upkeep } from '../leases/upkeep.js'
 import type { Log } from '../log.js'
 import type { Encoder } from '../settings/encoder.js'
@@ -176,12 +176,6 @@ async function pinOf(cid: string, { current, leases }: ControlParts): Promise<ob
 
 const timeText = (ms: number): string | null =>
   ms === Infinity ? null : new Date(ms).toISOString()
-
-function namesByHolder({ config, keyring }: Snapshot): ReadonlyMap<string, string> {
-  const names = Object.keys(config.encoders)
-  const known = names.map((name) => [keyring.encoder(name)?.leaseId ?? '', name] as const)
-  return new Map([...known, [operator, operator] as const])
-}
 
 function encoderOf({ keyring }: Snapshot, name: string): Encoder {
   const encoder = keyring.encoder(name)

@@ -4,6 +4,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { readLines } from '../cluster/lines.js'
 import { ClusterLink } from '../cluster/link.js'
 import { isLetGo, liveLeases } from '../leases/decide.js'
+import { namesByHolder } from '../leases/holder-names.js'
 import { type Lease, operator } from '../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../leases/pin-record.js'
 import { loadSettings } from '../settings/load.js'
@@ -102,12 +103,6 @@ const leasesOf = (record: PinRecord): readonly Lease[] =>
 
 const lineOf = (cid: string, { holder, sinceMs, untilMs }: Lease): string =>
   `${cid} ${holder} ${sinceMs} ${untilMs === Infinity ? '-' : untilMs}`
-
-function namesByHolder({ config, keyring }: Snapshot): ReadonlyMap<string, string> {
-  const names = Object.keys(config.encoders)
-  const known = names.map((name) => [keyring.encoder(name)?.leaseId ?? '', name] as const)
-  return new Map([...known, [operator, operator] as const])
-}
 
 async function eachRecord(snapshot: Snapshot, take: (record: PinRecord) => void): Promise<void> {
   const link = new ClusterLink(snapshot)
