@@ -42,8 +42,8 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     bodyLimit: bodyBytesMax,
   })
   control.setErrorHandler((error, _request, reply) => {
-    const status = error instanceof Refusal ? error.status : 500
-    const isTold = error instanceof Refusal || error instanceof ClusterFault
+    const status = error instanceof Refusal ? error.status : (statusOf(error) ?? 500)
+    const isTold = status < 500 || error instanceof Refusal || error instanceof ClusterFault
     if (!isTold) parts.log.bug(error)
     const message = isTold ? messageOf(error) : 'internal error'
     void reply.code(status).send({ code: status, message })
@@ -85,29 +85,28 @@ function addRoutes(control: FastifyInstance, parts: ControlParts): void {
     }
   }
 
-  control.post<{ Body: { encoder: string; cids: readonly string[] } }>(
-    '/adopt',
-    async (request) => {
-      const { encoder, cids } = request.body
-      const { leaseId: holder, retentionMs } = encoderOf(current(), encoder)
-      const results: Done[] = []
-      for (const cid of cids)
-        results.push(await done(cid, (cid) => upkeep.adopt(cid, { holder, retentionMs })))
-      log.info({ encoder, ...countsOf(results) }, 'pins adopted')
-      return results
-    },
-  )
+  control.post<{ Body: unknown }>('/adopt', async (request) => {
+    const { encoder, cids } = expected(isAdoption, request.body)
+    const { leaseId: holder, retentionMs } = encoderOf(current(), encoder)
+    const results: Done[] = []
+    for (const cid of cids)
+      results.push(await done(cid, (cid) => upkeep.adopt(cid, { holder, retentionMs })))
+    log.info({ encoder, ...countsOf(results) }, 'pins adopted')
+    return results
+  })
 
-  control.post<{ Body: { cid: string } }>('/restore', async (request) => {
-    const result = await done(request.body.cid, (cid) => upkeep.restore(cid))
+  control.post<{ Body: unknown }>('/restore', async (request) => {
+    const asked = expected(isPin, request.body)
+    const result = await done(asked.cid, (cid) => upkeep.restore(cid))
     log.info({ ...result }, 'restore of a pin')
     return result
   })
 
-  control.post<{ Body: readonly PlannedJson[] }>('/release', async (request) => {
+  control.post<{ Body: unknown }>('/release', async (request) => {
+    const asked = expected(arePlanned, request.body)
     const graceMs = current().config.unpin.graceSeconds * 1000
     const results: Done[] = []
-    for (const planned of request.body)
+    for (const planned of asked)
       results.push(
         await done(planned.cid, (cid) => upkeep.release({ ...leaseIn(planned), cid }, graceMs)),
       )
@@ -134,6 +133,39 @@ const pageMax = 10_000
 
 /** A planned lease in JSON, which knows no Infinity. */
 export type PlannedJson = Omit<PlannedLease, 'untilMs'> & { readonly untilMs: number | null }
+
+/** @throws Refusal when a body is another one than the command sends */
+function expected<T>(is: (body: unknown) => body is T, body: unknown): T {
+  if (is(body)) return body
+  throw new Refusal(400, 'this is not what the command sends: is it of the same version?')
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null
+
+const isAdoption = (body: unknown): body is { encoder: string; cids: readonly string[] } =>
+  isObject(body) &&
+  typeof body.encoder === 'string' &&
+  Array.isArray(body.cids) &&
+  body.cids.every((cid) => typeof cid === 'string')
+
+const isPin = (body: unknown): body is { cid: string } =>
+  isObject(body) && typeof body.cid === 'string'
+
+const arePlanned = (body: unknown): body is readonly PlannedJson[] =>
+  Array.isArray(body) &&
+  body.every(
+    (planned) =>
+      isObject(planned) &&
+      typeof planned.cid === 'string' &&
+      typeof planned.holder === 'string' &&
+      typeof planned.sinceMs === 'number' &&
+      (planned.untilMs === null || typeof planned.untilMs === 'number'),
+  )
+
+/** Of what Fastify itself refuses: malformed JSON, or too much of it. */
+const statusOf = (error: unknown): number | undefined =>
+  isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : undefined
 
 const leaseIn = (planned: PlannedJson): PlannedLease => ({
   ...planned,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
+import { Agent, request } from 'undici'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { run } from '../support/daemon.js'
 import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
@@ -212,3 +213,35 @@ t.test('report sums up by encoder what was and would be refused', async (t) => {
   const json = JSON.parse((await command('report', file('a.log'), '--json')).stdout) as object
   t.match(json, { encoders: [{ encoder: '(nobody known)' }, { wouldRefuse: { 'not-owner': 2 } }] })
 })
+
+t.test(
+  'what is told to the daemon in another form is refused, and nothing is changed',
+  async (t) => {
+    const { cluster, file } = await served(t)
+    cluster.addPin(cid(0))
+    const dispatcher = new Agent({ connect: { socketPath: file('control.sock') } })
+    t.teardown(() => dispatcher.close())
+    const tell = async (path: string, body: string) => {
+      const headers = { 'content-type': 'application/json' }
+      const options = { method: 'POST', headers, body, dispatcher } as const
+      const answer = await request(`http://localhost${path}`, options)
+      return [answer.statusCode, await answer.body.json()]
+    }
+    const cases = [
+      ['/adopt', '{}', 400],
+      ['/adopt', '{"encoder":"alpha","cids":[1]}', 400],
+      ['/adopt', '{"encoder":"who","cids":[]}', 404],
+      ['/restore', 'null', 400],
+      ['/restore', '{', 400],
+      ['/release', '[{"cid":"x"}]', 400],
+      ['/release', `"${'x'.repeat(2 ** 21)}"`, 413],
+      ['/nothing', '{}', 404],
+    ] as const
+    for (const [path, body, status] of cases) {
+      const [code] = await tell(path, body)
+      t.equal(code, status, `${path} ${body.slice(0, 40)}`)
+    }
+    t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [])
+    t.equal(cluster.requests.length, 0)
+  },
+)
