@@ -8,6 +8,9 @@ import { CommandError } from './report.js'
 /** Where the packages' unit has its RuntimeDirectory. */
 const usual = '/run/pinwarden/control.sock'
 
+/** A batch of changes waits for the cluster, each as long as the settings allow. */
+const waitMs = 300_000
+
 /** Where the daemon listens; undefined: nowhere. */
 export function controlSocket(
   { control }: Config,
@@ -39,7 +42,8 @@ export async function askControl(
 async function exchange(socketPath: string, method: string, path: string, text: string) {
   try {
     const headers = text === '' ? {} : { 'content-type': 'application/json' }
-    const asked = request({ socketPath, method, path, headers, agent: false })
+    const signal = AbortSignal.timeout(waitMs)
+    const asked = request({ socketPath, method, path, headers, agent: false, signal })
     asked.end(text)
     const [response] = (await once(asked, 'response')) as [IncomingMessage]
     response.setEncoding('utf8')
@@ -48,7 +52,8 @@ async function exchange(socketPath: string, method: string, path: string, text: 
     return { status: response.statusCode ?? 0, answer }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'an error'
-    throw new CommandError(`no answer of the daemon at ${socketPath}: ${code}`, notThere)
+    const why = code === 'ABORT_ERR' ? `nothing within ${waitMs / 60_000} minutes` : code
+    throw new CommandError(`no answer of the daemon at ${socketPath}: ${why}`, notThere)
   }
 }
 

@@ -60,7 +60,11 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     await gate.close()
     throw error
   })
-  const control = await openControlOf(daemon)
+  const control = await openControlOf(daemon).catch(async (error: unknown) => {
+    // What listens already would keep a daemon alive that never came to serve.
+    await Promise.all([gate.close(), admin?.close()])
+    throw error
+  })
   reloadOnChange(daemon)
   warnOfExpiry(daemon)
   log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')

@@ -107,4 +107,6 @@ function longest(lease: Lease, others: readonly Lease[]): Lease {
 const secondsOf = (ms: number): number => Math.floor(ms / 1000)
 
 const leasesText = (record: PinRecord | undefined): string =>
-  JSON.stringify(record?.leases.toSorted((one, other) => (one.holder < other.holder ? -1 : 1)))
+  JSON.stringify(
+    (record?.leases ?? []).toSorted((one, other) => (one.holder < other.holder ? -1 : 1)),
+  )

@@ -245,3 +245,13 @@ t.test(
     t.equal(cluster.requests.length, 0)
   },
 )
+
+t.test('a control socket that cannot be is an error, and no daemon is left behind', async (t) => {
+  const path = join(t.testdir({}), 'config.json')
+  const control = { socket: '/nowhere/control.sock' }
+  const config = { listen: { port: 0 }, admin: { port: 0 }, control }
+  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', path])
+  t.same(await daemon.exited, { code: 1, signal: null })
+  t.match(daemon.stderr, /nowhere\/control\.sock/)
+})

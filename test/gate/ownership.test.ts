@@ -325,3 +325,13 @@ t.test('a lease that another hand changed is logged', async (t) => {
   await gate.ask('POST', path, { as: 'beta' })
   t.match(await gate.logText(), /changed by another hand/)
 })
+
+t.test('a pin made by hand after it was unpinned here is no foreign hand on a lease', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', path)
+  await gate.ask('DELETE', path)
+  const timestamp = new Date(Date.now() + 5000).toISOString()
+  gate.cluster.addPin(cid, { timestamp })
+  t.equal((await gate.ask('DELETE', path)).status, 403, "it is the operator's")
+  t.notMatch(await gate.logText(), /changed by another hand/)
+})
