@@ -25,11 +25,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cluster: ['cluster', 'settings'],
   listings: ['listings', 'leases', 'cluster', 'settings'],
   leases: ['leases', 'cluster', 'settings'],
-  gate: ['gate', 'leases', 'listings', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
-  admin: ['admin', 'leases', 'cluster', 'settings', 'log.ts', 'metrics.ts'],
+  gate: ['gate', 'leases', 'listings', 'cluster', 'settings', 'log.ts', 'metrics'],
+  admin: ['admin', 'leases', 'cluster', 'settings', 'log.ts', 'metrics'],
   'log.ts': ['log-batch.ts', 'settings'],
   'log-batch.ts': [],
-  'metrics.ts': ['cluster', 'settings'],
+  metrics: ['metrics', 'cluster', 'settings'],
 }
 const mayImportAll = ['cli', 'main.ts']
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log.js'
-import type { Metrics } from '../metrics.js'
+import type { Metrics } from '../metrics/metrics.js'
 import { isLoopback } from '../settings/network.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
 import { createListener, errorBody, onClientError } from './listener.js'

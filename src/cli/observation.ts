@@ -4,9 +4,10 @@ import type { Activity } from '../admin/activity.js'
 import { activityReport } from '../admin/activity-report.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
 import type { KeyUse } from '../admin/key-use.js'
+import type { State } from '../cluster/fitness.js'
 import type { OpenGate } from '../gate/open.js'
 import type { Log } from '../log.js'
-import type { Metrics } from '../metrics.js'
+import type { Metrics } from '../metrics/metrics.js'
 import type { LiveSettings } from '../settings/live.js'
 import type { Config } from '../settings/schema.js'
 import { version } from './io.js'
@@ -47,6 +48,8 @@ export interface Status {
   readonly startedAt: string
   readonly url: string
   readonly cluster: readonly string[]
+  /** How each endpoint of the cluster is; `trial`: it was down and is tried. */
+  readonly endpoints: readonly { readonly name: string; readonly state: State }[]
   readonly encoders: number
   readonly requestsUnderWay: number
   readonly logLinesDropped: number
@@ -64,6 +67,7 @@ function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
     startedAt,
     url: gate.url,
     cluster: config.cluster.endpoints.map(({ url }) => url),
+    endpoints: gate.endpoints.map(({ name, state }) => ({ name, state })),
     encoders: keyring.encoderCount,
     requestsUnderWay: gate.requestsUnderWay,
     logLinesDropped: log.dropped,

@@ -5,7 +5,7 @@ import { openControl, type OpenControl } from '../admin/control.js'
 import { KeyUse } from '../admin/key-use.js'
 import { type OpenGate, openGate } from '../gate/open.js'
 import { type Log, openLog } from '../log.js'
-import { createMetrics } from '../metrics.js'
+import { createMetrics } from '../metrics/metrics.js'
 import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { version } from './io.js'
@@ -38,6 +38,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     version,
     inFlight: () => gate.requestsUnderWay,
     linesDropped: () => log.dropped,
+    endpoints: () => gate.endpoints,
   })
   const keyUse = new KeyUse()
   const activity = new Activity()

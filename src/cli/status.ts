@@ -57,7 +57,7 @@ export function statusText(shown: Shown, now: number): string {
     ['version', `${shown.version} on Node ${shown.node}`],
     ['up', spanText(now - Date.parse(shown.startedAt))],
     ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],
-    ['cluster', shown.cluster.join(', ')],
+    ['cluster', shown.endpoints.map(endpointText).join(', ')],
     ['encoders', String(shown.encoders)],
     ['settings', `in force since ${settings.since}${settings.isLastRefused ? refused : ''}`],
     ['tls', certificate === null ? 'off' : `until ${certificate}${daysText(certificate, now)}`],
@@ -65,6 +65,9 @@ export function statusText(shown: Shown, now: number): string {
   ] as const
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('')
 }
+
+const endpointText = ({ name, state }: Status['endpoints'][number]): string =>
+  state === 'up' ? name : `${name} (${state})`
 
 const refused = '; newer ones were refused: pinwarden check says why'
 

@@ -32,6 +32,17 @@ const wholeBytesMax = 4 * 1024 * 1024
 /** Of a stream, what is held for a client that is slower than the cluster. */
 const streamBytes = 65_536
 
+/** What a handler tells the endpoint that it asks. */
+export interface Tidings {
+  /** Nothing is under way any more; with what went wrong, if anything did. */
+  readonly onEnd: (error: Error | undefined) => void
+  /** Before anybody else hears of a fault; true: the exchange goes on elsewhere. */
+  readonly goElsewhere: GoElsewhere
+}
+
+/** @param wasSent whether anything of the request may have gone out */
+export type GoElsewhere = (fault: ClusterFault, wasSent: boolean) => boolean
+
 /** Calls back once, and ends the exchange when nothing of it is under way any more. */
 export class AnswerHandler implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
@@ -45,16 +56,25 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly exchange: Exchange,
+    timeoutMs: number,
     private readonly callback: Callback,
-    private readonly onEnd: () => void,
+    private readonly tidings: Tidings,
   ) {
     this.clock = setTimeout(() => {
       exchange.cancel(new ClusterFault('cluster-timeout'))
-    }, exchange.timeoutMs)
+    }, timeoutMs)
     exchange.whenCancelled((reason) => {
       this.fail(reason)
       this.controller?.abort(reason)
     })
+  }
+
+  /** Gives up what has not been answered yet, so that it is asked elsewhere. */
+  moveOn(): void {
+    if (this.stream !== undefined) return
+    const error = new ClusterFault('cluster-hung-up', new Error('the endpoint is down'))
+    this.fail(error)
+    this.controller?.abort(error)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -82,7 +102,9 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
       return
     }
     clearTimeout(this.clock)
-    this.stream = new AnswerStream(controller, this.onEnd)
+    this.stream = new AnswerStream(controller, (error) => {
+      this.end(error)
+    })
     this.isAnswered = true
     this.callback(null, { statusCode, headers, body: this.stream })
   }
@@ -107,7 +129,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     if (this.isAnswered || head === undefined || parts === undefined) return
     this.isAnswered = true
     clearTimeout(this.clock)
-    this.onEnd()
+    this.end(undefined)
     const [first, ...more] = parts
     const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)
     this.callback(null, { ...head, body: new Whole(bytes) })
@@ -128,8 +150,17 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     this.isAnswered = true
     clearTimeout(this.clock)
     this.exchange.upstreamMs ??= performance.now() - this.startMs
-    this.onEnd()
-    this.callback(faultOf(error), undefined as never)
+    this.tidings.onEnd(error)
+    const fault = faultOf(error)
+    const wasSent = this.controller !== undefined
+    if (!this.exchange.isCancelled && this.tidings.goElsewhere(fault, wasSent)) return
+    this.exchange.end()
+    this.callback(fault, undefined as never)
+  }
+
+  private end(error: Error | undefined): void {
+    this.tidings.onEnd(error)
+    this.exchange.end()
   }
 }
 
@@ -137,7 +168,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
 class AnswerStream extends Readable {
   constructor(
     private readonly controller: Dispatcher.DispatchController,
-    private readonly onEnd: () => void,
+    private readonly onEnd: (error: Error | undefined) => void,
   ) {
     super({ highWaterMark: streamBytes })
   }
@@ -148,7 +179,7 @@ class AnswerStream extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.readableEnded) this.controller.abort(error ?? new Error('nobody reads the answer'))
-    this.onEnd()
+    this.onEnd(error ?? undefined)
     callback(error)
   }
 }

@@ -1,98 +1,90 @@
-/** The connections to the cluster, and one exchange after another over them. */
-import { type Dispatcher, Pool } from 'undici'
+/** One cluster, by any of its endpoints: who is asked, and who instead when that one fails. */
+import type { Dispatcher } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
-import { AnswerHandler, type Callback, Whole } from './answer.js'
+import type { EndpointSecrets } from '../settings/secrets.js'
+import { type Callback, type GoElsewhere, Whole } from './answer.js'
+import { type ClusterRequest, Endpoint, type OnChange } from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
-import { gatheringConnector } from './gathering-socket.js'
+import { ListingRelay } from './listing-relay.js'
+import { RecentChanges } from './recent-changes.js'
 
-type RequestHeaders = Readonly<Record<string, string>>
-
-/** What is asked of the cluster. */
-export interface ClusterRequest {
-  readonly method: Dispatcher.HttpMethod
-  readonly path: string
-  readonly headers: RequestHeaders
-}
-
-/** One configuration of the cluster: where it is, who we are to it, and our connections to it. */
+/** One configuration of the cluster. */
 export class Cluster {
-  /** Scheme, host and port of the REST API. */
-  readonly origin: string
-  /** Authorization header, where the cluster wants one: on all that we ask. */
-  readonly authorization: string | undefined
-  private readonly requests: Pool
-  private readonly listings: Pool
-  private readonly copies: Pool
-  private readonly underWay = { requests: 0, listings: 0 }
+  readonly endpoints: readonly Endpoint[]
+  private readonly changes = new RecentChanges()
+  /** All that is written goes here, and what is read to write it. */
+  private writer: Endpoint
+  private turn = 0
 
-  /** @param password of the endpoint's user */
-  constructor(
-    private readonly config: ClusterConfig,
-    password: string | undefined,
-  ) {
-    const [endpoint] = config.endpoints
-    if (endpoint === undefined) throw new Error('no cluster endpoint is configured')
-    this.origin = new URL(endpoint.url).origin
-    this.authorization = basicAuthorization(endpoint.username, password)
-    const { connectTimeoutMs } = config
-    const connect = { timeout: connectTimeoutMs }
-    this.requests = this.pool(config.connections, connect)
-    this.listings = this.pool(config.listingConnections, connect)
-    const isPlain = this.origin.startsWith('http:')
-    this.copies = this.pool(
-      config.listingConnections,
-      isPlain ? gatheringConnector(connectTimeoutMs) : connect,
-    )
+  /** @param secrets by the index of the endpoint they belong to */
+  constructor(config: ClusterConfig, secrets: readonly EndpointSecrets[], onChange: OnChange) {
+    this.endpoints = config.endpoints.map((endpoint, index) => {
+      const own = new Endpoint(config, endpoint, secrets[index] ?? {}, (verdict) => {
+        const isClusterFit = this.isFit
+        if (verdict.state === 'down' && isClusterFit) own.moveReadsOn()
+        onChange({ ...verdict, endpoint: own.name, isClusterFit })
+      })
+      return own
+    })
+    const [first] = this.endpoints
+    if (first === undefined) throw new Error('no cluster endpoint is configured')
+    this.writer = first
   }
 
-  private pool(connections: number, connect: NonNullable<Pool.Options['connect']>): Pool {
-    const { idleTimeoutMs } = this.config
-    return new Pool(this.origin, {
-      connections,
-      pipelining: 1,
-      connect,
-      // The exchange's own clock runs from the start of the wait and is finer than undici's.
-      headersTimeout: 0,
-      bodyTimeout: idleTimeoutMs,
-      // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
-      keepAliveTimeout: 30_000,
-      keepAliveMaxTimeout: 60_000,
-    })
+  /** Whether any endpoint may be asked. */
+  get isFit(): boolean {
+    return this.endpoints.some(({ fitness }) => fitness.isFit)
   }
 
   /** One exchange, bounded in number and time; calls back once. */
   request(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
-    const pool = exchange.isListing ? 'listings' : 'requests'
-    const connections = exchange.isListing
-      ? this.config.listingConnections
-      : this.config.connections
-    if (this.underWay[pool] >= connections + this.config.queueMax) {
+    const endpoint = this.choose(request, undefined)
+    if (endpoint === undefined) {
       exchange.end()
-      callback(new ClusterFault('cluster-busy'), undefined as never)
+      callback(new ClusterFault('cluster-down'), undefined as never)
       return
     }
-    this.underWay[pool]++
-    const handler = new AnswerHandler(exchange, callback, () => {
-      this.underWay[pool]--
-      exchange.end()
-    })
-    const { method, path, headers } = request
-    const options = { origin: this.origin, method, path, headers: this.authorized(headers) }
-    this[pool].dispatch(options, handler)
+    const { timeoutMs } = exchange
+    if (!this.hasSeveral) endpoint.request(exchange, request, timeoutMs, never, callback)
+    else this.requestOfSeveral(endpoint, exchange, request, callback)
+  }
+
+  /** A read that failed is asked elsewhere once; a write only if nothing of it was sent. */
+  private requestOfSeveral(
+    endpoint: Endpoint,
+    exchange: Exchange,
+    request: ClusterRequest,
+    callback: Callback,
+  ): void {
+    const { method, path } = request
+    const { timeoutMs } = exchange
+    const startMs = performance.now()
+    if (method !== 'GET') this.changes.note(path)
+    exchange.endpoint = endpoint.name
+    const goElsewhere: GoElsewhere = (_fault, wasSent) => {
+      const other = wasSent && method !== 'GET' ? undefined : this.choose(request, endpoint)
+      if (other === undefined) return false
+      exchange.endpoint = other.name
+      const leftMs = timeoutMs - (performance.now() - startMs)
+      other.request(exchange, request, leftMs, never, callback)
+      return true
+    }
+    endpoint.request(exchange, request, timeoutMs, goElsewhere, callback)
   }
 
   /**
    * Begins a listing whose parts a handler of undici's takes: cheaper than a stream of them. What
-   * it is given is the socket's memory, and good for the length of the call.
+   * it is given is the socket's memory, and good for the length of the call. One that fails before
+   * anything of an answer has come is asked elsewhere once.
    */
   dispatchListing(
     path: string,
-    headers: RequestHeaders,
+    headers: Readonly<Record<string, string>>,
     handler: Dispatcher.DispatchHandler,
   ): void {
-    const options = { origin: this.origin, path, method: 'GET' as const }
-    this.copies.dispatch({ ...options, headers: this.authorized(headers) }, handler)
+    const request = { method: 'GET', path, headers } as const
+    new ListingRelay(handler, path, headers, (not) => this.choose(request, not)).start()
   }
 
   /**
@@ -100,7 +92,7 @@ export class Cluster {
    *
    * @throws ClusterFault
    */
-  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<Told> {
+  ask(path: string, headers: Readonly<Record<string, string>>, timeoutMs: number): Promise<Told> {
     const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
     return new Promise((resolve, reject) => {
       this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
@@ -112,23 +104,61 @@ export class Cluster {
     })
   }
 
-  private authorized(headers: RequestHeaders): RequestHeaders {
-    const { authorization } = this
-    return authorization === undefined ? headers : { ...headers, authorization }
+  /** Whether any endpoint answers, asked now. */
+  async probe(): Promise<boolean> {
+    const answers = this.endpoints.map(async (endpoint) => {
+      if (!(await endpoint.probe())) throw new Error('no answer')
+      return true
+    })
+    return Promise.any(answers).catch(() => false)
   }
 
   /** Lets exchanges under way end, then closes the connections. */
   async retire(): Promise<void> {
-    await Promise.all(this.pools.map((pool) => pool.close()))
-  }
-
-  private get pools(): readonly Pool[] {
-    return [this.requests, this.listings, this.copies]
+    await Promise.all(this.endpoints.map((endpoint) => endpoint.retire()))
   }
 
   /** Ends every connection, also busy ones. */
   async close(): Promise<void> {
-    await Promise.all(this.pools.map((pool) => pool.destroy()))
+    await Promise.all(this.endpoints.map((endpoint) => endpoint.close()))
+  }
+
+  private get hasSeveral(): boolean {
+    return this.endpoints.length > 1
+  }
+
+  /** @param not one that failed just now; undefined: nobody is fit */
+  private choose({ method, path }: ClusterRequest, not: Endpoint | undefined) {
+    if (!this.hasSeveral) return not === undefined ? this.fit(this.writer) : undefined
+    // The peers of a cluster know of a write one after the other.
+    const isBound = method !== 'GET' || path.startsWith('/allocations') || this.changes.has(path)
+    if (!isBound) return this.leastLoaded(not)
+    if (this.writer !== not && this.writer.fitness.isFit) return this.writer
+    const other = this.leastLoaded(not)
+    // One that only failed once stays what it is.
+    if (other !== undefined && !this.writer.fitness.isFit) this.writer = other
+    return other
+  }
+
+  private fit(endpoint: Endpoint): Endpoint | undefined {
+    return endpoint.fitness.isFit ? endpoint : undefined
+  }
+
+  /** Of those with the same load, one after the other. */
+  private leastLoaded(not: Endpoint | undefined): Endpoint | undefined {
+    const { endpoints } = this
+    this.turn = (this.turn + 1) % endpoints.length
+    let best: Endpoint | undefined
+    let bestLoad = Infinity
+    for (let index = 0; index < endpoints.length; index++) {
+      const endpoint = endpoints[(this.turn + index) % endpoints.length]
+      if (endpoint === undefined || endpoint === not || !endpoint.fitness.isFit) continue
+      const load = (endpoint.load + 1) / endpoint.fitness.share
+      if (load >= bestLoad) continue
+      best = endpoint
+      bestLoad = load
+    }
+    return best
   }
 }
 
@@ -138,9 +168,6 @@ export interface Told {
   readonly text: string
 }
 
-function basicAuthorization(username?: string, password?: string): string | undefined {
-  if (username === undefined || password === undefined) return undefined
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-}
+const never: GoElsewhere = () => false
 
 const nothing = () => undefined

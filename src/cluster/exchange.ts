@@ -23,6 +23,8 @@ export class Exchange {
   /** Milliseconds until the head of the answer, once it is there. */
   upstreamMs: number | undefined
   upstreamStatus: number | undefined
+  /** Who was asked last, where the cluster has several endpoints. */
+  endpoint: string | undefined
   /** Trailer fields by their names in lower case, once the body has ended. */
   trailers: Readonly<Record<string, string | string[] | undefined>> | undefined
   private readonly onEnd: () => void
@@ -44,6 +46,10 @@ export class Exchange {
     if (this.isOver || this.reason !== undefined) return
     this.reason = reason ?? new Error('nobody waits for the answer')
     this.onCancel?.(this.reason)
+  }
+
+  get isCancelled(): boolean {
+    return this.reason !== undefined
   }
 
   /** Nothing of it is under way any more: there is nothing left to cancel. */

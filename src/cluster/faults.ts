@@ -17,6 +17,8 @@ export type FaultReason =
   | 'cluster-unavailable'
   /** An answer that the cluster's handlers never give, or that is not HTTP. */
   | 'cluster-bad-answer'
+  /** None of its endpoints is fit to be asked. */
+  | 'cluster-down'
   /** It broke off inside an answer. */
   | 'cluster-cut'
 

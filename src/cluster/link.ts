@@ -1,8 +1,8 @@
 /** The cluster in force: other settings put another in its place, without a request noticing. */
 import type { Snapshot } from '../settings/snapshot.js'
-import { probeCluster } from './probe.js'
 import type { Callback } from './answer.js'
-import { Cluster, type ClusterRequest } from './cluster.js'
+import { Cluster } from './cluster.js'
+import type { ClusterRequest, OnChange } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 import { Questions } from './questions.js'
 
@@ -17,8 +17,6 @@ export interface Asked {
 
 type Announced = Asked & { readonly exchange: Exchange }
 
-const probeTimeoutMs = 1500
-
 /**
  * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
  * knows nothing of ours, so an exchange is found again by the X-Request-Id that it carries.
@@ -29,8 +27,12 @@ export class ClusterLink {
   private readonly questions = new Questions()
   private readonly announced = new Map<string, Announced>()
 
-  constructor(snapshot: Snapshot) {
-    this.cluster = clusterOf(snapshot)
+  /** @param onChange told when an endpoint is down, or back */
+  constructor(
+    snapshot: Snapshot,
+    private readonly onChange: OnChange = () => undefined,
+  ) {
+    this.cluster = this.clusterOf(snapshot)
     this.settings = settingsOf(snapshot)
   }
 
@@ -87,25 +89,25 @@ export class ClusterLink {
     if (settings === this.settings) return false
     void this.cluster.retire()
     this.settings = settings
-    this.cluster = clusterOf(snapshot)
+    this.cluster = this.clusterOf(snapshot)
     this.questions.closeAll()
     return true
   }
 
   /** Whether the cluster in force answers. */
   probe(): Promise<boolean> {
-    const { origin, authorization } = this.cluster
-    return probeCluster(origin, authorization, probeTimeoutMs)
+    return this.cluster.probe()
   }
 
   end(): Promise<void> {
     return this.cluster.close()
   }
+
+  private clusterOf({ config, endpointSecrets }: Snapshot): Cluster {
+    return new Cluster(config.cluster, endpointSecrets, this.onChange)
+  }
 }
 
-const clusterOf = ({ config, endpointPasswords }: Snapshot): Cluster =>
-  new Cluster(config.cluster, endpointPasswords[0])
-
 /** To be compared, never shown: it holds passwords. */
-const settingsOf = ({ config, endpointPasswords }: Snapshot): string =>
-  JSON.stringify([config.cluster, endpointPasswords])
+const settingsOf = ({ config, endpointSecrets }: Snapshot): string =>
+  JSON.stringify([config.cluster, endpointSecrets])

@@ -1,6 +1,7 @@
 /** Questions under way: whoever asks the same as somebody before gets the same answer. */
 import type { Answer, Callback } from './answer.js'
-import type { Cluster, ClusterRequest } from './cluster.js'
+import type { Cluster } from './cluster.js'
+import type { ClusterRequest } from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { faultOf } from './faults.js'
 
@@ -68,6 +69,7 @@ class Flight {
       for (const [exchange, { startMs }] of this.members) {
         exchange.upstreamMs = performance.now() - startMs
         exchange.upstreamStatus = own.upstreamStatus
+        exchange.endpoint = own.endpoint
       }
       this.end(error ?? answer)
     })

@@ -51,6 +51,8 @@ export interface AccessLine {
   /** From asking the cluster to the head of its answer. */
   readonly upstreamMs?: number | undefined
   readonly upstreamStatus?: number | undefined
+  /** Who answered, or failed to, where the cluster has several endpoints. */
+  readonly endpoint?: string | undefined
   /** What exactly was wrong with the cluster, in the HTTP client's words; never sent to anybody. */
   readonly upstreamError?: string | undefined
   /** Text of the cluster's X-Stream-Error trailer: a listing that ended early. */

@@ -14,6 +14,6 @@ export function answerFault(reply: FastifyReply, error: Error): void {
   record.fault(fault.reason, status, fault.cause instanceof Error ? fault.cause.message : undefined)
   if (reply.raw.destroyed) return
   for (const name of relayed) reply.removeHeader(name)
-  if (status === 503) reply.header('retry-after', 1)
+  if (status === 503) reply.header('retry-after', fault.reason === 'cluster-down' ? 5 : 1)
   answer(reply, status, message)
 }

@@ -2,6 +2,7 @@
 import { Server as TlsServer } from 'node:https'
 import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
+import type { EndpointReport } from '../cluster/endpoint.js'
 import { ClusterLink } from '../cluster/link.js'
 import { type Leases, openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
@@ -14,6 +15,7 @@ import type { Snapshot } from '../settings/snapshot.js'
 import { BudgetUse } from './budget-use.js'
 import { Connections } from './connections.js'
 import { createGate } from './gate.js'
+import { tellOf } from './endpoint-news.js'
 import { createServeListing } from './listing.js'
 import { createHoldPin } from './ownership.js'
 import { createShowOwn } from './own-view.js'
@@ -39,6 +41,8 @@ export interface OpenGate {
   /** What an encoder has left of a budget; undefined: all of it. */
   readonly budgetLeft: (encoder: string, budget: Budget) => number | undefined
   readonly leases: Leases
+  /** How each endpoint of the cluster is. */
+  readonly endpoints: readonly EndpointReport[]
   /** Whether the cluster answers, asked with the cheapest questions it has. */
   isClusterUp(): Promise<boolean>
   /**
@@ -65,7 +69,7 @@ export async function openGate({
   version,
   descriptor,
 }: Opening): Promise<OpenGate> {
-  const cluster = new ClusterLink(current())
+  const cluster = new ClusterLink(current(), tellOf(log))
   const { directory = '/var/tmp', spoolBytesMax } = current().config.listing
   const room = new SpoolRoom(directory, spoolBytesMax, (err) => {
     log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
@@ -108,6 +112,9 @@ export async function openGate({
     },
     budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
     leases,
+    get endpoints() {
+      return cluster.current.endpoints.map((endpoint) => endpoint.report)
+    },
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
       if (cluster.apply(current())) listings.clear()

@@ -56,7 +56,8 @@ export class RequestRecord {
   route: string | undefined
   permission: Permission | undefined
   cid: string | undefined
-  exchange: Partial<Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers'>> | undefined
+  exchange:
+    Partial<Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers' | 'endpoint'>> | undefined
   /** How it came to its listing. */
   listing: Origin | undefined
   streamError: string | undefined
@@ -200,6 +201,7 @@ export class RequestRecord {
       listing: this.listing,
       upstreamMs: upstreamMs === undefined ? undefined : round(upstreamMs),
       upstreamStatus: exchange?.upstreamStatus,
+      endpoint: exchange?.endpoint,
       upstreamError: upstreamError && redact(upstreamError, charactersMax.upstreamError),
       streamError: streamError && redact(streamError, charactersMax.streamError),
       userAgent: userAgent && redact(userAgent, charactersMax.userAgent),

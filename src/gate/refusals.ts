@@ -73,6 +73,7 @@ export const faults: Readonly<Record<FaultReason, Refusal>> = {
   'cluster-hung-up': { status: 502, message: 'the cluster closed the connection' },
   'cluster-timeout': { status: 504, message: 'the cluster did not answer in time' },
   'cluster-busy': { status: 503, message: 'too many requests are waiting for the cluster' },
+  'cluster-down': { status: 503, message: 'the cluster is down' },
   'cluster-redirect': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-auth': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-unavailable': { status: 503, message: 'the cluster is not available' },

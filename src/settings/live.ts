@@ -54,7 +54,7 @@ export class LiveSettings {
     const named = [
       listen.tls?.certFile,
       listen.tls?.keyFile,
-      ...cluster.endpoints.map(({ passwordFile }) => passwordFile),
+      ...cluster.endpoints.flatMap(({ passwordFile, caFile }) => [passwordFile, caFile]),
     ]
     return [this.path, ...named.filter((file) => file !== undefined)]
   }

@@ -62,11 +62,11 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
   refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
-  const { tls, endpointPasswords } = secrets
+  const { tls, endpointSecrets } = secrets
   const snapshot = Object.freeze({
     config: frozen(config),
     keyring: buildKeyring(config),
-    endpointPasswords: Object.freeze(endpointPasswords),
+    endpointSecrets: frozen(endpointSecrets),
   })
   return { snapshot, tls, warnings: [...warningsOf(config, now), ...secrets.warnings] }
 }
@@ -85,16 +85,21 @@ function makePathsAbsolute(
   if (admin?.socket !== undefined) admin.socket = resolve(baseDir, admin.socket)
   if (control !== undefined) control.socket = resolve(baseDir, control.socket)
   for (const endpoint of cluster.endpoints)
-    if (endpoint.passwordFile !== undefined)
-      endpoint.passwordFile = resolve(baseDir, endpoint.passwordFile)
+    for (const field of ['passwordFile', 'caFile', 'socket'] as const) {
+      const file = endpoint[field]
+      if (file !== undefined) endpoint[field] = resolve(baseDir, file)
+    }
 }
 
 /** Of the whole path: a longer one would be cut short, and somebody else's file made (unix(7)). */
-function socketProblems({ admin, control }: Config): Problem[] {
+function socketProblems({ admin, control, cluster }: Config): Problem[] {
   const sockets = [
-    ['admin.socket', admin?.socket],
-    ['control.socket', control?.socket],
-  ] as const
+    ['admin.socket', admin?.socket] as const,
+    ['control.socket', control?.socket] as const,
+    ...cluster.endpoints.map(
+      ({ socket }, index) => [`cluster.endpoints[${index}].socket`, socket] as const,
+    ),
+  ]
   return sockets.flatMap(([path, socket = '']) => {
     const bytes = Buffer.byteLength(socket)
     if (bytes <= socketBytesMax) return []

@@ -57,15 +57,31 @@ function atMost(listen: ListenConfig, field: Bound, bound: Bound): Problem {
   )
 }
 
-function endpointProblems(
-  { username, passwordFile }: ClusterConfig['endpoints'][number],
-  index: number,
-): Problem[] {
-  if ((username === undefined) === (passwordFile === undefined)) return []
-  const absent = username === undefined ? 'username' : 'passwordFile'
-  const path = ['cluster', 'endpoints', index, absent]
-  return [problem(path, 'nothing', 'username and passwordFile, or neither')]
+type Endpoint = ClusterConfig['endpoints'][number]
+
+function endpointProblems(endpoint: Endpoint, index: number, all: readonly Endpoint[]): Problem[] {
+  const { url, socket, username, passwordFile, caFile } = endpoint
+  const path = ['cluster', 'endpoints', index]
+  const problems: Problem[] = []
+  if ((username === undefined) !== (passwordFile === undefined)) {
+    const absent = username === undefined ? 'username' : 'passwordFile'
+    const expected = 'username and passwordFile, or neither'
+    problems.push(problem([...path, absent], 'nothing', expected))
+  }
+  if (caFile !== undefined && url.startsWith('http:'))
+    problems.push(problem([...path, 'caFile'], 'a file, and a URL of http', 'a URL of https'))
+  const place = placeOf(endpoint)
+  const first = all.findIndex((other) => placeOf(other) === place)
+  if (first < index) {
+    const found = `the same as cluster.endpoints[${first}]`
+    problems.push(problem([...path, socket === undefined ? 'url' : 'socket'], found, 'another one'))
+  }
+  return problems
 }
+
+/** Where it is, in one spelling; what is no URL is said elsewhere. */
+const placeOf = ({ url, socket }: Endpoint): string =>
+  socket ?? (URL.canParse(url) ? new URL(url).origin : url)
 
 function encoderProblems(config: Config): Problem[] {
   const roles = rolesOf(config)

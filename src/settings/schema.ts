@@ -1,7 +1,8 @@
 /** The configuration file: one schema gives its type, validation, defaults and documentation. */
 import Type, { type Static } from 'typebox'
-import { baseUrl, count, file, host, network, optionalSection, section, timeMs } from './fields.js'
+import { count, file, host, network, optionalSection, section, timeMs } from './fields.js'
 import { enforcements } from './permissions.js'
+import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
 
 export { namePattern } from './fields.js'
@@ -89,43 +90,6 @@ const control = Type.Optional(
     { socket: file('Unix socket; mode 0600.') },
     'For commands that change pins. Absent: control.sock in the RuntimeDirectory of systemd.',
   ),
-)
-
-const endpoint = section(
-  {
-    url: baseUrl("Base URL of the cluster's REST API, without path or credentials."),
-    username: Type.Optional(
-      Type.String({
-        pattern: '^[^:\\u0000-\\u001f]{1,255}$',
-        expects: 'a user name without ":"',
-        sensitive: true,
-        description: "User of the cluster's own basic auth.",
-      }),
-    ),
-    passwordFile: Type.Optional(file('File that holds the password of that user.')),
-  },
-  'One REST API of the cluster.',
-)
-
-const cluster = optionalSection(
-  {
-    endpoints: Type.Array(endpoint, {
-      default: [{ url: 'http://127.0.0.1:9094' }],
-      minItems: 1,
-      maxItems: 1,
-      description: 'Where the cluster listens.',
-    }),
-    connections: count(64, 1, 1024, 'Connections to the cluster for everything but listings.'),
-    listingConnections: count(4, 1, 64, 'Connections to the cluster for listings.'),
-    queueMax: count(256, 0, 100_000, 'Requests that may wait for one of these; more is 503.'),
-    connectTimeoutMs: timeMs(5000, 'Longest wait for a connection to the cluster.'),
-    idTimeoutMs: timeMs(8000, 'Longest wait for the first byte of an answer to GET /id.'),
-    statusTimeoutMs: timeMs(20_000, 'The same for the status of pins.'),
-    writeTimeoutMs: timeMs(25_000, 'The same for pins, unpins and recovers.'),
-    listTimeoutMs: timeMs(310_000, 'The same for listings (the cluster gives Kubo 5 minutes).'),
-    idleTimeoutMs: timeMs(60_000, 'Longest pause of the cluster inside an answer.'),
-  },
-  'The IPFS Cluster behind the gate.',
 )
 
 const listing = optionalSection(

@@ -1,4 +1,5 @@
 /** Reads the secrets that the configuration names as files: TLS key and cluster passwords. */
+import { X509Certificate } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { expiryWarning } from './certificate.js'
@@ -12,10 +13,17 @@ export interface TlsMaterial {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
 }
 
+/** What the files that an endpoint of the cluster names hold. */
+export interface EndpointSecrets {
+  readonly password?: string | undefined
+  /** Certificates in PEM that its own is checked with. */
+  readonly ca?: string | undefined
+}
+
 export interface Secrets {
   readonly tls: TlsMaterial | undefined
   /** By the index of the cluster endpoint they belong to. */
-  readonly endpointPasswords: readonly (string | undefined)[]
+  readonly endpointSecrets: readonly EndpointSecrets[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly string[]
 }
@@ -23,13 +31,15 @@ export interface Secrets {
 /** Paths are absolute by now; `baseDir` is for the messages. */
 export function readSecrets(config: Config, baseDir: string, now: number): Secrets {
   const reader = readerIn(baseDir)
-  const endpointPasswords = config.cluster.endpoints.map(({ passwordFile }, index) =>
-    passwordFile === undefined
-      ? undefined
-      : passwordIn(reader, passwordFile, ['cluster', 'endpoints', index, 'passwordFile']),
-  )
+  const endpointSecrets = config.cluster.endpoints.map(({ passwordFile, caFile }, index) => {
+    const path = ['cluster', 'endpoints', index]
+    return {
+      password: passwordFile && passwordIn(reader, passwordFile, [...path, 'passwordFile']),
+      ca: caFile && authorityIn(reader, caFile, [...path, 'caFile']),
+    }
+  })
   const tls = tlsIn(reader, config.listen.tls, now)
-  return { tls, endpointPasswords, problems: reader.problems, warnings: reader.warnings }
+  return { tls, endpointSecrets, problems: reader.problems, warnings: reader.warnings }
 }
 
 type Reader = ReturnType<typeof readerIn>
@@ -82,6 +92,18 @@ function passwordIn(reader: Reader, file: string, path: readonly Segment[]): str
   const found = password === '' ? 'an empty file' : 'several lines, NUL, or a very long line'
   reader.report(path, found, `the password alone, at most ${passwordLengthMax} characters`)
   return undefined
+}
+
+function authorityIn(reader: Reader, file: string, path: readonly Segment[]): string | undefined {
+  const ca = reader.read(file, path, false)
+  if (ca === undefined) return undefined
+  try {
+    new X509Certificate(ca)
+    return ca
+  } catch {
+    reader.report(path, 'no certificate', 'one or more certificates in PEM')
+    return undefined
+  }
 }
 
 function tlsIn(

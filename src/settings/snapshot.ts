@@ -1,11 +1,12 @@
 /** The settings in force: what a request sees from its first phase to its last. */
 import type { Keyring } from './keyring.js'
 import type { Config } from './schema.js'
+import type { EndpointSecrets } from './secrets.js'
 
 /** Config and keyring together, immutable, swapped whole. */
 export interface Snapshot {
   readonly config: Config
   readonly keyring: Keyring
-  /** Passwords read from files, by the index of the cluster endpoint they belong to. */
-  readonly endpointPasswords: readonly (string | undefined)[]
+  /** Read from files, by the index of the cluster endpoint they belong to. */
+  readonly endpointSecrets: readonly EndpointSecrets[]
 }

@@ -10,7 +10,9 @@ function wayWarnings({ listen, cluster }: Config): string[] {
   const warnings: string[] = []
   if (listen.tls === undefined && !isLoopback(listen.host))
     warnings.push('listen.allowPlainHttp: keys, CIDs and answers travel in clear')
-  if (cluster.endpoints.some(({ url }) => url.startsWith('http:') && !isLoopbackUrl(url)))
+  const isInClear = ({ url, socket }: Config['cluster']['endpoints'][number]) =>
+    url.startsWith('http:') && socket === undefined && !isLoopbackUrl(url)
+  if (cluster.endpoints.some(isInClear))
     warnings.push('cluster.endpoints: what passes between gate and cluster travels in clear')
   return warnings
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { createReadiness } from '../../src/admin/readiness.js'
-import { probeCluster } from '../../src/cluster/probe.js'
+import { probeCluster as probeAt } from '../../src/cluster/probe.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { startAdmin } from './start-admin.js'
 
@@ -11,6 +11,9 @@ import { startAdmin } from './start-admin.js'
 const patienceMs = 30_000
 const login = { username: 'gate', password: 'secret' }
 const authorization = `Basic ${Buffer.from('gate:secret').toString('base64')}`
+
+const probeCluster = (origin: string, authorization: string | undefined, timeoutMs: number) =>
+  probeAt({ origin, authorization, connect: {} }, timeoutMs)
 
 t.test('readyz follows the cluster down and up again', async (t) => {
   const cluster = await startFakeCluster()

@@ -1,6 +1,6 @@
 /** What /metrics of a running gate really has: names, and which labels each may carry. */
 import type { Test } from 'tap'
-import { createMetrics } from '../../src/metrics.js'
+import { createMetrics } from '../../src/metrics/metrics.js'
 import { startGate } from '../support/start-gate.js'
 
 const pin = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'

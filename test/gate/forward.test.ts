@@ -14,6 +14,10 @@ const cidV1 = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
 const askRaw = (gate: TestGate, path: string) =>
   read(gate.url + path, { authorization: gate.basic() })
 
+/** All but the checks whether it is up. */
+const requestsOf = ({ cluster }: TestGate) =>
+  cluster.requests.filter(({ target }) => !/^\/(health|version)$/.test(target))
+
 t.test(
   'each operation reaches the cluster rebuilt: canonical, without body or credential',
   async (t) => {
@@ -236,7 +240,7 @@ t.test('faults before an answer are told in fixed sentences, without addresses',
       t.match(answer.json, { code: status, message: /^[a-z ,]+$/ }, title)
       t.notMatch(answer.text, /127\.0\.0\.1|evil|ECONN/, title)
       t.match(gate.lines.at(-1), { status, outcome: 'fault', reason }, title)
-      t.equal(gate.cluster.requests.length, 1, `${title}: asked once, no retries`)
+      t.equal(requestsOf(gate).length, 1, `${title}: asked once, no retries`)
     }
   }
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { withoutStateReads } from '../support/asked.js'
 import { RawClient } from '../support/raw.js'
 import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
 
@@ -14,7 +15,9 @@ const shared = (t: Test, overrides: Overrides = {}) =>
 
 /** What the cluster was asked, beside ids. */
 const asked = ({ cluster }: TestGate): string[] =>
-  cluster.requests.filter(({ target }) => target !== '/id').map(({ target }) => target)
+  withoutStateReads(cluster)
+    .map(({ target }) => target)
+    .filter((target) => target !== '/id')
 
 /** A client that reads a listing as it comes, over a connection of its own. */
 async function reading(gate: TestGate, ...headers: string[]): Promise<RawClient> {

@@ -7,7 +7,7 @@ import { ClusterLink } from '../../src/cluster/link.js'
 import { decidePin } from '../../src/leases/decide.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
-import { clock } from './clock.js'
+import { clock } from '../support/clock.js'
 
 t.test('it is looked at four times within six minutes, also when a look fails', async (t) => {
   const time = clock()

@@ -40,7 +40,7 @@ t.test(
   async (t) => {
     for (const content of ['s3cret', 's3cret\n', 's3cret\r\n']) {
       const { snapshot, warnings } = settingsFrom(withPassword, dirOf(t, { password: content }))
-      t.same(snapshot.endpointPasswords, ['s3cret'])
+      t.same(snapshot.endpointSecrets, [{ password: 's3cret', ca: undefined }])
       t.same(warnings, [])
     }
   },

@@ -1,9 +1,9 @@
-/** What a cluster was asked, without the bookkeeping of leases that each change of a pin brings. */
+/** What a cluster was asked by clients: without health checks and the bookkeeping of leases. */
 import type { FakeCluster, ReceivedRequest } from './fake-cluster/index.js'
 
-/** All but the reads of the state. */
+/** All but the reads of the state, and the checks whether it is up. */
 export const withoutStateReads = (cluster: FakeCluster): readonly ReceivedRequest[] =>
-  cluster.requests.filter(({ target }) => !target.startsWith('/allocations/'))
+  cluster.requests.filter(({ target }) => !/^\/(allocations\/|health$|version$)/.test(target))
 
 /** `POST /pins/Qm…?name=x`: leases are left out. */
 export const askedOf = (cluster: FakeCluster): string[] => withoutStateReads(cluster).map(asked)

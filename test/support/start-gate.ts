@@ -38,6 +38,8 @@ export interface TestGate {
   readonly lines: readonly AccessLine[]
   /** The first line, also a future one, that fits. */
   line(fits?: (line: AccessLine) => boolean): Promise<AccessLine>
+  /** The first line beside those of requests, also a future one, with this message. */
+  told(message: string): Promise<Readonly<Record<string, unknown>>>
   /** The keys made for the test, by encoder. */
   readonly keys: Readonly<Record<string, string>>
   /** Authorization header of an encoder. */
@@ -118,6 +120,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     leases: gate.leases,
     lines: watched.lines,
     line: watched.line,
+    told: watched.told,
     keys,
     basic,
     head: (requestLine, ...headers) =>
@@ -189,7 +192,12 @@ function snapshotOf(
       ...(tls === true && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),
       ...listen,
     },
-    cluster: { endpoints: [{ url: clusterUrl ?? cluster.url, ...login }], ...upstream },
+    cluster: {
+      endpoints: [{ url: clusterUrl ?? cluster.url, ...login }],
+      // Faults are looked at one by one; where it matters, a test says otherwise.
+      health: { intervalMs: 3_600_000, failuresMax: 1000 },
+      ...upstream,
+    },
     limits: {
       reads: plenty,
       writes: plenty,
@@ -210,27 +218,51 @@ function snapshotOf(
 
 /** Passes everything on to the real log, and lets a test wait for a line. */
 function watchLines(log: Log) {
-  const lines: AccessLine[] = []
-  const waiting = new Set<(line: AccessLine) => void>()
+  const requests = new Watched<AccessLine>()
+  const others = new Watched<Readonly<Record<string, unknown>>>()
+  const telling = (level: 'info' | 'warn' | 'error' | 'fatal') => (fields: object, msg: string) => {
+    log[level](fields, msg)
+    others.add({ level, ...fields, msg })
+  }
   const watching: Log = {
     ...log,
     access: (level, line) => {
       log.access(level, line)
-      lines.push(line as AccessLine)
-      for (const look of waiting) look(line as AccessLine)
+      requests.add(line as AccessLine)
     },
+    info: telling('info'),
+    warn: telling('warn'),
+    error: telling('error'),
+    fatal: telling('fatal'),
   }
-  const line = (fits: (line: AccessLine) => boolean = () => true): Promise<AccessLine> => {
-    const seen = lines.find(fits)
+  return {
+    log: watching,
+    lines: requests.seen,
+    line: (fits: (line: AccessLine) => boolean = () => true) => requests.find(fits),
+    told: (message: string) => others.find(({ msg }) => msg === message),
+  }
+}
+
+/** Things as they come, and those who wait for one of them. */
+class Watched<T> {
+  readonly seen: T[] = []
+  private readonly waiting = new Set<(thing: T) => void>()
+
+  add(thing: T): void {
+    this.seen.push(thing)
+    for (const look of this.waiting) look(thing)
+  }
+
+  find(fits: (thing: T) => boolean): Promise<T> {
+    const seen = this.seen.find(fits)
     if (seen !== undefined) return Promise.resolve(seen)
     return new Promise((resolve) => {
-      const look = (candidate: AccessLine) => {
+      const look = (candidate: T) => {
         if (!fits(candidate)) return
-        waiting.delete(look)
+        this.waiting.delete(look)
         resolve(candidate)
       }
-      waiting.add(look)
+      this.waiting.add(look)
     })
   }
-  return { lines, line, log: watching }
 }

@@ -9,7 +9,7 @@ export interface Status {
   readonly node: string
   readonly startedAt: string
   readonly url: string
-  readonly cluster: readonly string[]
+  readonly endpoints: readonly { readonly name: string; readonly state: string }[]
   readonly requestsUnderWay: number
   readonly logLinesDropped: number
   readonly certificateExpires: string | null
@@ -46,6 +46,15 @@ export function showState(status: Status, activity: ActivityReport, readiness: R
   )
 }
 
+type Endpoint = Status['endpoints'][number]
+
+const isDown = ({ state }: Endpoint): boolean => state === 'down'
+
+function clusterText(endpoints: readonly Endpoint[], isAway: boolean): string {
+  const names = endpoints.map(({ name, state }) => (state === 'up' ? name : `${name} (${state})`))
+  return `${names.join(', ')} ${isAway ? 'does not answer' : 'answers'}`
+}
+
 type StateRow = readonly [name: string, words: string, isAlarm?: boolean]
 
 function rowsOf(
@@ -58,7 +67,7 @@ function rowsOf(
   const left = certificateExpires === null ? null : Date.parse(certificateExpires) - now
   const fault = cluster.lastFault
   return [
-    ['Cluster', `${rest.cluster.join(', ')} ${isAway ? 'does not answer' : 'answers'}`, isAway],
+    ['Cluster', clusterText(rest.endpoints, isAway), isAway || rest.endpoints.some(isDown)],
     ['Last answer to an encoder', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
     ['Under way', `${countText(requestsUnderWay)} requests`],

@@ -73,7 +73,7 @@ export interface StreamBehaviour {
 
 export interface Matcher {
   readonly method?: string
-  /** A string is the whole decoded path without query; a RegExp sees the raw request target. */
+  /** Absent: any but those of health checks. A string is the whole decoded path without query; a RegExp sees the raw request target. */
   readonly path?: string | RegExp
 }
 

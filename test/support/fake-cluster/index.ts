@@ -28,11 +28,16 @@ export interface FakeClusterOptions {
   readonly username?: string
   readonly password?: string
   readonly tls?: { readonly key: string; readonly cert: string }
+  /** Those of another one: peers of one cluster have one pinset. */
+  readonly pins?: PinState
+  /** Unix socket to listen on instead of a port. */
+  readonly socket?: string
 }
 
 export async function startFakeCluster(options: FakeClusterOptions = {}): Promise<FakeCluster> {
   const server = createServer({ allowHalfOpen: true })
-  server.listen(options.port ?? 0, '127.0.0.1')
+  if (options.socket === undefined) server.listen(options.port ?? 0, '127.0.0.1')
+  else server.listen(options.socket)
   await once(server, 'listening')
   return new FakeCluster(server, options)
 }
@@ -46,7 +51,7 @@ interface Rule {
 export class FakeCluster implements Cluster {
   readonly url: string
   /** The state; behaves like a Map by canonical CID. */
-  readonly pins = new PinState()
+  readonly pins: PinState
   /** Kubo does not answer: listings look empty or fail, statuses are `cluster_error`. */
   kuboDown = false
   /** `pinned`: Kubo is done as soon as the answer to a POST is out. */
@@ -63,8 +68,10 @@ export class FakeCluster implements Cluster {
     options: FakeClusterOptions,
   ) {
     const { username = '', password = '', tls } = options
-    const { port } = server.address() as AddressInfo
-    this.url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+    const socket = options.socket !== undefined
+    const host = socket ? 'localhost' : `127.0.0.1:${(server.address() as AddressInfo).port}`
+    this.url = `${tls === undefined ? 'http' : 'https'}://${host}`
+    this.pins = options.pins ?? new PinState()
     this.credential = username === '' || password === '' ? undefined : { username, password }
     this.peer = {
       id: peerId,
@@ -212,9 +219,12 @@ export class FakeCluster implements Cluster {
   }
 }
 
+/** Whether it is up is asked in the background: what a test has in mind are seldom these. */
+const isCheck = (target: string): boolean => target === '/health' || target === '/version'
+
 function fits({ method, path }: Matcher, request: ReceivedRequest): boolean {
   if (method !== undefined && method !== request.method) return false
-  if (path === undefined) return true
+  if (path === undefined) return !isCheck(request.target)
   if (path instanceof RegExp) return path.test(request.target)
   return parseTarget(request.target)?.path === path
 }

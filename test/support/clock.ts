@@ -4,6 +4,7 @@
 export function clock() {
   let [now, waiting] = [0, [] as { at: number; call: () => void }[]]
   return {
+    now: () => now,
     later: (ms: number, call: () => void) => {
       const entry = { at: now + ms, call }
       waiting.push(entry)
@@ -11,7 +12,7 @@ export function clock() {
         waiting = waiting.filter((other) => other !== entry)
       }
     },
-    async turn(ms: number): Promise<void> {
+    turn: async (ms: number): Promise<void> => {
       for (const end = now + ms; ; await settled()) {
         const next = waiting.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
         if (next === undefined) {

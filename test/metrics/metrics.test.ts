@@ -1,12 +1,12 @@
 /** The instruments count what the access log says, and their labels stay few whatever it says. */
 import t, { type Test } from 'tap'
-import type { AccessLine } from '../src/gate/access-line.js'
+import type { AccessLine } from '../../src/gate/access-line.js'
 import {
   createMetrics,
   type FinishedRequest,
   type Metrics,
   type MetricsParts,
-} from '../src/metrics.js'
+} from '../../src/metrics/metrics.js'
 
 const start = (parts: Partial<MetricsParts> = {}): Metrics =>
   createMetrics({ version: '1.2.3', inFlight: () => 0, linesDropped: () => 0, ...parts })
@@ -167,6 +167,24 @@ t.test('what is asked for when it is read is as it is then', async (t) => {
   dropped = 7
   await has(t, metrics, { pinwarden_requests_in_flight: 1, pinwarden_log_lines_dropped_total: 7 })
   await has(t, metrics, { pinwarden_log_lines_dropped_total: 7 })
+})
+
+t.test('each endpoint of the cluster is counted by itself', async (t) => {
+  const one = { name: 'a:9094', state: 'up', load: 2, answers: 5, answerMs: 1500 } as const
+  const other = { name: 'b:9094', state: 'down', load: 0, answers: 0, answerMs: 0 } as const
+  const faults = new Map([['cluster-hung-up', 3]] as const)
+  const endpoints = () => [
+    { ...one, faults: new Map() },
+    { ...other, faults },
+  ]
+  await has(t, start({ endpoints }), {
+    'pinwarden_endpoint_up{endpoint="a:9094"}': 1,
+    'pinwarden_endpoint_up{endpoint="b:9094"}': 0,
+    'pinwarden_endpoint_requests_in_flight{endpoint="a:9094"}': 2,
+    'pinwarden_endpoint_answers_total{endpoint="a:9094"}': 5,
+    'pinwarden_endpoint_answer_seconds_total{endpoint="a:9094"}': 1.5,
+    'pinwarden_endpoint_faults_total{endpoint="b:9094",reason="cluster-hung-up"}': 3,
+  })
 })
 
 t.test('a reload that fails leaves the time of the last good one', async (t) => {

@@ -1,6 +1,10 @@
-/** The instruments, in one list: what is counted of the requests, and the process's own state. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Permission } from './settings/permissions.js'
+/** What is counted of the requests, and the process's own state. */
+import { collectDefaultMetrics, type Counter, Registry } from 'prom-client'
+import type { EndpointReport } from '../cluster/endpoint.js'
+import type { Permission } from '../settings/permissions.js'
+import { instrumentsIn, type Instruments } from './instruments.js'
+import { addEndpoints } from './endpoint-instruments.js'
+import { absent, bounded, encodersMax, reasonsMax, remembered } from './labels.js'
 
 /** What the instruments take of a request's access line. */
 export interface FinishedRequest {
@@ -29,6 +33,8 @@ export interface MetricsParts {
   readonly inFlight: () => number
   /** Lines that the log lost so far. */
   readonly linesDropped: () => number
+  /** How each endpoint of the cluster is. */
+  readonly endpoints?: () => readonly EndpointReport[]
 }
 
 export interface Metrics {
@@ -48,6 +54,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
   const instruments = instrumentsIn(registry, parts)
+  addEndpoints(registry, parts.endpoints ?? (() => []))
   const { reloadSuccessful, reloadTimestamp, certificateExpiry } = instruments
 
   return {
@@ -63,86 +70,6 @@ export function createMetrics(parts: MetricsParts): Metrics {
     contentType: registry.contentType,
     exposition: () => registry.metrics(),
   }
-}
-
-/** The gate's time limits end below the last one; only listings may go beyond. */
-const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30]
-
-type Instruments = ReturnType<typeof instrumentsIn>
-
-function instrumentsIn(registry: Registry, { version, inFlight, linesDropped }: MetricsParts) {
-  const about = (name: string, help: string) => ({
-    name: `pinwarden_${name}`,
-    help,
-    registers: [registry],
-  })
-  const counter = <T extends string>(name: string, labelNames: readonly T[], help: string) =>
-    new Counter({ ...about(name, help), labelNames })
-  const gauge = (name: string, help: string) => new Gauge(about(name, help))
-  const seconds = (name: string, help: string) =>
-    new Histogram({ ...about(name, help), labelNames: ['permission'] as const, buckets })
-
-  const instruments = {
-    requests: counter(
-      'requests_total',
-      ['encoder', 'permission', 'code'],
-      'Requests that ended, by the class of the status sent.',
-    ),
-    duration: seconds('request_duration_seconds', "From a head's arrival to the last byte taken."),
-    upstream: seconds('upstream_duration_seconds', 'From asking the cluster to its answer.'),
-    refusals: counter('refusals_total', ['reason', 'encoder'], 'Requests that were turned away.'),
-    wouldRefuse: counter(
-      'would_refuse_total',
-      ['reason', 'encoder'],
-      'Requests that passed, as their refusal is only observed.',
-    ),
-    authFailures: counter('auth_failures_total', ['reason'], 'Requests answered 401.'),
-    faults: counter('faults_total', ['reason'], 'Requests that failed for the cluster.'),
-    aborts: counter('aborts_total', ['reason'], 'Requests whose client left or stalled.'),
-    bugs: counter('bugs_total', [], 'Requests that failed for pinwarden itself.'),
-    listings: counter(
-      'listings_total',
-      ['origin'],
-      'Listings: fresh from the cluster, shared with one under way, or cached.',
-    ),
-    receivedBytes: counter('received_bytes_total', [], 'Bytes read from clients.'),
-    sentBytes: counter('sent_bytes_total', [], 'Bytes written to clients.'),
-    pins: counter('pins_total', ['encoder', 'result'], 'Pins: ok, refused or failed.'),
-    unpins: counter('unpins_total', ['encoder', 'result'], 'Unpins: ok, refused or failed.'),
-    reloadSuccessful: gauge(
-      'config_last_reload_successful',
-      'Whether the settings last read are in force.',
-    ),
-    reloadTimestamp: gauge(
-      'config_last_reload_success_timestamp_seconds',
-      'When settings last came into force.',
-    ),
-    certificateExpiry: gauge(
-      'certificate_expiry_timestamp_seconds',
-      'When the certificate of the public port expires.',
-    ),
-  }
-  new Gauge({
-    ...about('requests_in_flight', 'Requests under way.'),
-    collect() {
-      this.set(inFlight())
-    },
-  })
-  new Counter({
-    ...about('log_lines_dropped_total', 'Log lines lost because the sink stalled.'),
-    collect() {
-      this.reset()
-      this.inc(linesDropped())
-    },
-  })
-  new Gauge({ ...about('build_info', 'Always 1.'), labelNames: ['version', 'node'] as const }).set(
-    { version, node: process.version },
-    1,
-  )
-  // A zero would read as a certificate, or settings, of 1970.
-  instruments.certificateExpiry.remove()
-  instruments.reloadTimestamp.remove()
-  return instruments
 }
 
 type Result = 'ok' | 'refused' | 'failed'
@@ -211,35 +138,3 @@ function resultOf({ outcome, upstreamStatus = 0 }: FinishedRequest): Result {
 const codes = ['1xx', '2xx', '3xx', '4xx', '5xx']
 
 const codeOf = (status: number): string => codes[Math.trunc(status / 100) - 1] ?? absent
-
-/** To Prometheus an empty label is none; no encoder can be called so. */
-const absent = ''
-/** Nor so. */
-const excess = '_other'
-
-/** Encoders beyond it count together; those of earlier settings stay until the next start. */
-const encodersMax = 1024
-const reasonsMax = 128
-
-/** A label can be no more than so many words, whatever comes; only words, and short ones. */
-function bounded(wordsMax: number): (word: string | undefined) => string {
-  const known = new Set<string>()
-  return (word = absent) => {
-    if (word === absent || known.has(word)) return word
-    if (known.size >= wordsMax || !/^[a-z0-9][a-z0-9._-]{0,62}$/.test(word)) return excess
-    known.add(word)
-    return word
-  }
-}
-
-function remembered<K, V extends object>(make: (key: K) => V): (key: K) => V {
-  const known = new Map<K, V>()
-  return (key) => {
-    let value = known.get(key)
-    if (value === undefined) {
-      value = make(key)
-      known.set(key, value)
-    }
-    return value
-  }
-}

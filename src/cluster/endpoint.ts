@@ -1,0 +1,245 @@
+/** One REST API of the cluster: our connections to it, and how it is. */
+import { type Dispatcher, Pool } from 'undici'
+import type { ClusterConfig } from '../settings/schema.js'
+import type { EndpointSecrets } from '../settings/secrets.js'
+import { AnswerHandler, type Callback, type GoElsewhere } from './answer.js'
+import type { Exchange } from './exchange.js'
+import { ClusterFault, faultOf, type FaultReason } from './faults.js'
+import { Fitness, type State, type Verdict } from './fitness.js'
+import { gatheringConnector } from './gathering-socket.js'
+import { type Place, probeCluster } from './probe.js'
+
+type RequestHeaders = Readonly<Record<string, string>>
+export type EndpointConfig = ClusterConfig['endpoints'][number]
+
+/** What is asked of the cluster. */
+export interface ClusterRequest {
+  readonly method: Dispatcher.HttpMethod
+  readonly path: string
+  readonly headers: RequestHeaders
+}
+
+/** How an endpoint is, and what it did so far. */
+export interface EndpointReport {
+  readonly name: string
+  readonly state: State
+  /** Exchanges under way. */
+  readonly load: number
+  readonly answers: number
+  /** Of all answers, to their heads. */
+  readonly answerMs: number
+  readonly faults: ReadonlyMap<FaultReason, number>
+}
+
+/** Told of an endpoint whose state is another one now. */
+export type OnChange = (change: EndpointChange) => void
+
+export interface EndpointChange extends Verdict {
+  readonly endpoint: string
+  /** Whether any endpoint of the cluster may be asked. */
+  readonly isClusterFit: boolean
+}
+
+export class Endpoint {
+  /** Host and port, or the socket's path: what it is called in log and metrics. */
+  readonly name: string
+  /** Scheme, host and port of the REST API. */
+  readonly origin: string
+  readonly fitness: Fitness
+  private answers = 0
+  private answerMs = 0
+  private readonly faults = new Map<FaultReason, number>()
+  private readonly authorization: string | undefined
+  private readonly place: Place
+  private readonly requests: Pool
+  private readonly listings: Pool
+  private readonly copies: Pool
+  private readonly underWay = { requests: 0, listings: 0, copies: 0 }
+  private readonly waiting = new Set<AnswerHandler>()
+
+  constructor(
+    private readonly config: ClusterConfig,
+    { url, socket, username }: EndpointConfig,
+    { password, ca }: EndpointSecrets,
+    onChange: (verdict: Verdict) => void,
+  ) {
+    const { origin, host, protocol } = new URL(url)
+    this.origin = origin
+    this.name = socket ?? host
+    this.authorization = basicAuthorization(username, password)
+    const { connectTimeoutMs } = config
+    const at = {
+      ...(ca !== undefined && { ca }),
+      ...(socket !== undefined && { socketPath: socket }),
+    }
+    this.place = { origin, connect: at, authorization: this.authorization }
+    const connect = { timeout: connectTimeoutMs, ...at }
+    this.requests = this.pool(config.connections, connect)
+    this.listings = this.pool(config.listingConnections, connect)
+    const isPlainTcp = protocol === 'http:' && socket === undefined
+    this.copies = this.pool(
+      config.listingConnections,
+      isPlainTcp ? gatheringConnector(connectTimeoutMs) : connect,
+    )
+    this.fitness = new Fitness({
+      ...config.health,
+      check: () => this.probe(),
+      onChange,
+    })
+  }
+
+  private pool(connections: number, connect: NonNullable<Pool.Options['connect']>): Pool {
+    const { idleTimeoutMs } = this.config
+    return new Pool(this.origin, {
+      connections,
+      pipelining: 1,
+      connect,
+      // The exchange's own clock runs from the start of the wait and is finer than undici's.
+      headersTimeout: 0,
+      bodyTimeout: idleTimeoutMs,
+      // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
+      keepAliveTimeout: 30_000,
+      keepAliveMaxTimeout: 60_000,
+    })
+  }
+
+  /** Exchanges under way. */
+  get load(): number {
+    const { requests, listings, copies } = this.underWay
+    return requests + listings + copies
+  }
+
+  get report(): EndpointReport {
+    const { name, load, answers, answerMs, faults } = this
+    return { name, state: this.fitness.state, load, answers, answerMs, faults }
+  }
+
+  /**
+   * One exchange, bounded in number and time; calls back once.
+   *
+   * @param timeoutMs what is left of the exchange's time
+   * @param goElsewhere told of a fault before anybody else; true: the exchange goes on elsewhere
+   */
+  request(
+    exchange: Exchange,
+    { method, path, headers }: ClusterRequest,
+    timeoutMs: number,
+    goElsewhere: GoElsewhere,
+    callback: Callback,
+  ): void {
+    const pool = exchange.isListing ? 'listings' : 'requests'
+    const { listingConnections, connections, queueMax } = this.config
+    const max = (exchange.isListing ? listingConnections : connections) + queueMax
+    if (this.underWay[pool] >= max) {
+      const busy = new ClusterFault('cluster-busy')
+      if (goElsewhere(busy, false)) return
+      exchange.end()
+      callback(busy, undefined as never)
+      return
+    }
+    this.underWay[pool]++
+    const era = this.fitness.began()
+    const handler = new AnswerHandler(exchange, timeoutMs, callback, {
+      onEnd: (error) => {
+        this.underWay[pool]--
+        this.waiting.delete(handler)
+        this.ended(era, error, asksKubo(method, path), exchange.upstreamMs)
+      },
+      goElsewhere,
+    })
+    if (method === 'GET') this.waiting.add(handler)
+    const options = { origin: this.origin, method, path, headers: this.authorized(headers) }
+    this[pool].dispatch(options, handler)
+  }
+
+  /** Counts a listing as under way until the returned function is called. */
+  beginListing(): ListingEnd {
+    this.underWay.copies++
+    const era = this.fitness.began()
+    let isOver = false
+    return (error) => {
+      if (isOver) return
+      isOver = true
+      this.underWay.copies--
+      this.ended(era, error, true, undefined)
+    }
+  }
+
+  /** See {@link Cluster.dispatchListing}. */
+  dispatchListing(
+    path: string,
+    headers: RequestHeaders,
+    handler: Dispatcher.DispatchHandler,
+  ): void {
+    const options = { origin: this.origin, path, method: 'GET' as const }
+    this.copies.dispatch({ ...options, headers: this.authorized(headers) }, handler)
+  }
+
+  /** Whether it answers, asked now. */
+  probe(): Promise<boolean> {
+    return probeCluster(this.place, this.config.health.timeoutMs)
+  }
+
+  /** Reads whose answer has not begun are given up, to be asked elsewhere. */
+  moveReadsOn(): void {
+    for (const handler of this.waiting) handler.moveOn()
+  }
+
+  /** @param era of the endpoint's fitness when the exchange began */
+  private ended(
+    era: number,
+    error: Error | undefined,
+    asksKubo: boolean,
+    ms: number | undefined,
+  ): void {
+    if (error === undefined) {
+      this.answers++
+      this.answerMs += ms ?? 0
+      this.fitness.answered()
+      return
+    }
+    // Whoever asked has left: that says nothing of the cluster.
+    if (!(error instanceof ClusterFault) && !('code' in error)) {
+      this.fitness.abandoned(era)
+      return
+    }
+    const { reason } = faultOf(error)
+    this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1)
+    // It is Kubo that hangs, for all that is known, where it was asked.
+    if (reason === 'cluster-timeout' && asksKubo) this.fitness.suspected(era)
+    else this.fitness.failed(era, reason)
+  }
+
+  private authorized(headers: RequestHeaders): RequestHeaders {
+    const { authorization } = this
+    return authorization === undefined ? headers : { ...headers, authorization }
+  }
+
+  /** Lets exchanges under way end, then closes the connections. */
+  async retire(): Promise<void> {
+    this.fitness.close()
+    await Promise.all(this.pools.map((pool) => pool.close()))
+  }
+
+  /** Ends every connection, also busy ones. */
+  async close(): Promise<void> {
+    this.fitness.close()
+    await Promise.all(this.pools.map((pool) => pool.destroy()))
+  }
+
+  private get pools(): readonly Pool[] {
+    return [this.requests, this.listings, this.copies]
+  }
+}
+
+/** To be called when a listing is over, with what went wrong, if anything did. */
+export type ListingEnd = (fault: Error | undefined) => void
+
+/** Reads and writes of the state alone are answered without Kubo (cluster API, "Cost"). */
+const asksKubo = (method: string, path: string): boolean =>
+  method === 'GET' ? !path.startsWith('/allocations') : path.includes('/recover')
+
+function basicAuthorization(username?: string, password?: string): string | undefined {
+  if (username === undefined || password === undefined) return undefined
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}

@@ -1,0 +1,80 @@
+/** Stands between a listing's handler and the endpoints: what fails early is asked elsewhere. */
+import type { Dispatcher } from 'undici'
+import type { Endpoint, ListingEnd } from './endpoint.js'
+import { ClusterFault, faultOfAnswer } from './faults.js'
+
+type Handler = Dispatcher.DispatchHandler
+type Controller = Dispatcher.DispatchController
+type Fields = Readonly<Record<string, string | string[] | undefined>>
+
+export class ListingRelay implements Handler {
+  private endpoint: Endpoint | undefined
+  private end: ListingEnd = () => undefined
+  private hasHead = false
+
+  /** @param choose an endpoint, but not this one; undefined: there is none */
+  constructor(
+    private readonly handler: Handler,
+    private readonly path: string,
+    private readonly headers: Readonly<Record<string, string>>,
+    private readonly choose: (not: Endpoint | undefined) => Endpoint | undefined,
+  ) {}
+
+  start(): void {
+    const endpoint = this.choose(undefined)
+    if (endpoint === undefined)
+      this.handler.onResponseError?.(nobody, new ClusterFault('cluster-down'))
+    else this.ask(endpoint)
+  }
+
+  onRequestStart(controller: Controller, context: unknown): void {
+    this.handler.onRequestStart?.(controller, context)
+  }
+
+  onResponseStart(controller: Controller, status: number, headers: Fields, text?: string): void {
+    const fault = faultOfAnswer(status, headers)
+    if (fault !== undefined && this.goesElsewhere(new ClusterFault(fault))) {
+      // What is left of it is heard of no more.
+      controller.abort(new ClusterFault(fault))
+      return
+    }
+    this.hasHead = true
+    this.handler.onResponseStart?.(controller, status, headers, text)
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    this.handler.onResponseData?.(controller, chunk)
+  }
+
+  onResponseEnd(controller: Controller, trailers: Fields): void {
+    this.end(undefined)
+    this.handler.onResponseEnd?.(controller, trailers)
+  }
+
+  onResponseError(controller: Controller, error: Error): void {
+    // What the handler itself broke off is not gone on with.
+    if (!this.hasHead && 'code' in error && this.goesElsewhere(error)) return
+    this.end(error)
+    this.handler.onResponseError?.(controller, error)
+  }
+
+  private goesElsewhere(error: Error): boolean {
+    const other = this.choose(this.endpoint)
+    if (other === undefined) return false
+    this.end(error)
+    const again = new ListingRelay(this.handler, this.path, this.headers, none)
+    again.ask(other)
+    return true
+  }
+
+  private ask(endpoint: Endpoint): void {
+    this.endpoint = endpoint
+    this.end = endpoint.beginListing()
+    endpoint.dispatchListing(this.path, this.headers, this)
+  }
+}
+
+const none = () => undefined
+
+/** There is no exchange that could be paused or given up. */
+const nobody = undefined as never

@@ -1,0 +1,33 @@
+/** Label values: few, short, and looked up once. */
+
+/** To Prometheus an empty label is none; no encoder can be called so. */
+export const absent = ''
+/** Nor so. */
+const excess = '_other'
+
+/** Encoders beyond it count together; those of earlier settings stay until the next start. */
+export const encodersMax = 1024
+export const reasonsMax = 128
+
+/** A label can be no more than so many words, whatever comes; only words, and short ones. */
+export function bounded(wordsMax: number): (word: string | undefined) => string {
+  const known = new Set<string>()
+  return (word = absent) => {
+    if (word === absent || known.has(word)) return word
+    if (known.size >= wordsMax || !/^[a-z0-9][a-z0-9._-]{0,62}$/.test(word)) return excess
+    known.add(word)
+    return word
+  }
+}
+
+export function remembered<K, V extends object>(make: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>()
+  return (key) => {
+    let value = known.get(key)
+    if (value === undefined) {
+      value = make(key)
+      known.set(key, value)
+    }
+    return value
+  }
+}

@@ -1,0 +1,54 @@
+/** The part of the configuration's schema that says where the cluster is, and how it is asked. */
+import Type from 'typebox'
+import { baseUrl, count, file, optionalSection, section, timeMs } from './fields.js'
+
+const endpoint = section(
+  {
+    url: baseUrl("Base URL of the cluster's REST API, without path or credentials."),
+    username: Type.Optional(
+      Type.String({
+        pattern: '^[^:\\u0000-\\u001f]{1,255}$',
+        expects: 'a user name without ":"',
+        sensitive: true,
+        description: "User of the cluster's own basic auth.",
+      }),
+    ),
+    passwordFile: Type.Optional(file('File that holds the password of that user.')),
+    socket: Type.Optional(file('Unix socket to connect to instead; the URL then says the host.')),
+    caFile: Type.Optional(
+      file('PEM file with what its certificate is checked with, instead of what Node trusts.'),
+    ),
+  },
+  'One REST API of the cluster.',
+)
+
+export const cluster = optionalSection(
+  {
+    endpoints: Type.Array(endpoint, {
+      default: [{ url: 'http://127.0.0.1:9094' }],
+      minItems: 1,
+      maxItems: 16,
+      description:
+        'Where peers of one cluster listen; what is written goes to the first that is fit.',
+    }),
+    health: optionalSection(
+      {
+        intervalMs: timeMs(5000, 'How often an endpoint is checked that nothing is heard of.'),
+        timeoutMs: timeMs(1500, 'Longest wait for the answer to a check.', 100),
+        failuresMax: count(5, 1, 1000, 'Faults in a row that take an endpoint out.'),
+        slowStartMs: timeMs(10_000, 'How long one that is back gets less than its share.', 0),
+      },
+      'When an endpoint is asked, and when it is not.',
+    ),
+    connections: count(64, 1, 1024, 'Connections to the cluster for everything but listings.'),
+    listingConnections: count(4, 1, 64, 'Connections to the cluster for listings.'),
+    queueMax: count(256, 0, 100_000, 'Requests that may wait for one of these; more is 503.'),
+    connectTimeoutMs: timeMs(5000, 'Longest wait for a connection to the cluster.'),
+    idTimeoutMs: timeMs(8000, 'Longest wait for the first byte of an answer to GET /id.'),
+    statusTimeoutMs: timeMs(20_000, 'The same for the status of pins.'),
+    writeTimeoutMs: timeMs(25_000, 'The same for pins, unpins and recovers.'),
+    listTimeoutMs: timeMs(310_000, 'The same for listings (the cluster gives Kubo 5 minutes).'),
+    idleTimeoutMs: timeMs(60_000, 'Longest pause of the cluster inside an answer.'),
+  },
+  'The IPFS Cluster behind the gate.',
+)

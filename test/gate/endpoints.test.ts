@@ -1,0 +1,221 @@
+/** Several endpoints of one cluster: who is asked, who instead, and what is never asked twice. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { askedOf } from '../support/asked.js'
+import { certificate } from '../support/certificate.js'
+import { type FakeCluster, PinState, startFakeCluster } from '../support/fake-cluster/index.js'
+import { startGate, type TestGate } from '../support/start-gate.js'
+
+const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+
+const health = { intervalMs: 3_600_000, timeoutMs: 1000, failuresMax: 1000, slowStartMs: 0 }
+
+/** A gate in front of so many peers with one pinset. */
+async function startPeers(
+  t: Test,
+  count: number,
+  cluster: object = {},
+): Promise<{ gate: TestGate; peers: FakeCluster[] }> {
+  const pins = new PinState()
+  const peers = await Promise.all(Array.from({ length: count }, () => startFakeCluster({ pins })))
+  t.teardown(() => Promise.all(peers.map((peer) => peer.close())))
+  const endpoints = peers.map(({ url }) => ({ url }))
+  return { gate: await startGate(t, { cluster: { endpoints, health, ...cluster } }), peers }
+}
+
+const nameOf = ({ url }: FakeCluster): string => new URL(url).host
+
+t.test('reads go to all peers in turn, writes and their reads of the state to one', async (t) => {
+  const { gate, peers } = await startPeers(t, 3)
+  const [first] = peers as [FakeCluster]
+  for (let index = 0; index < 6; index++) t.equal((await gate.ask('GET', '/id')).status, 200)
+  t.same(
+    peers.map((peer) => askedOf(peer).length),
+    [2, 2, 2],
+  )
+  for (let index = 0; index < 4; index++)
+    t.equal((await gate.ask('POST', `/pins/${cid}?name=${index}`)).status, 200)
+  t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
+  t.equal(askedOf(first).length, 2 + 5)
+  t.equal(first.stateReads, 5)
+  const line = await gate.line(({ permission }) => permission === 'unpin')
+  t.equal(line.endpoint, nameOf(first))
+})
+
+t.test('who asks for a pin changed just now asks the peer that it was changed at', async (t) => {
+  const { gate, peers } = await startPeers(t, 3)
+  const [first] = peers as [FakeCluster]
+  await gate.ask('POST', `/pins/${cid}`)
+  for (let index = 0; index < 3; index++) await gate.ask('GET', `/pins/${cid}`)
+  t.same(
+    peers.map((peer) => askedOf(peer).length),
+    [4, 0, 0],
+  )
+  t.equal(first.pins.has(cid), true)
+})
+
+t.test('the least busy peer is asked', async (t) => {
+  const { gate, peers } = await startPeers(t, 2)
+  const [first, second] = peers as [FakeCluster, FakeCluster]
+  const stall = first.behave({ path: '/id' }, { kind: 'stall' })
+  const asked = first.nextRequest()
+  const slow = [gate.ask('GET', '/id'), gate.ask('GET', '/id')]
+  await asked
+  for (let index = 0; index < 3; index++) t.equal((await gate.ask('GET', '/id')).status, 200)
+  stall.release()
+  await Promise.all(slow)
+  t.equal(askedOf(first).length, 1)
+  t.equal(askedOf(second).length, 4)
+})
+
+for (const [what, behaviour] of [
+  ['resets', { kind: 'reset' }],
+  ['hangs up', { kind: 'hangup' }],
+  ['breaks off', { kind: 'die-mid-length' }],
+  ['answers nonsense', { kind: 'raw', bytes: 'ÿþ\r\n\r\n' }],
+  ['redirects', { kind: 'status', status: 301, headers: { Location: '/' } }],
+  ['is unavailable', { kind: 'status', status: 503 }],
+] as const) {
+  t.test(`a read is asked elsewhere once when a peer ${what}`, async (t) => {
+    const { gate, peers } = await startPeers(t, 2)
+    for (const peer of peers) peer.behave({ path: '/id' }, behaviour, 1)
+    const both = await gate.ask('GET', '/id')
+    t.match(both.status, /^50[23]$/, 'once, and not again')
+    t.equal((await gate.ask('GET', '/id')).status, 200)
+
+    const [first] = peers as [FakeCluster]
+    first.behave({ path: '/id' }, behaviour)
+    for (let index = 0; index < 4; index++) t.equal((await gate.ask('GET', '/id')).status, 200)
+  })
+}
+
+t.test('an unpin that may have been done is never sent again', async (t) => {
+  const { gate, peers } = await startPeers(t, 2)
+  const [first, second] = peers as [FakeCluster, FakeCluster]
+  first.addPin(cid)
+  first.behave({ method: 'DELETE' }, { kind: 'lose-answer' }, 1)
+  const lost = await gate.ask('DELETE', `/pins/${cid}`)
+  t.equal(lost.status, 502)
+  t.same(askedOf(first), [`DELETE /pins/${cid}`])
+  t.same(askedOf(second), [])
+})
+
+t.test('a pin whose connection was refused goes to another peer', async (t) => {
+  const { gate, peers } = await startPeers(t, 3)
+  const [first, ...others] = peers as [FakeCluster, FakeCluster, FakeCluster]
+  await first.close()
+  const answer = await gate.ask('POST', `/pins/${cid}`)
+  t.equal(answer.status, 200)
+  t.same(others.flatMap(askedOf), [`POST /pins/${cid}`])
+  const told = await gate.told('an endpoint of the cluster is down: others are asked')
+  t.match(told, { level: 'warn', endpoint: nameOf(first), reason: 'health-check' })
+
+  for (let index = 0; index < 3; index++) await gate.ask('POST', `/pins/${cid}?name=${index}`)
+  t.same(others.map((peer) => askedOf(peer).length).sort(), [0, 4], 'and the next ones as well')
+})
+
+t.test('a read that waits for a peer that hangs goes elsewhere when that is known', async (t) => {
+  const { gate, peers } = await startPeers(t, 2, { health: { ...health, failuresMax: 1 } })
+  const [first, second] = peers as [FakeCluster, FakeCluster]
+  first.behave({ path: '/id' }, { kind: 'stall' })
+  const arrived = first.nextRequest()
+  const reads = [gate.ask('GET', '/id'), gate.ask('GET', '/id')]
+  await arrived
+  first.behave({ method: 'POST' }, { kind: 'reset' })
+  first.behave({ path: '/health' }, { kind: 'reset' })
+  await gate.ask('POST', `/pins/${cid}`)
+  t.same(
+    (await Promise.all(reads)).map(({ status }) => status),
+    [200, 200],
+  )
+  t.equal(askedOf(second).filter((line) => line === 'GET /id').length, 2)
+})
+
+t.test('with no peer fit a request is refused at once, and told when to come back', async (t) => {
+  const { gate, peers } = await startPeers(t, 3)
+  await Promise.all(peers.map((peer) => peer.close()))
+  await Promise.all(Array.from({ length: 6 }, () => gate.ask('GET', '/id')))
+  const told = await gate.told('the cluster is down: no endpoint of it is fit to be asked')
+  t.match(told, { level: 'error', endpoint: /127/ })
+  for (const [method, path] of [
+    ['GET', '/id'],
+    ['GET', `/pins/${cid}`],
+    ['GET', '/pins'],
+    ['POST', `/pins/${cid}`],
+    ['DELETE', `/pins/${cid}`],
+  ] as const) {
+    const { status, headers, json } = await gate.ask(method, path)
+    t.equal(status, 503, `${method} ${path}`)
+    t.equal(headers.get('retry-after'), '5')
+    t.same(json, { code: 503, message: 'the cluster is down' })
+  }
+  const line = await gate.line(({ reason }) => reason === 'cluster-down')
+  t.equal(line.outcome, 'fault')
+})
+
+t.test('a cluster that is back is asked again without anybody doing anything', async (t) => {
+  const { gate, peers } = await startPeers(t, 1, { health: { ...health, failuresMax: 1 } })
+  const [peer] = peers as [FakeCluster]
+  await peer.close()
+  t.equal((await gate.ask('GET', '/id')).status, 502)
+  t.equal((await gate.ask('GET', '/id')).status, 503)
+  const again = await startFakeCluster({ port: Number(new URL(peer.url).port), pins: peer.pins })
+  t.teardown(() => again.close())
+  t.match(await gate.told('an endpoint of the cluster is back'), { level: 'info' })
+  t.equal((await gate.ask('GET', '/id')).status, 200)
+})
+
+t.test('a listing that fails before its first byte is asked elsewhere', async (t) => {
+  const { gate, peers } = await startPeers(t, 2)
+  const [first, second] = peers as [FakeCluster, FakeCluster]
+  first.addPin(cid)
+  first.behave({ path: '/pins' }, { kind: 'reset' })
+  second.behave({ path: '/pins' }, { kind: 'status', status: 503 }, 1)
+  const failed = await gate.ask('GET', '/pins')
+  t.match(failed.status, /^50[23]$/)
+  for (let index = 0; index < 3; index++) {
+    const { status, text } = await gate.ask('GET', '/pins')
+    t.equal(status, 200)
+    t.match(text, cid)
+  }
+})
+
+t.test('a listing that breaks off is never begun anew', async (t) => {
+  const { gate, peers } = await startPeers(t, 2)
+  for (const peer of peers) peer.behave({ path: '/pins' }, { kind: 'die-mid-stream' })
+  await t.rejects(gate.ask('GET', '/pins'))
+  t.equal(peers.flatMap(askedOf).length, 1)
+})
+
+t.test(
+  'the cluster may be behind a unix socket, and behind a certificate of its own',
+  async (t) => {
+    // A short path: sockets have no room for those of test folders.
+    const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+    t.teardown(() => {
+      rmSync(directory, { recursive: true })
+    })
+    writeFileSync(join(directory, 'ca.pem'), certificate.cert)
+    const socket = join(directory, 'cluster.sock')
+    const pins = new PinState()
+    const [behindSocket, behindTls] = await Promise.all([
+      startFakeCluster({ pins, socket }),
+      startFakeCluster({ pins, tls: certificate }),
+    ])
+    t.teardown(() => Promise.all([behindSocket.close(), behindTls.close()]))
+    const endpoints = [
+      { url: 'http://localhost', socket },
+      { url: behindTls.url, caFile: join(directory, 'ca.pem') },
+    ]
+    const gate = await startGate(t, { cluster: { endpoints, health } })
+    t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
+    for (let index = 0; index < 4; index++) t.equal((await gate.ask('GET', '/id')).status, 200)
+    t.same(
+      [behindSocket, behindTls].map((peer) => askedOf(peer).length),
+      [3, 2],
+    )
+    t.equal((await gate.line()).endpoint, socket)
+  },
+)
