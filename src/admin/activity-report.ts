@@ -1,4 +1,5 @@
 /** What the status page shows, as JSON: the last hour, by encoder and by time. */
+import type { Unsettled } from '../progress/follower.js'
 import { type Budget, budgets } from '../settings/permissions.js'
 import type { EncoderConfig } from '../settings/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
@@ -53,6 +54,7 @@ export interface EncoderReport extends Counts {
   readonly isEnabled: boolean
   readonly lastSeen: number | null
   readonly limits: readonly LimitReport[]
+  readonly pins: PinsReport
   readonly liveKeys: number
   /** When the first of its live keys expires. */
   readonly keyExpires: number | null
@@ -64,6 +66,13 @@ export interface LimitReport {
   readonly used: number
   readonly max: number
   readonly windowSeconds: number
+}
+
+export interface PinsReport extends Unsettled {
+  /** In the last hour; also what had failed before. */
+  readonly pinned: number
+  /** In the last hour. */
+  readonly failed: number
 }
 
 export interface TroubleReport {
@@ -81,25 +90,37 @@ export interface TroubleReport {
 /** What is left of a budget in its window; undefined when none is under way. */
 export type Remaining = (encoder: string, budget: Budget) => number | undefined
 
+/** What the gate knows beside the log. */
+export interface Standing {
+  readonly budgetLeft: Remaining
+  readonly unsettled: () => ReadonlyMap<string, Unsettled>
+}
+
 export function activityReport(
   activity: Activity,
   { config, keyring }: Pick<Snapshot, 'config' | 'keyring'>,
-  remaining: Remaining,
+  { budgetLeft, unsettled }: Standing,
   now: number,
 ): ActivityReport {
+  const pins = unsettled()
   const { lastAnswered = null, lastFault } = activity
   const known = Object.keys(config.encoders)
   const names = [...new Set([...activity.encoders.keys(), ...known])]
   const reportOf = (name: string): EncoderReport => {
-    const seen = activity.encoders.get(name)
+    const sum = activity.encoders.get(name)?.steps.sum(now)
     const fields = config.encoders[name]
     return {
       name,
       role: fields?.role ?? null,
       isEnabled: fields?.enabled ?? false,
-      lastSeen: seen?.lastSeen ?? null,
-      ...countsOf(seen?.steps.sum(now)),
-      limits: limitsOf(name, keyring, remaining),
+      lastSeen: activity.encoders.get(name)?.lastSeen ?? null,
+      ...countsOf(sum),
+      limits: limitsOf(name, keyring, budgetLeft),
+      pins: {
+        pinned: sum?.pinned ?? 0,
+        failed: sum?.pinsFailed ?? 0,
+        ...(pins.get(name) ?? { pending: 0, failing: 0 }),
+      },
       ...keysOf(fields, now),
     }
   }

@@ -1,4 +1,5 @@
 /** The last hour as this process saw it: by encoder, by time, and the latest that went wrong. */
+import type { PinNews } from '../progress/followed.js'
 import { type Ending, Steps } from './tally.js'
 
 /** What it takes of a request's access line. */
@@ -62,6 +63,14 @@ export class Activity {
     const trouble = { time, line }
     this.ring[this.troublesSeen++ % troublesMax] = trouble
     if (line.outcome === 'fault') this.lastFault = trouble
+  }
+
+  /** What became of a pin, long after its request. */
+  settled({ encoder, result }: PinNews): void {
+    const tally = this.encoders.get(encoder)?.steps.at(this.now())
+    if (tally === undefined) return
+    if (result === 'failed') tally.pinsFailed++
+    else if (result === 'pinned' || result === 'recovered') tally.pinned++
   }
 
   /** The latest first. */

@@ -14,6 +14,9 @@ export class Tally {
   refused = 0
   /** Faults of the cluster, and bugs of ours. */
   failed = 0
+  /** Pins that were settled, one way or the other. */
+  pinned = 0
+  pinsFailed = 0
   /** Why, with how often: refusals and failures. */
   readonly reasons = new Map<string, number>()
   /** Of what the cluster answered, listings left out. */
@@ -36,6 +39,8 @@ export class Tally {
     this.requests += other.requests
     this.refused += other.refused
     this.failed += other.failed
+    this.pinned += other.pinned
+    this.pinsFailed += other.pinsFailed
     for (const [word, count] of other.reasons)
       this.reasons.set(word, (this.reasons.get(word) ?? 0) + count)
     this.durations.addAll(other.durations)
@@ -43,6 +48,7 @@ export class Tally {
 
   clear(): void {
     this.requests = this.refused = this.failed = 0
+    this.pinned = this.pinsFailed = 0
     this.reasons.clear()
     this.durations.clear()
   }

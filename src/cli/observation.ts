@@ -36,7 +36,7 @@ export async function openObservation(observed: Observed): Promise<OpenAdmin | u
     obstacles,
     isClusterUp: () => gate.isClusterUp(),
     status: () => statusOf(observed, startedAt),
-    activity: () => activityReport(activity, live.current(), gate.budgetLeft, Date.now()),
+    activity: () => activityReport(activity, live.current(), gate, Date.now()),
     keys: () => ({ since: startedAt, keys: keyUse.list(isKeyOf(live)) }),
   })
 }

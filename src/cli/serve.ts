@@ -39,6 +39,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     inFlight: () => gate.requestsUnderWay,
     linesDropped: () => log.dropped,
     endpoints: () => gate.endpoints,
+    unsettled: () => gate.unsettled(),
   })
   const keyUse = new KeyUse()
   const activity = new Activity()
@@ -50,6 +51,10 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
       metrics.observe(line)
       keyUse.observe(line)
       activity.observe(line)
+    },
+    onPinNews: (news) => {
+      metrics.settled(news)
+      activity.settled(news)
     },
     version,
     descriptor,

@@ -1,4 +1,5 @@
 /** Whether an endpoint is fit to be asked: a circuit breaker, fed by answers, faults and checks. */
+import { type Later, later } from '../later.js'
 import type { FaultReason } from './faults.js'
 
 /** `trial`: it was down, and a few requests find out whether it really is back. */
@@ -21,9 +22,9 @@ export interface FitnessParts {
   readonly slowStartMs: number
   readonly check: () => Promise<boolean>
   readonly onChange: (verdict: Verdict) => void
-  /** Milliseconds of any beginning, and `setTimeout`; or a clock of a test's own. */
+  /** Milliseconds of any beginning. */
   readonly now?: () => number
-  readonly later?: (ms: number, call: () => void) => () => void
+  readonly later?: Later
 }
 
 /** Of one that is down, until it is checked again; twice as long after each trial that failed. */
@@ -51,11 +52,11 @@ export class Fitness {
   private isClosed = false
   private cancelCheck = (): void => undefined
   private readonly now: () => number
-  private readonly later: NonNullable<FitnessParts['later']>
+  private readonly later: Later
 
   constructor(private readonly parts: FitnessParts) {
     this.now = parts.now ?? (() => performance.now())
-    this.later = parts.later ?? timer
+    this.later = parts.later ?? later
     this.checkLater()
   }
 
@@ -176,12 +177,5 @@ export class Fitness {
 
   private get pauseMs(): number {
     return Math.min(retryMsMax, retryMs * 2 ** this.trialsFailed)
-  }
-}
-
-function timer(ms: number, call: () => void): () => void {
-  const clock = setTimeout(call, ms).unref()
-  return () => {
-    clearTimeout(clock)
   }
 }

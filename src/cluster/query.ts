@@ -11,3 +11,10 @@ export const encodeQuery = (parameters: readonly Parameter[]): string =>
   parameters
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join('&')
+
+/** The first so many of them that one question to the cluster has room for. */
+export function fittingCids(cids: readonly string[]): readonly string[] {
+  let count = cids.length
+  while (encodeQuery([['cids', cids.slice(0, count).join(',')]]).length > queryBytesMax) count--
+  return cids.slice(0, count)
+}

@@ -5,6 +5,7 @@ import type { Body } from '../cluster/answer.js'
 import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
 import type { ClusterLink } from '../cluster/link.js'
 import type { Permission } from '../settings/permissions.js'
+import type { AwaitSettled } from './await-settled.js'
 import { answerFault } from './fault.js'
 import type { ServeListing } from './listing.js'
 import type { HoldPin } from './ownership.js'
@@ -21,6 +22,7 @@ export interface Forwarding {
   readonly serveListing: ServeListing
   readonly holdPin: HoldPin
   readonly showOwn: ShowOwn
+  readonly awaitSettled: AwaitSettled
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Forwarding {
 export async function forward(
   app: FastifyInstance,
   route: Route,
-  { cluster, userAgent, serveListing, holdPin, showOwn }: Forwarding,
+  { cluster, userAgent, serveListing, holdPin, showOwn, awaitSettled }: Forwarding,
 ): Promise<void> {
   const answering = {
     queryString: () => '',
@@ -62,13 +64,14 @@ export async function forward(
     // By default a GET that gets 503 is asked again ten times.
     retryMethods: [],
     preHandler: (request: FastifyRequest, reply: FastifyReply) => {
-      const { listing, change, page } = upstreamOf(request)
+      const { listing, change, page, waitMs } = upstreamOf(request)
       const send = () => {
         void reply.from('/', answering)
       }
       if (recordOf(request).isClosed) reply.hijack()
       else if (listing !== undefined) serveListing(request, reply, headersFor(request, userAgent))
       else if (page !== undefined) showOwn(request, reply, page, send)
+      else if (waitMs !== undefined) awaitSettled(request, reply, waitMs, send)
       else if (change === undefined) send()
       else holdPin(request, reply, change, headersFor(request, userAgent), send)
     },

@@ -8,7 +8,11 @@ import { type Leases, openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
 import type { Log } from '../log.js'
+import type { PinNews } from '../progress/followed.js'
+import type { Unsettled } from '../progress/follower.js'
+import { followPins } from '../progress/progress.js'
 import type { AccessLine } from './access-line.js'
+import { createAwaitSettled } from './await-settled.js'
 import type { Budget } from '../settings/permissions.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
@@ -28,6 +32,8 @@ export interface Opening {
   readonly tls?: TlsMaterial | undefined
   /** Sees the line of every request, for the metrics. */
   readonly observe?: (line: AccessLine) => void
+  /** Told what became of each pin. */
+  readonly onPinNews?: (news: PinNews) => void
   /** Of pinwarden itself: named to the cluster. */
   readonly version: string
   /** Of a socket that listens already; instead of `listen.host` and `listen.port`. */
@@ -41,6 +47,8 @@ export interface OpenGate {
   /** What an encoder has left of a budget; undefined: all of it. */
   readonly budgetLeft: (encoder: string, budget: Budget) => number | undefined
   readonly leases: Leases
+  /** How many pins of each encoder the cluster is still at. */
+  readonly unsettled: () => ReadonlyMap<string, Unsettled>
   /** How each endpoint of the cluster is. */
   readonly endpoints: readonly EndpointReport[]
   /** Whether the cluster answers, asked with the cheapest questions it has. */
@@ -66,6 +74,7 @@ export async function openGate({
   log,
   tls,
   observe = () => undefined,
+  onPinNews = () => undefined,
   version,
   descriptor,
 }: Opening): Promise<OpenGate> {
@@ -87,6 +96,15 @@ export async function openGate({
     },
   })
   const { ledger, holdings, unfinished } = leases
+  const follower = followPins({
+    link: cluster,
+    config: () => current().config.cluster,
+    userAgent,
+    tell: (level, fields, message) => {
+      log[level](fields, message)
+    },
+    onNews: onPinNews,
+  })
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const gate = await createGate({
@@ -99,8 +117,9 @@ export async function openGate({
     budgetUse,
     userAgent,
     serveListing: createServeListing(listings),
-    holdPin: createHoldPin(ledger, new Quota(holdings, unfinished)),
+    holdPin: createHoldPin(ledger, new Quota(holdings, unfinished), follower),
     showOwn: createShowOwn(holdings),
+    awaitSettled: createAwaitSettled(follower),
   })
   const { host, port, lingerMs, shutdownMs } = current().config.listen
   await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
@@ -112,6 +131,7 @@ export async function openGate({
     },
     budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
     leases,
+    unsettled: () => follower.unsettled(),
     get endpoints() {
       return cluster.current.endpoints.map((endpoint) => endpoint.report)
     },
@@ -123,6 +143,8 @@ export async function openGate({
       }
     },
     close: async () => {
+      // Whoever waits for a pin is answered now.
+      follower.close()
       // Node's HTTP server would end connections that are idle, with what is on its way on them.
       NetServer.prototype.close.call(gate.server)
       await connections.retire(lingerMs)

@@ -1,6 +1,6 @@
 /** `GET /pins?owner=me`: the caller's own pins, page by page, with the cluster's status of each. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { encodeQuery, queryBytesMax } from '../cluster/query.js'
+import { encodeQuery, fittingCids } from '../cluster/query.js'
 import type { Holdings } from '../leases/holdings.js'
 import { refuse } from './answer.js'
 import type { OwnPage } from './pin-request.js'
@@ -25,7 +25,8 @@ export const createShowOwn =
       refuse(reply, record, 'leases-uncounted')
       return
     }
-    const cids = fitting(holdings.page(holder, after, limit))
+    // CIDs of longer hashes are fewer to a page.
+    const cids = fittingCids(holdings.page(holder, after, limit))
     const last = cids.at(-1)
     reply.header('x-total-count', holdings.size(holder))
     if (last === undefined) {
@@ -39,10 +40,3 @@ export const createShowOwn =
   }
 
 const queryOf = (cids: readonly string[]): string => encodeQuery([['cids', cids.join(',')]])
-
-/** CIDs of longer hashes are fewer to a page. */
-function fitting(cids: readonly string[]): readonly string[] {
-  let count = cids.length
-  while (queryOf(cids.slice(0, count)).length > queryBytesMax) count--
-  return cids.slice(0, count)
-}

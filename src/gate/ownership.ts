@@ -4,6 +4,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { Decision } from '../leases/decide.js'
 import type { Ledger, OpenPin, Settle } from '../leases/ledger.js'
 import type { PinRecord } from '../leases/pin-record.js'
+import type { Follower } from '../progress/follower.js'
 import type { Encoder } from '../settings/encoder.js'
 import { answer, refuse } from './answer.js'
 import { answerFault } from './fault.js'
@@ -27,14 +28,14 @@ export type HoldPin = (
   send: () => void,
 ) => void
 
-export function createHoldPin(ledger: Ledger, quota: Quota): HoldPin {
+export function createHoldPin(ledger: Ledger, quota: Quota, follower: Follower): HoldPin {
   return (request, reply, change, headers, send) => {
     const record = recordOf(request)
     if (change.kind === 'path') {
       if (!isPathRefused(reply, record, encoderOf(record))) send()
       return
     }
-    hold({ ledger, quota, request, reply, record, change, headers }).then(
+    hold({ ledger, quota, follower, request, reply, record, change, headers }).then(
       (isHeld) => {
         if (isHeld) send()
         else if (record.isClosed) reply.hijack()
@@ -51,6 +52,7 @@ export function createHoldPin(ledger: Ledger, quota: Quota): HoldPin {
 interface Holding {
   readonly ledger: Ledger
   readonly quota: Quota
+  readonly follower: Follower
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly record: RequestRecord
@@ -77,7 +79,7 @@ async function hold(holding: Holding): Promise<boolean> {
 
 /** Puts what goes up into the request; false: nothing does. */
 async function prepare(holding: Holding, pin: OpenPin, timeoutMs: number): Promise<boolean> {
-  const { ledger, quota, request, reply, record, change, headers } = holding
+  const { ledger, quota, follower, request, reply, record, change, headers } = holding
   const encoder = encoderOf(record)
   const cid = request.upstream?.cid ?? ''
   const deciding = { ledger, record, encoder, headers, timeoutMs }
@@ -96,8 +98,11 @@ async function prepare(holding: Holding, pin: OpenPin, timeoutMs: number): Promi
   const unreserve = isNew ? quota.reserve(encoder) : () => undefined
   const onAnswer: Settle = (method, error, answer) => {
     pin.settle(method, error, answer)
-    if (isNew && answer?.statusCode === 200) quota.accepted(encoder)
+    const isDone = answer?.statusCode === 200
+    if (isNew && isDone) quota.accepted(encoder)
     unreserve()
+    if (isDone && change.kind === 'pin') follower.accepted(cid, encoder.name)
+    if (isDone && change.kind === 'unpin') follower.released(cid, encoder.name)
   }
   request.upstream = { ...upstream, timeoutMs, onAnswer }
   // Should it not get as far as an answer.

@@ -1,4 +1,5 @@
 /** Reads when a pin shall expire, in the two ways that the cluster knows. */
+import { readDuration } from './go-duration.js'
 import { BadRequest } from './refusals.js'
 
 /**
@@ -39,23 +40,10 @@ function expireAt(value: string, now: number): number | undefined {
   return atMs
 }
 
-const unitNs = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 }
-/** Go reads longer fractions and rounds them its own way. */
-const durationPart = /(?=\.?\d)(\d*)\.?(\d{0,9})(ns|us|µs|μs|ms|s|m|h)/gy
-/** Go counts in 63 bits; a millisecond less makes up for what a double cannot tell apart. */
-const durationNsMax = 2 ** 63 - 2 ** 20
-
 /** A Go duration (`72h`, `1h30m`; no days), at least one second. */
 function expireIn(value: string, now: number): number | undefined {
-  let durationNs = 0
-  let end = 0
-  for (const [part, whole = '', fraction = '', unit = ''] of value.matchAll(durationPart)) {
-    const unitOfPartNs = unitNs[unit as keyof typeof unitNs]
-    // Like Go, which drops what is below a nanosecond of each part.
-    durationNs += Number(whole) * unitOfPartNs + Math.floor(Number(`0.${fraction}`) * unitOfPartNs)
-    end += part.length
-  }
-  if (end !== value.length || durationNs >= durationNsMax) return undefined
+  const durationNs = readDuration(value)
+  if (durationNs === undefined) return undefined
   if (durationNs < 1e9) throw new BadRequest('bad-option', 'expire-in duration too short')
   return now + durationNs / 1e6
 }

@@ -4,6 +4,7 @@ import type { OptionGrant, Permission } from '../settings/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
 import type { Settle } from '../leases/ledger.js'
 import { wholeSeconds } from '../leases/lease.js'
+import { readDuration } from './go-duration.js'
 import { type PinOptions, readPinOptions, unknownParameter } from './pin-options.js'
 import { BadRequest } from './refusals.js'
 import { pathFrom } from './target.js'
@@ -30,6 +31,8 @@ export interface UpstreamRequest {
   readonly timeoutMs?: number
   readonly onAnswer?: Settle
   readonly page?: OwnPage
+  /** How long the answer may wait for the pin to be settled. */
+  readonly waitMs?: number
   /** Of one that changes who holds a pin. */
   readonly change?: Change
 }
@@ -47,11 +50,22 @@ export const idRequest: Parse = ({ query }) => {
   return { path: '/id', query: '' }
 }
 
-/** `GET /pins/{cid}` */
+/** `GET /pins/{cid}`; with `wait`, which is ours, once it is settled. */
 export const statusRequest: Parse = ({ segments, query }) => {
-  onlyKnown(query, ['local'])
+  onlyKnown(query, ['local', 'wait'])
   const cid = readCid(segments[1])
-  return { path: pathFrom(['pins', cid]), query: encode(local(query)), cid }
+  const request = { path: pathFrom(['pins', cid]), query: encode(local(query)), cid }
+  const wait = query.get('wait')
+  return wait === undefined ? request : { ...request, waitMs: readWait(wait) }
+}
+
+/** Below what proxies and clients wait for an answer. */
+const waitSecondsMax = 60
+
+function readWait(text: string): number {
+  const ms = (readDuration(text) ?? NaN) / 1e6
+  if (ms >= 1000 && ms <= waitSecondsMax * 1000) return ms
+  throw new BadRequest('bad-query', `parameter wait invalid: 1s to ${waitSecondsMax}s`)
 }
 
 /** More would only pile up Kubo lookups: the cluster runs one per CID, all at once. */

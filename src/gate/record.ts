@@ -61,6 +61,8 @@ export class RequestRecord {
   /** How it came to its listing. */
   listing: Origin | undefined
   streamError: string | undefined
+  /** How long it waited for its pin to be settled, in milliseconds. */
+  waitedMs: number | undefined
   /** Why it would have been refused. */
   wouldRefuse: RefusalReason | undefined
 
@@ -178,7 +180,7 @@ export class RequestRecord {
   }
 
   private line(): AccessLine {
-    const { encoder, exchange, upstreamError, streamError, userAgent } = this
+    const { encoder, exchange, upstreamError, streamError, userAgent, waitedMs } = this
     const upstreamMs = exchange?.upstreamMs
     return {
       id: this.id,
@@ -197,7 +199,8 @@ export class RequestRecord {
       wouldRefuse: this.wouldRefuse,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
-      durationMs: round(performance.now() - this.startedMs),
+      durationMs: round(performance.now() - this.startedMs - (waitedMs ?? 0)),
+      waitedMs: waitedMs === undefined ? undefined : round(waitedMs),
       listing: this.listing,
       upstreamMs: upstreamMs === undefined ? undefined : round(upstreamMs),
       upstreamStatus: exchange?.upstreamStatus,

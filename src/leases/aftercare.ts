@@ -2,6 +2,7 @@
  * The cluster's sweep lists what has expired, and unpins it later without looking again: a pin that
  * was renewed in between is gone all the same. So what was renewed that late is looked at again.
  */
+import { type Later, later } from '../later.js'
 import type { Release } from './turns.js'
 import type { PinRecord } from './pin-record.js'
 
@@ -21,16 +22,15 @@ export interface AftercareParts {
   /** Looks at a pin, and pins it again when it is gone; false: nobody holds it any more. */
   readonly restore: (cid: string) => Promise<boolean>
   readonly onError: (cid: string, error: unknown) => void
-  /** `setTimeout`, or a clock of a test's own. */
-  readonly later?: ((ms: number, call: () => void) => Release) | undefined
+  readonly later?: Later | undefined
 }
 
 export class Aftercare {
   private readonly watched = new Map<string, Release>()
-  private readonly later: (ms: number, call: () => void) => Release
+  private readonly later: Later
 
   constructor(private readonly parts: AftercareParts) {
-    this.later = parts.later ?? timer
+    this.later = parts.later ?? later
   }
 
   /** From the start, if it was being looked after already. */
@@ -67,12 +67,5 @@ export class Aftercare {
   private leave(cid: string): void {
     this.watched.get(cid)?.()
     this.watched.delete(cid)
-  }
-}
-
-function timer(ms: number, call: () => void): Release {
-  const clock = setTimeout(call, ms).unref()
-  return () => {
-    clearTimeout(clock)
   }
 }

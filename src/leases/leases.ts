@@ -2,7 +2,7 @@
 import { readLines } from '../cluster/lines.js'
 import type { ClusterLink } from '../cluster/link.js'
 import type { ClusterConfig } from '../settings/schema.js'
-import type { AftercareParts } from './aftercare.js'
+import type { Later } from '../later.js'
 import { Holdings } from './holdings.js'
 import { Ledger } from './ledger.js'
 import { Unfinished } from './unfinished.js'
@@ -15,7 +15,7 @@ export interface LeasesParts {
   /** For the log. */
   readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
   /** A clock of a test's own. */
-  readonly later?: AftercareParts['later']
+  readonly later?: Later
 }
 
 export interface Leases {

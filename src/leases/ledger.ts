@@ -3,7 +3,8 @@ import { type Answer, Whole } from '../cluster/answer.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
-import { Aftercare, type AftercareParts, isNearSweep } from './aftercare.js'
+import type { Later } from '../later.js'
+import { Aftercare, isNearSweep } from './aftercare.js'
 import { liveLeases } from './decide.js'
 import { type NewRecord, type PinRecord, readPinRecord, writing } from './pin-record.js'
 import { RecentWrites } from './recent.js'
@@ -21,7 +22,7 @@ export interface LedgerParts {
   readonly headers: Headers
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number
-  readonly later?: AftercareParts['later'] | undefined
+  readonly later?: Later | undefined
   /** Leases were changed by somebody else than this gate since it wrote them. */
   readonly onForeignHand: (cid: string) => void
   /** A pin that was renewed at its last moment was swept away, and was pinned again. */

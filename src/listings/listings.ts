@@ -114,7 +114,7 @@ export class Listings {
 
   private async start(copy: Copy, request: ListingRequest): Promise<void> {
     const { query, headers, isCheap, mayBeLocal, hidesLetGo, headMs, runMs, idMs } = request
-    const mayAsk = mayBeLocal && !isCheap
+    const mayAsk = this.cluster.current.endpoints.length === 1 && mayBeLocal && !isCheap
     const isLocal = mayAsk && (await this.lonePeer.isAlone(this.cluster.current, headers, idMs))
     if (copy.isOver) return
     const asked = isLocal ? withLocal(query) : query

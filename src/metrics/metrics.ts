@@ -1,9 +1,12 @@
 /** What is counted of the requests, and the process's own state. */
 import { collectDefaultMetrics, type Counter, Registry } from 'prom-client'
 import type { EndpointReport } from '../cluster/endpoint.js'
+import type { PinNews } from '../progress/followed.js'
+import type { Unsettled } from '../progress/follower.js'
 import type { Permission } from '../settings/permissions.js'
 import { instrumentsIn, type Instruments } from './instruments.js'
 import { addEndpoints } from './endpoint-instruments.js'
+import { addProgress } from './progress-instruments.js'
 import { absent, bounded, encodersMax, reasonsMax, remembered } from './labels.js'
 
 /** What the instruments take of a request's access line. */
@@ -35,11 +38,15 @@ export interface MetricsParts {
   readonly linesDropped: () => number
   /** How each endpoint of the cluster is. */
   readonly endpoints?: () => readonly EndpointReport[]
+  /** How many pins of each encoder the cluster is still at. */
+  readonly unsettled?: () => ReadonlyMap<string, Unsettled>
 }
 
 export interface Metrics {
   /** Counts one finished request. */
   readonly observe: (line: FinishedRequest) => void
+  /** Counts what became of a pin. */
+  readonly settled: (news: PinNews) => void
   /** Counts the load at the start as well. */
   reloaded(isSuccessful: boolean): void
   /** Undefined when the gate speaks plain HTTP: the instrument then has no value. */
@@ -55,10 +62,12 @@ export function createMetrics(parts: MetricsParts): Metrics {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
   const instruments = instrumentsIn(registry, parts)
   addEndpoints(registry, parts.endpoints ?? (() => []))
+  const settled = addProgress(registry, parts.unsettled ?? (() => new Map()))
   const { reloadSuccessful, reloadTimestamp, certificateExpiry } = instruments
 
   return {
     observe: observer(instruments),
+    settled,
     reloaded: (isSuccessful) => {
       reloadSuccessful.set(isSuccessful ? 1 : 0)
       if (isSuccessful) reloadTimestamp.set(Date.now() / 1000)

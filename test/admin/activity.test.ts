@@ -8,15 +8,19 @@ import { snapshotFrom } from '../../src/settings/load.js'
 const start = Date.UTC(2026, 0, 1)
 const minuteMs = 60_000
 
-function watched() {
+function watched(alpha = { pending: 0, failing: 0 }) {
   const clock = { now: start }
   const activity = new Activity(() => clock.now)
+  const standing = {
+    budgetLeft: () => undefined,
+    unsettled: () => new Map([['alpha', alpha]]),
+  }
   const observe = (line: Partial<Ended>) => {
     activity.observe({ ...answered, ...line })
   }
   const report = (encoders: object = {}) =>
-    activityReport(activity, snapshot(encoders), () => undefined, clock.now)
-  return { clock, observe, report }
+    activityReport(activity, snapshot(encoders), standing, clock.now)
+  return { clock, activity, observe, report }
 }
 
 const answered: Ended = {
@@ -38,6 +42,21 @@ const snapshot = (encoders: object) =>
     { cluster: { endpoints: [{ url: 'http://127.0.0.1:9094' }] }, encoders },
     { baseDir: '/' },
   )
+
+t.test('what became of pins is counted for an hour, what is pending as it is', async (t) => {
+  const { clock, activity, observe, report } = watched({ pending: 3, failing: 1 })
+  observe({})
+  const news = { cid: 'Qm', ms: 1, error: '' } as const
+  activity.settled({ ...news, encoder: 'alpha', result: 'pinned' })
+  activity.settled({ ...news, encoder: 'alpha', result: 'recovered' })
+  activity.settled({ ...news, encoder: 'alpha', result: 'failed' })
+  activity.settled({ ...news, encoder: 'unseen', result: 'failed' })
+  t.same(report().encoders[0]?.pins, { pinned: 2, failed: 1, pending: 3, failing: 1 })
+  t.equal(report().encoders.length, 1)
+  clock.now += 61 * minuteMs
+  observe({})
+  t.same(report().encoders[0]?.pins, { pinned: 0, failed: 0, pending: 3, failing: 1 })
+})
 
 t.test('requests are counted by encoder, by reason and by time', async (t) => {
   const { clock, observe, report } = watched()

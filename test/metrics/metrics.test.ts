@@ -82,6 +82,10 @@ t.test('the exposition names every instrument', async (t) => {
     pinwarden_sent_bytes_total: 'counter',
     pinwarden_pins_total: 'counter',
     pinwarden_unpins_total: 'counter',
+    pinwarden_time_to_pinned_seconds: 'histogram',
+    pinwarden_pins_settled_total: 'counter',
+    pinwarden_pins_unsettled: 'gauge',
+    pinwarden_endpoint_up: 'gauge',
     pinwarden_log_lines_dropped_total: 'counter',
     pinwarden_config_last_reload_successful: 'gauge',
     pinwarden_config_last_reload_success_timestamp_seconds: 'gauge',
@@ -184,6 +188,25 @@ t.test('each endpoint of the cluster is counted by itself', async (t) => {
     'pinwarden_endpoint_answers_total{endpoint="a:9094"}': 5,
     'pinwarden_endpoint_answer_seconds_total{endpoint="a:9094"}': 1.5,
     'pinwarden_endpoint_faults_total{endpoint="b:9094",reason="cluster-hung-up"}': 3,
+  })
+})
+
+t.test('what became of pins is counted by encoder, and timed when they are pinned', async (t) => {
+  const unsettled = () => new Map([['alpha', { pending: 2, failing: 1 }]])
+  const metrics = start({ unsettled })
+  const news = { cid: 'Qm', encoder: 'alpha', error: '' } as const
+  metrics.settled({ ...news, result: 'pinned', ms: 4000 })
+  metrics.settled({ ...news, result: 'failed', ms: 120_000, error: 'context canceled' })
+  metrics.settled({ ...news, result: 'recovered', ms: 720_000 })
+  await has(t, metrics, {
+    'pinwarden_pins_settled_total{encoder="alpha",result="pinned"}': 1,
+    'pinwarden_pins_settled_total{encoder="alpha",result="failed"}': 1,
+    'pinwarden_pins_settled_total{encoder="alpha",result="recovered"}': 1,
+    pinwarden_time_to_pinned_seconds_count: 2,
+    pinwarden_time_to_pinned_seconds_sum: 724,
+    'pinwarden_time_to_pinned_seconds_bucket{le="5"}': 1,
+    'pinwarden_pins_unsettled{encoder="alpha",state="pending"}': 2,
+    'pinwarden_pins_unsettled{encoder="alpha",state="failing"}': 1,
   })
 })
 

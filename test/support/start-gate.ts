@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import type { AccessLine } from '../../src/gate/access-line.js'
 import { type OpenGate, openGate } from '../../src/gate/open.js'
 import { type Log, openLog } from '../../src/log.js'
+import type { PinNews } from '../../src/progress/followed.js'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 import type { Snapshot } from '../../src/settings/snapshot.js'
@@ -42,6 +43,8 @@ export interface TestGate {
   told(message: string): Promise<Readonly<Record<string, unknown>>>
   /** The keys made for the test, by encoder. */
   readonly keys: Readonly<Record<string, string>>
+  /** What became of a pin: the first news, also future ones, that fit. */
+  news(fits?: (news: PinNews) => boolean): Promise<PinNews>
   /** Authorization header of an encoder. */
   basic(encoder?: string): string
   /** A raw request head with Host and alpha's credential. */
@@ -97,10 +100,14 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   const file = join(directory, 'log')
   const log = await openLog({ ...snapshot.config.log, level: 'debug', file })
   const watched = watchLines(log)
+  const news = new Watched<PinNews>()
   const gate = await openGate({
     current: () => snapshot,
     log: watched.log,
     tls: overrides.tls === true ? { ...certificate, minVersion: 'TLSv1.2' } : undefined,
+    onPinNews: (piece) => {
+      news.add(piece)
+    },
     version: 'test',
   })
   let closing: Promise<void> | undefined
@@ -121,6 +128,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     lines: watched.lines,
     line: watched.line,
     told: watched.told,
+    news: (fits = () => true) => news.find(fits),
     keys,
     basic,
     head: (requestLine, ...headers) =>

@@ -24,6 +24,7 @@ const nobody = {
   isEnabled: true,
   lastSeen: null,
   limits: [],
+  pins: { pinned: 0, failed: 0, pending: 0, failing: 0 },
   liveKeys: 0,
   keyExpires: null,
 } as const
@@ -35,6 +36,7 @@ const columns: readonly Column<Row>[] = [
   { title: 'Refused', isFigure: true, cell: ({ refused }) => countText(refused) },
   { title: 'Failed', isFigure: true, cell: failedCell },
   { title: 'Why', isWide: true, cell: reasonsCell },
+  { title: 'Pins', isWide: true, cell: pinsCell },
   { title: 'Half within', isFigure: true, cell: ({ p50 }) => durationText(p50) },
   { title: '99 % within', isFigure: true, cell: ({ p99 }) => durationText(p99) },
   { title: 'Limits used', isWide: true, cell: limitsCell },
@@ -63,6 +65,16 @@ function reasonsCell({ reasons }: Row) {
   if (entries.length === 0) return none
   const items = entries.map(([reason, count]) => element('li', {}, `${countText(count)} ${reason}`))
   return element('ul', { class: 'reasons' }, ...items)
+}
+
+/** Pinned and failed of the last hour; the others as it is now. */
+function pinsCell({ pins }: Row) {
+  const words = (['pinned', 'failed', 'pending', 'failing'] as const)
+    .filter((word) => pins[word] > 0)
+    .map((word) => `${countText(pins[word])} ${word}`)
+  if (words.length === 0) return none
+  const isAlarm = pins.failed > 0 || pins.failing > 0
+  return element(isAlarm ? 'strong' : 'span', isAlarm ? { class: 'alarm' } : {}, words.join(', '))
 }
 
 function limitsCell({ limits }: Row) {

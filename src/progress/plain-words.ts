@@ -1,0 +1,24 @@
+/** Why a pin failed, as a person would say it: the cluster tells what its own code saw. */
+
+const textBytesMax = 256
+
+/** First match first; Kubo's own words come behind `Message:` (ipfsconn/ipfshttp). */
+const words: readonly (readonly [RegExp, string])[] = [
+  [
+    // The cluster gives up a pin that makes no progress for so long, by cancelling it.
+    /context (?:canceled|deadline exceeded)/,
+    'no provider found within 2 minutes, or it stopped sending',
+  ],
+  [/operation queue is full/, 'the queue of the cluster is full'],
+  [/connection refused|no such host|no route to host/, 'the IPFS daemon cannot be reached'],
+  [/no space left on device|disk quota exceeded/, 'the disk of the IPFS daemon is full'],
+]
+
+/** @param error the text of a `pin_error` */
+export function plainWords(error: string): string {
+  const known = words.find(([pattern]) => pattern.test(error))
+  if (known !== undefined) return known[1]
+  const kubo = /\bMessage: ([\s\S]+)/.exec(error)?.[1]
+  const text = kubo === undefined ? error : `the IPFS daemon says: ${kubo}`
+  return text === '' ? 'the cluster does not say why' : text.slice(0, textBytesMax)
+}

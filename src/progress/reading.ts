@@ -1,0 +1,47 @@
+/** What the cluster says of a pin, peer by peer, put into one word. */
+
+/** `failed`: until the cluster tries again, which it does by itself. */
+export type Stage = 'pending' | 'pinned' | 'failed' | 'unpinned'
+
+export interface Reading {
+  readonly cid: string
+  readonly stage: Stage
+  /** Of a failure, in the cluster's words; else empty. */
+  readonly error: string
+}
+
+interface StatusJson {
+  readonly cid: string
+  readonly peer_map: Readonly<Record<string, { status: string; error: string }>> | null
+}
+
+/** @param line a status as `GET /pins` and `GET /pins/{cid}` give it */
+export function readProgress(line: Buffer): Reading {
+  const { cid, peer_map: peers } = JSON.parse(line.toString()) as StatusJson
+  // Those that the pin is allocated to.
+  const own = Object.values(peers ?? {}).filter(({ status }) => status !== 'remote')
+  const failed = own.find(({ status }) => status === 'pin_error')
+  const stage = stageOf(own.map(({ status }) => status))
+  return { cid, stage, error: stage === 'failed' ? (failed?.error ?? '') : '' }
+}
+
+const atWork = new Set(['pin_queued', 'pinning'])
+const done = new Set(['pinned', 'sharded'])
+
+function stageOf(statuses: readonly string[]): Stage {
+  if (statuses.length === 0 || statuses.some((status) => atWork.has(status))) return 'pending'
+  if (statuses.includes('pin_error')) return 'failed'
+  if (statuses.every((status) => done.has(status))) return 'pinned'
+  // What is `unexpectedly_unpinned` or `cluster_error` may still become anything.
+  return statuses.every((status) => status === 'unpinned') ? 'unpinned' : 'pending'
+}
+
+const start = Buffer.from('{"cid":"')
+const quote = '"'.charCodeAt(0)
+
+/** The CID that a line begins with, without reading all of it; undefined: it begins otherwise. */
+export function cidAtStart(line: Buffer): string | undefined {
+  if (!line.subarray(0, start.length).equals(start)) return undefined
+  const end = line.indexOf(quote, start.length)
+  return end < 0 ? undefined : line.toString('latin1', start.length, end)
+}

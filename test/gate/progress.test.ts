@@ -1,0 +1,106 @@
+/** What becomes of pins that pass through, and waiting for it, at a real gate. */
+import t from 'tap'
+import { generatedCid } from '../support/fake-cluster/index.js'
+import { startGate } from '../support/start-gate.js'
+
+const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+
+t.test('a pin that Kubo has is news of its encoder', async (t) => {
+  const gate = await startGate(t)
+  await gate.ask('POST', `/pins/${cid}`)
+  t.match(await gate.news(), { cid, encoder: 'alpha', result: 'pinned' })
+  const questions = gate.cluster.requests
+    .map(({ target }) => target)
+    .filter((target) => target.startsWith('/pins?'))
+  t.same(questions, ['/pins?filter=pin_queued,pinning', `/pins?cids=${cid}`])
+})
+
+t.test('a pin that fails is logged in plain words', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.statusOfNewPins = 'pinning'
+  await gate.ask('POST', `/pins/${cid}`)
+  gate.cluster.setStatus(cid, 'pin_error', 'context canceled')
+  const told = await gate.told('a pin failed: the cluster will try it again')
+  t.match(told, {
+    level: 'warn',
+    cid,
+    encoder: 'alpha',
+    why: 'no provider found within 2 minutes, or it stopped sending',
+  })
+  gate.cluster.setStatus(cid, 'pin_queued')
+  await gate.ask('POST', `/pins/${cid}/recover`)
+  await gate.ask('DELETE', `/pins/${cid}`)
+  t.match(await gate.news(({ result }) => result === 'unpinned'), { cid, encoder: 'alpha' })
+})
+
+t.test('a status that waits is answered when the pin is settled', async (t) => {
+  const gate = await startGate(t)
+  const { cluster } = gate
+  cluster.statusOfNewPins = 'pinning'
+  await gate.ask('POST', `/pins/${cid}`)
+  const answers = Array.from({ length: 20 }, () => gate.ask('GET', `/pins/${cid}?wait=30s`))
+  await cluster.nextRequest()
+  cluster.setStatus(cid, 'pinned')
+  for (const answer of await Promise.all(answers)) {
+    t.equal(answer.status, 200)
+    t.match(answer.text, '"status":"pinned"')
+  }
+  const named = cluster.requests.filter(({ target }) => target.includes(`s=${cid}`))
+  t.equal(named.length, 1, 'asked for by name once')
+  const status = cluster.requests.filter(({ target }) => target === `/pins/${cid}`)
+  t.equal(status.filter(({ method }) => method === 'GET').length, 1, 'one answer for all')
+  const line = await gate.line(({ method }) => method === 'GET')
+  t.ok((line.waitedMs ?? 0) > line.durationMs, 'the wait is not counted as time of the gate')
+})
+
+t.test('a status that waits is answered when the time is up', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.statusOfNewPins = 'pinning'
+  await gate.ask('POST', `/pins/${cid}`)
+  const answer = await gate.ask('GET', `/pins/${cid}?wait=1s`)
+  t.match(answer.text, '"status":"pinning"')
+  t.ok(((await gate.line(({ method }) => method === 'GET')).waitedMs ?? 0) >= 999)
+})
+
+t.test('what was settled before, or is not pinned, is answered at once', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.addPin(cid)
+  t.match((await gate.ask('GET', `/pins/${cid}?wait=60s`)).text, '"status":"pinned"')
+  const other = generatedCid(1)
+  t.match((await gate.ask('GET', `/pins/${other}?wait=60s`)).text, '"status":"unpinned"')
+})
+
+t.test('a wait that is none is refused, and nothing reaches the cluster', async (t) => {
+  const gate = await startGate(t)
+  for (const wait of ['0s', '999ms', '61s', '1h', '25', 'soon', '-5s', '1s2']) {
+    const { status, json } = await gate.ask('GET', `/pins/${cid}?wait=${wait}`)
+    t.equal(status, 400, wait)
+    t.same(json, { code: 400, message: 'parameter wait invalid: 1s to 60s' })
+  }
+  t.equal((await gate.ask('GET', `/pins?cids=${cid}&wait=5s`)).status, 400, 'of one pin only')
+  t.same(gate.cluster.requests, [])
+})
+
+t.test('a client that leaves while it waits costs no more questions', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.addPin(cid, { status: 'pinning' })
+  const leaving = new AbortController()
+  const asked = gate.ask('GET', `/pins/${cid}?wait=60s`, { signal: leaving.signal })
+  await gate.cluster.nextRequest()
+  leaving.abort()
+  await t.rejects(asked)
+  t.match(await gate.line(), { outcome: 'aborted', reason: 'client-left', status: 499 })
+  t.same(
+    gate.cluster.requests.map(({ target }) => target),
+    [`/pins?cids=${cid}`],
+  )
+})
+
+t.test('a gate that closes answers those who wait', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.addPin(cid, { status: 'pinning' })
+  const asked = gate.ask('GET', `/pins/${cid}?wait=60s`)
+  await gate.cluster.nextRequest()
+  await Promise.all([gate.close(), asked])
+  t.match((await asked).text, '"status":"pinning"')
+})
