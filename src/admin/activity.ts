@@ -37,6 +37,8 @@ export const encodersMax = 1024
 
 const troublesMax = 100
 
+const fine = new Set(['answered', 'journaled', 'aborted'])
+
 /** It grows with encoders that were authenticated, up to a bound; never with strangers. */
 export class Activity {
   readonly series = new Steps(seriesStepMs, hourMs / seriesStepMs)
@@ -59,7 +61,7 @@ export class Activity {
     this.series.at(time).add(line)
     this.stepsOf(line.encoder, time).at(time).add(line)
     if (line.upstreamStatus !== undefined) this.lastAnswered = time
-    if (line.outcome === 'answered' || line.outcome === 'aborted') return
+    if (fine.has(line.outcome)) return
     const trouble = { time, line }
     this.ring[this.troublesSeen++ % troublesMax] = trouble
     if (line.outcome === 'fault') this.lastFault = trouble

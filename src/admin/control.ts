@@ -10,6 +10,7 @@ import { type Outcome, type PlannedLease, Upkeep } from '../leases/upkeep.js'
 import type { Log } from '../log.js'
 import type { Encoder } from '../settings/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
+import { addJournalRoutes, type JournalParts } from './control-journal.js'
 import { createListener, onClientError } from './listener.js'
 import { listenOnSocket } from './socket.js'
 
@@ -18,6 +19,7 @@ export interface ControlParts {
   readonly socket: string
   readonly current: () => Snapshot
   readonly leases: Leases
+  readonly journal: Omit<JournalParts, 'log'> | undefined
   readonly log: Log
 }
 
@@ -49,6 +51,12 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     void reply.code(status).send({ code: status, message })
   })
   addRoutes(control, parts)
+  const { journal, log } = parts
+  if (journal !== undefined) addJournalRoutes(control, { ...journal, log }, expected)
+  else
+    control.post('/journal/*', () => {
+      throw new Refusal(404, 'this daemon has no journal: "onOutage": "journal" makes one')
+    })
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)
   return {

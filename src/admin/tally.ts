@@ -28,7 +28,7 @@ export class Tally {
       if (listing === undefined) this.durations.add(durationMs)
       return
     }
-    if (outcome === 'aborted') return
+    if (outcome === 'aborted' || outcome === 'journaled') return
     if (outcome === 'refused') this.refused++
     else this.failed++
     const word = reason ?? outcome

@@ -5,6 +5,7 @@ import { addDaemonCommands } from './daemon.js'
 import { addEncoderCommands } from './encoders.js'
 import { version, type Io } from './io.js'
 import { addKeyCommands } from './keys.js'
+import { addJournalCommands } from './journal.js'
 import { addPinCommands } from './pins.js'
 import { addSetupCommands } from './setup.js'
 
@@ -58,6 +59,7 @@ function programOf(line: CommandLine): Command {
   addKeyCommands(program, line)
   addEncoderCommands(program, line)
   addPinCommands(program, line)
+  addJournalCommands(program, line)
   addSetupCommands(program, line)
   return program
 }

@@ -6,6 +6,7 @@ import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
 import type { KeyUse } from '../admin/key-use.js'
 import type { State } from '../cluster/fitness.js'
 import type { OpenGate } from '../gate/open.js'
+import type { JournalReport } from '../journal/journal.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
 import type { LiveSettings } from '../settings/live.js'
@@ -50,6 +51,8 @@ export interface Status {
   readonly cluster: readonly string[]
   /** How each endpoint of the cluster is; `trial`: it was down and is tried. */
   readonly endpoints: readonly { readonly name: string; readonly state: State }[]
+  /** Pins that were accepted while the cluster was away; null: there is no journal. */
+  readonly journal: JournalReport | null
   readonly encoders: number
   readonly requestsUnderWay: number
   readonly logLinesDropped: number
@@ -68,6 +71,7 @@ function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
     url: gate.url,
     cluster: config.cluster.endpoints.map(({ url }) => url),
     endpoints: gate.endpoints.map(({ name, state }) => ({ name, state })),
+    journal: gate.journal?.report() ?? null,
     encoders: keyring.encoderCount,
     requestsUnderWay: gate.requestsUnderWay,
     logLinesDropped: log.dropped,

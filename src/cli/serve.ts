@@ -40,6 +40,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     linesDropped: () => log.dropped,
     endpoints: () => gate.endpoints,
     unsettled: () => gate.unsettled(),
+    journal: () => gate.journal?.report(),
   })
   const keyUse = new KeyUse()
   const activity = new Activity()
@@ -94,7 +95,8 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
 async function openControlOf({ live, gate, log }: Observed): Promise<OpenControl | undefined> {
   const socket = controlSocket(live.current().config, process.env)
   if (socket === undefined) return undefined
-  return openControl({ socket, current: live.current, leases: gate.leases, log })
+  const { leases, journal } = gate
+  return openControl({ socket, current: live.current, leases, journal, log })
 }
 
 const startOf = (gate: OpenGate, { config, keyring }: Snapshot, configPath: string) => ({

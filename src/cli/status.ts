@@ -58,6 +58,7 @@ export function statusText(shown: Shown, now: number): string {
     ['up', spanText(now - Date.parse(shown.startedAt))],
     ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],
     ['cluster', shown.endpoints.map(endpointText).join(', ')],
+    ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
     ['encoders', String(shown.encoders)],
     ['settings', `in force since ${settings.since}${settings.isLastRefused ? refused : ''}`],
     ['tls', certificate === null ? 'off' : `until ${certificate}${daysText(certificate, now)}`],
@@ -65,6 +66,11 @@ export function statusText(shown: Shown, now: number): string {
   ] as const
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('')
 }
+
+const journalText = ({ waiting, made, dropped }: NonNullable<Status['journal']>): string =>
+  waiting === 0 && dropped === 0
+    ? 'empty'
+    : `${waiting} pins wait; ${made} made and ${dropped} dropped since the start`
 
 const endpointText = ({ name, state }: Status['endpoints'][number]): string =>
   state === 'up' ? name : `${name} (${state})`

@@ -5,10 +5,11 @@ import type { Permission } from '../settings/permissions.js'
 import type { RefusalReason } from './refusals.js'
 
 /**
- * How a request ended: `answered` by the cluster; `refused` by us; `fault` of the cluster;
- * `aborted` because the client left or stopped reading; `bug` of ours.
+ * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;
+ * `refused` by us; `fault` of the cluster; `aborted` because the client left or stopped reading;
+ * `bug` of ours.
  */
-export type Outcome = 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
+export type Outcome = 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
 
 /** The access log's line, in the order in which it is written. Undefined ones are left out. */
 export interface AccessLine {
@@ -68,6 +69,7 @@ export type AbortReason = 'client-left' | 'client-stalled'
 /** Faults and bugs are for the operator; all else is a day's work. */
 export const levels = {
   answered: 'info',
+  journaled: 'info',
   refused: 'info',
   aborted: 'info',
   fault: 'warn',

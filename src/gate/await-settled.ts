@@ -1,6 +1,7 @@
 /** `GET /pins/{cid}?wait=25s`: answered once the pin is settled, or when the time is up. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Follower } from '../progress/follower.js'
+import type { Outage } from './outage.js'
 import { recordOf } from './request.js'
 
 /** Waits, then sends the question for the pin's status. */
@@ -12,14 +13,21 @@ export type AwaitSettled = (
 ) => void
 
 export const createAwaitSettled =
-  (follower: Follower): AwaitSettled =>
+  (follower: Follower, outage: Outage): AwaitSettled =>
   (request, reply, waitMs, send) => {
     const record = recordOf(request)
     const startMs = performance.now()
-    const leave = follower.wait(request.upstream?.cid ?? '', waitMs, () => {
+    const cid = request.upstream?.cid ?? ''
+    let leave = (): void => undefined
+    const done = (): void => {
       record.waitedMs = performance.now() - startMs
       send()
-    })
+    }
+    const settle = (): void => {
+      leave = follower.wait(cid, waitMs - (performance.now() - startMs), done)
+    }
+    if (outage.holds(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
+    else settle()
     record.onClose(() => {
       if (record.waitedMs !== undefined) return
       record.waitedMs = performance.now() - startMs

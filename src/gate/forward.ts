@@ -6,8 +6,8 @@ import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
 import type { ClusterLink } from '../cluster/link.js'
 import type { Permission } from '../settings/permissions.js'
 import type { AwaitSettled } from './await-settled.js'
-import { answerFault } from './fault.js'
 import type { ServeListing } from './listing.js'
+import type { Outage } from './outage.js'
 import type { HoldPin } from './ownership.js'
 import type { ShowOwn } from './own-view.js'
 import { relay, relayedHeaders } from './relay.js'
@@ -23,6 +23,7 @@ export interface Forwarding {
   readonly holdPin: HoldPin
   readonly showOwn: ShowOwn
   readonly awaitSettled: AwaitSettled
+  readonly outage: Outage
 }
 
 /**
@@ -32,7 +33,7 @@ export interface Forwarding {
 export async function forward(
   app: FastifyInstance,
   route: Route,
-  { cluster, userAgent, serveListing, holdPin, showOwn, awaitSettled }: Forwarding,
+  { cluster, userAgent, serveListing, holdPin, showOwn, awaitSettled, outage }: Forwarding,
 ): Promise<void> {
   const answering = {
     queryString: () => '',
@@ -48,7 +49,7 @@ export async function forward(
       relay(reply, response.stream, errors)
     },
     onError: (reply: FastifyReply, { error }: { error: Error }) => {
-      answerFault(reply, error)
+      outage.answer(reply, error)
     },
   } as unknown as Parameters<FastifyReply['from']>[1]
   const options = {
@@ -66,7 +67,7 @@ export async function forward(
     preHandler: (request: FastifyRequest, reply: FastifyReply) => {
       const { listing, change, page, waitMs } = upstreamOf(request)
       const send = () => {
-        void reply.from('/', answering)
+        if (!outage.answersStatus(reply)) void reply.from('/', answering)
       }
       if (recordOf(request).isClosed) reply.hijack()
       else if (listing !== undefined) serveListing(request, reply, headersFor(request, userAgent))

@@ -20,7 +20,6 @@ import type { RequestRecord } from './record.js'
 export interface Deciding {
   readonly ledger: Ledger
   readonly encoder: Encoder
-  readonly record: RequestRecord
   /** For the cluster. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeoutMs: number
@@ -62,8 +61,9 @@ async function updating(
 }
 
 export async function decideToUnpin(
-  { ledger, encoder, record, headers, timeoutMs }: Deciding,
+  { ledger, encoder, headers, timeoutMs }: Deciding,
   pin: PinRecord | undefined,
+  record: RequestRecord,
 ): Promise<Decision> {
   const decision = unpinning(pin, encoder, record)
   const graceMs = record.snapshot.config.unpin.graceSeconds * 1000

@@ -4,6 +4,7 @@ import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
 import type { EndpointReport } from '../cluster/endpoint.js'
 import { ClusterLink } from '../cluster/link.js'
+import type { Journal, JournalReport } from '../journal/journal.js'
 import { type Leases, openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
@@ -23,7 +24,10 @@ import { tellOf } from './endpoint-news.js'
 import { createServeListing } from './listing.js'
 import { createHoldPin } from './ownership.js'
 import { createShowOwn } from './own-view.js'
+import { openJournal } from './open-journal.js'
+import { Outage } from './outage.js'
 import { Quota } from './quota.js'
+import { Replay } from './replay.js'
 
 export interface Opening {
   /** The settings in force; asked once for each request. */
@@ -49,6 +53,8 @@ export interface OpenGate {
   readonly leases: Leases
   /** How many pins of each encoder the cluster is still at. */
   readonly unsettled: () => ReadonlyMap<string, Unsettled>
+  /** Undefined: there is none. */
+  readonly journal: OpenGateJournal | undefined
   /** How each endpoint of the cluster is. */
   readonly endpoints: readonly EndpointReport[]
   /** Whether the cluster answers, asked with the cheapest questions it has. */
@@ -68,7 +74,14 @@ export interface OpenGate {
   close(): Promise<void>
 }
 
-/** @throws when the address cannot be listened on */
+export interface OpenGateJournal {
+  readonly journal: Journal
+  /** Has what failed tried again now. */
+  readonly again: () => void
+  readonly report: () => JournalReport
+}
+
+/** @throws when the address cannot be listened on, or the journal cannot be had */
 export async function openGate({
   current,
   log,
@@ -87,24 +100,33 @@ export async function openGate({
     log.warn({}, manyPeers)
   })
   const userAgent = `pinwarden/${version}`
+  const tell = (level: 'info' | 'warn' | 'error', fields: object, message: string) => {
+    log[level](fields, message)
+  }
   const leases = openLeases({
     link: cluster,
     config: () => current().config.cluster,
     userAgent,
-    tell: (level, fields, message) => {
-      log[level](fields, message)
-    },
+    tell,
   })
   const { ledger, holdings, unfinished } = leases
   const follower = followPins({
     link: cluster,
     config: () => current().config.cluster,
     userAgent,
-    tell: (level, fields, message) => {
-      log[level](fields, message)
-    },
+    tell,
     onNews: onPinNews,
   })
+  const quota = new Quota(holdings, unfinished)
+  const journal = await openJournal(current().config, tell)
+  const replay =
+    journal &&
+    new Replay({
+      ...{ journal, ledger, quota, follower, current, tell },
+      isClusterFit: () => cluster.current.isFit,
+      headers: { accept: 'application/json', 'user-agent': userAgent },
+    })
+  const outage = new Outage({ journal, quota, onAccepted: () => replay?.hurry() })
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const gate = await createGate({
@@ -117,9 +139,10 @@ export async function openGate({
     budgetUse,
     userAgent,
     serveListing: createServeListing(listings),
-    holdPin: createHoldPin(ledger, new Quota(holdings, unfinished), follower),
+    holdPin: createHoldPin({ ledger, quota, follower, outage }),
     showOwn: createShowOwn(holdings),
-    awaitSettled: createAwaitSettled(follower),
+    awaitSettled: createAwaitSettled(follower, outage),
+    outage,
   })
   const { host, port, lingerMs, shutdownMs } = current().config.listen
   await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
@@ -132,6 +155,14 @@ export async function openGate({
     budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
     leases,
     unsettled: () => follower.unsettled(),
+    journal: journal &&
+      replay && {
+        journal,
+        again: () => {
+          replay.again()
+        },
+        report: () => ({ waiting: journal.size, ...replay.counts }),
+      },
     get endpoints() {
       return cluster.current.endpoints.map((endpoint) => endpoint.report)
     },
@@ -145,6 +176,8 @@ export async function openGate({
     close: async () => {
       // Whoever waits for a pin is answered now.
       follower.close()
+      outage.close()
+      replay?.close()
       // Node's HTTP server would end connections that are idle, with what is on its way on them.
       NetServer.prototype.close.call(gate.server)
       await connections.retire(lingerMs)
@@ -154,6 +187,7 @@ export async function openGate({
       listings.close()
       ledger.close()
       await cluster.end()
+      await journal?.close()
     },
   }
 }

@@ -7,10 +7,10 @@ import type { PinRecord } from '../leases/pin-record.js'
 import type { Follower } from '../progress/follower.js'
 import type { Encoder } from '../settings/encoder.js'
 import { answer, refuse } from './answer.js'
-import { answerFault } from './fault.js'
 import { decideToPin, decideToUnpin, upstreamOf } from './lease-decision.js'
+import type { Outage } from './outage.js'
 import type { Change } from './pin-request.js'
-import type { Quota } from './quota.js'
+import { type Quota, refuseExcess } from './quota.js'
 import type { RequestRecord } from './record.js'
 import { recordOf } from './request.js'
 
@@ -28,11 +28,22 @@ export type HoldPin = (
   send: () => void,
 ) => void
 
-export function createHoldPin(ledger: Ledger, quota: Quota, follower: Follower): HoldPin {
+export interface Holders {
+  readonly ledger: Ledger
+  readonly quota: Quota
+  readonly follower: Follower
+  readonly outage: Outage
+}
+
+export function createHoldPin({ ledger, quota, follower, outage }: Holders): HoldPin {
   return (request, reply, change, headers, send) => {
     const record = recordOf(request)
     if (change.kind === 'path') {
       if (!isPathRefused(reply, record, encoderOf(record))) send()
+      return
+    }
+    if (outage.holds(record.cid ?? '')) {
+      outage.answerHeld(reply)
       return
     }
     hold({ ledger, quota, follower, request, reply, record, change, headers }).then(
@@ -42,7 +53,7 @@ export function createHoldPin(ledger: Ledger, quota: Quota, follower: Follower):
       },
       (error: unknown) => {
         if (record.isClosed) reply.hijack()
-        else if (error instanceof ClusterFault) answerFault(reply, error)
+        else if (error instanceof ClusterFault) outage.answer(reply, error)
         else reply.send(error)
       },
     )
@@ -82,18 +93,21 @@ async function prepare(holding: Holding, pin: OpenPin, timeoutMs: number): Promi
   const { ledger, quota, follower, request, reply, record, change, headers } = holding
   const encoder = encoderOf(record)
   const cid = request.upstream?.cid ?? ''
-  const deciding = { ledger, record, encoder, headers, timeoutMs }
+  const deciding = { ledger, encoder, headers, timeoutMs }
   const decision =
     change.kind === 'pin'
       ? await decideToPin(deciding, pin.record, { cid, ...change })
-      : await decideToUnpin(deciding, pin.record)
+      : await decideToUnpin(deciding, pin.record, record)
   const upstream = upstreamOf(decision, cid)
   if (upstream === undefined) {
     if (!record.isClosed) answerOf(reply, record, decision)
     return false
   }
   const isNew = change.kind === 'pin' && !isHeldBy(pin.record, encoder)
-  if (isNew && (await isOver(quota, reply, record, encoder))) return false
+  if (isNew && encoder.enforcement !== 'off') {
+    const excess = await quota.excess(encoder)
+    if (refuseExcess(reply, record, encoder, excess)) return false
+  }
   if (record.isClosed) return false
   const unreserve = isNew ? quota.reserve(encoder) : () => undefined
   const onAnswer: Settle = (method, error, answer) => {
@@ -104,7 +118,7 @@ async function prepare(holding: Holding, pin: OpenPin, timeoutMs: number): Promi
     if (isDone && change.kind === 'pin') follower.accepted(cid, encoder.name)
     if (isDone && change.kind === 'unpin') follower.released(cid, encoder.name)
   }
-  request.upstream = { ...upstream, timeoutMs, onAnswer }
+  request.upstream = { ...upstream, change, timeoutMs, onAnswer }
   // Should it not get as far as an answer.
   record.onEnd(pin.release)
   record.onEnd(unreserve)
@@ -117,26 +131,8 @@ function answerOf(reply: FastifyReply, record: RequestRecord, decision: Decision
   else answer(reply, 404, 'pin is not part of the pinset')
 }
 
-const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
+export const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
   pin?.leases.some(({ holder }) => holder === leaseId) === true
-
-/** Refuses a lease beyond the quota, where that is enforced. */
-async function isOver(
-  quota: Quota,
-  reply: FastifyReply,
-  record: RequestRecord,
-  encoder: Encoder,
-): Promise<boolean> {
-  const excess = encoder.enforcement === 'off' ? undefined : await quota.excess(encoder)
-  if (excess === undefined) return false
-  if (encoder.enforcement === 'observe') {
-    record.wouldRefuse = excess.reason
-    return false
-  }
-  if (excess.reason === 'too-many-unfinished') reply.header('retry-after', 10)
-  refuse(reply, record, excess.reason, excess.message)
-  return true
-}
 
 /** Which pin a path leads to is known only when it was replaced: so only who may do that, may. */
 function isPathRefused(reply: FastifyReply, record: RequestRecord, encoder: Encoder): boolean {

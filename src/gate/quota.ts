@@ -1,7 +1,10 @@
 /** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
+import type { FastifyReply } from 'fastify'
 import type { Holdings } from '../leases/holdings.js'
 import type { Unfinished } from '../leases/unfinished.js'
 import type { Encoder } from '../settings/encoder.js'
+import { refuse } from './answer.js'
+import type { RequestRecord } from './record.js'
 import type { RefusalReason } from './refusals.js'
 
 export interface Excess {
@@ -25,18 +28,28 @@ export class Quota {
     if (leases !== Infinity) {
       this.holdings.ensure()
       const held = this.holdings.size(leaseId) + (this.underWay.get(leaseId) ?? 0)
-      if (this.holdings.since !== undefined && held >= leases)
-        return { reason: 'too-many-leases', message: `quota exceeded: ${held} of ${leases} leases` }
+      if (this.holdings.since !== undefined && held >= leases) return excess('leases', held, leases)
     }
     if (unfinished !== Infinity) {
       const count = ((await this.unfinished.of(leaseId)) ?? 0) + (this.underWay.get(leaseId) ?? 0)
-      if (count >= unfinished)
-        return {
-          reason: 'too-many-unfinished',
-          message: `quota exceeded: ${count} of ${unfinished} unfinished pins`,
-        }
+      if (count >= unfinished) return excess('unfinished', count, unfinished)
     }
     return undefined
+  }
+
+  /**
+   * The same without a question to the cluster, which is away.
+   *
+   * @param waiting its pins in the journal
+   */
+  excessOf({ leaseId, limits }: Encoder, waiting: number): Excess | undefined {
+    const writing = this.underWay.get(leaseId) ?? 0
+    const held = this.holdings.size(leaseId) + writing + waiting
+    if (held >= limits.leases) return excess('leases', held, limits.leases)
+    const unfinished = writing + waiting
+    return unfinished >= limits.unfinished
+      ? excess('unfinished', unfinished, limits.unfinished)
+      : undefined
   }
 
   /** One more is being written, until the returned function is called. */
@@ -58,4 +71,26 @@ export class Quota {
     if (sum === 0) this.underWay.delete(holder)
     else this.underWay.set(holder, sum)
   }
+}
+
+function excess(what: 'leases' | 'unfinished', count: number, max: number): Excess {
+  const name = what === 'leases' ? 'leases' : 'unfinished pins'
+  return { reason: `too-many-${what}`, message: `quota exceeded: ${count} of ${max} ${name}` }
+}
+
+/** Refuses what is beyond a quota, where that is enforced. @returns whether it did */
+export function refuseExcess(
+  reply: FastifyReply,
+  record: RequestRecord,
+  { enforcement }: Encoder,
+  excess: Excess | undefined,
+): boolean {
+  if (excess === undefined || enforcement === 'off') return false
+  if (enforcement === 'observe') {
+    record.wouldRefuse = excess.reason
+    return false
+  }
+  if (excess.reason === 'too-many-unfinished') reply.header('retry-after', 10)
+  refuse(reply, record, excess.reason, excess.message)
+  return true
 }

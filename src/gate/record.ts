@@ -7,6 +7,7 @@ import type { Permission } from '../settings/permissions.js'
 import type { Encoder } from '../settings/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import type { AbortReason, AccessLine, Outcome } from './access-line.js'
+import type { FoundFault } from './fault.js'
 import { redact } from './redact.js'
 import { type RefusalReason, refusals } from './refusals.js'
 import type { Target } from './target.js'
@@ -105,6 +106,12 @@ export class RequestRecord {
   fault(reason: FaultReason, status: number, cause?: string): void {
     if (this.reason === undefined) this.upstreamError = cause
     this.settle('fault', reason, status)
+  }
+
+  /** It waits in the journal now, or did before. @param fault why */
+  journaled(status: number, fault?: FoundFault): void {
+    this.upstreamError ??= fault?.cause?.message
+    this.settle('journaled', fault?.reason, status)
   }
 
   get isFault(): boolean {

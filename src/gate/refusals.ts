@@ -51,6 +51,7 @@ export const refusals = {
   'not-owner': { status: 403, message: 'forbidden: this pin is not yours to unpin' },
   'too-many-leases': { status: 403, message: 'quota exceeded: too many pins held' },
   'too-many-unfinished': { status: 429, message: 'quota exceeded: too many unfinished pins' },
+  'journal-pending': { status: 503, message: 'a pin of this CID waits for the cluster' },
   'leases-uncounted': { status: 503, message: 'the pins of each encoder are being counted' },
   'too-many-holders': { status: 409, message: 'too many hold this pin already' },
   'not-a-plain-pin': { status: 409, message: 'this type of pin cannot be changed here' },

@@ -47,7 +47,7 @@ export function instrumentsIn(
     ),
     receivedBytes: counter('received_bytes_total', [], 'Bytes read from clients.'),
     sentBytes: counter('sent_bytes_total', [], 'Bytes written to clients.'),
-    pins: counter('pins_total', ['encoder', 'result'], 'Pins: ok, refused or failed.'),
+    pins: counter('pins_total', ['encoder', 'result'], 'Pins: ok, journaled, refused or failed.'),
     unpins: counter('unpins_total', ['encoder', 'result'], 'Unpins: ok, refused or failed.'),
     reloadSuccessful: gauge(
       'config_last_reload_successful',

@@ -1,11 +1,13 @@
 /** What is counted of the requests, and the process's own state. */
 import { collectDefaultMetrics, type Counter, Registry } from 'prom-client'
 import type { EndpointReport } from '../cluster/endpoint.js'
+import type { JournalReport } from '../journal/journal.js'
 import type { PinNews } from '../progress/followed.js'
 import type { Unsettled } from '../progress/follower.js'
 import type { Permission } from '../settings/permissions.js'
 import { instrumentsIn, type Instruments } from './instruments.js'
 import { addEndpoints } from './endpoint-instruments.js'
+import { addJournal } from './journal-instruments.js'
 import { addProgress } from './progress-instruments.js'
 import { absent, bounded, encodersMax, reasonsMax, remembered } from './labels.js'
 
@@ -15,7 +17,7 @@ export interface FinishedRequest {
   readonly encoder?: string | undefined
   readonly permission?: Permission | undefined
   readonly status: number
-  readonly outcome: 'answered' | 'refused' | 'fault' | 'aborted' | 'bug'
+  readonly outcome: 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
   /** A word of a fixed vocabulary: it becomes a label. */
   readonly reason?: string | undefined
   /** The same of a refusal that was only observed. */
@@ -40,6 +42,8 @@ export interface MetricsParts {
   readonly endpoints?: () => readonly EndpointReport[]
   /** How many pins of each encoder the cluster is still at. */
   readonly unsettled?: () => ReadonlyMap<string, Unsettled>
+  /** Undefined: there is no journal. */
+  readonly journal?: () => JournalReport | undefined
 }
 
 export interface Metrics {
@@ -63,6 +67,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const instruments = instrumentsIn(registry, parts)
   addEndpoints(registry, parts.endpoints ?? (() => []))
   const settled = addProgress(registry, parts.unsettled ?? (() => new Map()))
+  addJournal(registry, parts.journal ?? (() => undefined))
   const { reloadSuccessful, reloadTimestamp, certificateExpiry } = instruments
 
   return {
@@ -81,7 +86,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   }
 }
 
-type Result = 'ok' | 'refused' | 'failed'
+type Result = 'ok' | 'journaled' | 'refused' | 'failed'
 
 /** Children are looked up once; after that a request makes no new labels. */
 function observer(instruments: Instruments): Metrics['observe'] {
@@ -139,7 +144,7 @@ function observer(instruments: Instruments): Metrics['observe'] {
 
 /** What became of it in the cluster: a client that leaves after its answer undoes nothing. */
 function resultOf({ outcome, upstreamStatus = 0 }: FinishedRequest): Result {
-  if (outcome === 'refused') return 'refused'
+  if (outcome === 'refused' || outcome === 'journaled') return outcome
   const isDone = upstreamStatus >= 200 && upstreamStatus < 300
   return isDone && (outcome === 'answered' || outcome === 'aborted') ? 'ok' : 'failed'
 }

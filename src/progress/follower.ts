@@ -6,7 +6,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import { type Later, later as timer } from '../later.js'
 import { Followed, type PinNews } from './followed.js'
 import { cidAtStart, readProgress, type Stage } from './reading.js'
-import { Rounds } from './rounds.js'
+import { Rounds } from '../rounds.js'
 
 export interface FollowerParts {
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */

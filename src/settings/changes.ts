@@ -25,6 +25,8 @@ const sections = [
   'limits',
   'enforcement',
   'unpin',
+  'onOutage',
+  'journal',
   'retentionDays',
   'roles',
 ] as const
@@ -58,6 +60,9 @@ function restartFields(before: Config, after: Config): string[] {
     ['control', isSame(before.control, after.control)],
     ['log.file', before.log.file === after.log.file],
     ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
+    ['onOutage', before.onOutage === after.onOutage],
+    ['journal.directory', before.journal.directory === after.journal.directory],
+    ['journal.entriesMax', before.journal.entriesMax === after.journal.entriesMax],
     ['listing.directory', before.listing.directory === after.listing.directory],
     ['listing.spoolBytesMax', before.listing.spoolBytesMax === after.listing.spoolBytesMax],
     [

@@ -73,7 +73,7 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
 
 /** Whoever opens a file later need not know where the configuration came from. */
 function makePathsAbsolute(
-  { listen: { tls }, admin, control, cluster, listing, log }: Config,
+  { listen: { tls }, admin, control, cluster, listing, log, journal }: Config,
   baseDir: string,
 ): void {
   if (tls !== undefined) {
@@ -81,6 +81,7 @@ function makePathsAbsolute(
     tls.keyFile = resolve(baseDir, tls.keyFile)
   }
   if (log.file !== undefined) log.file = resolve(baseDir, log.file)
+  journal.directory = resolve(baseDir, journal.directory)
   if (listing.directory !== undefined) listing.directory = resolve(baseDir, listing.directory)
   if (admin?.socket !== undefined) admin.socket = resolve(baseDir, admin.socket)
   if (control !== undefined) control.socket = resolve(baseDir, control.socket)

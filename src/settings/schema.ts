@@ -170,6 +170,21 @@ const unpin = optionalSection(
   'What becomes of a pin with its last lease.',
 )
 
+const journal = optionalSection(
+  {
+    directory: Type.String({
+      default: '/var/lib/pinwarden',
+      minLength: 1,
+      maxLength: 4096,
+      sensitive: true,
+      description: 'Where the journal lies; of this daemon alone.',
+    }),
+    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait in it; more is refused.'),
+    perSecondMax: count(100, 1, 10_000, 'Pins of it that are made in a second, at most.'),
+  },
+  'Pins that were accepted while the cluster was away.',
+)
+
 export const configSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
@@ -187,6 +202,13 @@ export const configSchema = Type.Object(
         'is logged (observe), or passes (off). No lease is harmed in any of them.',
     }),
     unpin,
+    onOutage: Type.Enum(['refuse', 'journal'], {
+      default: 'refuse',
+      description:
+        'A pin while the cluster is away: refuse it (502 to 504), or note it on the disk, answer ' +
+        '202, and make it when the cluster is back (journal).',
+    }),
+    journal,
     retentionDays,
     roles,
     encoders,

@@ -101,7 +101,7 @@ t.test('filters keep the requests that fit all of them', async (t) => {
 t.test('a filter or number that makes no sense is wrong usage', async (t) => {
   const log = logOf(t, whole)
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
-    [['--outcome', 'fine'], /--outcome fine is none\nhint: answered, refused/],
+    [['--outcome', 'fine'], /--outcome fine is none\nhint: answered, journaled, refused/],
     [['--status', '99'], /--status 99 is none\nhint: 429, 4xx/],
     [['--lines', 'all'], /--lines all is no number/],
   ]

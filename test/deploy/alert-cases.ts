@@ -31,6 +31,10 @@ const reload = `pinwarden_config_last_reload_successful{${gate}}`
 const fault = `pinwarden_faults_total{${gate},reason="cluster-timeout"}`
 const asked = `pinwarden_requests_total{${gate},encoder="alpha",permission="pin",code="2xx"}`
 const pins = (result: string) => `pinwarden_pins_total{${gate},encoder="alpha",result="${result}"}`
+const settled = (result: string) =>
+  `pinwarden_pins_settled_total{${gate},encoder="alpha",result="${result}"}`
+const endpoint = `pinwarden_endpoint_up{${gate},endpoint="127.0.0.1:9094"}`
+const journal = `pinwarden_journal_pins{${gate}}`
 const bugs = `pinwarden_bugs_total{${gate}}`
 const lost = `pinwarden_log_lines_dropped_total{${gate}}`
 const unauthorized = `pinwarden_auth_failures_total{${gate},reason="key-unknown"}`
@@ -110,6 +114,27 @@ export const cases: Readonly<Record<string, Case>> = {
       'one in ten': { [pins('failed')]: '0+1x70', [pins('ok')]: '0+9x70' },
       'refused by the gate': { [pins('refused')]: '0+5x70', [pins('failed')]: '0x70' },
       'one alone': { [pins('failed')]: '0x40 1x30', [pins('ok')]: '0x70' },
+    },
+  },
+  PinwardenPinsUnsettled: {
+    at: '3h',
+    fires: { [settled('failed')]: '0+1x200', [settled('pinned')]: '0+2x200' },
+    quiet: {
+      'one in ten': { [settled('failed')]: '0+1x200', [settled('pinned')]: '0+9x200' },
+      'two in all': { [settled('failed')]: '0x150 1 2x60', [settled('pinned')]: '0x200' },
+    },
+  },
+  PinwardenEndpointDown: {
+    at: '30m',
+    fires: { [endpoint]: '1x5 0x40' },
+    quiet: { 'a restart of the cluster': { [endpoint]: '1x20 0x3 1x20' } },
+  },
+  PinwardenJournalWaits: {
+    at: '60m',
+    fires: { [journal]: '0x10 5x60' },
+    quiet: {
+      'an outage of ten minutes': { [journal]: '0x40 100x10 0x20' },
+      'always new ones, and always made': { [journal]: '5 0 5 0 5 0 5x3 0 5x20 0 5x20 0 5x20' },
     },
   },
   PinwardenBug: {

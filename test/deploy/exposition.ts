@@ -15,11 +15,20 @@ export async function exposed(t: Test): Promise<ReadonlyMap<string, ReadonlySet<
   await gate.ask('GET', '/id', { headers: { authorization: 'Bearer x' } })
   await gate.cluster.close()
   await gate.ask('POST', `/pins/${pin}`)
+  const { endpoints } = gate
   await gate.close()
-  const metrics = createMetrics({ version: 'test', inFlight: () => 0, linesDropped: () => 0 })
+  const metrics = createMetrics({
+    version: 'test',
+    inFlight: () => 0,
+    linesDropped: () => 0,
+    endpoints: () => endpoints,
+    unsettled: () => new Map([['alpha', { pending: 1, failing: 1 }]]),
+    journal: () => ({ waiting: 1, made: 1, dropped: 1 }),
+  })
   metrics.reloaded(true)
   metrics.certificateExpires(new Date())
   for (const line of gate.lines) metrics.observe(line)
+  metrics.settled({ cid: pin, encoder: 'alpha', result: 'pinned', ms: 1, error: '' })
   // A client that leaves at the right moment is not to be had for certain.
   const [line] = gate.lines
   if (line !== undefined) metrics.observe({ ...line, outcome: 'aborted', reason: 'client-left' })

@@ -8,7 +8,7 @@ import { bin } from '../support/daemon.js'
 export interface Served {
   readonly url: string
   /** Resolves with the next line that has this message. */
-  next(msg: string): Promise<unknown>
+  next(msg: string, withinMs?: number): Promise<unknown>
   kill(signal: NodeJS.Signals): void
   /** @returns the exit code after SIGTERM */
   stop(): Promise<number | null>
@@ -26,8 +26,11 @@ export async function startServed(configPath: string, logPath: string): Promise<
   const exited = once(child, 'exit') as Promise<[code: number | null]>
   const messages = new EventEmitter()
   const reading = new AbortController()
-  const next = async (msg: string) =>
-    (await once(messages, msg, { signal: AbortSignal.timeout(waitMs) }))[0] as { url?: string }
+  child.once('exit', () => {
+    reading.abort()
+  })
+  const next = async (msg: string, withinMs = waitMs) =>
+    (await once(messages, msg, { signal: AbortSignal.timeout(withinMs) }))[0] as { url?: string }
 
   const listening = next('listening')
   void readAlong(logPath, messages, reading.signal)
@@ -39,7 +42,6 @@ export async function startServed(configPath: string, logPath: string): Promise<
     stop: async () => {
       child.kill('SIGTERM')
       const [code] = await exited
-      reading.abort()
       return code
     },
   }

@@ -1,5 +1,6 @@
 /** A real gate in front of a fake cluster, both on ports of their own, closed after the test. */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { AccessLine } from '../../src/gate/access-line.js'
@@ -21,6 +22,8 @@ export interface Overrides {
   readonly listing?: object
   readonly enforcement?: 'off' | 'observe' | 'enforce'
   readonly unpin?: object
+  readonly onOutage?: 'refuse' | 'journal'
+  readonly journal?: object
   readonly retentionDays?: object
   /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
   readonly encoders?: Readonly<Record<string, object>>
@@ -53,6 +56,10 @@ export interface TestGate {
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>
   /** What it knows of leases. */
   readonly leases: OpenGate['leases']
+  readonly journal: OpenGate['journal']
+  readonly endpoints: OpenGate['endpoints']
+  /** Where it lies, if there is one. */
+  readonly journalDirectory: string
   /** Puts other settings into force for the next request. */
   replace(overrides: Overrides): void
   /** Everything that was logged, access lines and all. Closes the log. */
@@ -94,7 +101,12 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     'key.pem': certificate.key,
     password: `${clusterLogin?.password ?? 'unused'}\n`,
   })
-  const settle = (changed: Overrides) => snapshotOf(cluster, keys, changed, directory)
+  // Beside the test's own, which is removed before the gate is closed.
+  const journalDirectory = mkdtempSync(join(tmpdir(), 'pinwarden-journal-'))
+  const settle = (changed: Overrides) => {
+    const journal = { directory: journalDirectory, ...changed.journal }
+    return snapshotOf(cluster, keys, { ...changed, journal }, directory)
+  }
   let snapshot = settle(overrides)
 
   const file = join(directory, 'log')
@@ -116,6 +128,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     await close()
     await cluster.close()
     await log.close()
+    rmSync(journalDirectory, { recursive: true })
   })
 
   const basic = (encoder = 'alpha') =>
@@ -125,6 +138,9 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     port: Number(new URL(gate.url).port),
     cluster,
     leases: gate.leases,
+    journal: gate.journal,
+    endpoints: gate.endpoints,
+    journalDirectory,
     lines: watched.lines,
     line: watched.line,
     told: watched.told,
@@ -181,6 +197,8 @@ function snapshotOf(
     tls,
     enforcement = 'off',
     unpin = {},
+    onOutage = 'refuse',
+    journal,
     retentionDays = {},
     clusterUrl,
     clusterLogin,
@@ -218,6 +236,8 @@ function snapshotOf(
     listing: { local: 'never', maxAgeMs: 0, ...listing },
     enforcement,
     unpin,
+    onOutage,
+    journal,
     retentionDays,
     encoders: Object.fromEntries(withKeys),
   }

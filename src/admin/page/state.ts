@@ -10,10 +10,17 @@ export interface Status {
   readonly startedAt: string
   readonly url: string
   readonly endpoints: readonly { readonly name: string; readonly state: string }[]
+  readonly journal: Journal | null
   readonly requestsUnderWay: number
   readonly logLinesDropped: number
   readonly certificateExpires: string | null
   readonly settings: { readonly since: string; readonly isLastRefused: boolean }
+}
+
+interface Journal {
+  readonly waiting: number
+  readonly made: number
+  readonly dropped: number
 }
 
 /** Of `/readyz`. */
@@ -55,6 +62,14 @@ function clusterText(endpoints: readonly Endpoint[], isAway: boolean): string {
   return `${names.join(', ')} ${isAway ? 'does not answer' : 'answers'}`
 }
 
+function journalRows(journal: Journal | null): readonly StateRow[] {
+  if (journal === null) return []
+  const { waiting, made, dropped } = journal
+  const counts = [`${countText(made)} made`, `${countText(dropped)} dropped`].join(', ')
+  const words = `${countText(waiting)} pins wait, ${counts}`
+  return [['Journal', words, waiting > 0 || dropped > 0]]
+}
+
 type StateRow = readonly [name: string, words: string, isAlarm?: boolean]
 
 function rowsOf(
@@ -68,6 +83,7 @@ function rowsOf(
   const fault = cluster.lastFault
   return [
     ['Cluster', clusterText(rest.endpoints, isAway), isAway || rest.endpoints.some(isDown)],
+    ...journalRows(rest.journal),
     ['Last answer to an encoder', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
     ['Under way', `${countText(requestsUnderWay)} requests`],

@@ -9,7 +9,7 @@ export interface Filters {
   readonly status: string | undefined
 }
 
-const outcomes = ['answered', 'refused', 'fault', 'aborted', 'bug']
+const outcomes = ['answered', 'journaled', 'refused', 'fault', 'aborted', 'bug']
 
 /**
  * Without filters every line fits; with one, only lines of requests.

@@ -20,6 +20,7 @@ const outcomeStyles: Readonly<Record<AccessLine['outcome'], Style>> = {
   answered: 'green',
   refused: 'yellow',
   fault: 'red',
+  journaled: 'cyan',
   aborted: 'gray',
   bug: ['bold', 'red'],
 }

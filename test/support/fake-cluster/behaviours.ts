@@ -14,6 +14,8 @@ export type Behaviour =
   | { readonly kind: 'stall' }
   /** Waits, then answers as ever. Nothing is done if the peer has gone by then. */
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
+  /** The same after so long: a cluster that is slow. */
+  | { readonly kind: 'delay'; readonly ms: number }
   /** Does what was asked, and RST instead of the answer. */
   | { readonly kind: 'lose-answer' }
   /** RST before any answer. */

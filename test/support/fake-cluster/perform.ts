@@ -1,5 +1,6 @@
 /** Does what a behaviour says. */
 import { STATUS_CODES } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import {
   type Behaviour,
   type Ending,
@@ -37,6 +38,8 @@ async function perform(behaviour: Plain, exchange: Exchange): Promise<boolean | 
   switch (behaviour.kind) {
     case 'hold':
       return exchange.here(behaviour.until)
+    case 'delay':
+      return exchange.here(setTimeout(behaviour.ms))
     case 'lose-answer':
       return 'lost'
     case 'reset':

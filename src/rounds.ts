@@ -1,5 +1,5 @@
 /** Rounds of the same work, one after the other: each says when the next one is due. */
-import type { Later } from '../later.js'
+import type { Later } from './later.js'
 
 export interface RoundsParts {
   /** @returns milliseconds to the next one; undefined: none, until somebody hurries */
