@@ -28,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   leases: ['leases', 'cluster', 'settings', 'later.ts'],
   'rounds.ts': ['later.ts'],
   journal: ['journal', 'cluster', 'later.ts'],
+  fallback: ['fallback', 'cluster', 'later.ts', 'rounds.ts'],
   progress: ['progress', 'cluster', 'settings', 'later.ts', 'rounds.ts'],
   gate: [
     'gate',
@@ -35,6 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'listings',
     'progress',
     'journal',
+    'fallback',
     'cluster',
     'settings',
     'log.ts',
@@ -45,7 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   admin: ['admin', 'leases', 'journal', 'progress', 'cluster', 'settings', 'log.ts', 'metrics'],
   'log.ts': ['log-batch.ts', 'settings'],
   'log-batch.ts': [],
-  metrics: ['metrics', 'progress', 'journal', 'cluster', 'settings'],
+  metrics: ['metrics', 'progress', 'journal', 'fallback', 'cluster', 'settings'],
 }
 const mayImportAll = ['cli', 'main.ts']
 

@@ -41,6 +41,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     endpoints: () => gate.endpoints,
     unsettled: () => gate.unsettled(),
     journal: () => gate.journal?.report(),
+    fallback: () => gate.fallback?.(),
   })
   const keyUse = new KeyUse()
   const activity = new Activity()

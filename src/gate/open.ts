@@ -4,6 +4,7 @@ import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
 import type { EndpointReport } from '../cluster/endpoint.js'
 import { ClusterLink } from '../cluster/link.js'
+import type { FallbackReport } from '../fallback/fallback.js'
 import type { Journal, JournalReport } from '../journal/journal.js'
 import { type Leases, openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
@@ -24,6 +25,7 @@ import { tellOf } from './endpoint-news.js'
 import { createServeListing } from './listing.js'
 import { createHoldPin } from './ownership.js'
 import { createShowOwn } from './own-view.js'
+import { openFallback } from './open-fallback.js'
 import { openJournal } from './open-journal.js'
 import { Outage } from './outage.js'
 import { Quota } from './quota.js'
@@ -55,6 +57,8 @@ export interface OpenGate {
   readonly unsettled: () => ReadonlyMap<string, Unsettled>
   /** Undefined: there is none. */
   readonly journal: OpenGateJournal | undefined
+  /** Undefined: there is none. */
+  readonly fallback: (() => FallbackReport) | undefined
   /** How each endpoint of the cluster is. */
   readonly endpoints: readonly EndpointReport[]
   /** Whether the cluster answers, asked with the cheapest questions it has. */
@@ -81,7 +85,7 @@ export interface OpenGateJournal {
   readonly report: () => JournalReport
 }
 
-/** @throws when the address cannot be listened on, or the journal cannot be had */
+/** @throws when the address cannot be listened on, or journal or fallback cannot be had */
 export async function openGate({
   current,
   log,
@@ -115,18 +119,37 @@ export async function openGate({
     config: () => current().config.cluster,
     userAgent,
     tell,
-    onNews: onPinNews,
+    onNews: (news) => {
+      onPinNews(news)
+      if (news.result === 'pinned' || news.result === 'recovered') void fallback?.pinned(news.cid)
+    },
   })
   const quota = new Quota(holdings, unfinished)
   const journal = await openJournal(current().config, tell)
+  const headers = { accept: 'application/json', 'user-agent': userAgent }
   const replay =
     journal &&
     new Replay({
       ...{ journal, ledger, quota, follower, current, tell },
       isClusterFit: () => cluster.current.isFit,
-      headers: { accept: 'application/json', 'user-agent': userAgent },
+      headers,
     })
-  const outage = new Outage({ journal, quota, onAccepted: () => replay?.hurry() })
+  const fallback =
+    journal &&
+    (await openFallback({ journal, link: cluster, current, headers, tell }).catch(
+      async (error: unknown) => {
+        await Promise.all([journal.close(), cluster.end()])
+        throw error
+      },
+    ))
+  const outage = new Outage({
+    journal,
+    quota,
+    onAccepted: (cid) => {
+      replay?.hurry()
+      fallback?.accepted(cid)
+    },
+  })
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const gate = await createGate({
@@ -163,12 +186,16 @@ export async function openGate({
         },
         report: () => ({ waiting: journal.size, ...replay.counts }),
       },
+    fallback: fallback && (() => fallback.report),
     get endpoints() {
       return cluster.current.endpoints.map((endpoint) => endpoint.report)
     },
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
-      if (cluster.apply(current())) listings.clear()
+      if (cluster.apply(current())) {
+        listings.clear()
+        fallback?.forgetComparison()
+      }
       if (material !== undefined && gate.server instanceof TlsServer) {
         gate.server.setSecureContext(material)
       }
@@ -187,6 +214,7 @@ export async function openGate({
       listings.close()
       ledger.close()
       await cluster.end()
+      await fallback?.close()
       await journal?.close()
     },
   }

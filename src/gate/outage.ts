@@ -14,8 +14,8 @@ export interface OutageParts {
   /** Undefined: there is none. */
   readonly journal: Journal | undefined
   readonly quota: Quota
-  /** Something waits in the journal. */
-  readonly onAccepted: () => void
+  /** A pin of this CID waits in the journal. */
+  readonly onAccepted: (cid: string) => void
 }
 
 export class Outage {
@@ -101,7 +101,7 @@ export class Outage {
     try {
       const entry = await journal.accept(wish)
       record.journaled(202, faultIn(error))
-      this.parts.onAccepted()
+      this.parts.onAccepted(entry.cid)
       send(reply, 202, journaledPin(entry))
     } catch (fault) {
       if (fault instanceof JournalFault) answerFault(reply, error)

@@ -1,12 +1,14 @@
 /** What is counted of the requests, and the process's own state. */
 import { collectDefaultMetrics, type Counter, Registry } from 'prom-client'
 import type { EndpointReport } from '../cluster/endpoint.js'
+import type { FallbackReport } from '../fallback/fallback.js'
 import type { JournalReport } from '../journal/journal.js'
 import type { PinNews } from '../progress/followed.js'
 import type { Unsettled } from '../progress/follower.js'
 import type { Permission } from '../settings/permissions.js'
 import { instrumentsIn, type Instruments } from './instruments.js'
 import { addEndpoints } from './endpoint-instruments.js'
+import { addFallback } from './fallback-instruments.js'
 import { addJournal } from './journal-instruments.js'
 import { addProgress } from './progress-instruments.js'
 import { absent, bounded, encodersMax, reasonsMax, remembered } from './labels.js'
@@ -44,6 +46,8 @@ export interface MetricsParts {
   readonly unsettled?: () => ReadonlyMap<string, Unsettled>
   /** Undefined: there is no journal. */
   readonly journal?: () => JournalReport | undefined
+  /** Undefined: there is no fallback. */
+  readonly fallback?: () => FallbackReport | undefined
 }
 
 export interface Metrics {
@@ -68,6 +72,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   addEndpoints(registry, parts.endpoints ?? (() => []))
   const settled = addProgress(registry, parts.unsettled ?? (() => new Map()))
   addJournal(registry, parts.journal ?? (() => undefined))
+  addFallback(registry, parts.fallback ?? (() => undefined))
   const { reloadSuccessful, reloadTimestamp, certificateExpiry } = instruments
 
   return {

@@ -27,6 +27,7 @@ const sections = [
   'unpin',
   'onOutage',
   'journal',
+  'fallback',
   'retentionDays',
   'roles',
 ] as const
@@ -61,6 +62,7 @@ function restartFields(before: Config, after: Config): string[] {
     ['log.file', before.log.file === after.log.file],
     ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
     ['onOutage', before.onOutage === after.onOutage],
+    ['fallback', isSame(before.fallback, after.fallback)],
     ['journal.directory', before.journal.directory === after.journal.directory],
     ['journal.entriesMax', before.journal.entriesMax === after.journal.entriesMax],
     ['listing.directory', before.listing.directory === after.listing.directory],

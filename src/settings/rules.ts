@@ -11,6 +11,7 @@ export function rulesBroken(config: Config): readonly Problem[] {
     ...listenProblems(config.listen),
     ...adminProblems(config.admin),
     ...config.cluster.endpoints.flatMap(endpointProblems),
+    ...fallbackProblems(config),
     ...Object.keys(builtInRoles)
       .filter((role) => Object.hasOwn(config.roles, role))
       .map((role) => problem(['roles', role], 'a built-in role', 'another name for it')),
@@ -55,6 +56,12 @@ function atMost(listen: ListenConfig, field: Bound, bound: Bound): Problem {
     String(listen[field]),
     `at most listen.${bound}, ${listen[bound]}`,
   )
+}
+
+/** Only pins of the journal ever come to it. */
+function fallbackProblems({ fallback, onOutage }: Config): Problem[] {
+  if (fallback === undefined || onOutage === 'journal') return []
+  return [problem(['fallback'], `"onOutage": "${onOutage}"`, '"onOutage": "journal" with it')]
 }
 
 type Endpoint = ClusterConfig['endpoints'][number]

@@ -4,6 +4,7 @@ import { count, file, host, network, optionalSection, section, timeMs } from './
 import { enforcements } from './permissions.js'
 import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
+import { fallback, journal, onOutage } from './schema-outage.js'
 
 export { namePattern } from './fields.js'
 export { encodersMax } from './schema-encoders.js'
@@ -170,21 +171,6 @@ const unpin = optionalSection(
   'What becomes of a pin with its last lease.',
 )
 
-const journal = optionalSection(
-  {
-    directory: Type.String({
-      default: '/var/lib/pinwarden',
-      minLength: 1,
-      maxLength: 4096,
-      sensitive: true,
-      description: 'Where the journal lies; of this daemon alone.',
-    }),
-    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait in it; more is refused.'),
-    perSecondMax: count(100, 1, 10_000, 'Pins of it that are made in a second, at most.'),
-  },
-  'Pins that were accepted while the cluster was away.',
-)
-
 export const configSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
@@ -202,13 +188,9 @@ export const configSchema = Type.Object(
         'is logged (observe), or passes (off). No lease is harmed in any of them.',
     }),
     unpin,
-    onOutage: Type.Enum(['refuse', 'journal'], {
-      default: 'refuse',
-      description:
-        'A pin while the cluster is away: refuse it (502 to 504), or note it on the disk, answer ' +
-        '202, and make it when the cluster is back (journal).',
-    }),
+    onOutage,
     journal,
+    fallback,
     retentionDays,
     roles,
     encoders,

@@ -112,18 +112,34 @@ function tlsIn(
   now: number,
 ): TlsMaterial | undefined {
   if (files === undefined) return undefined
-  const cert = reader.read(files.certFile, ['listen', 'tls', 'certFile'], false)
-  const key = reader.read(files.keyFile, ['listen', 'tls', 'keyFile'], true)
+  const { minVersion } = files
+  const read = () => ({
+    cert: reader.read(files.certFile, ['listen', 'tls', 'certFile'], false),
+    key: reader.read(files.keyFile, ['listen', 'tls', 'keyFile'], true),
+  })
+  let { cert, key } = read()
+  if (cert === undefined || key === undefined) return undefined
+  // Between the two reads the pair may have been replaced.
+  if (!isPair(cert, key)) ({ cert, key } = read())
   if (cert === undefined || key === undefined) return undefined
   try {
-    createSecureContext({ cert, key, minVersion: files.minVersion })
+    createSecureContext({ cert, key, minVersion })
     const warning = expiryWarning(cert, now)
     if (warning !== undefined) reader.warnings.push(warning)
-    return { cert, key, minVersion: files.minVersion }
+    return { cert, key, minVersion }
   } catch (error) {
     const { code = 'no PEM' } = error as NodeJS.ErrnoException
     const expected = 'a certificate and the private key that belongs to it, both PEM'
     reader.report(['listen', 'tls'], `files that OpenSSL refuses (${code})`, expected)
     return undefined
+  }
+}
+
+function isPair(cert: string, key: string): boolean {
+  try {
+    createSecureContext({ cert, key })
+    return true
+  } catch {
+    return false
   }
 }

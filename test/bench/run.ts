@@ -10,6 +10,7 @@ import { listingByLine, listingInBlocks } from './items/listings.js'
 import { manyEncoders } from './items/many-encoders.js'
 import { newConnections } from './items/new-connections.js'
 import { ids, pins } from './items/small-requests.js'
+import { severalPeers } from './items/several-peers.js'
 import { stalled } from './items/stalled.js'
 import { start } from './items/start.js'
 import { wrongKey } from './items/wrong-key.js'
@@ -23,7 +24,7 @@ const longestMs = 20 * 60_000
 
 const items: readonly ((bench: Bench) => Promise<string>)[] = [
   ...[pins, ids, latency, newConnections, wrongKey, manyEncoders],
-  ...[listingByLine, listingInBlocks, crowd, stalled, start, leases],
+  ...[listingByLine, listingInBlocks, crowd, stalled, start, leases, severalPeers],
 ]
 
 const print = (text: string): boolean => process.stdout.write(text)

@@ -6,7 +6,13 @@ import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { run } from '../support/daemon.js'
-import { type FakeCluster, generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import {
+  type FakeCluster,
+  generatedCid,
+  kuboId,
+  startFakeCluster,
+} from '../support/fake-cluster/index.js'
+import { startFakeKubo } from '../support/fake-kubo.js'
 import { pinwarden } from '../support/pinwarden.js'
 
 const key = generateKey()
@@ -52,7 +58,7 @@ async function served(t: Test, settings: object = {}) {
     return { daemon, pin }
   }
   const command = (...argv: string[]) => pinwarden('journal', ...argv, '-c', path)
-  return { cluster, start, command }
+  return { cluster, path, start, command }
 }
 
 const away = (cluster: FakeCluster) => cluster.behave({}, { kind: 'reset' })
@@ -139,4 +145,24 @@ t.test('kill -9 in the middle of an outage loses no pin that was accepted', asyn
   const lost = [...accepted].filter((index) => !cluster.pins.has(generatedCid(index)))
   t.same(lost, [])
   t.ok(cluster.pins.size < accepted.size + 3 * 16 + 1, 'and hardly one that was not')
+})
+
+t.test("a daemon whose fallback is the cluster's own Kubo does not start", async (t) => {
+  const kubo = await startFakeKubo(t, kuboId)
+  const { path } = await served(t, { fallback: { kubo: { url: kubo.url } } })
+  const daemon = run(t, ['serve', '--config', path])
+  t.same(await daemon.exited, { code: 1, signal: null })
+  t.match(daemon.stderr, 'fallback.kubo.url: found a Kubo that the cluster uses, expected another')
+  t.same(kubo.asked, ['id'])
+})
+
+t.test('a fallback needs a journal', async (t) => {
+  const fallback = { kubo: { url: 'http://127.0.0.1:5002' } }
+  const { path } = await served(t, { onOutage: 'refuse', fallback })
+  t.match(await pinwarden('check', '-c', path), {
+    code: 1,
+    stderr: 'fallback: found "onOutage": "refuse", expected "onOutage": "journal"',
+  })
+  const { path: fine } = await served(t, { fallback })
+  t.equal((await pinwarden('check', '-c', fine)).code, 0)
 })

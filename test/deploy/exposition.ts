@@ -24,6 +24,10 @@ export async function exposed(t: Test): Promise<ReadonlyMap<string, ReadonlySet<
     endpoints: () => endpoints,
     unsettled: () => new Map([['alpha', { pending: 1, failing: 1 }]]),
     journal: () => ({ waiting: 1, made: 1, dropped: 1 }),
+    fallback: () => ({
+      ...{ isFit: true, waiting: 1, underWay: 1 },
+      ...{ pinned: 1, failed: 1, released: 1 },
+    }),
   })
   metrics.reloaded(true)
   metrics.certificateExpires(new Date())

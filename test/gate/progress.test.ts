@@ -59,7 +59,8 @@ t.test('a status that waits is answered when the time is up', async (t) => {
   await gate.ask('POST', `/pins/${cid}`)
   const answer = await gate.ask('GET', `/pins/${cid}?wait=1s`)
   t.match(answer.text, '"status":"pinning"')
-  t.ok(((await gate.line(({ method }) => method === 'GET')).waitedMs ?? 0) >= 999)
+  // A timer may be some milliseconds early by another clock.
+  t.ok(((await gate.line(({ method }) => method === 'GET')).waitedMs ?? 0) >= 900)
 })
 
 t.test('what was settled before, or is not pinned, is answered at once', async (t) => {

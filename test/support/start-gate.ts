@@ -24,6 +24,7 @@ export interface Overrides {
   readonly unpin?: object
   readonly onOutage?: 'refuse' | 'journal'
   readonly journal?: object
+  readonly fallback?: object
   readonly retentionDays?: object
   /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
   readonly encoders?: Readonly<Record<string, object>>
@@ -199,6 +200,7 @@ function snapshotOf(
     unpin = {},
     onOutage = 'refuse',
     journal,
+    fallback,
     retentionDays = {},
     clusterUrl,
     clusterLogin,
@@ -238,6 +240,7 @@ function snapshotOf(
     unpin,
     onOutage,
     journal,
+    ...(fallback && { fallback }),
     retentionDays,
     encoders: Object.fromEntries(withKeys),
   }

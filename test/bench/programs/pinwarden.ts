@@ -13,6 +13,9 @@ export interface Shape {
   readonly isTls?: boolean
   /** How long a listing is served again. */
   readonly maxAgeMs?: number
+  /** Ports of other peers of the cluster. */
+  readonly otherPorts?: readonly number[]
+  readonly onOutage?: 'refuse' | 'journal'
 }
 
 const plenty = { max: 1_000_000, windowSeconds: 10 }
@@ -20,7 +23,7 @@ const plenty = { max: 1_000_000, windowSeconds: 10 }
 export async function startPinwarden(
   place: Place,
   name: string,
-  { encoders = 10, isTls = false, maxAgeMs = 60_000 }: Shape = {},
+  { encoders = 10, isTls = false, maxAgeMs = 60_000, otherPorts = [], onOutage = 'refuse' }: Shape,
 ): Promise<Program> {
   const room = place.workshop.room(name)
   const port = await freePort()
@@ -37,7 +40,13 @@ export async function startPinwarden(
       connectionsPerAddressMax: 10_000,
       ...(isTls && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),
     },
-    cluster: { endpoints: [{ url: `http://127.0.0.1:${place.upstreamPort}` }] },
+    cluster: {
+      endpoints: [place.upstreamPort, ...otherPorts].map((each) => ({
+        url: `http://127.0.0.1:${each}`,
+      })),
+    },
+    onOutage,
+    journal: { directory: 'journal' },
     listing: { maxAgeMs, directory: room, perEncoderMax: 1000, readersMax: 10_000 },
     log: { file: 'access.log' },
     limits: {

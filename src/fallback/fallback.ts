@@ -1,0 +1,195 @@
+/**
+ * While the cluster is away, pins of the journal are also made at another Kubo: where they come
+ * from may be gone later. That daemon was the one that drowned: it gets few at once, is left alone
+ * when it does not answer, and must not be the cluster's own.
+ */
+import { Fitness, type Verdict } from '../cluster/fitness.js'
+import type { Later } from '../later.js'
+import { Rounds } from '../rounds.js'
+import { type Kubo, KuboRefusal, KuboStall } from './kubo.js'
+
+export interface FallbackParts {
+  readonly kubo: Kubo
+  readonly atOnceMax: number
+  /** Whether what it made is unpinned there when the cluster has it. */
+  readonly release: boolean
+  /** Peer IDs of the cluster's Kubos; undefined: not all are to be had. @throws ClusterFault */
+  readonly clusterKubos: () => Promise<ReadonlySet<string> | undefined>
+  /** Whether the cluster still does not know of this CID. */
+  readonly isWaiting: (cid: string) => boolean
+  /** For the log. */
+  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly now: () => number
+  readonly later: Later
+}
+
+export interface FallbackReport {
+  readonly isFit: boolean
+  readonly waiting: number
+  readonly underWay: number
+  /** Since the start. */
+  readonly pinned: number
+  readonly failed: number
+  readonly released: number
+}
+
+/** Made pins that are remembered, to be released; beyond it the oldest stay. */
+const madeMax = 100_000
+
+const roundMs = 1000
+/** Until it is tried again to find out whether it is the cluster's own. */
+const compareMs = 10_000
+
+const breaker = { intervalMs: 30_000, failuresMax: 3, slowStartMs: 0 }
+
+export type Comparison = 'another' | 'the same' | 'unknown'
+
+export class Fallback {
+  private readonly waiting = new Set<string>()
+  private readonly underWay = new Map<string, AbortController>()
+  /** Pins that were not there before. */
+  private readonly made = new Set<string>()
+  /** Of those under way: the cluster has them meanwhile. */
+  private readonly needless = new Set<string>()
+  private readonly counts = { pinned: 0, failed: 0, released: 0 }
+  private comparison: Comparison = 'unknown'
+  private comparedAt = -Infinity
+  private readonly fitness: Fitness
+  private readonly rounds: Rounds
+
+  constructor(private readonly parts: FallbackParts) {
+    const { kubo, now, later } = parts
+    const check = () => kubo.isUp()
+    const onChange = (verdict: Verdict) => {
+      this.tellOf(verdict)
+    }
+    this.fitness = new Fitness({ ...breaker, check, onChange, now, later })
+    this.rounds = new Rounds({ round: () => this.round(), now, later })
+  }
+
+  /** Whether it is a Kubo of the cluster: then it is never used. */
+  async compare(): Promise<Comparison> {
+    const { kubo, clusterKubos, now } = this.parts
+    this.comparedAt = now()
+    const [id, others] = await Promise.all([
+      kubo.id().catch(() => undefined),
+      // That the cluster is away is told by its endpoints.
+      clusterKubos().catch(() => undefined),
+    ])
+    if (id === undefined) this.fitness.suspected(this.fitness.began())
+    if (id !== undefined && others !== undefined)
+      this.comparison = others.has(id) ? 'the same' : 'another'
+    return this.comparison
+  }
+
+  /** It may be another cluster now. */
+  forgetComparison(): void {
+    this.comparison = 'unknown'
+    this.comparedAt = -Infinity
+    this.rounds.hurry(0)
+  }
+
+  /** A pin was accepted into the journal. */
+  accepted(cid: string): void {
+    if (this.made.has(cid) || this.underWay.has(cid)) return
+    this.waiting.add(cid)
+    this.rounds.hurry(0)
+  }
+
+  /** The cluster's own Kubo has it. */
+  async pinned(cid: string): Promise<void> {
+    if (!this.parts.release) return
+    if (this.underWay.has(cid)) this.needless.add(cid)
+    else if (this.made.delete(cid)) await this.unpin(cid)
+  }
+
+  get report(): FallbackReport {
+    const [waiting, underWay] = [this.waiting.size, this.underWay.size]
+    return { isFit: this.fitness.isFit, waiting, underWay, ...this.counts }
+  }
+
+  async close(): Promise<void> {
+    this.rounds.close()
+    this.fitness.close()
+    for (const ending of this.underWay.values()) ending.abort()
+    await this.parts.kubo.close()
+  }
+
+  private async round(): Promise<number | undefined> {
+    const { atOnceMax, isWaiting, tell, now } = this.parts
+    for (const cid of this.waiting) if (!isWaiting(cid)) this.waiting.delete(cid)
+    if (this.waiting.size === 0 || this.comparison === 'the same') return undefined
+    if (this.comparison === 'unknown' && now() - this.comparedAt >= compareMs)
+      if ((await this.compare()) === 'the same') tell('error', {}, sameKubo)
+    if (this.comparison !== 'another') return compareMs
+    for (const cid of this.waiting) {
+      if (this.underWay.size >= atOnceMax || !this.fitness.isFit) break
+      this.waiting.delete(cid)
+      void this.make(cid)
+    }
+    return roundMs
+  }
+
+  private async make(cid: string): Promise<void> {
+    const { kubo, tell, now } = this.parts
+    const ending = new AbortController()
+    this.underWay.set(cid, ending)
+    const era = this.fitness.began()
+    const startMs = now()
+    let isNew = false
+    try {
+      isNew = !(await kubo.hasPin(cid))
+      if (isNew) await kubo.pin(cid, ending.signal)
+      this.fitness.answered()
+      if (isNew) this.remember(cid)
+      this.counts.pinned++
+      tell('info', { cid, durationMs: Math.round(now() - startMs) }, 'a pin is at the fallback')
+    } catch (err) {
+      if (ending.signal.aborted) return
+      this.counts.failed++
+      tell('warn', { cid, err }, 'a pin could not be made at the fallback')
+      this.failed(cid, era, err)
+    } finally {
+      this.underWay.delete(cid)
+      this.rounds.hurry(0)
+    }
+    if (this.needless.delete(cid) && this.made.delete(cid)) await this.unpin(cid)
+  }
+
+  /** Nothing is wrong with a daemon that says no, or finds nobody who has it. */
+  private failed(cid: string, era: number, err: unknown): void {
+    this.needless.delete(cid)
+    if (err instanceof KuboRefusal || err instanceof KuboStall) {
+      this.fitness.answered()
+      return
+    }
+    this.fitness.failed(era, 'cluster-hung-up')
+    this.waiting.add(cid)
+  }
+
+  private remember(cid: string): void {
+    if (!this.parts.release) return
+    this.made.add(cid)
+    const [oldest] = this.made
+    if (this.made.size > madeMax && oldest !== undefined) this.made.delete(oldest)
+  }
+
+  private async unpin(cid: string): Promise<void> {
+    const { kubo, tell } = this.parts
+    try {
+      await kubo.unpin(cid)
+      this.counts.released++
+      tell('info', { cid }, 'a pin was released at the fallback: the cluster has it')
+    } catch (err) {
+      tell('warn', { cid, err }, 'a pin could not be released at the fallback')
+    }
+  }
+
+  private tellOf({ state, downMs = 0 }: Verdict): void {
+    const { tell } = this.parts
+    if (state === 'down') tell('warn', {}, 'the fallback does not answer')
+    if (state === 'up') tell('info', { downMs: Math.round(downMs) }, 'the fallback answers again')
+  }
+}
+
+const sameKubo = 'the fallback is a Kubo that the cluster uses: it is never used'

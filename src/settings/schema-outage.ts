@@ -1,0 +1,45 @@
+/** The part of the configuration's schema that says what is done while the cluster is away. */
+import Type from 'typebox'
+import { baseUrl, count, optionalSection, section, timeMs } from './fields.js'
+
+export const onOutage = Type.Enum(['refuse', 'journal'], {
+  default: 'refuse',
+  description:
+    'A pin while the cluster is away: refuse it (502 to 504), or note it on the disk, answer ' +
+    '202, and make it when the cluster is back (journal).',
+})
+
+export const journal = optionalSection(
+  {
+    directory: Type.String({
+      default: '/var/lib/pinwarden',
+      minLength: 1,
+      maxLength: 4096,
+      sensitive: true,
+      description: 'Where the journal lies; of this daemon alone.',
+    }),
+    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait in it; more is refused.'),
+    perSecondMax: count(100, 1, 10_000, 'Pins of it that are made in a second, at most.'),
+  },
+  'Pins that were accepted while the cluster was away.',
+)
+
+const kubo = section(
+  {
+    url: baseUrl('Base URL of its RPC, such as http://127.0.0.1:5002; without path.'),
+    atOnceMax: count(4, 1, 64, 'Pins that it works on at once.'),
+    stallMs: timeMs(120_000, 'Longest wait of a pin there for progress.'),
+    release: Type.Boolean({
+      default: false,
+      description: 'Whether pins that were made there are unpinned once the cluster has them.',
+    }),
+  },
+  'Another Kubo than those of the cluster.',
+)
+
+export const fallback = Type.Optional(
+  section(
+    { kubo },
+    'Where pins of the journal are also made while the cluster is away; nowhere when absent.',
+  ),
+)

@@ -1,0 +1,173 @@
+/** The fallback against a Kubo, by a clock of the test's own. */
+import t, { type Test } from 'tap'
+import { Fallback } from '../../src/fallback/fallback.js'
+import { Kubo } from '../../src/fallback/kubo.js'
+import { clock } from '../support/clock.js'
+import { generatedCid } from '../support/fake-cluster/index.js'
+import { startFakeKubo } from '../support/fake-kubo.js'
+
+const own = '12D3KooWFallback'
+const [one, two, three, four] = [1, 2, 3, 4].map(generatedCid) as [string, string, string, string]
+
+async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {}) {
+  const kubo = await startFakeKubo(t)
+  const { now, later, turn: onlyTurn } = clock()
+  const turn = async (ms: number) => {
+    await onlyTurn(ms)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const world = { ids: new Set(ids) as ReadonlySet<string> | undefined, isWaiting: true }
+  const told: { message: string; err?: Error }[] = []
+  let onTold: (() => void)[] = []
+  const fallback = new Fallback({
+    ...{ atOnceMax: 2, release, now, later },
+    kubo: new Kubo({ url: kubo.url, atOnceMax: 2, stallMs: 60_000, later }),
+    clusterKubos: () => Promise.resolve(world.ids),
+    isWaiting: () => world.isWaiting,
+    tell: (_level, fields, message) => {
+      told.push({ ...fields, message })
+      for (const call of onTold.splice(0)) call()
+    },
+  })
+  t.teardown(() => fallback.close())
+  /** The first so many that were told of, once they were. */
+  const tellings = async (count: number) => {
+    while (told.length < count)
+      await new Promise<void>((resolve) => (onTold = [...onTold, resolve]))
+    return told.map(({ message, err }) =>
+      err === undefined ? message : `${message}: ${err.message}`,
+    )
+  }
+  return { kubo, fallback, turn, world, tellings, told }
+}
+
+const made = 'a pin is at the fallback'
+const notMade = 'a pin could not be made at the fallback'
+
+t.test('pins are made there, so many at once, and stay', async (t) => {
+  const { kubo, fallback, turn, tellings } = await started(t)
+  kubo.mode = 'work'
+  t.equal(await fallback.compare(), 'another')
+  for (const cid of [one, two, three]) fallback.accepted(cid)
+  await turn(5000)
+  await kubo.worksOn(2)
+  await turn(5000)
+  t.notOk(kubo.asked.includes(`pin/ls ${three}`), 'the third one waits')
+  t.match(fallback.report, { waiting: 1, underWay: 2, pinned: 0 })
+  kubo.working.get(one)?.done()
+  await tellings(1)
+  await turn(1000)
+  await kubo.wasAsked(`pin/add ${three}`)
+  await kubo.worksOn(2)
+  kubo.working.get(two)?.done()
+  kubo.working.get(three)?.done()
+  t.same(await tellings(3), [made, made, made])
+  await fallback.pinned(one)
+  t.same([...kubo.pins].sort(), [one, two, three].sort())
+  t.notOk(kubo.asked.some((what) => what.startsWith('pin/rm')))
+  t.match(fallback.report, { waiting: 0, underWay: 0, pinned: 3, failed: 0, released: 0 })
+})
+
+t.test('told to, it releases what it made once the cluster has it, and nothing else', async (t) => {
+  const { kubo, fallback, turn, tellings } = await started(t, { release: true })
+  await fallback.compare()
+  kubo.pins.add(two)
+  kubo.pins.add(four)
+  fallback.accepted(one)
+  fallback.accepted(two)
+  await turn(0)
+  await tellings(2)
+  for (const cid of [one, two, four]) await fallback.pinned(cid)
+  t.same([...kubo.pins], [two, four], 'somebody else wanted these')
+  t.same(
+    kubo.asked.filter((what) => what.startsWith('pin/rm')),
+    [`pin/rm ${one}`],
+  )
+
+  kubo.mode = 'work'
+  fallback.accepted(three)
+  await turn(1000)
+  await kubo.worksOn(1)
+  await fallback.pinned(three)
+  kubo.working.get(three)?.done()
+  await kubo.wasAsked(`pin/rm ${three}`)
+})
+
+t.test('what the cluster has meanwhile is not made any more', async (t) => {
+  const { kubo, fallback, turn, world } = await started(t)
+  await fallback.compare()
+  fallback.accepted(one)
+  world.isWaiting = false
+  await turn(5000)
+  t.equal(fallback.report.waiting, 0)
+  t.same(kubo.asked, ['id'])
+})
+
+t.test('it is not used before it is known whose it is, and never if it is the same', async (t) => {
+  const { kubo, fallback, turn, world, tellings } = await started(t)
+  world.ids = undefined
+  t.equal(await fallback.compare(), 'unknown')
+  fallback.accepted(one)
+  await turn(60_000)
+  t.notOk(kubo.asked.some((what) => what.startsWith('pin/')))
+  world.ids = new Set(['12D3KooWOther'])
+  while (fallback.report.waiting > 0) await turn(1000)
+  t.same(await tellings(1), [made])
+
+  world.ids = new Set(['12D3KooWOther', own])
+  fallback.forgetComparison()
+  fallback.accepted(two)
+  await turn(0)
+  t.match((await tellings(2))[1], /^the fallback is a Kubo that the cluster uses/)
+  await turn(60_000)
+  t.notOk(kubo.asked.includes(`pin/ls ${two}`))
+})
+
+t.test('without progress a pin is given up, with progress it may take its time', async (t) => {
+  const { kubo, fallback, turn, tellings } = await started(t)
+  kubo.mode = 'work'
+  await fallback.compare()
+  fallback.accepted(one)
+  fallback.accepted(two)
+  await turn(0)
+  await kubo.worksOn(2)
+  const gone = kubo.working.get(two)?.abandoned
+  for (let blocks = 1; blocks < 4; blocks++) {
+    kubo.working.get(one)?.progress(blocks)
+    await turn(29_000)
+  }
+  t.same(await tellings(1), [`${notMade}: no progress for 60000 ms`])
+  await gone
+  kubo.working.get(one)?.done()
+  t.same((await tellings(2))[1], made)
+  t.match(fallback.report, { isFit: true, pinned: 1, failed: 1, waiting: 0 })
+})
+
+t.test('what it says no to is told, and not asked again', async (t) => {
+  const { kubo, fallback, turn, tellings } = await started(t)
+  kubo.mode = 'work'
+  await fallback.compare()
+  fallback.accepted(one)
+  await turn(0)
+  await kubo.worksOn(1)
+  kubo.working.get(one)?.fail('pin: block was not found locally (offline)')
+  t.same(await tellings(1), [`${notMade}: pin: block was not found locally (offline)`])
+  await turn(60_000)
+  t.equal(kubo.asked.filter((what) => what === `pin/add ${one}`).length, 1)
+})
+
+t.test('one that does not answer is left alone until it does', async (t) => {
+  const { kubo, fallback, turn, told } = await started(t)
+  await fallback.compare()
+  kubo.mode = 'hangup'
+  for (const cid of [one, two, three, four]) fallback.accepted(cid)
+  const isTold = (message: string) => told.some((one) => one.message === message)
+  while (!isTold('the fallback does not answer')) await turn(1000)
+  t.equal(fallback.report.isFit, false)
+  while (fallback.report.underWay > 0) await turn(100)
+  t.equal(fallback.report.waiting, 4, 'nothing is forgotten')
+  kubo.mode = 'now'
+  while (!isTold('the fallback answers again')) await turn(1000)
+  while (fallback.report.pinned < 4) await turn(1000)
+  t.same([...kubo.pins].sort(), [one, two, three, four].sort())
+})
