@@ -45,6 +45,8 @@ export type GoElsewhere = (fault: ClusterFault, wasSent: boolean) => boolean
 
 /** Calls back once, and ends the exchange when nothing of it is under way any more. */
 export class AnswerHandler implements Dispatcher.DispatchHandler {
+  /** Where it stands among those that wait; below 0: nowhere. */
+  place = -1
   private controller: Dispatcher.DispatchController | undefined
   private head: { readonly statusCode: number; readonly headers: Headers } | undefined
   private parts: Buffer[] | undefined

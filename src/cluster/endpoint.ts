@@ -8,6 +8,7 @@ import { ClusterFault, faultOf, type FaultReason } from './faults.js'
 import { Fitness, type State, type Verdict } from './fitness.js'
 import { gatheringConnector } from './gathering-socket.js'
 import { type Place, probeCluster } from './probe.js'
+import { Waiting } from './waiting.js'
 
 type RequestHeaders = Readonly<Record<string, string>>
 export type EndpointConfig = ClusterConfig['endpoints'][number]
@@ -55,7 +56,7 @@ export class Endpoint {
   private readonly listings: Pool
   private readonly copies: Pool
   private readonly underWay = { requests: 0, listings: 0, copies: 0 }
-  private readonly waiting = new Set<AnswerHandler>()
+  private readonly waiting = new Waiting()
 
   constructor(
     private readonly config: ClusterConfig,
@@ -182,7 +183,7 @@ export class Endpoint {
 
   /** Reads whose answer has not begun are given up, to be asked elsewhere. */
   moveReadsOn(): void {
-    for (const handler of this.waiting) handler.moveOn()
+    for (const handler of this.waiting.all()) handler.moveOn()
   }
 
   /** @param era of the endpoint's fitness when the exchange began */

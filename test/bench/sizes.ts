@@ -16,6 +16,9 @@ export interface Sizes {
   readonly starts: number
 }
 
+/** 14 is the store's. */
+const itemsMax = 14
+
 const full: Sizes = {
   rounds: 5,
   roundMs: 1500,
@@ -53,8 +56,8 @@ export function wishesOf(args: string[]): Wishes {
     options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
   })
   const only = values.only?.split(',').map(Number)
-  if (only?.some((item) => !Number.isInteger(item) || item < 1 || item > 12) === true)
-    throw new Error('--only takes numbers of items from 1 to 12, such as 7,9')
+  if (only?.some((item) => !Number.isInteger(item) || item < 1 || item > itemsMax) === true)
+    throw new Error(`--only takes numbers of items from 1 to ${itemsMax}, such as 7,9`)
   return {
     sizes: values.quick ? quick : full,
     isQuick: values.quick,

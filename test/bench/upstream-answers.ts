@@ -53,6 +53,11 @@ export const pinAnswer = answerOf(
   }) + '\n',
 )
 
+/** Of an empty listing, and of a cluster that is well. */
+export const nothing = Buffer.from(`HTTP/1.1 204 No Content\r\n${type}\r\n${date}\r\n\r\n`)
+
+export const versionAnswer = answerOf('{"version":"1.1.4"}\n')
+
 /** Of a pin that nobody has. */
 export const unknownPin = answerOf(
   '{"code":404,"message":"pin is not part of the pinset"}\n',
@@ -69,15 +74,17 @@ const encodingMs = 0.002
 /** `encoded`: line by line, and each has taken its time. */
 export type Flushing = 'line' | 'encoded' | 'block'
 
-const lines = Array.from({ length: distinct }, (_, n) => {
+const lines = Array.from({ length: distinct }, (_, n) => lineOf(`Qm${String(n).padStart(44, 'Y')}`))
+
+function lineOf(cid: string): string {
   const start =
-    `{"cid":"Qm${String(n).padStart(44, 'Y')}","name":"","allocations":[],"origins":[],` +
+    `{"cid":"${cid}","name":"","allocations":[],"origins":[],` +
     `"created":"2026-01-01T00:00:00Z","metadata":null,"peer_map":{"${peer}":{"peername":"bench",` +
     `"ipfs_peer_id":"${peer}","ipfs_peer_addresses":[${JSON.stringify(addresses(4001, 2)[0])}],` +
     `"status":"pinned","timestamp":"2026-01-01T00:00:00Z","error":"`
   const end = '","attempt_count":0,"priority_pin":false}}}\n'
   return start + 'x'.repeat(Math.max(0, lineBytes - start.length - end.length)) + end
-})
+}
 
 const chunkOf = (text: string): Buffer =>
   Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
@@ -138,6 +145,10 @@ export class Listing {
     go()
   }
 }
+
+/** Of `GET /pins?cids=…`: every pin is pinned. */
+export const statusesOf = (cids: readonly string[]): Buffer =>
+  Buffer.concat([head, ...cids.map((cid) => chunkOf(lineOf(cid))), end])
 
 function spin(): void {
   const endMs = performance.now() + encodingMs

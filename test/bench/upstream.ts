@@ -8,8 +8,11 @@ import {
   type Flushing,
   idAnswer,
   Listing,
+  nothing,
   pinAnswer,
+  statusesOf,
   unknownPin,
+  versionAnswer,
 } from './upstream-answers.js'
 
 let listing = new Listing(1000, 'line')
@@ -35,11 +38,18 @@ function answer(socket: Socket, line: string): void {
   if (line.startsWith('POST /pins/')) socket.write(pinAnswer)
   else if (line.startsWith('GET /id ')) socket.write(idAnswer)
   else if (line.startsWith('GET /allocations/')) socket.write(unknownPin)
+  else if (line.startsWith('GET /health ')) socket.write(nothing)
+  else if (line.startsWith('GET /version ')) socket.write(versionAnswer)
+  // The cluster is at no pin: each of them is pinned at once.
+  else if (line.startsWith('GET /pins?filter=')) socket.write(nothing)
+  else if (line.startsWith('GET /pins?cids=')) socket.write(statusesOf(cidsIn(line)))
   else if (/^GET \/pins[ ?]/.test(line)) {
     listingsAsked++
     listing.send(socket)
   } else socket.write(control(line))
 }
+
+const cidsIn = (line: string): string[] => /cids=([^& ]*)/.exec(line)?.[1]?.split(/,|%2C/) ?? []
 
 function control(line: string): Buffer {
   const set = /^GET \/bench\/set\?lines=(\d+)&mode=(line|encoded|block) /.exec(line)
