@@ -28,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   leases: ['leases', 'cluster', 'settings', 'later.ts'],
   'rounds.ts': ['later.ts'],
   journal: ['journal', 'cluster', 'later.ts'],
+  store: ['store', 'leases', 'cluster', 'settings', 'later.ts'],
   fallback: ['fallback', 'cluster', 'later.ts', 'rounds.ts'],
   progress: ['progress', 'cluster', 'settings', 'later.ts', 'rounds.ts'],
   gate: [
@@ -37,6 +38,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'progress',
     'journal',
     'fallback',
+    'store',
     'cluster',
     'settings',
     'log.ts',
@@ -47,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   admin: ['admin', 'leases', 'journal', 'progress', 'cluster', 'settings', 'log.ts', 'metrics'],
   'log.ts': ['log-batch.ts', 'settings'],
   'log-batch.ts': [],
-  metrics: ['metrics', 'progress', 'journal', 'fallback', 'cluster', 'settings'],
+  metrics: ['metrics', 'progress', 'journal', 'fallback', 'store', 'cluster', 'settings'],
 }
 const mayImportAll = ['cli', 'main.ts']
 

@@ -34,7 +34,7 @@ export interface AdminOptions extends ReadinessParts {
   /** What `/status` shows; asked each time. */
   readonly status: () => object
   /** What `/keys` shows: when each was last used. */
-  readonly keys: () => object
+  readonly keys: () => Promise<object>
   /** What `/activity` shows: the last hour. */
   readonly activity: () => object
 }

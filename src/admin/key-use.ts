@@ -1,4 +1,4 @@
-/** When each key was last used, as far as this process saw. */
+/** When each key was last used, as far as this process saw, or was told. */
 
 export interface LastUse {
   readonly encoder: string
@@ -24,13 +24,25 @@ export class KeyUse {
     this.encoders.set(encoder, keys)
   }
 
-  /** @param has whether there still is such a key: others are forgotten */
-  list(has: (encoder: string, id: string) => boolean): readonly LastUse[] {
-    const uses: LastUse[] = []
+  /**
+   * @param has whether there still is such a key: others are forgotten
+   * @param elsewhere what other gates saw, as `encoder/id`
+   */
+  list(
+    has: (encoder: string, id: string) => boolean,
+    elsewhere: ReadonlyMap<string, number> = new Map(),
+  ): readonly LastUse[] {
+    const times = new Map(elsewhere)
     for (const [encoder, keys] of this.encoders)
-      for (const [id, time] of keys)
-        if (has(encoder, id)) uses.push({ encoder, id, lastUsed: new Date(time).toISOString() })
+      for (const [id, time] of keys) {
+        const name = `${encoder}/${id}`
+        if (has(encoder, id)) times.set(name, Math.max(time, times.get(name) ?? 0))
         else keys.delete(id)
-    return uses
+      }
+    return [...times].flatMap(([name, time]) => {
+      const [encoder = '', id = ''] = name.split('/')
+      if (!has(encoder, id)) return []
+      return [{ encoder, id, lastUsed: new Date(time).toISOString() }]
+    })
   }
 }

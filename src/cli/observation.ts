@@ -38,7 +38,10 @@ export async function openObservation(observed: Observed): Promise<OpenAdmin | u
     isClusterUp: () => gate.isClusterUp(),
     status: () => statusOf(observed, startedAt),
     activity: () => activityReport(activity, live.current(), gate, Date.now()),
-    keys: () => ({ since: startedAt, keys: keyUse.list(isKeyOf(live)) }),
+    keys: async () => {
+      const elsewhere = await gate.keyUses?.read()
+      return { since: startedAt, keys: keyUse.list(isKeyOf(live), elsewhere) }
+    },
   })
 }
 

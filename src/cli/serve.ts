@@ -42,6 +42,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     unsettled: () => gate.unsettled(),
     journal: () => gate.journal?.report(),
     fallback: () => gate.fallback?.(),
+    store: () => gate.store?.(),
   })
   const keyUse = new KeyUse()
   const activity = new Activity()

@@ -1,7 +1,7 @@
 /**
- * Handlers that wait for an answer, in no order. Not a Set: with everything that comes and goes, its
- * tables are replaced again and again, and an old one keeps what was in it alive until the next full
- * collection, which was measured as a tenth of a request's cost.
+ * Handlers that wait for an answer, in no order. Not a Set: of one that everything passes through,
+ * the outgrown tables keep what was in them alive until the next full collection, which was
+ * measured as a quarter of what a request costs.
  */
 import type { AnswerHandler } from './answer.js'
 

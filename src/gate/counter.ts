@@ -1,7 +1,8 @@
-/** Counts requests by key in a fixed window, with @fastify/rate-limit's own counter. */
-import type { CreateRateLimitOptions } from '@fastify/rate-limit'
+/** Counts requests by key in a fixed window, with @fastify/rate-limit's own counters. */
+import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { BudgetLimit } from '../settings/encoder.js'
+import { type Store, StoreFault } from '../store/store.js'
 
 export interface Counted {
   readonly isExceeded: boolean
@@ -10,32 +11,84 @@ export interface Counted {
   readonly seconds: number
 }
 
-/** Counts the request, and says how its key stands. */
+/** Counts the request, and says how its key stands. @throws StoreFault where the settings say so */
 export type Counter = (request: FastifyRequest) => Promise<Counted>
 
 export interface Counting {
-  readonly key: (request: FastifyRequest) => string
+  /** In a store counters of all kinds lie beside each other. */
+  readonly name: string
+  /** @param secret of those who share the counter, to hash with what strangers choose */
+  readonly key: (request: FastifyRequest, secret: string) => string
   readonly limit: (request: FastifyRequest) => BudgetLimit
   /** The table is an LRU: with room for every key there is, none is ever evicted. */
   readonly keysMax: number
 }
 
-export function createCounter(app: FastifyInstance, { key, limit, keysMax }: Counting): Counter {
-  // `cache` is read (store/LocalStore.js) but missing in the plugin's types.
-  const options: CreateRateLimitOptions & { cache: number } = {
-    max: (request) => limit(request).max,
-    timeWindow: (request) => limit(request).windowSeconds * 1000,
-    keyGenerator: key,
-    cache: keysMax,
-  }
-  const count = app.createRateLimit(options)
-  const result = (counted: Awaited<ReturnType<typeof count>>): Counted => {
-    if (counted.isAllowed) throw new Error('counted nothing, though there is no allow list')
-    return {
-      isExceeded: counted.isExceeded,
-      remaining: counted.remaining,
-      seconds: counted.ttlInSeconds,
+export type CreateCounter = (counting: Counting) => Counter
+
+/**
+ * @param store where counters are shared; undefined: in memory
+ * @param secret of this process
+ */
+export async function counters(
+  app: FastifyInstance,
+  store: Store | undefined,
+  secret: string,
+): Promise<CreateCounter> {
+  // First and in a context of its own: the plugin's decorator is the one that is there already.
+  const createShared = store && (await sharedLimits(app, store))
+  await app.register(rateLimit, { global: false })
+  return (counting) => {
+    const { name, key, keysMax } = counting
+    // `cache` is read (store/LocalStore.js) but missing in the plugin's types.
+    const own: CreateRateLimitOptions & { cache: number } = {
+      ...limitsOf(counting),
+      keyGenerator: (request) => key(request, secret),
+      cache: keysMax,
+    }
+    const count = app.createRateLimit(own)
+    if (store === undefined || createShared === undefined)
+      return (request) => count(request).then(resultOf)
+    const countForAll = createShared({
+      ...limitsOf(counting),
+      keyGenerator: (request) => `${name}:${key(request, store.secret)}`,
+    })
+    return async (request) => {
+      const counted = await store.ask(() => countForAll(request))
+      if (counted !== undefined) return resultOf(counted)
+      if (store.isStrict) throw new StoreFault()
+      return resultOf(await count(request))
     }
   }
-  return (request) => count(request).then(result)
+}
+
+type CreateRateLimit = FastifyInstance['createRateLimit']
+
+/** Not the context itself: it is thenable, and whoever awaits it gets the one above. */
+async function sharedLimits(app: FastifyInstance, store: Store): Promise<CreateRateLimit> {
+  const found: CreateRateLimit[] = []
+  await app.register(async (context) => {
+    const nameSpace = store.key('rate', '')
+    await context.register(rateLimit, { global: false, redis: store.redis, nameSpace })
+    found.push((options) => context.createRateLimit(options))
+  })
+  const [create] = found
+  if (create === undefined) throw new Error('a plugin that is not called')
+  return create
+}
+
+const limitsOf = ({ limit }: Counting) => ({
+  max: (request: FastifyRequest) => limit(request).max,
+  timeWindow: (request: FastifyRequest) => limit(request).windowSeconds * 1000,
+})
+
+type Result = Awaited<ReturnType<ReturnType<CreateRateLimit>>>
+
+function resultOf(counted: Result): Counted {
+  if (counted.isAllowed) throw new Error('counted nothing, though there is no allow list')
+  return {
+    isExceeded: counted.isExceeded,
+    remaining: counted.remaining,
+    seconds: counted.ttlInSeconds,
+  }
 }

@@ -1,10 +1,11 @@
 /** The gate: one request's way, from the public port to the cluster and back. Read this first. */
-import rateLimit from '@fastify/rate-limit'
+import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
+import { type Store, StoreFault } from '../store/store.js'
 import { type AccessLine, levels } from './access-line.js'
 import { answer, refuse } from './answer.js'
 import { authenticate } from './authenticate.js'
@@ -12,6 +13,7 @@ import { authorize } from './authorize.js'
 import { dropBodies } from './body.js'
 import type { BudgetUse } from './budget-use.js'
 import type { Connections } from './connections.js'
+import { counters } from './counter.js'
 import { countFailures } from './failures.js'
 import { answerFault } from './fault.js'
 import { forward, type Forwarding } from './forward.js'
@@ -32,6 +34,8 @@ export interface GateParts extends Forwarding {
   readonly observe: (line: AccessLine) => void
   readonly connections: Connections
   readonly budgetUse: BudgetUse
+  /** What several gates share; undefined: this one is alone. */
+  readonly store: Store | undefined
 }
 
 /** Builds the gate; the caller lets it listen, and closes it. */
@@ -55,7 +59,7 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
     },
   })
   gate.decorateRequest('upstream', null)
-  await gate.register(rateLimit, { global: false })
+  const createCounter = await counters(gate, parts.store, randomBytes(16).toString('hex'))
   dropBodies(gate, listen.bodyBytesMax)
 
   gate.addHook('onRequest', (request, reply, done) => {
@@ -64,9 +68,9 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
   })
   gate.addHook(
     'onRequest',
-    await authenticate(gate, countFailures(gate, limits.failures.addressesMax)),
+    await authenticate(gate, countFailures(createCounter, limits.failures.addressesMax)),
   )
-  gate.addHook('onRequest', limit(gate, parts.budgetUse))
+  gate.addHook('onRequest', limit(createCounter, parts.budgetUse))
   gate.addHook('onRequest', authorize())
   answerErrors(gate, log)
   // What a plugin registers takes over the hooks and handlers that are there by then.
@@ -109,6 +113,7 @@ function answerErrors(gate: FastifyInstance, log: Log): void {
     const record = recordOf(request)
     const reason = refusalOf(error)
     if (reason !== undefined) {
+      if (reason === 'store-unavailable') reply.header('retry-after', 5)
       refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
       return
     }
@@ -131,5 +136,6 @@ const fastifyRefusals = new Map<string, RefusalReason>([
 
 function refusalOf(error: FastifyError): RefusalReason | undefined {
   if (error instanceof BadRequest) return error.reason
+  if (error instanceof StoreFault) return 'store-unavailable'
   return fastifyRefusals.get(error.code)
 }

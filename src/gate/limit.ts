@@ -1,11 +1,11 @@
 /** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
-import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import type { Budget } from '../settings/permissions.js'
 import { encodersMax } from '../settings/schema.js'
 import type { Encoder } from '../settings/encoder.js'
 import { refuse } from './answer.js'
 import type { BudgetUse } from './budget-use.js'
-import { type Counter, createCounter } from './counter.js'
+import type { Counter, CreateCounter } from './counter.js'
 import type { RequestRecord } from './record.js'
 import { BadRequest } from './refusals.js'
 import { recordOf } from './request.js'
@@ -15,11 +15,11 @@ import { operations } from './routes.js'
  * Unknown routes and requests that will be refused count too: whoever asks for them spends the same
  * budget. Basic and Bearer share it, as it hangs on the encoder.
  */
-export function limit(app: FastifyInstance, use: BudgetUse): onRequestAsyncHookHandler {
+export function limit(createCounter: CreateCounter, use: BudgetUse): onRequestAsyncHookHandler {
   const counters = {
-    reads: counterOf(app, 'reads'),
-    listings: counterOf(app, 'listings'),
-    writes: counterOf(app, 'writes'),
+    reads: counterOf(createCounter, 'reads'),
+    listings: counterOf(createCounter, 'listings'),
+    writes: counterOf(createCounter, 'writes'),
   } satisfies Record<Budget, Counter>
   const inFlight = new InFlight()
 
@@ -50,8 +50,9 @@ export function limit(app: FastifyInstance, use: BudgetUse): onRequestAsyncHookH
   }
 }
 
-const counterOf = (app: FastifyInstance, budget: Budget): Counter =>
-  createCounter(app, {
+const counterOf = (createCounter: CreateCounter, budget: Budget): Counter =>
+  createCounter({
+    name: budget,
     key: (request) => encoderOf(request).name,
     limit: (request) => encoderOf(request).limits[budget],
     keysMax: encodersMax,

@@ -2,22 +2,14 @@
 import { Server as TlsServer } from 'node:https'
 import { Server as NetServer } from 'node:net'
 import type { FastifyListenOptions } from 'fastify'
-import type { EndpointReport } from '../cluster/endpoint.js'
 import { ClusterLink } from '../cluster/link.js'
-import type { FallbackReport } from '../fallback/fallback.js'
-import type { Journal, JournalReport } from '../journal/journal.js'
-import { type Leases, openLeases } from '../leases/leases.js'
+import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { SpoolRoom } from '../listings/spool-file.js'
-import type { Log } from '../log.js'
-import type { PinNews } from '../progress/followed.js'
-import type { Unsettled } from '../progress/follower.js'
 import { followPins } from '../progress/progress.js'
-import type { AccessLine } from './access-line.js'
 import { createAwaitSettled } from './await-settled.js'
-import type { Budget } from '../settings/permissions.js'
-import type { TlsMaterial } from '../settings/secrets.js'
-import type { Snapshot } from '../settings/snapshot.js'
+import { SharedKeyUses } from '../store/key-uses.js'
+import { StoreTurns } from '../store/turns.js'
 import { BudgetUse } from './budget-use.js'
 import { Connections } from './connections.js'
 import { createGate } from './gate.js'
@@ -25,65 +17,15 @@ import { tellOf } from './endpoint-news.js'
 import { createServeListing } from './listing.js'
 import { createHoldPin } from './ownership.js'
 import { createShowOwn } from './own-view.js'
+import type { OpenGate, Opening } from './open-gate.js'
 import { openFallback } from './open-fallback.js'
 import { openJournal } from './open-journal.js'
+import { openStore } from './open-store.js'
 import { Outage } from './outage.js'
 import { Quota } from './quota.js'
 import { Replay } from './replay.js'
 
-export interface Opening {
-  /** The settings in force; asked once for each request. */
-  readonly current: () => Snapshot
-  readonly log: Log
-  readonly tls?: TlsMaterial | undefined
-  /** Sees the line of every request, for the metrics. */
-  readonly observe?: (line: AccessLine) => void
-  /** Told what became of each pin. */
-  readonly onPinNews?: (news: PinNews) => void
-  /** Of pinwarden itself: named to the cluster. */
-  readonly version: string
-  /** Of a socket that listens already; instead of `listen.host` and `listen.port`. */
-  readonly descriptor?: number | undefined
-}
-
-export interface OpenGate {
-  /** Where it listens, e.g. `https://127.0.0.1:9098`. */
-  readonly url: string
-  readonly requestsUnderWay: number
-  /** What an encoder has left of a budget; undefined: all of it. */
-  readonly budgetLeft: (encoder: string, budget: Budget) => number | undefined
-  readonly leases: Leases
-  /** How many pins of each encoder the cluster is still at. */
-  readonly unsettled: () => ReadonlyMap<string, Unsettled>
-  /** Undefined: there is none. */
-  readonly journal: OpenGateJournal | undefined
-  /** Undefined: there is none. */
-  readonly fallback: (() => FallbackReport) | undefined
-  /** How each endpoint of the cluster is. */
-  readonly endpoints: readonly EndpointReport[]
-  /** Whether the cluster answers, asked with the cheapest questions it has. */
-  isClusterUp(): Promise<boolean>
-  /**
-   * Takes over what the settings now in force say of the cluster, and another certificate for new
-   * connections. Requests under way go on as they began.
-   *
-   * @throws when the certificate is no good; the old one stays
-   */
-  apply(tls: TlsMaterial | undefined): void
-  /**
-   * Stops accepting, ends connections with their next answer within `listen.lingerMs`, lets
-   * requests under way finish within `listen.shutdownMs`, then ends every connection, half-open
-   * ones at once.
-   */
-  close(): Promise<void>
-}
-
-export interface OpenGateJournal {
-  readonly journal: Journal
-  /** Has what failed tried again now. */
-  readonly again: () => void
-  readonly report: () => JournalReport
-}
+export type { OpenGate, OpenGateJournal } from './open-gate.js'
 
 /** @throws when the address cannot be listened on, or journal or fallback cannot be had */
 export async function openGate({
@@ -107,11 +49,14 @@ export async function openGate({
   const tell = (level: 'info' | 'warn' | 'error', fields: object, message: string) => {
     log[level](fields, message)
   }
+  const store = await openStore(current(), tell)
+  const keyUses = store && new SharedKeyUses(store)
   const leases = openLeases({
     link: cluster,
     config: () => current().config.cluster,
     userAgent,
     tell,
+    shared: store && new StoreTurns(store),
   })
   const { ledger, holdings, unfinished } = leases
   const follower = followPins({
@@ -155,7 +100,10 @@ export async function openGate({
   const gate = await createGate({
     current,
     log,
-    observe,
+    observe: (line) => {
+      observe(line)
+      keyUses?.observe(line)
+    },
     tls,
     cluster,
     connections,
@@ -166,6 +114,7 @@ export async function openGate({
     showOwn: createShowOwn(holdings),
     awaitSettled: createAwaitSettled(follower, outage),
     outage,
+    store,
   })
   const { host, port, lingerMs, shutdownMs } = current().config.listen
   await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
@@ -187,6 +136,8 @@ export async function openGate({
         report: () => ({ waiting: journal.size, ...replay.counts }),
       },
     fallback: fallback && (() => fallback.report),
+    keyUses,
+    store: store && (() => store.report),
     get endpoints() {
       return cluster.current.endpoints.map((endpoint) => endpoint.report)
     },
@@ -216,6 +167,8 @@ export async function openGate({
       await cluster.end()
       await fallback?.close()
       await journal?.close()
+      await keyUses?.close()
+      await store?.close()
     },
   }
 }

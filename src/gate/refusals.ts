@@ -25,6 +25,7 @@ export const refusals = {
   'too-many-headers': { status: 431, message: 'too many headers' },
   'tls-error': { status: 400, message: 'TLS handshake failed' },
   'too-many-connections': { status: 503, message: 'too many connections' },
+  'store-unavailable': { status: 503, message: 'the store of the limits does not answer' },
 
   // authenticate: a client is told the same in every case but the first; the log tells them apart.
   'no-credential': { status: 401, message: 'unauthorized: no auth provided' },

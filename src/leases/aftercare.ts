@@ -10,7 +10,7 @@ import type { PinRecord } from './pin-record.js'
 const marginMs = 60_000
 
 /** A sweep every five minutes, and the time that one takes. */
-const lookAfterMs = [5000, 30_000, 120_000, 360_000]
+const afterSweepMs = [5000, 30_000, 120_000, 360_000]
 
 /** Beyond it the oldest are no longer looked at. */
 const watchedMax = 10_000
@@ -23,14 +23,18 @@ export interface AftercareParts {
   readonly restore: (cid: string) => Promise<boolean>
   readonly onError: (cid: string, error: unknown) => void
   readonly later?: Later | undefined
+  /** When it is looked at, from the start. */
+  readonly lookAfterMs?: readonly number[]
 }
 
 export class Aftercare {
   private readonly watched = new Map<string, Release>()
   private readonly later: Later
+  private readonly lookAfterMs: readonly number[]
 
   constructor(private readonly parts: AftercareParts) {
     this.later = parts.later ?? later
+    this.lookAfterMs = parts.lookAfterMs ?? afterSweepMs
   }
 
   /** From the start, if it was being looked after already. */
@@ -46,6 +50,7 @@ export class Aftercare {
   }
 
   private lookAfter(cid: string, index: number): void {
+    const { lookAfterMs } = this
     const ms = lookAfterMs[index]
     if (ms === undefined) return
     const look = async (): Promise<void> => {

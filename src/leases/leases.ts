@@ -5,6 +5,7 @@ import type { ClusterConfig } from '../settings/schema.js'
 import type { Later } from '../later.js'
 import { Holdings } from './holdings.js'
 import { Ledger } from './ledger.js'
+import type { SharedTurns } from './shared-turns.js'
 import { Unfinished } from './unfinished.js'
 
 export interface LeasesParts {
@@ -16,6 +17,8 @@ export interface LeasesParts {
   readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
   /** A clock of a test's own. */
   readonly later?: Later
+  /** Undefined: this gate alone writes the cluster. */
+  readonly shared?: SharedTurns | undefined
 }
 
 export interface Leases {
@@ -24,7 +27,7 @@ export interface Leases {
   readonly unfinished: Unfinished
 }
 
-export function openLeases({ link, config, userAgent, tell, later }: LeasesParts): Leases {
+export function openLeases({ link, config, userAgent, tell, later, shared }: LeasesParts): Leases {
   const headers = { accept: 'application/json', 'user-agent': userAgent }
   const read = (path: string, headMs: number) => (take: (line: Buffer) => void) =>
     readLines(link, { path, headers, headMs }, take)
@@ -46,6 +49,10 @@ export function openLeases({ link, config, userAgent, tell, later }: LeasesParts
     headers,
     timeoutMs: () => config().writeTimeoutMs,
     later,
+    shared,
+    onPutBack: (cid) => {
+      tell('warn', { cid }, 'gates wrote over each other: lost leases of a pin are written again')
+    },
     onForeignHand: (cid) => {
       tell('warn', { cid }, foreignHand)
     },
@@ -68,4 +75,4 @@ export function openLeases({ link, config, userAgent, tell, later }: LeasesParts
 
 const foreignHand =
   'the leases of a pin were changed by another hand since this gate wrote them: two gates that ' +
-  'write one cluster lose leases'
+  'write one cluster without a store that they share lose leases'

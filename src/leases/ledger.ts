@@ -6,14 +6,22 @@ import type { ClusterLink } from '../cluster/link.js'
 import type { Later } from '../later.js'
 import { Aftercare, isNearSweep } from './aftercare.js'
 import { liveLeases } from './decide.js'
-import { type NewRecord, type PinRecord, readPinRecord, writing } from './pin-record.js'
-import { RecentWrites } from './recent.js'
-import { type Release, Turns } from './turns.js'
+import {
+  type Method,
+  type OpenPin,
+  type RecordOf,
+  type Settle,
+  tried,
+  type Wanted,
+} from './open-pin.js'
+import { type PinRecord, readPinRecord, writing } from './pin-record.js'
+import { putBack, Recheck } from './recheck.js'
+import { readWritten, RecentWrites } from './recent.js'
+import type { SharedTurn, SharedTurns } from './shared-turns.js'
+import { Turns } from './turns.js'
 
-/** What was sent, and what came of it. */
-export type Settle = (method: Method, error: Error | null, answer: Answer | undefined) => void
+export type { OpenPin, RecordOf, Settle, Wanted } from './open-pin.js'
 
-type Method = 'GET' | 'POST' | 'DELETE'
 type Headers = Readonly<Record<string, string>>
 
 export interface LedgerParts {
@@ -23,6 +31,10 @@ export interface LedgerParts {
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number
   readonly later?: Later | undefined
+  /** Undefined: this gate alone writes the cluster. */
+  readonly shared?: SharedTurns | undefined
+  /** Leases that gates wrote over each other are written again. */
+  readonly onPutBack?: (cid: string) => void
   /** Leases were changed by somebody else than this gate since it wrote them. */
   readonly onForeignHand: (cid: string) => void
   /** A pin that was renewed at its last moment was swept away, and was pinned again. */
@@ -33,34 +45,25 @@ export interface LedgerParts {
   readonly onChange?: (cid: string, before: PinRecord | undefined, after: RecordOf) => void
 }
 
-/** What a pin is to become; undefined: it stays as it is. */
-export type Wanted = NewRecord | 'unpin' | undefined
-
-/** A record, made when it is asked for; undefined: there is none. */
-export type RecordOf = () => PinRecord | undefined
-
-/** A pin that nobody else changes until it is released. */
-export interface OpenPin {
-  /** Undefined: it is not in the pinset. */
-  readonly record: PinRecord | undefined
-  /** We wrote it, and yet it is not there: swept away, or not to be seen yet. */
-  readonly isMissing: boolean
-  /** What came of the change, or that its answer was lost; ends the turn. */
-  readonly settle: Settle
-  /** Nothing was changed; ends the turn. */
-  readonly release: Release
-}
-
 export class Ledger {
   private readonly turns = new Turns()
   private readonly recent = new RecentWrites()
   private readonly aftercare: Aftercare
+  private readonly recheck: Recheck
 
   constructor(private readonly parts: LedgerParts) {
     this.aftercare = new Aftercare({
       restore: (cid) => this.pinAgain(cid),
       onError: parts.onUnseen,
       later: parts.later,
+    })
+    this.recheck = new Recheck({
+      restore: (cid) => this.putBack(cid),
+      onError: parts.onUnseen,
+      later: parts.later,
+    })
+    parts.shared?.whenDown(() => {
+      this.recheck.allDoubtful()
     })
   }
 
@@ -72,19 +75,43 @@ export class Ledger {
    */
   async open(cid: string, headers: Headers, timeoutMs: number): Promise<OpenPin> {
     const startMs = performance.now()
-    const release = await this.turns.take(cid, timeoutMs)
+    const leftMs = () => timeoutMs - (performance.now() - startMs)
+    const endOwn = await this.turns.take(cid, timeoutMs)
+    let shared: SharedTurn | undefined
+    let isOver = false
+    const release = (): void => {
+      if (!isOver) void shared?.end(undefined)
+      isOver = true
+      endOwn()
+    }
     try {
-      const leftMs = timeoutMs - (performance.now() - startMs)
-      const { read, record } = await this.see(cid, headers, leftMs)
+      shared = await this.parts.shared?.take(cid, leftMs())
+      const telling = shared?.written
+      const elsewhere = telling === undefined ? undefined : this.recent.heard(cid, telling)
+      const { read, record } = await this.see(cid, headers, leftMs())
       const settle: Settle = (method, error, answer) => {
         this.note(method, cid, record, error === null ? answer : undefined)
+        if (!isOver && method !== 'GET') this.endShared(cid, shared)
+        isOver ||= method !== 'GET'
         release()
       }
-      return { record, isMissing: read === undefined && record !== undefined, settle, release }
+      const isMissing = read === undefined && record !== undefined
+      return { record, isMissing, read, elsewhere, settle, release }
     } catch (error) {
       release()
       throw error
     }
+  }
+
+  /** Tells the other gates what was written; who was not alone looks at it again. */
+  private endShared(cid: string, shared: SharedTurn | undefined): void {
+    if (this.parts.shared === undefined) return
+    const ending = shared?.end(this.recent.told(cid)) ?? Promise.resolve(false)
+    void ending.then((wasAlone) => {
+      if (wasAlone) return
+      this.recent.lost(cid)
+      this.recheck.doubtful(cid)
+    })
   }
 
   /** The record as it is, whoever may be changing it. */
@@ -129,6 +156,7 @@ export class Ledger {
 
   close(): void {
     this.aftercare.close()
+    this.recheck.close()
   }
 
   private send(method: 'POST' | 'DELETE', path: string, settle: Settle): Promise<void> {
@@ -164,16 +192,32 @@ export class Ledger {
     if (method === 'GET') return
     const { statusCode } = answer ?? {}
     const isGone = method === 'DELETE' && (statusCode === 200 || statusCode === 404)
-    const written = statusCode === 200 && method === 'POST' ? recordIn(answer) : undefined
+    const text = statusCode === 200 && method === 'POST' ? textIn(answer) : undefined
+    const written = text === undefined ? undefined : () => readWritten(text)
     if (isGone) this.recent.removed(cid, before?.writtenMs ?? -Infinity)
-    else if (written !== undefined) {
-      this.recent.wrote(cid, written)
+    else if (text !== undefined) {
+      this.recent.wrote(cid, text)
       if (isNearSweep(before, Date.now())) this.aftercare.watch(cid)
     }
     // A refusal of the cluster's changed nothing.
     else if (statusCode !== 400 && statusCode !== 404) this.recent.lost(cid)
-    if (isGone || written !== undefined)
-      this.parts.onChange?.(cid, before, isGone ? nothing : (written ?? nothing))
+    if (!isGone && written === undefined) return
+    const after = isGone ? nothing : (written ?? nothing)
+    this.parts.onChange?.(cid, before, after)
+    if (this.parts.shared !== undefined) this.recheck.wrote(cid, before, after)
+  }
+
+  /** False: there is nothing of ours to look after. */
+  private async putBack(cid: string): Promise<boolean> {
+    let isOurs = false
+    await this.change(cid, ({ read, elsewhere }) => {
+      const own = this.recheck.of(cid)
+      isOurs = own.wanted.length > 0
+      const whole = putBack(read, own, elsewhere, Date.now())
+      if (whole !== undefined) this.parts.onPutBack?.(cid)
+      return whole
+    })
+    return isOurs
   }
 
   /** False: nobody holds it any more. */
@@ -193,30 +237,11 @@ interface Peer {
   readonly status?: string
 }
 
-/** A change that throws leaves the pin to others. */
-async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promise<Awaited<T>> {
-  try {
-    return await change(pin)
-  } catch (error) {
-    pin.release()
-    throw error
-  }
-}
-
 const textOf = ({ statusCode, body }: Answer): Error =>
   new Error(`${statusCode}: ${body instanceof Whole ? body.bytes.toString().trim() : ''}`)
 
 const nothing = () => undefined
 
 /** Its bytes are the connection's: they are copied now, and read if ever. */
-function recordIn(answer: Answer | undefined): RecordOf | undefined {
-  if (!(answer?.body instanceof Whole)) return undefined
-  const text = answer.body.bytes.toString()
-  return () => {
-    try {
-      return readPinRecord(text)
-    } catch {
-      return undefined
-    }
-  }
-}
+const textIn = (answer: Answer | undefined): string | undefined =>
+  answer?.body instanceof Whole ? answer.body.bytes.toString() : undefined

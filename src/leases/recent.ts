@@ -1,6 +1,6 @@
 /** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
 import type { Lease } from './lease.js'
-import type { PinRecord } from './pin-record.js'
+import { type PinRecord, readPinRecord } from './pin-record.js'
 
 /** With CRDT batching a write is seen only once its batch is committed. */
 const lagMsMax = 300_000
@@ -16,8 +16,10 @@ interface Written {
 }
 
 interface Entry {
-  /** Undefined: what was written cannot be told. */
-  written: Written | (() => PinRecord | undefined) | undefined
+  /** Undefined: what was written cannot be told. A text is read when somebody asks. */
+  written: Written | string | undefined
+  /** As the cluster answered it; undefined: it was unpinned. */
+  readonly text: string | undefined
   readonly atMs: number
   /** Whether a later write was lost on the way: it may have been done. */
   isUnsure: boolean
@@ -34,20 +36,39 @@ export class RecentWrites {
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** @param read makes the record of the cluster's answer, should anybody ask for it */
-  wrote(cid: string, read: () => PinRecord | undefined): void {
-    this.note(cid, read)
+  /** @param text what the cluster answered to the write */
+  wrote(cid: string, text: string): void {
+    this.note(cid, text, text)
   }
 
   /** @param writtenMs of the record as it was before */
   removed(cid: string, writtenMs: number): void {
-    this.note(cid, { record: undefined, writtenMs })
+    this.note(cid, { record: undefined, writtenMs }, undefined)
   }
 
   /** A write whose answer was lost: what was there before it is still the least that is known. */
   lost(cid: string): void {
     const write = this.writes.get(cid)
     if (write !== undefined) write.isUnsure = true
+  }
+
+  /** For other gates: what is known of a pin; undefined: nothing. */
+  told(cid: string): string | undefined {
+    const entry = this.writes.get(cid)
+    if (entry === undefined) return undefined
+    const { text = null, isUnsure, written } = entry
+    const writtenMs = typeof written === 'object' ? written.writtenMs : null
+    return JSON.stringify({ text, isUnsure, writtenMs } satisfies Telling)
+  }
+
+  /** What another gate knows of a pin it wrote after this one did. @returns its record */
+  heard(cid: string, telling: string): PinRecord | undefined {
+    const { text, isUnsure, writtenMs } = JSON.parse(telling) as Telling
+    if (text !== null) this.note(cid, text, text)
+    else this.removed(cid, writtenMs ?? -Infinity)
+    if (isUnsure) this.lost(cid)
+    const entry = this.writes.get(cid)
+    return entry && writtenIn(entry)?.record
   }
 
   /** What is to be believed of a record that was read now. */
@@ -64,10 +85,10 @@ export class RecentWrites {
     return { record: read, isForeign }
   }
 
-  private note(cid: string, written: NonNullable<Entry['written']>): void {
+  private note(cid: string, written: Written | string, text: string | undefined): void {
     // Later ones stand behind: the first is the oldest.
     this.writes.delete(cid)
-    this.writes.set(cid, { written, atMs: this.now(), isUnsure: false })
+    this.writes.set(cid, { written, text, atMs: this.now(), isUnsure: false })
     for (const [oldest, { atMs }] of this.writes) {
       if (this.writes.size <= writesMax && atMs > this.now() - lagMsMax) break
       this.writes.delete(oldest)
@@ -75,10 +96,27 @@ export class RecentWrites {
   }
 }
 
+/** Undefined: what the cluster answered was no record. */
+export function readWritten(text: string): PinRecord | undefined {
+  try {
+    return readPinRecord(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** How gates tell each other of a write. */
+interface Telling {
+  readonly text: string | null
+  readonly isUnsure: boolean
+  /** Of one that was unpinned; -Infinity becomes null. */
+  readonly writtenMs: number | null
+}
+
 /** Most pins are never asked about again: so their records are made when somebody does. */
 function writtenIn(entry: Entry): Written | undefined {
-  if (typeof entry.written === 'function') {
-    const record = entry.written()
+  if (typeof entry.written === 'string') {
+    const record = readWritten(entry.written)
     entry.written = record && { record, writtenMs: record.writtenMs }
   }
   return entry.written

@@ -6,11 +6,13 @@ import type { JournalReport } from '../journal/journal.js'
 import type { PinNews } from '../progress/followed.js'
 import type { Unsettled } from '../progress/follower.js'
 import type { Permission } from '../settings/permissions.js'
+import type { StoreReport } from '../store/store.js'
 import { instrumentsIn, type Instruments } from './instruments.js'
 import { addEndpoints } from './endpoint-instruments.js'
 import { addFallback } from './fallback-instruments.js'
 import { addJournal } from './journal-instruments.js'
 import { addProgress } from './progress-instruments.js'
+import { addStore } from './store-instruments.js'
 import { absent, bounded, encodersMax, reasonsMax, remembered } from './labels.js'
 
 /** What the instruments take of a request's access line. */
@@ -48,6 +50,8 @@ export interface MetricsParts {
   readonly journal?: () => JournalReport | undefined
   /** Undefined: there is no fallback. */
   readonly fallback?: () => FallbackReport | undefined
+  /** Undefined: there is no store. */
+  readonly store?: () => StoreReport | undefined
 }
 
 export interface Metrics {
@@ -73,6 +77,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const settled = addProgress(registry, parts.unsettled ?? (() => new Map()))
   addJournal(registry, parts.journal ?? (() => undefined))
   addFallback(registry, parts.fallback ?? (() => undefined))
+  addStore(registry, parts.store ?? (() => undefined))
   const { reloadSuccessful, reloadTimestamp, certificateExpiry } = instruments
 
   return {

@@ -28,6 +28,7 @@ const sections = [
   'onOutage',
   'journal',
   'fallback',
+  'store',
   'retentionDays',
   'roles',
 ] as const
@@ -62,6 +63,7 @@ function restartFields(before: Config, after: Config): string[] {
     ['log.file', before.log.file === after.log.file],
     ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
     ['onOutage', before.onOutage === after.onOutage],
+    ['store', isSame(before.store, after.store)],
     ['fallback', isSame(before.fallback, after.fallback)],
     ['journal.directory', before.journal.directory === after.journal.directory],
     ['journal.entriesMax', before.journal.entriesMax === after.journal.entriesMax],

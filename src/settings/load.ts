@@ -62,18 +62,19 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
   refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
-  const { tls, endpointSecrets } = secrets
+  const { tls, endpointSecrets, storeSecrets } = secrets
   const snapshot = Object.freeze({
     config: frozen(config),
     keyring: buildKeyring(config),
     endpointSecrets: frozen(endpointSecrets),
+    storeSecrets: frozen(storeSecrets),
   })
   return { snapshot, tls, warnings: [...warningsOf(config, now), ...secrets.warnings] }
 }
 
 /** Whoever opens a file later need not know where the configuration came from. */
 function makePathsAbsolute(
-  { listen: { tls }, admin, control, cluster, listing, log, journal }: Config,
+  { listen: { tls }, admin, control, cluster, listing, log, journal, store }: Config,
   baseDir: string,
 ): void {
   if (tls !== undefined) {
@@ -82,6 +83,10 @@ function makePathsAbsolute(
   }
   if (log.file !== undefined) log.file = resolve(baseDir, log.file)
   journal.directory = resolve(baseDir, journal.directory)
+  for (const field of ['passwordFile', 'caFile'] as const) {
+    const named = store[field]
+    if (named !== undefined) store[field] = resolve(baseDir, named)
+  }
   if (listing.directory !== undefined) listing.directory = resolve(baseDir, listing.directory)
   if (admin?.socket !== undefined) admin.socket = resolve(baseDir, admin.socket)
   if (control !== undefined) control.socket = resolve(baseDir, control.socket)

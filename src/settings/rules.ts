@@ -12,6 +12,7 @@ export function rulesBroken(config: Config): readonly Problem[] {
     ...adminProblems(config.admin),
     ...config.cluster.endpoints.flatMap(endpointProblems),
     ...fallbackProblems(config),
+    ...storeProblems(config.store),
     ...Object.keys(builtInRoles)
       .filter((role) => Object.hasOwn(config.roles, role))
       .map((role) => problem(['roles', role], 'a built-in role', 'another name for it')),
@@ -56,6 +57,20 @@ function atMost(listen: ListenConfig, field: Bound, bound: Bound): Problem {
     String(listen[field]),
     `at most listen.${bound}, ${listen[bound]}`,
   )
+}
+
+/** What is said of a store that there is not, or that could not be obeyed. */
+function storeProblems({ redis, username, passwordFile, caFile }: Config['store']): Problem[] {
+  const named = Object.entries({ username, passwordFile, caFile })
+  if (redis === undefined)
+    return named
+      .filter(([, value]) => value !== undefined)
+      .map(([field]) => problem(['store', field], 'no store.redis', 'store.redis with it'))
+  if (username !== undefined && passwordFile === undefined)
+    return [problem(['store', 'passwordFile'], 'nothing', 'a file, with username')]
+  if (caFile !== undefined && redis.startsWith('redis:'))
+    return [problem(['store', 'caFile'], 'a file, and a URL of redis', 'a URL of rediss')]
+  return []
 }
 
 /** Only pins of the journal ever come to it. */

@@ -5,6 +5,7 @@ import { enforcements } from './permissions.js'
 import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
 import { fallback, journal, onOutage } from './schema-outage.js'
+import { store } from './schema-store.js'
 
 export { namePattern } from './fields.js'
 export { encodersMax } from './schema-encoders.js'
@@ -191,6 +192,7 @@ export const configSchema = Type.Object(
     onOutage,
     journal,
     fallback,
+    store,
     retentionDays,
     roles,
     encoders,

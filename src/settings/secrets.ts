@@ -20,10 +20,14 @@ export interface EndpointSecrets {
   readonly ca?: string | undefined
 }
 
+/** What the files that the store names hold. */
+export type StoreSecrets = EndpointSecrets
+
 export interface Secrets {
   readonly tls: TlsMaterial | undefined
   /** By the index of the cluster endpoint they belong to. */
   readonly endpointSecrets: readonly EndpointSecrets[]
+  readonly storeSecrets: StoreSecrets
   readonly problems: readonly Problem[]
   readonly warnings: readonly string[]
 }
@@ -38,8 +42,19 @@ export function readSecrets(config: Config, baseDir: string, now: number): Secre
       ca: caFile && authorityIn(reader, caFile, [...path, 'caFile']),
     }
   })
+  const { passwordFile, caFile } = config.store
+  const storeSecrets = {
+    password: passwordFile && passwordIn(reader, passwordFile, ['store', 'passwordFile']),
+    ca: caFile && authorityIn(reader, caFile, ['store', 'caFile']),
+  }
   const tls = tlsIn(reader, config.listen.tls, now)
-  return { tls, endpointSecrets, problems: reader.problems, warnings: reader.warnings }
+  return {
+    tls,
+    endpointSecrets,
+    storeSecrets,
+    problems: reader.problems,
+    warnings: reader.warnings,
+  }
 }
 
 type Reader = ReturnType<typeof readerIn>

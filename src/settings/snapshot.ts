@@ -1,7 +1,7 @@
 /** The settings in force: what a request sees from its first phase to its last. */
 import type { Keyring } from './keyring.js'
 import type { Config } from './schema.js'
-import type { EndpointSecrets } from './secrets.js'
+import type { EndpointSecrets, StoreSecrets } from './secrets.js'
 
 /** Config and keyring together, immutable, swapped whole. */
 export interface Snapshot {
@@ -9,4 +9,5 @@ export interface Snapshot {
   readonly keyring: Keyring
   /** Read from files, by the index of the cluster endpoint they belong to. */
   readonly endpointSecrets: readonly EndpointSecrets[]
+  readonly storeSecrets: StoreSecrets
 }

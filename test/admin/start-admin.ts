@@ -31,7 +31,7 @@ export async function startAdmin(t: Test, parts: Partial<AdminOptions> = {}): Pr
     log,
     metrics: createMetrics({ version: 'test', inFlight: () => 0, linesDropped: () => 0 }),
     status: () => ({ version: 'test' }),
-    keys: () => ({ since: '2026-01-01T00:00:00.000Z', keys: [] }),
+    keys: () => Promise.resolve({ since: '2026-01-01T00:00:00.000Z', keys: [] }),
     activity: () => ({}),
     obstacles: () => [],
     isClusterUp: () => Promise.resolve(true),

@@ -34,6 +34,7 @@ const pins = (result: string) => `pinwarden_pins_total{${gate},encoder="alpha",r
 const settled = (result: string) =>
   `pinwarden_pins_settled_total{${gate},encoder="alpha",result="${result}"}`
 const endpoint = `pinwarden_endpoint_up{${gate},endpoint="127.0.0.1:9094"}`
+const store = `pinwarden_store_up{${gate}}`
 const journal = `pinwarden_journal_pins{${gate}}`
 const bugs = `pinwarden_bugs_total{${gate}}`
 const lost = `pinwarden_log_lines_dropped_total{${gate}}`
@@ -128,6 +129,14 @@ export const cases: Readonly<Record<string, Case>> = {
     at: '30m',
     fires: { [endpoint]: '1x5 0x40' },
     quiet: { 'a restart of the cluster': { [endpoint]: '1x20 0x3 1x20' } },
+  },
+  PinwardenStoreAway: {
+    at: '20m',
+    fires: { [store]: '1x5 0x30' },
+    quiet: {
+      'a restart of the store': { [store]: '1x10 0x3 1x20' },
+      'now and then': { [store]: '0 0 0 1 0 0 0 1 0 0 0 1x20' },
+    },
   },
   PinwardenJournalWaits: {
     at: '60m',

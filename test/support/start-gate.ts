@@ -1,5 +1,5 @@
 /** A real gate in front of a fake cluster, both on ports of their own, closed after the test. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -25,6 +25,9 @@ export interface Overrides {
   readonly onOutage?: 'refuse' | 'journal'
   readonly journal?: object
   readonly fallback?: object
+  readonly store?: object
+  /** Beside the settings, by their names. */
+  readonly files?: Readonly<Record<string, string>>
   readonly retentionDays?: object
   /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
   readonly encoders?: Readonly<Record<string, object>>
@@ -59,6 +62,7 @@ export interface TestGate {
   readonly leases: OpenGate['leases']
   readonly journal: OpenGate['journal']
   readonly endpoints: OpenGate['endpoints']
+  readonly keyUses: OpenGate['keyUses']
   /** Where it lies, if there is one. */
   readonly journalDirectory: string
   /** Puts other settings into force for the next request. */
@@ -97,12 +101,15 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   const cluster = await startFakeCluster(clusterLogin)
   const names = ['alpha', ...Object.keys(overrides.encoders ?? {})]
   const keys = Object.fromEntries(names.map((name) => [name, generateKey()]))
-  const directory = t.testdir({
+  // Not the test's own: a test may start several gates.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-gate-'))
+  const files = {
     'cert.pem': certificate.cert,
     'key.pem': certificate.key,
     password: `${clusterLogin?.password ?? 'unused'}\n`,
-  })
-  // Beside the test's own, which is removed before the gate is closed.
+    ...overrides.files,
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
   const journalDirectory = mkdtempSync(join(tmpdir(), 'pinwarden-journal-'))
   const settle = (changed: Overrides) => {
     const journal = { directory: journalDirectory, ...changed.journal }
@@ -129,7 +136,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     await close()
     await cluster.close()
     await log.close()
-    rmSync(journalDirectory, { recursive: true })
+    for (const each of [directory, journalDirectory]) rmSync(each, { recursive: true })
   })
 
   const basic = (encoder = 'alpha') =>
@@ -141,6 +148,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     leases: gate.leases,
     journal: gate.journal,
     endpoints: gate.endpoints,
+    keyUses: gate.keyUses,
     journalDirectory,
     lines: watched.lines,
     line: watched.line,
@@ -201,6 +209,7 @@ function snapshotOf(
     onOutage = 'refuse',
     journal,
     fallback,
+    store = {},
     retentionDays = {},
     clusterUrl,
     clusterLogin,
@@ -241,6 +250,7 @@ function snapshotOf(
     onOutage,
     journal,
     ...(fallback && { fallback }),
+    store,
     retentionDays,
     encoders: Object.fromEntries(withKeys),
   }

@@ -1,0 +1,131 @@
+/**
+ * Leases that this gate wrote while it did not have the pin to itself, as far as it knows: another
+ * gate may have written over them, or they over others'. So the pin is looked at again.
+ */
+import { type Later, later } from '../later.js'
+import { Aftercare } from './aftercare.js'
+import type { Lease } from './lease.js'
+import type { RecordOf } from './open-pin.js'
+import type { PinRecord } from './pin-record.js'
+
+export interface RecheckParts {
+  /** Writes what is missing; false: there is nothing left to look after. */
+  readonly restore: (cid: string) => Promise<boolean>
+  readonly onError: (cid: string, error: unknown) => void
+  readonly later?: Later | undefined
+  readonly now?: () => number
+}
+
+/** The longest that another gate's change may still be on its way, and some. */
+const lookAfterMs = [200, 2000, 10_000, 40_000]
+
+/** How long this gate answers for what it wrote. */
+const keptMs = 120_000
+
+/** Beyond it the oldest are forgotten. */
+const keptMax = 10_000
+
+interface Change {
+  readonly before: PinRecord | undefined
+  readonly after: RecordOf
+}
+
+/** What this gate has made of a pin's leases lately. */
+export interface OwnLeases {
+  readonly wanted: readonly Lease[]
+  /** Holders that let go. */
+  readonly released: ReadonlySet<string>
+  /** The record as it was written last; undefined: it was unpinned. */
+  readonly record: PinRecord | undefined
+}
+
+export class Recheck {
+  private readonly kept = new Map<string, { readonly changes: Change[]; atMs: number }>()
+  private readonly aftercare: Aftercare
+  private readonly now: () => number
+
+  constructor(parts: RecheckParts) {
+    this.now = parts.now ?? Date.now
+    const { restore, onError } = parts
+    this.aftercare = new Aftercare({ restore, onError, later: parts.later ?? later, lookAfterMs })
+  }
+
+  /** A record was written, or removed. */
+  wrote(cid: string, before: PinRecord | undefined, after: RecordOf): void {
+    const changes = this.changesOf(cid)
+    this.kept.delete(cid)
+    this.kept.set(cid, { changes: [...changes, { before, after }], atMs: this.now() })
+    for (const [oldest, { atMs }] of this.kept) {
+      if (this.kept.size <= keptMax && atMs > this.now() - keptMs) break
+      this.kept.delete(oldest)
+    }
+  }
+
+  /** Another gate may have changed it at the same time. */
+  doubtful(cid: string): void {
+    this.aftercare.watch(cid)
+  }
+
+  /** The same may be so of all that was written lately. */
+  allDoubtful(): void {
+    for (const [cid, { atMs }] of this.kept) if (atMs > this.now() - keptMs) this.doubtful(cid)
+  }
+
+  of(cid: string): OwnLeases {
+    const wanted = new Map<string, Lease>()
+    const released = new Set<string>()
+    const changes = this.changesOf(cid)
+    let record: PinRecord | undefined
+    for (const { before, after } of changes) {
+      record = after()
+      const leases = record?.leases ?? []
+      for (const { holder } of before?.leases ?? [])
+        if (!leases.some((lease) => lease.holder === holder)) {
+          released.add(holder)
+          wanted.delete(holder)
+        }
+      for (const lease of leases) {
+        const old = before?.leases.find(({ holder }) => holder === lease.holder)
+        if (old?.untilMs === lease.untilMs && !wanted.has(lease.holder)) continue
+        wanted.set(lease.holder, lease)
+        released.delete(lease.holder)
+      }
+    }
+    return { wanted: [...wanted.values()], released, record }
+  }
+
+  close(): void {
+    this.aftercare.close()
+  }
+
+  private changesOf(cid: string): readonly Change[] {
+    const kept = this.kept.get(cid)
+    return kept !== undefined && kept.atMs > this.now() - keptMs ? kept.changes : []
+  }
+}
+
+/**
+ * Undefined: nothing is missing.
+ *
+ * @param elsewhere what another gate wrote last
+ */
+export function putBack(
+  read: PinRecord | undefined,
+  own: OwnLeases,
+  elsewhere: PinRecord | undefined,
+  now: number,
+): PinRecord | undefined {
+  const theirs = (elsewhere?.leases ?? []).filter(({ holder }) => !own.released.has(holder))
+  const missing = new Map<string, Lease>()
+  for (const lease of [...theirs, ...own.wanted]) {
+    const there = read?.leases.find(({ holder }) => holder === lease.holder)
+    if (lease.untilMs > now && !(there !== undefined && there.untilMs >= lease.untilMs))
+      missing.set(lease.holder, lease)
+  }
+  const base = read ?? own.record ?? elsewhere
+  if (missing.size === 0 || base === undefined) return undefined
+  const rest = (read?.leases ?? []).filter(({ holder }) => !missing.has(holder))
+  const leases = [...rest, ...missing.values()]
+  const expiresMs = Math.max(...leases.map(({ untilMs }) => untilMs))
+  return { ...base, leases, former: [], expiresMs }
+}

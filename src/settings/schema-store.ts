@@ -1,0 +1,43 @@
+/** The part of the configuration's schema that says what several gates share, and where. */
+import Type from 'typebox'
+import { count, file, optionalSection } from './fields.js'
+
+export const store = optionalSection(
+  {
+    redis: Type.Optional(
+      Type.String({
+        pattern: '^rediss?://[^/?#@\\s]+(/\\d{1,4})?$',
+        maxLength: 512,
+        expects: 'redis:// or rediss:// (TLS), host and port, perhaps /number, no credentials',
+        sensitive: true,
+        description: 'URL of the Valkey or Redis that several gates share; none: memory.',
+      }),
+    ),
+    username: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        sensitive: true,
+        description: 'Its user, where it has several.',
+      }),
+    ),
+    passwordFile: Type.Optional(file('File that holds the password.')),
+    caFile: Type.Optional(
+      file('PEM file with what its certificate is checked with, instead of what Node trusts.'),
+    ),
+    namespace: Type.String({
+      default: 'pinwarden',
+      pattern: '^[a-z0-9][a-z0-9._-]{0,62}$',
+      expects: 'a name of 1 to 63 of a-z 0-9 . _ - that begins with a letter or a digit',
+      description: 'What its keys begin with; the same for all gates of one cluster.',
+    }),
+    timeoutMs: count(50, 5, 5000, 'Longest wait of a request for it.'),
+    failMode: Type.Enum(['open', 'closed'], {
+      default: 'open',
+      description:
+        'While it is away: go on with limits and turns of this gate alone (open), or refuse with ' +
+        '503 (closed).',
+    }),
+  },
+  'What several gates of one cluster share: budgets, failed attempts, turns, last use of keys.',
+)

@@ -1,0 +1,206 @@
+/**
+ * What several gates share lies in a Valkey or Redis, which may be away at any time: nobody waits
+ * for it longer than a bound, and after some faults it is left alone until it answers again.
+ */
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { Fitness, type Verdict } from '../cluster/fitness.js'
+import type { Config } from '../settings/schema.js'
+import type { StoreSecrets } from '../settings/secrets.js'
+
+export type StoreSettings = Config['store']
+
+export interface StoreParts {
+  readonly settings: StoreSettings & { readonly redis: string }
+  readonly secrets: StoreSecrets
+  /** For the log. */
+  readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
+}
+
+export interface StoreReport {
+  readonly isUp: boolean
+  /** Since the start: questions that failed or came too late, and those that were not asked. */
+  readonly faults: number
+  readonly skipped: number
+}
+
+/** The settings ask to refuse while the store is away. */
+export class StoreFault extends Error {
+  override readonly name = 'StoreFault'
+}
+
+const breaker = { intervalMs: 5000, failuresMax: 3, slowStartMs: 0 }
+
+/** Between attempts to connect. */
+const reconnectMs = 1000
+const connectTimeoutMs = 2000
+
+export class Store {
+  readonly redis: Redis
+  /** The same for all gates, and nobody else's: what strangers choose is hashed with it. */
+  private shared: string | undefined
+  private readonly counts = { faults: 0, skipped: 0 }
+  private readonly onDown = new Set<() => void>()
+  private readonly fitness: Fitness
+  private lastFault: unknown
+  private isTold = false
+  private isClosing = false
+
+  constructor(private readonly parts: StoreParts) {
+    this.redis = new Redis(parts.settings.redis, {
+      ...optionsOf(parts),
+      retryStrategy: () => (this.isClosing ? null : reconnectMs),
+    })
+    this.fitness = new Fitness({
+      ...breaker,
+      check: () => this.look(),
+      onChange: (verdict) => {
+        this.changed(verdict)
+      },
+    })
+    // What is wrong is told once, by the state.
+    this.redis.on('error', (error) => (this.lastFault = error))
+    this.redis.on('ready', () => void this.learn())
+    this.redis.on('close', () => {
+      this.shared = undefined
+      if (this.isClosing || this.fitness.state === 'down') return
+      this.fitness.failed(this.fitness.began(), 'cluster-hung-up')
+    })
+  }
+
+  /** @returns once it answers, or did not in its time */
+  static async open(parts: StoreParts): Promise<Store> {
+    const store = new Store(parts)
+    await store.redis.connect().catch(() => undefined)
+    if (!(await store.look())) store.away()
+    return store
+  }
+
+  get isUp(): boolean {
+    return this.shared !== undefined && this.fitness.isFit
+  }
+
+  /** Whether requests are refused while it is away. */
+  get isStrict(): boolean {
+    return this.parts.settings.failMode === 'closed'
+  }
+
+  /** Of what strangers choose, such as addresses. */
+  get secret(): string {
+    return this.shared ?? ''
+  }
+
+  get report(): StoreReport {
+    return { isUp: this.isUp, ...this.counts }
+  }
+
+  /** A key of our own. */
+  key(...parts: readonly string[]): string {
+    return [this.parts.settings.namespace, ...parts].join(':')
+  }
+
+  /** Calls when the store was there and is not any more: what was held in it may be gone. */
+  whenDown(call: () => void): void {
+    this.onDown.add(call)
+  }
+
+  /** @returns undefined when it is away, or does not answer in time */
+  async ask<Answer>(command: () => Promise<Answer>): Promise<Answer | undefined> {
+    if (!this.isUp) {
+      this.counts.skipped++
+      return undefined
+    }
+    const era = this.fitness.began()
+    try {
+      const answer = await this.inTime(command())
+      this.fitness.answered()
+      return answer
+    } catch (error) {
+      this.counts.faults++
+      this.lastFault = error
+      this.fitness.failed(era, 'cluster-hung-up')
+      return undefined
+    }
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true
+    this.fitness.close()
+    await this.redis.quit().catch(() => undefined)
+    this.redis.disconnect()
+  }
+
+  private async look(): Promise<boolean> {
+    const { redis } = this
+    const isWell = redis.status === 'ready' && (await this.learn())
+    // What waits on a connection that hangs waits no longer, and another one may be better.
+    if (!isWell && ['ready', 'connect'].includes(redis.status)) redis.disconnect(true)
+    return isWell
+  }
+
+  /** The first gate makes it, and all take what is there. */
+  private async learn(): Promise<boolean> {
+    const key = this.key('secret')
+    const own = randomBytes(16).toString('hex')
+    try {
+      const answer = this.redis.set(key, own, 'NX').then(() => this.redis.get(key))
+      this.shared = (await this.inTime(answer)) ?? undefined
+    } catch {
+      this.shared = undefined
+    }
+    return this.shared !== undefined
+  }
+
+  /** An answer that is there already, while this process was busy, is not too late. */
+  private inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const tooLate = () => {
+        reject(new Error('the store does not answer in time'))
+      }
+      // Sockets are read after the timers and before what is immediate.
+      const clock = setTimeout(() => setImmediate(tooLate), this.parts.settings.timeoutMs)
+      answer.then(resolve, reject).finally(() => {
+        clearTimeout(clock)
+      })
+    })
+  }
+
+  private away(): void {
+    this.fitness.suspected(this.fitness.began())
+  }
+
+  private changed({ state, downMs = 0 }: Verdict): void {
+    const { tell } = this.parts
+    if (state === 'down' && !this.isTold) {
+      this.isTold = true
+      tell('warn', { err: this.lastFault }, this.isStrict ? strictWords : openWords)
+      for (const call of this.onDown) call()
+    }
+    if (state === 'up') {
+      this.isTold = false
+      tell('info', { downMs: Math.round(downMs) }, 'the store answers again: it is shared')
+    }
+  }
+}
+
+const openWords =
+  'the store does not answer: until it does, limits and turns are those of this gate alone'
+
+const strictWords = 'the store does not answer: until it does, requests are refused'
+
+function optionsOf({ settings, secrets }: StoreParts) {
+  const { username } = settings
+  const { password, ca } = secrets
+  return {
+    lazyConnect: true,
+    connectionName: 'pinwarden',
+    connectTimeout: connectTimeoutMs,
+    // Nothing waits for a store that is away, and what was cut off is not asked twice.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(settings.redis.startsWith('rediss:') && { tls: { ...(ca !== undefined && { ca }) } }),
+  }
+}

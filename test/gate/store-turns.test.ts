@@ -1,0 +1,122 @@
+/** Gates that write one cluster: no lease is lost, with the store, without it, and between. */
+import t, { type Test } from 'tap'
+import { Redis } from 'ioredis'
+import { leaseIdOf } from '../../src/settings/lease-id.js'
+import { generatedCid } from '../support/fake-cluster/index.js'
+import { noRedis as skip, TestRedis } from '../support/redis.js'
+import { startGate, type TestGate } from '../support/start-gate.js'
+
+const cid = generatedCid(7)
+const repaired = 'gates wrote over each other: lost leases of a pin are written again'
+const away =
+  'the store does not answer: until it does, limits and turns are those of this gate alone'
+
+async function startGates(t: Test, count: number) {
+  const redis = await TestRedis.start(t)
+  const settings = {
+    enforcement: 'enforce',
+    store: { redis: redis.url, timeoutMs: 2000 },
+    encoders: Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`e${n}`, {}])),
+  } as const
+  const first = await startGate(t, settings)
+  const gates = [first]
+  while (gates.length < count)
+    gates.push(await startGate(t, { ...settings, clusterUrl: first.cluster.url }))
+  const pick = (index: number): TestGate => gates[index % count] ?? first
+  return { redis, gates, pick, cluster: first.cluster }
+}
+
+/** Encoders that hold the pin, by their names. */
+function holders(cluster: TestGate['cluster'], names: readonly string[]): string[] {
+  const metadata = cluster.pins.get(cid)?.metadata
+  return names.filter((name) => metadata?.has(`pinwarden.lease.${leaseIdOf(name)}`) === true)
+}
+
+/** The pin of an encoder that has come to the cluster, and is made only when it is let go of. */
+async function heldUp({ cluster, pick }: Pick<Gates, 'cluster' | 'pick'>, as: string) {
+  let letGo = (): void => undefined
+  const until = new Promise<void>((resolve) => (letGo = resolve))
+  cluster.reset()
+  const path = new RegExp(`lease\\.${leaseIdOf(as)}`)
+  cluster.behave({ method: 'POST', path }, { kind: 'hold', until })
+  const slow = pick(0).ask('POST', `/pins/${cid}`, { as })
+  while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
+  return { slow, letGo }
+}
+
+type Gates = Awaited<ReturnType<typeof startGates>>
+
+t.test('encoders that pin the same at four gates at once all hold it', { skip }, async (t) => {
+  const { pick, cluster } = await startGates(t, 4)
+  const names = Array.from({ length: 24 }, (_, n) => `e${n}`)
+  const answers = await Promise.all(
+    names.map((as, index) => pick(index).ask('POST', `/pins/${cid}`, { as })),
+  )
+  t.same([...new Set(answers.map(({ status }) => status))], [200])
+  t.same(holders(cluster, names), names)
+
+  // Each lets go at another gate than it pinned at.
+  const gone = names.slice(0, 12)
+  const left = await Promise.all(
+    gone.map((as, index) => pick(index + 1).ask('DELETE', `/pins/${cid}`, { as })),
+  )
+  t.same([...new Set(left.map(({ status }) => status))], [200])
+  t.same(holders(cluster, names), names.slice(12))
+})
+
+t.test('a gate knows what another one has just written, within a second', { skip }, async (t) => {
+  const { pick, cluster } = await startGates(t, 2)
+  for (let turn = 0; turn < 10; turn++) {
+    const as = `e${turn % 3}`
+    t.equal((await pick(turn).ask('POST', `/pins/${cid}`, { as })).status, 200)
+    t.ok(holders(cluster, [as]).length === 1)
+    t.equal((await pick(turn + 1).ask('DELETE', `/pins/${cid}`, { as })).status, 200)
+    t.notOk(cluster.pins.has(cid))
+    t.equal((await pick(turn).ask('DELETE', `/pins/${cid}`, { as })).status, 404)
+  }
+})
+
+t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, async (t) => {
+  const { redis, pick, cluster } = await startGates(t, 2)
+  await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })
+  const { slow, letGo } = await heldUp({ cluster, pick }, 'e1')
+  const client = new Redis(redis.url)
+  t.equal(await client.del(`pinwarden:{${cid}}:turn`), 1, 'the first gate had it')
+  await client.quit()
+  t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e2' })).status, 200)
+  t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e2'])
+  letGo()
+  t.equal((await slow).status, 200)
+  await pick(0).told(repaired)
+  while (holders(cluster, ['e0', 'e1', 'e2']).length < 3) await cluster.nextRequest()
+  t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e1', 'e2'])
+})
+
+t.test('without the store gates that write over each other put it right', { skip }, async (t) => {
+  const { redis, gates, pick, cluster } = await startGates(t, 2)
+  await redis.kill()
+  for (const gate of gates) await gate.told(away)
+  const { slow, letGo } = await heldUp({ cluster, pick }, 'e1')
+  t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e2' })).status, 200)
+  letGo()
+  t.equal((await slow).status, 200)
+  await pick(1).told(repaired)
+  while (holders(cluster, ['e1', 'e2']).length < 2) await cluster.nextRequest()
+  t.same(holders(cluster, ['e1', 'e2']), ['e1', 'e2'])
+})
+
+t.test(
+  'a lock of a gate that is gone ends by itself, and holds nobody else',
+  { skip },
+  async (t) => {
+    const { redis, pick, cluster } = await startGates(t, 1)
+    const client = new Redis(redis.url)
+    await client.set(`pinwarden:{${cid}}:turn`, 'another gate', 'PX', 300)
+    const other = generatedCid(8)
+    t.equal((await pick(0).ask('POST', `/pins/${other}`)).status, 200)
+    t.notOk(cluster.pins.has(cid))
+    t.equal((await pick(0).ask('POST', `/pins/${cid}`)).status, 200)
+    t.equal(await client.exists(`pinwarden:{${cid}}:turn`), 0)
+    await client.quit()
+  },
+)

@@ -1,0 +1,168 @@
+/** Gates that share their limits through a real redis-server, and what they do without it. */
+import t, { type Test } from 'tap'
+import { noRedis as skip, TestRedis } from '../support/redis.js'
+import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
+
+const onCluster = (gate: TestGate) => ({ clusterUrl: gate.cluster.url })
+
+/** Gates of one cluster and one store. */
+async function startGates(t: Test, count: number, redis: TestRedis, overrides: Overrides = {}) {
+  // The gates, their clients and the cluster are one process here.
+  const store = { redis: redis.url, timeoutMs: 2000, ...overrides.store }
+  const settings = { ...overrides, store }
+  const first = await startGate(t, settings)
+  const others = Array.from({ length: count - 1 }, () =>
+    startGate(t, { ...settings, ...onCluster(first) }),
+  )
+  return [first, ...(await Promise.all(others))]
+}
+
+const pick = (gates: readonly TestGate[], index: number): TestGate => {
+  const gate = gates[index % gates.length]
+  if (gate === undefined) throw new Error('no gate')
+  return gate
+}
+
+const statuses = async (gates: readonly TestGate[], count: number, path = '/id') => {
+  const asked = Array.from({ length: count }, (_, index) => pick(gates, index).ask('GET', path))
+  const counted: Record<string, number> = {}
+  for (const answer of await Promise.all(asked)) {
+    const status = String(answer.status)
+    counted[status] = (counted[status] ?? 0) + 1
+  }
+  return counted
+}
+
+const away =
+  'the store does not answer: until it does, limits and turns are those of this gate alone'
+const back = 'the store answers again: it is shared'
+
+t.test('four gates give an encoder one budget, exact to the request', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const limits = { reads: { max: 60, windowSeconds: 3600 } }
+  const gates = await startGates(t, 4, redis, { limits })
+  t.same(await statuses(gates, 100), { 200: 60, 429: 40 })
+  const [first] = gates
+  t.equal(first?.cluster.requests.filter(({ target }) => target === '/id').length, 60)
+  const answer = await first?.ask('GET', '/id')
+  t.equal(answer?.headers.get('ratelimit-policy'), '"reads";q=60;w=3600')
+  t.match(answer?.headers.get('ratelimit'), /^"reads";r=0;t=(3600|35\d\d)$/)
+})
+
+t.test('budgets of one encoder, and those of two, are not each other’s', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const one = { max: 1, windowSeconds: 3600 }
+  const limits = { reads: one, writes: one, listings: one }
+  const [gate, other] = await startGates(t, 2, redis, { limits, encoders: { beta: {} } })
+  t.equal((await gate?.ask('GET', '/id'))?.status, 200)
+  t.equal((await gate?.ask('GET', '/pins?filter=queued'))?.status, 429, 'a read as well')
+  t.equal((await other?.ask('GET', '/id', { as: 'beta' }))?.status, 200)
+  t.equal((await other?.ask('POST', '/pins/recover'))?.status, 403, 'another budget')
+})
+
+t.test('failed attempts are counted for all gates together', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const limits = { failures: { max: 6, windowSeconds: 3600 } }
+  const gates = await startGates(t, 2, redis, { limits })
+  const asked = Array.from({ length: 10 }, (_, index) =>
+    pick(gates, index).ask('GET', '/id', {
+      headers: { authorization: 'Bearer x' },
+    }),
+  )
+  const refused = (await Promise.all(asked)).map((answer) => answer.status)
+  t.equal(refused.filter((status) => status === 401).length, 6)
+  t.equal(refused.filter((status) => status === 429).length, 4)
+  t.equal((await gates[0]?.ask('GET', '/id'))?.status, 200, 'a good key always passes')
+})
+
+t.test('without its store a gate goes on alone, and shares again', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const limits = { reads: { max: 10, windowSeconds: 3600 } }
+  const gates = await startGates(t, 2, redis, { limits })
+  t.same(await statuses(gates, 12), { 200: 10, 429: 2 })
+  await redis.kill()
+  for (const gate of gates) t.match(await gate.told(away), { level: 'warn' })
+  t.same(await statuses(gates, 30), { 200: 20, 429: 10 }, 'each gate has a budget of its own')
+  await redis.comeBack()
+  for (const gate of gates) t.match(await gate.told(back), { level: 'info' })
+  t.same(await statuses(gates, 12), { 200: 10, 429: 2 }, 'and now one budget again')
+  for (const gate of gates) t.equal((await gate.logText()).split(away).length, 2, 'told once')
+})
+
+t.test('a store that hangs holds nobody up', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const gates = await startGates(t, 2, redis, { store: { timeoutMs: 50 } })
+  redis.pause()
+  const startMs = performance.now()
+  t.same(await statuses(gates, 100), { 200: 100 })
+  t.ok(performance.now() - startMs < 5000, 'far from any time-out of the client')
+  for (const gate of gates) await gate.told(away)
+  redis.resume()
+  for (const gate of gates) await gate.told(back)
+  t.same(await statuses(gates, 10), { 200: 10 })
+})
+
+t.test('a gate starts without its store, and shares once it is there', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  await redis.kill()
+  const limits = { reads: { max: 3, windowSeconds: 3600 } }
+  const gates = await startGates(t, 2, redis, { limits })
+  t.same(await statuses(gates, 8), { 200: 6, 429: 2 })
+  await redis.comeBack()
+  for (const gate of gates) await gate.told(back)
+  t.same(await statuses(gates, 8), { 200: 3, 429: 5 })
+})
+
+t.test('told to, a gate refuses what it cannot count, and nothing is sent', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const [gate] = await startGates(t, 1, redis, { store: { failMode: 'closed' } })
+  if (gate === undefined) throw new Error('no gate')
+  t.equal((await gate.ask('GET', '/id')).status, 200)
+  await redis.kill()
+  await gate.told('the store does not answer: until it does, requests are refused')
+  gate.cluster.reset()
+  const answer = await gate.ask('GET', '/id')
+  t.equal(answer.status, 503)
+  t.equal(answer.headers.get('retry-after'), '5')
+  t.same(answer.json, { code: 503, message: 'the store of the limits does not answer' })
+  t.match(await gate.line(({ status }) => status === 503), {
+    outcome: 'refused',
+    reason: 'store-unavailable',
+  })
+  const bad = await gate.ask('GET', '/id', { headers: { authorization: 'Bearer x' } })
+  t.equal(bad.status, 503, 'also what it cannot throttle')
+  t.same(gate.cluster.requests, [])
+  await redis.comeBack()
+  await gate.told(back)
+  t.equal((await gate.ask('GET', '/id')).status, 200)
+})
+
+t.test('a store with a password is given it, and nobody else', { skip }, async (t) => {
+  const redis = await TestRedis.start(t, ['--requirepass', 'open-sesame-4711'])
+  const files = { right: 'open-sesame-4711\n', wrong: 'x\n' }
+  const limits = { reads: { max: 1, windowSeconds: 3600 } }
+  const [gate, other] = await startGates(t, 2, redis, {
+    ...{ limits, files },
+    store: { passwordFile: 'right' },
+  })
+  if (gate === undefined || other === undefined) throw new Error('no gates')
+  t.same(await statuses([gate, other], 2), { 200: 1, 429: 1 })
+  const [locked] = await startGates(t, 1, redis, {
+    files,
+    store: { passwordFile: 'wrong' },
+  })
+  await locked?.told(away)
+  t.equal((await locked?.ask('GET', '/id'))?.status, 200, 'it goes on alone')
+  for (const each of [gate, other]) t.notOk((await each.logText()).includes('open-sesame'))
+})
+
+t.test('a key used at one gate is used at all', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const [one, other] = await startGates(t, 2, redis)
+  const startMs = Date.now()
+  await one?.ask('GET', '/id')
+  await one?.close()
+  const times = await other?.keyUses?.read()
+  t.same([...(times?.keys() ?? [])], ['alpha/k1'])
+  t.ok((times?.get('alpha/k1') ?? 0) >= startMs)
+})
