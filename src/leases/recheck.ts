@@ -25,6 +25,9 @@ const keptMs = 120_000
 /** Beyond it the oldest are forgotten. */
 const keptMax = 10_000
 
+/** After an outage of the store there are many, and the cluster has other work as well. */
+const atOnceMax = 4
+
 interface Change {
   readonly before: PinRecord | undefined
   readonly after: RecordOf
@@ -43,10 +46,13 @@ export class Recheck {
   private readonly kept = new Map<string, { readonly changes: Change[]; atMs: number }>()
   private readonly aftercare: Aftercare
   private readonly now: () => number
+  private underWay = 0
+  private readonly queue: (() => void)[] = []
 
-  constructor(parts: RecheckParts) {
+  constructor(private readonly parts: RecheckParts) {
     this.now = parts.now ?? Date.now
-    const { restore, onError } = parts
+    const { onError } = parts
+    const restore = (cid: string) => this.inTurn(cid)
     this.aftercare = new Aftercare({ restore, onError, later: parts.later ?? later, lookAfterMs })
   }
 
@@ -96,6 +102,17 @@ export class Recheck {
 
   close(): void {
     this.aftercare.close()
+  }
+
+  private async inTurn(cid: string): Promise<boolean> {
+    if (this.underWay >= atOnceMax) await new Promise<void>((resolve) => this.queue.push(resolve))
+    this.underWay++
+    try {
+      return await this.parts.restore(cid)
+    } finally {
+      this.underWay--
+      this.queue.shift()?.()
+    }
   }
 
   private changesOf(cid: string): readonly Change[] {

@@ -18,10 +18,15 @@ export class TestRedis {
   ) {}
 
   static async start(t: Test, options: readonly string[] = []): Promise<TestRedis> {
-    const port = await freePort()
-    const redis = new TestRedis(port, options, await started(port, options))
+    const redis = await TestRedis.open(options)
     t.teardown(() => redis.kill())
     return redis
+  }
+
+  /** For whoever ends it himself. */
+  static async open(options: readonly string[] = []): Promise<TestRedis> {
+    const port = await freePort()
+    return new TestRedis(port, options, await started(port, options))
   }
 
   get url(): string {
