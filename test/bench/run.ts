@@ -13,6 +13,7 @@ import { ids, pins } from './items/small-requests.js'
 import { severalPeers } from './items/several-peers.js'
 import { stalled } from './items/stalled.js'
 import { start } from './items/start.js'
+import { store } from './items/store.js'
 import { wrongKey } from './items/wrong-key.js'
 import { machine, missing } from './machine.js'
 import { wishesOf } from './sizes.js'
@@ -24,7 +25,7 @@ const longestMs = 20 * 60_000
 
 const items: readonly ((bench: Bench) => Promise<string>)[] = [
   ...[pins, ids, latency, newConnections, wrongKey, manyEncoders],
-  ...[listingByLine, listingInBlocks, crowd, stalled, start, leases, severalPeers],
+  ...[listingByLine, listingInBlocks, crowd, stalled, start, leases, severalPeers, store],
 ]
 
 const print = (text: string): boolean => process.stdout.write(text)

@@ -16,7 +16,6 @@ export interface Sizes {
   readonly starts: number
 }
 
-/** 14 is the store's. */
 const itemsMax = 14
 
 const full: Sizes = {

@@ -16,6 +16,8 @@ export interface Shape {
   /** Ports of other peers of the cluster. */
   readonly otherPorts?: readonly number[]
   readonly onOutage?: 'refuse' | 'journal'
+  /** What it shares its limits by. */
+  readonly redis?: string
 }
 
 const plenty = { max: 1_000_000, windowSeconds: 10 }
@@ -23,7 +25,14 @@ const plenty = { max: 1_000_000, windowSeconds: 10 }
 export async function startPinwarden(
   place: Place,
   name: string,
-  { encoders = 10, isTls = false, maxAgeMs = 60_000, otherPorts = [], onOutage = 'refuse' }: Shape,
+  {
+    encoders = 10,
+    isTls = false,
+    maxAgeMs = 60_000,
+    otherPorts = [],
+    onOutage = 'refuse',
+    redis,
+  }: Shape,
 ): Promise<Program> {
   const room = place.workshop.room(name)
   const port = await freePort()
@@ -47,6 +56,7 @@ export async function startPinwarden(
     },
     onOutage,
     journal: { directory: 'journal' },
+    store: redis === undefined ? {} : { redis },
     listing: { maxAgeMs, directory: room, perEncoderMax: 1000, readersMax: 10_000 },
     log: { file: 'access.log' },
     limits: {

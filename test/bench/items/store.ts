@@ -1,0 +1,39 @@
+/** Item 14: what it costs to share limits and turns with other gates. */
+import { whereIs } from '../programs/program.js'
+import type { Bench } from '../bench.js'
+import { getRequest, pinRequests } from '../load/requests.js'
+import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
+import { freePort } from '../workshop.js'
+import { costTable } from './cost-table.js'
+import { costs } from './load-cost.js'
+
+const connections = 64
+
+export async function store(bench: Bench): Promise<string> {
+  const command = whereIs('redis-server')
+  if (command === undefined) return '\n14. skipped: redis-server is not installed\n'
+  const port = await freePort()
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '']
+  bench.workshop.spawn(bench.workshop.room('redis'), command, args)
+  const redis = `redis://127.0.0.1:${port}`
+  const starts = [bench.gate({ redis }, 'shared by redis-server'), bench.gate({}, 'in memory')]
+  return bench.with(starts, async (programs) => {
+    const found = async (requests: (credential: string) => readonly Buffer[], answer: Buffer) =>
+      costs(
+        bench,
+        programs.map(({ name, pid, port: at, credential }) => ({
+          pid,
+          load: {
+            ...{ name, port: at, connections, status: 200, bytes: bodyBytes(answer) },
+            requests: requests(credential),
+          },
+        })),
+      )
+    const ids = await found((credential) => [getRequest('/id', { credential })], idAnswer)
+    const pins = await found((credential) => pinRequests(512, { credential }), pinAnswer)
+    return (
+      costTable(`14. GET /id with shared limits, ${connections} kept connections`, ids, {}) +
+      costTable('    and POST /pins/{cid}, with a shared turn as well', pins, {})
+    )
+  })
+}
