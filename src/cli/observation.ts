@@ -7,6 +7,7 @@ import type { KeyUse } from '../admin/key-use.js'
 import type { State } from '../cluster/fitness.js'
 import type { OpenGate } from '../gate/open.js'
 import type { JournalReport } from '../journal/journal.js'
+import type { StoreReport } from '../store/store.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
 import type { LiveSettings } from '../settings/live.js'
@@ -56,6 +57,8 @@ export interface Status {
   readonly endpoints: readonly { readonly name: string; readonly state: State }[]
   /** Pins that were accepted while the cluster was away; null: there is no journal. */
   readonly journal: JournalReport | null
+  /** Whether what several gates share is there; null: this one is alone. */
+  readonly store: StoreReport | null
   readonly encoders: number
   readonly requestsUnderWay: number
   readonly logLinesDropped: number
@@ -75,6 +78,7 @@ function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
     cluster: config.cluster.endpoints.map(({ url }) => url),
     endpoints: gate.endpoints.map(({ name, state }) => ({ name, state })),
     journal: gate.journal?.report() ?? null,
+    store: gate.store?.() ?? null,
     encoders: keyring.encoderCount,
     requestsUnderWay: gate.requestsUnderWay,
     logLinesDropped: log.dropped,

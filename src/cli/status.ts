@@ -59,6 +59,7 @@ export function statusText(shown: Shown, now: number): string {
     ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],
     ['cluster', shown.endpoints.map(endpointText).join(', ')],
     ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
+    ...(shown.store === null ? [] : [['store', shown.store.isUp ? 'shared' : storeAway] as const]),
     ['encoders', String(shown.encoders)],
     ['settings', `in force since ${settings.since}${settings.isLastRefused ? refused : ''}`],
     ['tls', certificate === null ? 'off' : `until ${certificate}${daysText(certificate, now)}`],
@@ -74,6 +75,8 @@ const journalText = ({ waiting, made, dropped }: NonNullable<Status['journal']>)
 
 const endpointText = ({ name, state }: Status['endpoints'][number]): string =>
   state === 'up' ? name : `${name} (${state})`
+
+const storeAway = 'away: limits and turns are those of this gate alone, or store.failMode refuses'
 
 const refused = '; newer ones were refused: pinwarden check says why'
 

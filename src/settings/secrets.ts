@@ -47,7 +47,7 @@ export function readSecrets(config: Config, baseDir: string, now: number): Secre
     password: passwordFile && passwordIn(reader, passwordFile, ['store', 'passwordFile']),
     ca: caFile && authorityIn(reader, caFile, ['store', 'caFile']),
   }
-  const tls = tlsIn(reader, config.listen.tls, now)
+  const tls = tlsIn(reader, baseDir, config.listen.tls, now)
   return {
     tls,
     endpointSecrets,
@@ -121,21 +121,33 @@ function authorityIn(reader: Reader, file: string, path: readonly Segment[]): st
   }
 }
 
+/** Certificate and key may be replaced between the reads of the one and of the other. */
+const attempts = 5
+
 function tlsIn(
   reader: Reader,
+  baseDir: string,
   files: Config['listen']['tls'],
   now: number,
 ): TlsMaterial | undefined {
   if (files === undefined) return undefined
-  const { minVersion } = files
-  const read = () => ({
-    cert: reader.read(files.certFile, ['listen', 'tls', 'certFile'], false),
-    key: reader.read(files.keyFile, ['listen', 'tls', 'keyFile'], true),
-  })
-  let { cert, key } = read()
-  if (cert === undefined || key === undefined) return undefined
-  // Between the two reads the pair may have been replaced.
-  if (!isPair(cert, key)) ({ cert, key } = read())
+  for (let left = attempts; ; left--) {
+    const own = readerIn(baseDir)
+    const pair = pairIn(own, files, now)
+    if (pair === undefined && left > 1) continue
+    reader.problems.push(...own.problems)
+    reader.warnings.push(...own.warnings)
+    return pair
+  }
+}
+
+function pairIn(
+  reader: Reader,
+  { certFile, keyFile, minVersion }: NonNullable<Config['listen']['tls']>,
+  now: number,
+): TlsMaterial | undefined {
+  const cert = reader.read(certFile, ['listen', 'tls', 'certFile'], false)
+  const key = reader.read(keyFile, ['listen', 'tls', 'keyFile'], true)
   if (cert === undefined || key === undefined) return undefined
   try {
     createSecureContext({ cert, key, minVersion })
@@ -147,14 +159,5 @@ function tlsIn(
     const expected = 'a certificate and the private key that belongs to it, both PEM'
     reader.report(['listen', 'tls'], `files that OpenSSL refuses (${code})`, expected)
     return undefined
-  }
-}
-
-function isPair(cert: string, key: string): boolean {
-  try {
-    createSecureContext({ cert, key })
-    return true
-  } catch {
-    return false
   }
 }

@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { askedOf } from '../support/asked.js'
 import { certificate } from '../support/certificate.js'
-import { type FakeCluster, PinState, startFakeCluster } from '../support/fake-cluster/index.js'
+import {
+  type FakeCluster,
+  generatedCid,
+  PinState,
+  startFakeCluster,
+} from '../support/fake-cluster/index.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -165,6 +170,22 @@ t.test('a cluster that is back is asked again without anybody doing anything', a
   t.teardown(() => again.close())
   t.match(await gate.told('an endpoint of the cluster is back'), { level: 'info' })
   t.equal((await gate.ask('GET', '/id')).status, 200)
+})
+
+t.test('a peer that comes and goes costs nobody an answer', async (t) => {
+  const { gate, peers } = await startPeers(t, 2, { health: { ...health, failuresMax: 1 } })
+  const [first, second] = peers as [FakeCluster, FakeCluster]
+  let flapping = first
+  for (let turn = 0; turn < 4; turn++) {
+    await flapping.close()
+    for (let index = 0; index < 3; index++) {
+      t.equal((await gate.ask('GET', '/id')).status, 200)
+      t.equal((await gate.ask('POST', `/pins/${generatedCid(turn * 3 + index)}`)).status, 200)
+    }
+    flapping = await startFakeCluster({ port: Number(new URL(first.url).port), pins: second.pins })
+  }
+  t.teardown(() => flapping.close())
+  for (let index = 0; index < 12; index++) t.ok(second.pins.has(generatedCid(index)))
 })
 
 t.test('a listing that fails before its first byte is asked elsewhere', async (t) => {

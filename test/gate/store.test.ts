@@ -1,5 +1,10 @@
 /** Gates that share their limits through a real redis-server, and what they do without it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { certificate } from '../support/certificate.js'
+import { freePort } from '../support/free-port.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
 
@@ -166,3 +171,32 @@ t.test('a key used at one gate is used at all', { skip }, async (t) => {
   t.same([...(times?.keys() ?? [])], ['alpha/k1'])
   t.ok((times?.get('alpha/k1') ?? 0) >= startMs)
 })
+
+t.test(
+  'a store is spoken to over TLS, and only if its certificate is right',
+  { skip },
+  async (t) => {
+    const place = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+    t.teardown(() => {
+      rmSync(place, { recursive: true })
+    })
+    writeFileSync(join(place, 'cert.pem'), certificate.cert)
+    writeFileSync(join(place, 'key.pem'), certificate.key)
+    const port = String(await freePort())
+    const files = [
+      '--tls-cert-file',
+      join(place, 'cert.pem'),
+      '--tls-key-file',
+      join(place, 'key.pem'),
+    ]
+    const tls = ['--tls-port', port, '--tls-auth-clients', 'no', ...files]
+    const redis = await TestRedis.start(t, tls)
+    const limits = { reads: { max: 1, windowSeconds: 3600 } }
+    const url = `rediss://localhost:${port}`
+    const store = { redis: url, caFile: 'cert.pem' }
+    const gates = await startGates(t, 2, redis, { limits, store })
+    t.same(await statuses(gates, 2), { 200: 1, 429: 1 })
+    const [strict] = await startGates(t, 1, redis, { store: { redis: url } })
+    t.match(await strict?.told(away), { err: { code: /SELF_SIGNED|UNABLE_TO|DEPTH_ZERO/ } })
+  },
+)
