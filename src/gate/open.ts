@@ -168,7 +168,7 @@ export async function openGate({
       await fallback?.close()
       await journal?.close()
       await keyUses?.close()
-      await store?.close()
+      store?.close()
     },
   }
 }

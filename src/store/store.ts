@@ -3,6 +3,7 @@
  * for it longer than a bound, and after some faults it is left alone until it answers again.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { Fitness, type Verdict } from '../cluster/fitness.js'
 import type { Config } from '../settings/schema.js'
@@ -71,7 +72,9 @@ export class Store {
   /** @returns once it answers, or did not in its time */
   static async open(parts: StoreParts): Promise<Store> {
     const store = new Store(parts)
-    await store.redis.connect().catch(() => undefined)
+    // It may take the connection and answer nothing.
+    const connecting = store.redis.connect().catch(() => undefined)
+    await Promise.race([connecting, setTimeout(connectTimeoutMs, undefined, { ref: false })])
     if (!(await store.look())) store.away()
     return store
   }
@@ -123,10 +126,9 @@ export class Store {
     }
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.isClosing = true
     this.fitness.close()
-    await this.redis.quit().catch(() => undefined)
     this.redis.disconnect()
   }
 
@@ -158,7 +160,10 @@ export class Store {
         reject(new Error('the store does not answer in time'))
       }
       // Sockets are read after the timers and before what is immediate.
-      const clock = setTimeout(() => setImmediate(tooLate), this.parts.settings.timeoutMs)
+      const clock = globalThis.setTimeout(
+        () => setImmediate(tooLate),
+        this.parts.settings.timeoutMs,
+      )
       answer.then(resolve, reject).finally(() => {
         clearTimeout(clock)
       })

@@ -118,6 +118,15 @@ t.test('a gate starts without its store, and shares once it is there', { skip },
   t.same(await statuses(gates, 8), { 200: 3, 429: 5 })
 })
 
+t.test('a gate starts, and ends, with a store that hangs', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  redis.pause()
+  const [gate] = await startGates(t, 1, redis)
+  t.equal((await gate?.ask('GET', '/id'))?.status, 200)
+  await gate?.told(away)
+  await gate?.close()
+})
+
 t.test('told to, a gate refuses what it cannot count, and nothing is sent', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const [gate] = await startGates(t, 1, redis, { store: { failMode: 'closed' } })
