@@ -43,7 +43,7 @@ export class Store {
   private readonly counts = { faults: 0, skipped: 0 }
   private readonly onDown = new Set<() => void>()
   private readonly fitness: Fitness
-  private lastFault: unknown
+  private lastFault = ''
   private isTold = false
   private isClosing = false
 
@@ -60,7 +60,7 @@ export class Store {
       },
     })
     // What is wrong is told once, by the state.
-    this.redis.on('error', (error) => (this.lastFault = error))
+    this.redis.on('error', (error) => (this.lastFault = wordOf(error)))
     this.redis.on('ready', () => void this.learn())
     this.redis.on('close', () => {
       this.shared = undefined
@@ -120,7 +120,7 @@ export class Store {
       return answer
     } catch (error) {
       this.counts.faults++
-      this.lastFault = error
+      this.lastFault = wordOf(error)
       this.fitness.failed(era, 'cluster-hung-up')
       return undefined
     }
@@ -178,7 +178,7 @@ export class Store {
     const { tell } = this.parts
     if (state === 'down' && !this.isTold) {
       this.isTold = true
-      tell('warn', { err: this.lastFault }, this.isStrict ? strictWords : openWords)
+      tell('warn', { reason: this.lastFault }, this.isStrict ? strictWords : openWords)
       for (const call of this.onDown) call()
     }
     if (state === 'up') {
@@ -192,6 +192,14 @@ const openWords =
   'the store does not answer: until it does, limits and turns are those of this gate alone'
 
 const strictWords = 'the store does not answer: until it does, requests are refused'
+
+/** Never the error itself: a client's tells the command with its arguments, AUTH's among them. */
+function wordOf(error: unknown): string {
+  const { code, message = '' } = error as { code?: unknown; message?: string }
+  return typeof code === 'string'
+    ? code
+    : (/^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'no answer in time')
+}
 
 function optionsOf({ settings, secrets }: StoreParts) {
   const { username } = settings
