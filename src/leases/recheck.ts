@@ -22,8 +22,9 @@ const lookAfterMs = [200, 2000, 10_000, 40_000]
 /** How long this gate answers for what it wrote. */
 const keptMs = 120_000
 
-/** Beyond it the oldest are forgotten. */
+/** Beyond them the oldest are forgotten: pins, and changes of one. */
 const keptMax = 10_000
+const changesMax = 64
 
 /** After an outage of the store there are many, and the cluster has other work as well. */
 const atOnceMax = 4
@@ -58,9 +59,9 @@ export class Recheck {
 
   /** A record was written, or removed. */
   wrote(cid: string, before: PinRecord | undefined, after: RecordOf): void {
-    const changes = this.changesOf(cid)
+    const changes = [...this.changesOf(cid), { before, after }].slice(-changesMax)
     this.kept.delete(cid)
-    this.kept.set(cid, { changes: [...changes, { before, after }], atMs: this.now() })
+    this.kept.set(cid, { changes, atMs: this.now() })
     for (const [oldest, { atMs }] of this.kept) {
       if (this.kept.size <= keptMax && atMs > this.now() - keptMs) break
       this.kept.delete(oldest)
