@@ -63,7 +63,7 @@ export function openLeases({ link, config, userAgent, tell, later, shared }: Lea
       tell(
         'warn',
         { cid, err },
-        'it could not be seen whether a pin that was renewed late is there',
+        'it could not be seen whether a pin is still as this gate wrote it',
       )
     },
     onChange: (cid, before, after) => {

@@ -102,10 +102,13 @@ export class Recheck {
   }
 
   close(): void {
+    this.queue.length = 0
     this.aftercare.close()
   }
 
   private async inTurn(cid: string): Promise<boolean> {
+    // There is a later look.
+    if (this.queue.length >= keptMax) return true
     if (this.underWay >= atOnceMax) await new Promise<void>((resolve) => this.queue.push(resolve))
     this.underWay++
     try {

@@ -18,13 +18,17 @@ function published(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema
   const { properties } = schema as { properties?: Readonly<Record<string, object>> }
   const kept = Object.entries(schema).flatMap(([keyword, value]: [string, unknown]) => {
-    if (keyword === 'expects' || keyword === 'sensitive') return []
+    if (['expects', 'sensitive', 'shorthand'].includes(keyword)) return []
     if (keyword === 'format' && value !== 'date-time') return []
     if (keyword !== 'required' || properties === undefined) return [[keyword, published(value)]]
     const required = (value as string[]).filter((field) => !hasDefault(properties[field]))
     return required.length === 0 ? [] : [[keyword, required]]
   })
-  return Object.fromEntries(kept)
+  const section = Object.fromEntries(kept) as Record<string, unknown>
+  const { shorthand } = schema as { shorthand?: string }
+  if (shorthand === undefined) return section
+  const { default: fallback, description, ...rest } = section
+  return { default: fallback, description, anyOf: [{ const: shorthand }, rest] }
 }
 
 function hasDefault(field: object | undefined): boolean {

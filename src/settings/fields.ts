@@ -1,9 +1,9 @@
 /**
  * The kinds of fields that the configuration's schema is made of.
  *
- * Two annotations are ours: `expects` says in words what a pattern or a format wants, `sensitive`
- * that no message may show what stands there. They and all formats but date-time are known to
- * validate.ts only; the published schema goes without.
+ * Three annotations are ours: `expects` says in words what a pattern or a format wants, `sensitive`
+ * that no message may show what stands there, `shorthand` is a word for the empty section. They and
+ * all formats but date-time are known to validate.ts only; the published schema goes without.
  */
 import Type, { type TProperties } from 'typebox'
 

@@ -1,8 +1,11 @@
 /** The part of the configuration's schema that says what several gates share, and where. */
 import Type from 'typebox'
-import { count, file, optionalSection } from './fields.js'
+import { count, file } from './fields.js'
 
-export const store = optionalSection(
+/** A word for a store that is none. */
+export const memory = 'memory'
+
+export const store = Type.Object(
   {
     redis: Type.Optional(
       Type.String({
@@ -39,5 +42,12 @@ export const store = optionalSection(
         '503 (closed).',
     }),
   },
-  'What several gates of one cluster share: budgets, failed attempts, turns, last use of keys.',
+  {
+    additionalProperties: false,
+    default: {},
+    shorthand: memory,
+    description:
+      'What several gates of one cluster share: budgets, failed attempts, turns, last use of ' +
+      'keys. "memory": nothing.',
+  },
 )

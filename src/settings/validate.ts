@@ -4,6 +4,7 @@ import { locatedProblem, type LocatedProblem } from './schema-problems.js'
 import { isHost, isNetwork } from './network.js'
 import type { Problem, Segment } from './problems.js'
 import { configSchema, namePattern, type Config } from './schema.js'
+import { memory } from './schema-store.js'
 
 export interface Validated {
   /** All of it, or if there are problems its sound part: faulty sections and encoders left out. */
@@ -13,6 +14,7 @@ export interface Validated {
 
 /** Changes `value`: it becomes the config. */
 export function validate(value: unknown): Validated {
+  if (isRecord(value) && value.store === memory) value.store = {}
   if (matches(value)) return { config: value, problems: [] }
   const faults = (matches.errors ?? []).map((error) => locatedProblem(value, error))
   // One problem a field: a second message about the same field only repeats the first.
@@ -30,7 +32,7 @@ const matches = new Ajv({
   verbose: true,
   strict: true,
   ownProperties: true,
-  keywords: ['expects', 'sensitive'],
+  keywords: ['expects', 'sensitive', 'shorthand'],
   formats: {
     'date-time': isUtcTime,
     network: isNetwork,

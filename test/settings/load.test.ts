@@ -28,6 +28,11 @@ t.test('an empty object is a configuration: everything has a default', async (t)
   t.same(config.encoders, {})
 })
 
+t.test('"memory" is a store that nobody shares', async (t) => {
+  t.same(snapshotFrom({ store: 'memory' }).config.store, snapshotFrom({}).config.store)
+  t.match(problemsIn('{"store": "disk"}'), [{ path: 'store', found: '"disk"' }])
+})
+
 t.test('defaults reach into encoders and keys', async (t) => {
   const { config } = snapshotFrom({ encoders: { alpha: {} } })
   t.same(config.encoders.alpha, {
