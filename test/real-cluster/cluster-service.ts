@@ -1,4 +1,4 @@
-/** A real IPFS Cluster peer of its own: one peer, CRDT, on loopback only, beside a given Kubo. */
+/** Real IPFS Cluster peers, CRDT, on loopback only, each beside a given Kubo. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -14,10 +14,31 @@ export interface RealCluster {
   readonly url: string
   readonly id: string
   readonly version: string
+  /** Where other peers find it. */
+  readonly address: string
+  /** Whether it counts this peer as one of its cluster. */
+  knows(peer: string): Promise<boolean>
+  /** As by the kernel that is out of memory. */
+  kill(): Promise<void>
+  /** As by its service manager. */
+  stop(): Promise<void>
+  /** Starts again what was ended, with its state, on the same ports; asks another one for news. */
+  comeBack(joins?: RealCluster): Promise<void>
+  /** It hangs until it is thawed. */
+  freeze(): void
+  thaw(): void
+}
+
+export interface Circumstances {
+  /** What it asks of its callers. */
+  readonly login?: Login | undefined
+  /** The peer whose cluster it belongs to; one of its own where there is none. */
+  readonly joins?: RealCluster
 }
 
 interface ServiceConfig {
   readonly cluster: object
+  readonly consensus: { readonly crdt: object }
   readonly api: { readonly restapi: object }
 }
 
@@ -27,57 +48,88 @@ export async function startCluster(
   t: Test,
   program: string,
   kubo: Kubo,
-  login?: Login,
+  { login, joins }: Circumstances = {},
 ): Promise<RealCluster> {
   const folder = temporaryFolder()
   const variables = { IPFS_CLUSTER_PATH: folder }
   await runOnce(program, ['init', '--consensus', 'crdt'], variables)
-  const restPort = await freePort()
-  await shutIn(join(folder, 'service.json'), restPort, kubo.port, login)
-  const daemon = new Running(program, ['daemon'], variables, folder)
-  t.teardown(() => daemon.stopAndRemove())
-
-  const url = `http://127.0.0.1:${restPort}`
+  const ports = { rest: await freePort(), swarm: await freePort(), kubo: kubo.port }
+  shutIn(join(folder, 'service.json'), ports, login)
+  const url = `http://127.0.0.1:${ports.rest}`
   const authorization = login && `Basic ${btoa(`${login.username}:${login.password}`)}`
-  const ask = async (path: string) => {
-    const answer = await fetch(url + path, { headers: { ...(authorization && { authorization }) } })
-    return (await answer.json()) as { id: string; version: string }
+  const ask = async () => {
+    const headers = { ...(authorization && { authorization }) }
+    const answer = await fetch(`${url}/id`, { headers, signal: AbortSignal.timeout(2000) })
+    return (await answer.json()) as { id: string; version: string; cluster_peers: string[] }
   }
-  await daemon.ready(async () => (await ask('/id')).id !== '')
-  const { id, version } = await ask('/id')
-  return { url, id, version }
+  const run = async (other: RealCluster | undefined) => {
+    const args = other === undefined ? [] : ['--bootstrap', other.address]
+    const daemon = new Running(program, ['daemon', ...args], variables, folder)
+    await daemon.ready(async () => {
+      const { id, cluster_peers: peers } = await ask()
+      return other === undefined || (peers.includes(other.id) && (await other.knows(id)))
+    })
+    return daemon
+  }
+  let daemon = await run(joins)
+  t.teardown(() => daemon.stopAndRemove())
+  const { id, version } = await ask()
+  return {
+    url,
+    id,
+    version,
+    address: `/ip4/127.0.0.1/tcp/${ports.swarm}/p2p/${id}`,
+    knows: async (peer) => (await ask()).cluster_peers.includes(peer),
+    kill: () => daemon.kill(),
+    stop: () => daemon.stop(),
+    comeBack: async (other) => {
+      daemon = await run(other)
+    },
+    freeze: () => {
+      daemon.freeze()
+    },
+    thaw: () => {
+      daemon.thaw()
+    },
+  }
 }
+
+/** The same for all of them: peers meet only where one is told of the other. */
+const secret = '70696e77617264656e'.padEnd(64, '0')
 
 /**
  * The REST API is the only one left, and nobody is looked for. That it asks the local router
  * whether it maps ports cannot be switched off; it has none to map, as it listens on loopback.
  */
-async function shutIn(
+function shutIn(
   path: string,
-  restPort: number,
-  kuboPort: number,
+  ports: Readonly<Record<'rest' | 'swarm' | 'kubo', number>>,
   login: Login | undefined,
-): Promise<void> {
+): void {
   const config = JSON.parse(readFileSync(path, 'utf8')) as ServiceConfig
   const shut = {
     ...config,
     cluster: {
       ...config.cluster,
       peername,
-      listen_multiaddress: [`/ip4/127.0.0.1/tcp/${await freePort()}`],
-      // What a cluster shows of itself; nobody is there to be told.
+      secret,
+      listen_multiaddress: [`/ip4/127.0.0.1/tcp/${ports.swarm}`],
+      // What a cluster shows of itself; who is to find it is told where it is.
       announce_multiaddress: ['/ip4/203.0.113.10/tcp/9096', '/ip4/127.0.0.1/tcp/9096'],
       enable_relay_hop: false,
       mdns_interval: '0s',
+      // A peer that no ping is heard of is not asked any more.
+      monitor_ping_interval: '1s',
     },
+    consensus: { crdt: { ...config.consensus.crdt, rebroadcast_interval: '2s' } },
     api: {
       restapi: {
         ...config.api.restapi,
-        http_listen_multiaddress: `/ip4/127.0.0.1/tcp/${restPort}`,
+        http_listen_multiaddress: `/ip4/127.0.0.1/tcp/${ports.rest}`,
         basic_auth_credentials: login === undefined ? null : { [login.username]: login.password },
       },
     },
-    ipfs_connector: { ipfshttp: { node_multiaddress: `/ip4/127.0.0.1/tcp/${kuboPort}` } },
+    ipfs_connector: { ipfshttp: { node_multiaddress: `/ip4/127.0.0.1/tcp/${ports.kubo}` } },
   }
   writeFileSync(path, JSON.stringify(shut))
 }

@@ -32,7 +32,7 @@ const { service, kubo: kuboProgram } = binaries()
 let compared = 0
 
 async function startPair(t: Test, kubo: Kubo, login?: Login): Promise<Pair> {
-  const real = await startCluster(t, service, kubo, login)
+  const real = await startCluster(t, service, kubo, { login })
   const { version } = real
   const fake = await startFakeCluster({ peername, version, kuboAddresses: [], ...login })
   t.teardown(() => fake.close())

@@ -31,7 +31,7 @@ interface Info {
 
 async function start(t: Test, clusterLogin?: Login) {
   const kubo = await startKubo(t, programs.kubo)
-  const cluster = await startCluster(t, programs.service, kubo, clusterLogin)
+  const cluster = await startCluster(t, programs.service, kubo, { login: clusterLogin })
   const gate = await startGate(t, {
     clusterUrl: cluster.url,
     encoders: { operator: { role: 'operator', options: everyOption } },

@@ -92,8 +92,24 @@ export class Running {
     throw new Error(`${this.program} does not come up:\n${this.#output}`)
   }
 
-  /** Politely first. */
+  /** As by the kernel that is out of memory: nothing is tidied up. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  /** It hangs, connections and all, until it is thawed. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  /** Politely first; what is frozen hears nothing else. */
   async stop(): Promise<void> {
+    this.thaw()
     this.#child.kill('SIGTERM')
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), 10_000)
     await this.#exited

@@ -121,6 +121,12 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   const log = await openLog({ ...snapshot.config.log, level: 'debug', file })
   const watched = watchLines(log)
   const news = new Watched<PinNews>()
+  // The last one first: this one after the gate is closed.
+  t.teardown(async () => {
+    await cluster.close()
+    await log.close()
+    for (const each of [directory, journalDirectory]) rmSync(each, { recursive: true })
+  })
   const gate = await openGate({
     current: () => snapshot,
     log: watched.log,
@@ -132,12 +138,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   })
   let closing: Promise<void> | undefined
   const close = () => (closing ??= gate.close())
-  t.teardown(async () => {
-    await close()
-    await cluster.close()
-    await log.close()
-    for (const each of [directory, journalDirectory]) rmSync(each, { recursive: true })
-  })
+  t.teardown(close)
 
   const basic = (encoder = 'alpha') =>
     `Basic ${Buffer.from(`${encoder}:${keys[encoder] ?? ''}`).toString('base64')}`
@@ -147,7 +148,9 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     cluster,
     leases: gate.leases,
     journal: gate.journal,
-    endpoints: gate.endpoints,
+    get endpoints() {
+      return gate.endpoints
+    },
     keyUses: gate.keyUses,
     journalDirectory,
     lines: watched.lines,

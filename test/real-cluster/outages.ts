@@ -1,0 +1,159 @@
+/** A real cluster of two peers that fail, one and both, and a gate in front that loses no pin. */
+import t, { type Test } from 'tap'
+import { plainWords } from '../../src/progress/plain-words.js'
+import { leaseIdOf } from '../../src/settings/lease-id.js'
+import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
+import { binaries } from './binaries.js'
+import { type RealCluster, startCluster } from './cluster-service.js'
+import { type Kubo, startKubo } from './kubo.js'
+import { eventually } from './settled.js'
+
+t.setTimeout(300_000)
+const programs = binaries()
+const health = { intervalMs: 1000, timeoutMs: 500 }
+
+interface PinInfo {
+  readonly peer_map: Readonly<Record<string, { status: string; error: string }>>
+}
+
+/** Two peers of one cluster, each with a Kubo of its own. */
+async function startPeers(t: Test) {
+  const kubos = [await startKubo(t, programs.kubo), await startKubo(t, programs.kubo)] as const
+  const one = await startCluster(t, programs.service, kubos[0])
+  const two = await startCluster(t, programs.service, kubos[1], { joins: one })
+  /** Content that both Kubos have. */
+  const add = async (content: string) => {
+    for (const kubo of kubos) await kubo.add(content, 1)
+    return kubos[0].add(content, 1)
+  }
+  return { kubos, one, two, add }
+}
+
+const startBefore = (t: Test, peers: readonly RealCluster[], overrides: Overrides = {}) =>
+  startGate(t, {
+    ...{ enforcement: 'enforce', onOutage: 'journal' },
+    ...overrides,
+    cluster: { endpoints: peers.map(({ url }) => ({ url })), health, writeTimeoutMs: 3000 },
+  })
+
+const isUp = (gate: TestGate, { url }: RealCluster, state: string) =>
+  eventually(`${url} is ${state}`, () => {
+    const report = gate.endpoints.find(({ name }) => url.endsWith(name))
+    return Promise.resolve(report?.state === state ? true : undefined)
+  })
+
+/** Both peers say so themselves. */
+const isPinnedEverywhere = async (gate: TestGate, cid: string) => {
+  const pinned = await eventually(`${cid} is pinned at both peers`, async () => {
+    const { status, json } = await gate.ask('GET', `/pins/${cid}`)
+    if (status !== 200) return undefined
+    const statuses = Object.values((json as PinInfo).peer_map).map((peer) => peer.status)
+    return statuses.length === 2 && statuses.every((one) => one === 'pinned') ? true : undefined
+  })
+  return pinned
+}
+
+const hasLease = async ({ url }: RealCluster, cid: string, encoder: string) => {
+  const answer = await fetch(`${url}/allocations/${cid}`)
+  const { metadata } = (await answer.json()) as { metadata?: Record<string, string> | null }
+  return `pinwarden.lease.${leaseIdOf(encoder)}` in (metadata ?? {})
+}
+
+t.test('one peer of two is killed, then the other hangs, and clients do not notice', async (t) => {
+  const { one, two, add } = await startPeers(t)
+  const gate = await startBefore(t, [one, two])
+  const cids: string[] = []
+  const pin = async (content: string) => {
+    const cid = await add(content)
+    cids.push(cid)
+    return (await gate.ask('POST', `/pins/${cid}?name=${content}`)).status
+  }
+  const read = async () => (await gate.ask('GET', `/pins/${cids[0] ?? ''}`)).status
+  t.equal(await pin('healthy'), 200)
+  for (const cid of cids) await isPinnedEverywhere(gate, cid)
+
+  await one.kill()
+  t.equal(await read(), 200)
+  t.equal(await pin('killed'), 200, 'the connection was refused: nothing had been sent')
+  await isUp(gate, one, 'down')
+  t.equal(await read(), 200)
+  await one.comeBack(two)
+  await isUp(gate, one, 'up')
+  for (const cid of cids) await isPinnedEverywhere(gate, cid)
+
+  two.freeze()
+  t.equal(await pin('hangs'), 200, 'who holds it was asked of one, then of the other')
+  await isUp(gate, two, 'down')
+  t.equal(await read(), 200)
+  t.equal(await pin('hung'), 200)
+  two.thaw()
+  await isUp(gate, two, 'up')
+  for (const cid of cids) {
+    await isPinnedEverywhere(gate, cid)
+    for (const peer of [one, two]) t.ok(await hasLease(peer, cid, 'alpha'), cid)
+  }
+})
+
+t.test('with the whole cluster stopped, pins wait on the disk, and are made later', async (t) => {
+  const { one, two, add, kubos } = await startPeers(t)
+  const spare = await startKubo(t, programs.kubo)
+  const url = `http://127.0.0.1:${spare.port}`
+  const gate = await startBefore(t, [one, two], { fallback: { kubo: { url, release: true } } })
+  const before = await add('pinned before')
+  t.equal((await gate.ask('POST', `/pins/${before}`)).status, 200)
+  await isPinnedEverywhere(gate, before)
+
+  await Promise.all([one.stop(), two.stop()])
+  const cid = await add('pinned meanwhile')
+  t.equal(await spare.add('pinned meanwhile', 1), cid)
+  const absent = 'bafkreiabx4gm5u62y6bc6mt6rdhjx4e37tsjxmvzl7a3dbklo46pwp6vgm'
+  for (const each of [cid, absent]) {
+    t.equal((await gate.ask('POST', `/pins/${each}?name=later`)).status, 202)
+    const { status, json } = await gate.ask('GET', `/pins/${each}`)
+    t.equal(status, 200)
+    t.match(Object.values((json as PinInfo).peer_map), [{ status: 'pin_queued' }])
+  }
+  for (const each of [before, cid])
+    t.ok([502, 503].includes((await gate.ask('DELETE', `/pins/${each}`)).status), each)
+  await isUp(gate, one, 'down')
+  await isUp(gate, two, 'down')
+  t.equal((await gate.ask('GET', `/pins/${before}`)).status, 503)
+  t.match(await gate.told('a pin is at the fallback'), { cid })
+  t.equal(await spare.pinType(cid), 'recursive')
+
+  await one.comeBack()
+  await two.comeBack(one)
+  await gate.told('the journal is empty: all of its pins are made, or dropped')
+  t.match(await gate.news((news) => news.cid === cid), { result: 'pinned', encoder: 'alpha' })
+  for (const each of [before, cid]) await isPinnedEverywhere(gate, each)
+  for (const kubo of kubos) t.equal(await kubo.pinType(cid), 'recursive')
+  t.ok(await hasLease(two, cid, 'alpha'))
+  await gate.told('a pin was released at the fallback: the cluster has it')
+  t.equal(await spare.pinType(cid), undefined)
+  const failed = await gate.news((news) => news.cid === absent)
+  t.match(failed, { result: 'failed', encoder: 'alpha' })
+})
+
+t.test('who waits for a pin hears of it at once, and why it failed', async (t) => {
+  const { one, two, add } = await startPeers(t)
+  const gate = await startBefore(t, [one, two])
+  const statuses = async (cid: string) => {
+    t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
+    const { json } = await gate.ask('GET', `/pins/${cid}?wait=25s`)
+    return Object.values((json as PinInfo).peer_map).map(({ status }) => status)
+  }
+  t.same(await statuses(await add('there')), ['pinned', 'pinned'])
+  const absent = 'bafkreiabx4gm5u62y6bc6mt6rdhjx4e37tsjxmvzl7a3dbklo46pwp6vgm'
+  t.match(await statuses(absent), ['pin_error', /^pin_error$|^remote$/])
+  const { error } = await gate.news(({ cid }) => cid === absent)
+  t.match(plainWords(error), /^the IPFS daemon says: /)
+})
+
+t.test('a Kubo of the cluster is no fallback', async (t) => {
+  const { one, two, kubos } = await startPeers(t)
+  const kubo = (one: Kubo) => ({ kubo: { url: `http://127.0.0.1:${one.port}` } })
+  for (const each of kubos)
+    await t.rejects(startBefore(t, [one, two], { fallback: kubo(each) }), {
+      message: /a Kubo that the cluster uses/,
+    })
+})
