@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   settings: ['settings'],
   cluster: ['cluster', 'settings', 'later.ts'],
   listings: ['listings', 'leases', 'cluster', 'settings'],
-  leases: ['leases', 'cluster', 'settings', 'later.ts'],
+  leases: ['leases', 'cluster', 'settings', 'later.ts', 'rounds.ts'],
   'rounds.ts': ['later.ts'],
   journal: ['journal', 'cluster', 'later.ts'],
   store: ['store', 'leases', 'cluster', 'settings', 'later.ts'],

@@ -3,11 +3,16 @@ import type { Dispatcher } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
 import type { EndpointSecrets } from '../settings/secrets.js'
 import { type Callback, type GoElsewhere, Whole } from './answer.js'
-import { type ClusterRequest, Endpoint, type OnChange } from './endpoint.js'
+import { type ClusterRequest, Endpoint, type EndpointEvents, type OnChange } from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
 import { ListingRelay } from './listing-relay.js'
 import { RecentChanges } from './recent-changes.js'
+
+export interface ClusterEvents {
+  readonly onChange: OnChange
+  readonly onHungUp: EndpointEvents['onHungUp']
+}
 
 /** One configuration of the cluster. */
 export class Cluster {
@@ -18,12 +23,19 @@ export class Cluster {
   private turn = 0
 
   /** @param secrets by the index of the endpoint they belong to */
-  constructor(config: ClusterConfig, secrets: readonly EndpointSecrets[], onChange: OnChange) {
+  constructor(
+    config: ClusterConfig,
+    secrets: readonly EndpointSecrets[],
+    { onChange, onHungUp }: ClusterEvents,
+  ) {
     this.endpoints = config.endpoints.map((endpoint, index) => {
-      const own = new Endpoint(config, endpoint, secrets[index] ?? {}, (verdict) => {
-        const isClusterFit = this.isFit
-        if (verdict.state === 'down' && isClusterFit) own.moveReadsOn()
-        onChange({ ...verdict, endpoint: own.name, isClusterFit })
+      const own = new Endpoint(config, endpoint, secrets[index] ?? {}, {
+        onHungUp,
+        onChange: (verdict) => {
+          const isClusterFit = this.isFit
+          if (verdict.state === 'down' && isClusterFit) own.moveReadsOn()
+          onChange({ ...verdict, endpoint: own.name, isClusterFit })
+        },
       })
       return own
     })

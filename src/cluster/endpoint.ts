@@ -1,13 +1,13 @@
 /** One REST API of the cluster: our connections to it, and how it is. */
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { ClusterConfig } from '../settings/schema.js'
 import type { EndpointSecrets } from '../settings/secrets.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
 import { Fitness, type State, type Verdict } from './fitness.js'
-import { gatheringConnector } from './gathering-socket.js'
-import { type Place, probeCluster } from './probe.js'
+import { openPools, type Pools } from './pools.js'
+import { Probe } from './probe.js'
 import { Waiting } from './waiting.js'
 
 type RequestHeaders = Readonly<Record<string, string>>
@@ -41,6 +41,12 @@ export interface EndpointChange extends Verdict {
   readonly isClusterFit: boolean
 }
 
+export interface EndpointEvents {
+  readonly onChange: (verdict: Verdict) => void
+  /** It ended a connection of ours: for all that is known it was away for a moment. */
+  readonly onHungUp: () => void
+}
+
 export class Endpoint {
   /** Host and port, or the socket's path: what it is called in log and metrics. */
   readonly name: string
@@ -51,10 +57,8 @@ export class Endpoint {
   private answerMs = 0
   private readonly faults = new Map<FaultReason, number>()
   private readonly authorization: string | undefined
-  private readonly place: Place
-  private readonly requests: Pool
-  private readonly listings: Pool
-  private readonly copies: Pool
+  private readonly pools: Pools
+  private readonly prober: Probe
   private readonly underWay = { requests: 0, listings: 0, copies: 0 }
   private readonly waiting = new Waiting()
 
@@ -62,45 +66,23 @@ export class Endpoint {
     private readonly config: ClusterConfig,
     { url, socket, username }: EndpointConfig,
     { password, ca }: EndpointSecrets,
-    onChange: (verdict: Verdict) => void,
+    { onChange, onHungUp }: EndpointEvents,
   ) {
-    const { origin, host, protocol } = new URL(url)
+    const { origin, host } = new URL(url)
     this.origin = origin
     this.name = socket ?? host
     this.authorization = basicAuthorization(username, password)
-    const { connectTimeoutMs } = config
-    const at = {
+    const connect = {
       ...(ca !== undefined && { ca }),
       ...(socket !== undefined && { socketPath: socket }),
     }
-    this.place = { origin, connect: at, authorization: this.authorization }
-    const connect = { timeout: connectTimeoutMs, ...at }
-    this.requests = this.pool(config.connections, connect)
-    this.listings = this.pool(config.listingConnections, connect)
-    const isPlainTcp = protocol === 'http:' && socket === undefined
-    this.copies = this.pool(
-      config.listingConnections,
-      isPlainTcp ? gatheringConnector(connectTimeoutMs) : connect,
-    )
+    const place = { origin, connect, authorization: this.authorization }
+    this.pools = openPools(config, place, onHungUp)
+    this.prober = new Probe(place, config.health.timeoutMs, onHungUp)
     this.fitness = new Fitness({
       ...config.health,
       check: () => this.probe(),
       onChange,
-    })
-  }
-
-  private pool(connections: number, connect: NonNullable<Pool.Options['connect']>): Pool {
-    const { idleTimeoutMs } = this.config
-    return new Pool(this.origin, {
-      connections,
-      pipelining: 1,
-      connect,
-      // The exchange's own clock runs from the start of the wait and is finer than undici's.
-      headersTimeout: 0,
-      bodyTimeout: idleTimeoutMs,
-      // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
-      keepAliveTimeout: 30_000,
-      keepAliveMaxTimeout: 60_000,
     })
   }
 
@@ -150,7 +132,7 @@ export class Endpoint {
     })
     if (method === 'GET') this.waiting.add(handler)
     const options = { origin: this.origin, method, path, headers: this.authorized(headers) }
-    this[pool].dispatch(options, handler)
+    this.pools[pool].dispatch(options, handler)
   }
 
   /** Counts a listing as under way until the returned function is called. */
@@ -173,12 +155,12 @@ export class Endpoint {
     handler: Dispatcher.DispatchHandler,
   ): void {
     const options = { origin: this.origin, path, method: 'GET' as const }
-    this.copies.dispatch({ ...options, headers: this.authorized(headers) }, handler)
+    this.pools.copies.dispatch({ ...options, headers: this.authorized(headers) }, handler)
   }
 
   /** Whether it answers, asked now. */
   probe(): Promise<boolean> {
-    return probeCluster(this.place, this.config.health.timeoutMs)
+    return this.prober.ask()
   }
 
   /** Reads whose answer has not begun are given up, to be asked elsewhere. */
@@ -219,17 +201,18 @@ export class Endpoint {
   /** Lets exchanges under way end, then closes the connections. */
   async retire(): Promise<void> {
     this.fitness.close()
-    await Promise.all(this.pools.map((pool) => pool.close()))
+    await Promise.all([...this.allPools.map((pool) => pool.close()), this.prober.close()])
   }
 
   /** Ends every connection, also busy ones. */
   async close(): Promise<void> {
     this.fitness.close()
-    await Promise.all(this.pools.map((pool) => pool.destroy()))
+    await Promise.all([...this.allPools.map((pool) => pool.destroy()), this.prober.close()])
   }
 
-  private get pools(): readonly Pool[] {
-    return [this.requests, this.listings, this.copies]
+  private get allPools() {
+    const { requests, listings, copies } = this.pools
+    return [requests, listings, copies]
   }
 }
 

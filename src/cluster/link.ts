@@ -26,6 +26,7 @@ export class ClusterLink {
   private settings: string
   private readonly questions = new Questions()
   private readonly announced = new Map<string, Announced>()
+  private away: () => void = () => undefined
 
   /** @param onChange told when an endpoint is down, or back */
   constructor(
@@ -34,6 +35,11 @@ export class ClusterLink {
   ) {
     this.cluster = this.clusterOf(snapshot)
     this.settings = settingsOf(snapshot)
+  }
+
+  /** Calls when an endpoint was away: it ended a connection of ours, or is down, or is back. */
+  whenAway(call: () => void): void {
+    this.away = call
   }
 
   /**
@@ -104,7 +110,15 @@ export class ClusterLink {
   }
 
   private clusterOf({ config, endpointSecrets }: Snapshot): Cluster {
-    return new Cluster(config.cluster, endpointSecrets, this.onChange)
+    return new Cluster(config.cluster, endpointSecrets, {
+      onChange: (change) => {
+        this.onChange(change)
+        this.away()
+      },
+      onHungUp: () => {
+        this.away()
+      },
+    })
   }
 }
 

@@ -1,48 +1,76 @@
 /** Asks whether the cluster answers: its cheapest questions, on a connection of their own. */
 import { Client } from 'undici'
+import { type Place, whenHungUp } from './pools.js'
 
-/** Where one REST API is, and who we are to it. */
-export interface Place {
-  readonly origin: string
-  readonly connect: { readonly ca?: string; readonly socketPath?: string }
-  /** Header for the cluster, if it asks for one. */
-  readonly authorization: string | undefined
-}
+/** Longer than between two checks: so that a cluster that was away for a moment is noticed. */
+const keepAliveMs = 60_000
 
-/**
- * `GET /health` needs no credential and says that the API lives (404 before cluster 1.0.5);
- * `GET /version` says that it also accepts ours. Neither touches Kubo, as `GET /id` would.
- *
- * @param timeoutMs for both answers together
- */
-export async function probeCluster(
-  { origin, connect, authorization }: Place,
-  timeoutMs: number,
-): Promise<boolean> {
-  const client = new Client(origin, {
-    connect: { timeout: timeoutMs, ...connect },
-    maxHeaderSize: 8192,
-  })
-  const signal = AbortSignal.timeout(timeoutMs)
-  const ask = async (path: string): Promise<number> => {
+const bodyBytesMax = 65_536
+
+export class Probe {
+  private client: Client | undefined
+
+  /**
+   * @param timeoutMs for all of its answers together
+   * @param onHungUp the other side ended the connection
+   */
+  constructor(
+    private readonly place: Place,
+    private readonly timeoutMs: number,
+    private readonly onHungUp: () => void = () => undefined,
+  ) {}
+
+  /**
+   * `GET /health` needs no credential and says that the API lives (404 before cluster 1.0.5);
+   * `GET /version` says that it also accepts ours. Neither touches Kubo, as `GET /id` would.
+   */
+  async ask(): Promise<boolean> {
+    const client = (this.client ??= this.connect())
+    const signal = AbortSignal.timeout(this.timeoutMs)
+    const ask = (path: string) => this.statusOf(client, path, signal)
+    let isWell = false
+    try {
+      isWell = [200, 204, 404].includes(await ask('/health')) && (await ask('/version')) === 200
+    } catch {
+      // It is not.
+    }
+    // Whatever is wrong may be wrong with the connection.
+    if (!isWell) await this.end(client)
+    return isWell
+  }
+
+  async close(): Promise<void> {
+    if (this.client !== undefined) await this.end(this.client)
+  }
+
+  private async end(client: Client): Promise<void> {
+    if (this.client === client) this.client = undefined
+    await client.destroy()
+  }
+
+  private connect(): Client {
+    const { origin, connect } = this.place
+    const client = new Client(origin, {
+      connect: { timeout: this.timeoutMs, ...connect },
+      maxHeaderSize: 8192,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+    })
+    whenHungUp(client, this.onHungUp)
+    return client
+  }
+
+  private async statusOf(client: Client, path: string, signal: AbortSignal): Promise<number> {
+    const { authorization } = this.place
     const { statusCode, body } = await client.request({
       method: 'GET',
       path,
       headers: { 'user-agent': 'pinwarden', ...(authorization !== undefined && { authorization }) },
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      headersTimeout: this.timeoutMs,
+      bodyTimeout: this.timeoutMs,
       signal,
     })
     await body.dump({ limit: bodyBytesMax, signal })
     return statusCode
   }
-  try {
-    return [200, 204, 404].includes(await ask('/health')) && (await ask('/version')) === 200
-  } catch {
-    return false
-  } finally {
-    await client.destroy()
-  }
 }
-
-const bodyBytesMax = 65_536

@@ -58,7 +58,7 @@ export async function openGate({
     tell,
     shared: store && new StoreTurns(store),
   })
-  const { ledger, holdings, unfinished } = leases
+  const { ledger, holdings, unfinished, lookBack } = leases
   const follower = followPins({
     link: cluster,
     config: () => current().config.cluster,
@@ -145,6 +145,7 @@ export async function openGate({
     apply: (material) => {
       if (cluster.apply(current())) {
         listings.clear()
+        lookBack.startAnew()
         fallback?.forgetComparison()
       }
       if (material !== undefined && gate.server instanceof TlsServer) {
@@ -163,6 +164,7 @@ export async function openGate({
       await connections.drain(shutdownMs)
       await closing
       listings.close()
+      lookBack.close()
       ledger.close()
       await cluster.end()
       await fallback?.close()

@@ -2,9 +2,11 @@
 import { readLines } from '../cluster/lines.js'
 import type { ClusterLink } from '../cluster/link.js'
 import type { ClusterConfig } from '../settings/schema.js'
-import type { Later } from '../later.js'
+import { type Later, later as realLater } from '../later.js'
 import { Holdings } from './holdings.js'
 import { Ledger } from './ledger.js'
+import { LookBack } from './look-back.js'
+import { RecentWrites } from './recent.js'
 import type { SharedTurns } from './shared-turns.js'
 import { Unfinished } from './unfinished.js'
 
@@ -25,7 +27,11 @@ export interface Leases {
   readonly ledger: Ledger
   readonly holdings: Holdings
   readonly unfinished: Unfinished
+  readonly lookBack: LookBack
 }
+
+/** How long a gate answers for its pins that writes the cluster alone: it hears of all changes. */
+const aloneMs = 86_400_000
 
 export function openLeases({ link, config, userAgent, tell, later, shared }: LeasesParts): Leases {
   const headers = { accept: 'application/json', 'user-agent': userAgent }
@@ -44,8 +50,13 @@ export function openLeases({ link, config, userAgent, tell, later, shared }: Lea
     readOperations: (take) =>
       read('/pins?filter=pin_queued,pinning', config().statusTimeoutMs)(take),
   })
+  const onUnseen = (cid: string, err: unknown) => {
+    tell('warn', { cid, err }, 'it could not be seen whether a pin is still as this gate wrote it')
+  }
+  const recent = new RecentWrites(shared === undefined ? aloneMs : undefined)
   const ledger = new Ledger({
     link,
+    recent,
     headers,
     timeoutMs: () => config().writeTimeoutMs,
     later,
@@ -59,18 +70,32 @@ export function openLeases({ link, config, userAgent, tell, later, shared }: Lea
     onPinnedAgain: (cid) => {
       tell('warn', { cid }, 'a pin renewed when it had run out was swept away: pinned again')
     },
-    onUnseen: (cid, err) => {
-      tell(
-        'warn',
-        { cid, err },
-        'it could not be seen whether a pin is still as this gate wrote it',
-      )
-    },
+    onUnseen,
     onChange: (cid, before, after) => {
       holdings.note(cid, before, after)
     },
   })
-  return { ledger, holdings, unfinished }
+  const lookBack = new LookBack({
+    recent,
+    change: (cid, change) => ledger.change(cid, change),
+    onForgotten: (cid, what) => {
+      tell('warn', { cid }, forgotten[what])
+    },
+    onUnseen,
+    onLooked: (looked, forgotten) => {
+      tell('info', { looked, forgotten }, 'the cluster was away: recent writes were looked at')
+    },
+    later: later ?? realLater,
+  })
+  link.whenAway(() => {
+    lookBack.soon()
+  })
+  return { ledger, holdings, unfinished, lookBack }
+}
+
+const forgotten = {
+  pin: 'the cluster was away, and had forgotten a pin that this gate wrote: it is written again',
+  unpin: 'the cluster was away, and had forgotten that a pin was unpinned: it is unpinned again',
 }
 
 const foreignHand =

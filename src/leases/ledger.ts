@@ -16,7 +16,7 @@ import {
 } from './open-pin.js'
 import { type PinRecord, readPinRecord, writing } from './pin-record.js'
 import { putBack, Recheck } from './recheck.js'
-import { readWritten, RecentWrites } from './recent.js'
+import { readWritten, type RecentWrites } from './recent.js'
 import type { SharedTurn, SharedTurns } from './shared-turns.js'
 import { Turns } from './turns.js'
 
@@ -26,6 +26,7 @@ type Headers = Readonly<Record<string, string>>
 
 export interface LedgerParts {
   readonly link: ClusterLink
+  readonly recent: RecentWrites
   /** Of questions that no client asked. */
   readonly headers: Headers
   /** Longest time of one change that no client asked for. */
@@ -47,11 +48,12 @@ export interface LedgerParts {
 
 export class Ledger {
   private readonly turns = new Turns()
-  private readonly recent = new RecentWrites()
+  private readonly recent: RecentWrites
   private readonly aftercare: Aftercare
   private readonly recheck: Recheck
 
   constructor(private readonly parts: LedgerParts) {
+    this.recent = parts.recent
     this.aftercare = new Aftercare({
       restore: (cid) => this.pinAgain(cid),
       onError: parts.onUnseen,

@@ -1,12 +1,14 @@
 /** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
 import type { Lease } from './lease.js'
+import type { Wanted } from './open-pin.js'
 import { type PinRecord, readPinRecord } from './pin-record.js'
 
 /** With CRDT batching a write is seen only once its batch is committed. */
 const lagMsMax = 300_000
 
-/** Beyond it the oldest are forgotten. */
-const writesMax = 10_000
+/** Beyond them the oldest are forgotten: of those that reads may lag behind, and of all. */
+const laggingMax = 10_000
+const keptMax = 1000
 
 interface Written {
   /** Undefined: it was unpinned. */
@@ -34,7 +36,11 @@ export interface Seen {
 export class RecentWrites {
   private readonly writes = new Map<string, Entry>()
 
-  constructor(private readonly now: () => number = Date.now) {}
+  /** @param keptMs how long this gate answers for what it wrote, though no read lags so far */
+  constructor(
+    private readonly keptMs: number = lagMsMax,
+    private readonly now: () => number = Date.now,
+  ) {}
 
   /** @param text what the cluster answered to the write */
   wrote(cid: string, text: string): void {
@@ -85,12 +91,34 @@ export class RecentWrites {
     return { record: read, isForeign }
   }
 
+  /** When the cluster answered the last write of each pin, by this gate's clock. */
+  newestFirst(): readonly { readonly cid: string; readonly atMs: number }[] {
+    const oldestMs = this.now() - this.keptMs
+    const kept = Array.from(this.writes, ([cid, { atMs }]) => ({ cid, atMs }))
+    return kept.filter(({ atMs }) => atMs > oldestMs).reverse()
+  }
+
+  /** What has to be written again, as it is not in what was read; undefined: nothing. */
+  forgotten(cid: string, read: PinRecord | undefined): Wanted {
+    const entry = this.writes.get(cid)
+    const write = entry?.isUnsure === false ? writtenIn(entry) : undefined
+    if (write === undefined) return undefined
+    const { record, writtenMs } = write
+    const readMs = read === undefined ? -Infinity : secondsOf(read.writtenMs)
+    if (record === undefined)
+      return read !== undefined && readMs <= secondsOf(writtenMs) ? 'unpin' : undefined
+    // What has run out meanwhile was swept away.
+    return readMs < secondsOf(writtenMs) && record.expiresMs > this.now() ? record : undefined
+  }
+
   private note(cid: string, written: Written | string, text: string | undefined): void {
     // Later ones stand behind: the first is the oldest.
     this.writes.delete(cid)
     this.writes.set(cid, { written, text, atMs: this.now(), isUnsure: false })
     for (const [oldest, { atMs }] of this.writes) {
-      if (this.writes.size <= writesMax && atMs > this.now() - lagMsMax) break
+      const ageMs = this.now() - atMs
+      const isYoung = ageMs < lagMsMax
+      if (ageMs < this.keptMs && this.writes.size <= (isYoung ? laggingMax : keptMax)) break
       this.writes.delete(oldest)
     }
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { createReadiness } from '../../src/admin/readiness.js'
-import { probeCluster as probeAt } from '../../src/cluster/probe.js'
+import { Probe } from '../../src/cluster/probe.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { startAdmin } from './start-admin.js'
 
@@ -12,8 +12,18 @@ const patienceMs = 30_000
 const login = { username: 'gate', password: 'secret' }
 const authorization = `Basic ${Buffer.from('gate:secret').toString('base64')}`
 
-const probeCluster = (origin: string, authorization: string | undefined, timeoutMs: number) =>
-  probeAt({ origin, authorization, connect: {} }, timeoutMs)
+async function probeCluster(
+  origin: string,
+  authorization: string | undefined,
+  timeoutMs: number,
+): Promise<boolean> {
+  const probe = new Probe({ origin, authorization, connect: {} }, timeoutMs)
+  try {
+    return await probe.ask()
+  } finally {
+    await probe.close()
+  }
+}
 
 t.test('readyz follows the cluster down and up again', async (t) => {
   const cluster = await startFakeCluster()

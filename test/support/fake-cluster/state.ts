@@ -92,6 +92,19 @@ export class PinState {
     this.#generated = 0
   }
 
+  /** @returns what makes it forget all that was written since, as one does that is killed */
+  mark(): () => void {
+    const [pins, removed, progress] = [[...this.#pins], [...this.#removed], [...this.#progress]]
+    const generated = this.#generated
+    return () => {
+      this.clear()
+      for (const [cid, pin] of pins) this.#pins.set(cid, pin)
+      for (const index of removed) this.#removed.add(index)
+      for (const [cid, step] of progress) this.#progress.set(cid, step)
+      this.#generated = generated
+    }
+  }
+
   *keys(): Generator<string> {
     for (const pin of this.values()) yield pin.cid
   }

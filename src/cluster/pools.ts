@@ -1,0 +1,58 @@
+/** Our connections to one REST API, in pools of their own: a listing never keeps a pin waiting. */
+import { type Dispatcher, Pool } from 'undici'
+import type { ClusterConfig } from '../settings/schema.js'
+import { faultOf } from './faults.js'
+import { gatheringConnector } from './gathering-socket.js'
+
+/** Where one REST API is, and who we are to it. */
+export interface Place {
+  readonly origin: string
+  readonly connect: { readonly ca?: string; readonly socketPath?: string }
+  /** Header for the cluster, if it asks for one. */
+  readonly authorization: string | undefined
+}
+
+export interface Pools {
+  readonly requests: Pool
+  readonly listings: Pool
+  /** Listings that are read for copies of ours. */
+  readonly copies: Pool
+}
+
+/** @param onHungUp the other side ended one of them */
+export function openPools(
+  config: ClusterConfig,
+  { origin, connect: at }: Place,
+  onHungUp: () => void,
+): Pools {
+  const { connections, listingConnections, connectTimeoutMs, idleTimeoutMs } = config
+  const connect = { timeout: connectTimeoutMs, ...at }
+  const open = (connections: number, connector: NonNullable<Pool.Options['connect']>): Pool => {
+    const pool = new Pool(origin, {
+      connections,
+      pipelining: 1,
+      connect: connector,
+      // The exchange's own clock runs from the start of the wait and is finer than undici's.
+      headersTimeout: 0,
+      bodyTimeout: idleTimeoutMs,
+      // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
+      keepAliveTimeout: 30_000,
+      keepAliveMaxTimeout: 60_000,
+    })
+    whenHungUp(pool, onHungUp)
+    return pool
+  }
+  const isPlainTcp = origin.startsWith('http:') && at.socketPath === undefined
+  return {
+    requests: open(connections, connect),
+    listings: open(listingConnections, connect),
+    copies: open(listingConnections, isPlainTcp ? gatheringConnector(connectTimeoutMs) : connect),
+  }
+}
+
+/** Calls when the other side ended a connection, be it an idle one. */
+export function whenHungUp(connections: Dispatcher, call: () => void): void {
+  connections.on('disconnect', (_origin, _targets, error) => {
+    if (faultOf(error).reason === 'cluster-hung-up') call()
+  })
+}
