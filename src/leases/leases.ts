@@ -83,7 +83,11 @@ export function openLeases({ link, config, userAgent, tell, later, shared }: Lea
     },
     onUnseen,
     onLooked: (looked, forgotten) => {
-      tell('info', { looked, forgotten }, 'the cluster was away: recent writes were looked at')
+      tell(
+        'info',
+        { looked, forgotten },
+        'the cluster ended a connection: what was written last was looked at',
+      )
     },
     later: later ?? realLater,
   })
