@@ -6,31 +6,57 @@ const lagMs = 60_000
 /** Beyond it the oldest are forgotten. */
 const changesMax = 10_000
 
+/** In two generations, as each write passes here: cheaper than to keep the time of every change. */
 export class RecentChanges {
-  /** Path of the pin → when; later ones stand behind. */
-  private readonly changedAt = new Map<string, number>()
+  private young = new Set<string>()
+  private old = new Set<string>()
+  private bornAt: number
 
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  constructor(private readonly now: () => number = () => performance.now()) {
+    this.bornAt = now()
+  }
 
   /** @param path of a write, such as `/pins/CID?name=x` */
   note(path: string): void {
     const pin = pinIn(path)
     if (pin === undefined) return
-    this.changedAt.delete(pin)
-    this.changedAt.set(pin, this.now())
-    for (const [oldest, at] of this.changedAt) {
-      if (this.changedAt.size <= changesMax && at > this.now() - lagMs) break
-      this.changedAt.delete(oldest)
-    }
+    this.age()
+    this.young.add(pin)
+    if (this.young.size >= changesMax) this.grow()
   }
 
   /** @param path of a read */
   has(path: string): boolean {
-    if (this.changedAt.size === 0) return false
-    const at = this.changedAt.get(pinIn(path) ?? '')
-    return at !== undefined && at > this.now() - lagMs
+    if (this.young.size === 0 && this.old.size === 0) return false
+    const pin = pinIn(path)
+    if (pin === undefined) return false
+    this.age()
+    return this.young.has(pin) || this.old.has(pin)
+  }
+
+  /** A change is remembered for one lag at least, and for two at most. */
+  private age(): void {
+    const ageMs = this.now() - this.bornAt
+    if (ageMs >= lagMs) this.grow()
+    if (ageMs >= 2 * lagMs) this.old.clear()
+  }
+
+  private grow(): void {
+    const { old } = this
+    old.clear()
+    this.old = this.young
+    this.young = old
+    this.bornAt = this.now()
   }
 }
 
+const prefix = '/pins/'
+
 /** `/pins/CID`, of that and of what lies below it. */
-const pinIn = (path: string): string | undefined => /^\/pins\/[^/?]+/.exec(path)?.[0]
+function pinIn(path: string): string | undefined {
+  if (!path.startsWith(prefix)) return undefined
+  const query = path.indexOf('?')
+  const whole = query === -1 ? path : path.slice(0, query)
+  const below = whole.indexOf('/', prefix.length)
+  return below === -1 ? whole : whole.slice(0, below)
+}

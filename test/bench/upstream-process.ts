@@ -5,6 +5,9 @@ import { ask } from './load/ask.js'
 import type { Flushing } from './upstream-answers.js'
 import { freePort, type Workshop } from './workshop.js'
 
+/** Each looks like a peer of its own, and costs the machine nothing more. */
+export const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
+
 const script = fileURLToPath(new URL('upstream.js', import.meta.url))
 
 export class Upstream {
@@ -15,6 +18,7 @@ export class Upstream {
     const child = workshop.spawn(workshop.room('upstream'), process.execPath, [
       script,
       String(upstream.port),
+      ...addresses,
     ])
     for (;;) {
       const isUp = await ask(upstream.port, '/id').then(

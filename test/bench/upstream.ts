@@ -1,6 +1,6 @@
 /**
  * A cluster that costs as little as it can: a process of its own, the same for every program.
- * Prebuilt answers; `GET /bench/…` sets the listing and tells how often one was asked.
+ * Prebuilt answers, at each of the addresses that it is given after its port; `GET /bench/…` sets the listing and tells how often one was asked.
  */
 import { createServer, type Socket } from 'node:net'
 import {
@@ -18,7 +18,11 @@ import {
 let listing = new Listing(1000, 'line')
 let listingsAsked = 0
 
-const server = createServer({ noDelay: true }, (socket) => {
+const [port, ...addresses] = process.argv.slice(2)
+for (const address of addresses)
+  createServer({ noDelay: true }, serve).listen(Number(port), address)
+
+function serve(socket: Socket): void {
   let rest: Buffer = Buffer.alloc(0)
   socket.on('error', () => socket.destroy())
   socket.on('data', (bytes: Buffer) => {
@@ -31,8 +35,7 @@ const server = createServer({ noDelay: true }, (socket) => {
       answer(socket, line)
     }
   })
-})
-server.listen(Number(process.argv[2]), '127.0.0.1')
+}
 
 function answer(socket: Socket, line: string): void {
   if (line.startsWith('POST /pins/')) socket.write(pinAnswer)

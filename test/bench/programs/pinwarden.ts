@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { digestOf, generateKey } from '../../../src/settings/key.js'
 import { certificate } from '../../support/certificate.js'
 import { bin } from '../../support/daemon.js'
+import { addresses } from '../upstream-process.js'
 import { freePort } from '../workshop.js'
 import { names, user } from './passwords.js'
 import { type Place, type Program, ready } from './program.js'
@@ -13,8 +14,8 @@ export interface Shape {
   readonly isTls?: boolean
   /** How long a listing is served again. */
   readonly maxAgeMs?: number
-  /** Ports of other peers of the cluster. */
-  readonly otherPorts?: readonly number[]
+  /** Of the cluster; three at most. */
+  readonly peers?: number
   readonly onOutage?: 'refuse' | 'journal'
   /** What it shares its limits by. */
   readonly redis?: string
@@ -25,14 +26,7 @@ const plenty = { max: 1_000_000, windowSeconds: 10 }
 export async function startPinwarden(
   place: Place,
   name: string,
-  {
-    encoders = 10,
-    isTls = false,
-    maxAgeMs = 60_000,
-    otherPorts = [],
-    onOutage = 'refuse',
-    redis,
-  }: Shape,
+  { encoders = 10, isTls = false, maxAgeMs = 60_000, peers = 1, onOutage = 'refuse', redis }: Shape,
 ): Promise<Program> {
   const room = place.workshop.room(name)
   const port = await freePort()
@@ -50,8 +44,8 @@ export async function startPinwarden(
       ...(isTls && { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }),
     },
     cluster: {
-      endpoints: [place.upstreamPort, ...otherPorts].map((each) => ({
-        url: `http://127.0.0.1:${each}`,
+      endpoints: addresses.slice(0, peers).map((address) => ({
+        url: `http://${address}:${place.upstreamPort}`,
       })),
     },
     onOutage,
