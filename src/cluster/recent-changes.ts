@@ -1,52 +1,29 @@
 /** Pins that were changed a moment ago: other peers of the cluster may not know of it yet. */
+import { Generations } from '../generations.js'
 
 /** With CRDT batching the others hear of a write when its batch is committed. */
 const lagMs = 60_000
 
-/** Beyond it the oldest are forgotten. */
-const changesMax = 10_000
+/** Of more than these the oldest are forgotten. */
+const keptMin = 10_000
 
-/** In two generations, as each write passes here: cheaper than to keep the time of every change. */
 export class RecentChanges {
-  private young = new Set<string>()
-  private old = new Set<string>()
-  private bornAt: number
+  /** Path of the pin → when. */
+  private readonly changedAt = new Generations<number>(keptMin)
 
-  constructor(private readonly now: () => number = () => performance.now()) {
-    this.bornAt = now()
-  }
+  constructor(private readonly now: () => number = () => performance.now()) {}
 
   /** @param path of a write, such as `/pins/CID?name=x` */
   note(path: string): void {
     const pin = pinIn(path)
-    if (pin === undefined) return
-    this.age()
-    this.young.add(pin)
-    if (this.young.size >= changesMax) this.grow()
+    if (pin !== undefined) this.changedAt.set(pin, this.now())
   }
 
   /** @param path of a read */
   has(path: string): boolean {
-    if (this.young.size === 0 && this.old.size === 0) return false
-    const pin = pinIn(path)
-    if (pin === undefined) return false
-    this.age()
-    return this.young.has(pin) || this.old.has(pin)
-  }
-
-  /** A change is remembered for one lag at least, and for two at most. */
-  private age(): void {
-    const ageMs = this.now() - this.bornAt
-    if (ageMs >= lagMs) this.grow()
-    if (ageMs >= 2 * lagMs) this.old.clear()
-  }
-
-  private grow(): void {
-    const { old } = this
-    old.clear()
-    this.old = this.young
-    this.young = old
-    this.bornAt = this.now()
+    if (this.changedAt.isEmpty) return false
+    const at = this.changedAt.get(pinIn(path) ?? '')
+    return at !== undefined && at > this.now() - lagMs
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
+import { Generations } from '../generations.js'
 import type { Lease } from './lease.js'
 import type { Wanted } from './open-pin.js'
 import { type PinRecord, readPinRecord } from './pin-record.js'
@@ -6,9 +7,11 @@ import { type PinRecord, readPinRecord } from './pin-record.js'
 /** With CRDT batching a write is seen only once its batch is committed. */
 const lagMsMax = 300_000
 
-/** Beyond them the oldest are forgotten: of those that reads may lag behind, and of all. */
-const laggingMax = 10_000
-const keptMax = 1000
+/** Of more than these the oldest are forgotten. */
+const keptMin = 5000
+
+/** A cluster that was killed forgets some tens. */
+const newestMax = 1000
 
 interface Written {
   /** Undefined: it was unpinned. */
@@ -34,7 +37,7 @@ export interface Seen {
 }
 
 export class RecentWrites {
-  private readonly writes = new Map<string, Entry>()
+  private readonly writes = new Generations<Entry>(keptMin)
 
   /** @param keptMs how long this gate answers for what it wrote, though no read lags so far */
   constructor(
@@ -91,11 +94,15 @@ export class RecentWrites {
     return { record: read, isForeign }
   }
 
-  /** When the cluster answered the last write of each pin, by this gate's clock. */
+  /** When the cluster answered the last write of each pin, by this gate's clock; a thousand. */
   newestFirst(): readonly { readonly cid: string; readonly atMs: number }[] {
     const oldestMs = this.now() - this.keptMs
-    const kept = Array.from(this.writes, ([cid, { atMs }]) => ({ cid, atMs }))
-    return kept.filter(({ atMs }) => atMs > oldestMs).reverse()
+    const all = Array.from(this.writes.entries(), ([cid, { atMs }]) => ({ cid, atMs }))
+    const kept = all.filter(({ atMs }) => atMs > oldestMs)
+    return kept
+      .reverse()
+      .sort((one, other) => other.atMs - one.atMs)
+      .slice(0, newestMax)
   }
 
   /** What has to be written again, as it is not in what was read; undefined: nothing. */
@@ -112,15 +119,7 @@ export class RecentWrites {
   }
 
   private note(cid: string, written: Written | string, text: string | undefined): void {
-    // Later ones stand behind: the first is the oldest.
-    this.writes.delete(cid)
     this.writes.set(cid, { written, text, atMs: this.now(), isUnsure: false })
-    for (const [oldest, { atMs }] of this.writes) {
-      const ageMs = this.now() - atMs
-      const isYoung = ageMs < lagMsMax
-      if (ageMs < this.keptMs && this.writes.size <= (isYoung ? laggingMax : keptMax)) break
-      this.writes.delete(oldest)
-    }
   }
 }
 

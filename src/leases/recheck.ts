@@ -2,6 +2,7 @@
  * Leases that this gate wrote while it did not have the pin to itself, as far as it knows: another
  * gate may have written over them, or they over others'. So the pin is looked at again.
  */
+import { Generations } from '../generations.js'
 import { type Later, later } from '../later.js'
 import { Aftercare } from './aftercare.js'
 import type { Lease } from './lease.js'
@@ -22,9 +23,12 @@ const lookAfterMs = [200, 2000, 10_000, 40_000]
 /** How long this gate answers for what it wrote. */
 const keptMs = 120_000
 
-/** Beyond them the oldest are forgotten: pins, and changes of one. */
-const keptMax = 10_000
+/** Of more than these the oldest are forgotten: pins, and changes of one. */
+const keptMin = 5000
 const changesMax = 64
+
+/** Looks that wait for others to end. */
+const queueMax = 10_000
 
 /** After an outage of the store there are many, and the cluster has other work as well. */
 const atOnceMax = 4
@@ -44,7 +48,7 @@ export interface OwnLeases {
 }
 
 export class Recheck {
-  private readonly kept = new Map<string, { readonly changes: Change[]; atMs: number }>()
+  private readonly kept = new Generations<{ readonly changes: Change[]; atMs: number }>(keptMin)
   private readonly aftercare: Aftercare
   private readonly now: () => number
   private underWay = 0
@@ -60,12 +64,7 @@ export class Recheck {
   /** A record was written, or removed. */
   wrote(cid: string, before: PinRecord | undefined, after: RecordOf): void {
     const changes = [...this.changesOf(cid), { before, after }].slice(-changesMax)
-    this.kept.delete(cid)
     this.kept.set(cid, { changes, atMs: this.now() })
-    for (const [oldest, { atMs }] of this.kept) {
-      if (this.kept.size <= keptMax && atMs > this.now() - keptMs) break
-      this.kept.delete(oldest)
-    }
   }
 
   /** Another gate may have changed it at the same time. */
@@ -75,7 +74,8 @@ export class Recheck {
 
   /** The same may be so of all that was written lately. */
   allDoubtful(): void {
-    for (const [cid, { atMs }] of this.kept) if (atMs > this.now() - keptMs) this.doubtful(cid)
+    for (const [cid, { atMs }] of this.kept.entries())
+      if (atMs > this.now() - keptMs) this.doubtful(cid)
   }
 
   of(cid: string): OwnLeases {
@@ -108,7 +108,7 @@ export class Recheck {
 
   private async inTurn(cid: string): Promise<boolean> {
     // There is a later look.
-    if (this.queue.length >= keptMax) return true
+    if (this.queue.length >= queueMax) return true
     if (this.underWay >= atOnceMax) await new Promise<void>((resolve) => this.queue.push(resolve))
     this.underWay++
     try {

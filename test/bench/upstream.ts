@@ -1,6 +1,7 @@
 /**
  * A cluster that costs as little as it can: a process of its own, the same for every program.
- * Prebuilt answers, at each of the addresses that it is given after its port; `GET /bench/…` sets the listing and tells how often one was asked.
+ * Prebuilt answers, at each of the addresses that it is given after its port; `GET /bench/…` sets
+ * the listing and tells how often one was asked.
  */
 import { createServer, type Socket } from 'node:net'
 import {

@@ -1,7 +1,7 @@
 /**
- * Item 13: what it costs a healthy cluster's gate to be ready for one that is not. The peers are one
- * process, so that only the gate differs; and there are several gates of each sort, as what Node's
- * compiler makes of one is a few per cent dearer or cheaper than the next.
+ * Item 13: what it costs a healthy cluster's gate to be ready for one that is not. The peers are
+ * one process, so that only the gate differs; and there are several gates of each sort, as what
+ * Node's compiler makes of one is a few per cent dearer or cheaper than the next.
  */
 import type { Bench } from '../bench.js'
 import { getRequest, pinRequests } from '../load/requests.js'

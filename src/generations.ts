@@ -1,0 +1,32 @@
+/**
+ * A map that forgets its oldest entries, and is cheap at any size: a Map whose first entry is
+ * deleted for each new one gets slow, as every iterator begins with what was deleted.
+ */
+export class Generations<Value> {
+  private young = new Map<string, Value>()
+  private old = new Map<string, Value>()
+
+  /** @param keptMin so many that were set last are kept at least; twice as many at most */
+  constructor(private readonly keptMin: number) {}
+
+  get(key: string): Value | undefined {
+    return this.young.get(key) ?? this.old.get(key)
+  }
+
+  set(key: string, value: Value): void {
+    this.young.set(key, value)
+    if (this.young.size < this.keptMin) return
+    this.old = this.young
+    this.young = new Map()
+  }
+
+  get isEmpty(): boolean {
+    return this.young.size === 0 && this.old.size === 0
+  }
+
+  /** Each key once; in no order. */
+  *entries(): Generator<readonly [key: string, value: Value]> {
+    yield* this.young
+    for (const entry of this.old) if (!this.young.has(entry[0])) yield entry
+  }
+}
