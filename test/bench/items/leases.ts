@@ -15,7 +15,7 @@ export async function leases(bench: Bench): Promise<string> {
     const { pid, port, credential } = gate
     const load = (name: string, below: string) => ({
       pid,
-      load: { name, port, requests: pinRequests(512, { credential }, below), ...answered },
+      load: { name, port, requests: pinRequests({ credential }, below), ...answered },
     })
     return costs(bench, [load('POST with its lease', ''), load('POST without', '/recover')])
   })

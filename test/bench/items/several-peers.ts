@@ -19,7 +19,7 @@ export async function severalPeers(bench: Bench): Promise<string> {
   const [ids, pins]: [Cost[][], Cost[][]] = [[], []]
   for (let start = 0; start < bench.sizes.starts; start++) {
     ids.push(await costsOf(bench, (credential) => [getRequest('/id', { credential })], idAnswer))
-    pins.push(await costsOf(bench, (credential) => pinRequests(512, { credential }), pinAnswer))
+    pins.push(await costsOf(bench, (credential) => pinRequests({ credential }), pinAnswer))
   }
   const title = `13. GET /id of a healthy cluster, ${connections} kept connections`
   return (

@@ -22,7 +22,7 @@ export async function pins(bench: Bench): Promise<string> {
       bench,
       programs.map(({ name, pid, port, credential }) => ({
         pid,
-        load: { name, port, requests: pinRequests(512, { credential }), ...answered },
+        load: { name, port, requests: pinRequests({ credential }), ...answered },
       })),
     ),
   )

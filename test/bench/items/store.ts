@@ -30,7 +30,7 @@ export async function store(bench: Bench): Promise<string> {
         })),
       )
     const ids = await found((credential) => [getRequest('/id', { credential })], idAnswer)
-    const pins = await found((credential) => pinRequests(512, { credential }), pinAnswer)
+    const pins = await found((credential) => pinRequests({ credential }), pinAnswer)
     return (
       costTable(`14. GET /id with shared limits, ${connections} kept connections`, ids, {}) +
       costTable('    and POST /pins/{cid}, with a shared turn as well', pins, {})

@@ -11,9 +11,12 @@ export function getRequest(path: string, shape: RequestShape): Buffer {
   return Buffer.from(`GET ${path} HTTP/1.1\r\n${headers(shape)}\r\n`)
 }
 
-/** Pins of so many CIDs, as an encoder asks for them; `below` as `/recover`. */
-export function pinRequests(count: number, shape: RequestShape, below = ''): Buffer[] {
-  return Array.from({ length: count }, () =>
+/** Encoders pin what is new: so many that the gate has forgotten the first when it comes again. */
+const pinsCount = 20_000
+
+/** Pins as an encoder asks for them; `below` as `/recover`. */
+export function pinRequests(shape: RequestShape, below = ''): Buffer[] {
+  return Array.from({ length: pinsCount }, () =>
     Buffer.from(
       `POST /pins/${newCid()}${below} HTTP/1.1\r\n${headers(shape)}` +
         'Content-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
