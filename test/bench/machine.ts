@@ -2,9 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { cpus, release, type } from 'node:os'
 import { peers } from './bench.js'
+import { sharing } from './cores.js'
 import { whereIs } from './programs/program.js'
 
-export function machine(): string {
+export function machine(): string[] {
   const model = cpus()[0]?.model ?? 'unknown CPU'
   const versions = peers.flatMap(({ command, version }) => {
     const path = whereIs(command)
@@ -13,12 +14,12 @@ export function machine(): string {
     const [line = ''] = `${stdout}${stderr}`.trim().split('\n')
     return [line.includes(command) || line.startsWith('HA') ? line : `${command} ${line}`]
   })
-  const facts = [
+  return [
     `${model}, ${cpus().length} cores, ${type()} ${release()}`,
+    sharing,
     `node ${process.version}`,
     ...versions,
   ]
-  return `\n${facts.map((fact) => `${fact}\n`).join('')}`
 }
 
 /** How to get what is not installed; its rows are left out. */

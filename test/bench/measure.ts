@@ -42,3 +42,13 @@ export function median(numbers: readonly number[]): number {
   const [low = NaN, high = NaN] = [sorted[middle - 1], sorted[middle]]
   return sorted.length % 2 === 1 ? high : (low + high) / 2
 }
+
+/** Of two that took turns: the median of what one is to the other within a round. */
+export const medianRatio = (ours: readonly number[], its: readonly number[]): number =>
+  median(ours.map((each, round) => each / (its[round] ?? NaN)))
+
+/** @param share such as 0.99: so many are not greater */
+export function quantile(numbers: readonly number[], share: number): number {
+  const sorted = Float64Array.from(numbers).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
+}

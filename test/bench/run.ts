@@ -15,7 +15,9 @@ import { stalled } from './items/stalled.js'
 import { start } from './items/start.js'
 import { store } from './items/store.js'
 import { wrongKey } from './items/wrong-key.js'
+import { leaveFirstCore } from './cores.js'
 import { machine, missing } from './machine.js'
+import { fixed, plainly, printed, type Section } from './report.js'
 import { wishesOf } from './sizes.js'
 import { Upstream } from './upstream-process.js'
 import { Workshop } from './workshop.js'
@@ -23,7 +25,7 @@ import { Workshop } from './workshop.js'
 /** Something hangs, if it takes longer. */
 const longestMs = 20 * 60_000
 
-const items: readonly ((bench: Bench) => Promise<string>)[] = [
+const items: readonly ((bench: Bench) => Promise<Section[]>)[] = [
   ...[pins, ids, latency, newConnections, wrongKey, manyEncoders],
   ...[listingByLine, listingInBlocks, crowd, stalled, start, leases, severalPeers, store],
 ]
@@ -33,19 +35,28 @@ const print = (text: string): boolean => process.stdout.write(text)
 try {
   const startMs = performance.now()
   const wishes = wishesOf(process.argv.slice(2))
+  const { sizes, isQuick, isJson } = wishes
   setTimeout(() => {
-    print('\nstill not over: given up\n')
+    process.stderr.write('\nstill not over: given up\n')
     process.exit(1)
   }, longestMs).unref()
-  print(missing())
+  process.stderr.write(missing())
+  leaveFirstCore()
   const workshop = new Workshop()
-  const bench = new Bench(workshop, await Upstream.start(workshop), wishes.sizes)
-  for (const [n, item] of items.entries()) if (wishes.wants(n + 1)) print(await item(bench))
-  print(machine())
-  const minutes = (performance.now() - startMs) / 60_000
-  print(
-    `${minutes.toFixed(1)} minutes${wishes.isQuick ? ', --quick: sizes too small to judge' : ''}\n`,
-  )
+  const bench = new Bench(workshop, await Upstream.start(workshop), sizes)
+  const sections: Section[] = []
+  for (const [n, item] of items.entries()) {
+    if (!wishes.wants(n + 1)) continue
+    const found = await item(bench)
+    sections.push(...found)
+    if (!isJson) print(found.map(printed).join(''))
+  }
+  const minutes = fixed((performance.now() - startMs) / 60_000, 1)
+  const judgement = isQuick ? ', --quick: sizes too small to judge' : ''
+  if (isJson) {
+    const told = { machine: machine(), isQuick, minutes: minutes.value }
+    print(`${JSON.stringify({ ...told, sections: sections.map(plainly) }, undefined, 2)}\n`)
+  } else print(`\n${[...machine(), `${minutes.text} minutes${judgement}`].join('\n')}\n`)
   process.exit(0)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -45,6 +45,7 @@ const quick: Sizes = {
 export interface Wishes {
   readonly sizes: Sizes
   readonly isQuick: boolean
+  readonly isJson: boolean
   wants(item: number): boolean
 }
 
@@ -52,7 +53,11 @@ export interface Wishes {
 export function wishesOf(args: string[]): Wishes {
   const { values } = parseArgs({
     args,
-    options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      only: { type: 'string' },
+    },
   })
   const only = values.only?.split(',').map(Number)
   if (only?.some((item) => !Number.isInteger(item) || item < 1 || item > itemsMax) === true)
@@ -60,6 +65,7 @@ export function wishesOf(args: string[]): Wishes {
   return {
     sizes: values.quick ? quick : full,
     isQuick: values.quick,
+    isJson: values.json,
     wants: (item) => only?.includes(item) ?? true,
   }
 }

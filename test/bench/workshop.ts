@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { type Cores, onCores } from './cores.js'
 import { treeOf } from './proc.js'
 
 const stopMs = 3000
@@ -14,6 +15,8 @@ export class Workshop {
   private readonly folder = mkdtempSync(join(tmpdir(), 'pinwarden-bench-'))
   private readonly children = new Set<ChildProcess>()
   private folders = 0
+  /** Of the programs that are measured. */
+  cores: Cores = 'first'
 
   constructor() {
     process.once('exit', () => {
@@ -41,6 +44,12 @@ export class Workshop {
     this.children.add(child)
     child.once('exit', () => this.children.delete(child))
     return child
+  }
+
+  /** One that is measured. */
+  spawnProgram(room: string, command: string, args: readonly string[]): ChildProcess {
+    const [first, ...rest] = onCores(this.cores, command, args)
+    return this.spawn(room, first, rest)
   }
 
   async stop(child: ChildProcess): Promise<void> {

@@ -3,12 +3,12 @@ import type { Bench } from '../bench.js'
 import { run } from '../load/load.js'
 import { getRequest } from '../load/requests.js'
 import { byTurns, median } from '../measure.js'
-import { judged, judgedHeader, micros, section } from '../report.js'
+import { judged, judgedHeader, micros, type Section, section } from '../report.js'
 import { bodyBytes, idAnswer } from '../upstream-answers.js'
 
 const targets: Readonly<Record<string, number>> = { 'nginx apr1': 0.75 }
 
-export async function latency(bench: Bench): Promise<string> {
+export async function latency(bench: Bench): Promise<Section[]> {
   const { sizes, upstream } = bench
   const starts = [
     bench.gate(),
@@ -39,6 +39,6 @@ export async function latency(bench: Bench): Promise<string> {
     ])
     const first = [direct.name, micros(median(directMs) / 1000), '', ...judged(undefined, 0)]
     const header = ['program', 'p50', 'added', ...judgedHeader('added ours/its')]
-    return section('3. Latency of GET /id, 1 connection', header, [first, ...rows])
+    return [section('3. Latency of GET /id, 1 connection', header, [first, ...rows])]
   })
 }

@@ -1,22 +1,31 @@
 /** Items 7 and 8: one whole listing at a time, flushed line by line and in large pieces. */
 import type { Bench } from '../bench.js'
 import { checksumOf, readListing } from '../load/listing.js'
-import { byTurns, median, spent } from '../measure.js'
-import { judged, judgedAtLeast, judgedHeader, megabytes, section } from '../report.js'
+import { byTurns, median, medianRatio, spent } from '../measure.js'
+import {
+  fixed,
+  judged,
+  judgedAtLeast,
+  judgedHeader,
+  megabytes,
+  type Section,
+  section,
+} from '../report.js'
 import type { Flushing } from '../upstream-answers.js'
 
-export async function listingByLine(bench: Bench): Promise<string> {
+export async function listingByLine(bench: Bench): Promise<Section[]> {
   const targets = [{ 'nginx ssha': 0.5 }, { 'nginx ssha': 1.7 }] as const
   const encoded = '7. GET /pins, flushed line by line, 2 µs to encode each'
   const fast = '7. The same as fast as it can be written, where many lines arrive as one'
-  return (
-    (await listings(bench, encoded, 'encoded', ...targets)) +
-    (await listings(bench, fast, 'line', {}, {}))
-  )
+  return [
+    await listings(bench, encoded, 'encoded', ...targets),
+    await listings(bench, fast, 'line', {}, {}),
+  ]
 }
 
-export function listingInBlocks(bench: Bench): Promise<string> {
-  return listings(bench, '8. GET /pins, in pieces of 64 KiB', 'block', { 'nginx ssha': 1.5 }, {})
+export async function listingInBlocks(bench: Bench): Promise<Section[]> {
+  const title = '8. GET /pins, in pieces of 64 KiB'
+  return [await listings(bench, title, 'block', { 'nginx ssha': 1.5 }, {})]
 }
 
 type Targets = Readonly<Record<string, number>>
@@ -27,7 +36,7 @@ async function listings(
   flushing: Flushing,
   cpuTargets: Targets,
   speedTargets: Targets,
-): Promise<string> {
+): Promise<Section> {
   const { upstream, sizes } = bench
   const starts = [
     bench.gate({ maxAgeMs: 0 }),
@@ -52,23 +61,24 @@ async function listings(
     )
     const found = programs.map(({ name }, n) => ({
       name,
-      cpu: median((all[n] ?? []).map(({ cpu }) => cpu / (bytes / 1e9))),
-      speed: median((all[n] ?? []).map(({ seconds }) => bytes / 1e6 / seconds)),
+      cpus: (all[n] ?? []).map(({ cpu }) => cpu / (bytes / 1e9)),
+      speeds: (all[n] ?? []).map(({ seconds }) => bytes / 1e6 / seconds),
     }))
     const [ours] = found
-    const rows = found.map(({ name, cpu, speed }) => {
-      const [cpuRatio, speedRatio] =
-        ours === undefined || ours.name === name ? [] : [ours.cpu / cpu, ours.speed / speed]
+    const rows = found.map(({ name, cpus, speeds }) => {
+      const isOurs = ours === undefined || ours.name === name
+      const cpuRatio = isOurs ? undefined : medianRatio(ours.cpus, cpus)
+      const speedRatio = isOurs ? undefined : medianRatio(ours.speeds, speeds)
       return [
-        ...[name, `${cpu.toFixed(2)} s`, ...judged(cpuRatio, cpuTargets[name])],
-        ...[speed.toFixed(0), ...judgedAtLeast(speedRatio, speedTargets[name])],
+        ...[name, fixed(median(cpus), 2, ' s'), ...judged(cpuRatio, cpuTargets[name])],
+        ...[fixed(median(speeds), 0), ...judgedAtLeast(speedRatio, speedTargets[name])],
       ]
     })
     const header = [
-      ...['program', 'CPU/GB', ...judgedHeader('ours/its')],
-      ...['MB/s', ...judgedHeader('ours/its')],
+      ...['program', 'CPU/GB', ...judgedHeader('CPU ours/its')],
+      ...['MB/s', ...judgedHeader('MB/s ours/its', 'MB/s ')],
     ]
-    const size = `${megabytes(bytes)}; the upstream itself: ${directSpeed.toFixed(0)} MB/s`
+    const size = `${megabytes(bytes).text}; the upstream itself: ${directSpeed.toFixed(0)} MB/s`
     return section(title, header, rows, size, nginxNote)
   })
 }

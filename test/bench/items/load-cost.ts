@@ -1,7 +1,8 @@
 /** What one request costs each of several programs under the same load. */
 import type { Bench } from '../bench.js'
-import { type Load, run } from '../load/load.js'
-import { byTurns, median, spent } from '../measure.js'
+import { type Done, type Load, run } from '../load/load.js'
+import { byTurns, median, medianRatio, quantile, type Spent, spent } from '../measure.js'
+import { peakOf, resetPeak, rssOf } from '../proc.js'
 import type { Sizes } from '../sizes.js'
 
 /** Some are too slow for so many answers. */
@@ -14,9 +15,15 @@ export interface Subject {
 
 export interface Cost {
   readonly name: string
-  /** CPU seconds per request. */
-  readonly cpu: number
+  /** CPU seconds per request, in each round. */
+  readonly cpus: readonly number[]
   readonly perSecond: number
+  /** Seconds until the whole answer is there. */
+  readonly p50: number
+  readonly p99: number
+  /** Bytes, when the load began, and at most while it lasted. */
+  readonly before: number
+  readonly peak: number
 }
 
 export async function costs(
@@ -24,19 +31,34 @@ export async function costs(
   subjects: readonly Subject[],
   rounds = sizes.rounds,
 ): Promise<Cost[]> {
-  for (const { load } of subjects) await warmUp(load, sizes)
+  const before = subjects.map(({ pid }) => rssOf(pid))
+  for (const { pid, load } of subjects) {
+    resetPeak(pid)
+    await warmUp(load, sizes)
+  }
   const all = await byTurns(subjects, rounds, ({ pid, load }) =>
     spent(pid, () => run({ ...load, durationMs: sizes.roundMs })),
   )
-  return subjects.map(({ load }, n) => {
-    const each = all[n] ?? []
-    return {
-      name: load.name,
-      cpu: median(each.map(({ cpu, result }) => cpu / result.answers)),
-      perSecond: median(each.map(({ result }) => result.answers / result.seconds)),
-    }
-  })
+  return subjects.map(({ load, pid }, n) => ({
+    name: load.name,
+    before: before[n] ?? NaN,
+    peak: peakOf(pid),
+    ...summaryOf(all[n] ?? []),
+  }))
 }
+
+function summaryOf(rounds: readonly Spent<Done>[]) {
+  const latency = (share: number) =>
+    median(rounds.map(({ result }) => quantile(result.latenciesMs, share))) / 1000
+  return {
+    cpus: rounds.map(({ cpu, result }) => cpu / result.answers),
+    perSecond: median(rounds.map(({ result }) => result.answers / result.seconds)),
+    p50: latency(0.5),
+    p99: latency(0.99),
+  }
+}
+
+export const ratioOf = (ours: Cost, its: Cost): number => medianRatio(ours.cpus, its.cpus)
 
 /** Node's compiler is done after some thousand requests, however long they take. */
 async function warmUp(load: Load, { warmUpMs, warmUpAnswers }: Sizes): Promise<void> {

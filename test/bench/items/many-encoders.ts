@@ -1,14 +1,15 @@
 /** Item 6: whether it matters how many encoders there are. */
 import type { Bench, Start } from '../bench.js'
 import { getRequest } from '../load/requests.js'
-import { judged, judgedHeader, micros, section } from '../report.js'
+import { judged, judgedHeader, type Section, section } from '../report.js'
 import { bodyBytes, idAnswer } from '../upstream-answers.js'
-import { costs } from './load-cost.js'
+import { costCells, costHeader } from './cost-table.js'
+import { costs, ratioOf } from './load-cost.js'
 
 const connections = 64
 const [few, many] = [10, 10_000]
 
-export async function manyEncoders(bench: Bench): Promise<string> {
+export async function manyEncoders(bench: Bench): Promise<Section[]> {
   const pair = (start: (users: number) => Start[]): Start[] => [...start(few), ...start(many)]
   const starts = [
     ...pair((encoders) => [bench.gate({ encoders }, `pinwarden, ${encoders} users`)]),
@@ -27,12 +28,12 @@ export async function manyEncoders(bench: Bench): Promise<string> {
       })),
     ),
   )
-  const rows = found.map(({ name, cpu, perSecond }, n) => {
-    const ratio = n % 2 === 1 ? cpu / (found[n - 1]?.cpu ?? NaN) : undefined
-    const target = name.startsWith('pinwarden') ? 1.05 : undefined
-    return [name, micros(cpu), perSecond.toFixed(0), ...judged(ratio, target)]
+  const rows = found.map((cost, n) => {
+    const other = n % 2 === 1 ? found[n - 1] : undefined
+    const target = cost.name.startsWith('pinwarden') ? 1.05 : undefined
+    return [...costCells(cost), ...judged(other && ratioOf(cost, other), target)]
   })
-  const header = ['program', 'CPU/request', 'requests/s', ...judgedHeader(`${many} to ${few}`)]
+  const header = ['program', ...costHeader, ...judgedHeader(`${many} to ${few}`)]
   const title = `6. GET /id with ${few} and with ${many} encoders, ${connections} kept connections`
-  return section(title, header, rows, 'the one that asks is in the middle of the list')
+  return [section(title, header, rows, 'the one that asks is in the middle of the list')]
 }

@@ -1,17 +1,18 @@
 /** Item 4: a connection for each request, as clients without an agent make them. */
 import type { Bench } from '../bench.js'
 import { getRequest } from '../load/requests.js'
+import type { Section } from '../report.js'
 import { bodyBytes, idAnswer } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
 import { costs } from './load-cost.js'
 
 const connections = 16
 
-export async function newConnections(bench: Bench): Promise<string> {
-  return (await over(bench, false)) + (await over(bench, true))
+export async function newConnections(bench: Bench): Promise<Section[]> {
+  return [await over(bench, false), await over(bench, true)]
 }
 
-async function over(bench: Bench, isTls: boolean): Promise<string> {
+async function over(bench: Bench, isTls: boolean): Promise<Section> {
   const starts = [bench.gate({ isTls }), bench.plain(), ...bench.nginx('apr1'), ...bench.caddy()]
   const answered = { status: 200, bytes: bodyBytes(idAnswer), connections, isFresh: true, isTls }
   const found = await bench.with(starts, (programs) =>

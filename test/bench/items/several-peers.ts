@@ -6,6 +6,7 @@
 import type { Bench } from '../bench.js'
 import { getRequest, pinRequests } from '../load/requests.js'
 import { median } from '../measure.js'
+import type { Section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
 import { type Cost, costs } from './load-cost.js'
@@ -15,17 +16,17 @@ const targets = { 'one peer': 1.05 }
 
 type Requests = (credential: string) => readonly Buffer[]
 
-export async function severalPeers(bench: Bench): Promise<string> {
+export async function severalPeers(bench: Bench): Promise<Section[]> {
   const [ids, pins]: [Cost[][], Cost[][]] = [[], []]
   for (let start = 0; start < bench.sizes.starts; start++) {
     ids.push(await costsOf(bench, (credential) => [getRequest('/id', { credential })], idAnswer))
     pins.push(await costsOf(bench, (credential) => pinRequests({ credential }), pinAnswer))
   }
   const title = `13. GET /id of a healthy cluster, ${connections} kept connections`
-  return (
-    costTable(title, mediansOf(ids), targets) +
-    costTable('    and POST /pins/{cid}', mediansOf(pins), targets)
-  )
+  return [
+    costTable(title, together(ids), targets),
+    costTable('13. POST /pins/{cid}, the same', together(pins), targets),
+  ]
 }
 
 function costsOf(bench: Bench, requests: Requests, answer: Buffer): Promise<Cost[]> {
@@ -46,14 +47,20 @@ function costsOf(bench: Bench, requests: Requests, answer: Buffer): Promise<Cost
 }
 
 /** @param starts the costs of the same programs, each time they were started */
-function mediansOf(starts: readonly (readonly Cost[])[]): Cost[] {
+function together(starts: readonly (readonly Cost[])[]): Cost[] {
   const [first = []] = starts
   return first.map(({ name }, n) => {
     const own = starts.flatMap((costs) => costs[n] ?? [])
+    const middle = (field: 'perSecond' | 'p50' | 'p99' | 'before' | 'peak') =>
+      median(own.map((cost) => cost[field]))
     return {
       name,
-      cpu: median(own.map(({ cpu }) => cpu)),
-      perSecond: median(own.map(({ perSecond }) => perSecond)),
+      cpus: own.flatMap(({ cpus }) => cpus),
+      perSecond: middle('perSecond'),
+      p50: middle('p50'),
+      p99: middle('p99'),
+      before: middle('before'),
+      peak: middle('peak'),
     }
   })
 }

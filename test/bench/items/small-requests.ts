@@ -1,13 +1,14 @@
 /** Items 1 and 2: pins and `GET /id` over kept connections. */
 import type { Bench } from '../bench.js'
 import { getRequest, pinRequests } from '../load/requests.js'
+import type { Section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
 import { costs } from './load-cost.js'
 
 const connections = 64
 
-export async function pins(bench: Bench): Promise<string> {
+export async function pins(bench: Bench): Promise<Section[]> {
   const answered = { status: 200, bytes: bodyBytes(pinAnswer), connections }
   const starts = [
     bench.gate(),
@@ -27,10 +28,10 @@ export async function pins(bench: Bench): Promise<string> {
     ),
   )
   const targets = { 'nginx apr1': 0.5, caddy: 1, 'plain stack': 0.75 }
-  return costTable(`1. POST /pins/{cid}, ${connections} kept connections`, found, targets)
+  return [costTable(`1. POST /pins/{cid}, ${connections} kept connections`, found, targets)]
 }
 
-export async function ids(bench: Bench): Promise<string> {
+export async function ids(bench: Bench): Promise<Section[]> {
   const answered = { status: 200, bytes: bodyBytes(idAnswer), connections }
   const starts = [
     bench.gate(),
@@ -49,5 +50,5 @@ export async function ids(bench: Bench): Promise<string> {
     ),
   )
   const targets = { 'nginx apr1': 0.5, caddy: 1, 'plain stack': 0.9 }
-  return costTable(`2. GET /id, ${connections} kept connections`, found, targets)
+  return [costTable(`2. GET /id, ${connections} kept connections`, found, targets)]
 }

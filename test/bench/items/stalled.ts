@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Bench } from '../bench.js'
 import { checksumOf, stopAt } from '../load/listing.js'
 import { peakOf, resetPeak, rssOf } from '../proc.js'
-import { megabytes, section } from '../report.js'
+import { type Cell, megabytes, type Section, section } from '../report.js'
 import { grown } from './crowd.js'
 import { nginxNote } from './listings.js'
 
@@ -11,7 +11,7 @@ const clients = 8
 /** After the last one has stopped. */
 const lookMs = 4000
 
-export async function stalled(bench: Bench): Promise<string> {
+export async function stalled(bench: Bench): Promise<Section[]> {
   const { upstream, sizes } = bench
   const starts = [
     bench.gate({ maxAgeMs: 1 }),
@@ -20,7 +20,7 @@ export async function stalled(bench: Bench): Promise<string> {
     bench.plain(),
   ]
   return bench.with(starts, async (programs) => {
-    const rows: string[][] = []
+    const rows: Cell[][] = []
     for (const program of programs) {
       const { name, pid } = program
       await checksumOf(
@@ -39,10 +39,10 @@ export async function stalled(bench: Bench): Promise<string> {
       for (const connection of stopped) connection.close()
       rows.push([
         ...[name, megabytes(before), megabytes(growth)],
-        name === 'pinwarden' ? grown(growth).trim() : '',
+        name === 'pinwarden' ? grown(growth) : '',
       ])
     }
     const title = `10. ${clients} clients that stop in the middle of a listing`
-    return section(title, ['program', 'memory before', 'growth', ''], rows, nginxNote)
+    return [section(title, ['program', 'memory before', 'growth', ''], rows, nginxNote)]
   })
 }

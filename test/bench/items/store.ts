@@ -2,6 +2,7 @@
 import { whereIs } from '../programs/program.js'
 import type { Bench } from '../bench.js'
 import { getRequest, pinRequests } from '../load/requests.js'
+import { type Section, section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
 import { freePort } from '../workshop.js'
 import { costTable } from './cost-table.js'
@@ -9,9 +10,9 @@ import { costs } from './load-cost.js'
 
 const connections = 64
 
-export async function store(bench: Bench): Promise<string> {
+export async function store(bench: Bench): Promise<Section[]> {
   const command = whereIs('redis-server')
-  if (command === undefined) return '\n14. skipped: redis-server is not installed\n'
+  if (command === undefined) return [section('14. skipped: redis-server is not installed', [], [])]
   const port = await freePort()
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '']
   bench.workshop.spawn(bench.workshop.room('redis'), command, args)
@@ -31,9 +32,9 @@ export async function store(bench: Bench): Promise<string> {
       )
     const ids = await found((credential) => [getRequest('/id', { credential })], idAnswer)
     const pins = await found((credential) => pinRequests({ credential }), pinAnswer)
-    return (
-      costTable(`14. GET /id with shared limits, ${connections} kept connections`, ids, {}) +
-      costTable('    and POST /pins/{cid}, with a shared turn as well', pins, {})
-    )
+    return [
+      costTable(`14. GET /id with shared limits, ${connections} kept connections`, ids, {}),
+      costTable('14. POST /pins/{cid}, with a shared turn as well', pins, {}),
+    ]
   })
 }

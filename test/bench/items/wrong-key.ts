@@ -3,14 +3,15 @@ import { generateKey } from '../../../src/settings/key.js'
 import type { Bench } from '../bench.js'
 import { getRequest } from '../load/requests.js'
 import { user } from '../programs/passwords.js'
-import { micros, section } from '../report.js'
-import { costs } from './load-cost.js'
+import { judged, judgedHeader, type Section, section } from '../report.js'
+import { costCells, costHeader } from './cost-table.js'
+import { costs, ratioOf } from './load-cost.js'
 
 const connections = 64
 const rightMost = 0.8
 const apartMost = 0.05
 
-export async function wrongKey(bench: Bench): Promise<string> {
+export async function wrongKey(bench: Bench): Promise<Section[]> {
   const asked = [
     { name: 'right key', status: 200, credentials: [] as string[] },
     { name: 'wrong key, known name', status: 401, credentials: wrong(user) },
@@ -28,26 +29,23 @@ export async function wrongKey(bench: Bench): Promise<string> {
       }),
     )
   })
-  const cpu = found.map((cost) => cost.cpu)
-  const [right = NaN, known = NaN, unknown = NaN] = cpu
-  const apart = Math.abs(known - unknown) / Math.max(known, unknown)
-  const row = (n: number, said: string[]): string[] => {
-    const { name = '', cpu = NaN, perSecond = NaN } = found[n] ?? {}
-    return [name, micros(cpu), perSecond.toFixed(0), ...said]
-  }
-  const against = (cpu: number): string[] => {
-    const ratio = cpu / right
-    return [ratio.toFixed(2), `≤ ${rightMost}`, ratio <= rightMost ? 'ok' : 'MISS']
-  }
-  const header = ['asked with', 'CPU/request', 'requests/s', 'to the right key', 'target', '']
-  const rows = [row(0, ['', '', '']), row(1, against(known)), row(2, against(unknown))]
-  return section(
-    `5. A wrong key, ${connections} kept connections`,
-    header,
-    rows,
-    `known and unknown name are ${(apart * 100).toFixed(1)} % apart; target ≤ ` +
-      `${apartMost * 100} %: ${apart <= apartMost ? 'ok' : 'MISS'}`,
-  )
+  const [right, known, unknown] = found
+  if (right === undefined || known === undefined || unknown === undefined) return []
+  const apart = Math.abs(1 - ratioOf(known, unknown))
+  const header = ['asked with', ...costHeader, ...judgedHeader('to the right key')]
+  const rows = found.map((cost) => [
+    ...costCells(cost),
+    ...judged(cost === right ? undefined : ratioOf(cost, right), rightMost),
+  ])
+  return [
+    section(
+      `5. A wrong key, ${connections} kept connections`,
+      header,
+      rows,
+      `known and unknown name are ${(apart * 100).toFixed(1)} % apart; target ≤ ` +
+        `${apartMost * 100} %: ${apart <= apartMost ? 'ok' : 'MISS'}`,
+    ),
+  ]
 }
 
 /** Well-formed, but nobody's. */

@@ -40,6 +40,6 @@ ${site}}
 `
   writeFileSync(join(room, 'Caddyfile'), config)
   const args = ['run', '--adapter', 'caddyfile', '--config', join(room, 'Caddyfile')]
-  const child = place.workshop.spawn(room, command, args)
+  const child = place.workshop.spawnProgram(room, command, args)
   return ready(place, room, child, { name, port, tlsPort, credential })
 }

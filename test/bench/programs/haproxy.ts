@@ -29,6 +29,6 @@ backend cluster
   server only 127.0.0.1:${place.upstreamPort}
 `
   writeFileSync(join(room, 'haproxy.cfg'), config)
-  const child = place.workshop.spawn(room, command, ['-db', '-f', join(room, 'haproxy.cfg')])
+  const child = place.workshop.spawnProgram(room, command, ['-db', '-f', join(room, 'haproxy.cfg')])
   return ready(place, room, child, { name, port, tlsPort: 0, credential })
 }

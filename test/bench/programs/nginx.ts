@@ -20,7 +20,7 @@ export async function startNginx(
   writeFileSync(join(room, 'key.pem'), certificate.key, { mode: 0o600 })
   writeFileSync(join(room, 'nginx.conf'), configOf(room, port, tlsPort, place.upstreamPort))
   const args = ['-p', room, '-e', 'error.log', '-c', 'nginx.conf', '-g', 'daemon off;']
-  const child = place.workshop.spawn(room, command, args)
+  const child = place.workshop.spawnProgram(room, command, args)
   return ready(place, room, child, { name, port, tlsPort, credential })
 }
 

@@ -66,7 +66,7 @@ export async function startPinwarden(
   }
   writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
   const args = [bin, 'serve', '--config', file('config.json')]
-  const child = place.workshop.spawn(room, process.execPath, args)
+  const child = place.workshop.spawnProgram(room, process.execPath, args)
   const credential = `${user}:${key}`
   const ports = { port, tlsPort: isTls ? port : 0 }
   return ready(place, room, child, { name, ...ports, credential })

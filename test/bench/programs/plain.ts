@@ -17,6 +17,6 @@ export async function startPlain(place: Place): Promise<Program> {
   const settings = { port, tlsPort, upstream, user, password, ...certificate }
   const config = join(room, 'settings.json')
   writeFileSync(config, JSON.stringify({ ...settings, logFile: join(room, 'access.log') }))
-  const child = place.workshop.spawn(room, process.execPath, [script, config])
+  const child = place.workshop.spawnProgram(room, process.execPath, [script, config])
   return ready(place, room, child, { name, port, tlsPort, credential })
 }
