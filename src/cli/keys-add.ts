@@ -2,7 +2,7 @@
 import { addKey } from '../settings/add-key.js'
 import { editConfig, EditError } from '../settings/edit.js'
 import { newLeaseId } from '../settings/lease-id.js'
-import { namePattern } from '../settings/schema.js'
+import { namePattern } from '../settings/names.js'
 import type { Io } from './io.js'
 import { expiryText, newKey, type NewKeyOptions } from './new-key.js'
 import { UsageError } from './report.js'

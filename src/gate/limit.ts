@@ -1,7 +1,7 @@
 /** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import type { Budget } from '../settings/permissions.js'
-import { encodersMax } from '../settings/schema.js'
+import { encodersMax } from '../settings/names.js'
 import type { Encoder } from '../settings/encoder.js'
 import { refuse } from './answer.js'
 import type { BudgetUse } from './budget-use.js'

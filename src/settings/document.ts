@@ -1,10 +1,10 @@
 /** The published JSON Schema of the configuration file, for editors and other validators. */
-import { configSchema } from './schema.js'
+import { compiledSchema } from './compiled-schema.js'
 
 export function publishedSchema(): string {
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    ...(published(JSON.parse(JSON.stringify(configSchema))) as object),
+    ...(published(compiledSchema) as object),
   }
   return `${JSON.stringify(schema, null, 2)}\n`
 }

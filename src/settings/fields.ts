@@ -6,11 +6,7 @@
  * all formats but date-time are known to validate.ts only; the published schema goes without.
  */
 import Type, { type TProperties } from 'typebox'
-
-/** An encoder's or role's name: no `:` (it would end the user part of Basic), safe in URLs. */
-export const namePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
-
-export const nameExpects = 'a name of 1 to 63 of a-z 0-9 . _ - that begins with a letter or a digit'
+import { nameExpects, namePattern } from './names.js'
 
 const hourMs = 3_600_000
 

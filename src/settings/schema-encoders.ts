@@ -1,6 +1,7 @@
 /** The part of the configuration's schema that says who may come, and what each may do. */
 import Type from 'typebox'
-import { name, nameExpects, namePattern, network, section, timestamp } from './fields.js'
+import { name, network, section, timestamp } from './fields.js'
+import { encodersMax, nameExpects, namePattern } from './names.js'
 import { leaseIdPattern } from './lease-id.js'
 import { enforcements, optionGrants, permissions } from './permissions.js'
 
@@ -134,9 +135,6 @@ const encoder = section(
   },
   'A caller with a name and keys.',
 )
-
-/** Bound on the encoders of one file; the limiter's tables hold this many, so none is evicted. */
-export const encodersMax = 100_000
 
 export const roles = Type.Record(
   Type.String({ pattern: namePattern }),

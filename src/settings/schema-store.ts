@@ -1,9 +1,7 @@
 /** The part of the configuration's schema that says what several gates share, and where. */
 import Type from 'typebox'
 import { count, file } from './fields.js'
-
-/** A word for a store that is none. */
-export const memory = 'memory'
+import { memory } from './names.js'
 
 export const store = Type.Object(
   {

@@ -7,9 +7,6 @@ import { encoders, retentionDays, roles } from './schema-encoders.js'
 import { fallback, journal, onOutage } from './schema-outage.js'
 import { store } from './schema-store.js'
 
-export { namePattern } from './fields.js'
-export { encodersMax } from './schema-encoders.js'
-
 const quota = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000_000, description }))
 

@@ -1,11 +1,11 @@
 /** The README's table of settings, written from the schema. */
-import { configSchema } from './schema.js'
+import { compiledSchema } from './compiled-schema.js'
 
 /** In markdown, aligned as prettier does it. */
 export function settingsTable(): string {
   const rows = [
     ['Field', 'Default', 'Meaning'] as const,
-    ...rowsOf('', configSchema as unknown as FieldSchema, true),
+    ...rowsOf('', compiledSchema as unknown as FieldSchema, true),
   ].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => widthOf(row[column]))))
   const lines = rows.map((row) => {

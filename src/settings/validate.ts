@@ -3,8 +3,9 @@ import { Ajv } from 'ajv'
 import { locatedProblem, type LocatedProblem } from './schema-problems.js'
 import { isHost, isNetwork } from './network.js'
 import type { Problem, Segment } from './problems.js'
-import { configSchema, namePattern, type Config } from './schema.js'
-import { memory } from './schema-store.js'
+import { compiledSchema } from './compiled-schema.js'
+import { memory, namePattern } from './names.js'
+import type { Config } from './schema.js'
 
 export interface Validated {
   /** All of it, or if there are problems its sound part: faulty sections and encoders left out. */
@@ -39,7 +40,7 @@ const matches = new Ajv({
     host: isHost,
     'base-url': (text: string) => URL.canParse(text),
   },
-}).compile<Config>(configSchema)
+}).compile<Config>(compiledSchema)
 
 /** The pattern gives the form; that the day exists shows only in the way there and back. */
 function isUtcTime(text: string): boolean {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { Fitness, type Verdict } from '../cluster/fitness.js'
 import type { Config } from '../settings/schema.js'
 import type { StoreSecrets } from '../settings/secrets.js'
@@ -37,7 +37,6 @@ const reconnectMs = 1000
 const connectTimeoutMs = 2000
 
 export class Store {
-  readonly redis: Redis
   /** The same for all gates, and nobody else's: what strangers choose is hashed with it. */
   private shared: string | undefined
   private readonly counts = { faults: 0, skipped: 0 }
@@ -47,11 +46,11 @@ export class Store {
   private isTold = false
   private isClosing = false
 
-  constructor(private readonly parts: StoreParts) {
-    this.redis = new Redis(parts.settings.redis, {
-      ...optionsOf(parts),
-      retryStrategy: () => (this.isClosing ? null : reconnectMs),
-    })
+  private constructor(
+    private readonly parts: StoreParts,
+    readonly redis: Redis,
+  ) {
+    redis.options.retryStrategy = () => (this.isClosing ? null : reconnectMs)
     this.fitness = new Fitness({
       ...breaker,
       check: () => this.look(),
@@ -71,7 +70,9 @@ export class Store {
 
   /** @returns once it answers, or did not in its time */
   static async open(parts: StoreParts): Promise<Store> {
-    const store = new Store(parts)
+    // Most gates have none, and then do without 10 MB of memory.
+    const { Redis } = await import('ioredis')
+    const store = new Store(parts, new Redis(parts.settings.redis, optionsOf(parts)))
     // It may take the connection and answer nothing.
     const connecting = store.redis.connect().catch(() => undefined)
     await Promise.race([connecting, setTimeout(connectTimeoutMs, undefined, { ref: false })])
