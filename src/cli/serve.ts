@@ -12,6 +12,7 @@ import { version } from './io.js'
 import { listenDescriptor } from './listen-descriptor.js'
 import { controlSocket } from './ask-control.js'
 import { type Observed, openObservation } from './observation.js'
+import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { Systemd, servingOn } from './systemd.js'
 
@@ -76,6 +77,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
   })
   reloadOnChange(daemon)
   warnOfExpiry(daemon)
+  await releaseMemory()
   log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
   systemd.ready(servingOn(gate.url))
   systemd.keepAlive()
