@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import type { Config } from '../settings/schema.js'
 import { CommandError } from './report.js'
+import { unitDirectory } from './unit-directory.js'
 
 /** Where the packages' unit has its RuntimeDirectory. */
 const usual = '/run/pinwarden/control.sock'
@@ -17,9 +18,8 @@ export function controlSocket(
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   if (control !== undefined) return control.socket
-  // systemd's list of directories, of which ours is the first.
-  const [directory = ''] = (env.RUNTIME_DIRECTORY ?? '').split(':')
-  return directory === '' ? undefined : join(directory, 'control.sock')
+  const directory = unitDirectory(env.RUNTIME_DIRECTORY)
+  return directory && join(directory, 'control.sock')
 }
 
 /**

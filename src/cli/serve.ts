@@ -15,6 +15,7 @@ import { type Observed, openObservation } from './observation.js'
 import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { Systemd, servingOn } from './systemd.js'
+import { unitDirectory } from './unit-directory.js'
 
 export interface ServeOptions {
   readonly configPath: string
@@ -61,6 +62,7 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
       activity.settled(news)
     },
     version,
+    stateDirectory: unitDirectory(process.env.STATE_DIRECTORY),
     descriptor,
   })
   const systemd = new Systemd(process.env, log)

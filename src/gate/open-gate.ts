@@ -24,6 +24,8 @@ export interface Opening {
   readonly onPinNews?: (news: PinNews) => void
   /** Of pinwarden itself: named to the cluster. */
   readonly version: string
+  /** Where the system lets this daemon keep what outlives it; undefined: nowhere. */
+  readonly stateDirectory?: string | undefined
   /** Of a socket that listens already; instead of `listen.host` and `listen.port`. */
   readonly descriptor?: number | undefined
 }

@@ -35,6 +35,7 @@ export async function openGate({
   observe = () => undefined,
   onPinNews = () => undefined,
   version,
+  stateDirectory,
   descriptor,
 }: Opening): Promise<OpenGate> {
   const cluster = new ClusterLink(current(), tellOf(log))
@@ -51,14 +52,15 @@ export async function openGate({
   }
   const store = await openStore(current(), tell)
   const keyUses = store && new SharedKeyUses(store)
-  const leases = openLeases({
+  const leases = await openLeases({
     link: cluster,
     config: () => current().config.cluster,
     userAgent,
     tell,
+    keepIn: current().config.lookBack?.directory ?? stateDirectory,
     shared: store && new StoreTurns(store),
   })
-  const { ledger, holdings, unfinished, lookBack } = leases
+  const { ledger, holdings, unfinished } = leases
   const follower = followPins({
     link: cluster,
     config: () => current().config.cluster,
@@ -145,7 +147,7 @@ export async function openGate({
     apply: (material) => {
       if (cluster.apply(current())) {
         listings.clear()
-        lookBack.startAnew()
+        leases.startAnew()
         fallback?.forgetComparison()
       }
       if (material !== undefined && gate.server instanceof TlsServer) {
@@ -164,8 +166,7 @@ export async function openGate({
       await connections.drain(shutdownMs)
       await closing
       listings.close()
-      lookBack.close()
-      ledger.close()
+      await leases.close()
       await cluster.end()
       await fallback?.close()
       await journal?.close()

@@ -1,7 +1,8 @@
 /** Pins that were accepted while the cluster was away, on the disk until they are made. */
+import { lockDirectory } from '../directory-lock.js'
+import { DurableFile, makeDirectory } from '../durable-file.js'
 import { acceptedLine, doneLine, type Entry, readContents, type Wish } from './entry.js'
-import { JournalFile, makeDirectory, readJournal, setAside } from './journal-file.js'
-import { lockJournal } from './lock.js'
+import { journalPath, readJournal, setAside } from './journal-file.js'
 
 export interface JournalParts {
   readonly directory: string
@@ -27,7 +28,7 @@ export class JournalFault extends Error {
 const doneLinesMax = 10_000
 
 export class Journal {
-  private readonly file: JournalFile
+  private readonly file: DurableFile
   private readonly byCid = new Map<string, Entry[]>()
   private readonly byEncoder = new Map<string, number>()
   /** Done, but not yet on the disk. */
@@ -42,7 +43,7 @@ export class Journal {
   private unlock = (): void => undefined
 
   private constructor(private readonly parts: JournalParts) {
-    this.file = new JournalFile(parts.directory, () =>
+    this.file = new DurableFile(journalPath(parts.directory), () =>
       this.entries()
         .filter((entry) => !this.finished.has(entry))
         .map(acceptedLine)
@@ -55,7 +56,7 @@ export class Journal {
     const { directory, tell } = parts
     const journal = new Journal(parts)
     await makeDirectory(directory)
-    journal.unlock = await lockJournal(directory)
+    journal.unlock = await lockDirectory(directory, 'journal')
     const text = (await readJournal(directory)) ?? ''
     const { entries, damaged, isTorn } = readContents(text)
     for (const entry of entries) journal.add(entry)

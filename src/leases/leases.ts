@@ -4,6 +4,7 @@ import type { ClusterLink } from '../cluster/link.js'
 import type { ClusterConfig } from '../settings/schema.js'
 import { type Later, later as realLater } from '../later.js'
 import { Holdings } from './holdings.js'
+import { KeptWrites } from './kept-writes.js'
 import { Ledger } from './ledger.js'
 import { LookBack } from './look-back.js'
 import { RecentWrites } from './recent.js'
@@ -16,7 +17,9 @@ export interface LeasesParts {
   readonly config: () => ClusterConfig
   readonly userAgent: string
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
+  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  /** Where the last writes are kept; undefined: they end with the process. */
+  readonly keepIn?: string | undefined
   /** A clock of a test's own. */
   readonly later?: Later
   /** Undefined: this gate alone writes the cluster. */
@@ -27,13 +30,23 @@ export interface Leases {
   readonly ledger: Ledger
   readonly holdings: Holdings
   readonly unfinished: Unfinished
-  readonly lookBack: LookBack
+  /** It may be another cluster: nothing that was written so far belongs there. */
+  startAnew(): void
+  close(): Promise<void>
 }
 
 /** How long a gate answers for its pins that writes the cluster alone: it hears of all changes. */
 const aloneMs = 86_400_000
 
-export function openLeases({ link, config, userAgent, tell, later, shared }: LeasesParts): Leases {
+export async function openLeases({
+  link,
+  config,
+  userAgent,
+  tell,
+  keepIn,
+  later = realLater,
+  shared,
+}: LeasesParts): Promise<Leases> {
   const headers = { accept: 'application/json', 'user-agent': userAgent }
   const read = (path: string, headMs: number) => (take: (line: Buffer) => void) =>
     readLines(link, { path, headers, headMs }, take)
@@ -86,15 +99,36 @@ export function openLeases({ link, config, userAgent, tell, later, shared }: Lea
       tell(
         'info',
         { looked, forgotten },
-        'the cluster ended a connection: what was written last was looked at',
+        'what was written last was looked at: the cluster or this gate had ended',
       )
     },
-    later: later ?? realLater,
+    later,
   })
   link.whenAway(() => {
     lookBack.soon()
   })
-  return { ledger, holdings, unfinished, lookBack }
+  const kept =
+    keepIn === undefined
+      ? undefined
+      : await KeptWrites.open({
+          ...{ directory: keepIn, recent, tell, later },
+          cluster: () => config().endpoints.map(({ url }) => url),
+        }).catch((err: unknown) => {
+          tell('error', { directory: keepIn, err }, 'the last writes cannot be kept on the disk')
+        })
+  if (kept?.wasKilled === true) lookBack.soon()
+  return {
+    ...{ ledger, holdings, unfinished },
+    startAnew: () => {
+      lookBack.startAnew()
+      kept?.startAnew()
+    },
+    close: async () => {
+      lookBack.close()
+      ledger.close()
+      await kept?.close()
+    },
+  }
 }
 
 const forgotten = {

@@ -38,6 +38,7 @@ export interface Seen {
 
 export class RecentWrites {
   private readonly writes = new Generations<Entry>(keptMin)
+  private onNoted: (cid: string) => void = () => undefined
 
   /** @param keptMs how long this gate answers for what it wrote, though no read lags so far */
   constructor(
@@ -45,39 +46,53 @@ export class RecentWrites {
     private readonly now: () => number = Date.now,
   ) {}
 
+  /** Calls back whenever something else is known of a pin. */
+  whenNoted(onNoted: (cid: string) => void): void {
+    this.onNoted = onNoted
+  }
+
   /** @param text what the cluster answered to the write */
   wrote(cid: string, text: string): void {
-    this.note(cid, text, text)
+    this.note(cid, { written: text, text, atMs: this.now(), isUnsure: false })
   }
 
   /** @param writtenMs of the record as it was before */
   removed(cid: string, writtenMs: number): void {
-    this.note(cid, { record: undefined, writtenMs }, undefined)
+    const written = { record: undefined, writtenMs }
+    this.note(cid, { written, text: undefined, atMs: this.now(), isUnsure: false })
   }
 
   /** A write whose answer was lost: what was there before it is still the least that is known. */
   lost(cid: string): void {
     const write = this.writes.get(cid)
-    if (write !== undefined) write.isUnsure = true
+    if (write === undefined) return
+    write.isUnsure = true
+    this.onNoted(cid)
   }
 
   /** For other gates: what is known of a pin; undefined: nothing. */
   told(cid: string): string | undefined {
     const entry = this.writes.get(cid)
-    if (entry === undefined) return undefined
-    const { text = null, isUnsure, written } = entry
-    const writtenMs = typeof written === 'object' ? written.writtenMs : null
-    return JSON.stringify({ text, isUnsure, writtenMs } satisfies Telling)
+    return entry && JSON.stringify(tellingOf(entry))
   }
 
   /** What another gate knows of a pin it wrote after this one did. @returns its record */
   heard(cid: string, telling: string): PinRecord | undefined {
-    const { text, isUnsure, writtenMs } = JSON.parse(telling) as Telling
-    if (text !== null) this.note(cid, text, text)
-    else this.removed(cid, writtenMs ?? -Infinity)
-    if (isUnsure) this.lost(cid)
+    const entry = entryOf(JSON.parse(telling) as Telling, this.now())
+    this.note(cid, entry)
+    return writtenIn(entry)?.record
+  }
+
+  /** For a later run of this gate: what is known of a pin; undefined: nothing. */
+  kept(cid: string): KeptWrite | undefined {
     const entry = this.writes.get(cid)
-    return entry && writtenIn(entry)?.record
+    return entry && { cid, atMs: entry.atMs, ...tellingOf(entry) }
+  }
+
+  /** What an earlier run of this gate kept. */
+  restore(kept: KeptWrite): void {
+    // The clock may have been put back.
+    this.writes.set(kept.cid, entryOf(kept, Math.min(kept.atMs, this.now())))
   }
 
   /** What is to be believed of a record that was read now. */
@@ -118,8 +133,9 @@ export class RecentWrites {
     return readMs < secondsOf(writtenMs) && record.expiresMs > this.now() ? record : undefined
   }
 
-  private note(cid: string, written: Written | string, text: string | undefined): void {
-    this.writes.set(cid, { written, text, atMs: this.now(), isUnsure: false })
+  private note(cid: string, entry: Entry): void {
+    this.writes.set(cid, entry)
+    this.onNoted(cid)
   }
 }
 
@@ -134,10 +150,29 @@ export function readWritten(text: string): PinRecord | undefined {
 
 /** How gates tell each other of a write. */
 interface Telling {
+  /** Null: it was unpinned. */
   readonly text: string | null
   readonly isUnsure: boolean
   /** Of one that was unpinned; -Infinity becomes null. */
   readonly writtenMs: number | null
+}
+
+/** A write as a gate keeps it for a later run. */
+export interface KeptWrite extends Telling {
+  readonly cid: string
+  /** When it was answered, by this host's clock. */
+  readonly atMs: number
+}
+
+const tellingOf = ({ text, isUnsure, written }: Entry): Telling => ({
+  text: text ?? null,
+  isUnsure,
+  writtenMs: typeof written === 'object' ? written.writtenMs : null,
+})
+
+function entryOf({ text, isUnsure, writtenMs }: Telling, atMs: number): Entry {
+  const unpinned = { record: undefined, writtenMs: writtenMs ?? -Infinity }
+  return { written: text ?? unpinned, text: text ?? undefined, atMs, isUnsure }
 }
 
 /** Most pins are never asked about again: so their records are made when somebody does. */

@@ -74,7 +74,7 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
 
 /** Whoever opens a file later need not know where the configuration came from. */
 function makePathsAbsolute(
-  { listen: { tls }, admin, control, cluster, listing, log, journal, store }: Config,
+  { listen: { tls }, admin, control, cluster, listing, log, lookBack, journal, store }: Config,
   baseDir: string,
 ): void {
   if (tls !== undefined) {
@@ -83,6 +83,7 @@ function makePathsAbsolute(
   }
   if (log.file !== undefined) log.file = resolve(baseDir, log.file)
   journal.directory = resolve(baseDir, journal.directory)
+  if (lookBack !== undefined) lookBack.directory = resolve(baseDir, lookBack.directory)
   for (const field of ['passwordFile', 'caFile'] as const) {
     const named = store[field]
     if (named !== undefined) store[field] = resolve(baseDir, named)

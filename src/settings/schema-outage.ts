@@ -1,6 +1,6 @@
 /** The part of the configuration's schema that says what is done while the cluster is away. */
 import Type from 'typebox'
-import { baseUrl, count, optionalSection, section, timeMs } from './fields.js'
+import { baseUrl, count, file, optionalSection, section, timeMs } from './fields.js'
 
 export const onOutage = Type.Enum(['refuse', 'journal'], {
   default: 'refuse',
@@ -22,6 +22,16 @@ export const journal = optionalSection(
     perSecondMax: count(100, 1, 10_000, 'Pins of it that are made in a second, at most.'),
   },
   'Pins that were accepted while the cluster was away.',
+)
+
+export const lookBack = Type.Optional(
+  section(
+    {
+      directory: file('Where they are kept, of this daemon alone; no request waits for it.'),
+    },
+    'The last writes, for a cluster that is killed and forgets them. Absent: kept in the ' +
+      'StateDirectory of systemd; without one they end with the process.',
+  ),
 )
 
 const kubo = section(

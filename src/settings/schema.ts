@@ -4,7 +4,7 @@ import { count, file, host, network, optionalSection, section, timeMs } from './
 import { enforcements } from './permissions.js'
 import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
-import { fallback, journal, onOutage } from './schema-outage.js'
+import { fallback, journal, lookBack, onOutage } from './schema-outage.js'
 import { store } from './schema-store.js'
 
 const quota = (description: string) =>
@@ -187,6 +187,7 @@ export const configSchema = Type.Object(
     }),
     unpin,
     onOutage,
+    lookBack,
     journal,
     fallback,
     store,

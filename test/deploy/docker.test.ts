@@ -9,7 +9,7 @@ import { repository } from './staging.js'
 const read = (name: string): string => readFileSync(`${repository}deploy/docker/${name}`, 'utf8')
 const dockerfile = read('Dockerfile').replace(/\\\n/g, '')
 const compose = read('compose.yaml')
-const { listen, admin } = snapshotFrom({ admin: {} }).config
+const { listen, admin, journal } = snapshotFrom({ admin: {} }).config
 
 const instructions = dockerfile
   .split('\n')
@@ -43,6 +43,13 @@ t.test('it is small, pinned, and runs as nobody', async (t) => {
     const installs = rest.match(/npm (ci|prune)[^&]*/g) ?? []
     for (const command of installs) t.match(command, '--ignore-scripts')
   }
+})
+
+t.test('what outlives it has a volume of its own', async (t) => {
+  const directory = /STATE_DIRECTORY=(\S+)/.exec(all('ENV').at(-1)?.rest ?? '')?.[1] ?? ''
+  t.equal(directory, journal.directory)
+  t.match(all('RUN').at(-1)?.rest, `install -d -o 1000 -g 1000 -m 750 ${directory}`)
+  t.match(compose, `- gate:${directory}\n`)
 })
 
 t.test('its health check asks the admin listener, where it is by default', async (t) => {

@@ -75,15 +75,16 @@ t.test('a pin that a sweep had on its list when it was renewed is pinned again',
   const link = new ClusterLink(snapshot)
   const time = clock()
   const told: string[] = []
-  const { ledger } = openLeases({
+  const leases = await openLeases({
     link,
     config: () => snapshot.config.cluster,
     userAgent: 'test',
     tell: (_level, _fields, message) => told.push(message),
     later: time.later,
   })
+  const { ledger } = leases
   t.teardown(async () => {
-    ledger.close()
+    await leases.close()
     await link.end()
     await cluster.close()
   })

@@ -19,7 +19,7 @@ const [first, second, third, fourth] = [0, 1, 2, 3].map(generatedCid) as [
   string,
 ]
 
-const looked = 'the cluster ended a connection: what was written last was looked at'
+const looked = 'what was written last was looked at: the cluster or this gate had ended'
 
 const changesOf = (cluster: FakeCluster): string[] =>
   askedOf(cluster).filter((line) => /^(POST|DELETE)/.test(line))

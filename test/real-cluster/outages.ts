@@ -1,11 +1,17 @@
 /** A real cluster of two peers that fail, one and both, and a gate in front that loses no pin. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { plainWords } from '../../src/progress/plain-words.js'
+import { digestOf, generateKey } from '../../src/settings/key.js'
 import { leaseIdOf } from '../../src/settings/lease-id.js'
+import { startDaemon } from '../support/daemon.js'
+import { generatedCid } from '../support/fake-cluster/index.js'
 import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
 import { binaries } from './binaries.js'
 import { type RealCluster, startCluster } from './cluster-service.js'
 import { type Kubo, startKubo } from './kubo.js'
+import { temporaryFolder } from './processes.js'
 import { eventually } from './settled.js'
 
 t.setTimeout(300_000)
@@ -134,6 +140,44 @@ t.test('with the whole cluster killed, pins wait on the disk, and none is forgot
   t.equal(await spare.pinType(cid), undefined)
   const failed = await gate.news((news) => news.cid === absent)
   t.match(failed, { result: 'failed', encoder: 'alpha' })
+})
+
+t.test('a power cut of the host, cluster and gate, costs no pin', async (t) => {
+  const kubo = await startKubo(t, programs.kubo)
+  const cluster = await startCluster(t, programs.service, kubo)
+  const key = generateKey()
+  const directory = join(temporaryFolder(), 'state')
+  const config = {
+    listen: { port: 0 },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    lookBack: { directory },
+    limits: { writes: { max: 1000, windowSeconds: 60 } },
+    encoders: { alpha: { keys: [{ id: 'k', sha256: digestOf(key) }] } },
+  }
+  const { daemon, url } = await startDaemon(t, config)
+  const cids = Array.from({ length: 100 }, (_, index) => generatedCid(index))
+  const headers = { authorization: `Bearer ${key}` }
+  for (const cid of cids)
+    t.equal((await fetch(`${url}/pins/${cid}`, { method: 'POST', headers })).status, 200, cid)
+  const kept = () => readFileSync(join(directory, 'last-writes'), 'utf8')
+  await eventually('the last one is on the disk', () =>
+    Promise.resolve(kept().includes(cids.at(-1) ?? '') ? true : undefined),
+  )
+  daemon.process.kill('SIGKILL')
+  await Promise.all([daemon.exited, cluster.kill()])
+
+  await cluster.comeBack()
+  const missing = async () => {
+    const found = cids.map(async (cid) => (await fetch(`${cluster.url}/allocations/${cid}`)).ok)
+    return (await Promise.all(found)).filter((isThere) => !isThere).length
+  }
+  const forgotten = await missing()
+  t.comment(`the cluster had forgotten ${forgotten} of ${cids.length} pins`)
+  const again = await startDaemon(t, config)
+  const looked = 'what was written last was looked at: the cluster or this gate had ended'
+  t.match(await again.daemon.logged(looked), { forgotten })
+  t.equal(await missing(), 0)
+  t.ok(await hasLease(cluster, cids.at(-1) ?? '', 'alpha'))
 })
 
 t.test('who waits for a pin hears of it at once, and why it failed', async (t) => {

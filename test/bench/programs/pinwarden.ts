@@ -50,6 +50,7 @@ export async function startPinwarden(
     },
     onOutage,
     journal: { directory: 'journal' },
+    lookBack: { directory: 'state' },
     store: redis === undefined ? {} : { redis },
     listing: { maxAgeMs, directory: room, perEncoderMax: 1000, readersMax: 10_000 },
     log: { file: 'access.log' },
