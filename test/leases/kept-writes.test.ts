@@ -8,7 +8,7 @@ import { KeptWrites } from '../../src/leases/kept-writes.js'
 import { RecentWrites } from '../../src/leases/recent.js'
 import { digestOf, generateKey } from '../../src/settings/key.js'
 import { clock } from '../support/clock.js'
-import { startDaemon } from '../support/daemon.js'
+import { run, startDaemon } from '../support/daemon.js'
 import { type FakeCluster, generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
 
 const looked = 'what was written last was looked at: the cluster or this gate had ended'
@@ -112,6 +112,18 @@ t.test('what was written to one cluster is not written to another', async (t) =>
   ])
   t.equal(await ask(second.url, 'POST', generatedCid(2)), 200)
   t.equal(other.pins.size, 1)
+})
+
+t.test('the first StateDirectory of the unit takes them, if the settings name none', async (t) => {
+  const directory = directoryFor(t)
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const config = join(t.testdir({}), 'config.json')
+  const settings = { ...configOf(cluster, ''), lookBack: undefined }
+  writeFileSync(config, JSON.stringify(settings), { mode: 0o640 })
+  const env = { PATH: process.env.PATH, STATE_DIRECTORY: `${directory}:/elsewhere` }
+  await run(t, ['serve', '--config', config], [], env).logged('listening')
+  t.match(readFileSync(join(directory, 'last-writes'), 'utf8'), cluster.url)
 })
 
 t.test('where nothing can be kept the gate works, and says so', async (t) => {
