@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'directory-lock.ts': [],
   settings: ['settings'],
   cluster: ['cluster', 'settings', 'later.ts', 'generations.ts'],
-  listings: ['listings', 'leases', 'cluster', 'settings'],
+  listings: ['listings', 'leases', 'cluster', 'settings', 'later.ts'],
   leases: [
     'leases',
     'cluster',

@@ -5,7 +5,7 @@ import type { FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
-import { SpoolRoom } from '../listings/spool-file.js'
+import { SpoolRoom } from '../listings/spool-room.js'
 import { followPins } from '../progress/progress.js'
 import { createAwaitSettled } from './await-settled.js'
 import { SharedKeyUses } from '../store/key-uses.js'
@@ -166,6 +166,7 @@ export async function openGate({
       await connections.drain(shutdownMs)
       await closing
       listings.close()
+      room.close()
       await leases.close()
       await cluster.end()
       await fallback?.close()

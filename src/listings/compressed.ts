@@ -2,7 +2,7 @@
 import { constants, createGzip } from 'node:zlib'
 import { Part } from './part.js'
 import { Spool } from './spool.js'
-import type { SpoolRoom } from './spool-file.js'
+import type { SpoolRoom } from './spool-room.js'
 
 /** The fastest: it costs half of the default's time, and JSON shrinks to a seventh all the same. */
 const level = 1

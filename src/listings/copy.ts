@@ -4,7 +4,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import { compressed } from './compressed.js'
 import { type Question, Source } from './source.js'
 import { Spool } from './spool.js'
-import type { SpoolRoom } from './spool-file.js'
+import type { SpoolRoom } from './spool-room.js'
 
 export interface Head {
   readonly status: number

@@ -3,7 +3,7 @@ import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
 import { Copy } from './copy.js'
 import { LonePeer } from './lone-peer.js'
-import type { SpoolRoom } from './spool-file.js'
+import type { SpoolRoom } from './spool-room.js'
 
 /** How a client came to its listing. */
 export type Origin = 'fresh' | 'shared' | 'cached'

@@ -1,31 +1,7 @@
-/** Bytes on the disk that nobody else can reach and that no crash leaves behind. */
-import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+/** The bytes of one stream on the disk. */
+import type { FileHandle } from 'node:fs/promises'
 import { Part, takeMemory } from './part.js'
-
-/** Room on the disk that all spool files share. */
-export class SpoolRoom {
-  private used = 0
-
-  /** @param onTrouble called with what keeps a listing from being spooled */
-  constructor(
-    readonly directory: string,
-    private readonly bytesMax: number,
-    readonly onTrouble: (error: unknown) => void = () => undefined,
-  ) {}
-
-  /** False when there is no room for so much more. */
-  take(bytes: number): boolean {
-    if (this.used + bytes > this.bytesMax) return false
-    this.used += bytes
-    return true
-  }
-
-  give(bytes: number): void {
-    this.used -= bytes
-  }
-}
+import type { SpoolRoom } from './spool-room.js'
 
 /** Thrown when the files would together be larger than they may. */
 export class SpoolFull extends Error {
@@ -36,41 +12,35 @@ export class SpoolFull extends Error {
   }
 }
 
-/**
- * Its name is gone as soon as it is made (unlink(2)): the bytes live as long as the handle. There
- * is nothing to clean up at the next start, and nothing to find for others meanwhile.
- */
 export class SpoolFile {
-  /** Bytes written, from the start without a gap. */
+  /** Bytes written, from the start without a gap; behind them may be what another one left. */
   size = 0
+  private hasFailed = false
 
   private constructor(
-    private readonly file: FileHandle,
     private readonly room: SpoolRoom,
+    private readonly file: FileHandle,
+    /** Of the room, at least as many as are written. */
+    private taken: number,
   ) {}
 
   static async create(room: SpoolRoom): Promise<SpoolFile> {
-    const path = join(room.directory, `.pinwarden-listing-${randomUUID()}`)
-    const file = await open(path, 'wx+', 0o600)
-    try {
-      await unlink(path)
-    } catch (error) {
-      await file.close()
-      throw error
-    }
-    return new SpoolFile(file, room)
+    const { file, bytes } = await room.open()
+    return new SpoolFile(room, file, bytes)
   }
 
   /** @throws SpoolFull, or the error of the disk; what was written before stays readable */
   async append(parts: readonly Buffer[]): Promise<void> {
     const bytes = parts.reduce((sum, { length }) => sum + length, 0)
-    if (!this.room.take(bytes)) throw new SpoolFull()
     const from = this.size
+    const more = Math.max(0, from + bytes - this.taken)
+    if (!this.room.take(more)) throw new SpoolFull()
+    this.taken += more
     try {
       await this.write(parts, from, bytes)
       this.size = from + bytes
     } catch (error) {
-      this.room.give(bytes)
+      this.hasFailed = true
       throw error
     }
   }
@@ -97,8 +67,9 @@ export class SpoolFile {
     return new Part(memory.subarray(0, bytesRead), memory)
   }
 
+  /** A disk that failed gets its room back at once. */
   async close(): Promise<void> {
-    this.room.give(this.size)
-    await this.file.close()
+    const lot = { file: this.file, bytes: this.taken }
+    await (this.hasFailed ? this.room.throwAway(lot) : this.room.takeBack(lot))
   }
 }

@@ -1,6 +1,7 @@
 /** What has come of a stream so far, for any number of readers, each at a place of its own. */
 import type { Part, Piece } from './part.js'
-import { type SpoolRoom, SpoolFile } from './spool-file.js'
+import { SpoolFile } from './spool-file.js'
+import type { SpoolRoom } from './spool-room.js'
 
 /** What stays in memory: a small listing whole, of a large one what came last. */
 const recentBytes = 1024 * 1024

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { compressed } from '../../src/listings/compressed.js'
 import { Part } from '../../src/listings/part.js'
 import { Spool } from '../../src/listings/spool.js'
-import { SpoolRoom } from '../../src/listings/spool-file.js'
+import { type Lot, SpoolRoom } from '../../src/listings/spool-room.js'
+import { clock } from '../support/clock.js'
 
 const batch = (index: number, bytes = 65_536): Part =>
   new Part(Buffer.from(`${index}`.padStart(bytes, '0')))
@@ -51,8 +52,28 @@ function spoolIn(t: Test, room: SpoolRoom) {
   })
   t.teardown(() => {
     spool.close()
+    room.close()
   })
   return { spool, turn }
+}
+
+/** What a spool's file leaves behind when it is closed. */
+async function lastWritten(room: SpoolRoom, spool: Spool): Promise<Lot> {
+  spool.close()
+  for (;;) {
+    const lot = await room.open()
+    if (lot.bytes > 0) {
+      await room.takeBack(lot)
+      return lot
+    }
+    await lot.file.close()
+  }
+}
+
+async function lotOf(room: SpoolRoom, bytes: number): Promise<Lot> {
+  const { file } = await room.open()
+  room.take(bytes)
+  return { file, bytes }
 }
 
 t.test('readers get all of it, early or late, from memory or from the disk', async (t) => {
@@ -124,6 +145,58 @@ t.test('the room is given back, and is for all together', async (t) => {
     while (!room.take(10_000_000)) await new Promise((resolve) => setImmediate(resolve))
     room.give(10_000_000)
   }
+})
+
+t.test('a file that is done with is written over by the next', async (t) => {
+  const room = new SpoolRoom(t.testdir({}), 20_000_000)
+  const first = spoolIn(t, room)
+  await fill(first.spool, 200, first.turn)
+  const lot = await lastWritten(room, first.spool)
+  const { spool, turn } = spoolIn(t, room)
+  const [early] = await Promise.all([text(spool), fill(spool, 100, turn)])
+  t.ok(early === wholeOf(100))
+  t.ok((await text(spool)) === wholeOf(100), 'nothing of what was longer')
+  const again = await lastWritten(room, spool)
+  t.equal(again.file, lot.file)
+  t.equal(again.bytes, lot.bytes, 'its room is still taken')
+})
+
+t.test('one spare file stays, the largest, for five minutes', async (t) => {
+  const { later, turn } = clock()
+  const room = new SpoolRoom(t.testdir({}), 1000, undefined, later)
+  const [small, large, other] = await Promise.all([lotOf(room, 100), lotOf(room, 700), room.open()])
+  await room.takeBack(small)
+  await room.takeBack(large)
+  await t.rejects(small.file.stat(), { code: 'EBADF' })
+  await room.takeBack(other)
+  await t.rejects(other.file.stat(), { code: 'EBADF' }, 'an empty one')
+  await turn(299_999)
+  const same = await room.open()
+  t.equal(same.file, large.file)
+  await room.takeBack(same)
+  await turn(299_999)
+  t.ok(await large.file.stat())
+  await turn(1)
+  await t.rejects(large.file.stat(), { code: 'EBADF' })
+  t.ok(room.take(1000), 'all room is there again')
+})
+
+t.test('a spare file gives way to who needs its room, and to the end', async (t) => {
+  const room = new SpoolRoom(t.testdir({}), 1000)
+  const first = await lotOf(room, 700)
+  await room.takeBack(first)
+  t.ok(room.take(300), 'beside it')
+  t.ok(await first.file.stat())
+  t.ok(room.take(1), 'in its place')
+  await t.rejects(first.file.stat(), { code: 'EBADF' })
+  room.give(301)
+  const second = await lotOf(room, 700)
+  const third = await lotOf(room, 100)
+  await room.takeBack(second)
+  room.close()
+  await t.rejects(second.file.stat(), { code: 'EBADF' })
+  await room.takeBack(third)
+  await t.rejects(third.file.stat(), { code: 'EBADF' }, 'none after the end')
 })
 
 t.test('a directory that cannot be written to is like a disk that is full', async (t) => {
