@@ -1,6 +1,7 @@
 /** What is known of each connection: its unfinished requests, and whether it is beyond repair. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { OpenSockets } from './open-sockets.js'
 import type { RequestRecord } from './record.js'
 
 interface Connection {
@@ -13,9 +14,16 @@ interface Connection {
   isDead: boolean
 }
 
+/**
+ * On the socket rather than in a WeakMap: a WeakMap that has grown old holds its values through
+ * V8's minor collections, and every short connection would wait for a major one.
+ */
+const known = Symbol('connection')
+
+type KnownSocket = Socket & { [known]?: Connection }
+
 export class Connections {
-  private readonly known = new WeakMap<Socket, Connection>()
-  private readonly sockets = new Set<Socket>()
+  private readonly sockets = new OpenSockets()
   private underWay = 0
   private onIdle: (() => void) | undefined
   private onEmpty: (() => void) | undefined
@@ -23,9 +31,7 @@ export class Connections {
 
   /** Takes note of a connection as it is accepted, before TLS. */
   accept(socket: Socket): void {
-    this.sockets.add(socket)
-    socket.once('close', () => {
-      this.sockets.delete(socket)
+    this.sockets.add(socket, () => {
       if (this.sockets.size === 0) this.onEmpty?.()
     })
   }
@@ -92,8 +98,8 @@ export class Connections {
     return this.underWay
   }
 
-  isDead(socket: Socket): boolean {
-    return this.known.get(socket)?.isDead === true
+  isDead(socket: KnownSocket): boolean {
+    return socket[known]?.isDead === true
   }
 
   /**
@@ -128,8 +134,8 @@ export class Connections {
     socket.destroySoon()
   }
 
-  private of(socket: Socket): Connection {
-    let connection = this.known.get(socket)
+  private of(socket: KnownSocket): Connection {
+    let connection = socket[known]
     if (connection === undefined) {
       const created: Connection = {
         open: new Set(),
@@ -137,8 +143,7 @@ export class Connections {
         lastWords: undefined,
         isDead: false,
       }
-      connection = created
-      this.known.set(socket, created)
+      connection = socket[known] = created
       // Pipelined requests whose turn never came get no event of their own.
       socket.once('close', () => {
         for (const record of created.open) {

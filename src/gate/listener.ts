@@ -10,9 +10,10 @@ import type { Snapshot } from '../settings/snapshot.js'
 import { rawRefusal } from './answer.js'
 import { addressOf, networkOf, trustOf } from './client.js'
 import type { Connections } from './connections.js'
-import { bytesUnaccounted, RequestRecord } from './record.js'
+import { RequestRecord } from './record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
 import type { RefusalReason } from './refusals.js'
+import { bytesUnaccounted } from './socket-bytes.js'
 
 /**
  * @param handler Fastify's

@@ -10,6 +10,7 @@ import type { AbortReason, AccessLine, Outcome } from './access-line.js'
 import type { FoundFault } from './fault.js'
 import { redact } from './redact.js'
 import { type RefusalReason, refusals } from './refusals.js'
+import { accountFor } from './socket-bytes.js'
 import type { Target } from './target.js'
 import { type Trace, traceOf } from './trace.js'
 
@@ -26,13 +27,6 @@ export interface Arrival {
   readonly traceparent?: string | undefined
   readonly socket: Socket | undefined
 }
-
-/** Bytes of a connection that earlier requests on it have accounted for. */
-interface Counted {
-  read: number
-  written: number
-}
-const counted = new WeakMap<Socket, Counted>()
 
 const charactersMax = {
   method: 16,
@@ -167,16 +161,10 @@ export class RequestRecord {
   }
 
   private countBytes(): void {
-    const { socket } = this
-    if (socket === undefined) return
-    let before = counted.get(socket)
-    if (before === undefined) counted.set(socket, (before = { read: 0, written: 0 }))
-    const { bytesRead, bytesWritten } = socket
-    this.bytesIn = Math.max(0, bytesRead - before.read)
-    // Node takes back what a cut socket had not sent yet.
-    this.bytesOut = Math.max(0, bytesWritten - before.written)
-    before.read = bytesRead
-    before.written = bytesWritten
+    if (this.socket === undefined) return
+    const { read, written } = accountFor(this.socket)
+    this.bytesIn = read
+    this.bytesOut = written
   }
 
   private release(): void {
@@ -218,10 +206,6 @@ export class RequestRecord {
     }
   }
 }
-
-/** Bytes that arrived on a connection and belong to no record yet. */
-export const bytesUnaccounted = (socket: Socket): number =>
-  socket.bytesRead - (counted.get(socket)?.read ?? 0)
 
 function pathOf(url: string): string {
   const end = url.search(/[?#]/)

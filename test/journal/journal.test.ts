@@ -1,11 +1,11 @@
 /** The journal on a real disk: what was acknowledged is there again, whatever happens to the file. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Wish } from '../../src/journal/entry.js'
 import { Journal } from '../../src/journal/journal.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
+import { limitFiles } from '../support/full-disk.js'
 
 const wish = (index: number, more: Partial<Wish> = {}): Wish => ({
   cid: generatedCid(index),
@@ -140,16 +140,9 @@ t.test('a journal that is full takes no more', async (t) => {
   t.notOk(journal.has(generatedCid(3)))
 })
 
-/** Of this process, in bytes; a write beyond it is cut short and then fails, as on a full disk. */
-const limitFiles = (bytes: number | 'unlimited') =>
-  execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
-
 t.test('a full disk is told once, refuses, and costs nothing that was accepted', async (t) => {
   const { journal, told, directory } = await opened(t)
   await journal.accept(wish(1))
-  // Node ignores the signal that comes with it; the test runner would not.
-  const ignore = () => undefined
-  process.on('SIGXFSZ', ignore)
   limitFiles(300)
   try {
     for (const index of [2, 3])
@@ -158,7 +151,6 @@ t.test('a full disk is told once, refuses, and costs nothing that was accepted',
     t.same(namesIn(journal), ['r1'])
   } finally {
     limitFiles('unlimited')
-    process.off('SIGXFSZ', ignore)
   }
   await journal.accept(wish(4))
   t.match(told.at(-1), { level: 'info', message: 'the journal can be written again' })

@@ -1,5 +1,4 @@
 /** The last writes outlive the gate: what a power cut took from the cluster is written again. */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { digestOf, generateKey } from '../../src/settings/key.js'
 import { clock } from '../support/clock.js'
 import { run, startDaemon } from '../support/daemon.js'
 import { type FakeCluster, generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import { limitFiles } from '../support/full-disk.js'
 
 const looked = 'what was written last was looked at: the cluster or this gate had ended'
 const key = generateKey()
@@ -240,15 +240,8 @@ t.test('with another cluster the file begins anew', async (t) => {
   t.same(cidsOf((await opened(t, directory, cluster)).recent), ['b'])
 })
 
-/** Of this process, in bytes; a write beyond it fails, as on a full disk. */
-const limitFiles = (bytes: number | 'unlimited') =>
-  execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
-
 t.test('a full disk is told once, and costs nothing once there is room', async (t) => {
   const { recent, told, linesIn, turn } = await opened(t)
-  // Node ignores the signal that comes with it; the test runner would not.
-  const ignore = () => undefined
-  process.on('SIGXFSZ', ignore)
   limitFiles(100)
   try {
     recent.wrote('a', '{}')
@@ -259,7 +252,6 @@ t.test('a full disk is told once, and costs nothing once there is room', async (
     t.match(told, [{ level: 'error', message: 'the last writes cannot be kept on the disk' }])
   } finally {
     limitFiles('unlimited')
-    process.off('SIGXFSZ', ignore)
   }
   await turn(5000)
   await until(() => told.length > 1)
