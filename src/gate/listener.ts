@@ -9,6 +9,7 @@ import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { rawRefusal } from './answer.js'
 import { addressOf, networkOf, trustOf } from './client.js'
+import { closeAtOnce } from './close-at-once.js'
 import type { Connections } from './connections.js'
 import { RequestRecord } from './record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
@@ -34,6 +35,7 @@ export function createListener(
 
   server.on('connection', (socket: Socket) => {
     connections.accept(socket)
+    if (tls === undefined) closeAtOnce(socket)
   })
   const mishap = mishaps(current, connections, write)
   server.on('checkExpectation', receiveOnly(receiving, 'bad-expectation'))
