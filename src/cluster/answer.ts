@@ -1,4 +1,5 @@
 /** Takes in the cluster's answer to one exchange: whole where it is small, else as a stream. */
+import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.js'
@@ -16,7 +17,19 @@ export interface Answer {
 export type Body = Whole | Readable
 
 export class Whole {
+  private decoded: string | undefined
+
   constructor(readonly bytes: Buffer) {}
+
+  /** Each byte as a character. */
+  get latin1(): string {
+    return (this.decoded ??= this.bytes.toString('latin1'))
+  }
+
+  /** Where it can be, the same string: a pin's answer is both sent and kept. */
+  get text(): string {
+    return isAscii(this.bytes) ? this.latin1 : this.bytes.toString()
+  }
 
   /** What @fastify/reply-from calls when the client has left: there is nothing to end. */
   destroy(): void {

@@ -110,7 +110,7 @@ export class Cluster {
       this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
         if (error !== null) reject(error)
         else if (answer.body instanceof Whole)
-          resolve({ status: answer.statusCode, text: answer.body.bytes.toString() })
+          resolve({ status: answer.statusCode, text: answer.body.text })
         else reject(new ClusterFault('cluster-bad-answer'))
       })
     })

@@ -132,7 +132,10 @@ export class Endpoint {
     })
     if (method === 'GET') this.waiting.add(handler)
     const options = { origin: this.origin, method, path, headers: this.authorized(headers) }
-    this.pools[pool].dispatch(options, handler)
+    // For undici a GET holds up those behind it, unless it is told otherwise.
+    if (isRecord(method, path))
+      this.pools.records.dispatch({ ...options, blocking: false }, handler)
+    else this.pools[pool].dispatch(options, handler)
   }
 
   /** Counts a listing as under way until the returned function is called. */
@@ -211,13 +214,17 @@ export class Endpoint {
   }
 
   private get allPools() {
-    const { requests, listings, copies } = this.pools
-    return [requests, listings, copies]
+    const { requests, records, listings, copies } = this.pools
+    return [requests, records, listings, copies]
   }
 }
 
 /** To be called when a listing is over, with what went wrong, if anything did. */
 export type ListingEnd = (fault: Error | undefined) => void
+
+/** Of one pin, as the cluster's state has it. */
+const isRecord = (method: string, path: string): boolean =>
+  method === 'GET' && path.startsWith('/allocations/')
 
 /** Reads and writes of the state alone are answered without Kubo (cluster API, "Cost"). */
 const asksKubo = (method: string, path: string): boolean =>

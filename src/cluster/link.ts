@@ -15,7 +15,11 @@ export interface Asked {
   readonly onAnswer?: Callback | undefined
 }
 
-type Announced = Asked & { readonly exchange: Exchange }
+interface Announced {
+  readonly id: string
+  readonly exchange: Exchange
+  readonly asked: Asked
+}
 
 /**
  * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
@@ -25,7 +29,7 @@ export class ClusterLink {
   private cluster: Cluster
   private settings: string
   private readonly questions = new Questions()
-  private readonly announced = new Map<string, Announced>()
+  private announced: Announced | undefined
   private away: () => void = () => undefined
 
   /** @param onChange told when an endpoint is down, or back */
@@ -48,22 +52,22 @@ export class ClusterLink {
    * @param asked what goes up is this, whatever is made of it on the way
    */
   begin(id: string, exchange: Exchange, asked: Asked): void {
-    this.announced.set(id, { exchange, ...asked })
+    this.announced = { id, exchange, asked }
   }
 
   request({ headers }: Pick<ClusterRequest, 'headers'>, callback: Callback): void {
-    const id = headers['x-request-id'] ?? ''
-    const announced = this.announced.get(id)
-    if (announced === undefined) throw new Error('a request to the cluster without its exchange')
-    this.announced.delete(id)
-    const { cluster } = this
-    const { exchange, method, path } = announced
+    const { cluster, announced } = this
+    if (announced === undefined || announced.id !== headers['x-request-id'])
+      throw new Error('a request to the cluster without its exchange')
+    this.announced = undefined
+    const { exchange, asked } = announced
+    const { method, path, onAnswer } = asked
     const request = { method, path, headers }
     const { question } = exchange
     if (question !== undefined) this.questions.ask(cluster, question, exchange, request, callback)
     else
       this.ask(exchange, request, (error, answer) => {
-        announced.onAnswer?.(error, answer)
+        onAnswer?.(error, answer)
         callback(error, answer)
       })
   }

@@ -14,10 +14,20 @@ export interface Place {
 
 export interface Pools {
   readonly requests: Pool
+  /** Reads of pins' records, one behind the other. */
+  readonly records: Pool
   readonly listings: Pool
   /** Listings that are read for copies of ours. */
   readonly copies: Pool
 }
+
+/**
+ * A record is read from the cluster's state, without Kubo: nobody waits long for who is before him
+ * on a connection, and one that is busy already costs half of what an idle one does. What ends a
+ * connection hits the first of them; undici asks for the others once more on a new one.
+ */
+const recordConnections = 2
+const recordsAhead = 32
 
 /** @param onHungUp the other side ended one of them */
 export function openPools(
@@ -27,26 +37,29 @@ export function openPools(
 ): Pools {
   const { connections, listingConnections, connectTimeoutMs, idleTimeoutMs } = config
   const connect = { timeout: connectTimeoutMs, ...at }
-  const open = (connections: number, connector: NonNullable<Pool.Options['connect']>): Pool => {
+  const open = (connections: number, special: Partial<Pool.Options> = {}): Pool => {
     const pool = new Pool(origin, {
       connections,
       pipelining: 1,
-      connect: connector,
+      connect,
       // The exchange's own clock runs from the start of the wait and is finer than undici's.
       headersTimeout: 0,
       bodyTimeout: idleTimeoutMs,
       // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
       keepAliveTimeout: 30_000,
       keepAliveMaxTimeout: 60_000,
+      ...special,
     })
     whenHungUp(pool, onHungUp)
     return pool
   }
   const isPlainTcp = origin.startsWith('http:') && at.socketPath === undefined
+  const gathering = isPlainTcp ? { connect: gatheringConnector(connectTimeoutMs) } : {}
   return {
-    requests: open(connections, connect),
-    listings: open(listingConnections, connect),
-    copies: open(listingConnections, isPlainTcp ? gatheringConnector(connectTimeoutMs) : connect),
+    requests: open(connections),
+    records: open(recordConnections, { pipelining: recordsAhead }),
+    listings: open(listingConnections),
+    copies: open(listingConnections, gathering),
   }
 }
 

@@ -108,15 +108,21 @@ function framingFault(
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'bad-version'
   if (rawHeaders.length > 2 * headersMax) return 'too-many-headers'
   if (url.length > urlBytesMax) return 'url-too-long'
-  const seen = { host: 0, authorization: 0, 'transfer-encoding': 0 }
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]?.toLowerCase()
-    if (name === 'host' || name === 'authorization' || name === 'transfer-encoding') seen[name]++
-  }
-  if (seen.host > 1 || (seen.host === 0 && httpVersion === '1.1')) return 'bad-host'
-  if (seen['transfer-encoding'] > 0) {
+  const hosts = countOf('host', rawHeaders)
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return 'bad-host'
+  if (countOf('transfer-encoding', rawHeaders) > 0) {
     const coding = request.headers['transfer-encoding']?.toLowerCase()
     if (httpVersion === '1.0' || coding !== 'chunked') return 'bad-framing'
   }
-  return seen.authorization > 1 ? 'two-credentials' : undefined
+  return countOf('authorization', rawHeaders) > 1 ? 'two-credentials' : undefined
+}
+
+/** Of names and values in turn; most names differ in their length already. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const other = rawHeaders[index]
+    if (other?.length === name.length && other.toLowerCase() === name) count++
+  }
+  return count
 }

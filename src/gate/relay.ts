@@ -32,8 +32,7 @@ export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErr
   // Fastify would put it on answers that cannot have trailers, on which Node throws.
   reply.removeHeader('trailer')
   if (answer instanceof Whole) {
-    const { bytes } = answer
-    if (!raw.destroyed) sendWhole(reply, isOfLetGo(bytes) ? hidden(reply, bytes) : bytes)
+    if (!raw.destroyed) sendWhole(reply, answer)
     return
   }
   const isStatus = recordOf(reply.request).permission === 'status'
@@ -56,10 +55,11 @@ export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErr
 }
 
 /** A pin that is kept for a grace looks unpinned to whoever asks for its status. */
-function hidden(reply: FastifyReply, bytes: Buffer): Buffer {
+function shown(reply: FastifyReply, answer: Whole): Whole {
   const { permission } = recordOf(reply.request)
   const isStatus = permission === 'status' || permission === 'recover'
-  return isStatus && reply.statusCode === 200 ? asUnpinned(bytes) : bytes
+  if (!isStatus || reply.statusCode !== 200 || !isOfLetGo(answer.bytes)) return answer
+  return new Whole(asUnpinned(answer.bytes))
 }
 
 /** The same, line by line. */
@@ -93,12 +93,13 @@ export function noteCut(reply: FastifyReply, error: Error): void {
  * Ended at once, it would be two pieces for writev, which costs five times a write; in the next
  * turn there is nothing left to write.
  */
-function sendWhole(reply: FastifyReply, bytes: Buffer): void {
+function sendWhole(reply: FastifyReply, answer: Whole): void {
   const { raw, statusCode } = reply
+  const { latin1 } = shown(reply, answer)
   reply.hijack()
-  reply.header('content-length', bytes.length)
+  reply.header('content-length', latin1.length)
   raw.writeHead(statusCode, reply.getHeaders() as OutgoingHttpHeaders)
-  if (bytes.length > 0) raw.write(bytes.toString('latin1'), 'latin1')
+  if (latin1 !== '') raw.write(latin1, 'latin1')
   process.nextTick(() => raw.end())
 }
 

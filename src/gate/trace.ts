@@ -18,9 +18,9 @@ const zeros = /^0+$/
 export function traceOf(header: string | undefined, requestId: string): Trace {
   const digits = requestId.replaceAll('-', '')
   const span = digits.slice(16)
-  const [, id = '', parent = '', flags = '00'] = form.exec(header ?? '') ?? []
+  const begun = { id: digits, traceparent: `00-${digits}-${span}-00` }
+  if (header === undefined) return begun
+  const [, id = '', parent = '', flags = '00'] = form.exec(header) ?? []
   const isTakenOver = id !== '' && !zeros.test(id) && !zeros.test(parent)
-  return isTakenOver
-    ? { id, traceparent: `00-${id}-${span}-${flags}` }
-    : { id: digits, traceparent: `00-${digits}-${span}-00` }
+  return isTakenOver ? { id, traceparent: `00-${id}-${span}-${flags}` } : begun
 }

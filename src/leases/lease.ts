@@ -57,17 +57,29 @@ export const latestEnd = (leases: readonly Lease[]): number =>
   Math.max(-Infinity, ...leases.map(({ untilMs }) => untilMs))
 
 /** RFC 3339 without a fraction: the cluster keeps none. */
-export const wholeSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+export const wholeSeconds = (ms: number): string => spell(ms).extended
 
 /** ISO 8601 in its basic form, as colons cost three bytes each in a query; `..` is an open end. */
-function timeText(ms: number): string {
-  if (ms === Infinity) return '..'
-  if (ms !== spelledMs) [spelled, spelledMs] = [wholeSeconds(ms).replaceAll(/[-:]/g, ''), ms]
-  return spelled
+const timeText = (ms: number): string => (ms === Infinity ? '..' : spell(ms).basic)
+
+interface Spelling {
+  readonly extended: string
+  readonly basic: string
 }
 
-/** Most leases begin now: the second is spelled once. */
-let [spelled, spelledMs] = ['', NaN]
+/** Leases of one second begin and end alike; spelling their times out is dear. */
+const spelled = new Map<number, Spelling>()
+const spelledMax = 64
+
+function spell(ms: number): Spelling {
+  const known = spelled.get(ms)
+  if (known !== undefined) return known
+  const extended = `${new Date(ms).toISOString().slice(0, 19)}Z`
+  const spelling = { extended, basic: extended.replaceAll(/[-:]/g, '') }
+  if (spelled.size >= spelledMax) spelled.clear()
+  spelled.set(ms, spelling)
+  return spelling
+}
 
 function timeOf(text: string): number | undefined {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text)

@@ -240,10 +240,10 @@ interface Peer {
 }
 
 const textOf = ({ statusCode, body }: Answer): Error =>
-  new Error(`${statusCode}: ${body instanceof Whole ? body.bytes.toString().trim() : ''}`)
+  new Error(`${statusCode}: ${body instanceof Whole ? body.text.trim() : ''}`)
 
 const nothing = () => undefined
 
 /** Its bytes are the connection's: they are copied now, and read if ever. */
 const textIn = (answer: Answer | undefined): string | undefined =>
-  answer?.body instanceof Whole ? answer.body.bytes.toString() : undefined
+  answer?.body instanceof Whole ? answer.body.text : undefined
