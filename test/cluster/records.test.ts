@@ -1,0 +1,46 @@
+/** Reads of records share connections: what becomes of one is not what becomes of the next. */
+import t, { type Test } from 'tap'
+import { ClusterLink } from '../../src/cluster/link.js'
+import { snapshotFrom } from '../../src/settings/load.js'
+import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+
+const headers = {}
+const longMs = 60_000
+
+async function linked(t: Test) {
+  const cluster = await startFakeCluster()
+  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } }))
+  t.teardown(async () => {
+    await link.end()
+    await cluster.close()
+  })
+  const read = (index: number, timeoutMs = longMs) =>
+    link.current.ask(`/allocations/${generatedCid(index)}`, headers, timeoutMs)
+  return { cluster, read }
+}
+
+t.test('answers come to those who asked, whatever was found before them', async (t) => {
+  const { cluster, read } = await linked(t)
+  const indexes = Array.from({ length: 100 }, (_, index) => index)
+  for (const index of indexes)
+    if (index % 3 > 0) cluster.addPin(generatedCid(index), { name: `pin ${index}` })
+  const found = await Promise.all(indexes.map((index) => read(index)))
+  for (const index of indexes) {
+    const { status, text } = found[index] ?? { status: 0, text: '' }
+    t.equal(status, index % 3 > 0 ? 200 : 404)
+    t.equal(text.includes(`"name":"pin ${index}"`), index % 3 > 0)
+  }
+})
+
+t.test('one that is not answered in time leaves those behind it to be read again', async (t) => {
+  const { cluster, read } = await linked(t)
+  cluster.addPin(generatedCid(1))
+  cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' }, 1)
+  const [late, behind] = await Promise.allSettled([read(0, 100), read(1)])
+  t.match(late, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
+  t.match(behind, { status: 'fulfilled', value: { status: 200 } })
+  t.same(
+    cluster.requests.map(({ target }) => target),
+    [0, 1].map((index) => `/allocations/${generatedCid(index)}`),
+  )
+})
