@@ -1,7 +1,7 @@
 /** Item 3: how much later an answer comes than from the upstream itself. */
 import type { Bench } from '../bench.js'
 import { run } from '../load/load.js'
-import { getRequest } from '../load/requests.js'
+import { getRequests } from '../load/requests.js'
 import { byTurns, median } from '../measure.js'
 import { judged, judgedHeader, micros, type Section, section } from '../report.js'
 import { bodyBytes, idAnswer } from '../upstream-answers.js'
@@ -21,7 +21,7 @@ export async function latency(bench: Bench): Promise<Section[]> {
     const direct = { name: 'the upstream itself', port: upstream.port, credential: 'a:b' }
     const asked = [direct, ...programs].map(({ name, port, credential }) => ({
       ...{ name, port, connections: 1, status: 200, bytes: bodyBytes(idAnswer) },
-      requests: [getRequest('/id', { credential })],
+      requests: getRequests('/id', [{ credential }]),
     }))
     for (const load of asked) await run({ ...load, answersMax: sizes.warmUpAnswers / 2 })
     const all = await byTurns(asked, sizes.rounds, async (load) =>

@@ -1,6 +1,6 @@
 /** Item 6: whether it matters how many encoders there are. */
 import type { Bench, Start } from '../bench.js'
-import { getRequest } from '../load/requests.js'
+import { getRequests } from '../load/requests.js'
 import { judged, judgedHeader, type Section, section } from '../report.js'
 import { bodyBytes, idAnswer } from '../upstream-answers.js'
 import { costCells, costHeader } from './cost-table.js'
@@ -23,7 +23,7 @@ export async function manyEncoders(bench: Bench): Promise<Section[]> {
         pid,
         load: {
           ...{ name, port, connections, status: 200, bytes: bodyBytes(idAnswer) },
-          requests: [getRequest('/id', { credential })],
+          requests: getRequests('/id', [{ credential }]),
         },
       })),
     ),

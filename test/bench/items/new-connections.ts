@@ -1,6 +1,6 @@
 /** Item 4: a connection for each request, as clients without an agent make them. */
 import type { Bench } from '../bench.js'
-import { getRequest } from '../load/requests.js'
+import { getRequests } from '../load/requests.js'
 import type { Section } from '../report.js'
 import { bodyBytes, idAnswer } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
@@ -19,7 +19,7 @@ async function over(bench: Bench, isTls: boolean): Promise<Section> {
     costs(
       bench,
       programs.map(({ name, pid, port, tlsPort, credential }) => {
-        const requests = [getRequest('/id', { credential, isFresh: true })]
+        const requests = getRequests('/id', [{ credential, isFresh: true }])
         return { pid, load: { name, port: isTls ? tlsPort : port, requests, ...answered } }
       }),
       Math.min(3, bench.sizes.rounds),

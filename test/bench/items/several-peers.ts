@@ -4,7 +4,7 @@
  * Node's compiler makes of one is a few per cent dearer or cheaper than the next.
  */
 import type { Bench } from '../bench.js'
-import { getRequest, pinRequests } from '../load/requests.js'
+import { getRequests, pinRequests, type Requests } from '../load/requests.js'
 import { median } from '../measure.js'
 import type { Section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
@@ -14,12 +14,12 @@ import { type Cost, costs } from './load-cost.js'
 const connections = 64
 const targets = { 'one peer': 1.05 }
 
-type Requests = (credential: string) => readonly Buffer[]
+type RequestsOf = (credential: string) => Requests
 
 export async function severalPeers(bench: Bench): Promise<Section[]> {
   const [ids, pins]: [Cost[][], Cost[][]] = [[], []]
   for (let start = 0; start < bench.sizes.starts; start++) {
-    ids.push(await costsOf(bench, (credential) => [getRequest('/id', { credential })], idAnswer))
+    ids.push(await costsOf(bench, (credential) => getRequests('/id', [{ credential }]), idAnswer))
     pins.push(await costsOf(bench, (credential) => pinRequests({ credential }), pinAnswer))
   }
   const title = `13. GET /id of a healthy cluster, ${connections} kept connections`
@@ -29,7 +29,7 @@ export async function severalPeers(bench: Bench): Promise<Section[]> {
   ]
 }
 
-function costsOf(bench: Bench, requests: Requests, answer: Buffer): Promise<Cost[]> {
+function costsOf(bench: Bench, requests: RequestsOf, answer: Buffer): Promise<Cost[]> {
   const starts = [
     bench.gate({ peers: 3, onOutage: 'journal' }, 'three peers and a journal'),
     bench.gate({}, 'one peer'),

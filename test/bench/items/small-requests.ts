@@ -1,6 +1,6 @@
 /** Items 1 and 2: pins and `GET /id` over kept connections. */
 import type { Bench } from '../bench.js'
-import { getRequest, pinRequests } from '../load/requests.js'
+import { getRequests, pinRequests } from '../load/requests.js'
 import type { Section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
@@ -45,7 +45,7 @@ export async function ids(bench: Bench): Promise<Section[]> {
       bench,
       programs.map(({ name, pid, port, credential }) => ({
         pid,
-        load: { name, port, requests: [getRequest('/id', { credential })], ...answered },
+        load: { name, port, requests: getRequests('/id', [{ credential }]), ...answered },
       })),
     ),
   )

@@ -1,7 +1,7 @@
 /** Item 14: what it costs to share limits and turns with other gates. */
 import { whereIs } from '../programs/program.js'
 import type { Bench } from '../bench.js'
-import { getRequest, pinRequests } from '../load/requests.js'
+import { getRequests, pinRequests, type Requests } from '../load/requests.js'
 import { type Section, section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
 import { freePort } from '../workshop.js'
@@ -19,7 +19,7 @@ export async function store(bench: Bench): Promise<Section[]> {
   const redis = `redis://127.0.0.1:${port}`
   const starts = [bench.gate({ redis }, 'shared by redis-server'), bench.gate({}, 'in memory')]
   return bench.with(starts, async (programs) => {
-    const found = async (requests: (credential: string) => readonly Buffer[], answer: Buffer) =>
+    const found = async (requests: (credential: string) => Requests, answer: Buffer) =>
       costs(
         bench,
         programs.map(({ name, pid, port: at, credential }) => ({
@@ -30,7 +30,7 @@ export async function store(bench: Bench): Promise<Section[]> {
           },
         })),
       )
-    const ids = await found((credential) => [getRequest('/id', { credential })], idAnswer)
+    const ids = await found((credential) => getRequests('/id', [{ credential }]), idAnswer)
     const pins = await found((credential) => pinRequests({ credential }), pinAnswer)
     return [
       costTable(`14. GET /id with shared limits, ${connections} kept connections`, ids, {}),

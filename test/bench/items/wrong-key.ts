@@ -1,7 +1,7 @@
 /** Item 5: what a wrong key costs, and whether it tells which names there are. */
 import { generateKey } from '../../../src/settings/key.js'
 import type { Bench } from '../bench.js'
-import { getRequest } from '../load/requests.js'
+import { getRequests } from '../load/requests.js'
 import { user } from '../programs/passwords.js'
 import { judged, judgedHeader, type Section, section } from '../report.js'
 import { costCells, costHeader } from './cost-table.js'
@@ -24,7 +24,10 @@ export async function wrongKey(bench: Bench): Promise<Section[]> {
       bench,
       asked.map(({ name, status, credentials }) => {
         const all = credentials.length === 0 ? [gate.credential] : credentials
-        const requests = all.map((credential) => getRequest('/id', { credential }))
+        const requests = getRequests(
+          '/id',
+          all.map((credential) => ({ credential })),
+        )
         return { pid, load: { name, port, requests, connections, status } }
       }),
     )

@@ -1,5 +1,6 @@
 /** Many connections that each ask, wait for the answer, and ask again; every answer is checked. */
 import { Connection } from './connection.js'
+import type { Requests } from './requests.js'
 import type { Seen } from './response-reader.js'
 
 export interface Load {
@@ -7,7 +8,7 @@ export interface Load {
   readonly name: string
   readonly port: number
   readonly isTls?: boolean
-  readonly requests: readonly Buffer[]
+  readonly requests: Requests
   readonly connections: number
   /** A connection for each request. */
   readonly isFresh?: boolean
@@ -31,7 +32,7 @@ export interface Done {
 export async function run(load: Load): Promise<Done> {
   const shift = new Shift(load)
   const startMs = performance.now()
-  await Promise.all(Array.from({ length: load.connections }, (_, n) => shift.caller(n)))
+  await Promise.all(Array.from({ length: load.connections }, () => shift.caller()))
   const { latenciesMs } = shift
   const seconds = (performance.now() - startMs) / 1000
   return { answers: latenciesMs.length, seconds, latenciesMs }
@@ -46,10 +47,9 @@ class Shift {
     this.endMs = performance.now() + (load.durationMs ?? Infinity)
   }
 
-  caller(number: number): Promise<void> {
-    const { port, isTls = false, isFresh = false, requests, connections } = this.load
+  caller(): Promise<void> {
+    const { port, isTls = false, isFresh = false, requests } = this.load
     return new Promise((resolve, reject) => {
-      let turn = number
       let sentMs = 0
       let connection: Connection
       const fail = (error: Error): void => {
@@ -77,9 +77,7 @@ class Shift {
       const open = (): Connection => new Connection(port, isTls, { onAnswer, onLost: fail })
       const send = (): void => {
         sentMs = performance.now()
-        const request = requests[turn % requests.length]
-        turn += connections
-        if (request !== undefined) connection.write(request)
+        connection.write(requests.next())
       }
       connection = open()
       send()

@@ -7,21 +7,37 @@ interface RequestShape {
   readonly isFresh?: boolean
 }
 
-export function getRequest(path: string, shape: RequestShape): Buffer {
-  return Buffer.from(`GET ${path} HTTP/1.1\r\n${headers(shape)}\r\n`)
+/** One after the other, over and over; a round goes on where the one before it ended. */
+export class Requests {
+  private turn = 0
+
+  constructor(private readonly all: readonly Buffer[]) {}
+
+  next(): Buffer {
+    const request = this.all[this.turn++ % this.all.length]
+    if (request === undefined) throw new Error('nothing to ask')
+    return request
+  }
 }
+
+export const getRequests = (path: string, shapes: readonly RequestShape[]): Requests =>
+  new Requests(shapes.map((shape) => getRequest(path, shape)))
+
+export const getRequest = (path: string, shape: RequestShape): Buffer =>
+  Buffer.from(`GET ${path} HTTP/1.1\r\n${headers(shape)}\r\n`)
 
 /** Encoders pin what is new: so many that the gate has forgotten the first when it comes again. */
 const pinsCount = 20_000
 
 /** Pins as an encoder asks for them; `below` as `/recover`. */
-export function pinRequests(shape: RequestShape, below = ''): Buffer[] {
-  return Array.from({ length: pinsCount }, () =>
+export function pinRequests(shape: RequestShape, below = ''): Requests {
+  const requests = Array.from({ length: pinsCount }, () =>
     Buffer.from(
       `POST /pins/${newCid()}${below} HTTP/1.1\r\n${headers(shape)}` +
         'Content-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
     ),
   )
+  return new Requests(requests)
 }
 
 function headers({ credential, isFresh = false }: RequestShape): string {
