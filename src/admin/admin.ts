@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
+import { noSchemas } from '../no-schemas.js'
 import { isLoopback } from '../settings/network.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
 import { createListener, errorBody, onClientError } from './listener.js'
@@ -55,6 +56,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
   const admin = fastify({
     serverFactory: (handler) => createListener(handler),
     clientErrorHandler: onClientError,
+    schemaController: noSchemas,
     exposeHeadRoutes: true,
     frameworkErrors: (_error, _request, reply) => {
       refuse(reply, 400, 'malformed path')

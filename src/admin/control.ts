@@ -8,6 +8,7 @@ import { isLetGo, liveLeases } from '../leases/decide.js'
 import { namesByHolder } from '../leases/holder-names.js'
 import { type Outcome, type PlannedLease, Upkeep } from '../leases/upkeep.js'
 import type { Log } from '../log.js'
+import { noSchemas } from '../no-schemas.js'
 import type { Encoder } from '../settings/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { addJournalRoutes, type JournalParts } from './control-journal.js'
@@ -41,6 +42,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   const control = fastify({
     serverFactory: (handler) => createListener(handler),
     clientErrorHandler: onClientError,
+    schemaController: noSchemas,
     bodyLimit: bodyBytesMax,
   })
   control.setErrorHandler((error, _request, reply) => {

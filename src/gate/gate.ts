@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log.js'
+import { noSchemas } from '../no-schemas.js'
 import type { TlsMaterial } from '../settings/secrets.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { type Store, StoreFault } from '../store/store.js'
@@ -50,6 +51,7 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
     // The router gets the path in its one spelling, and no query.
     rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
     routerOptions: { maxParamLength: listen.urlBytesMax },
+    schemaController: noSchemas,
     exposeHeadRoutes: false,
     // Requests that are already on their way in are still answered while closing.
     return503OnClosing: false,

@@ -1,9 +1,7 @@
 /** Holds a parsed file against the schema: fills in the defaults and finds every problem. */
-import { Ajv } from 'ajv'
 import { locatedProblem, type LocatedProblem } from './schema-problems.js'
-import { isHost, isNetwork } from './network.js'
 import type { Problem, Segment } from './problems.js'
-import { compiledSchema } from './compiled-schema.js'
+import { matches } from './compiled-validator.js'
 import { memory, namePattern } from './names.js'
 import type { Config } from './schema.js'
 
@@ -25,27 +23,6 @@ export function validate(value: unknown): Validated {
   const rest = soundPart(value, faults)
   if (!matches(rest)) throw new Error('the sound part of a configuration is not sound')
   return { config: rest, problems: [...problems.values()] }
-}
-
-const matches = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  verbose: true,
-  strict: true,
-  ownProperties: true,
-  keywords: ['expects', 'sensitive', 'shorthand'],
-  formats: {
-    'date-time': isUtcTime,
-    network: isNetwork,
-    host: isHost,
-    'base-url': (text: string) => URL.canParse(text),
-  },
-}).compile<Config>(compiledSchema)
-
-/** The pattern gives the form; that the day exists shows only in the way there and back. */
-function isUtcTime(text: string): boolean {
-  const time = Date.parse(text)
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19))
 }
 
 /** Without the sections, encoders and roles at fault, so that the rest can be checked further. */
