@@ -126,11 +126,18 @@ export class Fitness {
   private async look(): Promise<void> {
     if (this.isChecking) return
     this.isChecking = true
+    const { era } = this
     const isWell = await this.parts.check().catch(() => false)
     this.isChecking = false
     if (this.isClosed) return
-    if (isWell) this.seenWell()
+    if (era !== this.era) this.seenTooLate()
+    else if (isWell) this.seenWell()
     else this.seenIll()
+  }
+
+  /** One that went down meanwhile has its next check already. */
+  private seenTooLate(): void {
+    if (this.current === 'up') this.checkLater()
   }
 
   private seenWell(): void {

@@ -8,7 +8,7 @@ const hour = 3_600_000
 /** Checks are answered by what `isWell` says at the time. */
 function started(failuresMax = 3) {
   const told: Verdict[] = []
-  const world = { isWell: true, checks: 0 }
+  const world = { isWell: true, checks: 0, onCheck: (): void => undefined }
   const { now, later, turn } = clock()
   const fitness = new Fitness({
     intervalMs: hour,
@@ -18,6 +18,7 @@ function started(failuresMax = 3) {
     later,
     check: () => {
       world.checks++
+      world.onCheck()
       return Promise.resolve(world.isWell)
     },
     onChange: (verdict) => told.push(verdict),
@@ -79,6 +80,38 @@ t.test('what has left says nothing', async (t) => {
   await settled()
   t.equal(fitness.state, 'up')
   t.equal(world.checks, 0)
+  fitness.close()
+})
+
+t.test('a check that began before it went down does not bring it back', async (t) => {
+  const { fitness, states, world, turn } = started(2)
+  fitness.failed(fitness.began(), 'cluster-cut')
+  t.equal(world.checks, 1, 'under way')
+  fitness.failed(fitness.began(), 'cluster-cut')
+  await settled()
+  t.same(states(), ['down'])
+  await turn(999)
+  t.equal(world.checks, 1)
+  await turn(1)
+  t.same(states(), ['down', 'trial'])
+  fitness.close()
+})
+
+t.test('one that an answer brought back during a check is checked on', async (t) => {
+  const { fitness, states, world, turn } = started(1)
+  fitness.failed(fitness.began(), 'cluster-cut')
+  await turn(1000)
+  t.equal(fitness.state, 'trial')
+  // The next check is under way when the first answer comes.
+  world.onCheck = () => {
+    fitness.answered()
+  }
+  await turn(1000)
+  t.same(states(), ['down', 'trial', 'up'])
+  world.onCheck = () => undefined
+  world.isWell = false
+  await turn(hour)
+  t.equal(fitness.state, 'down')
   fitness.close()
 })
 

@@ -38,6 +38,9 @@ const symptoms: Readonly<Record<Trouble, Omit<Symptoms, 'trouble'>>> = {
   down: { statuses: [502], cut: true },
 }
 
+/** Answers of a cluster that is well; after the others it may be out for a while: 503 at once. */
+const isAnswer: ReadonlySet<Trouble> = new Set(['status-500', 'stream-error'])
+
 /** The cluster's limits in the settings, and a little: who asked so much later is not concerned. */
 const aftermathMs = 4500
 
@@ -60,6 +63,11 @@ export class TroubleHistory {
   since(fromMs: number): readonly Symptoms[] {
     return this.spans
       .filter(({ toMs }) => toMs + aftermathMs >= fromMs)
-      .map(({ trouble }) => ({ trouble, ...symptoms[trouble] }))
+      .map(({ trouble }) => ({ trouble, ...symptomsOf(trouble) }))
   }
+}
+
+function symptomsOf(trouble: Trouble): Omit<Symptoms, 'trouble'> {
+  const { statuses, ...others } = symptoms[trouble]
+  return { statuses: isAnswer.has(trouble) ? statuses : [...statuses, 503], ...others }
 }
