@@ -28,7 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'directory-lock.ts': [],
   settings: ['settings'],
   cluster: ['cluster', 'settings', 'later.ts', 'generations.ts'],
-  listings: ['listings', 'leases', 'cluster', 'settings', 'later.ts'],
+  listings: ['listings', 'leases', 'cluster', 'settings', 'later.ts', 'durable-file.ts'],
   leases: [
     'leases',
     'cluster',

@@ -5,6 +5,7 @@ import type { FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
+import { SeveralPeers } from '../listings/several-peers.js'
 import { SpoolRoom } from '../listings/spool-room.js'
 import { followPins } from '../progress/progress.js'
 import { createAwaitSettled } from './await-settled.js'
@@ -43,13 +44,13 @@ export async function openGate({
   const room = new SpoolRoom(directory, spoolBytesMax, (err) => {
     log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
   })
-  const listings = new Listings(cluster, room, () => {
-    log.warn({}, manyPeers)
-  })
-  const userAgent = `pinwarden/${version}`
   const tell = (level: 'info' | 'warn' | 'error', fields: object, message: string) => {
     log[level](fields, message)
   }
+  const keepIn = current().config.lookBack?.directory ?? stateDirectory
+  const severalPeers = await SeveralPeers.open({ directory: keepIn, tell })
+  const listings = new Listings(cluster, room, severalPeers)
+  const userAgent = `pinwarden/${version}`
   const store = await openStore(current(), tell)
   const keyUses = store && new SharedKeyUses(store)
   const leases = await openLeases({
@@ -57,7 +58,7 @@ export async function openGate({
     config: () => current().config.cluster,
     userAgent,
     tell,
-    keepIn: current().config.lookBack?.directory ?? stateDirectory,
+    keepIn,
     shared: store && new StoreTurns(store),
   })
   const { ledger, holdings, unfinished } = leases
@@ -180,10 +181,6 @@ export async function openGate({
 /** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
 const inherited = (fd: number): FastifyListenOptions =>
   ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
-
-const manyPeers =
-  'the cluster has more than one peer: whole listings are asked of all of them from now on; ' +
-  '"listing": { "local": "never" } in the settings makes that so from the start'
 
 function urlOf(
   address: { address: string; family: string; port: number } | string | null,

@@ -3,6 +3,7 @@ import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
 import { Copy } from './copy.js'
 import { LonePeer } from './lone-peer.js'
+import type { SeveralPeers } from './several-peers.js'
 import type { SpoolRoom } from './spool-room.js'
 
 /** How a client came to its listing. */
@@ -46,13 +47,12 @@ export class Listings {
   private readonly lonePeer: LonePeer
   private turn: Promise<void> = Promise.resolve()
 
-  /** @param onOthersSeen called once, when a second peer is seen for the first time */
   constructor(
     private readonly cluster: ClusterLink,
     private readonly room: SpoolRoom,
-    onOthersSeen: () => void,
+    severalPeers: SeveralPeers,
   ) {
-    this.lonePeer = new LonePeer(onOthersSeen)
+    this.lonePeer = new LonePeer(severalPeers)
   }
 
   /**

@@ -3,11 +3,10 @@
  * in the cluster's memory, and says so when Kubo is down instead of listing nothing.
  */
 import type { Cluster } from '../cluster/cluster.js'
+import type { SeveralPeers } from './several-peers.js'
 
 export class LonePeer {
-  private hasSeenOthers = false
-
-  constructor(private readonly onOthersSeen: () => void) {}
+  constructor(private readonly others: SeveralPeers) {}
 
   /**
    * `cluster_peers` lists live peers only, so a second one that was ever seen may be away at the
@@ -18,12 +17,9 @@ export class LonePeer {
     headers: Readonly<Record<string, string>>,
     timeoutMs: number,
   ): Promise<boolean> {
-    if (this.hasSeenOthers) return false
+    if (this.others.wereSeen) return false
     const peers = await livePeers(cluster, headers, timeoutMs)
-    if (peers > 1) {
-      this.hasSeenOthers = true
-      this.onOthersSeen()
-    }
+    if (peers > 1) void this.others.see()
     return peers === 1
   }
 }

@@ -1,6 +1,7 @@
 /** The instruments, in one list. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { MetricsParts } from './metrics.js'
+import { TalliedCounter } from './tallied-counter.js'
 
 /** The gate's time limits end below the last one; only listings may go beyond. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30]
@@ -17,7 +18,7 @@ export function instrumentsIn(
     registers: [registry],
   })
   const counter = <T extends string>(name: string, labelNames: readonly T[], help: string) =>
-    new Counter({ ...about(name, help), labelNames })
+    new TalliedCounter({ ...about(name, help), labelNames })
   const gauge = (name: string, help: string) => new Gauge(about(name, help))
   const seconds = (name: string, help: string) =>
     new Histogram({ ...about(name, help), labelNames: ['permission'] as const, buckets })

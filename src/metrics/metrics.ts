@@ -1,5 +1,5 @@
 /** What is counted of the requests, and the process's own state. */
-import { collectDefaultMetrics, type Counter, Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { EndpointReport } from '../cluster/endpoint.js'
 import type { FallbackReport } from '../fallback/fallback.js'
 import type { JournalReport } from '../journal/journal.js'
@@ -13,6 +13,7 @@ import { addFallback } from './fallback-instruments.js'
 import { addJournal } from './journal-instruments.js'
 import { addProgress } from './progress-instruments.js'
 import { addStore } from './store-instruments.js'
+import type { TalliedCounter } from './tallied-counter.js'
 import { absent, bounded, encodersMax, reasonsMax, remembered } from './labels.js'
 
 /** What the instruments take of a request's access line. */
@@ -98,7 +99,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
 
 type Result = 'ok' | 'journaled' | 'refused' | 'failed'
 
-/** Children are looked up once; after that a request makes no new labels. */
+/** Tallies are looked up once; after that a request makes no new labels. */
 function observer(instruments: Instruments): Metrics['observe'] {
   const { refusals, authFailures, faults, aborts, pins, unpins } = instruments
   const encoderOf = bounded(encodersMax)
@@ -110,13 +111,13 @@ function observer(instruments: Instruments): Metrics['observe'] {
   )
   const duration = remembered((permission: string) => instruments.duration.labels({ permission }))
   const upstream = remembered((permission: string) => instruments.upstream.labels({ permission }))
-  const byEncoder = (counter: Counter<'reason' | 'encoder'>) =>
+  const byEncoder = (counter: TalliedCounter<'reason' | 'encoder'>) =>
     remembered((encoder: string) =>
       remembered((reason: string) => counter.labels({ reason, encoder })),
     )
-  const byReason = (counter: Counter<'reason'>) =>
+  const byReason = (counter: TalliedCounter<'reason'>) =>
     remembered((reason: string) => counter.labels({ reason }))
-  const byResult = (counter: Counter<'encoder' | 'result'>) =>
+  const byResult = (counter: TalliedCounter<'encoder' | 'result'>) =>
     remembered((encoder: string) =>
       remembered((result: Result) => counter.labels({ encoder, result })),
     )
@@ -128,6 +129,9 @@ function observer(instruments: Instruments): Metrics['observe'] {
   const abort = byReason(aborts)
   const pin = byResult(pins)
   const unpin = byResult(unpins)
+  const received = instruments.receivedBytes.labels({})
+  const sent = instruments.sentBytes.labels({})
+  const bugs = instruments.bugs.labels({})
 
   return (line) => {
     const { outcome, permission = absent } = line
@@ -137,8 +141,8 @@ function observer(instruments: Instruments): Metrics['observe'] {
     duration(permission).observe(line.durationMs / 1000)
     if (line.upstreamMs !== undefined) upstream(permission).observe(line.upstreamMs / 1000)
     // A connection that is cut forgets what it had counted as written but could not send.
-    instruments.receivedBytes.inc(Math.max(0, line.bytesIn))
-    instruments.sentBytes.inc(Math.max(0, line.bytesOut))
+    received.inc(Math.max(0, line.bytesIn))
+    sent.inc(Math.max(0, line.bytesOut))
     if (line.listing !== undefined) listing(line.listing).inc()
     if (permission === 'pin') pin(encoder)(resultOf(line)).inc()
     if (permission === 'unpin') unpin(encoder)(resultOf(line)).inc()
@@ -148,7 +152,7 @@ function observer(instruments: Instruments): Metrics['observe'] {
     if (outcome === 'refused' && line.status === 401) authFailure(reason).inc()
     if (outcome === 'fault') fault(reason).inc()
     if (outcome === 'aborted') abort(reason).inc()
-    if (outcome === 'bug') instruments.bugs.inc()
+    if (outcome === 'bug') bugs.inc()
   }
 }
 

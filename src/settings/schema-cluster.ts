@@ -40,7 +40,12 @@ export const cluster = optionalSection(
       },
       'When an endpoint is asked, and when it is not.',
     ),
-    connections: count(64, 1, 1024, 'Connections to the cluster for everything but listings.'),
+    connections: count(
+      64,
+      1,
+      1024,
+      'Connections to the cluster, beside those for listings and two for records of pins.',
+    ),
     listingConnections: count(4, 1, 64, 'Connections to the cluster for listings.'),
     queueMax: count(256, 0, 100_000, 'Requests that may wait for one of these; more is 503.'),
     connectTimeoutMs: timeMs(5000, 'Longest wait for a connection to the cluster.'),

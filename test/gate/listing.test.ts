@@ -285,6 +285,19 @@ t.test('once a second peer was seen all peers are asked, for good', async (t) =>
   t.match(await gate.logText(), 'the cluster has more than one peer')
 })
 
+t.test('a second peer that was seen before the restart may be away now', async (t) => {
+  const stateDirectory = t.testdir()
+  const local = { listing: { local: 'auto' as const }, stateDirectory }
+  const before = await shared(t, local)
+  const body = JSON.stringify({ id: 'a', cluster_peers: ['a', 'b'] })
+  before.cluster.behave({ path: '/id' }, { kind: 'status', status: 200, body })
+  await before.ask('GET', '/pins')
+  await before.close()
+  const gate = await shared(t, local)
+  await gate.ask('GET', '/pins')
+  t.same(asked(gate), ['/pins'])
+})
+
 t.test('a cluster that does not say who its peers are is asked in full', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto', maxAgeMs: 0 } })
   for (const body of ['{}', 'null', '{"cluster_peers":null}', 'nonsense']) {

@@ -51,7 +51,8 @@ export function writeSettings(places: Places, hasGuest: boolean): void {
       endpoints: [{ url: places.clusterUrl }],
       ...{ idTimeoutMs: 1500, statusTimeoutMs: 1500, writeTimeoutMs: 1500 },
       ...{ listTimeoutMs: 3000, idleTimeoutMs: 1500 },
-      health: { intervalMs: 1000, timeoutMs: 500 },
+      // Late enough for every kind of fault to be met.
+      health: { intervalMs: 1000, timeoutMs: 500, failuresMax: 50 },
     },
     listing: {
       directory: places.directory,

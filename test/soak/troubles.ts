@@ -31,7 +31,8 @@ const symptoms: Readonly<Record<Trouble, Omit<Symptoms, 'trouble'>>> = {
   'die-mid-length': { statuses: [502], cut: true },
   halt: { statuses: [504], cut: true },
   garbage: { statuses: [502] },
-  'status-500': { statuses: [500] },
+  // Of the record of a pin, which is read first, that is no answer.
+  'status-500': { statuses: [500, 502] },
   'status-503': { statuses: [503] },
   redirect: { statuses: [502] },
   'stream-error': { statuses: [], trailer: true },

@@ -34,6 +34,8 @@ export interface Overrides {
   readonly tls?: boolean
   /** What the cluster asks of its own callers; the gate is told. */
   readonly clusterLogin?: { readonly username: string; readonly password: string }
+  /** What the gate may keep beyond its end. */
+  readonly stateDirectory?: string
   /** Another upstream than the fake cluster. */
   readonly clusterUrl?: string
 }
@@ -135,6 +137,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
       news.add(piece)
     },
     version: 'test',
+    stateDirectory: overrides.stateDirectory,
   })
   let closing: Promise<void> | undefined
   const close = () => (closing ??= gate.close())

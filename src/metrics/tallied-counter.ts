@@ -1,0 +1,43 @@
+/** Counters that are plain numbers until they are read: for prom-client each count is a lookup. */
+import { Counter, type CounterConfiguration, type LabelValues } from 'prom-client'
+
+export interface Tally {
+  inc(by?: number): void
+}
+
+export class TalliedCounter<Label extends string> {
+  private readonly tallies: Untold<Label>[] = []
+
+  constructor(config: CounterConfiguration<Label>) {
+    const { tallies } = this
+    new Counter({
+      ...config,
+      collect() {
+        for (const tally of tallies) tally.tell(this)
+      },
+    })
+  }
+
+  /** What counts under these labels; to be asked for once, and kept. */
+  labels(labels: LabelValues<Label>): Tally {
+    const tally = new Untold(labels)
+    this.tallies.push(tally)
+    return tally
+  }
+}
+
+/** What was counted since somebody last read it. */
+class Untold<Label extends string> implements Tally {
+  private count = 0
+
+  constructor(private readonly labels: LabelValues<Label>) {}
+
+  inc(by = 1): void {
+    this.count += by
+  }
+
+  tell(counter: Counter<Label>): void {
+    if (this.count > 0) counter.inc(this.labels, this.count)
+    this.count = 0
+  }
+}

@@ -1,0 +1,42 @@
+/** That a cluster has several peers is known for good, where a disk can keep it. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { SeveralPeers } from '../../src/listings/several-peers.js'
+
+async function opened(directory: string | undefined) {
+  const told: string[] = []
+  const tell = (_level: 'warn', _fields: object, message: string) => told.push(message)
+  return { peers: await SeveralPeers.open({ directory, tell }), told }
+}
+
+t.test('what was seen is said once, and known to the next that opens it', async (t) => {
+  const directory = join(t.testdir(), 'not', 'there')
+  const { peers, told } = await opened(directory)
+  t.equal(peers.wereSeen, false)
+  await peers.see()
+  await peers.see()
+  t.equal(peers.wereSeen, true)
+  t.equal(told.length, 1)
+  t.match(readFileSync(join(directory, 'several-peers'), 'utf8'), 'remove this file')
+  const next = await opened(directory)
+  t.equal(next.peers.wereSeen, true)
+  await next.peers.see()
+  t.same(next.told, [])
+})
+
+t.test('without a directory it is known until the end', async (t) => {
+  const { peers } = await opened(undefined)
+  await peers.see()
+  t.equal(peers.wereSeen, true)
+  t.equal((await opened(undefined)).peers.wereSeen, false)
+})
+
+t.test('where it cannot be written that is said, and known until the end', async (t) => {
+  const directory = join(t.testdir(), 'state')
+  const { peers, told } = await opened(directory)
+  writeFileSync(directory, 'no directory')
+  await peers.see()
+  t.equal(peers.wereSeen, true)
+  t.match(told[1], 'cannot be kept')
+})
