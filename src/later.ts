@@ -4,7 +4,8 @@
 export type Later = (ms: number, call: () => void) => () => void
 
 export const later: Later = (ms, call) => {
-  const clock = setTimeout(call, ms).unref()
+  // Node warns of what was due before.
+  const clock = setTimeout(call, Math.max(0, ms)).unref()
   return () => {
     clearTimeout(clock)
   }

@@ -49,15 +49,16 @@ export class Cluster {
     return this.endpoints.some(({ fitness }) => fitness.isFit)
   }
 
-  /** One exchange, bounded in number and time; calls back once. */
+  /** One exchange, bounded in number and time; calls back once. Without time nothing is asked. */
   request(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
+    const { timeoutMs } = exchange
     const endpoint = this.choose(request, undefined)
-    if (endpoint === undefined) {
+    if (endpoint === undefined || timeoutMs <= 0) {
       exchange.end()
-      callback(new ClusterFault('cluster-down'), undefined as never)
+      const reason = endpoint === undefined ? 'cluster-down' : 'cluster-timeout'
+      callback(new ClusterFault(reason), undefined as never)
       return
     }
-    const { timeoutMs } = exchange
     if (!this.hasSeveral) endpoint.request(exchange, request, timeoutMs, never, callback)
     else this.requestOfSeveral(endpoint, exchange, request, callback)
   }
@@ -75,10 +76,11 @@ export class Cluster {
     if (method !== 'GET') this.changes.note(path)
     exchange.endpoint = endpoint.name
     const goElsewhere: GoElsewhere = (_fault, wasSent) => {
-      const other = wasSent && method !== 'GET' ? undefined : this.choose(request, endpoint)
+      const leftMs = timeoutMs - (performance.now() - startMs)
+      if (leftMs <= 0 || (wasSent && method !== 'GET')) return false
+      const other = this.choose(request, endpoint)
       if (other === undefined) return false
       exchange.endpoint = other.name
-      const leftMs = timeoutMs - (performance.now() - startMs)
       other.request(exchange, request, leftMs, never, callback)
       return true
     }

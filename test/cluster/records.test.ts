@@ -44,3 +44,10 @@ t.test('one that is not answered in time leaves those behind it to be read again
     [0, 1].map((index) => `/allocations/${generatedCid(index)}`),
   )
 })
+
+t.test('what has no time left is not asked', async (t) => {
+  const { cluster, read } = await linked(t)
+  for (const outcome of await Promise.allSettled([read(0, 0), read(0, -2.7)]))
+    t.match(outcome, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
+  t.same(cluster.requests, [])
+})
