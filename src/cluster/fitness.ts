@@ -135,9 +135,9 @@ export class Fitness {
     else this.seenIll()
   }
 
-  /** One that went down meanwhile has its next check already. */
+  /** What was found says nothing of now; and the check's time may have come while it was made. */
   private seenTooLate(): void {
-    if (this.current === 'up') this.checkLater()
+    this.checkLater(this.current === 'down' ? this.pauseMs : this.parts.intervalMs)
   }
 
   private seenWell(): void {

@@ -8,7 +8,13 @@ const hour = 3_600_000
 /** Checks are answered by what `isWell` says at the time. */
 function started(failuresMax = 3) {
   const told: Verdict[] = []
-  const world = { isWell: true, checks: 0, onCheck: (): void => undefined }
+  const world = {
+    isWell: true,
+    checks: 0,
+    onCheck: (): void => undefined,
+    /** How long a check takes. */
+    until: Promise.resolve(),
+  }
   const { now, later, turn } = clock()
   const fitness = new Fitness({
     intervalMs: hour,
@@ -19,7 +25,7 @@ function started(failuresMax = 3) {
     check: () => {
       world.checks++
       world.onCheck()
-      return Promise.resolve(world.isWell)
+      return world.until.then(() => world.isWell)
     },
     onChange: (verdict) => told.push(verdict),
   })
@@ -93,6 +99,22 @@ t.test('a check that began before it went down does not bring it back', async (t
   await turn(999)
   t.equal(world.checks, 1)
   await turn(1)
+  t.same(states(), ['down', 'trial'])
+  fitness.close()
+})
+
+t.test('a check that takes longer than the pause is followed by another', async (t) => {
+  const { fitness, states, world, turn } = started(2)
+  let end = (): void => undefined
+  world.until = new Promise((resolve) => (end = resolve))
+  fitness.failed(fitness.began(), 'cluster-timeout')
+  fitness.failed(fitness.began(), 'cluster-timeout')
+  await turn(1500)
+  t.equal(world.checks, 1, 'one at a time')
+  end()
+  await settled()
+  t.same(states(), ['down'])
+  await turn(1000)
   t.same(states(), ['down', 'trial'])
   fitness.close()
 })
