@@ -1,18 +1,11 @@
 /** Reading a stream of the cluster's for ourselves: all of it, or a fault. */
 import t, { type Test } from 'tap'
 import { ClusterFault } from '../../src/cluster/faults.js'
-import { ClusterLink } from '../../src/cluster/link.js'
 import { readLines } from '../../src/cluster/lines.js'
-import { snapshotFrom } from '../../src/settings/load.js'
-import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { linkedCluster } from '../support/linked-cluster.js'
 
 async function linked(t: Test) {
-  const cluster = await startFakeCluster()
-  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } }))
-  t.teardown(async () => {
-    await link.end()
-    await cluster.close()
-  })
+  const { cluster, link } = await linkedCluster(t)
   const read = async (headMs = 5000): Promise<string[]> => {
     const lines: string[] = []
     await readLines(link, { path: '/allocations', headers: {}, headMs }, (line) => {

@@ -1,19 +1,13 @@
 /** Reads of records share connections: what becomes of one is not what becomes of the next. */
 import t, { type Test } from 'tap'
-import { ClusterLink } from '../../src/cluster/link.js'
-import { snapshotFrom } from '../../src/settings/load.js'
-import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import { generatedCid } from '../support/fake-cluster/index.js'
+import { linkedCluster } from '../support/linked-cluster.js'
 
 const headers = {}
 const longMs = 60_000
 
 async function linked(t: Test) {
-  const cluster = await startFakeCluster()
-  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } }))
-  t.teardown(async () => {
-    await link.end()
-    await cluster.close()
-  })
+  const { cluster, link } = await linkedCluster(t)
   const read = (index: number, timeoutMs = longMs) =>
     link.current.ask(`/allocations/${generatedCid(index)}`, headers, timeoutMs)
   return { cluster, read }
