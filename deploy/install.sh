@@ -74,11 +74,8 @@ find_node() {
   if [[ $(readlink -f -- "$found") == "$real" ]]; then node=$found; else node=$real; fi
   # systemd and sh both give meaning to some other characters.
   [[ $node =~ ^[A-Za-z0-9/._+-]+$ ]] || die "$node: unusual characters in the path of node"
-  "$node" -e 'const [major, minor] = process.versions.node.split(".").map(Number)
-    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' ||
-    die "$node is $("$node" --version); pinwarden needs 20.19 or newer, and 24 for production"
   "$node" -e 'process.exit(parseInt(process.versions.node) >= 24 ? 0 : 1)' ||
-    warn "$node is $("$node" --version): good to try things out; use 24 for production"
+    die "$node is $("$node" --version); pinwarden needs Node 24 or newer"
   case $real in
     /home/* | /root/* | /run/user/*)
       # ProtectHome= of the unit hides it, and so do the permissions of most homes.

@@ -63,11 +63,10 @@ bundle() {
   printf '{"name":"pinwarden","version":"%s","type":"module"}\n' "$version" >"$lib/package.json"
 }
 
+# The one that the checkout runs on.
 bring_node() {
-  cp -r "$here/node" "$work/node"
-  npm --prefix "$work/node" ci --ignore-scripts --no-audit --no-fund --loglevel=error \
-    --os=linux --cpu="$cpu" >/dev/null
-  node_home=$work/node/node_modules/node-linux-$cpu
+  node_home=node_modules/node-linux-$cpu
+  [[ -d $node_home ]] || { printf 'error: there is no %s: run npm ci\n' "$node_home" >&2 && exit 1; }
   install -m 0755 "$node_home/bin/node" "$lib/node"
 }
 

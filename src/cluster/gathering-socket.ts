@@ -30,7 +30,7 @@ class GatheringSocket extends Socket {
       buffer: (): Buffer => this.buffer,
       callback: (bytes: number): boolean => this.accept(bytes),
     }
-    super({ onread } as ConstructorParameters<typeof Socket>[0])
+    super({ onread })
   }
 
   /** Called when the reader wants more: not before the pause is over. */

@@ -30,8 +30,8 @@ export class Copy {
   private status = 0
   private users = 0
   private isClosed = false
-  private readonly heading = deferred<Head>()
-  private readonly ending = deferred<undefined>()
+  private readonly heading = Promise.withResolvers<Head>()
+  private readonly ending = Promise.withResolvers<undefined>()
 
   constructor(private readonly room: SpoolRoom) {
     this.head = this.heading.promise
@@ -129,21 +129,3 @@ export class Copy {
     this.ending.resolve(undefined)
   }
 }
-
-interface Deferred<T> {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T) => void
-  readonly reject: (error: Error) => void
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function deferred<T>(): Deferred<T> {
-  let [resolve, reject]: [Deferred<T>['resolve'], Deferred<T>['reject']] = [ignore, ignore]
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue
-    reject = onError
-  })
-  return { promise, resolve, reject }
-}
-
-const ignore = () => undefined

@@ -1,5 +1,5 @@
 /** The instruments of each endpoint of the cluster: read off when the metrics are. */
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { EndpointReport } from '../cluster/endpoint.js'
 
 type Reports = () => readonly EndpointReport[]

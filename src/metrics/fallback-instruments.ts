@@ -1,5 +1,5 @@
 /** The instruments of the fallback: read off when the metrics are. */
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { FallbackReport } from '../fallback/fallback.js'
 
 export function addFallback(registry: Registry, report: () => FallbackReport | undefined): void {

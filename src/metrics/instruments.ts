@@ -1,5 +1,5 @@
 /** The instruments, in one list. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
 import type { MetricsParts } from './metrics.js'
 import { TalliedCounter } from './tallied-counter.js'
 
@@ -40,14 +40,14 @@ export function instrumentsIn(
     authFailures: counter('auth_failures_total', ['reason'], 'Requests answered 401.'),
     faults: counter('faults_total', ['reason'], 'Requests that failed for the cluster.'),
     aborts: counter('aborts_total', ['reason'], 'Requests whose client left or stalled.'),
-    bugs: counter('bugs_total', [], 'Requests that failed for pinwarden itself.'),
+    bugs: counter<string>('bugs_total', [], 'Requests that failed for pinwarden itself.'),
     listings: counter(
       'listings_total',
       ['origin'],
       'Listings: fresh from the cluster, shared with one under way, or cached.',
     ),
-    receivedBytes: counter('received_bytes_total', [], 'Bytes read from clients.'),
-    sentBytes: counter('sent_bytes_total', [], 'Bytes written to clients.'),
+    receivedBytes: counter<string>('received_bytes_total', [], 'Bytes read from clients.'),
+    sentBytes: counter<string>('sent_bytes_total', [], 'Bytes written to clients.'),
     pins: counter('pins_total', ['encoder', 'result'], 'Pins: ok, journaled, refused or failed.'),
     unpins: counter('unpins_total', ['encoder', 'result'], 'Unpins: ok, refused or failed.'),
     reloadSuccessful: gauge(

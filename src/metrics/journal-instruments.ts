@@ -1,5 +1,5 @@
 /** The instruments of the journal: read off when the metrics are. */
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { JournalReport } from '../journal/journal.js'
 
 export function addJournal(registry: Registry, report: () => JournalReport | undefined): void {

@@ -1,5 +1,5 @@
 /** What is counted of the requests, and the process's own state. */
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from '@prometheus-io/client'
 import type { EndpointReport } from '../cluster/endpoint.js'
 import type { FallbackReport } from '../fallback/fallback.js'
 import type { JournalReport } from '../journal/journal.js'

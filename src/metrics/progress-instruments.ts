@@ -1,5 +1,5 @@
 /** The instruments of what became of pins, after their requests were answered. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
 import type { PinNews } from '../progress/followed.js'
 import type { Unsettled } from '../progress/follower.js'
 import { bounded, encodersMax } from './labels.js'

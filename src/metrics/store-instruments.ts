@@ -1,5 +1,5 @@
 /** The instruments of what several gates share: read off when the metrics are. */
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { StoreReport } from '../store/store.js'
 
 export function addStore(registry: Registry, report: () => StoreReport | undefined): void {

@@ -1,5 +1,5 @@
-/** Counters that are plain numbers until they are read: for prom-client each count is a lookup. */
-import { Counter, type CounterConfiguration, type LabelValues } from 'prom-client'
+/** Counters that are plain numbers until they are read: for the library each count is a lookup. */
+import { Counter, type CounterConfiguration, type LabelValues } from '@prometheus-io/client'
 
 export interface Tally {
   inc(by?: number): void
