@@ -1,11 +1,50 @@
 #!/usr/bin/env node
-/** The bin: runs what the command line says and ends with its exit code. */
-import { run } from './cli/cli.js'
+/**
+ * The bin: takes the signals, loads the program, and ends with its exit code. It imports nothing
+ * statically, so that a Node that is too old reads one sentence and no signal comes too early.
+ */
+import type { DaemonSignal, TakeSignals } from './cli/io.js'
+
+const oldestMajor = 24
+
+if (Number.parseInt(process.versions.node) < oldestMajor) {
+  const found = `Node ${process.versions.node} is too old`
+  const advice = 'in a checkout, node_modules/.bin/node is new enough after npm ci'
+  process.stderr.write(`pinwarden: error: ${found}: it takes ${oldestMajor} or newer; ${advice}\n`)
+  process.exit(1)
+}
+
+// Without a listener Node opens its inspector at this signal, for all users of this machine.
+process.on('SIGUSR1', () => undefined)
 
 // A reader that leaves early, such as `head`, is no reason for a stack trace.
 process.stdout.on('error', () => (process.exitCode = 1))
 process.stderr.on('error', () => (process.exitCode = 1))
 
+const argv = process.argv.slice(2)
+// The other commands end by a signal as any program does.
+const takeSignals = argv[0] === 'serve' ? heldSignals() : undefined
+const { stdout, stderr, stdin, env } = process
+const { run } = await import('./cli/cli.js')
 // Setting the code rather than exiting lets what was written reach its reader.
-const code = await run(process.argv.slice(2), process)
+const code = await run(argv, { stdout, stderr, stdin, env, takeSignals })
 process.exitCode ??= code
+
+/** Keeps what comes while the daemon starts. The second signal to stop ends the process at once. */
+function heldSignals(): TakeSignals {
+  const held: DaemonSignal[] = []
+  let obey = (signal: DaemonSignal): void => void held.push(signal)
+  let isStopping = false
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) {
+    process.on(signal, () => {
+      const isStop = signal === 'SIGTERM' || signal === 'SIGINT'
+      if (isStop && isStopping) process.exit(1)
+      isStopping ||= isStop
+      obey(signal)
+    })
+  }
+  return (daemon) => {
+    obey = daemon
+    held.forEach(daemon)
+  }
+}

@@ -9,7 +9,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
     .action(({ config }: ConfigOption) =>
       line.end(async () => {
         const { serve } = await import('./serve.js')
-        return serve({ configPath: config })
+        return serve({ configPath: config, takeSignals: line.io.takeSignals })
       }, config),
     )
   withExamples(serving, 'serve', 'serve --config config.json')

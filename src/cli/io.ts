@@ -7,7 +7,15 @@ export interface Io {
   readonly stderr: Sink
   readonly stdin?: AsyncIterable<unknown>
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Only where the process is to be a daemon. */
+  readonly takeSignals?: TakeSignals | undefined
 }
+
+/** What the daemon does something at. */
+export type DaemonSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2'
+
+/** Hands over each signal from now on, and first of all those that came before. */
+export type TakeSignals = (obey: (signal: DaemonSignal) => void) => void
 
 export interface Sink {
   write(text: string): unknown

@@ -8,8 +8,12 @@ interface Managed extends Observed {
   readonly systemd: Systemd
 }
 
-/** On SIGHUP, and when the configuration or a file that it names changes. SIGUSR2: see Log. */
-export function reloadOnChange(daemon: Managed): void {
+/**
+ * Reloads when the configuration or a file that it names changes.
+ *
+ * @returns reloads now; `why` is for the log
+ */
+export function reloadOnChange(daemon: Managed): (why: string) => void {
   const { live, gate, log, metrics, systemd } = daemon
   const reload = (why: string): void => {
     systemd.reloading()
@@ -29,13 +33,7 @@ export function reloadOnChange(daemon: Managed): void {
   watch(live.files)
   metrics.reloaded(true)
   metrics.certificateExpires(certificateExpiry(live))
-  process.on('SIGHUP', () => {
-    reload('SIGHUP')
-  })
-  process.on('SIGUSR2', () => {
-    log.reopen()
-    log.info({}, 'log reopened')
-  })
+  return reload
 }
 
 const dayMs = 86_400_000

@@ -1,5 +1,4 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
-import { once } from 'node:events'
 import { Activity } from '../admin/activity.js'
 import { openControl, type OpenControl } from '../admin/control.js'
 import { KeyUse } from '../admin/key-use.js'
@@ -8,7 +7,7 @@ import { type Log, openLog } from '../log.js'
 import { createMetrics } from '../metrics/metrics.js'
 import { LiveSettings } from '../settings/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
-import { version } from './io.js'
+import { type DaemonSignal, type TakeSignals, version } from './io.js'
 import { listenDescriptor } from './listen-descriptor.js'
 import { controlSocket } from './ask-control.js'
 import { type Observed, openObservation } from './observation.js'
@@ -19,6 +18,8 @@ import { unitDirectory } from './unit-directory.js'
 
 export interface ServeOptions {
   readonly configPath: string
+  /** Without it nothing but the process's end ends the daemon. */
+  readonly takeSignals: TakeSignals | undefined
 }
 
 /**
@@ -29,7 +30,7 @@ export interface ServeOptions {
  * @returns 0 after an orderly end
  * @throws ConfigError, or the error of the log file or the address
  */
-export async function serve({ configPath }: ServeOptions): Promise<number> {
+export async function serve({ configPath, takeSignals }: ServeOptions): Promise<number> {
   const descriptor = listenDescriptor(process.env, process.pid)
   const { live, warnings } = await LiveSettings.load(configPath)
   const log = await openLog(live.current().config.log)
@@ -77,14 +78,20 @@ export async function serve({ configPath }: ServeOptions): Promise<number> {
     await Promise.all([gate.close(), admin?.close()])
     throw error
   })
-  reloadOnChange(daemon)
+  const reload = reloadOnChange(daemon)
   warnOfExpiry(daemon)
   await releaseMemory()
   log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
   systemd.ready(servingOn(gate.url))
   systemd.keepAlive()
 
-  const signal = await untilSignal()
+  const stop = Promise.withResolvers<DaemonSignal>()
+  takeSignals?.((signal) => {
+    if (signal === 'SIGHUP') reload(signal)
+    else if (signal === 'SIGUSR2') reopen(log)
+    else stop.resolve(signal)
+  })
+  const signal = await stop.promise
   obstacles.push('stopping')
   void systemd.stopping('finishing the requests under way')
   log.info({ signal }, 'stopping: requests under way are finished')
@@ -115,14 +122,9 @@ const startOf = (gate: OpenGate, { config, keyring }: Snapshot, configPath: stri
   config: configPath,
 })
 
-/** After the first one, the next kills: whoever sends two does not want to wait. */
-async function untilSignal(): Promise<string> {
-  const signal = await Promise.race(
-    ['SIGTERM', 'SIGINT'].map((name) => once(process, name).then(() => name)),
-  )
-  const exitNow = () => process.exit(1)
-  process.on('SIGTERM', exitNow).on('SIGINT', exitNow)
-  return signal
+function reopen(log: Log): void {
+  log.reopen()
+  log.info({}, 'log reopened')
 }
 
 /** A state that nobody planned for is not gone on with: log it whole, exit, be restarted. */
