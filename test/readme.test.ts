@@ -1,9 +1,7 @@
 /** The README's examples, run as they stand there. */
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { faults, refusals } from '../src/gate/refusals.js'
@@ -43,30 +41,6 @@ t.test('the curl line pins a CID', async (t) => {
   const { cid } = JSON.parse(stdout) as { cid: string }
   t.ok(command.includes(cid))
   t.ok(gate.cluster.pins.has(cid))
-})
-
-t.test('the demo prints commands that work as they are', async (t) => {
-  const demo = fileURLToPath(new URL('support/demo.js', import.meta.url))
-  const child = spawn(process.execPath, [demo], {
-    env: { ...process.env, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  let text = ''
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  while (!text.includes('Ctrl-C')) await once(child.stdout, 'data')
-
-  t.match(text, /^ {2}IPFS_CLUSTER_ENDPOINT=http:\/\/demo:pw_\w+@127\.0\.0\.1:\d+$/m)
-  const commands = [...text.matchAll(/^ {2}(curl .*)$/gm)].map(([, command = '']) => command)
-  t.equal(commands.length, 3)
-  for (const command of commands) {
-    const { stdout } = await run('bash', ['-c', `${command} -sS`])
-    t.match(JSON.parse(stdout), { cid: /^Qm/ }, command.slice(0, 14))
-  }
-  while (!text.includes('200 DELETE')) await once(child.stdout, 'data')
-  t.match(text, /200 POST \/pins\/Qm\w+ by demo in [\d.]+ ms/)
-  child.kill('SIGINT')
-  t.same(await once(child, 'close'), [0, null])
 })
 
 t.test('every reason, permission, role and option is explained', async (t) => {
