@@ -108,7 +108,7 @@ async function talk(
     const isUnpinned = await requests.status(cid ?? wellKnown)
     return cid !== undefined && (await pinAndUnpin(requests, cid, isUnpinned, steps))
   } finally {
-    await asker.close()
+    asker.close()
   }
 }
 

@@ -317,8 +317,16 @@ t.test('an answer that is cut, and what is no HTTP, are told apart', async (t) =
     return (await run(t, url)).text
   }
   t.match(await speak('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'), 'in the middle of its ans')
-  t.match(await speak(''), /closed the connection before it answered \(UND_ERR_SOCKET\)/)
-  t.match(await speak('SSH-2.0-OpenSSH_9.2\r\n'), 'does not speak HTTP/1.1')
+  t.match(await speak(''), /closed the connection before it answered \(ECONNRESET\)/)
+  for (const bytes of [
+    'SSH-2.0-OpenSSH_9.2\r\n',
+    `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(65_536)}\r\n\r\n`,
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n',
+  ])
+    t.match(await speak(bytes), 'does not speak HTTP/1.1', bytes.slice(0, 60))
+  const longHeader = `HTTP/1.1 401 No\r\nX: ${'x'.repeat(40_000)}\r\nContent-Length: 2\r\n\r\n{}`
+  t.match(await speak(longHeader), /FAIL {2}id {8}401, /, 'more than Node takes by itself')
+  t.match(await speak('HTTP/1.1 101 Switching Protocols\r\n\r\n'), 'FAIL  id ')
 })
 
 t.test('over TLS: the version, and for how long the certificate is good', async (t) => {

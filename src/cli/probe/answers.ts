@@ -37,7 +37,7 @@ export function silenceTrouble({ code, isBegun, limitMs }: Unanswered): Trouble 
         'the encoder would have given up as well: the cluster or its host is ' +
         'overloaded or hangs; the operator sees in the log which. Try again later',
     }
-  if (code.startsWith('HPE_') || code.startsWith('UND_ERR_HEADERS'))
+  if (code.startsWith('HPE_'))
     return { what: `what answers does not speak HTTP/1.1`, help: otherServer }
   const when = isBegun ? 'in the middle of its answer' : 'before it answered'
   return {

@@ -1,6 +1,6 @@
 /** Asks over HTTP as the encoder's axios does: its headers, its bodies, its time limits. */
-import type { IncomingHttpHeaders } from 'node:http'
-import { Agent } from 'undici'
+import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import https from 'node:https'
 import { version } from '../io.js'
 import { decoded } from './decode.js'
 import type { Endpoint } from './endpoint.js'
@@ -25,7 +25,7 @@ export interface Unanswered {
 }
 
 export class Asker {
-  readonly #agent: Agent
+  readonly #agent: http.Agent
 
   /** @param timeoutMs in place of the encoder's limits */
   constructor(
@@ -33,8 +33,11 @@ export class Asker {
     private readonly timeoutMs: number | undefined,
     ca: string | undefined,
   ) {
-    const connect = { timeout: limits.pins, ...(ca !== undefined && { ca }) }
-    this.#agent = new Agent({ connect, maxHeaderSize: 65_536 })
+    // Node's defaults for these depend on its version and on NODE_TLS_REJECT_UNAUTHORIZED.
+    const trust = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) }
+    this.#agent = endpoint.isTls
+      ? new https.Agent({ keepAlive: true, ALPNProtocols: ['http/1.1'], ...trust })
+      : new http.Agent({ keepAlive: true })
   }
 
   async ask(method: Method, path: string): Promise<Answer | Unanswered> {
@@ -43,53 +46,67 @@ export class Asker {
     const start = performance.now()
     let isBegun = false
     try {
-      const { origin, pathname } = new URL(this.endpoint.base + path)
-      const { statusCode, headers, body } = await this.#agent.request({
-        ...{ method, origin, path: pathname, signal },
-        headers: {
-          accept: 'application/json, text/plain, */*',
-          ...(method !== 'GET' && { 'content-type': 'application/json' }),
-          'accept-encoding': 'gzip, compress, deflate, br',
-          'user-agent': `pinwarden/${version}`,
-          authorization: this.endpoint.authorization,
-        },
-        // What axios makes of no data at all.
-        body: method === 'POST' ? 'null' : null,
-      })
+      const request = this.#request(method, path, signal)
+      // The request names a fault in the middle of the answer; the answer says only `aborted`.
+      const failure = new Promise<never>((_, reject) => request.on('error', reject))
+      const response = await Promise.race([responseTo(request), failure])
       isBegun = true
-      const bytes = await read(body)
+      const bytes = await Promise.race([read(response), failure])
+      const { statusCode: status = 0, headers } = response
       const json = jsonIn(bytes, headers['content-encoding'])
-      return { status: statusCode, headers, json, ms: Math.round(performance.now() - start) }
+      return { status, headers, json, ms: Math.round(performance.now() - start) }
     } catch (error) {
-      return { code: codeOf(error), isBegun, limitMs }
+      return { code: signal.aborted ? 'ETIMEDOUT' : codeOf(error), isBegun, limitMs }
     }
   }
 
-  async close(): Promise<void> {
-    await this.#agent.destroy()
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  /** @returns a request that is sent */
+  #request(method: Method, path: string, signal: AbortSignal): ClientRequest {
+    const { base, isTls, authorization } = this.endpoint
+    const send = isTls ? https.request : http.request
+    const request = send(new URL(base + path), {
+      ...{ method, signal, agent: this.#agent, maxHeaderSize: headerBytesMax },
+      headers: {
+        accept: 'application/json, text/plain, */*',
+        ...(method !== 'GET' && { 'content-type': 'application/json' }),
+        'accept-encoding': 'gzip, compress, deflate, br',
+        'user-agent': `pinwarden/${version}`,
+        authorization,
+      },
+    })
+    // What axios makes of no data at all.
+    return method === 'POST' ? request.end('null') : request.end()
   }
 }
 
 /** The encoder's own. */
 const limits = { id: 10_000, pins: 30_000 }
 
-const bytesMax = 1024 * 1024
+const headerBytesMax = 65_536
+const bodyBytesMax = 1024 * 1024
 
-/** Leaves off where nobody would want more. */
+const responseTo = (request: ClientRequest): Promise<IncomingMessage> =>
+  new Promise((resolve) => request.once('response', resolve))
+
+/** Leaves off where no reader would want more. */
 async function read(body: AsyncIterable<unknown>): Promise<Buffer> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of body as AsyncIterable<Buffer>) {
     parts.push(part)
     bytes += part.length
-    if (bytes > bytesMax) break
+    if (bytes > bodyBytesMax) break
   }
   return Buffer.concat(parts)
 }
 
-function jsonIn(bytes: Buffer, encoding: string | string[] | undefined): unknown {
+function jsonIn(bytes: Buffer, encoding: string | undefined): unknown {
   try {
-    return JSON.parse(decoded(bytes, String(encoding ?? 'identity'), bytesMax).toString())
+    return JSON.parse(decoded(bytes, encoding ?? 'identity', bodyBytesMax).toString())
   } catch {
     return undefined
   }

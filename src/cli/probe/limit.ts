@@ -15,12 +15,9 @@ export async function within<Value>(ms: number, work: Promise<Value>): Promise<V
   }
 }
 
-/** What the system, OpenSSL or undici calls an error. */
+/** What the system, OpenSSL or Node calls an error. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return 'ETIMEDOUT'
-  // Most of them have no code.
-  if (error.name === 'HTTPParserError') return 'HPE_INVALID'
   if ('code' in error && typeof error.code === 'string') return error.code
   return error.message
 }
