@@ -1,6 +1,7 @@
 /** Finds the encoder that a presented key belongs to. */
 import { timingSafeEqual } from 'node:crypto'
-import { digestOf, keyForm } from './key.js'
+import { digestOf } from './key.js'
+import { keyForm } from './key-form.js'
 import { encodersOf } from './resolve.js'
 import type { Config } from './schema.js'
 import type { Encoder } from './encoder.js'

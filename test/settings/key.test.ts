@@ -1,6 +1,8 @@
 /** Keys: their form, their check part, their hash. */
+import { crc32 } from 'node:zlib'
 import t from 'tap'
-import { digestOf, generateKey, keyForm } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/key.js'
+import { keyForm } from '../../src/settings/key-form.js'
 
 t.test(
   'a new key is well-formed, safe unescaped in URLs, shells and files, and unlike any other',
@@ -30,6 +32,18 @@ t.test('what has not the form of a key is malformed', async (t) => {
   const bad = ['', 'pw_', key.slice(1), key.slice(0, -1), `${key}a`, `${key}\n`, ` ${key}`]
   for (const text of [...bad, key.toUpperCase(), key.replace('_', '-'), `pw_${'é'.repeat(49)}`])
     t.equal(keyForm(text), 'malformed', JSON.stringify(text))
+})
+
+t.test('the check part is the CRC-32 of what stands before it, in base62', async (t) => {
+  const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+  for (let count = 0; count < 1000; count += 1) {
+    const key = generateKey()
+    const check = Array.from(key.slice(-6)).reduce(
+      (sum, digit) => sum * 62 + digits.indexOf(digit),
+      0,
+    )
+    if (check !== crc32(key.slice(0, -6))) t.fail(key)
+  }
 })
 
 t.test('the digest is SHA-256 in lower-case hex', async (t) => {

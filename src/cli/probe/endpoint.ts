@@ -1,5 +1,5 @@
 /** Reads the value of IPFS_CLUSTER_ENDPOINT as the encoder's axios would, and says its faults. */
-import { keyForm } from '../../settings/key.js'
+import { keyForm } from '../../settings/key-form.js'
 import { isLoopback } from '../../settings/network.js'
 import { namePattern } from '../../settings/names.js'
 import type { Trouble } from './steps.js'
@@ -66,12 +66,21 @@ function slipOf(text: string): Trouble | undefined {
         : `the scheme ${scheme} is neither https nor http`
     return { what, help: form }
   }
-  if (/[\s\\]/.test(text) || !URL.canParse(text))
+  if (/[\s\\]/.test(text) || !isUrl(text))
     return {
       what: 'this is no URL that can be read: host or port is malformed',
       help: `${form}; names and keys have no / ? # @ or white space in them`,
     }
   return undefined
+}
+
+/** As URL.canParse, which Node has from 18.17 on only. */
+function isUrl(text: string): boolean {
+  try {
+    return new URL(text).host !== ''
+  } catch {
+    return false
+  }
 }
 
 /** @param userinfo as it is written: what stands before the `@` */
