@@ -1,7 +1,7 @@
 /** What all commands share: the option --config, and how a command ends. */
 import { type Command, type OptionValues } from 'commander'
+import { reportWithConfig } from './config-faults.js'
 import type { Io } from './io.js'
-import { report } from './report.js'
 
 export const defaultPath = '/etc/pinwarden/config.json'
 
@@ -31,7 +31,7 @@ export class CommandLine {
     try {
       this.exitCode = await command()
     } catch (error) {
-      this.exitCode = report(error, configPath, this.io)
+      this.exitCode = reportWithConfig(error, configPath, this.io)
     }
   }
 }

@@ -1,6 +1,4 @@
 /** Says on stderr why a command failed, and gives the exit code for it. */
-import { EditError } from '../settings/edit.js'
-import { ConfigError, problemLines } from '../settings/problems.js'
 import type { Io } from './io.js'
 
 /** A command could not do what it was asked for. */
@@ -21,15 +19,8 @@ export class UsageError extends CommandError {
 }
 
 /** 1: the thing failed; 2: it was asked for wrongly. */
-export function report(error: unknown, configPath: string, io: Io): 1 | 2 {
-  if (error instanceof ConfigError) {
-    const count = error.problems.length
-    fail(io, `${configPath} has ${count === 1 ? 'a problem' : `${count} problems`}`)
-    for (const line of problemLines(error.problems)) io.stderr.write(`  ${line}\n`)
-    hint(io, error.hint)
-    return 1
-  }
-  if (error instanceof EditError || error instanceof CommandError) {
+export function report(error: unknown, io: Io): 1 | 2 {
+  if (error instanceof CommandError) {
     fail(io, error.message)
     hint(io, error.hint)
     return error instanceof UsageError ? 2 : 1
@@ -59,6 +50,6 @@ export function hint(io: Io, text: string | undefined): void {
   if (text !== undefined) io.stderr.write(`hint: ${text}\n`)
 }
 
-function fail(io: Io, text: string): void {
+export function fail(io: Io, text: string): void {
   io.stderr.write(`pinwarden: error: ${text}\n`)
 }
