@@ -4,6 +4,7 @@ import type { Io } from './io.js'
 import { isAnswer } from './probe/answers.js'
 import { Asker } from './probe/ask.js'
 import { type Endpoint, readEndpoint } from './probe/endpoint.js'
+import { readEnvFile } from './probe/env-file.js'
 import { environmentNotes } from './probe/environment.js'
 import { Requests } from './probe/requests.js'
 import { Steps } from './probe/steps.js'
@@ -20,23 +21,26 @@ export interface ProbeOptions {
   readonly timeoutMs?: number
   /** PEM, in place of the authorities that Node trusts. */
   readonly ca?: string
+  /** Of the encoder, read where the environment has no endpoint; `.env` of this directory. */
+  readonly envFile?: string
 }
 
 /** @returns 0 when all works, 1 when something does not */
 export async function probe(options: ProbeOptions, io: Io): Promise<number> {
   // The key is in the arguments, which every user of this machine can see: this overwrites them.
   if (options.url !== undefined) process.title = 'pinwarden probe'
-  const { text, cid } = argumentsOf(options, io)
+  const { text, cid, env, source } = argumentsOf(options, io)
   const endpoint = readEndpoint(text)
-  if (!('base' in endpoint)) {
-    const steps = new Steps(io.stdout, [])
+  const isEndpoint = 'base' in endpoint
+  const steps = new Steps(io.stdout, isEndpoint ? endpoint.secrets : [])
+  if (source !== undefined) steps.note('endpoint', `IPFS_CLUSTER_ENDPOINT is the one in ${source}`)
+  if (!isEndpoint) {
     steps.fail('endpoint', ...endpoint)
     return end(steps, '')
   }
-  const steps = new Steps(io.stdout, endpoint.secrets)
   steps.ok('endpoint', `${endpoint.base} as ${endpoint.name}`)
   for (const note of endpoint.notes) steps.note('endpoint', note)
-  for (const note of environmentNotes(io.env, endpoint)) steps.note('env', note)
+  for (const note of environmentNotes(env, endpoint)) steps.note('env', note)
 
   const address = await wayTo(endpoint, options, steps)
   const isPinned = address !== undefined && (await talk(endpoint, address, cid, options, steps))
@@ -53,22 +57,23 @@ const wellKnown = 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn'
 /** Of the limit for /id, which the way is a part of. */
 const wayMs = 10_000
 
-function argumentsOf({ url, cid }: ProbeOptions, { env }: Io) {
-  const { IPFS_CLUSTER_ENDPOINT: fromEnv } = env
+function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
   // With the endpoint in the environment, a CID may be the only argument.
   const isCidAlone = url !== undefined && cid === undefined && canonicalCid(url) !== undefined
-  const text = (isCidAlone ? undefined : url) ?? fromEnv
+  const urlGiven = isCidAlone ? undefined : url
+  const isFileRead = urlGiven === undefined && io.env.IPFS_CLUSTER_ENDPOINT === undefined
+  const env = isFileRead ? { ...readEnvFile(envFile), ...io.env } : io.env
+  const text = urlGiven ?? env.IPFS_CLUSTER_ENDPOINT
   if (text === undefined || text.trim() === '')
     throw new UsageError(
       'there is no endpoint to probe',
-      'set IPFS_CLUSTER_ENDPOINT as for the encoder, or give the URL',
+      "run this in the directory of the encoder's .env, or set IPFS_CLUSTER_ENDPOINT",
     )
-  const given = isCidAlone ? url : cid
-  if (given === undefined) return { text, cid: undefined }
-  const canonical = canonicalCid(given)
-  if (canonical === undefined)
+  const cidGiven = isCidAlone ? url : cid
+  const canonical = cidGiven === undefined ? undefined : canonicalCid(cidGiven)
+  if (cidGiven !== undefined && canonical === undefined)
     throw new UsageError('this is no CID', `such as ${wellKnown}; copy it again`)
-  return { text, cid: canonical }
+  return { text, cid: canonical, env, source: isFileRead ? envFile : undefined }
 }
 
 /** @returns the address of the gate, where the way to it is free */

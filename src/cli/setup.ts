@@ -1,6 +1,7 @@
 /** The commands for the first day: on the cluster's host, and on an encoder's machine. */
 import type { Command } from 'commander'
 import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
+import { usage } from './probe/usage.js'
 
 export function addSetupCommands(program: Command, line: CommandLine): void {
   addInit(program, line)
@@ -60,19 +61,15 @@ function addInit(program: Command, line: CommandLine): void {
 function addProbe(program: Command, line: CommandLine): void {
   const command = program
     .command('probe')
-    .description("on an encoder's machine: do what it does, and say what works and what does not")
-    .argument('[url]', 'as the encoder has it; else IPFS_CLUSTER_ENDPOINT, where no ps shows it')
-    .argument('[cid]', 'to pin and unpin; one that is pinned already is left alone')
+    .description(usage.description)
+    .argument('[url]', usage.url)
+    .argument('[cid]', usage.cid)
+    .addHelpText('after', `\n${usage.endpoint}`)
     .action((url: string | undefined, cid: string | undefined) =>
       line.end(async () => {
         const { probe } = await import('./probe.js')
         return probe({ url, cid }, line.io)
       }),
     )
-  withExamples(
-    command,
-    'probe',
-    'probe QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn',
-    'probe "$IPFS_CLUSTER_ENDPOINT" QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn',
-  )
+  withExamples(command, 'probe', 'probe QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn')
 }
