@@ -1,5 +1,5 @@
 /** Goes the way to the gate as far as TCP: the name's addresses, and a connection to each. */
-import { lookup } from 'node:dns/promises'
+import { promises as dns } from 'node:dns'
 import { connect, isIP } from 'node:net'
 import { bracketed } from '../endpoint.js'
 import { codeOf, within } from './limit.js'
@@ -13,7 +13,7 @@ export async function lookUp({ host }: Endpoint, ms: number, steps: Steps): Prom
     return [host]
   }
   try {
-    const found = await within(ms, lookup(host, { all: true }))
+    const found = await within(ms, dns.lookup(host, { all: true }))
     const addresses = [...new Set(found.map(({ address }) => address))]
     steps.ok('dns', `${host} is ${addresses.join(', ')}`)
     return addresses
