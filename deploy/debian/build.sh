@@ -80,6 +80,8 @@ place_files() {
   done
   sed -i -E 's#^(Exec[A-Za-z]+=)/usr/bin/node /opt/pinwarden/current/dist/src/main\.js#\1/usr/bin/pinwarden#' \
     "$root/usr/lib/systemd/system/pinwarden.service"
+  npm run --silent build:probe -- "$version"
+  install -D -m 0644 dist/pinwarden-probe.mjs "$root/usr/share/pinwarden/pinwarden-probe.mjs"
   mkdir -p "$doc/examples"
   cp -r deploy/{caddy,certbot,fail2ban,firewall,grafana,nginx,prometheus} "$doc/examples"
   install -m 0644 config.example.json config.schema.json "$doc"
