@@ -136,12 +136,12 @@ export class Fallback {
     this.underWay.set(cid, ending)
     const era = this.fitness.began()
     const startMs = now()
-    let isNew = false
     try {
-      isNew = !(await kubo.hasPin(cid))
-      if (isNew) await kubo.pin(cid, ending.signal)
+      const had = await kubo.hasPin(cid)
+      if (had !== true) await kubo.pin(cid, ending.signal)
       this.fitness.answered()
-      if (isNew) this.remember(cid)
+      // Where Kubo did not say, the pin may be somebody else's: it stays.
+      if (had === false) this.remember(cid)
       this.counts.pinned++
       tell('info', { cid, durationMs: Math.round(now() - startMs) }, 'a pin is at the fallback')
     } catch (err) {

@@ -4,6 +4,7 @@
  * begun (https://docs.ipfs.tech/reference/kubo/rpc/).
  */
 import { type Dispatcher, Pool } from 'undici'
+import { canonicalCid } from '../cluster/cid.js'
 import { type Later, later as timer } from '../later.js'
 import { jsonLines } from './json-lines.js'
 
@@ -43,7 +44,7 @@ export class Kubo {
 
   /** @returns its peer ID */
   async id(): Promise<string> {
-    const { ID: id } = JSON.parse(await this.ask('id')) as { ID?: unknown }
+    const { ID: id } = parsed(await this.ask('id'))
     if (typeof id !== 'string') throw new KuboRefusal('it names no ID')
     return id
   }
@@ -56,19 +57,24 @@ export class Kubo {
     )
   }
 
-  /** Whether it has a recursive pin of exactly this CID. */
-  async hasPin(cid: string): Promise<boolean> {
+  /**
+   * Whether it has a recursive pin of exactly this CID.
+   *
+   * @returns undefined when its answer does not say so of this CID
+   */
+  async hasPin(cid: string): Promise<boolean | undefined> {
     try {
-      await this.ask(`pin/ls?arg=${cid}&type=recursive`)
-      return true
+      return hasRecursive(await this.ask(`pin/ls?arg=${cid}&type=recursive`), cid) || undefined
     } catch (error) {
-      if (error instanceof KuboRefusal && error.message.endsWith('not pinned')) return false
-      throw error
+      if (!(error instanceof KuboRefusal && error.message.endsWith('not pinned'))) throw error
+      return error.message.split(/[\s'"/]+/).some((word) => isSame(word, cid)) ? false : undefined
     }
   }
 
+  /** @throws KuboRefusal, also when its answer does not name the CID */
   async unpin(cid: string): Promise<void> {
-    await this.ask(`pin/rm?arg=${cid}`)
+    const answer = parsed(await this.ask(`pin/rm?arg=${cid}`))
+    if (!names(answer.Pins, cid)) throw new KuboRefusal('its answer does not name the CID')
   }
 
   /**
@@ -83,12 +89,13 @@ export class Kubo {
       const answer = await this.request(path, AbortSignal.any([signal, watch.signal]))
       let isDone = false
       for await (const line of jsonLines(answer.body as AsyncIterable<Buffer>)) {
-        const { Progress: blocks = 0, Pins: pins } = line as PinLine
-        watch.sees(blocks)
-        isDone ||= pins !== undefined
+        const { Progress: blocks, Pins: pins } = fieldsOf(line)
+        if (typeof blocks === 'number') watch.sees(blocks)
+        // Kubo before 0.9 writes `"Pins":null` into each line of progress.
+        isDone ||= names(pins, cid)
       }
       const said = answer.trailers['x-stream-error']
-      if (!isDone) throw new KuboRefusal(said ?? 'it ended without a pin')
+      if (!isDone) throw new KuboRefusal(said ?? 'it ended without naming the CID')
     } catch (error) {
       throw watch.signal.aborted ? watch.signal.reason : error
     } finally {
@@ -112,10 +119,33 @@ export class Kubo {
   }
 }
 
-/** What `pin/add` says every half second: how many blocks it has, and at the end what it pinned. */
-interface PinLine {
-  readonly Progress?: number
-  readonly Pins?: readonly string[]
+/** Two spellings of one CID are the same; CIDv0 and CIDv1 of one hash are two pins. */
+function isSame(text: unknown, cid: string): boolean {
+  if (text === cid) return true
+  return typeof text === 'string' && canonicalCid(text) === (canonicalCid(cid) ?? cid)
+}
+
+const names = (pins: unknown, cid: string): boolean =>
+  Array.isArray(pins) && pins.some((pin) => isSame(pin, cid))
+
+function hasRecursive(answer: string, cid: string): boolean {
+  return Object.entries(fieldsOf(parsed(answer).Keys)).some(
+    ([key, pin]) => isSame(key, cid) && fieldsOf(pin).Type === 'recursive',
+  )
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const fieldsOf = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null ? (value as Fields) : {}
+
+/** Of an answer that is no JSON: nothing. */
+function parsed(text: string): Fields {
+  try {
+    return fieldsOf(JSON.parse(text))
+  } catch {
+    return {}
+  }
 }
 
 /** Gives up a pin that gets no further. */
@@ -156,10 +186,6 @@ class ProgressWatch {
 const messageCharsMax = 500
 
 function messageIn(text: string): string | undefined {
-  try {
-    const { Message: message } = JSON.parse(text) as { Message?: unknown }
-    return typeof message === 'string' ? message.slice(0, messageCharsMax) : undefined
-  } catch {
-    return undefined
-  }
+  const { Message: message } = parsed(text)
+  return typeof message === 'string' ? message.slice(0, messageCharsMax) : undefined
 }

@@ -1,4 +1,7 @@
 /** The fallback against a Kubo, by a clock of the test's own. */
+import { base16 } from 'multiformats/bases/base16'
+import { base58btc } from 'multiformats/bases/base58'
+import { CID } from 'multiformats/cid'
 import t, { type Test } from 'tap'
 import { Fallback } from '../../src/fallback/fallback.js'
 import { Kubo } from '../../src/fallback/kubo.js'
@@ -170,4 +173,78 @@ t.test('one that does not answer is left alone until it does', async (t) => {
   while (!isTold('the fallback answers again')) await turn(1000)
   while (fallback.report.pinned < 4) await turn(1000)
   t.same([...kubo.pins].sort(), [one, two, three, four].sort())
+})
+
+t.test('only an answer that names the CID counts as a pin, as a list or as an unpin', async (t) => {
+  const unnamed = `${notMade}: it ended without naming the CID`
+  const answers = [
+    // A Kubo before 0.9 says so with each line of progress.
+    '{"Pins":null,"Progress":3}',
+    '{"Pins":[]}',
+    '{}',
+    'null',
+    '7',
+    '{"Pins":"Qm"}',
+    '{"Pins":{"0":"Qm"}}',
+    `{"Pins":["${two}"]}`,
+    '{"Pins":[null,7,{}]}',
+    '{"Message":"it was not pinned","Code":0,"Type":"error"}',
+  ]
+  const { kubo, fallback, turn, tellings } = await started(t, { release: true })
+  await fallback.compare()
+  for (const [index, answer] of answers.entries()) {
+    kubo.says.set('pin/add', answer)
+    fallback.accepted(one)
+    await turn(1000)
+    t.equal((await tellings(index + 1))[index], unnamed, answer)
+  }
+  kubo.says.set('pin/add', `{"Pins":null,"Progress":3}\n{"Pins":["${one}"],"Progress":3}`)
+  fallback.accepted(one)
+  await turn(1000)
+  t.equal((await tellings(answers.length + 1)).at(-1), made)
+
+  kubo.says.set('pin/rm', '{"Pins":null}')
+  await fallback.pinned(one)
+  t.match((await tellings(answers.length + 2)).at(-1), /could not be released.*not name the CID/)
+  t.equal(fallback.report.released, 0)
+})
+
+t.test('the CID counts in every spelling, and as CIDv0 and CIDv1 it is two', async (t) => {
+  const { kubo, fallback, turn, tellings } = await started(t)
+  await fallback.compare()
+  const v1 = CID.parse(one).toV1()
+  for (const [index, spelling] of [one, v1.toString(base16), v1.toString(base58btc)].entries()) {
+    const cid = spelling === one ? one : v1.toString()
+    kubo.says.set('pin/add', `{"Pins":["${spelling}"]}`)
+    fallback.accepted(cid)
+    await turn(1000)
+    t.equal((await tellings(index + 1))[index], made, spelling)
+  }
+  kubo.says.set('pin/add', `{"Pins":["${one}"]}`)
+  fallback.accepted(v1.toString())
+  await turn(1000)
+  t.match((await tellings(4))[3], notMade)
+})
+
+t.test('a pin of which it did not say whether it was there is made, and stays', async (t) => {
+  const { kubo, fallback, turn, tellings } = await started(t, { release: true })
+  await fallback.compare()
+  const answers = [
+    '{"Keys":{}}',
+    '{"Keys":null}',
+    'null',
+    '<html>',
+    `{"Keys":{"${two}":{"Type":"recursive"}}}`,
+    `{"Keys":{"${one}":{"Type":"indirect"}}}`,
+    `{"Keys":{"${one}":null}}`,
+  ]
+  for (const [index, answer] of answers.entries()) {
+    kubo.says.set('pin/ls', answer)
+    fallback.accepted(one)
+    await turn(1000)
+    t.equal((await tellings(index + 1))[index], made, answer)
+    t.equal(kubo.asked.filter((what) => what === `pin/add ${one}`).length, index + 1, answer)
+    await fallback.pinned(one)
+  }
+  t.notOk(kubo.asked.includes(`pin/rm ${one}`))
 })

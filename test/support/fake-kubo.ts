@@ -14,6 +14,8 @@ export interface FakeKubo {
   readonly working: ReadonlyMap<string, Working>
   /** `now`: it has everything already; `work`: it is told when. */
   mode: 'now' | 'work' | 'hangup' | 'silent'
+  /** Command → what it answers with, whatever is true. */
+  readonly says: Map<string, string>
   /** Resolves when it was asked this. */
   wasAsked(what: string): Promise<void>
   /** Resolves when this many are worked on. */
@@ -38,6 +40,7 @@ export async function startFakeKubo(t: Test, id = '12D3KooWFallback'): Promise<F
     working,
     pins: new Set(),
     mode: 'now',
+    says: new Map(),
     wasAsked: async (what) => {
       while (!asked.includes(what)) await once(events, 'asked')
     },
@@ -65,7 +68,9 @@ export async function startFakeKubo(t: Test, id = '12D3KooWFallback'): Promise<F
     request: IncomingMessage,
     reply: ServerResponse,
   ) => {
-    if (command === 'id') json(reply, { ID: id, AgentVersion: 'kubo/0.39.0/' })
+    const said = kubo.says.get(command)
+    if (said !== undefined) text(reply, 200, said)
+    else if (command === 'id') json(reply, { ID: id, AgentVersion: 'kubo/0.39.0/' })
     else if (command === 'version') json(reply, { Version: '0.39.0' })
     else if (command === 'pin/ls') {
       if (kubo.pins.has(cid)) json(reply, { Keys: { [cid]: { Type: 'recursive', Name: '' } } })
