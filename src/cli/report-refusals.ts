@@ -22,10 +22,13 @@ interface Line {
   readonly wouldRefuse?: string
 }
 
+/** By reason. A map, as a log may have any word. */
+type Counts = Map<string, number>
+
 interface Sum {
   requests: number
-  readonly refused: Record<string, number>
-  readonly wouldRefuse: Record<string, number>
+  readonly refused: Counts
+  readonly wouldRefuse: Counts
 }
 
 export async function reportRefusals(options: ReportOptions, io: Io): Promise<number> {
@@ -42,7 +45,12 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
   }
   const rows = [...sums].sort(([one], [other]) => (one < other ? -1 : 1))
   if (json) {
-    const encoders = rows.map(([encoder, sum]) => ({ encoder, ...sum }))
+    const encoders = rows.map(([encoder, { requests, refused, wouldRefuse }]) => ({
+      encoder,
+      requests,
+      refused: Object.fromEntries(refused),
+      wouldRefuse: Object.fromEntries(wouldRefuse),
+    }))
     io.stdout.write(`${JSON.stringify({ from: first, to: last, encoders }, null, 2)}\n`)
     return 0
   }
@@ -59,16 +67,22 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
 
 function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: Line): void {
   let sum = sums.get(encoder)
-  if (sum === undefined) sums.set(encoder, (sum = { requests: 0, refused: {}, wouldRefuse: {} }))
+  if (sum === undefined) {
+    sum = { requests: 0, refused: new Map(), wouldRefuse: new Map() }
+    sums.set(encoder, sum)
+  }
   sum.requests++
   const { outcome, reason = '', wouldRefuse } = line
-  if (outcome === 'refused') sum.refused[reason] = (sum.refused[reason] ?? 0) + 1
-  if (wouldRefuse !== undefined)
-    sum.wouldRefuse[wouldRefuse] = (sum.wouldRefuse[wouldRefuse] ?? 0) + 1
+  if (outcome === 'refused') countOne(sum.refused, reason)
+  if (wouldRefuse !== undefined) countOne(sum.wouldRefuse, wouldRefuse)
 }
 
-const wordsOf = (counts: Readonly<Record<string, number>>): string =>
-  Object.entries(counts)
+function countOne(counts: Counts, word: string): void {
+  counts.set(word, (counts.get(word) ?? 0) + 1)
+}
+
+const wordsOf = (counts: Counts): string =>
+  [...counts]
     .sort(([, one], [, other]) => other - one)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ') || '-'

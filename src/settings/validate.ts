@@ -14,7 +14,7 @@ export interface Validated {
 /** Changes `value`: it becomes the config. */
 export function validate(value: unknown): Validated {
   if (isRecord(value) && value.store === memory) value.store = {}
-  if (matches(value)) return { config: value, problems: [] }
+  if (matches(value)) return { config: withOwnNames(value), problems: [] }
   const faults = (matches.errors ?? []).map((error) => locatedProblem(value, error))
   // One problem a field: a second message about the same field only repeats the first.
   const problems = new Map<string, Problem>()
@@ -22,7 +22,14 @@ export function validate(value: unknown): Validated {
     if (!problems.has(problem.path)) problems.set(problem.path, problem)
   const rest = soundPart(value, faults)
   if (!matches(rest)) throw new Error('the sound part of a configuration is not sound')
-  return { config: rest, problems: [...problems.values()] }
+  return { config: withOwnNames(rest), problems: [...problems.values()] }
+}
+
+/** What is looked up by a name has no prototype: else `constructor` would be there unasked. */
+function withOwnNames(config: Config): Config {
+  for (const named of [config.encoders, config.roles, config.retentionDays])
+    Object.setPrototypeOf(named, null)
+  return config
 }
 
 /** Without the sections, encoders and roles at fault, so that the rest can be checked further. */
