@@ -3,9 +3,9 @@ import type { BigIntStats } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { configFrom } from './load.js'
-import { withoutBom } from './parse.js'
 import { readConfig } from './read.js'
 import type { Config } from './schema.js'
+import { withoutBom } from './text.js'
 
 /** The file was left as it is, for a reason that lies outside its contents. */
 export class EditError extends Error {

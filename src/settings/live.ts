@@ -2,8 +2,8 @@
 import { type Changes, changesBetween } from './changes.js'
 import { loadSettings, type Settings } from './load.js'
 import { ConfigError, type Problem } from './problems.js'
-import type { TlsMaterial } from './secrets.js'
 import type { Snapshot } from './snapshot.js'
+import type { TlsMaterial } from './tls-pair.js'
 
 export type Reload =
   | {

@@ -1,6 +1,7 @@
 /** Reads JSON strictly, and says where it is broken or names a field twice. */
 import { printParseErrorCode, visit, type JSONPath } from 'jsonc-parser'
 import { ConfigError, pathText, type Problem } from './problems.js'
+import { withoutBom } from './text.js'
 
 export interface Parsed {
   readonly value: unknown
@@ -49,11 +50,6 @@ export function parseJson(text: string): Parsed {
     { disallowComments: true, allowTrailingComma: false },
   )
   return { value: JSON.parse(json) as unknown, problems }
-}
-
-/** A byte order mark is what some editors on Windows begin a file with. */
-export function withoutBom(text: string): string {
-  return text.startsWith('\uFEFF') ? text.slice(1) : text
 }
 
 function syntaxError(line: number, column: number, found: string, expected: string): ConfigError {

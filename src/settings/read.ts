@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs'
 import { constants, open, type FileHandle } from 'node:fs/promises'
 import { ConfigError } from './problems.js'
+import { utf8Text } from './text.js'
 
 export interface ConfigFile {
   readonly text: string
@@ -27,12 +28,9 @@ async function contentOf(file: FileHandle): Promise<ConfigFile> {
   if (!stat.isFile()) throw wrong('no regular file')
   if (stat.size > bytesMax) throw wrong(`${stat.size.toString()} bytes`, `at most ${bytesMax}`)
   const bytes = await file.readFile()
-  try {
-    // The byte order mark stays: an edit must not lose it.
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), stat }
-  } catch {
-    throw wrong('bytes that are no UTF-8', 'text in UTF-8')
-  }
+  const text = utf8Text(bytes)
+  if (text === undefined) throw wrong('bytes that are no UTF-8', 'text in UTF-8')
+  return { text, stat }
 }
 
 function unreadable(error: unknown): never {

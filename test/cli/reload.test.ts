@@ -5,7 +5,7 @@ import { connect } from 'node:tls'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/key.js'
-import { certificate, otherCertificate } from '../support/certificate.js'
+import { certificate, otherCertificate, rsaCertificate } from '../support/certificate.js'
 import { type Daemon, type LogLine, run } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 
@@ -23,10 +23,10 @@ const entry = (name: keyof typeof keys, fields: object = {}) => ({
   [name]: { keys: [{ id: 'k1', sha256: digestOf(keys[name]) }], ...fields },
 })
 
-async function served(t: Test, first: Written = {}) {
+async function served(t: Test, first: Written = {}, files: Record<string, string> = {}) {
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
-  const directory = t.testdir({})
+  const directory = t.testdir(files)
   const path = join(directory, 'config.json')
   const textOf = ({ listen, limits, log, encoders, cluster: url }: Written) =>
     JSON.stringify({
@@ -202,6 +202,41 @@ t.test('a new certificate is shown to new connections; a bad pair keeps the old'
   })
   t.match(line, { certificate: 'new' })
   t.equal(await shown(), 'other.localhost')
+})
+
+t.test('certificate or key alone, of whatever type, leaves the old pair in force', async (t) => {
+  const listen = { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }
+  const files = { 'cert.pem': certificate.cert, 'key.pem': certificate.key }
+  const { daemon, url, directory } = await served(t, { listen }, files)
+  const tls = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem') }
+  const notTaken = 'settings not reloaded: the old ones stay in force'
+  const shown = async () => {
+    const socket = connect({ port: Number(new URL(url).port), rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { subject } = socket.getPeerCertificate()
+    socket.destroy()
+    return subject.CN
+  }
+  const found = 'a key in key.pem that does not belong to the certificate in cert.pem'
+  for (const other of [rsaCertificate, otherCertificate]) {
+    const withKey = await after(daemon, notTaken, () => {
+      writeFileSync(tls.keyFile, other.key)
+      hup(daemon)()
+    })
+    t.match(withKey, { problems: [{ path: 'listen.tls.keyFile', found }] })
+    t.equal(await shown(), 'localhost')
+    const withCert = await after(daemon, notTaken, () => {
+      writeFileSync(tls.certFile, other.cert)
+      writeFileSync(tls.keyFile, certificate.key)
+      hup(daemon)()
+    })
+    t.match(withCert, { problems: [{ path: 'listen.tls.keyFile', found }] })
+    t.equal(await shown(), 'localhost')
+    await after(daemon, 'settings reloaded', () => {
+      writeFileSync(tls.certFile, certificate.cert)
+      hup(daemon)()
+    })
+  }
 })
 
 t.test('the level of the log is live', async (t) => {

@@ -1,7 +1,8 @@
 /** Secrets in files: the password for the cluster, the certificate and its key. */
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import t, { type Test } from 'tap'
 import { settingsFrom } from '../../src/settings/load.js'
 import { ConfigError } from '../../src/settings/problems.js'
@@ -19,7 +20,7 @@ const withTls = JSON.stringify({
   encoders: { alpha: { enabled: false } },
 })
 
-function dirOf(t: Test, files: Record<string, string>): string {
+function dirOf(t: Test, files: Record<string, string | Buffer>): string {
   const dir = t.testdir(files)
   for (const file of readdirSync(dir)) chmodSync(join(dir, file), 0o600)
   return dir
@@ -38,7 +39,7 @@ function problemIn(text: string, dir: string) {
 t.test(
   'a password is read from its file, beside the configuration, without its line end',
   async (t) => {
-    for (const content of ['s3cret', 's3cret\n', 's3cret\r\n']) {
+    for (const content of ['s3cret', 's3cret\n', 's3cret\r\n', '\uFEFFs3cret\r\n']) {
       const { snapshot, warnings } = settingsFrom(withPassword, dirOf(t, { password: content }))
       t.same(snapshot.endpointSecrets, [{ password: 's3cret', ca: undefined }])
       t.same(warnings, [])
@@ -52,6 +53,9 @@ t.test('a bad password file is a problem that shows nothing of it', async (t) =>
     [{}, 'no such file (ENOENT)'],
     [{ password: '' }, 'an empty file'],
     [{ password: '\n' }, 'an empty file'],
+    [{ password: '\uFEFF\n' }, 'an empty file'],
+    [{ password: Buffer.from('gr\xfcn', 'latin1') }, 'bytes that are no UTF-8'],
+    [{ password: Buffer.from('\uFEFFs3cret', 'utf16le') }, 'bytes that are no UTF-8'],
     [{ password: 'two\nlines\n' }, 'several lines, NUL, or a very long line'],
     [{ password: 'x'.repeat(2000) }, 'several lines, NUL, or a very long line'],
     [{ password: 'x'.repeat(2_000_000) }, 'no regular file, or a very large one'],
@@ -68,15 +72,35 @@ t.test('certificate and key are read and found to match', async (t) => {
   t.equal(snapshot.config.listen.tls?.keyFile, join(dir, 'key.pem'), 'paths are absolute')
 })
 
-t.test('a key of another certificate, and what is no PEM, are problems', async (t) => {
-  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const key = other.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const wrong = dirOf(t, { 'cert.pem': certificate.cert, 'key.pem': key })
-  t.match(problemIn(withTls, wrong), { path: 'listen.tls', found: /KEY_VALUES_MISMATCH/ })
-  const junk = dirOf(t, { 'cert.pem': 'junk', 'key.pem': 'junk' })
-  t.match(problemIn(withTls, junk), { path: 'listen.tls', found: /OpenSSL refuses/ })
-  const half = dirOf(t, { 'cert.pem': certificate.cert })
-  t.match(problemIn(withTls, half), { path: 'listen.tls.keyFile', found: /ENOENT/ })
+t.test(
+  'a certificate, key or authority may begin with a byte order mark, as all text',
+  async (t) => {
+    const { cert, key } = certificate
+    const [ownCert, ownKey] = [`\uFEFF${cert}`, `\uFEFF${key.replaceAll('\n', '\r\n')}`]
+    const dir = dirOf(t, { 'cert.pem': ownCert, 'key.pem': ownKey, 'ca.pem': ownCert })
+    const { tls } = settingsFrom(withTls, dir)
+    createSecureContext({ cert: tls?.cert, key: tls?.key })
+    t.equal(tls?.cert, cert)
+    const store = { redis: 'rediss://127.0.0.1:6379', caFile: 'ca.pem' }
+    const endpoints = [{ url: 'https://127.0.0.1:9094', caFile: 'ca.pem' }]
+    const config = { store, cluster: { endpoints } }
+    const { snapshot } = settingsFrom(JSON.stringify(config), dir)
+    t.equal(snapshot.storeSecrets.ca, cert)
+    t.equal(snapshot.endpointSecrets[0]?.ca, cert)
+  },
+)
+
+t.test('an authority of which one certificate is broken is a problem', async (t) => {
+  const endpoints = [{ url: 'https://127.0.0.1:9094', caFile: 'ca.pem' }]
+  const text = JSON.stringify({ cluster: { endpoints } })
+  const broken = certificate.cert.replace('MIIB', 'AAAA')
+  const cases = [
+    [certificate.cert + broken, 'a certificate that cannot be read'],
+    [certificate.cert + certificate.cert.slice(0, 300), 'a certificate that cannot be read'],
+    [certificate.key, 'no certificate'],
+  ] as const
+  for (const [content, found] of cases)
+    t.match(problemIn(text, dirOf(t, { 'ca.pem': content })), { found }, found)
 })
 
 t.test('a secret that everybody may read is warned of', async (t) => {

@@ -74,7 +74,7 @@ class Lines {
   private readonly decoder = new TextDecoder()
 
   add(part: Uint8Array): string[] {
-    const lines = (this.rest + this.decoder.decode(part, { stream: true })).split('\n')
+    const lines = (this.rest + this.decoder.decode(part, { stream: true })).split(/\r?\n/)
     const rest = lines.pop() ?? ''
     if (rest.length > lineCharactersMax) lines.push(rest)
     this.rest = rest.length > lineCharactersMax ? '' : rest

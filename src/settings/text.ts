@@ -1,0 +1,15 @@
+/** Text as people's editors save it: in UTF-8, perhaps with a byte order mark at its start. */
+
+/** The byte order mark stays, as an edit must not lose it. @returns undefined: it is no UTF-8 */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** A byte order mark is what some editors on Windows begin a file with. */
+export function withoutBom(text: string): string {
+  return text.startsWith('\uFEFF') ? text.slice(1) : text
+}
