@@ -64,12 +64,17 @@ export interface Status {
   readonly logLinesDropped: number
   /** Null without TLS. */
   readonly certificateExpires: string | null
-  readonly settings: { readonly since: string; readonly isLastRefused: boolean }
+  readonly settings: {
+    readonly since: string
+    readonly isLastRefused: boolean
+    /** Fields whose newest value waits for a restart; absent from an older daemon's answer. */
+    readonly needRestart?: readonly string[]
+  }
 }
 
 function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
   const { config, keyring } = live.current()
-  const { since, isLastRefused } = live.state
+  const { since, ...settings } = live.state
   return {
     version,
     node: process.version,
@@ -83,7 +88,7 @@ function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
     requestsUnderWay: gate.requestsUnderWay,
     logLinesDropped: log.dropped,
     certificateExpires: certificateExpiry(live)?.toISOString() ?? null,
-    settings: { since: since.toISOString(), isLastRefused },
+    settings: { since: since.toISOString(), ...settings },
   }
 }
 

@@ -55,13 +55,14 @@ async function put({ live, gate, log, metrics }: Observed, why: string): Promise
     log.error({ why, problems: outcome.problems }, notReloaded)
     return
   }
-  gate.apply(outcome.hasNewCertificate ? live.tls : undefined)
+  const { changes, needRestart, hasNewTls } = outcome
+  gate.apply(hasNewTls ? live.tls : undefined)
   metrics.reloaded(true)
   metrics.certificateExpires(certificateExpiry(live))
-  const { needRestart, ...changes } = outcome.changes
-  const certificate = outcome.hasNewCertificate && { certificate: 'new' }
+  const isPair = changes.files?.some((field) => field.startsWith('listen.tls.')) === true
+  const certificate = hasNewTls && isPair && { certificate: 'new' }
   log.info({ why, changes, ...certificate }, 'settings reloaded')
-  if (needRestart !== undefined) log.warn({ needRestart }, 'some settings need a restart')
+  if (needRestart.length > 0) log.warn({ needRestart }, 'some settings need a restart')
   for (const warning of outcome.warnings) log.warn({}, warning)
   // Last, so that a level that hides the above does not hide its own coming.
   log.setLevel(live.current().config.log.level)

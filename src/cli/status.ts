@@ -61,7 +61,7 @@ export function statusText(shown: Shown, now: number): string {
     ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
     ...(shown.store === null ? [] : [['store', shown.store.isUp ? 'shared' : storeAway] as const]),
     ['encoders', String(shown.encoders)],
-    ['settings', `in force since ${settings.since}${settings.isLastRefused ? refused : ''}`],
+    ['settings', settingsText(settings)],
     ['tls', certificate === null ? 'off' : `until ${certificate}${daysText(certificate, now)}`],
     ['log', shown.logLinesDropped === 0 ? 'complete' : `${shown.logLinesDropped} lines lost`],
   ] as const
@@ -77,6 +77,12 @@ const endpointText = ({ name, state }: Status['endpoints'][number]): string =>
   state === 'up' ? name : `${name} (${state})`
 
 const storeAway = 'away: limits and turns are those of this gate alone, or store.failMode refuses'
+
+function settingsText({ since, isLastRefused, needRestart = [] }: Shown['settings']): string {
+  const waiting =
+    needRestart.length === 0 ? '' : `; a restart is needed for ${needRestart.join(', ')}`
+  return `in force since ${since}${isLastRefused ? refused : ''}${waiting}`
+}
 
 const refused = '; newer ones were refused: pinwarden check says why'
 

@@ -151,6 +151,7 @@ export async function openGate({
         leases.startAnew()
         fallback?.forgetComparison()
       }
+      store?.take(current().config.store, current().storeSecrets)
       if (material !== undefined && gate.server instanceof TlsServer) {
         gate.server.setSecureContext(material)
       }

@@ -1,6 +1,7 @@
 /** What is different between two settings, by name and never by secret: for the operator's log. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, EncoderConfig } from './schema.js'
+import { changedFiles, type Named } from './secrets.js'
 
 export interface Changes {
   /** Sections of the file, such as `limits`, whose values differ. */
@@ -14,11 +15,18 @@ export interface Changes {
   readonly keysRemoved: readonly string[]
   /** The same id with another expiry, note or digest. */
   readonly keysChanged: readonly string[]
-  /** Fields that take effect only after a restart. */
-  readonly needRestart: readonly string[]
+  /** Fields such as `store.passwordFile` whose file holds something else. */
+  readonly files: readonly string[]
+}
+
+/** What is compared: a configuration, and what the files that it names hold. */
+export interface Compared extends Named {
+  readonly config: Config
 }
 
 const sections = [
+  'admin',
+  'control',
   'cluster',
   'listing',
   'log',
@@ -35,53 +43,26 @@ const sections = [
 ] as const
 
 /** Fields without a difference are left out; equal settings give an empty object. */
-export function changesBetween(before: Config, after: Config): Partial<Changes> {
+export function changesBetween(old: Compared, now: Compared): Partial<Changes> {
+  const [before, after] = [old.config, now.config]
   const encoders = compared(before.encoders, after.encoders, withoutKeys)
   const keys = compared(keysOf(before), keysOf(after), (key) => key)
   const changes: Changes = {
-    sections: sections.filter((name) => !isSame(before[name], after[name])),
+    sections: [
+      ...(isSame(before.listen.tls, after.listen.tls) ? [] : ['listen.tls']),
+      ...sections.filter((name) => !isSame(before[name], after[name])),
+    ],
     encodersAdded: encoders.added,
     encodersRemoved: encoders.removed,
     encodersChanged: encoders.changed,
     keysAdded: keys.added,
     keysRemoved: keys.removed,
     keysChanged: keys.changed,
-    needRestart: restartFields(before, after),
+    files: changedFiles(old, now),
   }
   const named = Object.entries(changes) as [string, readonly string[]][]
   return Object.fromEntries(named.filter(([, names]) => names.length > 0))
 }
-
-/** The listener's own, but for the certificate, and what was made in its size at the start. */
-function restartFields(before: Config, after: Config): string[] {
-  const names = Object.keys({ ...before.listen, ...after.listen }) as (keyof Config['listen'])[]
-  const listen = names
-    .filter((name) => !isSame(listenerPart(before, name), listenerPart(after, name)))
-    .map((name) => `listen.${name}`)
-  const others: [name: string, isEqual: boolean][] = [
-    ['admin', isSame(before.admin, after.admin)],
-    ['control', isSame(before.control, after.control)],
-    ['log.file', before.log.file === after.log.file],
-    ['log.bufferBytesMax', before.log.bufferBytesMax === after.log.bufferBytesMax],
-    ['onOutage', before.onOutage === after.onOutage],
-    ['store', isSame(before.store, after.store)],
-    ['fallback', isSame(before.fallback, after.fallback)],
-    ['lookBack', isSame(before.lookBack, after.lookBack)],
-    ['journal.directory', before.journal.directory === after.journal.directory],
-    ['journal.entriesMax', before.journal.entriesMax === after.journal.entriesMax],
-    ['listing.directory', before.listing.directory === after.listing.directory],
-    ['listing.spoolBytesMax', before.listing.spoolBytesMax === after.listing.spoolBytesMax],
-    [
-      'limits.failures.addressesMax',
-      before.limits.failures.addressesMax === after.limits.failures.addressesMax,
-    ],
-  ]
-  return [...listen, ...others.filter(([, isEqual]) => !isEqual).map(([name]) => name)]
-}
-
-/** Of `tls` only whether it is on: its files are read anew. */
-const listenerPart = ({ listen }: Config, name: keyof Config['listen']): unknown =>
-  name === 'tls' ? listen.tls !== undefined : listen[name]
 
 const keysOf = ({ encoders }: Config): Record<string, unknown> =>
   Object.fromEntries(

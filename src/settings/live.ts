@@ -1,7 +1,10 @@
 /** The settings in force, replaced whole by a reload, or kept when the new ones are no good. */
+import { isDeepStrictEqual } from 'node:util'
 import { type Changes, changesBetween } from './changes.js'
 import { loadSettings, type Settings } from './load.js'
 import { ConfigError, type Problem } from './problems.js'
+import { waitingFields } from './restart.js'
+import type { Config } from './schema.js'
 import type { Snapshot } from './snapshot.js'
 import type { TlsMaterial } from './tls-pair.js'
 
@@ -9,11 +12,22 @@ export type Reload =
   | {
       readonly isApplied: true
       readonly changes: Partial<Changes>
+      /** Fields that wait for a restart, also those of earlier reloads. */
+      readonly needRestart: readonly string[]
       readonly warnings: readonly string[]
-      /** Whether certificate or key are others than before. */
-      readonly hasNewCertificate: boolean
+      /** Whether certificate, key or version of TLS are others than before. */
+      readonly hasNewTls: boolean
     }
   | { readonly isApplied: false; readonly problems: readonly Problem[] }
+
+export interface SettingsState {
+  /** When the settings in force were read. */
+  readonly since: Date
+  /** Whether newer ones were refused. */
+  readonly isLastRefused: boolean
+  /** Fields whose newest value waits for a restart. */
+  readonly needRestart: readonly string[]
+}
 
 export class LiveSettings {
   private snapshot: Snapshot
@@ -21,6 +35,9 @@ export class LiveSettings {
   private reloading: Promise<unknown> = Promise.resolve()
   private inForceSince = new Date()
   private isLastRefused = false
+  private needRestart: readonly string[] = []
+  /** What the daemon was opened with: parts of it stay in force until a restart. */
+  private readonly started: Config
 
   private constructor(
     private readonly path: string,
@@ -28,6 +45,7 @@ export class LiveSettings {
   ) {
     this.snapshot = settings.snapshot
     this.material = settings.tls
+    this.started = settings.snapshot.config
   }
 
   /** @throws ConfigError */
@@ -43,18 +61,21 @@ export class LiveSettings {
     return this.material
   }
 
-  /** Since when the settings are in force, and whether newer ones were refused. */
-  get state(): { readonly since: Date; readonly isLastRefused: boolean } {
-    return { since: this.inForceSince, isLastRefused: this.isLastRefused }
+  get state(): SettingsState {
+    const { inForceSince: since, isLastRefused, needRestart } = this
+    return { since, isLastRefused, needRestart }
   }
 
   /** Files whose change is a reason to reload; later settings may name others. */
   get files(): readonly string[] {
-    const { listen, cluster } = this.snapshot.config
+    const { listen, cluster, store } = this.snapshot.config
     const named = [
       listen.tls?.certFile,
       listen.tls?.keyFile,
-      ...cluster.endpoints.flatMap(({ passwordFile, caFile }) => [passwordFile, caFile]),
+      ...[...cluster.endpoints, store].flatMap(({ passwordFile, caFile }) => [
+        passwordFile,
+        caFile,
+      ]),
     ]
     return [this.path, ...named.filter((file) => file !== undefined)]
   }
@@ -82,26 +103,28 @@ export class LiveSettings {
       if (error instanceof ConfigError) return { isApplied: false, problems: error.problems }
       throw error
     }
-    const before = this.snapshot.config
-    const after = settings.snapshot.config
-    const { tls, warnings } = settings
-    const hasNewCertificate = tls?.cert !== this.material?.cert || tls?.key !== this.material?.key
+    const old = { ...this.snapshot, tls: this.material }
+    const { snapshot, tls, warnings } = settings
+    const changes = changesBetween(old, { ...snapshot, tls })
+    this.needRestart = waitingFields(this.started, snapshot.config)
     this.snapshot = Object.freeze({
-      ...settings.snapshot,
+      ...snapshot,
       // What the listener was opened with stays true until a restart.
-      config: Object.freeze({ ...after, listen: Object.freeze(listenOf(before, after)) }),
+      config: Object.freeze({
+        ...snapshot.config,
+        listen: Object.freeze(listenOf(old.config, snapshot.config)),
+      }),
     })
     // TLS is switched on or off by a restart only.
-    if (this.material !== undefined && tls !== undefined) this.material = tls
-    return { isApplied: true, changes: changesBetween(before, after), warnings, hasNewCertificate }
+    const isTaken = this.material !== undefined && tls !== undefined
+    const hasNewTls = isTaken && !isDeepStrictEqual(this.material, tls)
+    if (isTaken) this.material = tls
+    return { isApplied: true, changes, needRestart: this.needRestart, warnings, hasNewTls }
   }
 }
 
 /** The listener as it is, with the files of the certificate as they now are. */
-function listenOf(
-  { listen: before }: Snapshot['config'],
-  { listen: after }: Snapshot['config'],
-): Snapshot['config']['listen'] {
+function listenOf({ listen: before }: Config, { listen: after }: Config): Config['listen'] {
   if (before.tls === undefined || after.tls === undefined) return before
   return { ...before, tls: after.tls }
 }

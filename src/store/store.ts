@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
+import { isDeepStrictEqual } from 'node:util'
+import type { Redis, RedisOptions } from 'ioredis'
 import { Fitness, type Verdict } from '../cluster/fitness.js'
 import type { Config } from '../settings/schema.js'
 import type { StoreSecrets } from '../settings/secrets.js'
@@ -127,6 +128,15 @@ export class Store {
     }
   }
 
+  /**
+   * Another password or authority is for the next connection: the one that there is stays as it is.
+   * Where other settings of the store wait for a restart, so do these, as they belong together.
+   */
+  take(settings: StoreSettings, secrets: StoreSecrets): void {
+    if (!isDeepStrictEqual(settings, this.parts.settings)) return
+    Object.assign(this.redis.options, secretOptions(this.parts.settings, secrets))
+  }
+
   close(): void {
     this.isClosing = true
     this.fitness.close()
@@ -204,7 +214,6 @@ function wordOf(error: unknown): string {
 
 function optionsOf({ settings, secrets }: StoreParts) {
   const { username } = settings
-  const { password, ca } = secrets
   return {
     lazyConnect: true,
     connectionName: 'pinwarden',
@@ -214,7 +223,14 @@ function optionsOf({ settings, secrets }: StoreParts) {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(settings.redis.startsWith('rediss:') && { tls: { ...(ca !== undefined && { ca }) } }),
+    ...secretOptions(settings, secrets),
   }
 }
+
+const secretOptions = (
+  { redis }: StoreParts['settings'],
+  { password, ca }: StoreSecrets,
+): Pick<RedisOptions, 'password' | 'tls'> => ({
+  ...(password !== undefined && { password }),
+  ...(redis.startsWith('rediss:') && { tls: { ...(ca !== undefined && { ca }) } }),
+})

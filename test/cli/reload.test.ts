@@ -16,6 +16,7 @@ interface Written {
   cluster?: string
   limits?: object
   log?: object
+  store?: object
   encoders?: Record<string, object>
 }
 
@@ -28,12 +29,13 @@ async function served(t: Test, first: Written = {}, files: Record<string, string
   t.teardown(() => cluster.close())
   const directory = t.testdir(files)
   const path = join(directory, 'config.json')
-  const textOf = ({ listen, limits, log, encoders, cluster: url }: Written) =>
+  const textOf = ({ listen, limits, log, store, encoders, cluster: url }: Written) =>
     JSON.stringify({
       listen: { port: 0, ...listen },
       cluster: { endpoints: [{ url: url ?? cluster.url }] },
       ...(limits && { limits }),
       ...(log && { log }),
+      ...(store && { store }),
       encoders: encoders ?? { ...entry('alpha'), ...entry('beta') },
     })
   writeFileSync(path, textOf(first), { mode: 0o640 })
@@ -237,6 +239,40 @@ t.test('certificate or key alone, of whatever type, leaves the old pair in force
       hup(daemon)()
     })
   }
+})
+
+t.test('another oldest version of TLS is for new connections', async (t) => {
+  const tls = { certFile: 'cert.pem', keyFile: 'key.pem' }
+  const files = { 'cert.pem': certificate.cert, 'key.pem': certificate.key }
+  const { daemon, url, write } = await served(t, { listen: { tls } }, files)
+  const isTaken = async () => {
+    const port = Number(new URL(url).port)
+    const socket = connect({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' })
+    const outcome = await Promise.race([
+      once(socket, 'secureConnect').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]).catch(() => false)
+    socket.destroy()
+    return outcome
+  }
+  t.equal(await isTaken(), true)
+  for (const minVersion of ['TLSv1.3', 'TLSv1.2']) {
+    const line = await after(daemon, 'settings reloaded', () => {
+      write({ listen: { tls: { ...tls, minVersion } } })
+      hup(daemon)()
+    })
+    t.match(line, { changes: { sections: ['listen.tls'] } })
+    t.equal(await isTaken(), minVersion === 'TLSv1.2', minVersion)
+  }
+})
+
+t.test('a file of the store is watched, and a change of it is named', async (t) => {
+  const store = { redis: 'redis://127.0.0.1:1', passwordFile: 'secret' }
+  const { daemon, directory } = await served(t, { store }, { secret: 'one' })
+  const line = await after(daemon, 'settings reloaded', () => {
+    writeFileSync(join(directory, 'secret'), 'two')
+  })
+  t.match(line, { why: 'a file changed', changes: { files: ['store.passwordFile'] } })
 })
 
 t.test('the level of the log is live', async (t) => {

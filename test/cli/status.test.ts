@@ -1,5 +1,5 @@
 /** What the commands learn of the running daemon: its state, and when keys were last used. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -68,6 +68,18 @@ t.test('status ends with 1 when the cluster is down or settings were refused', a
   t.equal(code, 1)
   t.match(stdout, /^ready +no: cluster$/m)
   t.match(stdout, /^settings .*; newer ones were refused: pinwarden check says why$/m)
+})
+
+t.test('status names the settings that wait for a restart', async (t) => {
+  const { daemon, path, socket } = await served(t)
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object
+  writeFileSync(path, JSON.stringify({ ...config, listen: { port: 1 }, log: { level: 'debug' } }))
+  daemon.process.kill('SIGHUP')
+  await daemon.logged('some settings need a restart')
+  const { stdout } = await pinwarden('status', '--admin', socket)
+  t.match(stdout, /^settings .*Z; a restart is needed for listen\.port$/m)
+  const json = await pinwarden('status', '--json', '--admin', socket)
+  t.match(JSON.parse(json.stdout), { settings: { needRestart: ['listen.port'] } })
 })
 
 t.test('status --watch goes on while the daemon goes and comes, until it is ended', async (t) => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { certificate } from '../support/certificate.js'
+import { certificate, otherCertificate } from '../support/certificate.js'
 import { freePort } from '../support/free-port.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
@@ -171,6 +171,15 @@ t.test('a store with a password is given it, and nobody else', { skip }, async (
     t.notOk((await each?.logText())?.includes('open-sesame'), 'and no log')
 })
 
+t.test('another password is taken without a restart', { skip }, async (t) => {
+  const redis = await TestRedis.start(t, ['--requirepass', 'open-sesame-4711'])
+  const store = { redis: redis.url, timeoutMs: 2000, passwordFile: 'secret' }
+  const gate = await startGate(t, { store, files: { secret: 'open-sesame-0815\n' } })
+  await gate.told(away)
+  gate.replace({ store, files: { secret: 'open-sesame-4711\n' } })
+  await gate.told(back)
+})
+
 t.test('a key used at one gate is used at all', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const [one, other] = await startGates(t, 2, redis)
@@ -208,5 +217,15 @@ t.test(
     t.same(await statuses(gates, 2), { 200: 1, 429: 1 })
     const [strict] = await startGates(t, 1, redis, { store: { redis: url } })
     t.match(await strict?.told(away), { reason: /SELF_SIGNED|UNABLE_TO|DEPTH_ZERO/ })
+
+    const ofAnother = { store: { redis: url, caFile: 'ca.pem' } }
+    const [stale] = await startGates(t, 1, redis, {
+      ...ofAnother,
+      files: { 'ca.pem': otherCertificate.cert },
+    })
+    await stale?.told(away)
+    const replaced = { redis: url, timeoutMs: 2000, caFile: 'ca.pem' }
+    stale?.replace({ store: replaced, files: { 'ca.pem': certificate.cert } })
+    await stale?.told(back)
   },
 )

@@ -111,9 +111,13 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     password: `${clusterLogin?.password ?? 'unused'}\n`,
     ...overrides.files,
   }
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+  const write = (named: Readonly<Record<string, string>>) => {
+    for (const [name, text] of Object.entries(named)) writeFileSync(join(directory, name), text)
+  }
+  write(files)
   const journalDirectory = mkdtempSync(join(tmpdir(), 'pinwarden-journal-'))
   const settle = (changed: Overrides) => {
+    write(changed.files ?? {})
     const journal = { directory: journalDirectory, ...changed.journal }
     return snapshotOf(cluster, keys, { ...changed, journal }, directory)
   }

@@ -14,7 +14,12 @@ export interface Status {
   readonly requestsUnderWay: number
   readonly logLinesDropped: number
   readonly certificateExpires: string | null
-  readonly settings: { readonly since: string; readonly isLastRefused: boolean }
+  readonly settings: {
+    readonly since: string
+    readonly isLastRefused: boolean
+    /** Fields whose newest value waits for a restart. */
+    readonly needRestart: readonly string[]
+  }
 }
 
 interface Journal {
@@ -51,6 +56,14 @@ export function showState(status: Status, activity: ActivityReport, readiness: R
       ),
     ),
   )
+}
+
+function settingsText({ since, isLastRefused, needRestart }: Status['settings'], now: number) {
+  if (isLastRefused) return 'the newest were refused: pinwarden check says why'
+  const age = `in force since ${spanText(now - Date.parse(since))}`
+  return needRestart.length === 0
+    ? age
+    : `${age}; a restart is needed for ${needRestart.join(', ')}`
 }
 
 type Endpoint = Status['endpoints'][number]
@@ -91,10 +104,8 @@ function rowsOf(
     ['Up', `${spanText(now - Date.parse(startedAt))}, version ${version} on Node ${node}`],
     [
       'Settings',
-      settings.isLastRefused
-        ? 'the newest were refused: pinwarden check says why'
-        : `in force since ${spanText(now - Date.parse(settings.since))}`,
-      settings.isLastRefused,
+      settingsText(settings, now),
+      settings.isLastRefused || settings.needRestart.length > 0,
     ],
     [
       'Certificate',
