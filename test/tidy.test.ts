@@ -99,6 +99,21 @@ t.test('nothing in src imports from outside of it', async (t) => {
   none(t, src, faults)
 })
 
+t.test('what is loaded late is a module of src or of Node itself', async (t) => {
+  // A bundler changes what import() of a CommonJS package yields: such a package is imported
+  // statically by a module of src, and that module is loaded late.
+  const late = src.flatMap((source) =>
+    [...source.text.matchAll(/\bimport\s*\(\s*([^)]*)\)/g)].map((match) => ({
+      at: `${source.path}:${source.text.slice(0, match.index).split('\n').length}`,
+      name: match[1] ?? '',
+    })),
+  )
+  const faults = late
+    .filter(({ name }) => !/^['"](?:\.\.?\/[^'"]+|node:[^'"]+)['"],?\s*$/.test(name))
+    .map(({ at, name }) => `${at}: loads ${name} late`)
+  none(t, late, faults)
+})
+
 t.test('the phases of a request never import each other', async (t) => {
   const paths = ['authenticate', 'limit', 'authorize', 'forward'].map(
     (phase) => `src/gate/${phase}.ts`,

@@ -72,7 +72,7 @@ export class Store {
   /** @returns once it answers, or did not in its time */
   static async open(parts: StoreParts): Promise<Store> {
     // Most gates have none, and then do without 10 MB of memory.
-    const { Redis } = await import('ioredis')
+    const { Redis } = await import('./redis-client.js')
     const store = new Store(parts, new Redis(parts.settings.redis, optionsOf(parts)))
     // It may take the connection and answer nothing.
     const connecting = store.redis.connect().catch(() => undefined)
