@@ -1,5 +1,6 @@
 /** The fail2ban filter, held by the real program against lines that a real gate wrote. */
-import { cpSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { generateKey } from '../../src/settings/key.js'
@@ -126,12 +127,57 @@ t.test('nobody can have another address shut out by what he sends', { skip }, as
   t.same([...new Set(await found(t, journal, '-d', '^%Y-%m-%dT%H:%M:%S'))], ['192.0.2.1'])
 })
 
-t.test('the jail is one that fail2ban starts', { skip: missing('fail2ban-client') }, async (t) => {
-  const directory = t.testdir({})
+/** With the jail, and with no other one that the machine has. */
+function settings(t: Test): string {
+  // The path of a socket has to be short.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-fail2ban-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
   cpSync('/etc/fail2ban', directory, { recursive: true })
+  rmSync(join(directory, 'jail.d'), { recursive: true })
+  mkdirSync(join(directory, 'jail.d'))
   cpSync(filter, join(directory, 'filter.d/pinwarden.conf'))
   cpSync(jail, join(directory, 'jail.d/pinwarden.conf'))
-  const { code, text } = await run('fail2ban-client', ['-c', directory, '--dp'])
+  return directory
+}
+
+/** In a network of its own: bans an address, shows the rules, and ends the server. */
+const banning = `
+set -e
+client() { fail2ban-client -c "$1" -s "$1/socket" -p "$1/pid" "\${@:2}"; }
+client "$1" --logtarget "$1/log" --syslogsocket auto -b start >/dev/null
+trap 'client "$1" stop >/dev/null' EXIT
+client "$1" set pinwarden banip ${victim} >/dev/null
+until grep -q 'NOTICE.*Ban ${victim}' "$1/log"; do sleep 0.05; done
+# Banned is said before the rules are made; the next answer comes after.
+client "$1" status pinwarden >/dev/null
+until nft list ruleset | grep -q ${victim} || grep -q ERROR "$1/log"; do sleep 0.05; done
+cat "$1/log"
+nft list ruleset
+`
+const isolated = await run('unshare', ['-n', 'nft', 'add', 'table', 'inet', 'tried'])
+const noBans =
+  missing('fail2ban-client', 'nft', 'unshare') ||
+  (isolated.code !== 0 && `no nftables in a network of its own: ${isolated.text.trim()}`)
+
+t.test('a ban is a rule of nftables, with no iptables there', { skip: noBans }, async (t) => {
+  const directory = settings(t)
+  // As for a log file: a container has no journal.
+  writeFileSync(join(directory, 'gate.log'), '')
+  writeFileSync(
+    join(directory, 'jail.d/pinwarden.local'),
+    `[pinwarden]\nbackend = auto\nlogpath = ${join(directory, 'gate.log')}\n`,
+  )
+  const { code, text } = await run('unshare', ['-n', 'bash', '-c', banning, 'bash', directory])
+  t.equal(code, 0, text)
+  t.notMatch(text, /ERROR/)
+  t.match(text, new RegExp(`elements = \\{ ${victim} \\}`))
+  t.match(text, /tcp dport 9098 .*(reject|drop)/)
+})
+
+t.test('the jail is one that fail2ban starts', { skip: missing('fail2ban-client') }, async (t) => {
+  const { code, text } = await run('fail2ban-client', ['-c', settings(t), '--dp'])
   t.equal(code, 0, text)
   t.match(text, /'add', 'pinwarden', 'systemd'/)
   t.match(text, /'pinwarden', 'maxretry', 40/)
