@@ -67,6 +67,41 @@ t.test('the socket is for the port that the daemon would listen on by itself', (
   t.end()
 })
 
+/** Settings that came with systemd 250 or later, by its release notes. */
+const newer = [
+  ...['ExitType', 'RestrictFileSystems', 'RestrictNetworkInterfaces', 'StartupAllowedCPUs'],
+  ...[
+    'SetCredentialEncrypted',
+    'LoadCredentialEncrypted',
+    'ImportCredential',
+    'ConditionOSRelease',
+  ],
+  ...['ExtensionDirectories', 'OpenFile', 'RestartSteps', 'RestartMaxDelaySec', 'RestartMode'],
+  ...['MemoryZSwapMax', 'MemoryZSwapWriteback', 'MemoryPressureWatch', 'MemoryKSM', 'NFTSet'],
+  ...['DelegateSubgroup', 'RootEphemeral', 'SurviveFinalKillSignal', 'ProtectControlGroupsEx'],
+  ...[
+    'PrivatePIDs',
+    'PrivateUsersEx',
+    'PollLimitBurst',
+    'PassFileDescriptorsToExec',
+    'DeferTrigger',
+  ],
+]
+
+t.test('nothing in the units is newer than the systemd 249 of Ubuntu 22.04', (t) => {
+  for (const name of ['pinwarden.service', 'pinwarden.socket']) {
+    const lines = readFileSync(`${repository}systemd/${name}`, 'utf8').split('\n')
+    const settings = lines.filter((line) => /^[A-Z]/.test(line))
+    for (const setting of newer)
+      t.notOk(
+        settings.find((line) => line.startsWith(`${setting}=`)),
+        `${name}: ${setting}`,
+      )
+    t.notOk(settings.find((line) => /^Type=notify-reload|^ProtectHostname=private|%d/.test(line)))
+  }
+  t.end()
+})
+
 t.test('it allows what Node cannot do without', async (t) => {
   t.notMatch(text, /^MemoryDenyWriteExecute=/m, 'V8 makes code and runs it')
   t.match(text, /^RestrictAddressFamilies=.*\bAF_NETLINK\b/m, 'for the list of addresses')
