@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { addKey } from '../../src/settings/add-key.js'
 import { editConfig } from '../../src/settings/edit.js'
 import { configFrom } from '../../src/settings/load.js'
+import { removeKey } from '../../src/settings/remove.js'
 
 const key = (digit: string) => ({ id: `k${digit}`, sha256: digit.repeat(64) })
 const added = (text: string, encoder: string, role?: string) =>
@@ -177,4 +178,35 @@ t.test('a file that is not there is not created', async (t) => {
       hint: 'pinwarden init',
     })
   t.same(readdirSync(dir), [])
+})
+
+t.test('any key is taken out of any list, and the others stay as they are', (t) => {
+  const ids = ['ka', 'kb', 'kc']
+  const keyText = (id: string) => `{ "id": "${id}", "sha256": "${id.slice(1).repeat(64)}" }`
+  /** Before, between and behind the items. */
+  const styles = [
+    ['', ',', ''],
+    ['', ', ', ''],
+    [' ', ' , ', ' '],
+    ['\n  ', ',\n  ', '\n'],
+    ['\r\n\t', ',\r\n\t', '\r\n\t'],
+  ] as const
+  for (const [start, between, end] of styles)
+    for (const count of [1, 2, 3]) {
+      const present = ids.slice(0, count)
+      const list = `[${start}${present.map(keyText).join(between)}${end}]`
+      const text = `{"encoders":{"alpha":{"keys":${list}}}}`
+      for (const id of present) {
+        const left = removeKey(text, 'alpha', id) ?? ''
+        const others = present.filter((other) => other !== id)
+        const { alpha } = configFrom(left).encoders
+        t.same(
+          alpha?.keys.map(({ id }) => id),
+          others,
+          `${id} from ${list}`,
+        )
+        for (const other of others) t.ok(left.includes(keyText(other)))
+      }
+    }
+  t.end()
 })
