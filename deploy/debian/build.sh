@@ -3,14 +3,16 @@
 # its own, and what a service needs. Two builds of one commit are the same bytes.
 set -euo pipefail
 
-usage='usage: deploy/debian/build.sh [--version VERSION] [--out DIR]'
+usage='usage: deploy/debian/build.sh [--arch amd64|arm64] [--version VERSION] [--out DIR]'
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$checkout/deploy/debian
+architecture=
 version=
 out=$checkout/dist/package
 while (($# > 0)); do
   case $1 in
+    --arch) architecture=${2:?"--arch needs amd64 or arm64"} && shift 2 ;;
     --version) version=${2:?"--version needs one"} && shift 2 ;;
     --out) out=${2:?"--out needs a directory"} && shift 2 ;;
     *) printf '%s\n' "$usage" >&2 && exit 2 ;;
@@ -19,11 +21,14 @@ done
 cd "$checkout"
 umask 022
 
-architecture=$(dpkg --print-architecture)
+# The checkout's own Node, where it has one: the package's is perhaps for another processor.
+PATH=$checkout/node_modules/.bin:$PATH
+
+architecture=${architecture:-$(dpkg --print-architecture)}
 case $architecture in
   amd64) cpu=x64 ;;
   arm64) cpu=arm64 ;;
-  *) printf 'error: there is no Node for %s here\n' "$architecture" >&2 && exit 1 ;;
+  *) printf 'error: there is no Node for %s\n' "$architecture" >&2 && exit 1 ;;
 esac
 version=${version:-$(node -p 'require("./package.json").version')}
 # What the package says of its files' time; dpkg-deb takes it as their latest.
@@ -63,10 +68,13 @@ bundle() {
   printf '{"name":"pinwarden","version":"%s","type":"module"}\n' "$version" >"$lib/package.json"
 }
 
-# The one that the checkout runs on.
+# The one that package.json pins, checked by the lock file's digest. Nothing of it is run here.
 bring_node() {
-  node_home=node_modules/node-linux-$cpu
-  [[ -d $node_home ]] || { printf 'error: there is no %s: run npm ci\n' "$node_home" >&2 && exit 1; }
+  node "$here/node-lock.js" "$checkout" "$cpu" "$work/node"
+  npm --prefix "$work/node" ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+    --os=linux --cpu="$cpu" >/dev/null
+  node_home=$work/node/node_modules/node-linux-$cpu
+  node_version=$(node -p 'require(process.argv[1]).version' "$node_home/package.json")
   install -m 0755 "$node_home/bin/node" "$lib/node"
 }
 
@@ -93,7 +101,7 @@ write_licences() {
   {
     printf 'pinwarden is under the MIT licence. It contains, with their licences:\n'
     node "$here/licences.js" "$work/meta.json" dist/page.meta.json
-    printf '\n==== Node.js %s\n\n' "$("$lib/node" --version)"
+    printf '\n==== Node.js %s\n\n' "$node_version"
     cat "$node_home/LICENSE"
   } >"$doc/copyright"
 }

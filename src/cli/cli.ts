@@ -39,7 +39,8 @@ The file is the one of --config, else of the variable PINWARDEN_CONFIG, else
 ${defaultPath}. Exit codes: 0 done, 1 failed, 2 wrong usage.
 More examples: --help after a command.`
 
-function programOf(line: CommandLine): Command {
+/** All commands; none of their code is loaded before it runs. */
+export function programOf(line: CommandLine): Command {
   const { io } = line
   const program = new Command('pinwarden')
     .description('Authenticating reverse proxy for the public port of an IPFS Cluster host')

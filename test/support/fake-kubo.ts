@@ -31,7 +31,10 @@ export interface Working {
   readonly abandoned: Promise<unknown>
 }
 
-export async function startFakeKubo(t: Test, id = '12D3KooWFallback'): Promise<FakeKubo> {
+export async function startFakeKubo(
+  t: Pick<Test, 'teardown'>,
+  id = '12D3KooWFallback',
+): Promise<FakeKubo> {
   const events = new EventEmitter()
   const asked: string[] = []
   const working = new Map<string, Working>()
