@@ -19,31 +19,21 @@ interface Source {
 const src = sourcesIn('src')
 const tests = sourcesIn('test')
 
-/** Room → what it may import of ours. `cli` and `main.ts` put the rest together: they may all. */
+/** Room → what it may import of ours. `daemon` and `cli` put the rest together. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
-  'later.ts': [],
-  'generations.ts': [],
-  'no-schemas.ts': [],
-  'durable-file.ts': [],
-  'directory-lock.ts': [],
+  time: ['time'],
+  disk: ['disk'],
+  http: ['http'],
   settings: ['settings'],
-  cluster: ['cluster', 'settings', 'later.ts', 'generations.ts'],
-  listings: ['listings', 'leases', 'cluster', 'settings', 'later.ts', 'durable-file.ts'],
-  leases: [
-    'leases',
-    'cluster',
-    'settings',
-    'later.ts',
-    'rounds.ts',
-    'generations.ts',
-    'durable-file.ts',
-    'directory-lock.ts',
-  ],
-  'rounds.ts': ['later.ts'],
-  journal: ['journal', 'cluster', 'later.ts', 'durable-file.ts', 'directory-lock.ts'],
-  store: ['store', 'leases', 'cluster', 'settings', 'later.ts'],
-  fallback: ['fallback', 'cluster', 'later.ts', 'rounds.ts'],
-  progress: ['progress', 'cluster', 'settings', 'later.ts', 'rounds.ts'],
+  log: ['log', 'settings'],
+  cluster: ['cluster', 'settings', 'time'],
+  listings: ['listings', 'leases', 'cluster', 'settings', 'disk', 'time'],
+  leases: ['leases', 'cluster', 'settings', 'disk', 'time'],
+  journal: ['journal', 'cluster', 'disk', 'time'],
+  store: ['store', 'leases', 'cluster', 'settings', 'time'],
+  fallback: ['fallback', 'cluster', 'time'],
+  progress: ['progress', 'cluster', 'settings', 'time'],
+  metrics: ['metrics', 'progress', 'journal', 'fallback', 'store', 'cluster', 'settings'],
   gate: [
     'gate',
     'leases',
@@ -54,11 +44,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'store',
     'cluster',
     'settings',
-    'log.ts',
+    'log',
     'metrics',
-    'later.ts',
-    'rounds.ts',
-    'no-schemas.ts',
+    'time',
+    'http',
   ],
   admin: [
     'admin',
@@ -67,15 +56,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'progress',
     'cluster',
     'settings',
-    'log.ts',
+    'log',
     'metrics',
-    'no-schemas.ts',
+    'http',
   ],
-  'log.ts': ['log-batch.ts', 'settings'],
-  'log-batch.ts': [],
-  metrics: ['metrics', 'progress', 'journal', 'fallback', 'store', 'cluster', 'settings'],
 }
-const mayImportAll = ['cli', 'main.ts']
+const mayImportAll = ['daemon', 'cli', 'main.ts']
 
 t.test('imports between the rooms of src go in the directions of the house only', async (t) => {
   const faults = src.flatMap((source) => {
@@ -116,7 +102,7 @@ t.test('what is loaded late is a module of src or of Node itself', async (t) => 
 
 t.test('the phases of a request never import each other', async (t) => {
   const paths = ['authenticate', 'limit', 'authorize', 'forward'].map(
-    (phase) => `src/gate/${phase}.ts`,
+    (phase) => `src/gate/${phase}/${phase}.ts`,
   )
   const phases = src.filter(({ path }) => paths.includes(path))
   const faults = phases.flatMap((source) =>
@@ -158,7 +144,10 @@ t.test(`no line is longer than ${columnsMax} columns, unless it cannot be broken
   const hasUrl = /(?=\S*\/)\S{60}/
   // A text that a test compares is easier to read whole.
   const isLiteral = /^\s*(['"`\/]).*\1,?$/
-  const isLong = (line: string) => line.length > columnsMax && !hasUrl.test(line)
+  // Prettier leaves an import of one name on its line.
+  const isImport = /^import (?:type )?(?:\{ [\w ]+ \}|\w+) from '/
+  const isLong = (line: string) =>
+    line.length > columnsMax && !hasUrl.test(line) && !isImport.test(line)
   const faults = [
     ...matches(src, isLong),
     ...matches(tests, (line) => isLong(line) && !isLiteral.test(line)),

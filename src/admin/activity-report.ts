@@ -1,7 +1,7 @@
 /** What the status page shows, as JSON: the last hour, by encoder and by time. */
 import type { Unsettled } from '../progress/follower.js'
-import { type Budget, budgets } from '../settings/permissions.js'
-import type { EncoderConfig } from '../settings/schema.js'
+import { type Budget, budgets } from '../settings/keyring/permissions.js'
+import type { EncoderConfig } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { type Activity, encodersMax, type Trouble } from './activity.js'
 import type { Tally } from './tally.js'

@@ -1,10 +1,10 @@
 /** The admin listener: health, metrics, status and a page of it; nothing that changes state. */
 import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Log } from '../log.js'
+import type { Log } from '../log/log.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { noSchemas } from '../no-schemas.js'
-import { isLoopback } from '../settings/network.js'
+import { noSchemas } from '../http/no-schemas.js'
+import { isLoopback } from '../settings/keyring/network.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
 import { createListener, errorBody, onClientError } from './listener.js'
 import { addPage } from './page.js'

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Entry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
-import type { Log } from '../log.js'
+import type { Log } from '../log/log.js'
 
 export interface JournalParts {
   readonly journal: Journal

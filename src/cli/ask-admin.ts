@@ -1,7 +1,7 @@
 /** Asks the running daemon, through its admin listener. */
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
-import type { Config } from '../settings/schema.js'
+import type { Config } from '../settings/schema/schema.js'
 import { bracketed } from './endpoint.js'
 import { CommandError } from './report.js'
 

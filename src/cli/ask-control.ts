@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import type { Config } from '../settings/schema.js'
+import type { Config } from '../settings/schema/schema.js'
 import { CommandError } from './report.js'
-import { unitDirectory } from './unit-directory.js'
+import { unitDirectory } from '../daemon/unit-directory.js'
 
 /** Where the packages' unit has its RuntimeDirectory. */
 const usual = '/run/pinwarden/control.sock'

@@ -1,5 +1,5 @@
 /** Says why a command failed that reads or changes the configuration; the probe does neither. */
-import { EditError } from '../settings/edit.js'
+import { EditError } from '../settings/edit/edit.js'
 import { ConfigError, problemLines } from '../settings/problems.js'
 import type { Io } from './io.js'
 import { fail, hint, report } from './report.js'

@@ -8,7 +8,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
     .description('serve until SIGTERM; SIGHUP reloads the settings, SIGUSR2 reopens the log')
     .action(({ config }: ConfigOption) =>
       line.end(async () => {
-        const { serve } = await import('./serve.js')
+        const { serve } = await import('../daemon/serve.js')
         return serve({ configPath: config, takeSignals: line.io.takeSignals })
       }, config),
     )
@@ -44,7 +44,7 @@ function addStatus(program: Command, line: CommandLine): void {
     .option('--json', 'as JSON; one document a line where it is watched')
     .action(({ config, admin, json, watch }: StatusOption) =>
       line.end(async () => {
-        const { status } = await import('./status.js')
+        const { status } = await import('./status/status.js')
         const seconds = watch === true ? '2' : watch
         const options = { configPath: config, admin, json: json === true, watch: seconds }
         return status(options, line.io)
@@ -83,7 +83,7 @@ function addTail(program: Command, line: CommandLine): void {
     .option('--no-color', 'nowhere')
     .action((file: string | undefined, options: TailOption) =>
       line.end(async () => {
-        const { tail } = await import('./tail.js')
+        const { tail } = await import('./tail/tail.js')
         const { config, lines, encoder, outcome, status, color } = options
         const [follow, json] = [options.follow === true, options.json === true]
         const filters = { encoder, outcome, status }

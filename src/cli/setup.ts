@@ -11,7 +11,7 @@ export function addSetupCommands(program: Command, line: CommandLine): void {
     .description('print the JSON Schema of the configuration')
     .action(() =>
       line.end(async () => {
-        const { publishedSchema } = await import('../settings/document.js')
+        const { publishedSchema } = await import('../settings/schema/document.js')
         line.io.stdout.write(publishedSchema())
         return 0
       }),
@@ -44,7 +44,7 @@ function addInit(program: Command, line: CommandLine): void {
     .option('--endpoint <url>', 'where encoders reach the gate, such as https://host:9098')
     .action((options: InitOption) =>
       line.end(async () => {
-        const { init } = await import('./init.js')
+        const { init } = await import('./init/init.js')
         const { config, host, cert, key, plainHttp, endpoint, ...others } = options
         const given = { host, cert, key, endpoint, plainHttp: plainHttp === true }
         return init({ ...others, ...given, configPath: config }, line.io)
@@ -67,7 +67,7 @@ function addProbe(program: Command, line: CommandLine): void {
     .addHelpText('after', `\n${usage.endpoint}`)
     .action((url: string | undefined, cid: string | undefined) =>
       line.end(async () => {
-        const { probe } = await import('./probe.js')
+        const { probe } = await import('./probe/probe.js')
         return probe({ url, cid }, line.io)
       }),
     )

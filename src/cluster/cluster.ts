@@ -1,7 +1,7 @@
 /** One cluster, by any of its endpoints: who is asked, and who instead when that one fails. */
 import type { Dispatcher } from 'undici'
-import type { ClusterConfig } from '../settings/schema.js'
-import type { EndpointSecrets } from '../settings/secrets.js'
+import type { ClusterConfig } from '../settings/schema/schema.js'
+import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { type Callback, type GoElsewhere, Whole } from './answer.js'
 import { type ClusterRequest, Endpoint, type EndpointEvents, type OnChange } from './endpoint.js'
 import { Exchange } from './exchange.js'

@@ -1,7 +1,7 @@
 /** One REST API of the cluster: our connections to it, and how it is. */
 import type { Dispatcher } from 'undici'
-import type { ClusterConfig } from '../settings/schema.js'
-import type { EndpointSecrets } from '../settings/secrets.js'
+import type { ClusterConfig } from '../settings/schema/schema.js'
+import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'

@@ -1,5 +1,5 @@
 /** Whether an endpoint is fit to be asked: a circuit breaker, fed by answers, faults and checks. */
-import { type Later, later } from '../later.js'
+import { type Later, later } from '../time/later.js'
 import type { FaultReason } from './faults.js'
 
 /** `trial`: it was down, and a few requests find out whether it really is back. */

@@ -1,6 +1,6 @@
 /** Our connections to one REST API, in pools of their own: a listing never keeps a pin waiting. */
 import { type Dispatcher, Pool } from 'undici'
-import type { ClusterConfig } from '../settings/schema.js'
+import type { ClusterConfig } from '../settings/schema/schema.js'
 import { faultOf } from './faults.js'
 import { gatheringConnector } from './gathering-socket.js'
 

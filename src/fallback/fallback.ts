@@ -4,8 +4,8 @@
  * when it does not answer, and must not be the cluster's own.
  */
 import { Fitness, type Verdict } from '../cluster/fitness.js'
-import type { Later } from '../later.js'
-import { Rounds } from '../rounds.js'
+import type { Later } from '../time/later.js'
+import { Rounds } from '../time/rounds.js'
 import { type Kubo, KuboRefusal, KuboStall } from './kubo.js'
 
 export interface FallbackParts {

@@ -5,7 +5,7 @@
  */
 import { type Dispatcher, Pool } from 'undici'
 import { canonicalCid } from '../cluster/cid.js'
-import { type Later, later as timer } from '../later.js'
+import { type Later, later as timer } from '../time/later.js'
 import { jsonLines } from './json-lines.js'
 
 /** It answered, and said no. */

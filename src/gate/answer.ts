@@ -1,7 +1,7 @@
 /** Writes the gate's own answers, in the shape of the cluster's: `{"code":…,"message":"…"}`. */
 import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import type { RequestRecord } from './record.js'
+import type { RequestRecord } from './record/record.js'
 import { type RefusalReason, refusals } from './refusals.js'
 
 /**

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { ClusterFault, faultOf, type FaultReason } from '../cluster/faults.js'
 import { answer } from './answer.js'
 import { faults } from './refusals.js'
-import { relayed } from './relay.js'
+import { relayed } from './forward/relay.js'
 import { recordOf } from './request.js'
 
 /** What exactly was wrong, with the HTTP client's own error if there is one. */

@@ -1,8 +1,8 @@
 /** What the gate adds to Fastify's and Node's request: its record. */
 import type { IncomingMessage } from 'node:http'
-import type { RequestRecord } from './record.js'
+import type { RequestRecord } from './record/record.js'
 import type { Route } from './routes.js'
-import type { UpstreamRequest } from './pin-request.js'
+import type { UpstreamRequest } from './authorize/pin-request.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,6 +1,6 @@
 /** The route table: what the gate lets through. Whatever is not here never reaches the cluster. */
-import type { ClusterConfig } from '../settings/schema.js'
-import type { Budget, Permission } from '../settings/permissions.js'
+import type { ClusterConfig } from '../settings/schema/schema.js'
+import type { Budget, Permission } from '../settings/keyring/permissions.js'
 import {
   idRequest,
   type Parse,
@@ -13,7 +13,7 @@ import {
   statusRequest,
   unpinPathRequest,
   unpinRequest,
-} from './pin-request.js'
+} from './authorize/pin-request.js'
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'

@@ -1,7 +1,7 @@
 /** Where the journal lies, and where what cannot be read of it is put. */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readDurable } from '../durable-file.js'
+import { readDurable } from '../disk/durable-file.js'
 
 export const journalPath = (directory: string): string => join(directory, 'journal')
 

@@ -1,6 +1,6 @@
 /** Pins that were accepted while the cluster was away, on the disk until they are made. */
-import { lockDirectory } from '../directory-lock.js'
-import { DurableFile, makeDirectory } from '../durable-file.js'
+import { lockDirectory } from '../disk/directory-lock.js'
+import { DurableFile, makeDirectory } from '../disk/durable-file.js'
 import { acceptedLine, doneLine, type Entry, readContents, type Wish } from './entry.js'
 import { journalPath, readJournal, setAside } from './journal-file.js'
 

@@ -2,7 +2,7 @@
  * The cluster's sweep lists what has expired, and unpins it later without looking again: a pin that
  * was renewed in between is gone all the same. So what was renewed that late is looked at again.
  */
-import { type Later, later } from '../later.js'
+import { type Later, later } from '../time/later.js'
 import type { Release } from './turns.js'
 import type { PinRecord } from './pin-record.js'
 

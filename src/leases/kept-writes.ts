@@ -3,10 +3,10 @@
  * cluster had not written yet. No request waits for it; what is written in a second is one flush.
  */
 import { join } from 'node:path'
-import { lockDirectory } from '../directory-lock.js'
-import { DurableFile, makeDirectory, readDurable } from '../durable-file.js'
-import type { Later } from '../later.js'
-import { Rounds } from '../rounds.js'
+import { lockDirectory } from '../disk/directory-lock.js'
+import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js'
+import type { Later } from '../time/later.js'
+import { Rounds } from '../time/rounds.js'
 import type { KeptWrite, RecentWrites } from './recent.js'
 
 export interface KeptWritesParts {

@@ -1,8 +1,8 @@
 /** All that the gate knows and does of leases, put together. */
 import { readLines } from '../cluster/lines.js'
 import type { ClusterLink } from '../cluster/link.js'
-import type { ClusterConfig } from '../settings/schema.js'
-import { type Later, later as realLater } from '../later.js'
+import type { ClusterConfig } from '../settings/schema/schema.js'
+import { type Later, later as realLater } from '../time/later.js'
 import { Holdings } from './holdings.js'
 import { KeptWrites } from './kept-writes.js'
 import { Ledger } from './ledger.js'

@@ -3,7 +3,7 @@ import { type Answer, Whole } from '../cluster/answer.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
-import type { Later } from '../later.js'
+import type { Later } from '../time/later.js'
 import { Aftercare, isNearSweep } from './aftercare.js'
 import { liveLeases } from './decide.js'
 import {

@@ -5,8 +5,8 @@
  * and writes again what is gone. A log loses its end: before what is still there nothing is.
  */
 import { ClusterFault, type FaultReason } from '../cluster/faults.js'
-import type { Later } from '../later.js'
-import { Rounds } from '../rounds.js'
+import type { Later } from '../time/later.js'
+import { Rounds } from '../time/rounds.js'
 import type { Ledger, Wanted } from './ledger.js'
 import type { RecentWrites } from './recent.js'
 

@@ -2,8 +2,8 @@
  * Leases that this gate wrote while it did not have the pin to itself, as far as it knows: another
  * gate may have written over them, or they over others'. So the pin is looked at again.
  */
-import { Generations } from '../generations.js'
-import { type Later, later } from '../later.js'
+import { Generations } from '../time/generations.js'
+import { type Later, later } from '../time/later.js'
 import { Aftercare } from './aftercare.js'
 import type { Lease } from './lease.js'
 import type { RecordOf } from './open-pin.js'

@@ -1,6 +1,6 @@
 /** Whether the cluster was ever seen with more than one peer, be it before the last restart. */
 import { join } from 'node:path'
-import { DurableFile, makeDirectory, readDurable } from '../durable-file.js'
+import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js'
 
 export interface SeveralPeersParts {
   /** Where a file says so; undefined: it is forgotten with the process. */

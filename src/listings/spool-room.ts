@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Later, later as timer } from '../later.js'
+import { type Later, later as timer } from '../time/later.js'
 
 /** How long a file waits: listings come a minute apart where they come at all. */
 const spareMs = 5 * 60_000

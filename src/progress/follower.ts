@@ -3,10 +3,10 @@
  * cheap question tells what is queued, and one by name what became of those that are not any more.
  */
 import { ClusterFault } from '../cluster/faults.js'
-import { type Later, later as timer } from '../later.js'
+import { type Later, later as timer } from '../time/later.js'
 import { Followed, type PinNews } from './followed.js'
 import { cidAtStart, readProgress, type Stage } from './reading.js'
-import { Rounds } from '../rounds.js'
+import { Rounds } from '../time/rounds.js'
 
 export interface FollowerParts {
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */

@@ -1,15 +1,15 @@
 /** Turns the configuration file into the settings in force, or into all that is wrong with it. */
 import { dirname, resolve } from 'node:path'
-import { buildKeyring } from './keyring.js'
-import { parseJson } from './parse.js'
+import { buildKeyring } from './keyring/keyring.js'
+import { parseJson } from './files/parse.js'
 import { ConfigError, type Problem } from './problems.js'
-import { readConfig } from './read.js'
+import { readConfig } from './files/read.js'
 import { rulesBroken } from './rules.js'
-import type { Config } from './schema.js'
-import { readSecrets } from './secrets.js'
+import type { Config } from './schema/schema.js'
+import { readSecrets } from './files/secrets.js'
 import type { Snapshot } from './snapshot.js'
-import type { TlsMaterial } from './tls-pair.js'
-import { validate, type Validated } from './validate.js'
+import type { TlsMaterial } from './files/tls-pair.js'
+import { validate, type Validated } from './schema/validate.js'
 import { warningsOf } from './warnings.js'
 
 export interface Settings {

@@ -1,10 +1,10 @@
 /** What must hold between the fields of a configuration, beyond the schema of each. */
-import { leaseIdOf } from './lease-id.js'
-import { isLoopback } from './network.js'
-import { builtInRoles } from './permissions.js'
+import { leaseIdOf } from './keyring/lease-id.js'
+import { isLoopback } from './keyring/network.js'
+import { builtInRoles } from './keyring/permissions.js'
 import { pathText, foundText, type Problem } from './problems.js'
-import { rolesOf } from './resolve.js'
-import type { ClusterConfig, Config, EncoderConfig, ListenConfig } from './schema.js'
+import { rolesOf } from './keyring/resolve.js'
+import type { ClusterConfig, Config, EncoderConfig, ListenConfig } from './schema/schema.js'
 
 export function rulesBroken(config: Config): readonly Problem[] {
   return [

@@ -1,7 +1,7 @@
 /** The settings in force: what a request sees from its first phase to its last. */
-import type { Keyring } from './keyring.js'
-import type { Config } from './schema.js'
-import type { EndpointSecrets, StoreSecrets } from './secrets.js'
+import type { Keyring } from './keyring/keyring.js'
+import type { Config } from './schema/schema.js'
+import type { EndpointSecrets, StoreSecrets } from './files/secrets.js'
 
 /** Config and keyring together, immutable, swapped whole. */
 export interface Snapshot {

@@ -1,5 +1,5 @@
 /** The README's table of settings, written from the schema. */
-import { compiledSchema } from './compiled-schema.js'
+import { compiledSchema } from './schema/compiled-schema.js'
 
 /** In markdown, aligned as prettier does it. */
 export function settingsTable(): string {

@@ -1,6 +1,6 @@
 /** What is allowed in a configuration but likely a slip, or good to know. */
-import { isLoopback, isLoopbackUrl } from './network.js'
-import type { Config, EncoderConfig } from './schema.js'
+import { isLoopback, isLoopbackUrl } from './keyring/network.js'
+import type { Config, EncoderConfig } from './schema/schema.js'
 
 export function warningsOf(config: Config, now: number): readonly string[] {
   return [...wayWarnings(config), ...encoderWarnings(config, now)]

@@ -1,5 +1,5 @@
 /** When each key was last used at any of the gates: written now and then, read when asked for. */
-import { type Later, later } from '../later.js'
+import { type Later, later } from '../time/later.js'
 import type { Store } from './store.js'
 
 /** How late the others may learn of it. */

@@ -7,8 +7,8 @@ import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Redis, RedisOptions } from 'ioredis'
 import { Fitness, type Verdict } from '../cluster/fitness.js'
-import type { Config } from '../settings/schema.js'
-import type { StoreSecrets } from '../settings/secrets.js'
+import type { Config } from '../settings/schema/schema.js'
+import type { StoreSecrets } from '../settings/files/secrets.js'
 
 export type StoreSettings = Config['store']
 

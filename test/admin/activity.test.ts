@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Activity, type Ended, encodersMax } from '../../src/admin/activity.js'
 import { activityReport } from '../../src/admin/activity-report.js'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 
 const start = Date.UTC(2026, 0, 1)

@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import type { Test } from 'tap'
 import { openAdmin, type AdminOptions } from '../../src/admin/admin.js'
-import { type Log, openLog } from '../../src/log.js'
+import { type Log, openLog } from '../../src/log/log.js'
 import { createMetrics } from '../../src/metrics/metrics.js'
 
 export const tcp = { host: '127.0.0.1', port: 0 }

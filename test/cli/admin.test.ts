@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { run } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 

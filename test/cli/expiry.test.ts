@@ -1,6 +1,6 @@
 /** When a key expires: the forms that the command line takes. */
 import t from 'tap'
-import { expiryOf } from '../../src/cli/expiry.js'
+import { expiryOf } from '../../src/cli/keys/expiry.js'
 
 const now = new Date('2026-01-31T10:20:30.456Z')
 

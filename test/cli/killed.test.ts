@@ -1,6 +1,6 @@
 /** A gate that is killed between reading who holds a pin and writing it harms nobody. */
 import t from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { startDaemon } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { startDaemon } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 

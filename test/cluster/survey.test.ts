@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { findCluster, openDoors } from '../../src/cluster/survey.js'
+import { findCluster, openDoors } from '../../src/cli/init/survey.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 
 /** A server that answers everything with one status, and remembers what it was asked. */

@@ -1,7 +1,7 @@
 /** Encoders at work while the demo runs: one pins, one looks, one has a wrong key. */
 import { request } from 'node:https'
 import { setTimeout } from 'node:timers/promises'
-import { generateKey } from '../../src/settings/key.js'
+import { generateKey } from '../../src/settings/keyring/key.js'
 import { cidOf } from '../support/fake-cluster/cids.js'
 
 /** The first minute shows much; what goes on for hours shows that it goes on. */

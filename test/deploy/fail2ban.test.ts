@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { generateKey } from '../../src/settings/key.js'
+import { generateKey } from '../../src/settings/keyring/key.js'
 
 import { exchange, head } from '../support/raw.js'
 import { startGate } from '../support/start-gate.js'

@@ -1,6 +1,6 @@
 /** Phase 1: who may come in, and what everybody else is told. */
 import t, { type Test } from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { exchange, head } from '../support/raw.js'
 import { headersSent, startGate } from '../support/start-gate.js'
 

@@ -2,7 +2,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import t from 'tap'
-import { addressOf, clientOf, networkOf, trustOf } from '../../src/gate/client.js'
+import { addressOf, clientOf, networkOf, trustOf } from '../../src/gate/receive/client.js'
 
 /** A request from a peer, with what it says of those before it. */
 function requestFrom(peer: string | undefined, forwarded?: string): IncomingMessage {

@@ -1,7 +1,7 @@
 /** A daemon of its own, so that its memory is the gate's alone. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { startDaemon } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { head, RawClient } from '../support/raw.js'

@@ -3,9 +3,9 @@ import { base64url } from 'multiformats/bases/base64'
 import { CID } from 'multiformats/cid'
 import { create } from 'multiformats/hashes/digest'
 import t from 'tap'
-import * as parsers from '../../src/gate/pin-request.js'
+import * as parsers from '../../src/gate/authorize/pin-request.js'
 import { BadRequest } from '../../src/gate/refusals.js'
-import { readTarget } from '../../src/gate/target.js'
+import { readTarget } from '../../src/gate/receive/target.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 const cidV1 = CID.parse(cid).toV1().toString()

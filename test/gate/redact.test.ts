@@ -1,6 +1,6 @@
 /** Text of a client's choosing goes to the log: never with a key in it, never without bound. */
 import t from 'tap'
-import { redact } from '../../src/gate/redact.js'
+import { redact } from '../../src/log/redact.js'
 
 const key = 'pw_0aZ9bY8cX7dW6eV5fU4gT3hS2iR1jQ0kP9lO8mN7nM6'
 

@@ -1,6 +1,6 @@
 /** The instruments count what the access log says, and their labels stay few whatever it says. */
 import t, { type Test } from 'tap'
-import type { AccessLine } from '../../src/gate/access-line.js'
+import type { AccessLine } from '../../src/gate/record/access-line.js'
 import {
   createMetrics,
   type FinishedRequest,

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { Daemon } from '../support/daemon.js'
 import { say } from './host.js'
 

@@ -1,8 +1,8 @@
 /** Keys: their form, their check part, their hash. */
 import { crc32 } from 'node:zlib'
 import t from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
-import { keyForm } from '../../src/settings/key-form.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
+import { keyForm } from '../../src/settings/keyring/key-form.js'
 
 t.test(
   'a new key is well-formed, safe unescaped in URLs, shells and files, and unlike any other',

@@ -1,7 +1,7 @@
 /** The keyring: whose key it is, and what its encoder may do. */
 import t from 'tap'
-import { digestOf, generateKey } from '../../src/settings/key.js'
-import type { KeyEntry, KeyFault } from '../../src/settings/keyring.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
+import type { KeyEntry, KeyFault } from '../../src/settings/keyring/keyring.js'
 import { settingsFrom, snapshotFrom } from '../../src/settings/load.js'
 
 const keyOf = (id: string, secret: string) => ({ id, sha256: digestOf(secret) })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { configFrom, loadSettings, settingsFrom, snapshotFrom } from '../../src/settings/load.js'
 import { ConfigError, type Problem } from '../../src/settings/problems.js'
-import { generateKey } from '../../src/settings/key.js'
+import { generateKey } from '../../src/settings/keyring/key.js'
 
 function problemsOf(make: () => unknown): readonly Problem[] {
   try {

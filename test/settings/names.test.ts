@@ -5,10 +5,10 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { activityReport } from '../../src/admin/activity-report.js'
 import { Activity } from '../../src/admin/activity.js'
-import { objectionTo } from '../../src/gate/replay-objection.js'
-import { compiledSchema } from '../../src/settings/compiled-schema.js'
+import { objectionTo } from '../../src/gate/outage/replay-objection.js'
+import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 import { configFrom, snapshotFrom } from '../../src/settings/load.js'
-import { encodersOf } from '../../src/settings/resolve.js'
+import { encodersOf } from '../../src/settings/keyring/resolve.js'
 import { pinwarden, pinwardenWith } from '../support/pinwarden.js'
 
 /** Of lower case, so that they may be names in a file; the others are found in logs. */

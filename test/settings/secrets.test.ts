@@ -6,7 +6,7 @@ import { createSecureContext } from 'node:tls'
 import t, { type Test } from 'tap'
 import { settingsFrom } from '../../src/settings/load.js'
 import { ConfigError } from '../../src/settings/problems.js'
-import { readSecrets } from '../../src/settings/secrets.js'
+import { readSecrets } from '../../src/settings/files/secrets.js'
 import { certificate } from '../support/certificate.js'
 
 const withPassword = JSON.stringify({

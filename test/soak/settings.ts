@@ -1,6 +1,6 @@
 /** The daemon's settings of the soak: short limits, small budgets, and encoders of every kind. */
 import { writeFileSync } from 'node:fs'
-import { digestOf, generateKey } from '../../src/settings/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 
 export interface Credential {
   readonly name: string

@@ -3,8 +3,8 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { compiledSchema } from '../../src/settings/compiled-schema.js'
-import { LiveSettings } from '../../src/settings/live.js'
+import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
+import { LiveSettings } from '../../src/settings/reload/live.js'
 import { certificate } from './certificate.js'
 
 interface Schema {

@@ -2,8 +2,8 @@
 import { execFile, spawnSync } from 'node:child_process'
 
 /**
- * Mounts an overlay over `/`, in a mount namespace of its own, and runs the rest of its arguments in
- * it. What is written lands in memory; /proc, /dev and the paths that are shared are the machine's.
+ * Mounts an overlay over `/`, in a mount namespace of its own, and runs the rest of its arguments
+ * in it. What is written lands in memory; /proc, /dev and the paths that are shared are the machine's.
  */
 const enter = `
 set -e
@@ -11,7 +11,8 @@ scratch=$1 shared=$2
 shift 2
 mount -t tmpfs scratch "$scratch"
 mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
-mount -t overlay scratch -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/root"
+places=lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work
+mount -t overlay scratch -o "$places" "$scratch/root"
 for path in /proc /dev $shared; do mount --rbind "$path" "$scratch/root$path"; done
 exec chroot "$scratch/root" "$@"`
 

@@ -1,6 +1,6 @@
 /** Writes what is generated from the schema: config.schema.json and the README's settings. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { publishedSchema } from '../../src/settings/document.js'
+import { publishedSchema } from '../../src/settings/schema/document.js'
 import { settingsTable } from '../../src/settings/table.js'
 
 const root = new URL('../../../', import.meta.url)

@@ -1,7 +1,7 @@
 /** Reads the value of IPFS_CLUSTER_ENDPOINT as the encoder's axios would, and says its faults. */
-import { keyForm } from '../../settings/key-form.js'
-import { isLoopback } from '../../settings/network.js'
-import { namePattern } from '../../settings/names.js'
+import { keyForm } from '../../settings/keyring/key-form.js'
+import { isLoopback } from '../../settings/keyring/network.js'
+import { namePattern } from '../../settings/schema/names.js'
 import type { Trouble } from './steps.js'
 
 export interface Endpoint {

@@ -1,5 +1,5 @@
 /** Prints the steps of a probe as they go, one aligned line each, and counts them. */
-import { redact } from '../../gate/redact.js'
+import { redact } from '../../log/redact.js'
 import type { Sink } from '../io.js'
 
 /** Something that does not work, in words. */

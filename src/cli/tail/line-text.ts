@@ -1,6 +1,6 @@
 /** One line of the log, as a person reads it. */
 import { styleText } from 'node:util'
-import type { AccessLine } from '../../gate/access-line.js'
+import type { AccessLine } from '../../gate/record/access-line.js'
 
 type Style = Parameters<typeof styleText>[0]
 type LogFields = Readonly<Record<string, unknown>>

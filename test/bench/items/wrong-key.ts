@@ -1,5 +1,5 @@
 /** Item 5: what a wrong key costs, and whether it tells which names there are. */
-import { generateKey } from '../../../src/settings/key.js'
+import { generateKey } from '../../../src/settings/keyring/key.js'
 import type { Bench } from '../bench.js'
 import { getRequests } from '../load/requests.js'
 import { user } from '../programs/passwords.js'

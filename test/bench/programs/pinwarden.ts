@@ -1,7 +1,7 @@
 /** The gate itself: the real daemon, with a config of its own. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { digestOf, generateKey } from '../../../src/settings/key.js'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { certificate } from '../../support/certificate.js'
 import { bin } from '../../support/daemon.js'
 import { addresses } from '../upstream-process.js'

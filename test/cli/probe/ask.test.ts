@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { Asker } from '../../../src/cli/probe/ask.js'
 import { readEndpoint } from '../../../src/cli/probe/endpoint.js'
-import { generateKey } from '../../../src/settings/key.js'
+import { generateKey } from '../../../src/settings/keyring/key.js'
 
 t.test('all requests go over one connection, which is closed at the end', async (t) => {
   let connections = 0

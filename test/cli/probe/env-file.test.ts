@@ -1,7 +1,7 @@
 /** How `pinwarden probe` reads the `.env` of an encoder. */
 import { join } from 'node:path'
 import t from 'tap'
-import { probe } from '../../../src/cli/probe.js'
+import { probe } from '../../../src/cli/probe/probe.js'
 import { readEnvFile } from '../../../src/cli/probe/env-file.js'
 import { CommandError } from '../../../src/cli/report.js'
 

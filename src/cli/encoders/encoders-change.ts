@@ -1,0 +1,44 @@
+/** `pinwarden encoders enable`, `disable` and `remove`: who is let in at all. */
+import { editConfig, EditError } from '../../settings/edit/edit.js'
+import { configFrom } from '../../settings/load.js'
+import { removeEncoder } from '../../settings/edit/remove.js'
+import { setField } from '../../settings/edit/set-field.js'
+import type { Io } from '../io.js'
+
+export type EncoderChange = 'enable' | 'disable' | 'remove'
+
+export interface EncoderChangeOptions {
+  readonly configPath: string
+  readonly encoder: string
+}
+
+/** A daemon that serves this file follows at its next look at it, a second later. */
+export async function changeEncoder(
+  change: EncoderChange,
+  { configPath, encoder }: EncoderChangeOptions,
+  io: Io,
+): Promise<number> {
+  let keys = 0
+  await editConfig(configPath, (text) => {
+    const { encoders } = configFrom(text)
+    if (!Object.hasOwn(encoders, encoder))
+      throw new EditError(`there is no encoder ${encoder}`, 'pinwarden encoders list shows them')
+    keys = encoders[encoder]?.keys.length ?? 0
+    return changed(text, change, encoder)
+  })
+  io.stdout.write(`${done[change]} encoder ${encoder}${aside(change, keys)}\n`)
+  return 0
+}
+
+function changed(text: string, change: EncoderChange, encoder: string): string {
+  if (change === 'remove') return removeEncoder(text, encoder) ?? text
+  return setField(text, ['encoders', encoder], 'enabled', change === 'enable')
+}
+
+const done = { enable: 'enabled', disable: 'disabled', remove: 'removed' } as const
+
+function aside(change: EncoderChange, keys: number): string {
+  const all = keys === 1 ? 'its key' : `its ${keys} keys`
+  if (change === 'remove') return ` with ${all}`
+  return change === 'disable' ? `: ${all} refused until it is enabled again` : ''
+}

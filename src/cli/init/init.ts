@@ -1,0 +1,115 @@
+/** `pinwarden init`: looks at this host and writes a configuration that fits it. */
+import { dirname, resolve } from 'node:path'
+import { findCluster, openDoors, sidePorts } from './survey.js'
+import { configFrom, settingsFrom } from '../../settings/load.js'
+import { newLeaseId } from '../../settings/keyring/lease-id.js'
+import { isLoopback } from '../../settings/keyring/network.js'
+import { bracketed } from '../endpoint.js'
+import type { Io } from '../io.js'
+import { newKey } from '../keys/new-key.js'
+import { publicAddress, refuseIfTaken } from './public-address.js'
+import { UsageError, warn } from '../report.js'
+import { createFile, refuseIfThere } from './create-file.js'
+
+export interface InitOptions {
+  readonly configPath: string
+  /** Of the first encoder. */
+  readonly encoder: string
+  /** Address to listen on; undefined: the public one of this host. */
+  readonly host: string | undefined
+  readonly port: string
+  /** Base URL of the cluster. */
+  readonly cluster: string
+  /** Files in PEM; undefined: they will lie beside the configuration. */
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  /** Without TLS, also on a public address. */
+  readonly plainHttp: boolean
+  /** Base URL that encoders reach the gate at. */
+  readonly endpoint: string | undefined
+}
+
+export async function init(options: InitOptions, io: Io): Promise<number> {
+  const { configPath, encoder, endpoint } = options
+  await refuseIfThere(configPath)
+  const host = options.host ?? publicAddress()
+  const { stored, show } = newKey(
+    { encoder, endpoint, expires: undefined, note: undefined },
+    new Date(),
+  )
+  const draft = draftOf(options, host, stored)
+  const text = `${JSON.stringify(draft, null, 2)}\n`
+  // The files are looked at where they are said to be there already.
+  const config =
+    options.cert === undefined
+      ? configFrom(text)
+      : settingsFrom(text, dirname(configPath)).snapshot.config
+  await refuseIfTaken(host, config.listen.port)
+  await survey(options.cluster, host, io)
+  await createFile(configPath, text)
+  io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
+  show(config, io, [`# The first key, of encoder ${encoder}, without expiry.`])
+  io.stdout.write(nextSteps(options, draft.listen.tls))
+  return 0
+}
+
+function draftOf(options: InitOptions, host: string, key: object) {
+  const { encoder, cluster } = options
+  if ((options.cert === undefined) !== (options.key === undefined))
+    throw new UsageError('--cert and --key go together')
+  const tls = tlsOf(options, host)
+  return {
+    listen: {
+      host,
+      port: Number(options.port),
+      ...(tls === undefined ? {} : { tls }),
+      ...(tls === undefined && !isLoopback(host) ? { allowPlainHttp: true } : {}),
+    },
+    admin: {},
+    cluster: { endpoints: [{ url: cluster }] },
+    encoders: { [encoder]: { leaseId: newLeaseId(), keys: [key] } },
+  }
+}
+
+function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
+  if (cert !== undefined && key !== undefined)
+    return { certFile: resolve(cert), keyFile: resolve(key) }
+  // Safe where nobody listens in; on a public address, plain HTTP needs its word.
+  return plainHttp || isLoopback(host)
+    ? undefined
+    : { certFile: 'fullchain.pem', keyFile: 'privkey.pem' }
+}
+
+/** Says what is there; nothing of it keeps the configuration from being written. */
+async function survey(cluster: string, host: string, io: Io): Promise<void> {
+  const found = await findCluster(cluster)
+  if (typeof found === 'string') {
+    warn(io, `no cluster at ${cluster}: ${found}`)
+  } else {
+    const { version, peername, peers } = found
+    const count = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
+    io.stdout.write(`found the cluster at ${cluster}: version ${version}, ${peername}, ${count}\n`)
+  }
+  // That the REST API itself is open on loopback is why there is a gate.
+  for (const { url, what } of await openDoors('127.0.0.1', sidePorts))
+    warn(io, `${url} asks for no credential: ${what}, for whoever is on this host`)
+  if (isLoopback(host)) return
+  for (const { url, what } of await openDoors(bracketed(host)))
+    warn(io, `${url} asks for no credential: ${what}, for EVERYBODY unless a firewall is before it`)
+}
+
+function nextSteps({ configPath, cert }: InitOptions, tls: object | undefined): string {
+  const config = configPath === '/etc/pinwarden/config.json' ? '' : ` --config ${configPath}`
+  const steps = [
+    ...(tls !== undefined && cert === undefined
+      ? [
+          `put the certificate and its key as fullchain.pem and privkey.pem into ` +
+            `${dirname(configPath)}, readable for the group pinwarden`,
+        ]
+      : []),
+    `pinwarden check${config}`,
+    `systemctl enable --now pinwarden, or: pinwarden serve${config}`,
+    'on the encoder\'s machine: curl "$IPFS_CLUSTER_ENDPOINT/id", or pinwarden probe',
+  ]
+  return `next:\n${steps.map((step, index) => `  ${index + 1}. ${step}\n`).join('')}`
+}

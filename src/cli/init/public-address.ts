@@ -1,0 +1,48 @@
+/** Which address of this machine the gate is to listen on, and whether it is free there. */
+import { once } from 'node:events'
+import { createServer, isIPv4 } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { blockListOf } from '../../settings/keyring/network.js'
+import { CommandError } from '../report.js'
+
+/** Not reachable from elsewhere as they are: RFC 1918, 6598, 3927, 4193, 4291. */
+const privateNetworks = blockListOf([
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  'fc00::/7',
+  'fe80::/10',
+])
+
+/**
+ * The first public IPv4 address, else the first public IPv6 one, else a private one (the host is
+ * then behind a router that maps the port), else loopback.
+ */
+export function publicAddress(interfaces = networkInterfaces()): string {
+  const addresses = Object.values(interfaces)
+    .flatMap((all) => all ?? [])
+    .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
+    .map(({ address }) => address)
+  const open = addresses.filter((address) => !isPrivate(address))
+  return open.find(isIPv4) ?? open[0] ?? addresses.find(isIPv4) ?? '127.0.0.1'
+}
+
+const isPrivate = (address: string): boolean =>
+  privateNetworks?.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') === true
+
+/** @throws CommandError when the address is taken, or not of this machine */
+export async function refuseIfTaken(host: string, port: number): Promise<void> {
+  const server = createServer()
+  try {
+    const listening = once(server, 'listening')
+    server.listen({ host, port })
+    await listening
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    throw new CommandError(`cannot listen on ${host} port ${port}: ${code}`, '--host, --port')
+  } finally {
+    server.close()
+  }
+}

@@ -1,0 +1,51 @@
+/** The commands around the journal: pins that were accepted while the cluster was away. */
+import type { Command } from 'commander'
+import { type CommandLine, type ConfigOption, withExamples } from '../command-line.js'
+
+interface DropOption extends ConfigOption {
+  readonly number?: string
+  readonly cid?: string
+  readonly encoder?: string
+  readonly all?: boolean
+}
+
+export function addJournalCommands(program: Command, line: CommandLine): void {
+  const journal = program
+    .command('journal')
+    .description('pins that were accepted while the cluster was away')
+  const list = line
+    .withConfig(journal.command('list'))
+    .description('list what waits, also while no daemon runs')
+    .option('--json', 'as JSON, one pin a line, with all of its options')
+    .action(({ config, json }: ConfigOption & { readonly json?: boolean }) =>
+      line.end(async () => {
+        const { journalList } = await import('./journal-list.js')
+        return journalList({ configPath: config, json: json === true }, line.io)
+      }, config),
+    )
+  withExamples(list, 'journal list')
+  const replay = line
+    .withConfig(journal.command('replay'))
+    .description('have what could not be made yet tried now')
+    .action(({ config }: ConfigOption) =>
+      line.end(async () => {
+        const { journalReplay } = await import('./journal-change.js')
+        return journalReplay(config, line.io)
+      }, config),
+    )
+  withExamples(replay, 'journal replay')
+  const drop = line
+    .withConfig(journal.command('drop'))
+    .description('drop what is not to be made any more; it is lost')
+    .option('--number <number>', 'the one of this number')
+    .option('--cid <cid>', 'all of this CID')
+    .option('--encoder <name>', 'all of this encoder')
+    .option('--all', 'all')
+    .action(({ config, ...which }: DropOption) =>
+      line.end(async () => {
+        const { journalDrop } = await import('./journal-change.js')
+        return journalDrop({ configPath: config, ...which }, line.io)
+      }, config),
+    )
+  withExamples(drop, 'journal drop --number 17', 'journal drop --encoder encoder-1')
+}

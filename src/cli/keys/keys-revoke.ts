@@ -1,0 +1,25 @@
+/** `pinwarden keys revoke`: takes a key away from an encoder, for good. */
+import { editConfig, EditError } from '../../settings/edit/edit.js'
+import { removeKey } from '../../settings/edit/remove.js'
+import type { Io } from '../io.js'
+
+export interface KeysRevokeOptions {
+  readonly configPath: string
+  readonly encoder: string
+  readonly id: string
+}
+
+/** A daemon that serves this file refuses the key from its next look at it, a second later. */
+export async function keysRevoke(options: KeysRevokeOptions, io: Io): Promise<number> {
+  const { configPath, encoder, id } = options
+  const config = await editConfig(configPath, (text) => {
+    const changed = removeKey(text, encoder, id)
+    if (changed === undefined) {
+      throw new EditError(`${encoder} has no key ${id}`, 'pinwarden keys list shows what there is')
+    }
+    return changed
+  })
+  const left = config.encoders[encoder]?.keys.length ?? 0
+  io.stdout.write(`revoked key ${id} of encoder ${encoder}; ${left} left\n`)
+  return 0
+}

@@ -1,0 +1,57 @@
+/** `pinwarden keys rotate`: makes a new key, and lets the old one live on for a grace. */
+import { editConfig, EditError } from '../../settings/edit/edit.js'
+import { configFrom } from '../../settings/load.js'
+import { rotateKey } from '../../settings/edit/rotate-key.js'
+import type { KeyConfig } from '../../settings/schema/schema.js'
+import { graceEnd, timestampOf } from './expiry.js'
+import type { Io } from '../io.js'
+import { expiryText, newKey, type NewKeyOptions } from './new-key.js'
+
+export interface KeysRotateOptions extends NewKeyOptions {
+  readonly configPath: string
+  /** Of the old key; undefined: the only live one. */
+  readonly id: string | undefined
+  /** How long the old key stays valid, such as `7d`; `0`: not at all. */
+  readonly grace: string
+}
+
+export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<number> {
+  const { configPath, encoder, grace } = options
+  const now = new Date()
+  const end = graceEnd(grace, now)
+  const { stored, show } = newKey(options, now)
+  let old: KeyConfig | undefined
+  let until = timestampOf(end)
+  const config = await editConfig(configPath, (text) => {
+    old = oldKey(configFrom(text).encoders[encoder]?.keys ?? [], options, now)
+    const note = options.note ?? old.note
+    if (old.expires !== undefined && Date.parse(old.expires) < end.getTime()) until = old.expires
+    const key = note === undefined ? stored : { ...stored, note }
+    return rotateKey(text, { encoder, old: old.id, until, key })
+  })
+  show(config, io, [
+    `# Key ${stored.id} of encoder ${encoder}, in place of ${old?.id ?? ''}, ` +
+      `${expiryText(stored)}.`,
+    `# The old one is good until ${until}: put the new one in before.`,
+  ])
+  return 0
+}
+
+function oldKey(
+  keys: readonly KeyConfig[],
+  { encoder, id }: KeysRotateOptions,
+  now: Date,
+): KeyConfig {
+  const wanted = keys.filter((key) => key.id === id)
+  const live = keys.filter(({ expires }) => expires === undefined || Date.parse(expires) > +now)
+  const [only, ...others] = id === undefined ? live : wanted
+  if (only === undefined) {
+    const what = id === undefined ? 'live key' : `key ${id}`
+    throw new EditError(`${encoder} has no ${what}`, `pinwarden keys add ${encoder} makes one`)
+  }
+  if (others.length > 0) {
+    const ids = live.map((key) => key.id).join(', ')
+    throw new EditError(`${encoder} has ${live.length} live keys`, `name the old one: ${ids}`)
+  }
+  return only
+}

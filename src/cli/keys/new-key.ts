@@ -1,0 +1,56 @@
+/** A key that a command makes: how it is stored, and how it is shown, this once. */
+import { digestOf, generateKey } from '../../settings/keyring/key.js'
+import type { Config, KeyConfig } from '../../settings/schema/schema.js'
+import { endpointGiven, endpointOf } from '../endpoint.js'
+import { expiryOf, timestampOf } from './expiry.js'
+import type { Io } from '../io.js'
+import { hint } from '../report.js'
+
+export interface NewKeyOptions {
+  readonly encoder: string
+  /** When the key expires: a date, a time, or a while from now. */
+  readonly expires: string | undefined
+  readonly note: string | undefined
+  /** Base URL that the encoder reaches the gate at. */
+  readonly endpoint: string | undefined
+}
+
+export interface NewKey {
+  readonly stored: KeyConfig
+  /** Prints the key as the encoder's variable. */
+  readonly show: (config: Config, io: Io, about: readonly string[]) => void
+}
+
+/** @throws UsageError when the options do not make sense, before anything is written */
+export function newKey(options: NewKeyOptions, now: Date): NewKey {
+  const { encoder, expires, note, endpoint } = options
+  const given = endpoint === undefined ? undefined : endpointGiven(endpoint)
+  const secret = generateKey()
+  const sha256 = digestOf(secret)
+  const stored = {
+    // The beginning of the hash: never given twice, and whoever has the key can find it.
+    id: sha256.slice(0, 8),
+    sha256,
+    created: timestampOf(now),
+    ...(expires === undefined ? {} : { expires: expiryOf(expires, now) }),
+    ...(note === undefined ? {} : { note }),
+  }
+  return {
+    stored,
+    show: (config, io, about) => {
+      const { scheme, authority, doubt } = given ?? endpointOf(config.listen)
+      const lines = [
+        ...about,
+        '# Shown this once: the configuration holds only its hash.',
+        `IPFS_CLUSTER_ENDPOINT=${scheme}://${encoder}:${secret}@${authority}`,
+        '# To try it: curl "$IPFS_CLUSTER_ENDPOINT/id"',
+      ]
+      io.stdout.write(lines.map((line) => `${line}\n`).join(''))
+      hint(io, doubt)
+    },
+  }
+}
+
+/** Such as `without expiry`. */
+export const expiryText = ({ expires }: KeyConfig): string =>
+  expires === undefined ? 'without expiry' : `expires ${expires}`

@@ -1,0 +1,78 @@
+/** `pinwarden pins list` and `pins show`: who holds what. */
+import { loadConfig } from '../../settings/load.js'
+import { askControl } from '../ask-control.js'
+import type { Io } from '../io.js'
+import { table } from '../table.js'
+
+export interface ListOptions {
+  readonly configPath: string
+  readonly encoder: string
+}
+
+interface Held {
+  readonly count: number
+  readonly cids: readonly string[]
+}
+
+/** One CID a line, in their order. */
+export async function pinsList({ configPath, encoder }: ListOptions, io: Io): Promise<number> {
+  const config = await loadConfig(configPath)
+  for (let after = ''; ;) {
+    const query = new URLSearchParams({ encoder, ...(after !== '' && { after }) })
+    const { cids } = (await askControl(config, 'GET', `/held?${query.toString()}`)) as Held
+    io.stdout.write(cids.map((cid) => `${cid}\n`).join(''))
+    const last = cids.at(-1)
+    if (last === undefined) return 0
+    after = last
+  }
+}
+
+export interface ShowOptions {
+  readonly configPath: string
+  readonly cid: string
+  readonly json: boolean
+}
+
+interface Shown {
+  readonly cid: string
+  readonly name: string
+  readonly type: string
+  readonly written: string
+  readonly expires: string | null
+  readonly isLetGo: boolean
+  readonly leases: readonly ShownLease[]
+  readonly former: readonly ShownLease[]
+}
+
+interface ShownLease {
+  readonly encoder: string | null
+  readonly leaseId: string
+  readonly since: string
+  readonly until: string | null
+}
+
+export async function pinsShow({ configPath, cid, json }: ShowOptions, io: Io): Promise<number> {
+  const config = await loadConfig(configPath)
+  const pin = (await askControl(config, 'GET', `/pins/${encodeURIComponent(cid)}`)) as Shown
+  io.stdout.write(json ? `${JSON.stringify(pin, null, 2)}\n` : textOf(pin))
+  return 0
+}
+
+function textOf(pin: Shown): string {
+  const state = pin.isLetGo ? 'let go of: pinwarden pins restore takes that back' : 'held'
+  const lines = [
+    `cid      ${pin.cid}`,
+    `name     ${pin.name === '' ? '-' : pin.name}`,
+    `state    ${state}`,
+    `written  ${pin.written}`,
+    `expires  ${pin.expires ?? 'never'}`,
+  ]
+  const rows = [...pin.leases, ...pin.former].map(({ encoder, leaseId, since, until }) => [
+    encoder ?? '(removed)',
+    leaseId,
+    since,
+    until ?? 'no end',
+  ])
+  const header = [pin.isLetGo ? 'WAS HELD BY' : 'HELD BY', 'LEASE ID', 'SINCE', 'UNTIL']
+  return `${lines.join('\n')}\n\n${table(header, rows)}`
+}

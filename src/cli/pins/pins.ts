@@ -1,0 +1,121 @@
+/** The commands around pins: who holds them, and what an operator does to that. */
+import type { Command } from 'commander'
+import { type CommandLine, type ConfigOption, withExamples } from '../command-line.js'
+
+export function addPinCommands(program: Command, line: CommandLine): void {
+  const pins = program.command('pins').description('pins, and who holds them')
+  addViews(pins, line)
+  addChanges(pins, line)
+  addCleanup(pins, line)
+}
+
+interface JsonOption extends ConfigOption {
+  readonly json?: boolean
+}
+
+function addViews(pins: Command, line: CommandLine): void {
+  const list = line
+    .withConfig(pins.command('list'))
+    .description('list the CIDs that an encoder holds')
+    .requiredOption('--encoder <name>', 'the encoder')
+    .action(({ config, encoder }: ConfigOption & { readonly encoder: string }) =>
+      line.end(async () => {
+        const { pinsList } = await import('./pins-view.js')
+        return pinsList({ configPath: config, encoder }, line.io)
+      }, config),
+    )
+  withExamples(list, 'pins list --encoder encoder-1')
+  const show = line
+    .withConfig(pins.command('show'))
+    .description('show who holds a pin, since when and until when')
+    .argument('<cid>', 'the pin')
+    .option('--json', 'as JSON')
+    .action((cid: string, { config, json }: JsonOption) =>
+      line.end(async () => {
+        const { pinsShow } = await import('./pins-view.js')
+        return pinsShow({ configPath: config, cid, json: json === true }, line.io)
+      }, config),
+    )
+  withExamples(show, 'pins show QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')
+}
+
+interface AdoptOption extends ConfigOption {
+  readonly encoder: string
+  readonly cids?: string
+  readonly fromLog?: string
+}
+
+function addChanges(pins: Command, line: CommandLine): void {
+  const restore = line
+    .withConfig(pins.command('restore'))
+    .description('take back that a pin was let go of, within unpin.graceSeconds')
+    .argument('<cid>', 'the pin')
+    .action((cid: string, { config }: ConfigOption) =>
+      line.end(async () => {
+        const { pinsRestore } = await import('./pins-change.js')
+        return pinsRestore({ configPath: config, cid }, line.io)
+      }, config),
+    )
+  withExamples(restore, 'pins restore QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')
+  const adopt = line
+    .withConfig(pins.command('adopt'))
+    .description("give pins to an encoder that were made before: they are no longer the operator's")
+    .requiredOption('--encoder <name>', 'who gets them')
+    .option('--cids <file>', 'a CID a line; - for standard input')
+    .option('--from-log <file>', 'an access log: what the encoder pinned and did not unpin')
+    .action(({ config, ...options }: AdoptOption) =>
+      line.end(async () => {
+        const { pinsAdopt } = await import('./pins-change.js')
+        return pinsAdopt({ configPath: config, ...options }, line.io)
+      }, config),
+    )
+  withExamples(
+    adopt,
+    'pins adopt --encoder encoder-1 --cids cids.txt',
+    'pins adopt --encoder encoder-1 --from-log /var/log/pinwarden/access.log',
+  )
+}
+
+interface PlanOption extends ConfigOption {
+  readonly encoder?: string
+  readonly removed?: boolean
+  readonly ownerless?: boolean
+  readonly olderThan?: string
+  readonly out?: string
+}
+
+function addCleanup(pins: Command, line: CommandLine): void {
+  const plan = line
+    .withConfig(pins.command('plan'))
+    .description('write down which leases would go; nothing is changed')
+    .option('--encoder <name>', 'leases of this encoder')
+    .option('--removed', 'leases of encoders that are not in the configuration any more')
+    .option('--ownerless', "pins without leases, which are the operator's")
+    .option('--older-than <time>', 'only leases since before then: 90d, 12w, 1y')
+    .option('--out <file>', 'the plan; standard output when absent')
+    .action(({ config, ...options }: PlanOption) =>
+      line.end(async () => {
+        const { pinsPlan } = await import('./pins-plan.js')
+        return pinsPlan({ configPath: config, ...options }, line.io)
+      }, config),
+    )
+  withExamples(
+    plan,
+    'pins plan --removed --out plan.txt',
+    'pins plan --encoder encoder-1 --older-than 180d',
+  )
+  const apply = line
+    .withConfig(pins.command('apply'))
+    .description(
+      'do what a plan says, but for leases that were renewed since; goes on where it was',
+    )
+    .argument('<plan>', 'the file')
+    .option('--rate <number>', 'leases a second at most', '20')
+    .action((file: string, { config, rate }: ConfigOption & { readonly rate: string }) =>
+      line.end(async () => {
+        const { pinsApply } = await import('./pins-apply.js')
+        return pinsApply({ configPath: config, file, rate }, line.io)
+      }, config),
+    )
+  withExamples(apply, 'pins apply plan.txt')
+}

@@ -1,0 +1,152 @@
+/** `pinwarden probe`: does what an encoder does, and says what works, what does not, and why. */
+import { canonicalCid } from '../../cluster/cid.js'
+import type { Io } from '../io.js'
+import { isAnswer } from './answers.js'
+import { Asker } from './ask.js'
+import { type Endpoint, readEndpoint } from './endpoint.js'
+import { readEnvFile } from './env-file.js'
+import { environmentNotes } from './environment.js'
+import { Requests } from './requests.js'
+import { Steps } from './steps.js'
+import { shakeHands, speaksTls } from './tls.js'
+import { knock, lookUp } from './way.js'
+import { UsageError } from '../report.js'
+
+export interface ProbeOptions {
+  /** Of the gate, credential and all; else the environment's. */
+  readonly url: string | undefined
+  /** To pin and unpin. */
+  readonly cid: string | undefined
+  /** In place of the encoder's own limits. */
+  readonly timeoutMs?: number
+  /** PEM, in place of the authorities that Node trusts. */
+  readonly ca?: string
+  /** Of the encoder, read where the environment has no endpoint; `.env` of this directory. */
+  readonly envFile?: string
+}
+
+/** @returns 0 when all works, 1 when something does not */
+export async function probe(options: ProbeOptions, io: Io): Promise<number> {
+  // The key is in the arguments, which every user of this machine can see: this overwrites them.
+  if (options.url !== undefined) process.title = 'pinwarden probe'
+  const { text, cid, env, source } = argumentsOf(options, io)
+  const endpoint = readEndpoint(text)
+  const isEndpoint = 'base' in endpoint
+  const steps = new Steps(io.stdout, isEndpoint ? endpoint.secrets : [])
+  if (source !== undefined) steps.note('endpoint', `IPFS_CLUSTER_ENDPOINT is the one in ${source}`)
+  if (!isEndpoint) {
+    steps.fail('endpoint', ...endpoint)
+    return end(steps, '')
+  }
+  steps.ok('endpoint', `${endpoint.base} as ${endpoint.name}`)
+  for (const note of endpoint.notes) steps.note('endpoint', note)
+  for (const note of environmentNotes(env, endpoint)) steps.note('env', note)
+
+  const address = await wayTo(endpoint, options, steps)
+  const isPinned = address !== undefined && (await talk(endpoint, address, cid, options, steps))
+  const may = isPinned ? 'can ask, pin and unpin' : `can ask; ${cid === undefined ? untried : kept}`
+  return end(steps, `${endpoint.name} at ${endpoint.base} ${may}`)
+}
+
+const untried = 'with a CID, pin and unpin are tried too'
+const kept = 'with a CID that nobody has pinned, pin and unpin are tried too'
+
+/** The empty UnixFS directory: every node knows it. */
+const wellKnown = 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn'
+
+/** Of the limit for /id, which the way is a part of. */
+const wayMs = 10_000
+
+function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
+  // With the endpoint in the environment, a CID may be the only argument.
+  const isCidAlone = url !== undefined && cid === undefined && canonicalCid(url) !== undefined
+  const urlGiven = isCidAlone ? undefined : url
+  const isFileRead = urlGiven === undefined && io.env.IPFS_CLUSTER_ENDPOINT === undefined
+  const env = isFileRead ? { ...readEnvFile(envFile), ...io.env } : io.env
+  const text = urlGiven ?? env.IPFS_CLUSTER_ENDPOINT
+  if (text === undefined || text.trim() === '')
+    throw new UsageError(
+      'there is no endpoint to probe',
+      "run this in the directory of the encoder's .env, or set IPFS_CLUSTER_ENDPOINT",
+    )
+  const cidGiven = isCidAlone ? url : cid
+  const canonical = cidGiven === undefined ? undefined : canonicalCid(cidGiven)
+  if (cidGiven !== undefined && canonical === undefined)
+    throw new UsageError('this is no CID', `such as ${wellKnown}; copy it again`)
+  return { text, cid: canonical, env, source: isFileRead ? envFile : undefined }
+}
+
+/** @returns the address of the gate, where the way to it is free */
+async function wayTo(
+  endpoint: Endpoint,
+  { timeoutMs = wayMs, ca }: ProbeOptions,
+  steps: Steps,
+): Promise<string | undefined> {
+  const addresses = await lookUp(endpoint, timeoutMs, steps)
+  if (addresses.length === 0) return undefined
+  const [address] = await knock(endpoint, addresses, timeoutMs, steps)
+  if (address === undefined || !endpoint.isTls) return address
+  return (await shakeHands(endpoint, address, timeoutMs, steps, { ca })) ? address : undefined
+}
+
+/** @returns whether a pin was tried */
+async function talk(
+  endpoint: Endpoint,
+  address: string,
+  cid: string | undefined,
+  { timeoutMs, ca }: ProbeOptions,
+  steps: Steps,
+): Promise<boolean> {
+  const asker = new Asker(endpoint, timeoutMs, ca)
+  const requests = new Requests(asker, steps)
+  try {
+    const fault = await requests.id()
+    if (fault !== undefined && !endpoint.isTls && (!isAnswer(fault) || fault.status === 400)) {
+      // Only now: where HTTP is answered as it should be, nobody needs to be asked for TLS.
+      if (await speaksTls(endpoint, address, timeoutMs ?? wayMs))
+        steps.note('id', 'TLS is spoken at this port: write https:// instead of http://')
+    }
+    // A gate that says who may not, or that the cluster is slow, may answer the next one.
+    const isOver =
+      fault !== undefined && (isAnswer(fault) ? !mayGoOn(fault.status) : fault.code !== 'ETIMEDOUT')
+    if (isOver) return false
+    const isUnpinned = await requests.status(cid ?? wellKnown)
+    return cid !== undefined && (await pinAndUnpin(requests, cid, isUnpinned, steps))
+  } finally {
+    asker.close()
+  }
+}
+
+const mayGoOn = (status: number): boolean => status === 403 || status >= 500
+
+/** @returns whether it was tried */
+async function pinAndUnpin(
+  requests: Requests,
+  cid: string,
+  isUnpinned: boolean | undefined,
+  steps: Steps,
+): Promise<boolean> {
+  if (isUnpinned !== true) {
+    const why =
+      isUnpinned === undefined
+        ? `whether ${cid} is pinned is not known, and unpinning could destroy a pin`
+        : `${cid} is somebody's pin already (not \`unpinned\`), which unpinning would destroy`
+    steps.skip('pin', `not tried: ${why}`)
+    steps.skip('unpin', 'not tried, for the same reason')
+    return false
+  }
+  const pinned = await requests.pin(cid)
+  if (pinned === 'yes') {
+    const isGone = await requests.status(cid)
+    if (isGone === true)
+      steps.note('status', 'the cluster took the pin and does not show it yet: it may batch writes')
+  }
+  if (pinned === 'no') steps.skip('unpin', 'nothing was pinned')
+  else await requests.unpin(cid, pinned)
+  return true
+}
+
+function end(steps: Steps, works: string): number {
+  steps.end(steps.hasFailed ? steps.count : `all works: ${works}`)
+  return steps.hasFailed ? 1 : 0
+}

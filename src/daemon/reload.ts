@@ -1,0 +1,69 @@
+/** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
+import { expiryWarning } from '../settings/files/certificate.js'
+import { watchFiles } from '../settings/reload/watch.js'
+import { certificateExpiry, type Observed } from './observation.js'
+import { type Systemd, servingOn } from './systemd.js'
+
+interface Managed extends Observed {
+  readonly systemd: Systemd
+}
+
+/**
+ * Reloads when the configuration or a file that it names changes.
+ *
+ * @returns reloads now; `why` is for the log
+ */
+export function reloadOnChange(daemon: Managed): (why: string) => void {
+  const { live, gate, log, metrics, systemd } = daemon
+  const reload = (why: string): void => {
+    systemd.reloading()
+    put(daemon, why)
+      .catch((err: unknown) => {
+        metrics.reloaded(false)
+        log.error({ why, err }, notReloaded)
+      })
+      .finally(() => {
+        systemd.ready(servingOn(gate.url, live.state.isLastRefused))
+        watch(live.files)
+      })
+  }
+  const watch = watchFiles(() => {
+    reload('a file changed')
+  })
+  watch(live.files)
+  metrics.reloaded(true)
+  metrics.certificateExpires(certificateExpiry(live))
+  return reload
+}
+
+const dayMs = 86_400_000
+
+/** A daemon that runs for months hears nothing of what a load would have warned of. */
+export function warnOfExpiry({ live, log }: Pick<Observed, 'live' | 'log'>): void {
+  setInterval(() => {
+    const warning = live.tls && expiryWarning(live.tls.cert, Date.now())
+    if (warning !== undefined) log.warn({}, warning)
+  }, dayMs).unref()
+}
+
+const notReloaded = 'settings not reloaded: the old ones stay in force'
+
+async function put({ live, gate, log, metrics }: Observed, why: string): Promise<void> {
+  const outcome = await live.reload()
+  if (!outcome.isApplied) {
+    metrics.reloaded(false)
+    log.error({ why, problems: outcome.problems }, notReloaded)
+    return
+  }
+  const { changes, needRestart, hasNewTls } = outcome
+  gate.apply(hasNewTls ? live.tls : undefined)
+  metrics.reloaded(true)
+  metrics.certificateExpires(certificateExpiry(live))
+  const isPair = changes.files?.some((field) => field.startsWith('listen.tls.')) === true
+  const certificate = hasNewTls && isPair && { certificate: 'new' }
+  log.info({ why, changes, ...certificate }, 'settings reloaded')
+  if (needRestart.length > 0) log.warn({ needRestart }, 'some settings need a restart')
+  for (const warning of outcome.warnings) log.warn({}, warning)
+  // Last, so that a level that hides the above does not hide its own coming.
+  log.setLevel(live.current().config.log.level)
+}

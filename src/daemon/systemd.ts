@@ -1,0 +1,74 @@
+/** Tells systemd how the daemon is: ready, reloading, stopping, and that it is alive at all. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { Log } from '../log/log.js'
+
+const run = promisify(execFile)
+
+/** It only hands a datagram over. */
+const timeoutMs = 5000
+
+/**
+ * The protocol of sd_notify(3). Node has no datagram sockets, so systemd-notify sends them; the
+ * unit has to allow that with NotifyAccess=all. Without a service manager all of it does nothing.
+ */
+export class Systemd {
+  private readonly socket: string | undefined
+  private readonly watchdogMs: number | undefined
+  private sending: Promise<void> = Promise.resolve()
+  private isDeaf = false
+
+  constructor(
+    env: Readonly<Record<string, string | undefined>>,
+    private readonly log: Log,
+  ) {
+    this.socket = env.NOTIFY_SOCKET
+    const isOurs = Number(env.WATCHDOG_PID ?? process.pid) === process.pid
+    const watchdogMs = Number(env.WATCHDOG_USEC ?? 0) / 1000
+    this.watchdogMs = isOurs && watchdogMs > 0 ? watchdogMs : undefined
+  }
+
+  /** It listens, or has reloaded its settings. @param status one line for `systemctl status` */
+  ready(status: string): void {
+    void this.send('READY=1', `STATUS=${status}`)
+  }
+
+  reloading(): void {
+    const nowUs = process.hrtime.bigint() / 1000n
+    void this.send('RELOADING=1', `MONOTONIC_USEC=${nowUs}`)
+  }
+
+  /** @returns when it is told */
+  stopping(status: string): Promise<void> {
+    return this.send('STOPPING=1', `STATUS=${status}`)
+  }
+
+  /** From now on as often as systemd wants; a loop that hangs sends nothing, and is restarted. */
+  keepAlive(): void {
+    if (this.watchdogMs === undefined) return
+    setInterval(() => void this.send('WATCHDOG=1'), this.watchdogMs / 3).unref()
+  }
+
+  /** One after the other: `ready` must not overtake `reloading`. */
+  private send(...assignments: readonly string[]): Promise<void> {
+    const { socket } = this
+    if (socket === undefined) return Promise.resolve()
+    const env = { PATH: process.env.PATH, NOTIFY_SOCKET: socket }
+    this.sending = this.sending
+      .then(() => run('systemd-notify', assignments, { env, timeout: timeoutMs }))
+      .then(
+        () => {
+          this.isDeaf = false
+        },
+        (err: unknown) => {
+          if (!this.isDeaf) this.log.warn({ err }, 'systemd was not told of the state')
+          this.isDeaf = true
+        },
+      )
+    return this.sending
+  }
+}
+
+/** The line that `systemctl status` shows. */
+export const servingOn = (url: string, isRefused = false): string =>
+  `serving on ${url}${isRefused ? '; the settings last read were refused' : ''}`

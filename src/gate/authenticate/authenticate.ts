@@ -1,0 +1,117 @@
+/** Phase 1, who asks? Verifies a key given by Basic or Bearer; the answer to a bad one is 401. */
+import { isIPv6 } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import basicAuth from '@fastify/basic-auth'
+import type { KeyEntry } from '../../settings/keyring/keyring.js'
+import { refuse } from '../answer.js'
+import type { Counter } from '../limit/counter.js'
+import type { RequestRecord } from '../record/record.js'
+import type { RefusalReason } from '../refusals.js'
+import { recordOf } from '../request.js'
+
+const realm = 'realm="pinwarden"'
+const challenges = [`Bearer ${realm}`, `Basic ${realm}, charset="UTF-8"`]
+
+/**
+ * The credential is verified before failures are looked at, which costs one hash: a good key always
+ * passes, whatever others do behind the same address.
+ *
+ * @param countFailure counts one more failure of the client's address
+ */
+export async function authenticate(
+  app: FastifyInstance,
+  countFailure: Counter,
+): Promise<onRequestHookHandler> {
+  await app.register(basicAuth, {
+    validate(name, key, request, _reply, done) {
+      const fault = identify(recordOf(request), key, name)
+      done(fault === undefined ? undefined : refusedFor(fault))
+    },
+  })
+
+  return (request, reply, done) => {
+    const record = recordOf(request)
+    const end = (fault: RefusalReason | undefined): void => {
+      if (fault === undefined) {
+        done()
+      } else {
+        void refuseCredential(request, reply, record, fault, countFailure).catch(done)
+      }
+    }
+    const { authorization } = request.headers
+    if (authorization === undefined) {
+      end('no-credential')
+      return
+    }
+    const bearer = /^bearer +(\S+)$/i.exec(authorization)?.[1]
+    if (bearer !== undefined) {
+      end(identify(record, bearer))
+      return
+    }
+    app.basicAuth(request, reply, (error) => {
+      if (error === undefined) end(undefined)
+      else end(error instanceof Refused ? error.reason : 'bad-credential')
+    })
+  }
+}
+
+/** Carries our reason through the plugin's callback. */
+class Refused extends Error {
+  constructor(readonly reason: RefusalReason) {
+    super(reason)
+  }
+}
+
+const refused = new Map<RefusalReason, Refused>()
+
+/** One for each reason: an error is dear, as it writes down where it was made. */
+function refusedFor(reason: RefusalReason): Refused {
+  const known = refused.get(reason)
+  if (known !== undefined) return known
+  const made = new Refused(reason)
+  refused.set(reason, made)
+  return made
+}
+
+/**
+ * Finds the key's encoder and puts it into the record. A key alone names its encoder, so an unknown
+ * name and a wrong key take the same steps: one hash, one lookup.
+ *
+ * @param name user name of Basic; it must be the encoder's
+ * @returns why the credential is refused
+ */
+function identify(record: RequestRecord, key: string, name?: string): RefusalReason | undefined {
+  const found = record.snapshot.keyring.find(key)
+  if (typeof found === 'string') return found
+  if (name !== undefined && name !== found.encoder.name) return 'key-of-another'
+  const fault = unfit(found, record.client)
+  if (fault !== undefined) return fault
+  record.encoder = found.encoder
+  record.keyId = found.id
+  return undefined
+}
+
+function unfit({ encoder, expiresAtMs }: KeyEntry, client: string): RefusalReason | undefined {
+  if (!encoder.enabled) return 'encoder-disabled'
+  if (expiresAtMs <= Date.now()) return 'key-expired'
+  if (encoder.from === undefined) return undefined
+  const family = isIPv6(client) ? 'ipv6' : 'ipv4'
+  return encoder.from.check(client, family) ? undefined : 'wrong-network'
+}
+
+async function refuseCredential(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  record: RequestRecord,
+  fault: RefusalReason,
+  countFailure: Counter,
+): Promise<void> {
+  const failures = await countFailure(request)
+  if (failures.isExceeded) {
+    reply.header('retry-after', failures.seconds)
+    refuse(reply, record, 'too-many-failures')
+    return
+  }
+  reply.header('www-authenticate', challenges)
+  refuse(reply, record, fault)
+}

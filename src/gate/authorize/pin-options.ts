@@ -1,0 +1,126 @@
+/** Reads the options of a pin: an allow-list, each value checked, rebuilt in one spelling. */
+import { canonicalCid } from '../../cluster/cid.js'
+import type { Parameter } from '../../cluster/query.js'
+import { reservedPrefix } from '../../leases/lease.js'
+import { isDialableAddress, isPeerId } from '../../cluster/peer.js'
+import type { OptionGrant } from '../../settings/keyring/permissions.js'
+import { BadRequest } from '../refusals.js'
+import { readExpiry } from './pin-expiry.js'
+import { quote } from '../receive/target.js'
+
+const bytesMax = { name: 512, metaKey: 128, metaValue: 1024 }
+const metadataMax = 32
+const peersMax = 32
+/** The cluster tells Kubo to dial no more than this many. */
+const originsMax = 10
+
+type Reader = (value: string, name: string) => string | undefined
+
+/**
+ * What each option needs and how its value is read; undefined means "as good as absent", which is
+ * what the zeros are that ipfs-cluster-ctl always sends.
+ */
+const readers = new Map<string, { readonly grant?: OptionGrant; readonly read: Reader }>([
+  ['name', { read: bounded(bytesMax.name) }],
+  ['mode', { read: mode }],
+  ['shard-size', { read: onlyZero }],
+  ['replication', { grant: 'replication', read: replication }],
+  ['replication-min', { grant: 'replication', read: replication }],
+  ['replication-max', { grant: 'replication', read: replication }],
+  ['user-allocations', { grant: 'user-allocations', read: list(peersMax, isPeerId) }],
+  ['origins', { grant: 'origins', read: list(originsMax, isDialableAddress) }],
+  ['pin-update', { grant: 'pin-update', read: canonicalCid }],
+])
+const zeroable = new Set(['replication', 'replication-min', 'replication-max'])
+
+/** What is asked of a pin. */
+export interface PinOptions {
+  /** As they are sent on, in the order of the client; the expiry is none of them. */
+  readonly options: readonly Parameter[]
+  /** Milliseconds since the epoch, whole seconds; Infinity: never. */
+  readonly untilMs: number
+}
+
+/**
+ * Checks every option of a pin. The cluster answers a bad one with 400 and *still acts*, without
+ * the options that come after it, so none may get that far.
+ *
+ * @param granted options beyond one's own pin that the encoder may use
+ * @throws BadRequest `bad-option`, or `option-not-granted`
+ */
+export function readPinOptions(
+  query: ReadonlyMap<string, string>,
+  granted: ReadonlySet<OptionGrant>,
+): PinOptions {
+  const options: Parameter[] = []
+  let metadata = 0
+  for (const [name, value] of query) {
+    if (name === 'expire-at' || name === 'expire-in') continue
+    if (name.startsWith('meta-')) {
+      if (++metadata > metadataMax) throw new BadRequest('bad-option', 'too many metadata entries')
+      options.push(readMetadata(name, value))
+      continue
+    }
+    const option = readers.get(name)
+    if (option === undefined) throw unknownParameter(name)
+    if (zeroable.has(name) && value === '0') continue
+    if (option.grant !== undefined && !granted.has(option.grant)) {
+      throw new BadRequest('option-not-granted', `forbidden: option ${name} is not granted`)
+    }
+    const read = option.read(value, name)
+    if (read === undefined) throw new BadRequest('bad-option', `parameter ${name} invalid`)
+    if (read !== '') options.push([name, read])
+  }
+  checkReplication(new Map(options))
+  return { options, untilMs: readExpiry(query, Date.now()) }
+}
+
+export const unknownParameter = (name: string): BadRequest =>
+  new BadRequest('bad-option', `unknown parameter ${quote(name)}`)
+
+function readMetadata(name: string, value: string): Parameter {
+  const key = name.slice('meta-'.length)
+  const tooLong =
+    Buffer.byteLength(key) > bytesMax.metaKey || Buffer.byteLength(value) > bytesMax.metaValue
+  if (key === '' || tooLong) throw new BadRequest('bad-option', `parameter ${quote(name)} invalid`)
+  if (key.startsWith(reservedPrefix))
+    throw new BadRequest('bad-option', `metadata under ${reservedPrefix} is reserved`)
+  return [name, value]
+}
+
+function bounded(max: number): Reader {
+  return (value) => (Buffer.byteLength(value) > max ? undefined : value)
+}
+
+/** `direct` on this route is echoed but pinned recursively (state.go keeps only the depth). */
+function mode(value: string): string | undefined {
+  return value === 'recursive' ? value : undefined
+}
+
+/** Stored and unused for pins; ctl sends 0. */
+function onlyZero(value: string): string | undefined {
+  return value === '0' ? '' : undefined
+}
+
+function replication(value: string): string | undefined {
+  const number = Number(value)
+  return /^-?\d{1,4}$/.test(value) && (number === -1 || number > 0) ? String(number) : undefined
+}
+
+/** What the cluster would refuse later, as a 500. */
+function checkReplication(options: ReadonlyMap<string, string>): void {
+  if (options.has('replication')) return
+  const min = Number(options.get('replication-min') ?? 0)
+  const max = Number(options.get('replication-max') ?? 0)
+  const mixed = (min === -1) !== (max === -1) && min !== 0 && max !== 0
+  if (mixed || (max > 0 && min > max)) {
+    throw new BadRequest('bad-option', 'replication-min is larger than replication-max')
+  }
+}
+
+function list(max: number, isValid: (item: string) => boolean): Reader {
+  return (value) => {
+    const items = value.split(',')
+    return items.length <= max && items.every(isValid) ? value : undefined
+  }
+}

@@ -1,0 +1,227 @@
+/** Turns a routed request into the one the cluster gets: rebuilt from parts, never relayed. */
+import { canonicalCid } from '../../cluster/cid.js'
+import type { OptionGrant, Permission } from '../../settings/keyring/permissions.js'
+import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
+import type { Settle } from '../../leases/ledger.js'
+import { wholeSeconds } from '../../leases/lease.js'
+import { readDuration } from './go-duration.js'
+import { type PinOptions, readPinOptions, unknownParameter } from './pin-options.js'
+import { BadRequest } from '../refusals.js'
+import { pathFrom } from '../receive/target.js'
+
+/** What a parser may look at. */
+export interface Asked {
+  readonly segments: readonly string[]
+  readonly query: ReadonlyMap<string, string>
+  readonly granted: ReadonlySet<OptionGrant>
+}
+
+/** The canonical request; it has no body, whatever the client sent. */
+export interface UpstreamRequest {
+  readonly path: string
+  /** Without `?`; empty when there are no parameters. */
+  readonly query: string
+  /** Canonical; absent when the request is not about exactly one. */
+  readonly cid?: string
+  /** Of a listing: the whole state, or only operations, which the cluster has in memory. */
+  readonly listing?: 'whole' | 'operations'
+  /** As the client's, where absent. */
+  readonly method?: 'GET' | 'POST' | 'DELETE'
+  /** What is left of its time; that of its permission where absent. */
+  readonly timeoutMs?: number
+  readonly onAnswer?: Settle
+  readonly page?: OwnPage
+  /** How long the answer may wait for the pin to be settled. */
+  readonly waitMs?: number
+  /** Of one that changes who holds a pin. */
+  readonly change?: Change
+}
+
+/** `path`: of a pin that is known only once Kubo has resolved it. */
+export type Change =
+  ({ readonly kind: 'pin' } & PinOptions) | { readonly kind: 'unpin' } | { readonly kind: 'path' }
+
+/** @throws BadRequest when the request must not reach the cluster */
+export type Parse = (asked: Asked) => UpstreamRequest
+
+/** `GET /id` */
+export const idRequest: Parse = ({ query }) => {
+  onlyKnown(query, [])
+  return { path: '/id', query: '' }
+}
+
+/** `GET /pins/{cid}`; with `wait`, which is ours, once it is settled. */
+export const statusRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, ['local', 'wait'])
+  const cid = readCid(segments[1])
+  const request = { path: pathFrom(['pins', cid]), query: encode(local(query)), cid }
+  const wait = query.get('wait')
+  return wait === undefined ? request : { ...request, waitMs: readWait(wait) }
+}
+
+/** Below what proxies and clients wait for an answer. */
+const waitSecondsMax = 60
+
+function readWait(text: string): number {
+  const ms = (readDuration(text) ?? NaN) / 1e6
+  if (ms >= 1000 && ms <= waitSecondsMax * 1000) return ms
+  throw new BadRequest('bad-query', `parameter wait invalid: 1s to ${waitSecondsMax}s`)
+}
+
+/** More would only pile up Kubo lookups: the cluster runs one per CID, all at once. */
+const cidsMax = 100
+
+/** `GET /pins`: some CIDs, an operation state, or the whole listing. */
+export const pinsRequest: Parse = ({ query }) => {
+  if (query.has('owner')) return ownRequest(query)
+  onlyKnown(query, ['local', 'filter', 'cids'])
+  const cids = query.get('cids')?.split(',').map(readCid)
+  if (cids !== undefined) {
+    if (cids.length > cidsMax) throw new BadRequest('bad-query', `more than ${cidsMax} cids`)
+    // The cluster ignores a filter beside cids.
+    return { path: '/pins', query: encode([['cids', cids.join(',')], ...local(query)]) }
+  }
+  const filter = query.get('filter')
+  if (filter !== undefined && !statusNames(filter).every((name) => statuses.has(name))) {
+    throw new BadRequest('bad-query', 'invalid filter value')
+  }
+  const filters: Parameter[] =
+    filter === undefined ? [] : [['filter', statusNames(filter).join(',')]]
+  const listing = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
+  return { path: '/pins', query: encode([...filters, ...local(query)]), listing }
+}
+
+/** One page of what the caller holds; which CIDs these are is known later. */
+export interface OwnPage {
+  /** What the page before ended with. */
+  readonly after: string | undefined
+  readonly limit: number
+}
+
+function ownRequest(query: ReadonlyMap<string, string>): UpstreamRequest {
+  onlyKnown(query, ['owner', 'after', 'limit'])
+  if (query.get('owner') !== 'me') throw new BadRequest('bad-query', 'owner can only be me')
+  const limit = query.get('limit') ?? String(cidsMax)
+  if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > cidsMax)
+    throw new BadRequest('bad-query', `limit is 1 to ${cidsMax}`)
+  const after = query.get('after')
+  const page = { after: after === undefined ? after : readCid(after), limit: Number(limit) }
+  return { path: '/pins', query: '', page }
+}
+
+/** States that the cluster answers from its list of operations, without asking Kubo. */
+const operationStates = [
+  'cluster_error',
+  'pin_error',
+  'unpin_error',
+  'error',
+  'pinning',
+  'unpinning',
+  'unpinned',
+  'pin_queued',
+  'unpin_queued',
+  'queued',
+]
+const cheap = new Set(operationStates)
+const statuses = new Set([
+  ...operationStates,
+  'pinned',
+  'remote',
+  'sharded',
+  'unexpectedly_unpinned',
+])
+
+const statusNames = (filter: string): string[] => filter.split(',').map((name) => name.trim())
+
+const isCheap = (filter: string): boolean => statusNames(filter).every((name) => cheap.has(name))
+
+/** Which permission `GET /pins` needs: asking about a few is not the same as listing everything. */
+export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
+  const filter = query.get('filter')
+  return query.has('cids') || query.has('owner') || (filter !== undefined && isCheap(filter))
+    ? 'status'
+    : 'list'
+}
+
+/** `POST /pins/{cid}` and `POST /pins/ipfs/{cid}`, which is the same to the cluster. */
+export const pinRequest: Parse = ({ segments, query, granted }) => {
+  const cid = readCid(segments.at(-1))
+  const options = readPinOptions(query, granted)
+  const change = { kind: 'pin', ...options } as const
+  return { path: pathFrom(['pins', cid]), query: encode(withExpiry(options)), cid, change }
+}
+
+/** `DELETE /pins/{cid}` and `DELETE /pins/ipfs/{cid}` */
+export const unpinRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, [])
+  const cid = readCid(segments.at(-1))
+  return { path: pathFrom(['pins', cid]), query: '', cid, change: { kind: 'unpin' } }
+}
+
+/** `POST /pins/{cid}/recover` */
+export const recoverRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, ['local'])
+  const cid = readCid(segments[1])
+  return { path: pathFrom(['pins', cid, 'recover']), query: encode(local(query)), cid }
+}
+
+/** `POST /pins/recover` */
+export const recoverAllRequest: Parse = ({ query }) => {
+  onlyKnown(query, ['local'])
+  return { path: '/pins/recover', query: encode(local(query)) }
+}
+
+/** `POST /pins/(ipfs|ipns|ipld)/{path…}`: Kubo resolves the path first. */
+export const pinPathRequest: Parse = ({ segments, query, granted }) => ({
+  path: resolvedPath(segments),
+  query: encode(withExpiry(readPinOptions(query, granted))),
+  change: { kind: 'path' },
+})
+
+/** `DELETE` of the same */
+export const unpinPathRequest: Parse = ({ segments, query }) => {
+  onlyKnown(query, [])
+  return { path: resolvedPath(segments), query: '', change: { kind: 'path' } }
+}
+
+const pathSegmentsMax = 64
+const pathBytesMax = 1024
+
+/** Behind `ipfs` and `ipld` stands a CID; behind `ipns` any name. */
+function resolvedPath(segments: readonly string[]): string {
+  const [pins = '', namespace = '', root, ...below] = segments
+  if (root === undefined || below.length > pathSegmentsMax) throw new BadRequest('bad-path')
+  const canonicalRoot = namespace === 'ipns' ? root : readCid(root)
+  const path = pathFrom([pins, namespace, canonicalRoot, ...below])
+  if (path.length > pathBytesMax) throw new BadRequest('url-too-long')
+  return path
+}
+
+const withExpiry = ({ options, untilMs }: PinOptions): readonly Parameter[] =>
+  untilMs === Infinity ? options : [...options, ['expire-at', wholeSeconds(untilMs)]]
+
+function readCid(text: string | undefined): string {
+  const cid = canonicalCid(text ?? '')
+  if (cid === undefined) throw new BadRequest('bad-cid')
+  return cid
+}
+
+/** Only the exact text `true` counts with the cluster; anything else is its default. */
+const local = (query: ReadonlyMap<string, string>): Parameter[] =>
+  query.get('local') === 'true' ? [['local', 'true']] : []
+
+function onlyKnown(query: ReadonlyMap<string, string>, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (!known.includes(name)) throw unknownParameter(name)
+  }
+  const value = query.get('local') ?? 'false'
+  if (value !== 'true' && value !== 'false') {
+    throw new BadRequest('bad-query', 'parameter local invalid')
+  }
+}
+
+function encode(parameters: readonly Parameter[]): string {
+  const query = encodeQuery(parameters)
+  if (query.length > queryBytesMax) throw new BadRequest('bad-query', 'query too long')
+  return query
+}

@@ -1,0 +1,169 @@
+/** Answers listings from the gate's own copies: the cluster is asked once for all who want one. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ClusterFault } from '../../cluster/faults.js'
+import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
+import { refuse } from '../answer.js'
+import { answerFault } from '../fault.js'
+import type { RequestRecord } from '../record/record.js'
+import { pour } from './pour.js'
+import { hasTrailers } from './relay.js'
+import { recordOf } from '../request.js'
+
+export type ServeListing = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  headers: Readonly<Record<string, string>>,
+) => void
+
+/** Operation states change by the second; they are shared for as long. */
+const cheapMaxAgeMs = 1000
+
+/** @returns serves one request; `headers` are for the cluster, should it be asked for this one */
+export function createServeListing(listings: Listings): ServeListing {
+  const readers = new Readers()
+  return (request, reply, headers) => {
+    const record = recordOf(request)
+    const { listing } = record.snapshot.config
+    if (record.isClosed) {
+      reply.hijack()
+      return
+    }
+    const refusal = readers.enter(record, listing.perEncoderMax, listing.readersMax)
+    if (refusal !== undefined) {
+      reply.header('retry-after', 1)
+      refuse(reply, record, refusal)
+      return
+    }
+    serve(listings, request, reply, headers).catch((error: unknown) => {
+      if (record.isClosed) reply.hijack()
+      else if (error instanceof ClusterFault) answerFault(reply, error)
+      else reply.send(error)
+    })
+  }
+}
+
+async function serve(
+  listings: Listings,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  const record = recordOf(request)
+  const { config } = record.snapshot
+  const { listTimeoutMs } = config.cluster
+  const { signal, settle } = patience(record, listTimeoutMs)
+  let found: Found | undefined
+  try {
+    found = await listings.find(listingRequest(request, headers, signal))
+    record.listing = found.origin
+    const { status, upstreamMs } = await either(found.copy.head, signal)
+    if (found.origin === 'fresh') record.exchange = { upstreamMs, upstreamStatus: status }
+    send(request, reply, found, status)
+  } finally {
+    settle()
+    found?.release()
+  }
+}
+
+function listingRequest(
+  request: FastifyRequest,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): ListingRequest {
+  const { snapshot, encoder } = recordOf(request)
+  const { listing, cluster } = snapshot.config
+  const { query = '', listing: kind } = request.upstream ?? {}
+  const isCheap = kind === 'operations'
+  return {
+    query,
+    headers,
+    isCheap,
+    hidesLetGo: snapshot.config.unpin.graceSeconds > 0,
+    mayBeLocal: listing.local === 'auto' && !query.includes('local='),
+    mustBeNew: encoder?.role === 'operator' && noCache.test(request.headers['cache-control'] ?? ''),
+    maxAgeMs: isCheap ? Math.min(cheapMaxAgeMs, listing.maxAgeMs) : listing.maxAgeMs,
+    headMs: cluster.listTimeoutMs,
+    runMs: listing.runMs,
+    idMs: cluster.idTimeoutMs,
+    signal,
+  }
+}
+
+const noCache = /(?:^|[\s,])no-cache(?:$|[\s,])/i
+
+function send(request: FastifyRequest, reply: FastifyReply, found: Found, status: number): void {
+  const { copy, origin } = found
+  const { listing } = recordOf(request).snapshot.config
+  const wantsGzip = listing.compress && acceptsGzip(request.headers['accept-encoding'] ?? '')
+  const { spool, isCompressed } = copy.read(wantsGzip)
+  const ageSeconds = Math.max(0, Math.floor((Date.now() - copy.askedAt) / 1000))
+  const headers = {
+    'content-type': 'application/json',
+    age: String(ageSeconds),
+    'cache-status': cacheStatus[origin],
+    ...(listing.compress && { vary: 'accept-encoding' }),
+    ...(isCompressed && { 'content-encoding': 'gzip' }),
+    ...(status === 200 && hasTrailers(reply) && { trailer: 'X-Stream-Error' }),
+  }
+  reply.code(status)
+  const streamErrors = () => (status === 200 ? copy.streamErrors : [])
+  if (status === 204) reply.headers(headers).send()
+  else void pour(reply, { spool, headers, streamErrors, stallMs: listing.stallMs })
+}
+
+/** RFC 9211; the detail says it in one word. */
+const cacheStatus: Readonly<Record<Found['origin'], string>> = {
+  fresh: 'pinwarden; fwd=miss; stored; detail=fresh',
+  shared: 'pinwarden; fwd=miss; collapsed; detail=shared',
+  cached: 'pinwarden; hit; detail=cached',
+}
+
+/** RFC 9110 §12.5.3, as far as one coding needs it. */
+export function acceptsGzip(header: string): boolean {
+  const codings = header.split(',').map((coding) => coding.split(';').map((part) => part.trim()))
+  const quality = (name: string): number | undefined => {
+    const coding = codings.find(([token = '']) => token.toLowerCase() === name)
+    const q = coding?.slice(1).find((parameter) => /^q=/i.test(parameter))
+    return coding === undefined ? undefined : Number(q?.slice(2) ?? 1)
+  }
+  return (quality('gzip') ?? quality('x-gzip') ?? quality('*') ?? 0) > 0
+}
+
+/** How long a client is waited for, and waits: until it leaves, or the answer is too late. */
+function patience(record: RequestRecord, ms: number) {
+  const abort = new AbortController()
+  const clock = setTimeout(() => {
+    abort.abort(new ClusterFault('cluster-timeout'))
+  }, ms)
+  const settle = (): void => {
+    clearTimeout(clock)
+  }
+  record.onClose(() => {
+    settle()
+    abort.abort(new Error('the client left'))
+  })
+  return { signal: abort.signal, settle }
+}
+
+/** Listings that are being read: each holds a connection, and its place in a copy. */
+class Readers {
+  private readonly counts = new Map<string, number>()
+  private all = 0
+
+  /** @returns why there is no room; undefined: counted until the record's end */
+  enter(record: RequestRecord, perEncoderMax: number, readersMax: number) {
+    const name = record.encoder?.name ?? ''
+    const count = this.counts.get(name) ?? 0
+    if (count >= perEncoderMax) return 'too-many-listings' as const
+    if (this.all >= readersMax) return 'listings-busy' as const
+    this.counts.set(name, count + 1)
+    this.all++
+    record.onEnd(() => {
+      const left = (this.counts.get(name) ?? 1) - 1
+      if (left > 0) this.counts.set(name, left)
+      else this.counts.delete(name)
+      this.all--
+    })
+    return undefined
+  }
+}

@@ -1,0 +1,96 @@
+/** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
+import type { FastifyReply } from 'fastify'
+import type { Holdings } from '../../leases/holdings.js'
+import type { Unfinished } from '../../leases/unfinished.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
+import { refuse } from '../answer.js'
+import type { RequestRecord } from '../record/record.js'
+import type { RefusalReason } from '../refusals.js'
+
+export interface Excess {
+  readonly reason: Extract<RefusalReason, 'too-many-leases' | 'too-many-unfinished'>
+  /** With the figures. */
+  readonly message: string
+}
+
+export class Quota {
+  /** Leases that are being written. */
+  private readonly underWay = new Map<string, number>()
+
+  constructor(
+    private readonly holdings: Holdings,
+    private readonly unfinished: Unfinished,
+  ) {}
+
+  /** Undefined: there is room for one more, or it is not known yet whether there is. */
+  async excess({ leaseId, limits }: Encoder): Promise<Excess | undefined> {
+    const { leases, unfinished } = limits
+    if (leases !== Infinity) {
+      this.holdings.ensure()
+      const held = this.holdings.size(leaseId) + (this.underWay.get(leaseId) ?? 0)
+      if (this.holdings.since !== undefined && held >= leases) return excess('leases', held, leases)
+    }
+    if (unfinished !== Infinity) {
+      const count = ((await this.unfinished.of(leaseId)) ?? 0) + (this.underWay.get(leaseId) ?? 0)
+      if (count >= unfinished) return excess('unfinished', count, unfinished)
+    }
+    return undefined
+  }
+
+  /**
+   * The same without a question to the cluster, which is away.
+   *
+   * @param waiting its pins in the journal
+   */
+  excessOf({ leaseId, limits }: Encoder, waiting: number): Excess | undefined {
+    const writing = this.underWay.get(leaseId) ?? 0
+    const held = this.holdings.size(leaseId) + writing + waiting
+    if (held >= limits.leases) return excess('leases', held, limits.leases)
+    const unfinished = writing + waiting
+    return unfinished >= limits.unfinished
+      ? excess('unfinished', unfinished, limits.unfinished)
+      : undefined
+  }
+
+  /** One more is being written, until the returned function is called. */
+  reserve({ leaseId }: Encoder): () => void {
+    this.add(leaseId, 1)
+    let isReserved = true
+    return () => {
+      if (isReserved) this.add(leaseId, -1)
+      isReserved = false
+    }
+  }
+
+  accepted({ leaseId }: Encoder): void {
+    this.unfinished.accept(leaseId)
+  }
+
+  private add(holder: string, count: number): void {
+    const sum = (this.underWay.get(holder) ?? 0) + count
+    if (sum === 0) this.underWay.delete(holder)
+    else this.underWay.set(holder, sum)
+  }
+}
+
+function excess(what: 'leases' | 'unfinished', count: number, max: number): Excess {
+  const name = what === 'leases' ? 'leases' : 'unfinished pins'
+  return { reason: `too-many-${what}`, message: `quota exceeded: ${count} of ${max} ${name}` }
+}
+
+/** Refuses what is beyond a quota, where that is enforced. @returns whether it did */
+export function refuseExcess(
+  reply: FastifyReply,
+  record: RequestRecord,
+  { enforcement }: Encoder,
+  excess: Excess | undefined,
+): boolean {
+  if (excess === undefined || enforcement === 'off') return false
+  if (enforcement === 'observe') {
+    record.wouldRefuse = excess.reason
+    return false
+  }
+  if (excess.reason === 'too-many-unfinished') reply.header('retry-after', 10)
+  refuse(reply, record, excess.reason, excess.message)
+  return true
+}

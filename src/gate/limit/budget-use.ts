@@ -1,0 +1,28 @@
+/** How much of its budgets each encoder has used: as the limiter last said, for who looks on. */
+import type { Budget } from '../../settings/keyring/permissions.js'
+import type { Counted } from './counter.js'
+
+interface Use {
+  remaining: number
+  /** When the window ends, in milliseconds since the epoch. */
+  untilMs: number
+}
+
+/** It grows with the encoders of the settings; what is written for each request is in place. */
+export class BudgetUse {
+  private readonly encoders = new Map<string, Partial<Record<Budget, Use>>>()
+
+  note(encoder: string, budget: Budget, { remaining, seconds }: Counted): void {
+    let uses = this.encoders.get(encoder)
+    if (uses === undefined) this.encoders.set(encoder, (uses = {}))
+    const use = (uses[budget] ??= { remaining, untilMs: 0 })
+    use.remaining = remaining
+    use.untilMs = Date.now() + seconds * 1000
+  }
+
+  /** What is left of a budget in its window; undefined when none is under way. */
+  remaining(encoder: string, budget: Budget): number | undefined {
+    const use = this.encoders.get(encoder)?.[budget]
+    return use === undefined || use.untilMs <= Date.now() ? undefined : use.remaining
+  }
+}

@@ -1,0 +1,94 @@
+/** Counts requests by key in a fixed window, with @fastify/rate-limit's own counters. */
+import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { BudgetLimit } from '../../settings/keyring/encoder.js'
+import { type Store, StoreFault } from '../../store/store.js'
+
+export interface Counted {
+  readonly isExceeded: boolean
+  readonly remaining: number
+  /** Until the window ends. */
+  readonly seconds: number
+}
+
+/** Counts the request, and says how its key stands. @throws StoreFault where the settings say so */
+export type Counter = (request: FastifyRequest) => Promise<Counted>
+
+export interface Counting {
+  /** In a store counters of all kinds lie beside each other. */
+  readonly name: string
+  /** @param secret of those who share the counter, to hash with what strangers choose */
+  readonly key: (request: FastifyRequest, secret: string) => string
+  readonly limit: (request: FastifyRequest) => BudgetLimit
+  /** The table is an LRU: with room for every key there is, none is ever evicted. */
+  readonly keysMax: number
+}
+
+export type CreateCounter = (counting: Counting) => Counter
+
+/**
+ * @param store where counters are shared; undefined: in memory
+ * @param secret of this process
+ */
+export async function counters(
+  app: FastifyInstance,
+  store: Store | undefined,
+  secret: string,
+): Promise<CreateCounter> {
+  // First and in a context of its own: the plugin's decorator is the one that is there already.
+  const createShared = store && (await sharedLimits(app, store))
+  await app.register(rateLimit, { global: false })
+  return (counting) => {
+    const { name, key, keysMax } = counting
+    // `cache` is read (store/LocalStore.js) but missing in the plugin's types.
+    const own: CreateRateLimitOptions & { cache: number } = {
+      ...limitsOf(counting),
+      keyGenerator: (request) => key(request, secret),
+      cache: keysMax,
+    }
+    const count = app.createRateLimit(own)
+    if (store === undefined || createShared === undefined)
+      return (request) => count(request).then(resultOf)
+    const countForAll = createShared({
+      ...limitsOf(counting),
+      keyGenerator: (request) => `${name}:${key(request, store.secret)}`,
+    })
+    return async (request) => {
+      const counted = await store.ask(() => countForAll(request))
+      if (counted !== undefined) return resultOf(counted)
+      if (store.isStrict) throw new StoreFault()
+      return resultOf(await count(request))
+    }
+  }
+}
+
+type CreateRateLimit = FastifyInstance['createRateLimit']
+
+/** Not the context itself: it is thenable, and whoever awaits it gets the one above. */
+async function sharedLimits(app: FastifyInstance, store: Store): Promise<CreateRateLimit> {
+  const found: CreateRateLimit[] = []
+  await app.register(async (context) => {
+    const nameSpace = store.key('rate', '')
+    await context.register(rateLimit, { global: false, redis: store.redis, nameSpace })
+    found.push((options) => context.createRateLimit(options))
+  })
+  const [create] = found
+  if (create === undefined) throw new Error('a plugin that is not called')
+  return create
+}
+
+const limitsOf = ({ limit }: Counting) => ({
+  max: (request: FastifyRequest) => limit(request).max,
+  timeWindow: (request: FastifyRequest) => limit(request).windowSeconds * 1000,
+})
+
+type Result = Awaited<ReturnType<ReturnType<CreateRateLimit>>>
+
+function resultOf(counted: Result): Counted {
+  if (counted.isAllowed) throw new Error('counted nothing, though there is no allow list')
+  return {
+    isExceeded: counted.isExceeded,
+    remaining: counted.remaining,
+    seconds: counted.ttlInSeconds,
+  }
+}

@@ -1,0 +1,102 @@
+/** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { Budget } from '../../settings/keyring/permissions.js'
+import { encodersMax } from '../../settings/schema/names.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
+import { refuse } from '../answer.js'
+import type { BudgetUse } from './budget-use.js'
+import type { Counter, CreateCounter } from './counter.js'
+import type { RequestRecord } from '../record/record.js'
+import { BadRequest } from '../refusals.js'
+import { recordOf } from '../request.js'
+import { operations } from '../routes.js'
+
+/**
+ * Unknown routes and requests that will be refused count too: whoever asks for them spends the same
+ * budget. Basic and Bearer share it, as it hangs on the encoder.
+ */
+export function limit(createCounter: CreateCounter, use: BudgetUse): onRequestAsyncHookHandler {
+  const counters = {
+    reads: counterOf(createCounter, 'reads'),
+    listings: counterOf(createCounter, 'listings'),
+    writes: counterOf(createCounter, 'writes'),
+  } satisfies Record<Budget, Counter>
+  const inFlight = new InFlight()
+
+  return async (request, reply) => {
+    const record = recordOf(request)
+    const encoder = encoderOf(request)
+    const budget = classify(request, record)
+    const { max, windowSeconds } = encoder.limits[budget]
+    const counted = await counters[budget](request)
+    const { isExceeded, remaining, seconds } = counted
+    use.note(encoder.name, budget, counted)
+
+    // Structured fields of draft-ietf-httpapi-ratelimit-headers-10.
+    reply.header('ratelimit-policy', `"${budget}";q=${max};w=${windowSeconds}`)
+    reply.header('ratelimit', `"${budget}";r=${remaining};t=${seconds}`)
+    if (isExceeded) {
+      reply.header('retry-after', seconds)
+      const message = `rate limit exceeded: ${max} ${budget} in ${windowSeconds} s`
+      refuse(reply, record, 'rate-limited', message)
+      return reply
+    }
+    if (!inFlight.enter(encoder, record)) {
+      reply.header('retry-after', 1)
+      refuse(reply, record, 'too-many-in-flight')
+      return reply
+    }
+    return undefined
+  }
+}
+
+const counterOf = (createCounter: CreateCounter, budget: Budget): Counter =>
+  createCounter({
+    name: budget,
+    key: (request) => encoderOf(request).name,
+    limit: (request) => encoderOf(request).limits[budget],
+    keysMax: encodersMax,
+  })
+
+/** Notes the permission that the request needs; returns the budget that it is counted against. */
+function classify(request: FastifyRequest, record: RequestRecord): Budget {
+  const route = request.routeOptions.config.gateRoute
+  if (route === undefined) {
+    return request.method === 'GET' || request.method === 'HEAD' ? 'reads' : 'writes'
+  }
+  const query = record.target?.query
+  const readable = query === undefined || query instanceof BadRequest ? new Map() : query
+  record.route = route.url
+  record.permission =
+    typeof route.permission === 'function' ? route.permission(readable) : route.permission
+  return operations[record.permission].budget
+}
+
+function encoderOf(request: FastifyRequest): Encoder {
+  const { encoder } = recordOf(request)
+  if (encoder === undefined) throw new Error('limit before authenticate')
+  return encoder
+}
+
+/** Requests of each encoder that are under way; encoders without any take no room. */
+class InFlight {
+  private readonly counts = new Map<string, number>()
+
+  /** False when the encoder has as many under way as it may; otherwise counted until its end. */
+  enter(encoder: Encoder, record: RequestRecord): boolean {
+    const { name, limits } = encoder
+    const count = this.counts.get(name) ?? 0
+    if (count >= limits.inFlight) return false
+    this.counts.set(name, count + 1)
+    record.onEnd(() => {
+      this.leave(name)
+    })
+    return true
+  }
+
+  private leave(name: string): void {
+    const count = (this.counts.get(name) ?? 1) - 1
+    if (count > 0) this.counts.set(name, count)
+    else this.counts.delete(name)
+  }
+}

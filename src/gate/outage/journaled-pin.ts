@@ -1,0 +1,67 @@
+/** What the gate answers of pins that wait in its journal, in the cluster's own shapes. */
+import type { Entry } from '../../journal/entry.js'
+
+/** Go's zero time: never. */
+const never = '0001-01-01T00:00:00Z'
+
+/**
+ * Clients of the cluster read the keys of a status as peer IDs, so it has to be one: the identity
+ * multihash of an Ed25519 key whose bytes are `pinwarden: a journal, not a peer`.
+ */
+const peerId = '12D3KooWHPB5JxcYaVEHgpQmK5Jr3X3W5VucXGYGudT8sQKTs8zV'
+
+/** As of a POST: Pin. */
+export function journaledPin(entry: Entry): string {
+  const { cid, options, untilMs, atMs } = entry
+  const given = new Map(options)
+  const both = given.get('replication')
+  return lineOf({
+    replication_factor_min: Number(both ?? given.get('replication-min') ?? -1),
+    replication_factor_max: Number(both ?? given.get('replication-max') ?? -1),
+    name: given.get('name') ?? '',
+    mode: 'recursive',
+    shard_size: 0,
+    user_allocations: given.get('user-allocations')?.split(',') ?? null,
+    expire_at: untilMs === Infinity ? never : new Date(untilMs).toISOString(),
+    metadata: metadataIn(options),
+    pin_update: given.get('pin-update') ?? null,
+    origins: given.get('origins')?.split(',') ?? null,
+    cid,
+    type: 'pin',
+    allocations: [],
+    max_depth: -1,
+    reference: null,
+    timestamp: new Date(atMs).toISOString(),
+  })
+}
+
+/** As of a GET: GlobalPinInfo. */
+export function journaledStatus({ cid, options, atMs }: Entry): string {
+  const time = new Date(atMs).toISOString()
+  const peer = {
+    peername: 'pinwarden',
+    status: 'pin_queued',
+    timestamp: time,
+    error: '',
+    attempt_count: 0,
+    priority_pin: false,
+  }
+  return lineOf({
+    cid,
+    name: new Map(options).get('name') ?? '',
+    allocations: [],
+    origins: null,
+    created: time,
+    metadata: metadataIn(options),
+    peer_map: { [peerId]: peer },
+  })
+}
+
+const metadataIn = (options: Entry['options']): Record<string, string> =>
+  Object.fromEntries(
+    options
+      .filter(([name]) => name.startsWith('meta-'))
+      .map(([name, value]) => [name.slice('meta-'.length), value]),
+  )
+
+const lineOf = (json: object): string => `${JSON.stringify(json)}\n`

@@ -1,0 +1,30 @@
+/** Whether a pin of the journal may still be made: much can change between asking and making. */
+import type { Entry } from '../../journal/entry.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
+import type { Config } from '../../settings/schema/schema.js'
+import { readPinOptions } from '../authorize/pin-options.js'
+import { BadRequest } from '../refusals.js'
+
+/** @returns undefined: none */
+export function objectionTo(
+  { encoder: name, keyId, options, untilMs }: Entry,
+  encoder: Encoder | undefined,
+  { encoders }: Config,
+  nowMs: number,
+): string | undefined {
+  if (encoder === undefined) return 'encoder-removed'
+  if (!encoder.enabled) return 'encoder-disabled'
+  const key = encoders[name]?.keys.find(({ id }) => id === keyId)
+  if (key === undefined) return 'key-revoked'
+  if (key.expires !== undefined && Date.parse(key.expires) <= nowMs) return 'key-expired'
+  if (!encoder.permissions.has('pin')) return 'not-permitted'
+  if (untilMs <= nowMs) return 'expired'
+  if (encoder.enforcement !== 'enforce') return undefined
+  try {
+    readPinOptions(new Map(options), encoder.options)
+    return undefined
+  } catch (error) {
+    if (error instanceof BadRequest) return error.reason
+    throw error
+  }
+}

@@ -1,0 +1,168 @@
+/** Makes the pins of the journal when the cluster is back: in order per CID, not all at once. */
+import { ClusterFault } from '../../cluster/faults.js'
+import type { Entry } from '../../journal/entry.js'
+import type { Journal } from '../../journal/journal.js'
+import { type Later, later as timer } from '../../time/later.js'
+import type { Ledger } from '../../leases/ledger.js'
+import type { Follower } from '../../progress/follower.js'
+import { Rounds } from '../../time/rounds.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
+import type { Snapshot } from '../../settings/snapshot.js'
+import { faultIn } from '../fault.js'
+import { decideToPin } from '../forward/lease-decision.js'
+import { isHeldBy } from '../forward/ownership.js'
+import type { Quota } from '../forward/quota.js'
+import { objectionTo } from './replay-objection.js'
+
+export interface ReplayParts {
+  readonly journal: Journal
+  readonly ledger: Ledger
+  readonly quota: Quota
+  readonly follower: Follower
+  readonly current: () => Snapshot
+  readonly isClusterFit: () => boolean
+  /** For the cluster. */
+  readonly headers: Readonly<Record<string, string>>
+  /** For the log. */
+  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly now?: () => number
+  readonly later?: Later
+}
+
+/** As many CIDs at once, and a share of the rate in each round. */
+const atOnceMax = 8
+const roundMs = 250
+/** How often it is looked whether the cluster is back. */
+const awayMs = 500
+/** Of one that fails while the cluster is fit. */
+const againMsMin = 1000
+const againMsMax = 300_000
+
+export class Replay {
+  /** What became of entries since the start. */
+  readonly counts = { made: 0, dropped: 0 }
+  /** By sequence number: entries that failed, and when they are tried again. */
+  private readonly failures = new Map<
+    number,
+    { readonly waitMs: number; readonly notBefore: number }
+  >()
+  private readonly rounds: Rounds
+  private readonly now: () => number
+
+  constructor(private readonly parts: ReplayParts) {
+    this.now = parts.now ?? (() => performance.now())
+    const round = () => this.round()
+    this.rounds = new Rounds({ round, now: this.now, later: parts.later ?? timer })
+    this.hurry()
+  }
+
+  /** There may be something to be made. */
+  hurry(): void {
+    if (this.parts.journal.size > 0) this.rounds.hurry(0)
+  }
+
+  /** What failed is tried again now. */
+  again(): void {
+    this.failures.clear()
+    this.hurry()
+  }
+
+  close(): void {
+    this.rounds.close()
+  }
+
+  private async round(): Promise<number | undefined> {
+    const { journal, isClusterFit, tell, current } = this.parts
+    if (journal.size === 0) return undefined
+    if (!isClusterFit()) return awayMs
+    const startMs = this.now()
+    const due = this.due(Math.ceil((current().config.journal.perSecondMax * roundMs) / 1000))
+    const workers = Array.from({ length: atOnceMax }, async () => {
+      for (let entry = due.shift(); entry !== undefined; entry = due.shift()) {
+        if (!isClusterFit()) return
+        await this.replay(entry)
+      }
+    })
+    await Promise.all(workers)
+    if (journal.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
+    tell('info', this.counts, 'the journal is empty: all of its pins are made, or dropped')
+    return undefined
+  }
+
+  private due(max: number): Entry[] {
+    const due: Entry[] = []
+    const now = this.now()
+    for (const entry of this.parts.journal.heads()) {
+      if (due.length >= max) break
+      if ((this.failures.get(entry.seq)?.notBefore ?? 0) <= now) due.push(entry)
+    }
+    return due
+  }
+
+  private async replay(entry: Entry): Promise<void> {
+    const { journal, isClusterFit, tell } = this.parts
+    const { seq, cid, encoder, requestId, atMs } = entry
+    const about = { cid, encoder, requestId, waitedMs: Date.now() - atMs }
+    try {
+      const objection = await this.make(entry)
+      this.failures.delete(seq)
+      if (objection === undefined) {
+        this.counts.made++
+        tell('info', about, 'a pin of the journal was made')
+      } else {
+        this.counts.dropped++
+        tell('warn', { ...about, reason: objection }, 'a pin of the journal was dropped')
+      }
+      await journal.done(entry)
+    } catch (error) {
+      // That the cluster is away again is told by its endpoints.
+      if (error instanceof ClusterFault && !isClusterFit()) return
+      this.postpone(seq)
+      const { reason = 'internal-error', cause } =
+        error instanceof ClusterFault ? faultIn(error) : {}
+      const err = error instanceof ClusterFault ? cause : error
+      tell('warn', { ...about, reason, err }, 'a pin of the journal could not be made yet')
+    }
+  }
+
+  private postpone(seq: number): void {
+    const waitMs = Math.min((this.failures.get(seq)?.waitMs ?? againMsMin / 2) * 2, againMsMax)
+    this.failures.set(seq, { waitMs, notBefore: this.now() + waitMs })
+  }
+
+  /** @returns why it is not to be made @throws ClusterFault */
+  private async make(entry: Entry): Promise<string | undefined> {
+    const { ledger, quota, follower, current, headers } = this.parts
+    const snapshot = current()
+    const { cid, options, untilMs } = entry
+    const encoder = snapshot.keyring.encoder(entry.encoder)
+    const objection = objectionTo(entry, encoder, snapshot.config, Date.now())
+    if (objection !== undefined || encoder === undefined) return objection
+    const deciding = { ledger, encoder, headers, timeoutMs: snapshot.config.cluster.writeTimeoutMs }
+    const found: { objection?: string | undefined; isNew: boolean } = { isNew: false }
+    await ledger.change(cid, async ({ record }) => {
+      const decision = await decideToPin(deciding, record, { cid, options, untilMs })
+      found.isNew = !isHeldBy(record, encoder)
+      if (decision.kind === 'refuse') found.objection = decision.reason
+      else if (decision.kind !== 'write') found.objection = 'not-pinned'
+      else if (found.isNew) found.objection = beyond(quota, encoder)
+      return decision.kind === 'write' && found.objection === undefined
+        ? decision.record
+        : undefined
+    })
+    if (found.objection !== undefined) return found.objection
+    if (found.isNew) quota.accepted(encoder)
+    follower.accepted(cid, encoder.name)
+    return undefined
+  }
+}
+
+/** How many it has at work is no reason: that was looked at when it was accepted. */
+function beyond(quota: Quota, encoder: Encoder): string | undefined {
+  if (encoder.enforcement !== 'enforce') return undefined
+  const excess = quota.excessOf(
+    { ...encoder, limits: { ...encoder.limits, unfinished: Infinity } },
+    0,
+  )
+  return excess?.reason
+}

@@ -1,0 +1,172 @@
+/** The public listener: Node's HTTP(S) server, every bound given, an ear for every mishap. */
+import { randomUUID } from 'node:crypto'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type DropArgument, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ListenConfig } from '../../settings/schema/schema.js'
+import type { TlsMaterial } from '../../settings/files/tls-pair.js'
+import type { Snapshot } from '../../settings/snapshot.js'
+import { rawRefusal } from '../answer.js'
+import { addressOf, networkOf, trustOf } from './client.js'
+import { closeAtOnce } from '../../http/close-at-once.js'
+import type { Connections } from './connections.js'
+import { RequestRecord } from '../record/record.js'
+import { receive, receiveOnly, type Receiving } from './receive.js'
+import type { RefusalReason } from '../refusals.js'
+import { bytesUnaccounted } from './socket-bytes.js'
+
+/**
+ * @param handler Fastify's
+ * @param tls undefined for plain HTTP
+ */
+export function createListener(
+  handler: RequestListener,
+  receiving: Receiving,
+  tls: TlsMaterial | undefined,
+): Server {
+  const { current, connections, write } = receiving
+  const { listen } = current().config
+  const server = serverOf(listen, tls, receive(receiving, handler))
+  // Node would drop the headers that come after these, unseen.
+  server.maxHeadersCount = listen.headersMax + 1
+  server.maxConnections = listen.connectionsMax
+  server.timeout = 0
+
+  server.on('connection', (socket: Socket) => {
+    connections.accept(socket)
+    if (tls === undefined) closeAtOnce(socket)
+  })
+  const mishap = mishaps(current, connections, write)
+  server.on('checkExpectation', receiveOnly(receiving, 'bad-expectation'))
+  server.on('clientError', mishap.onClientError)
+  server.on('connect', mishap.onConnect)
+  server.on('drop', (dropped?: DropArgument) => {
+    mishap.note(undefined, addressOf(dropped?.remoteAddress), 'too-many-connections')
+  })
+  limitPerAddress(server, listen, (socket) => {
+    mishap.note(socket, addressOf(socket.remoteAddress), 'too-many-connections')
+    socket.destroy()
+  })
+  return server
+}
+
+function serverOf(
+  listen: ListenConfig,
+  tls: TlsMaterial | undefined,
+  listener: RequestListener,
+): Server {
+  const options: ServerOptions = {
+    maxHeaderSize: listen.headerBytesMax,
+    headersTimeout: listen.headersTimeoutMs,
+    requestTimeout: listen.requestTimeoutMs,
+    keepAliveTimeout: listen.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 500,
+    insecureHTTPParser: false,
+    joinDuplicateHeaders: false,
+    // Checked by receive, which answers in the cluster's shape and keeps a record.
+    requireHostHeader: false,
+    noDelay: true,
+    keepAlive: true,
+  }
+  if (tls === undefined) return createServer(options, listener)
+  const secure = {
+    ...tls,
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: listen.headersTimeoutMs,
+  }
+  return createTlsServer({ ...options, ...secure }, listener)
+}
+
+/** The reasons for what Node's parser and TLS report; what is not here is a client that left. */
+const reasons = new Map<string, RefusalReason>([
+  ['HPE_HEADER_OVERFLOW', 'headers-too-large'],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'body-too-large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'request-timeout'],
+])
+
+function reasonOf(code: string): RefusalReason | undefined {
+  if (code.startsWith('HPE_')) return reasons.get(code) ?? 'malformed-request'
+  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return 'tls-error'
+  return reasons.get(code)
+}
+
+function mishaps(current: () => Snapshot, connections: Connections, write: Receiving['write']) {
+  /** Opens and closes a record for what never became a request. */
+  const note = (
+    socket: Socket | undefined,
+    client: string,
+    reason: RefusalReason | 'client-left',
+    method = '-',
+  ): string => {
+    const id = randomUUID()
+    const snapshot = current()
+    const record = new RequestRecord(
+      { id, snapshot, client, method, url: '-', userAgent: undefined, socket },
+      write,
+    )
+    if (reason === 'client-left') record.abort(reason, undefined)
+    else record.refuse(reason)
+    record.close(499)
+    return id
+  }
+
+  const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+    if (!(socket instanceof Socket) || connections.isDead(socket)) return
+    const reason = reasonOf(error.code ?? '')
+    const arriving = connections.arriving(socket)
+    if (arriving !== undefined) {
+      if (reason !== undefined) arriving.refuse(reason)
+      socket.destroy()
+      return
+    }
+    // Connections that end between requests, or never said a word, asked nothing; and what was
+    // asked on one that is lost has its own record. What is no HTTP was said all the same, though
+    // its bytes may be counted with those of a request before it.
+    const isLost = reason === undefined && connections.isBusy(socket)
+    const wasSilent = reason === undefined || reason === 'request-timeout'
+    if (isLost || (wasSilent && bytesUnaccounted(socket) === 0)) {
+      socket.destroy()
+      return
+    }
+    const id = note(socket, addressOf(socket.remoteAddress), reason ?? 'client-left')
+    const words =
+      reason === undefined || reason === 'tls-error' ? undefined : rawRefusal(id, reason)
+    connections.condemn(socket, words)
+  }
+
+  const onConnect = (_request: unknown, socket: Duplex): void => {
+    if (!(socket instanceof Socket)) return
+    const id = note(socket, addressOf(socket.remoteAddress), 'connect-refused', 'CONNECT')
+    socket.on('error', () => socket.destroy())
+    connections.condemn(socket, rawRefusal(id, 'connect-refused'))
+  }
+
+  return { note, onClientError, onConnect }
+}
+
+/** Trusted proxies are exempt: everybody behind them has their address. */
+function limitPerAddress(
+  server: Server,
+  listen: ListenConfig,
+  refuse: (socket: Socket) => void,
+): void {
+  const open = new Map<string, number>()
+  const isTrusted = trustOf(listen.trustProxy)
+  server.on('connection', (socket: Socket) => {
+    const address = addressOf(socket.remoteAddress)
+    if (isTrusted(address)) return
+    const network = networkOf(address)
+    const count = (open.get(network) ?? 0) + 1
+    if (count > listen.connectionsPerAddressMax) {
+      refuse(socket)
+      return
+    }
+    open.set(network, count)
+    socket.once('close', () => {
+      const left = (open.get(network) ?? 1) - 1
+      if (left > 0) open.set(network, left)
+      else open.delete(network)
+    })
+  })
+}

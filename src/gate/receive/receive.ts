@@ -1,0 +1,128 @@
+/** Phase 0: begins the record of every request, pins its snapshot, refuses what is not HTTP. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Snapshot } from '../../settings/snapshot.js'
+import { refuseUnrouted } from '../answer.js'
+import { type ClientOf, clientOf } from './client.js'
+import type { Connections } from './connections.js'
+import type { AccessLine } from '../record/access-line.js'
+import { RequestRecord } from '../record/record.js'
+import { BadRequest, type RefusalReason } from '../refusals.js'
+import { attachRecord } from '../request.js'
+import { readTarget } from './target.js'
+
+export interface Receiving {
+  readonly current: () => Snapshot
+  readonly connections: Connections
+  readonly write: (line: AccessLine) => void
+}
+
+/** @returns a listener that stands before Fastify's and calls it for what is worth routing */
+export function receive(receiving: Receiving, next: RequestListener): RequestListener {
+  const begin = beginner(receiving)
+  return (request, response) => {
+    const record = begin(request, response)
+    if (record === undefined) return
+    const { listen } = record.snapshot.config
+    const fault = framingFault(request, listen.headersMax, listen.urlBytesMax)
+    if (fault !== undefined) {
+      refuseUnrouted(response, record, fault)
+      return
+    }
+    try {
+      record.target = readTarget(request.url ?? '')
+    } catch (error) {
+      // It is refused by authorize, once it is known who asks.
+      if (!(error instanceof BadRequest)) throw error
+    }
+    next(request, response)
+  }
+}
+
+/** For requests that Node gives no `request` event: unknown expectations. */
+export function receiveOnly(receiving: Receiving, reason: RefusalReason): RequestListener {
+  const begin = beginner(receiving)
+  return (request, response) => {
+    const record = begin(request, response)
+    if (record !== undefined) refuseUnrouted(response, record, reason)
+  }
+}
+
+type Begin = (request: IncomingMessage, response: ServerResponse) => RequestRecord | undefined
+
+function beginner({ current, connections, write }: Receiving): Begin {
+  let trusted: readonly string[] | undefined
+  let addressOfClient: ClientOf = clientOf([])
+  return (request, response) => {
+    const { socket } = request
+    // The parser hands on what follows a broken message; it is no request of anybody's.
+    if (connections.isDead(socket)) {
+      socket.destroy()
+      return undefined
+    }
+    const snapshot = current()
+    if (snapshot.config.listen.trustProxy !== trusted) {
+      trusted = snapshot.config.listen.trustProxy
+      addressOfClient = clientOf(trusted)
+    }
+    const record = new RequestRecord(
+      {
+        id: randomUUID(),
+        snapshot,
+        client: addressOfClient(request),
+        method: request.method ?? '-',
+        url: request.url ?? '-',
+        userAgent: request.headers['user-agent'],
+        traceparent: request.headers.traceparent?.toString(),
+        socket,
+      },
+      write,
+    )
+    if (connections.isRetiring) response.shouldKeepAlive = false
+    attachRecord(request, record)
+    connections.open(socket, request, record)
+    response.on('close', () => {
+      endOf(record, response)
+    })
+    return record
+  }
+}
+
+function endOf(record: RequestRecord, response: ServerResponse): void {
+  if (!response.writableFinished) {
+    record.abort('client-left', response.headersSent ? response.statusCode : undefined)
+  }
+  record.close(response.statusCode)
+}
+
+/**
+ * What Node's parser lets pass and two servers in a row may read in two ways (RFC 9112 §3.2, §6).
+ * Two credentials are the same trap: Node would take the first, another server the last.
+ */
+function framingFault(
+  request: IncomingMessage,
+  headersMax: number,
+  urlBytesMax: number,
+): RefusalReason | undefined {
+  const { httpVersion, rawHeaders, url = '' } = request
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'bad-version'
+  if (rawHeaders.length > 2 * headersMax) return 'too-many-headers'
+  if (url.length > urlBytesMax) return 'url-too-long'
+  const hosts = countOf('host', rawHeaders)
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return 'bad-host'
+  if (countOf('transfer-encoding', rawHeaders) > 0) {
+    const coding = request.headers['transfer-encoding']?.toLowerCase()
+    if (httpVersion === '1.0' || coding !== 'chunked') return 'bad-framing'
+  }
+  return countOf('authorization', rawHeaders) > 1 ? 'two-credentials' : undefined
+}
+
+/** Of names and values in turn; most names differ in their length already. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const other = rawHeaders[index]
+    if (other?.length === name.length && other.toLowerCase() === name) count++
+  }
+  return count
+}

@@ -1,0 +1,215 @@
+/** The record of one request: what its phases learn of it, and the one log line it ends in. */
+import type { Socket } from 'node:net'
+import type { Origin } from '../../listings/listings.js'
+import type { Exchange } from '../../cluster/exchange.js'
+import type { FaultReason } from '../../cluster/faults.js'
+import type { Permission } from '../../settings/keyring/permissions.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
+import type { Snapshot } from '../../settings/snapshot.js'
+import type { AbortReason, AccessLine, Outcome } from './access-line.js'
+import type { FoundFault } from '../fault.js'
+import { redact } from '../../log/redact.js'
+import { type RefusalReason, refusals } from '../refusals.js'
+import { accountFor } from '../receive/socket-bytes.js'
+import type { Target } from '../receive/target.js'
+import { type Trace, traceOf } from './trace.js'
+
+/** Everything a record needs to begin. */
+export interface Arrival {
+  readonly id: string
+  readonly snapshot: Snapshot
+  readonly client: string
+  readonly method: string
+  /** Raw request target, or '-' when there is none. */
+  readonly url: string
+  readonly userAgent: string | undefined
+  /** The client's, as it came. */
+  readonly traceparent?: string | undefined
+  readonly socket: Socket | undefined
+}
+
+const charactersMax = {
+  method: 16,
+  path: 256,
+  userAgent: 128,
+  upstreamError: 256,
+  streamError: 256,
+}
+
+export class RequestRecord {
+  readonly id: string
+  readonly snapshot: Snapshot
+  readonly client: string
+  readonly method: string
+  readonly socket: Socket | undefined
+  readonly trace: Trace
+
+  // What the phases find out, in their order.
+  target: Target | undefined
+  encoder: Encoder | undefined
+  keyId: string | undefined
+  route: string | undefined
+  permission: Permission | undefined
+  cid: string | undefined
+  exchange:
+    Partial<Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers' | 'endpoint'>> | undefined
+  /** How it came to its listing. */
+  listing: Origin | undefined
+  streamError: string | undefined
+  /** How long it waited for its pin to be settled, in milliseconds. */
+  waitedMs: number | undefined
+  /** Why it would have been refused. */
+  wouldRefuse: RefusalReason | undefined
+
+  /** Whether the response is over: nobody is there any more to answer. */
+  isClosed = false
+
+  private status: number | undefined
+  private outcome: Outcome = 'answered'
+  private upstreamError: string | undefined
+  private reason: AccessLine['reason']
+  private readonly startedMs = performance.now()
+  private readonly url: string
+  private readonly userAgent: string | undefined
+  private readonly write: (line: AccessLine) => void
+  private bytesIn = 0
+  private bytesOut = 0
+  private isEnded = false
+  /** One for the response itself. */
+  private holds = 1
+  private readonly closings: (() => void)[] = []
+  private readonly endings: (() => void)[] = []
+
+  constructor(arrival: Arrival, write: (line: AccessLine) => void) {
+    this.id = arrival.id
+    this.snapshot = arrival.snapshot
+    this.client = arrival.client
+    this.method = arrival.method
+    this.socket = arrival.socket
+    this.trace = traceOf(arrival.traceparent, arrival.id)
+    this.url = arrival.url
+    this.userAgent = arrival.userAgent
+    this.write = write
+  }
+
+  refuse(reason: RefusalReason): void {
+    this.settle('refused', reason, refusals[reason].status)
+  }
+
+  /** @param cause what the HTTP client says of it: for the log only */
+  fault(reason: FaultReason, status: number, cause?: string): void {
+    if (this.reason === undefined) this.upstreamError = cause
+    this.settle('fault', reason, status)
+  }
+
+  /** It waits in the journal now, or did before. @param fault why */
+  journaled(status: number, fault?: FoundFault): void {
+    this.upstreamError ??= fault?.cause?.message
+    this.settle('journaled', fault?.reason, status)
+  }
+
+  get isFault(): boolean {
+    return this.outcome === 'fault'
+  }
+
+  bug(): void {
+    this.settle('bug', 'internal-error', 500)
+  }
+
+  /** The client left or was cut; a status that was already sent stays. */
+  abort(reason: AbortReason, sentStatus: number | undefined): void {
+    this.settle('aborted', reason, sentStatus ?? 499)
+  }
+
+  /** The first verdict stands: what follows from it (a closed socket, say) is not news. */
+  private settle(outcome: Outcome, reason: AccessLine['reason'], status: number): void {
+    if (this.reason !== undefined) return
+    this.outcome = outcome
+    this.reason = reason
+    this.status = status
+  }
+
+  /** Runs when the response is over, whichever way; at once when it already is. */
+  onClose(closing: () => void): void {
+    if (this.isClosed) closing()
+    else this.closings.push(closing)
+  }
+
+  /** Runs when the record has ended: the response is over and nothing is under way any more. */
+  onEnd(ending: () => void): void {
+    this.endings.push(ending)
+  }
+
+  /** Keeps the record open until the returned function is called: something is still under way. */
+  hold(): () => void {
+    let isHeld = true
+    this.holds++
+    return () => {
+      if (isHeld) this.release()
+      isHeld = false
+    }
+  }
+
+  /** The response is over; ends the record unless something holds it. Later calls do nothing. */
+  close(sentStatus: number): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.status ??= sentStatus
+    this.countBytes()
+    for (const closing of this.closings) closing()
+    this.release()
+  }
+
+  private countBytes(): void {
+    if (this.socket === undefined) return
+    const { read, written } = accountFor(this.socket)
+    this.bytesIn = read
+    this.bytesOut = written
+  }
+
+  private release(): void {
+    if (--this.holds > 0 || this.isEnded) return
+    this.isEnded = true
+    for (const ending of this.endings) ending()
+    this.write(this.line())
+  }
+
+  private line(): AccessLine {
+    const { encoder, exchange, upstreamError, streamError, userAgent, waitedMs } = this
+    const upstreamMs = exchange?.upstreamMs
+    return {
+      id: this.id,
+      traceId: this.trace.id,
+      encoder: encoder?.name,
+      keyId: this.keyId,
+      client: this.client,
+      method: this.method.slice(0, charactersMax.method),
+      path: redact(pathOf(this.url), charactersMax.path),
+      route: this.route,
+      permission: this.permission,
+      cid: this.cid,
+      status: this.status ?? 0,
+      outcome: this.outcome,
+      reason: this.reason,
+      wouldRefuse: this.wouldRefuse,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      durationMs: round(performance.now() - this.startedMs - (waitedMs ?? 0)),
+      waitedMs: waitedMs === undefined ? undefined : round(waitedMs),
+      listing: this.listing,
+      upstreamMs: upstreamMs === undefined ? undefined : round(upstreamMs),
+      upstreamStatus: exchange?.upstreamStatus,
+      endpoint: exchange?.endpoint,
+      upstreamError: upstreamError && redact(upstreamError, charactersMax.upstreamError),
+      streamError: streamError && redact(streamError, charactersMax.streamError),
+      userAgent: userAgent && redact(userAgent, charactersMax.userAgent),
+    }
+  }
+}
+
+function pathOf(url: string): string {
+  const end = url.search(/[?#]/)
+  return end < 0 ? url : url.slice(0, end)
+}
+
+const round = (ms: number): number => Math.round(ms * 100) / 100

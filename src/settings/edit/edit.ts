@@ -1,0 +1,102 @@
+/** Changes the configuration file so that nobody ever reads half of it, and no change is lost. */
+import type { BigIntStats } from 'node:fs'
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { configFrom } from '../load.js'
+import { readConfig } from '../files/read.js'
+import type { Config } from '../schema/schema.js'
+import { withoutBom } from '../files/text.js'
+
+/** The file was left as it is, for a reason that lies outside its contents. */
+export class EditError extends Error {
+  override readonly name = 'EditError'
+  readonly hint: string
+
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
+}
+
+/**
+ * Puts `change` of the file's text in its place; the result must be a valid configuration.
+ *
+ * The lock is the new file itself, as in git: whoever can create `….lock` may edit, and its rename
+ * over the old file is both the commit and the release. Mode and owner are kept.
+ */
+export async function editConfig(path: string, change: (text: string) => string): Promise<Config> {
+  // Behind a symbolic link it is the file that is replaced, never the link.
+  const target = await realpath(path).catch(() => path)
+  const lock = `${target}.lock`
+  const file = await lockedFor(target, lock)
+  let config: Config
+  try {
+    const before = await readConfig(target)
+    const text = changed(before.text, change)
+    config = configFrom(text)
+    await write(file, text, before.stat)
+    await refuseIfTouched(target, before.stat)
+    await rename(lock, target)
+  } catch (error) {
+    await rm(lock, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+  // From the rename on the lock may be another editor's: a failure here must not remove it.
+  await syncDirectory(dirname(target))
+  return config
+}
+
+async function lockedFor(target: string, lock: string): Promise<FileHandle> {
+  try {
+    return await open(lock, 'wx', 0o600)
+  } catch (error) {
+    const { code = 'an error' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST')
+      throw new EditError(
+        `${target} is being edited: ${lock} exists`,
+        `if no other pinwarden is at work on it, one was cut off: delete ${lock} and try again`,
+      )
+    // Without the directory there is no file either, and that is the better message.
+    if (code === 'ENOENT') await readConfig(target)
+    throw new EditError(
+      `cannot create ${lock}: ${code}`,
+      'the new file is written beside the old one: run this as a user who may write there',
+    )
+  }
+}
+
+function changed(text: string, change: (text: string) => string): string {
+  const plain = withoutBom(text)
+  return text.slice(0, text.length - plain.length) + change(plain)
+}
+
+async function write(file: FileHandle, text: string, like: BigIntStats): Promise<void> {
+  await file.writeFile(text)
+  const own = await file.stat({ bigint: true })
+  if (own.uid !== like.uid || own.gid !== like.gid)
+    await file.chown(Number(like.uid), Number(like.gid)).catch(() => {
+      throw new EditError("cannot keep the file's owner and group", 'run this as root or its owner')
+    })
+  // After chown, which clears bits of the mode.
+  await file.chmod(Number(like.mode & 0o7777n))
+  await file.sync()
+}
+
+/** Other editors do not know of the lock; at least what they wrote meanwhile is not overwritten. */
+async function refuseIfTouched(target: string, before: BigIntStats): Promise<void> {
+  const now = await stat(target, { bigint: true })
+  if (now.ino !== before.ino || now.mtimeNs !== before.mtimeNs || now.size !== before.size)
+    throw new EditError(`${target} was changed meanwhile`, 'nothing was written: try again')
+}
+
+/** Makes the rename last through a power cut. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}

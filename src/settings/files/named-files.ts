@@ -1,0 +1,86 @@
+/** Reads the files that the configuration names, and collects in words what is wrong with them. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { pathText, type Problem, type Segment } from '../problems.js'
+import { utf8Text, withoutBom } from './text.js'
+
+export interface NamedFiles {
+  readonly problems: Problem[]
+  readonly warnings: string[]
+  report(segments: readonly Segment[], found: string, expected: string): void
+  /**
+   * @param segments the field that names the file
+   * @returns undefined: it cannot be read, which is reported
+   */
+  read(file: string, segments: readonly Segment[], secret: boolean): Buffer | undefined
+}
+
+/** Contents and paths stay out of what is reported: a path may be a pasted secret. */
+export function namedFilesIn(baseDir: string): NamedFiles {
+  const problems: Problem[] = []
+  const warnings: string[] = []
+  const report = (segments: readonly Segment[], found: string, expected: string) => {
+    problems.push({ path: pathText(segments), found, expected })
+  }
+  const read = (file: string, segments: readonly Segment[], secret: boolean) => {
+    const expected = `a readable file; relative paths start at ${baseDir}`
+    try {
+      const { bytes, mode } = contentOf(file)
+      if (secret && (mode & 0o004) !== 0)
+        warnings.push(`${pathText(segments)}: the file is readable by everybody`)
+      if (bytes !== undefined) return bytes
+      report(segments, 'no regular file, or a very large one', expected)
+    } catch (error) {
+      const { code = 'an error' } = error as NodeJS.ErrnoException
+      report(segments, code === 'ENOENT' ? 'no such file (ENOENT)' : code, expected)
+    }
+    return undefined
+  }
+  return { problems, warnings, report, read }
+}
+
+const bytesMax = 1_048_576
+
+/** Without bytes if it is no regular file: opened so that even a pipe holds nobody up. */
+function contentOf(path: string): { readonly bytes: Buffer | undefined; readonly mode: number } {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stat = fstatSync(file)
+    const fit = stat.isFile() && stat.size <= bytesMax
+    return { bytes: fit ? readFileSync(file) : undefined, mode: stat.mode }
+  } finally {
+    closeSync(file)
+  }
+}
+
+const passwordLengthMax = 1024
+
+/** The file's text without its line end and its byte order mark. */
+export function readPassword(
+  files: NamedFiles,
+  file: string,
+  path: readonly Segment[],
+): string | undefined {
+  const bytes = files.read(file, path, true)
+  if (bytes === undefined) return undefined
+  const text = utf8Text(bytes)
+  const password = text && withoutBom(text).replace(/\r?\n$/, '')
+  if (
+    password !== undefined &&
+    password !== '' &&
+    password.length <= passwordLengthMax &&
+    !/[\r\n\0]/.test(password)
+  )
+    return password
+  const found =
+    password === undefined
+      ? 'bytes that are no UTF-8'
+      : password === ''
+        ? 'an empty file'
+        : 'several lines, NUL, or a very long line'
+  const expected = `the password alone, at most ${passwordLengthMax} characters in UTF-8`
+  files.report(path, found, expected)
+  return undefined
+}
+
+/** Armour is ASCII; around it there may be notes in any encoding. */
+export const pemText = (bytes: Buffer): string => withoutBom(bytes.toString('utf8'))

@@ -1,0 +1,92 @@
+/** Reads the secrets that the configuration names as files: TLS key and cluster passwords. */
+import { type NamedFiles, namedFilesIn, pemText, readPassword } from './named-files.js'
+import type { Problem, Segment } from '../problems.js'
+import type { Config } from '../schema/schema.js'
+import { certificatesIn, readTls, type TlsMaterial } from './tls-pair.js'
+
+/** What the files that an endpoint of the cluster names hold. */
+export interface EndpointSecrets {
+  readonly password?: string | undefined
+  /** Certificates in PEM that its own is checked with. */
+  readonly ca?: string | undefined
+}
+
+/** What the files that the store names hold. */
+export type StoreSecrets = EndpointSecrets
+
+/** What all files hold that a configuration names. */
+export interface Named {
+  readonly tls: TlsMaterial | undefined
+  /** By the index of the cluster endpoint they belong to. */
+  readonly endpointSecrets: readonly EndpointSecrets[]
+  readonly storeSecrets: StoreSecrets
+}
+
+export interface Secrets extends Named {
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly string[]
+}
+
+/** Paths are absolute by now; `baseDir` is for the messages. */
+export function readSecrets(config: Config, baseDir: string, now: number): Secrets {
+  const files = namedFilesIn(baseDir)
+  const endpointSecrets = config.cluster.endpoints.map(({ passwordFile, caFile }, index) => {
+    const path = ['cluster', 'endpoints', index]
+    return {
+      password: passwordFile && readPassword(files, passwordFile, [...path, 'passwordFile']),
+      ca: caFile && readAuthority(files, caFile, [...path, 'caFile']),
+    }
+  })
+  const { passwordFile, caFile } = config.store
+  const storeSecrets = {
+    password: passwordFile && readPassword(files, passwordFile, ['store', 'passwordFile']),
+    ca: caFile && readAuthority(files, caFile, ['store', 'caFile']),
+  }
+  const tls = readTls(files, baseDir, config.listen.tls, now)
+  return {
+    tls,
+    endpointSecrets,
+    storeSecrets,
+    problems: files.problems,
+    warnings: files.warnings,
+  }
+}
+
+/** @returns the fields whose file holds something else, never what it holds */
+export function changedFiles(before: Named, after: Named): string[] {
+  const [old, now] = [contentsOf(before), contentsOf(after)]
+  return [...new Set([...old.keys(), ...now.keys()])].filter(
+    (field) => old.get(field) !== now.get(field),
+  )
+}
+
+function contentsOf({ tls, endpointSecrets, storeSecrets }: Named): Map<string, string> {
+  const contents = [
+    ['listen.tls.certFile', tls?.cert] as const,
+    ['listen.tls.keyFile', tls?.key] as const,
+    ...endpointSecrets.flatMap(({ password, ca }, index) => [
+      [`cluster.endpoints[${index}].passwordFile`, password] as const,
+      [`cluster.endpoints[${index}].caFile`, ca] as const,
+    ]),
+    ['store.passwordFile', storeSecrets.password] as const,
+    ['store.caFile', storeSecrets.ca] as const,
+  ]
+  return new Map(
+    contents.flatMap(([field, content]) => (content === undefined ? [] : [[field, content]])),
+  )
+}
+
+function readAuthority(
+  files: NamedFiles,
+  file: string,
+  path: readonly Segment[],
+): string | undefined {
+  const bytes = files.read(file, path, false)
+  if (bytes === undefined) return undefined
+  const ca = pemText(bytes)
+  const certificates = certificatesIn(ca)
+  if (certificates !== undefined && certificates.length > 0) return ca
+  const found = certificates === undefined ? 'a certificate that cannot be read' : 'no certificate'
+  files.report(path, found, 'one or more certificates in PEM')
+  return undefined
+}

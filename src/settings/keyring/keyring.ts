@@ -1,0 +1,60 @@
+/** Finds the encoder that a presented key belongs to. */
+import { timingSafeEqual } from 'node:crypto'
+import { digestOf } from './key.js'
+import { keyForm } from './key-form.js'
+import { encodersOf } from './resolve.js'
+import type { Config } from '../schema/schema.js'
+import type { Encoder } from './encoder.js'
+
+/** One live key of an encoder. */
+export interface KeyEntry {
+  readonly encoder: Encoder
+  /** The key's id, never its secret. */
+  readonly id: string
+  /** Unix time in milliseconds from which on it is refused; Infinity: never. */
+  readonly expiresAtMs: number
+}
+
+/** Why no entry was found: for the log only, a client is told the same in every case. */
+export type KeyFault = 'key-malformed' | 'key-mistyped' | 'key-unknown'
+
+export interface Keyring {
+  /** How many encoders there are. */
+  readonly encoderCount: number
+  /** The entry of a presented key. Expiry, `enabled` and `from` are the caller's to check. */
+  find(presented: string): KeyEntry | KeyFault
+  encoder(name: string): Encoder | undefined
+}
+
+/**
+ * One hash and one lookup however many encoders there are.
+ *
+ * The lookup is not constant in time, and need not be: what it compares are SHA-256 digests of
+ * what was presented. A client that learned from the time how far a digest agrees with a stored
+ * one could not choose the next digest by it, and the digest of a 256-bit random key leads
+ * nowhere. The comparison that decides is constant in time all the same.
+ */
+export function buildKeyring(config: Config): Keyring {
+  const encoders = encodersOf(config)
+  const entries = new Map<string, { readonly entry: KeyEntry; readonly digest: Buffer }>()
+  for (const [name, encoder] of encoders)
+    for (const { id, sha256, expires } of config.encoders[name]?.keys ?? []) {
+      const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires)
+      const entry = Object.freeze({ encoder, id, expiresAtMs })
+      entries.set(sha256, { entry, digest: Buffer.from(sha256, 'latin1') })
+    }
+  return {
+    encoderCount: encoders.size,
+    encoder: (name) => encoders.get(name),
+    find(presented) {
+      const form = keyForm(presented)
+      if (form !== 'well-formed') return `key-${form}`
+      const digest = digestOf(presented)
+      const known = entries.get(digest)
+      if (known === undefined) return 'key-unknown'
+      return timingSafeEqual(known.digest, Buffer.from(digest, 'latin1'))
+        ? known.entry
+        : 'key-unknown'
+    },
+  }
+}

@@ -1,0 +1,78 @@
+/** Folds each encoder's role, permissions and limits into what a request needs to know of it. */
+import { leaseIdOf } from './lease-id.js'
+import { blockListOf } from './network.js'
+import { builtInRoles, type OptionGrant, type Permission } from './permissions.js'
+import type { Config, EncoderConfig, LimitsConfig } from '../schema/schema.js'
+import type { Encoder, EncoderLimits } from './encoder.js'
+
+/** All encoders by name. Those that may do the same share one set, one list, one limits object. */
+export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
+  const roles = rolesOf(config)
+  const defaults = limitsOf(undefined, config.limits)
+  const permissions = sharing(({ role, allow, deny }: EncoderConfig) =>
+    permissionSet(roles.get(role) ?? [], allow, deny),
+  )
+  const options = sharing(({ options }: EncoderConfig) => new Set<OptionGrant>(options))
+  const from = sharing(({ from }: EncoderConfig) => blockListOf(from))
+  const resolve = (name: string, encoder: EncoderConfig): Encoder =>
+    Object.freeze({
+      name,
+      enabled: encoder.enabled,
+      role: encoder.role,
+      permissions: permissions(encoder, [encoder.role, encoder.allow, encoder.deny]),
+      options: options(encoder, encoder.options),
+      enforcement: encoder.enforcement ?? config.enforcement,
+      leaseId: encoder.leaseId ?? leaseIdOf(name),
+      retentionMs: retentionOf(encoder, config),
+      from: from(encoder, encoder.from),
+      limits: encoder.limits === undefined ? defaults : limitsOf(encoder.limits, config.limits),
+    })
+  return new Map(
+    Object.entries(config.encoders).map(([name, encoder]) => [name, resolve(name, encoder)]),
+  )
+}
+
+/** Built-in roles and those of the file. A map, as a role may be called `constructor`. */
+export function rolesOf(config: Config): ReadonlyMap<string, readonly Permission[]> {
+  return new Map<string, readonly Permission[]>([
+    ...Object.entries(builtInRoles),
+    ...Object.entries(config.roles),
+  ])
+}
+
+const dayMs = 86_400_000
+
+const retentionOf = (encoder: EncoderConfig, { retentionDays }: Config): number =>
+  (encoder.retentionDays ?? retentionDays[encoder.role] ?? Infinity) * dayMs
+
+function permissionSet(
+  role: readonly Permission[],
+  allow: readonly Permission[],
+  deny: readonly Permission[],
+): ReadonlySet<Permission> {
+  return new Set([...role, ...allow].filter((permission) => !deny.includes(permission)))
+}
+
+function limitsOf(own: EncoderConfig['limits'], common: LimitsConfig): EncoderLimits {
+  return Object.freeze({
+    reads: Object.freeze({ ...common.reads, ...own?.reads }),
+    listings: Object.freeze({ ...common.listings, ...own?.listings }),
+    writes: Object.freeze({ ...common.writes, ...own?.writes }),
+    inFlight: own?.inFlight ?? common.inFlight,
+    leases: own?.leases ?? common.leases ?? Infinity,
+    unfinished: own?.unfinished ?? common.unfinished ?? Infinity,
+  })
+}
+
+/** Makes each thing once for all encoders for which `by` is the same. */
+function sharing<T>(make: (encoder: EncoderConfig) => T) {
+  const made = new Map<string, T>()
+  return (encoder: EncoderConfig, by: unknown): T => {
+    const key = JSON.stringify(by)
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const thing = make(encoder)
+    made.set(key, thing)
+    return thing
+  }
+}

@@ -1,0 +1,102 @@
+/** What is different between two settings, by name and never by secret: for the operator's log. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Config, EncoderConfig } from '../schema/schema.js'
+import { changedFiles, type Named } from '../files/secrets.js'
+
+export interface Changes {
+  /** Sections of the file, such as `limits`, whose values differ. */
+  readonly sections: readonly string[]
+  readonly encodersAdded: readonly string[]
+  readonly encodersRemoved: readonly string[]
+  /** Other fields than the keys. */
+  readonly encodersChanged: readonly string[]
+  /** As `encoder/id`. */
+  readonly keysAdded: readonly string[]
+  readonly keysRemoved: readonly string[]
+  /** The same id with another expiry, note or digest. */
+  readonly keysChanged: readonly string[]
+  /** Fields such as `store.passwordFile` whose file holds something else. */
+  readonly files: readonly string[]
+}
+
+/** What is compared: a configuration, and what the files that it names hold. */
+export interface Compared extends Named {
+  readonly config: Config
+}
+
+const sections = [
+  'admin',
+  'control',
+  'cluster',
+  'listing',
+  'log',
+  'limits',
+  'enforcement',
+  'unpin',
+  'onOutage',
+  'lookBack',
+  'journal',
+  'fallback',
+  'store',
+  'retentionDays',
+  'roles',
+] as const
+
+/** Fields without a difference are left out; equal settings give an empty object. */
+export function changesBetween(old: Compared, now: Compared): Partial<Changes> {
+  const [before, after] = [old.config, now.config]
+  const encoders = compared(before.encoders, after.encoders, withoutKeys)
+  const keys = compared(keysOf(before), keysOf(after), (key) => key)
+  const changes: Changes = {
+    sections: [
+      ...(isSame(before.listen.tls, after.listen.tls) ? [] : ['listen.tls']),
+      ...sections.filter((name) => !isSame(before[name], after[name])),
+    ],
+    encodersAdded: encoders.added,
+    encodersRemoved: encoders.removed,
+    encodersChanged: encoders.changed,
+    keysAdded: keys.added,
+    keysRemoved: keys.removed,
+    keysChanged: keys.changed,
+    files: changedFiles(old, now),
+  }
+  const named = Object.entries(changes) as [string, readonly string[]][]
+  return Object.fromEntries(named.filter(([, names]) => names.length > 0))
+}
+
+const keysOf = ({ encoders }: Config): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(encoders).flatMap(([name, { keys }]) =>
+      keys.map((key) => [`${name}/${key.id}`, key]),
+    ),
+  )
+
+const withoutKeys = (encoder: EncoderConfig): unknown => ({ ...encoder, keys: undefined })
+
+/** Names that one log line takes; there may be thousands. */
+const namesMax = 20
+
+function compared<T>(
+  before: Readonly<Record<string, T>>,
+  after: Readonly<Record<string, T>>,
+  part: (value: T) => unknown,
+): Record<'added' | 'removed' | 'changed', string[]> {
+  const old = new Map(Object.entries(before))
+  const added: string[] = []
+  const changed: string[] = []
+  for (const [name, value] of Object.entries(after)) {
+    const previous = old.get(name)
+    if (previous === undefined) added.push(name)
+    else if (!isSame(part(previous), part(value))) changed.push(name)
+    old.delete(name)
+  }
+  return { added: some(added), removed: some([...old.keys()]), changed: some(changed) }
+}
+
+const some = (names: string[]): string[] =>
+  names.length <= namesMax
+    ? names
+    : [...names.slice(0, namesMax), `and ${names.length - namesMax} more`]
+
+/** Both went through one schema: only the order of their fields can differ without meaning. */
+const isSame = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a, b)

@@ -1,0 +1,104 @@
+/** Turns what the validator says about a field into a problem that an operator understands. */
+import type { ErrorObject } from 'ajv'
+import { foundText, pathText, type Problem, type Segment } from '../problems.js'
+
+export interface LocatedProblem {
+  readonly segments: readonly Segment[]
+  readonly problem: Problem
+}
+
+export function locatedProblem(root: unknown, error: ErrorObject): LocatedProblem {
+  const parent = segmentsOf(root, error.instancePath)
+  const field = fieldOf(error)
+  const segments = field === undefined ? parent : [...parent, field]
+  return { segments, problem: { path: pathText(segments), ...foundAndExpected(error, field) } }
+}
+
+function foundAndExpected(error: ErrorObject, field: string | undefined): Omit<Problem, 'path'> {
+  const schema = error.parentSchema as FieldSchema
+  if (field === undefined) return { found: foundIn(error, schema), expected: expectedBy(schema) }
+  const fields = schema.properties
+  if (fields === undefined) return { found: 'this name', expected: schema.expects ?? 'another' }
+  if (error.keyword === 'required')
+    return { found: 'nothing', expected: expectedBy(fields[field] ?? {}) }
+  return { found: 'an unknown field', expected: nearest(field, Object.keys(fields)) }
+}
+
+/** The field of the object that the error is about, if not the object itself. */
+function fieldOf({ keyword, params }: ErrorObject): string | undefined {
+  const { additionalProperty, missingProperty } = params as Record<string, unknown>
+  const field = keyword === 'required' ? missingProperty : additionalProperty
+  return typeof field === 'string' ? field : undefined
+}
+
+function foundIn({ data, keyword }: ErrorObject, schema: FieldSchema): string {
+  if (keyword === 'uniqueItems') return 'the same item twice'
+  if (keyword === 'maxProperties') return `${Object.keys(data as object).length} entries`
+  return schema.sensitive === true && typeof data === 'string'
+    ? `a string of ${data.length} characters (not shown)`
+    : foundText(data)
+}
+
+/** JSON pointer (RFC 6901) to segments; whether a number is an index shows only in the data. */
+function segmentsOf(root: unknown, pointer: string): Segment[] {
+  let at = root
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => {
+      const field = part.replaceAll('~1', '/').replaceAll('~0', '~')
+      const segment = Array.isArray(at) ? Number(field) : field
+      at = (at as Record<Segment, unknown>)[segment]
+      return segment
+    })
+}
+
+/** The part of JSON Schema that our schema uses, with our own annotations. */
+interface FieldSchema {
+  readonly type?: string
+  readonly enum?: readonly string[]
+  readonly items?: FieldSchema
+  readonly properties?: Readonly<Record<string, FieldSchema>>
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly maxProperties?: number
+  readonly uniqueItems?: boolean
+  readonly expects?: string
+  readonly sensitive?: boolean
+}
+
+function expectedBy(schema: FieldSchema): string {
+  const { type, minLength, maxLength } = schema
+  if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
+  if (type === 'integer') return `a whole number${between(schema.minimum, schema.maximum)}`
+  if (type === 'boolean') return 'true or false'
+  if (type === 'array') {
+    const distinct = schema.uniqueItems === true ? ', no item twice' : ''
+    return `a list${between(schema.minItems, schema.maxItems)}${distinct}`
+  }
+  if (schema.maxProperties !== undefined) return `at most ${schema.maxProperties} entries`
+  if (type === 'object') return 'an object'
+  return schema.expects ?? `a string${between(minLength, maxLength, ' characters')}`
+}
+
+function between(minimum: number | undefined, maximum: number | undefined, unit = ''): string {
+  if (maximum === undefined) return ''
+  if (minimum === maximum) return ` of ${maximum}${unit}`
+  return minimum === undefined
+    ? ` of at most ${maximum}${unit}`
+    : ` of ${minimum} to ${maximum}${unit}`
+}
+
+/** The known field that was probably meant, or all of them. */
+function nearest(field: string, known: readonly string[]): string {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  const wanted = plain(field)
+  const close = known.filter(
+    (name) => wanted !== '' && (plain(name).startsWith(wanted) || wanted.startsWith(plain(name))),
+  )
+  return close.length > 0 ? `perhaps ${close.join(' or ')}` : `one of ${known.join(', ')}`
+}

@@ -1,0 +1,209 @@
+/** The configuration file: one schema gives its type, validation, defaults and documentation. */
+import Type, { type Static } from 'typebox'
+import { count, file, host, network, optionalSection, section, timeMs } from './fields.js'
+import { enforcements } from '../keyring/permissions.js'
+import { cluster } from './schema-cluster.js'
+import { encoders, retentionDays, roles } from './schema-encoders.js'
+import { fallback, journal, lookBack, onOutage } from './schema-outage.js'
+import { store } from './schema-store.js'
+
+const quota = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000_000, description }))
+
+const budget = (max: number, description: string) =>
+  optionalSection(
+    {
+      max: count(max, 0, 1_000_000, 'Requests in one window.'),
+      windowSeconds: count(60, 1, 3600, 'Length of the window, in seconds.'),
+    },
+    description,
+  )
+
+const listen = optionalSection(
+  {
+    host: host({
+      default: '127.0.0.1',
+      description: 'Address to listen on; a supernode sets its public one.',
+    }),
+    port: count(9098, 0, 65_535, "Port to listen on. 9094 to 9097 are the cluster's on 127.0.0.1."),
+    tls: Type.Optional(
+      section(
+        {
+          certFile: file('PEM file with the certificate chain.'),
+          keyFile: file('PEM file with the private key.'),
+          minVersion: Type.Enum(['TLSv1.2', 'TLSv1.3'], {
+            default: 'TLSv1.2',
+            description: 'Oldest TLS version accepted.',
+          }),
+        },
+        'TLS for the public port.',
+      ),
+    ),
+    allowPlainHttp: Type.Boolean({
+      default: false,
+      description: 'Allow plain HTTP on an address other than loopback: keys then travel in clear.',
+    }),
+    trustProxy: Type.Array(network, {
+      default: [],
+      maxItems: 64,
+      description: 'Addresses or CIDRs of reverse proxies whose X-Forwarded-For is believed.',
+    }),
+    connectionsMax: count(2048, 1, 100_000, 'Open connections in all.'),
+    connectionsPerAddressMax: count(
+      128,
+      1,
+      100_000,
+      'Open connections from one address (IPv6: one /64). Trusted proxies are exempt.',
+    ),
+    headerBytesMax: count(8192, 1024, 65_536, 'Request line and headers together, in bytes.'),
+    headersMax: count(64, 8, 1000, 'Header lines in one request.'),
+    urlBytesMax: count(6144, 256, 32_768, 'Request target, in bytes.'),
+    bodyBytesMax: count(1024, 4, 1_048_576, 'Request body, in bytes; bodies are read and dropped.'),
+    headersTimeoutMs: timeMs(10_000, 'Longest wait for a complete request head.'),
+    requestTimeoutMs: timeMs(20_000, 'Longest wait for a complete request, body included.'),
+    keepAliveTimeoutMs: timeMs(65_000, 'How long an idle connection is kept for the next request.'),
+    stallMs: timeMs(30_000, 'A client that takes nothing of its answer for this long is cut.'),
+    lingerMs: timeMs(1000, 'How long, at shutdown, idle connections are still listened to.', 0),
+    shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),
+  },
+  'The public port: where encoders connect, and its bounds.',
+)
+
+const admin = Type.Optional(
+  section(
+    {
+      host: host({ default: '127.0.0.1', description: 'Address to listen on.' }),
+      port: count(9099, 0, 65_535, 'Port to listen on.'),
+      socket: Type.Optional(file('Unix socket to listen on instead of host and port; mode 0600.')),
+      allowRemote: Type.Boolean({
+        default: false,
+        description: 'Allow an address other than loopback: whoever reaches it reads all of it.',
+      }),
+    },
+    'The admin listener: health, metrics, status. Absent: there is none.',
+  ),
+)
+
+const control = Type.Optional(
+  section(
+    { socket: file('Unix socket; mode 0600.') },
+    'For commands that change pins. Absent: control.sock in the RuntimeDirectory of systemd.',
+  ),
+)
+
+const listing = optionalSection(
+  {
+    maxAgeMs: timeMs(60_000, 'How long a listing is served again after it has ended; 0: never.', 0),
+    local: Type.Enum(['auto', 'never'], {
+      default: 'auto',
+      description:
+        'auto: ask a cluster of one peer with local=true, which lists the same for far less.',
+    }),
+    compress: Type.Boolean({ default: true, description: 'Offer listings compressed with gzip.' }),
+    directory: Type.Optional(file('Where large copies lie, without a name; /var/tmp when absent.')),
+    spoolBytesMax: count(
+      4_294_967_296,
+      0,
+      Number.MAX_SAFE_INTEGER,
+      'Bytes of all copies on the disk; beyond it a listing passes through, for one at a time.',
+    ),
+    runMs: timeMs(900_000, 'Longest time that the cluster may take for one listing.'),
+    stallMs: timeMs(30_000, 'A client that takes nothing of its listing for this long is cut.'),
+    perEncoderMax: count(4, 1, 1000, 'Listings that one encoder may read at once.'),
+    readersMax: count(64, 1, 10_000, 'Listings that may be read at once in all.'),
+  },
+  'Listings: asked of the cluster once, for all who want them.',
+)
+
+const log = optionalSection(
+  {
+    level: Type.Enum(['debug', 'info', 'warn', 'error'], {
+      default: 'info',
+      description: 'Least severe lines that are written. Requests are logged at info and above.',
+    }),
+    file: Type.Optional(file('File to append to; standard output when absent.')),
+    bufferBytesMax: count(
+      4_194_304,
+      65_536,
+      268_435_456,
+      'Log text held in memory while its sink stalls; beyond it lines are dropped and counted.',
+    ),
+  },
+  'The log: one JSON object a line.',
+)
+
+const limits = optionalSection(
+  {
+    reads: budget(600, 'GET /id and the status of pins.'),
+    listings: budget(6, 'Whole listings, and recovering everything.'),
+    writes: budget(120, 'Pins, unpins, recovers.'),
+    inFlight: count(32, 1, 10_000, 'Requests of one encoder under way at once.'),
+    leases: quota('Pins that one encoder may hold; more is 403.'),
+    unfinished: quota('Pins of one encoder that the cluster may still be at; more is 429.'),
+    failures: optionalSection(
+      {
+        max: count(20, 1, 1_000_000, 'Refused credentials of one address in one window.'),
+        windowSeconds: count(60, 1, 3600, 'Length of the window, in seconds.'),
+        addressesMax: count(
+          16_384,
+          1024,
+          1_048_576,
+          'Counters kept; addresses are spread over them by a secret hash, so none can be flushed.',
+        ),
+      },
+      'Failed authentication, counted per client address (IPv6: per /64).',
+    ),
+  },
+  "Each encoder's budgets; an encoder may override them.",
+)
+
+const unpin = optionalSection(
+  {
+    graceSeconds: count(
+      0,
+      0,
+      31_536_000,
+      'How long a finished pin that nobody holds any more is kept, to be restored; 0: not at all.',
+    ),
+  },
+  'What becomes of a pin with its last lease.',
+)
+
+export const configSchema = Type.Object(
+  {
+    $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
+    listen,
+    admin,
+    control,
+    cluster,
+    listing,
+    log,
+    limits,
+    enforcement: Type.Enum([...enforcements], {
+      default: 'enforce',
+      description:
+        'What breaks the rules of ownership, quotas and options is refused (enforce), passes and ' +
+        'is logged (observe), or passes (off). No lease is harmed in any of them.',
+    }),
+    unpin,
+    onOutage,
+    lookBack,
+    journal,
+    fallback,
+    store,
+    retentionDays,
+    roles,
+    encoders,
+  },
+  { additionalProperties: false, title: 'pinwarden configuration' },
+)
+
+/** The file after validation, defaults filled in. */
+export type Config = Static<typeof configSchema>
+export type ListenConfig = Config['listen']
+export type ClusterConfig = Config['cluster']
+export type ListingConfig = Config['listing']
+export type LogConfig = Config['log']
+export type LimitsConfig = Config['limits']
+export type EncoderConfig = Config['encoders'][string]
+export type KeyConfig = EncoderConfig['keys'][number]
