@@ -33,6 +33,7 @@ interface StatusOption extends ConfigOption {
   readonly json?: boolean
   /** True without a number. */
   readonly watch?: string | true
+  readonly live?: boolean
 }
 
 function addStatus(program: Command, line: CommandLine): void {
@@ -42,12 +43,13 @@ function addStatus(program: Command, line: CommandLine): void {
     .option('--admin <where>', 'URL or socket of the listener, instead of what the file says')
     .option('--watch [seconds]', 'again and again, with its encoders, every 2 seconds')
     .option('--json', 'as JSON; one document a line where it is watched')
-    .action(({ config, admin, json, watch }: StatusOption) =>
+    .option('--live', 'end with 0 where it answers, also when the cluster does not: a health check')
+    .action(({ config, admin, json, watch, live }: StatusOption) =>
       line.end(async () => {
         const { status } = await import('./status/status.js')
         const seconds = watch === true ? '2' : watch
-        const options = { configPath: config, admin, json: json === true, watch: seconds }
-        return status(options, line.io)
+        const words = { json: json === true, live: live === true, watch: seconds }
+        return status({ configPath: config, admin, ...words }, line.io)
       }, config),
     )
   withExamples(

@@ -44,6 +44,16 @@ async function served(t: Test) {
   return { cluster, daemon, path, url: String(url), socket: join(directory, 'admin.sock') }
 }
 
+t.test('a daemon without its cluster is not ready, and is live', async (t) => {
+  const { cluster, path } = await served(t)
+  await cluster.close()
+  let code = 0
+  // The next health check finds it out.
+  while (code === 0) ({ code } = await pinwarden('status', '-c', path))
+  t.equal((await pinwarden('status', '--live', '-c', path)).code, 0)
+  t.equal((await pinwarden('status', '--live', '--admin', '/nowhere', '-c', path)).code, 1)
+})
+
 t.test('status says in words how the daemon is, and ends with 0 when it is ready', async (t) => {
   const { url, path, socket } = await served(t)
   const { code, stdout, stderr } = await pinwarden('status', '-c', path)

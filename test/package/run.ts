@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSteps } from './build.js'
 import { commandSteps } from './commands.js'
+import { containerSteps } from './container.js'
 import { daySteps } from './day.js'
 import { obstacle, restore } from './host.js'
 import { lateFiles, loadedFiles } from './late-code.js'
@@ -56,5 +57,6 @@ async function walk(steps: Steps, place: string): Promise<void> {
     )
     return Promise.resolve(`${late.length} files`)
   })
+  await containerSteps(steps, place, built.first)
   await removalSteps(steps, built)
 }

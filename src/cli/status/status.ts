@@ -10,14 +10,16 @@ export interface StatusOptions {
   /** Instead of what the configuration says: a URL, or the path of a socket. */
   readonly admin: string | undefined
   readonly json: boolean
+  /** A daemon that answers is well enough, whatever stands in the way of its being ready. */
+  readonly live?: boolean
   /** Seconds after which it is asked again, until Ctrl-C; undefined: asked once. */
   readonly watch?: string | undefined
   readonly signal?: AbortSignal
 }
 
-/** @returns 0: ready, or watched until the end; 1: not ready, or nobody answers */
+/** @returns 0: ready, or only live where that is asked, or watched; 1: not so, or no answer */
 export async function status(options: StatusOptions, io: Io): Promise<number> {
-  const { configPath, admin, json, watch, signal } = options
+  const { configPath, admin, json, live = false, watch, signal } = options
   const where = admin ?? adminOf(await loadConfig(configPath))
   if (where === undefined)
     throw new CommandError(
@@ -30,7 +32,7 @@ export async function status(options: StatusOptions, io: Io): Promise<number> {
   }
   const shown = await askStatus(where)
   io.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : statusText(shown, Date.now()))
-  return shown.ready ? 0 : 1
+  return shown.ready || live ? 0 : 1
 }
 
 export interface Shown extends Status {
