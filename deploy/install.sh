@@ -179,7 +179,7 @@ make_config_dir() {
 
 install_wrapper() {
   # shellcheck disable=SC2016 # The arguments are the wrapper's own.
-  printf '#!/bin/sh\nexec %s %s "$@"\n' "$node" "$program/current/dist/src/main.js" |
+  printf '#!/bin/sh\nexec %s --disable-sigusr1 %s "$@"\n' "$node" "$program/current/dist/src/main.js" |
     put 0755 "$wrapper"
 }
 

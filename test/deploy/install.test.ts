@@ -66,11 +66,12 @@ t.test('a staged install', { skip }, async (t) => {
     const main = '/opt/pinwarden/current/dist/src/main.js'
     const wrapper = readFileSync(join(root, 'usr/local/bin/pinwarden'), 'utf8')
     const unit = readFileSync(join(root, 'etc/systemd/system/pinwarden.service'), 'utf8')
-    t.equal(wrapper, `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`)
+    t.equal(wrapper, `#!/bin/sh\nexec ${process.execPath} --disable-sigusr1 ${main} "$@"\n`)
     t.equal(modeOf(join(root, 'usr/local/bin/pinwarden')), '755')
     const commands = (unit.match(/^Exec.*$/gm) ?? []).filter((line) => !line.includes('/bin/kill'))
     t.equal(commands.length, 3)
-    for (const command of commands) t.ok(command.includes(`=${process.execPath} ${main} `), command)
+    for (const command of commands)
+      t.ok(command.includes(`=${process.execPath} --disable-sigusr1 ${main} `), command)
   })
 
   t.test('is what it was after a second one', async (t) => {

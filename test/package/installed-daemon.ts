@@ -127,6 +127,8 @@ export async function measured(): Promise<{ readyMs: number; idleBytes: number }
   const readyMs = performance.now() - startMs
   await setTimeout(idleMs)
   const status = readFileSync(`/proc/${String(pid)}/status`, 'utf8')
+  const commandLine = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0')
+  assert(commandLine.includes('--disable-sigusr1'), 'no signal opens an inspector')
   process.kill(Number(pid), 'SIGTERM')
   await daemon.exited
   return { readyMs, idleBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024 }
