@@ -1,7 +1,7 @@
 /**
  * The container, without an engine: each instruction of the Dockerfile and each step of the compose
- * file is done on a copy of this machine, by the user, with the environment, the mounts and the rights
- * that an engine would give; in the end there is a healthy daemon that pins.
+ * file is done on a copy of this machine, by the user, with the environment, the mounts and the
+ * rights that an engine would give; in the end there is a healthy daemon that pins.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -59,7 +59,8 @@ function image(context: string): string[] {
   const runs = all('RUN').map((rest) => {
     const target = /^--mount=type=bind,target=(\S+) +/.exec(rest)
     if (target === null) return rest
-    return `mkdir ${target[1]} && mount --bind ${context} ${target[1]} && ${rest.slice(target[0].length)}`
+    const [mount, place] = target
+    return `mkdir ${place} && mount --bind ${context} ${place} && ${rest.slice(mount.length)}`
   })
   return [...likeTheBase, ...runs.map((run) => `sh -ec ${quoted(run)} >/dev/null`)]
 }

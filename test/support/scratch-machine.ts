@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process'
 
 /**
  * Mounts an overlay over `/`, in a mount namespace of its own, and runs the rest of its arguments
- * in it. What is written lands in memory; /proc, /dev and the paths that are shared are the machine's.
+ * in it. What is written lands in memory; /proc, /dev and the shared paths are the machine's.
  */
 const enter = `
 set -e
