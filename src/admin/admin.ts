@@ -5,6 +5,7 @@ import type { Log } from '../log/log.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { noSchemas } from '../http/no-schemas.js'
 import { isLoopback } from '../settings/keyring/network.js'
+import { ConfigError } from '../settings/problems.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
 import { createListener, errorBody, onClientError } from './listener.js'
 import { addPage } from './page.js'
@@ -153,6 +154,17 @@ async function listen(admin: FastifyInstance, address: AdminAddress): Promise<st
   await listening
   const bound = server.address()
   if (bound === null || typeof bound === 'string') throw new Error('not listening on TCP')
+  // A name such as `localhost` may lead anywhere. No connection is accepted before this.
+  if (address.allowRemote !== true && !isLoopback(bound.address)) {
+    server.close()
+    throw new ConfigError([
+      {
+        path: 'admin.host',
+        found: `a name that leads to ${bound.address}`,
+        expected: 'a loopback address or a socket, or "allowRemote": true',
+      },
+    ])
+  }
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
   return `http://${host}:${bound.port}`
 }

@@ -17,6 +17,8 @@ export async function check({ configPath }: CheckOptions, io: Io): Promise<numbe
 
 function summary({ snapshot, tls }: Settings, now: number): string {
   const { listen, cluster, encoders } = snapshot.config
+  // The socket itself is passed to `serve` only, which then judges it.
+  const plain = listen.allowPlainHttp ? 'off' : 'off: a socket of systemd must be on loopback too'
   const all = Object.values(encoders)
   const keys = all.flatMap((encoder) => encoder.keys)
   const disabled = all.filter(({ enabled }) => !enabled).length
@@ -25,7 +27,7 @@ function summary({ snapshot, tls }: Settings, now: number): string {
   ).length
   const rows = [
     ['listen', `${listen.host} port ${listen.port}`],
-    ['tls', tls === undefined ? 'off' : `${tls.minVersion} or newer`],
+    ['tls', tls === undefined ? plain : `${tls.minVersion} or newer`],
     ['cluster', cluster.endpoints.map(({ url }) => url).join(', ')],
     ['encoders', `${all.length}${disabled > 0 ? ` (${disabled} disabled)` : ''}`],
     ['keys', `${keys.length}${expired > 0 ? ` (${expired} expired)` : ''}`],

@@ -38,6 +38,7 @@ function wayOut(error: Error & { syscall?: unknown; code?: unknown }): string | 
   if (error.syscall !== 'listen') return undefined
   if (error.code === 'EADDRINUSE') return 'another program listens there: ss -ltnp shows which'
   if (error.code === 'EADDRNOTAVAIL') return 'listen.host is no address of this machine'
+  if (error.code === 'EINVAL') return 'pinwarden.socket passes a socket that nobody can listen on'
   if (error.code === 'EACCES') return 'ports below 1024 need the capability CAP_NET_BIND_SERVICE'
   return undefined
 }

@@ -26,8 +26,8 @@ export interface Opening {
   readonly version: string
   /** Where the system lets this daemon keep what outlives it; undefined: nowhere. */
   readonly stateDirectory?: string | undefined
-  /** Of a socket that listens already; instead of `listen.host` and `listen.port`. */
-  readonly descriptor?: number | undefined
+  /** A socket that is open already, instead of `listen.host` and `listen.port`; its address. */
+  readonly passed?: { readonly descriptor: number; readonly host: string } | undefined
 }
 
 export interface OpenGate {

@@ -1,13 +1,14 @@
 /** Opens the gate with everything it needs, and closes it without losing a request. */
 import { Server as TlsServer } from 'node:https'
 import { Server as NetServer } from 'node:net'
-import type { FastifyListenOptions } from 'fastify'
+import type { FastifyInstance, FastifyListenOptions } from 'fastify'
 import { ClusterLink } from '../cluster/link.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { SeveralPeers } from '../listings/several-peers.js'
 import { SpoolRoom } from '../listings/spool-room.js'
 import { followPins } from '../progress/progress.js'
+import { isLoopback } from '../settings/keyring/network.js'
 import { createAwaitSettled } from '../gate/forward/await-settled.js'
 import { SharedKeyUses } from '../store/key-uses.js'
 import { StoreTurns } from '../store/turns.js'
@@ -25,6 +26,7 @@ import { openStore } from './open-store.js'
 import { Outage } from '../gate/outage/outage.js'
 import { Quota } from '../gate/forward/quota.js'
 import { Replay } from '../gate/outage/replay.js'
+import { addressesOf, refusePlainHttp } from './plain-http.js'
 
 export type { OpenGate, OpenGateJournal } from './open-gate.js'
 
@@ -37,8 +39,12 @@ export async function openGate({
   onPinNews = () => undefined,
   version,
   stateDirectory,
-  descriptor,
+  passed,
 }: Opening): Promise<OpenGate> {
+  const { listen } = current().config
+  // Judged before anything is opened; a name once more when it is known what it was bound to.
+  const addresses = passed === undefined ? await addressesOf(listen.host) : [passed.host]
+  refusePlainHttp(listen, addresses, passed !== undefined)
   const cluster = new ClusterLink(current(), tellOf(log))
   const { directory = '/var/tmp', spoolBytesMax } = current().config.listing
   const room = new SpoolRoom(directory, spoolBytesMax, (err) => {
@@ -119,8 +125,37 @@ export async function openGate({
     outage,
     store,
   })
-  const { host, port, lingerMs, shutdownMs } = current().config.listen
-  await gate.listen(descriptor === undefined ? { host, port } : inherited(descriptor))
+  const { host, port, lingerMs, shutdownMs } = listen
+  const close = async (lingerMs: number): Promise<void> => {
+    // Whoever waits for a pin is answered now.
+    follower.close()
+    outage.close()
+    replay?.close()
+    // Node's HTTP server would end connections that are idle, with what is on its way on them.
+    NetServer.prototype.close.call(gate.server)
+    await connections.retire(lingerMs)
+    const closing = gate.close()
+    await connections.drain(shutdownMs)
+    await closing
+    listings.close()
+    room.close()
+    await leases.close()
+    await cluster.end()
+    await fallback?.close()
+    await journal?.close()
+    await keyUses?.close()
+    store?.close()
+  }
+  try {
+    await gate.listen(passed === undefined ? { host, port } : inherited(passed.descriptor))
+    refusePlainHttp(listen, boundTo(gate), passed !== undefined)
+  } catch (error) {
+    await close(0)
+    throw error
+  }
+  const isInClear = tls === undefined && boundTo(gate).some((address) => !isLoopback(address))
+  // A host that is not loopback was warned of with the settings.
+  if (isInClear && isLoopback(host)) log.warn({}, inClear)
 
   return {
     url: urlOf(gate.server.address(), tls !== undefined),
@@ -156,28 +191,15 @@ export async function openGate({
         gate.server.setSecureContext(material)
       }
     },
-    close: async () => {
-      // Whoever waits for a pin is answered now.
-      follower.close()
-      outage.close()
-      replay?.close()
-      // Node's HTTP server would end connections that are idle, with what is on its way on them.
-      NetServer.prototype.close.call(gate.server)
-      await connections.retire(lingerMs)
-      const closing = gate.close()
-      await connections.drain(shutdownMs)
-      await closing
-      listings.close()
-      room.close()
-      await leases.close()
-      await cluster.end()
-      await fallback?.close()
-      await journal?.close()
-      await keyUses?.close()
-      store?.close()
-    },
+    close: () => close(lingerMs),
   }
 }
+
+const inClear = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
+
+/** Each address that is listened on; `localhost` may be two. */
+const boundTo = (gate: FastifyInstance): readonly string[] =>
+  gate.addresses().flatMap((bound) => (typeof bound === 'string' ? [] : [bound.address]))
 
 /** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
 const inherited = (fd: number): FastifyListenOptions =>

@@ -8,7 +8,7 @@ import { createMetrics } from '../metrics/metrics.js'
 import { LiveSettings } from '../settings/reload/live.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { type DaemonSignal, type TakeSignals, version } from '../cli/io.js'
-import { listenDescriptor } from './listen-descriptor.js'
+import { passedSocket } from './listen-descriptor.js'
 import { controlSocket } from '../cli/ask-control.js'
 import { type Observed, openObservation } from './observation.js'
 import { releaseMemory } from './release-memory.js'
@@ -31,7 +31,7 @@ export interface ServeOptions {
  * @throws ConfigError, or the error of the log file or the address
  */
 export async function serve({ configPath, takeSignals }: ServeOptions): Promise<number> {
-  const descriptor = listenDescriptor(process.env, process.pid)
+  const passed = passedSocket(process.env, process.pid)
   const { live, warnings } = await LiveSettings.load(configPath)
   const log = await openLog(live.current().config.log)
   failLoudly(log)
@@ -64,7 +64,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
     },
     version,
     stateDirectory: unitDirectory(process.env.STATE_DIRECTORY),
-    descriptor,
+    passed,
   })
   const systemd = new Systemd(process.env, log)
   const obstacles: string[] = []
