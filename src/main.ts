@@ -6,6 +6,7 @@
 import type { DaemonSignal, TakeSignals } from './cli/io.js'
 
 const oldestMajor = 24
+const endMs = 500
 
 if (Number.parseInt(process.versions.node) < oldestMajor) {
   const found = `Node ${process.versions.node} is too old`
@@ -29,6 +30,8 @@ const { run } = await import('./cli/cli.js')
 // Setting the code rather than exiting lets what was written reach its reader.
 const code = await run(argv, { stdout, stderr, stdin, env, takeSignals })
 process.exitCode ??= code
+// A daemon that is at its end ends, whatever was left open. A reader of the others may be slow.
+if (takeSignals !== undefined) setTimeout(() => process.exit(), endMs).unref()
 
 /** Keeps what comes while the daemon starts. The second signal to stop ends the process at once. */
 function heldSignals(): TakeSignals {

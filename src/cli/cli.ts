@@ -1,7 +1,7 @@
 /** The command line: which commands there are, and the exit code each ends with. */
 import { Command, CommanderError } from 'commander'
 import { CommandLine, defaultPath } from './command-line.js'
-import { addDaemonCommands } from './daemon.js'
+import { addDaemonCommands } from './daemon-commands.js'
 import { addEncoderCommands } from './encoders/encoders.js'
 import { version, type Io } from './io.js'
 import { addKeyCommands } from './keys/keys.js'

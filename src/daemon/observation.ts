@@ -1,47 +1,33 @@
 /** How the daemon is looked at from outside: metrics, and the admin listener that shows them. */
 import { X509Certificate } from 'node:crypto'
-import type { Activity } from '../admin/activity.js'
 import { activityReport } from '../admin/activity-report.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
-import type { KeyUse } from '../admin/key-use.js'
 import type { State } from '../cluster/fitness.js'
-import type { OpenGate } from './open.js'
+import type { Daemon } from './daemon.js'
 import type { JournalReport } from '../journal/journal.js'
 import type { StoreReport } from '../store/store.js'
-import type { Log } from '../log/log.js'
-import type { Metrics } from '../metrics/metrics.js'
-import type { LiveSettings } from '../settings/reload/live.js'
+import type { SettingsInForce } from '../settings/reload/live.js'
 import type { Config } from '../settings/schema/schema.js'
 import { version } from '../cli/io.js'
 
-export interface Observed {
-  readonly live: LiveSettings
-  readonly gate: OpenGate
-  readonly log: Log
-  readonly metrics: Metrics
-  readonly keyUse: KeyUse
-  readonly activity: Activity
-  /** Why it is not ready, beside the cluster: words such as `stopping`. */
-  readonly obstacles: () => readonly string[]
-}
+type Observed = Omit<Daemon, 'admin' | typeof Symbol.asyncDispose>
 
 /** Undefined when the configuration asks for none. */
-export async function openObservation(observed: Observed): Promise<OpenAdmin | undefined> {
-  const { live, gate, log, metrics, keyUse, activity, obstacles } = observed
-  const { admin } = live.current().config
+export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | undefined> {
+  const { settings, log, metrics, keyUse, activity, obstacles, keyUses } = daemon
+  const { admin } = settings.current().config
   if (admin === undefined) return undefined
   const startedAt = new Date().toISOString()
   return openAdmin({
     address: addressOf(admin),
-    log,
-    metrics,
-    obstacles,
-    isClusterUp: () => gate.isClusterUp(),
-    status: () => statusOf(observed, startedAt),
-    activity: () => activityReport(activity, live.current(), gate, Date.now()),
+    ...{ log, metrics },
+    obstacles: () => [...obstacles],
+    isClusterUp: () => daemon.isClusterUp(),
+    status: () => statusOf(daemon, startedAt),
+    activity: () => activityReport(activity, settings.current(), daemon, Date.now()),
     keys: async () => {
-      const elsewhere = await gate.keyUses?.read()
-      return { since: startedAt, keys: keyUse.list(isKeyOf(live), elsewhere) }
+      const elsewhere = await keyUses?.read()
+      return { since: startedAt, keys: keyUse.list(isKeyOf(settings), elsewhere) }
     },
   })
 }
@@ -51,7 +37,8 @@ export interface Status {
   readonly version: string
   readonly node: string
   readonly startedAt: string
-  readonly url: string
+  /** Null until the gate listens. */
+  readonly url: string | null
   readonly cluster: readonly string[]
   /** How each endpoint of the cluster is; `trial`: it was down and is tried. */
   readonly endpoints: readonly { readonly name: string; readonly state: State }[]
@@ -72,28 +59,28 @@ export interface Status {
   }
 }
 
-function statusOf({ live, gate, log }: Observed, startedAt: string): Status {
-  const { config, keyring } = live.current()
-  const { since, ...settings } = live.state
+function statusOf(daemon: Observed, startedAt: string): Status {
+  const { config, keyring } = daemon.settings.current()
+  const { since, ...settings } = daemon.settings.state
   return {
     version,
     node: process.version,
     startedAt,
-    url: gate.url,
+    url: daemon.url(),
     cluster: config.cluster.endpoints.map(({ url }) => url),
-    endpoints: gate.endpoints.map(({ name, state }) => ({ name, state })),
-    journal: gate.journal?.report() ?? null,
-    store: gate.store?.() ?? null,
+    endpoints: daemon.endpoints().map(({ name, state }) => ({ name, state })),
+    journal: daemon.journalReport() ?? null,
+    store: daemon.storeReport() ?? null,
     encoders: keyring.encoderCount,
-    requestsUnderWay: gate.requestsUnderWay,
-    logLinesDropped: log.dropped,
-    certificateExpires: certificateExpiry(live)?.toISOString() ?? null,
+    requestsUnderWay: daemon.requestsUnderWay(),
+    logLinesDropped: daemon.log.dropped,
+    certificateExpires: certificateExpiry(daemon.settings)?.toISOString() ?? null,
     settings: { since: since.toISOString(), ...settings },
   }
 }
 
-const isKeyOf = (live: LiveSettings) => {
-  const { encoders } = live.current().config
+const isKeyOf = ({ current }: SettingsInForce) => {
+  const { encoders } = current().config
   return (encoder: string, id: string): boolean =>
     encoders[encoder]?.keys.some((key) => key.id === id) === true
 }
@@ -102,6 +89,6 @@ const addressOf = (admin: NonNullable<Config['admin']>): AdminAddress =>
   admin.socket === undefined ? admin : { socket: admin.socket }
 
 /** Of the certificate in force; undefined without TLS. */
-export function certificateExpiry({ tls }: LiveSettings): Date | undefined {
+export function certificateExpiry({ tls }: SettingsInForce): Date | undefined {
   return tls === undefined ? undefined : new Date(new X509Certificate(tls.cert).validTo)
 }

@@ -1,10 +1,14 @@
 /** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
 import { expiryWarning } from '../settings/files/certificate.js'
 import { watchFiles } from '../settings/reload/watch.js'
-import { certificateExpiry, type Observed } from './observation.js'
+import type { LiveSettings } from '../settings/reload/live.js'
+import type { Daemon } from './daemon.js'
+import { certificateExpiry } from './observation.js'
 import { type Systemd, servingOn } from './systemd.js'
 
-interface Managed extends Observed {
+interface Reloading {
+  readonly live: LiveSettings
+  readonly daemon: Daemon
   readonly systemd: Systemd
 }
 
@@ -13,17 +17,17 @@ interface Managed extends Observed {
  *
  * @returns reloads now; `why` is for the log
  */
-export function reloadOnChange(daemon: Managed): (why: string) => void {
-  const { live, gate, log, metrics, systemd } = daemon
+export function reloadOnChange({ live, daemon, systemd }: Reloading): (why: string) => void {
+  const { log, metrics } = daemon
   const reload = (why: string): void => {
     systemd.reloading()
-    put(daemon, why)
+    put(live, daemon, why)
       .catch((err: unknown) => {
         metrics.reloaded(false)
         log.error({ why, err }, notReloaded)
       })
       .finally(() => {
-        systemd.ready(servingOn(gate.url, live.state.isLastRefused))
+        systemd.ready(servingOn(daemon))
         watch(live.files)
       })
   }
@@ -39,16 +43,18 @@ export function reloadOnChange(daemon: Managed): (why: string) => void {
 const dayMs = 86_400_000
 
 /** A daemon that runs for months hears nothing of what a load would have warned of. */
-export function warnOfExpiry({ live, log }: Pick<Observed, 'live' | 'log'>): void {
+export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>): void {
   setInterval(() => {
-    const warning = live.tls && expiryWarning(live.tls.cert, Date.now())
+    const { tls } = settings
+    const warning = tls && expiryWarning(tls.cert, Date.now())
     if (warning !== undefined) log.warn({}, warning)
   }, dayMs).unref()
 }
 
 const notReloaded = 'settings not reloaded: the old ones stay in force'
 
-async function put({ live, gate, log, metrics }: Observed, why: string): Promise<void> {
+async function put(live: LiveSettings, daemon: Daemon, why: string): Promise<void> {
+  const { log, metrics } = daemon
   const outcome = await live.reload()
   if (!outcome.isApplied) {
     metrics.reloaded(false)
@@ -56,7 +62,7 @@ async function put({ live, gate, log, metrics }: Observed, why: string): Promise
     return
   }
   const { changes, needRestart, hasNewTls } = outcome
-  gate.apply(hasNewTls ? live.tls : undefined)
+  daemon.apply(hasNewTls ? live.tls : undefined)
   metrics.reloaded(true)
   metrics.certificateExpires(certificateExpiry(live))
   const isPair = changes.files?.some((field) => field.startsWith('listen.tls.')) === true

@@ -1,16 +1,11 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
-import { Activity } from '../admin/activity.js'
-import { openControl, type OpenControl } from '../admin/control.js'
-import { KeyUse } from '../admin/key-use.js'
-import { type OpenGate, openGate } from './open.js'
-import { type Log, openLog } from '../log/log.js'
-import { createMetrics } from '../metrics/metrics.js'
-import { LiveSettings } from '../settings/reload/live.js'
-import type { Snapshot } from '../settings/snapshot.js'
-import { type DaemonSignal, type TakeSignals, version } from '../cli/io.js'
-import { passedSocket } from './listen-descriptor.js'
 import { controlSocket } from '../cli/ask-control.js'
-import { type Observed, openObservation } from './observation.js'
+import { type DaemonSignal, type TakeSignals, version } from '../cli/io.js'
+import { type Log, openLog } from '../log/log.js'
+import { LiveSettings } from '../settings/reload/live.js'
+import { assemble } from './assemble.js'
+import type { Daemon } from './daemon.js'
+import { passedSocket } from './listen-descriptor.js'
 import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { Systemd, servingOn } from './systemd.js'
@@ -33,56 +28,24 @@ export interface ServeOptions {
 export async function serve({ configPath, takeSignals }: ServeOptions): Promise<number> {
   const passed = passedSocket(process.env, process.pid)
   const { live, warnings } = await LiveSettings.load(configPath)
-  const log = await openLog(live.current().config.log)
+  await using parts = new AsyncDisposableStack()
+  const log = parts.adopt(await openLog(live.current().config.log), (log) => log.close())
   failLoudly(log)
   for (const warning of warnings) log.warn({ config: configPath }, warning)
 
-  const metrics = createMetrics({
-    version,
-    inFlight: () => gate.requestsUnderWay,
-    linesDropped: () => log.dropped,
-    endpoints: () => gate.endpoints,
-    unsettled: () => gate.unsettled(),
-    journal: () => gate.journal?.report(),
-    fallback: () => gate.fallback?.(),
-    store: () => gate.store?.(),
-  })
-  const keyUse = new KeyUse()
-  const activity = new Activity()
-  const gate = await openGate({
-    current: live.current,
-    log,
-    tls: live.tls,
-    observe: (line) => {
-      metrics.observe(line)
-      keyUse.observe(line)
-      activity.observe(line)
-    },
-    onPinNews: (news) => {
-      metrics.settled(news)
-      activity.settled(news)
-    },
-    version,
-    stateDirectory: unitDirectory(process.env.STATE_DIRECTORY),
-    passed,
-  })
+  const daemon = parts.use(
+    await assemble({
+      ...{ settings: live, log, version, passed },
+      stateDirectory: unitDirectory(process.env.STATE_DIRECTORY),
+      controlSocket: controlSocket(live.current().config, process.env),
+    }),
+  )
   const systemd = new Systemd(process.env, log)
-  const obstacles: string[] = []
-  const daemon = { live, gate, log, metrics, keyUse, activity, systemd, obstacles: () => obstacles }
-  const admin = await openObservation(daemon).catch(async (error: unknown) => {
-    await gate.close()
-    throw error
-  })
-  const control = await openControlOf(daemon).catch(async (error: unknown) => {
-    // What listens already would keep a daemon alive that never came to serve.
-    await Promise.all([gate.close(), admin?.close()])
-    throw error
-  })
-  const reload = reloadOnChange(daemon)
+  const reload = reloadOnChange({ live, daemon, systemd })
   warnOfExpiry(daemon)
   await releaseMemory()
-  log.info({ ...startOf(gate, live.current(), configPath), admin: admin?.at }, 'listening')
-  systemd.ready(servingOn(gate.url))
+  log.info(startOf(daemon, configPath), 'listening')
+  systemd.ready(servingOn(daemon))
   systemd.keepAlive()
 
   const stop = Promise.withResolvers<DaemonSignal>()
@@ -92,35 +55,26 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
     else stop.resolve(signal)
   })
   const signal = await stop.promise
-  obstacles.push('stopping')
   void systemd.stopping('finishing the requests under way')
   log.info({ signal }, 'stopping: requests under way are finished')
-  await control?.close()
-  await gate.close()
-  // Health and metrics are there until the last request is done.
-  await admin?.close()
+  await daemon[Symbol.asyncDispose]()
   log.info({}, 'stopped')
-  await log.close()
   return 0
 }
 
-/** Without one, commands that change pins say that there is none. */
-async function openControlOf({ live, gate, log }: Observed): Promise<OpenControl | undefined> {
-  const socket = controlSocket(live.current().config, process.env)
-  if (socket === undefined) return undefined
-  const { leases, journal } = gate
-  return openControl({ socket, current: live.current, leases, journal, log })
+function startOf(daemon: Daemon, configPath: string) {
+  const { config, keyring } = daemon.settings.current()
+  return {
+    version,
+    node: process.version,
+    pid: process.pid,
+    url: daemon.url(),
+    cluster: config.cluster.endpoints.map((endpoint) => endpoint.url),
+    encoders: keyring.encoderCount,
+    config: configPath,
+    admin: daemon.admin,
+  }
 }
-
-const startOf = (gate: OpenGate, { config, keyring }: Snapshot, configPath: string) => ({
-  version,
-  node: process.version,
-  pid: process.pid,
-  url: gate.url,
-  cluster: config.cluster.endpoints.map((endpoint) => endpoint.url),
-  encoders: keyring.encoderCount,
-  config: configPath,
-})
 
 function reopen(log: Log): void {
   log.reopen()

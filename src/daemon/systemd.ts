@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Log } from '../log/log.js'
+import type { Daemon } from './daemon.js'
 
 const run = promisify(execFile)
 
@@ -70,5 +71,7 @@ export class Systemd {
 }
 
 /** The line that `systemctl status` shows. */
-export const servingOn = (url: string, isRefused = false): string =>
-  `serving on ${url}${isRefused ? '; the settings last read were refused' : ''}`
+export function servingOn({ url, settings }: Pick<Daemon, 'url' | 'settings'>): string {
+  const refused = settings.state.isLastRefused ? '; the settings last read were refused' : ''
+  return `serving on ${url() ?? 'nothing yet'}${refused}`
+}

@@ -1,4 +1,6 @@
 /** The log: one JSON object a line, written without ever making a request wait. */
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import pino, { type Level, type Logger } from 'pino'
 import { countLines, LogBatch } from './log-batch.js'
 import type { LogConfig } from '../settings/schema/schema.js'
@@ -35,6 +37,7 @@ const closeMs = 1000
  * @throws when the log file cannot be opened
  */
 export async function openLog(config: LogConfig, descriptor = 1): Promise<Log> {
+  if (config.file !== undefined) await tryOut(config.file)
   const sink = pino.destination({
     dest: config.file ?? descriptor,
     sync: false,
@@ -130,6 +133,17 @@ const opened = (sink: Sink): Promise<void> =>
     sink.once('ready', resolve)
     sink.once('error', reject)
   })
+
+/**
+ * Pino writes what is left when the process ends, and throws where its file never came to be open.
+ *
+ * @throws when the file cannot be written; that of a FIFO without a reader is ENXIO
+ */
+async function tryOut(file: string): Promise<void> {
+  const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants
+  const handle = await open(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640)
+  await handle.close()
+}
 
 /** Says once, when the sink takes lines again, how many were lost. */
 function reportDrops(logger: Logger, dropped: () => number): () => void {

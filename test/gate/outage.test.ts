@@ -160,7 +160,7 @@ t.test('what is not allowed any more is dropped, and never reaches the cluster',
   })
   await comeBack()
   t.same([...gate.cluster.pins.keys()], [generatedCid(4)], 'only that of the one who still may')
-  t.same(gate.journal?.report(), { waiting: 0, made: 1, dropped: 5 })
+  t.same(gate.journalReport(), { waiting: 0, made: 1, dropped: 5 })
   const text = await gate.logText()
   const reasons = [
     ...text.matchAll(/"reason":"([a-z-]+)","msg":"a pin of the journal was dropped"/g),

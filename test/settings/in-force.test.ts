@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openGate } from '../../src/daemon/open.js'
+import { assemble } from '../../src/daemon/assemble.js'
 import { openLog } from '../../src/log/log.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { LiveSettings } from '../../src/settings/reload/live.js'
@@ -72,11 +72,12 @@ t.test(
     }
     const log = await openLog({ ...settings.current().config.log, file: join(directory, 'log') })
     t.teardown(() => log.close())
-    const gate = await openGate({ current, log, version: 'test' })
-    t.teardown(() => gate.close())
+    const { tls, state } = settings
+    const gate = await assemble({ settings: { current, tls, state }, log, version: 'test' })
+    t.teardown(() => gate[Symbol.asyncDispose]())
     const ask = async (method: string, path: string, credential = key) => {
       const headers = { authorization: `Bearer ${credential}` }
-      const answer = await fetch(gate.url + path, { method, headers })
+      const answer = await fetch(`${gate.url() ?? ''}${path}`, { method, headers })
       await answer.arrayBuffer()
       return answer.status
     }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { AccessLine } from '../../src/gate/record/access-line.js'
-import { type OpenGate, openGate } from '../../src/daemon/open.js'
+import { assemble } from '../../src/daemon/assemble.js'
+import type { Daemon } from '../../src/daemon/daemon.js'
 import { type Log, openLog } from '../../src/log/log.js'
 import type { PinNews } from '../../src/progress/followed.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
@@ -61,10 +62,11 @@ export interface TestGate {
   /** Asks as an encoder; `alpha` unless another is named. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>
   /** What it knows of leases. */
-  readonly leases: OpenGate['leases']
-  readonly journal: OpenGate['journal']
-  readonly endpoints: OpenGate['endpoints']
-  readonly keyUses: OpenGate['keyUses']
+  readonly leases: Daemon['leases']
+  readonly journal: Daemon['journal']
+  readonly journalReport: Daemon['journalReport']
+  readonly endpoints: ReturnType<Daemon['endpoints']>
+  readonly keyUses: Daemon['keyUses']
   /** Where it lies, if there is one. */
   readonly journalDirectory: string
   /** Puts other settings into force for the next request. */
@@ -133,10 +135,12 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     await log.close()
     for (const each of [directory, journalDirectory]) rmSync(each, { recursive: true })
   })
-  const gate = await openGate({
-    current: () => snapshot,
+  const state = { since: new Date(), isLastRefused: false, needRestart: [] }
+  const tls =
+    overrides.tls === true ? { ...certificate, minVersion: 'TLSv1.2' as const } : undefined
+  const gate = await assemble({
+    settings: { current: () => snapshot, tls, state },
     log: watched.log,
-    tls: overrides.tls === true ? { ...certificate, minVersion: 'TLSv1.2' } : undefined,
     onPinNews: (piece) => {
       news.add(piece)
     },
@@ -144,19 +148,21 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     stateDirectory: overrides.stateDirectory,
   })
   let closing: Promise<void> | undefined
-  const close = () => (closing ??= gate.close())
+  const close = () => (closing ??= Promise.resolve(gate[Symbol.asyncDispose]()))
   t.teardown(close)
 
+  const url = gate.url() ?? ''
   const basic = (encoder = 'alpha') =>
     `Basic ${Buffer.from(`${encoder}:${keys[encoder] ?? ''}`).toString('base64')}`
   return {
-    url: gate.url,
-    port: Number(new URL(gate.url).port),
+    url,
+    port: Number(new URL(url).port),
     cluster,
     leases: gate.leases,
     journal: gate.journal,
+    journalReport: () => gate.journalReport(),
     get endpoints() {
-      return gate.endpoints
+      return gate.endpoints()
     },
     keyUses: gate.keyUses,
     journalDirectory,
@@ -169,7 +175,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     head: (requestLine, ...headers) =>
       head(requestLine, 'Host: gate', `Authorization: ${basic()}`, ...headers),
     ask: async (method, path, { as, headers, body, signal } = {}) => {
-      const response = await fetch(gate.url + path, {
+      const response = await fetch(url + path, {
         method,
         redirect: 'manual',
         headers: { authorization: basic(as), ...headers },

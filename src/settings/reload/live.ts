@@ -29,7 +29,15 @@ export interface SettingsState {
   readonly needRestart: readonly string[]
 }
 
-export class LiveSettings {
+/** What the daemon was opened with, and what a reload put in its place. */
+export interface SettingsInForce {
+  /** A request asks once and keeps what it got. */
+  readonly current: () => Snapshot
+  readonly tls: TlsMaterial | undefined
+  readonly state: SettingsState
+}
+
+export class LiveSettings implements SettingsInForce {
   private snapshot: Snapshot
   private material: TlsMaterial | undefined
   private reloading: Promise<unknown> = Promise.resolve()
@@ -54,7 +62,6 @@ export class LiveSettings {
     return { live: new LiveSettings(path, settings), warnings: settings.warnings }
   }
 
-  /** The snapshot in force: a request asks once and keeps what it got. */
   readonly current = (): Snapshot => this.snapshot
 
   get tls(): TlsMaterial | undefined {

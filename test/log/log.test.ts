@@ -2,9 +2,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { digestOf, generateKey } from '../src/settings/keyring/key.js'
-import { run, startDaemon } from './support/daemon.js'
-import { startFakeCluster } from './support/fake-cluster/index.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
+import { run, startDaemon } from '../support/daemon.js'
+import { startFakeCluster } from '../support/fake-cluster/index.js'
 
 const key = generateKey()
 const headers = { authorization: `Bearer ${key}` }

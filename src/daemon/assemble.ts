@@ -1,0 +1,244 @@
+/**
+ * The composition root: opens each part of the daemon in reading order, and closes them in the
+ * reverse one, be it that the daemon stops or that a step of the start fails. Read this second,
+ * after gate/gate.ts.
+ */
+import { Server as TlsServer } from 'node:https'
+import { Activity } from '../admin/activity.js'
+import { KeyUse } from '../admin/key-use.js'
+import { ClusterLink } from '../cluster/link.js'
+import { createAwaitSettled } from '../gate/forward/await-settled.js'
+import { createServeListing } from '../gate/forward/listing.js'
+import { createShowOwn } from '../gate/forward/own-view.js'
+import { createHoldPin } from '../gate/forward/ownership.js'
+import { Quota } from '../gate/forward/quota.js'
+import { createGate } from '../gate/gate.js'
+import { BudgetUse } from '../gate/limit/budget-use.js'
+import { Outage } from '../gate/outage/outage.js'
+import { Replay } from '../gate/outage/replay.js'
+import { Connections } from '../gate/receive/connections.js'
+import type { AccessLine } from '../gate/record/access-line.js'
+import { openLeases } from '../leases/leases.js'
+import { Listings } from '../listings/listings.js'
+import { SeveralPeers } from '../listings/several-peers.js'
+import { SpoolRoom } from '../listings/spool-room.js'
+import type { Log } from '../log/log.js'
+import { createMetrics } from '../metrics/metrics.js'
+import type { PinNews } from '../progress/followed.js'
+import { followPins } from '../progress/progress.js'
+import type { SettingsInForce } from '../settings/reload/live.js'
+import { SharedKeyUses } from '../store/key-uses.js'
+import { StoreTurns } from '../store/turns.js'
+import { openControlSocket } from './control-socket.js'
+import type { Daemon } from './daemon.js'
+import { tellOf } from './endpoint-news.js'
+import type { PassedSocket } from './listen-descriptor.js'
+import { openFallback } from './open-fallback.js'
+import { openJournal } from './open-journal.js'
+import { openStore } from './open-store.js'
+import { openAdminListener } from './observation.js'
+import { addressesOf, refusePlainHttp } from './plain-http.js'
+import { serveOn } from './serve-on.js'
+
+export interface Given {
+  readonly settings: SettingsInForce
+  readonly log: Log
+  /** Of pinwarden itself: named to the cluster. */
+  readonly version: string
+  /** Where the system lets this daemon keep what outlives it; undefined: nowhere. */
+  readonly stateDirectory?: string | undefined
+  /** Listens already; instead of `listen.host` and `listen.port`. */
+  readonly passed?: PassedSocket | undefined
+  /** Path of the control socket; undefined: there is none. */
+  readonly controlSocket?: string | undefined
+  /** Sees the line of every request. */
+  readonly observe?: (line: AccessLine) => void
+  /** Told what became of each pin. */
+  readonly onPinNews?: (news: PinNews) => void
+}
+
+/**
+ * @returns the daemon, which serves already; its disposal ends it without losing a request
+ * @throws ConfigError, or the error of an address, a socket or a file that cannot be had; whatever
+ *   was opened is closed by then
+ */
+export async function assemble(given: Given): Promise<Daemon> {
+  const parts = new AsyncDisposableStack()
+  try {
+    const daemon = await open(given, parts)
+    return { ...daemon, [Symbol.asyncDispose]: () => close(given, parts, stopMs(given)) }
+  } catch (error) {
+    await close(given, parts, failedStartMs)
+    throw error
+  }
+}
+
+/** What was opened last listens last, so hardly anything is under way. */
+const failedStartMs = 1500
+
+/** Beyond the time that the settings give to clients: for what is written and told at the end. */
+const closeMs = 5000
+
+function stopMs({ settings }: Given): number {
+  const { lingerMs, shutdownMs } = settings.current().config.listen
+  return lingerMs + shutdownMs + closeMs
+}
+
+/** In the reverse order; a part that hangs is left behind. */
+async function close({ log }: Given, parts: AsyncDisposableStack, limitMs: number): Promise<void> {
+  const limit = Promise.withResolvers<'too late'>()
+  const timer = setTimeout(limit.resolve, limitMs, 'too late')
+  const outcome = await Promise.race([parts.disposeAsync(), limit.promise])
+  clearTimeout(timer)
+  if (outcome === 'too late') log.error({ limitMs }, 'a part of the daemon did not close in time')
+}
+
+type Opened = Omit<Daemon, typeof Symbol.asyncDispose>
+
+async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> {
+  const { settings, log, version, stateDirectory, passed } = given
+  const { current } = settings
+  const { listen, listing, lookBack } = current().config
+  const tell = (level: 'info' | 'warn' | 'error', fields: object, message: string): void => {
+    log[level](fields, message)
+  }
+  const userAgent = `pinwarden/${version}`
+  const headers = { accept: 'application/json', 'user-agent': userAgent }
+  const keepIn = lookBack?.directory ?? stateDirectory
+
+  // Before anything is opened; a name is judged once more when it is known what it was bound to.
+  const addresses = passed === undefined ? await addressesOf(listen.host) : [passed.host]
+  refusePlainHttp(listen, addresses, passed !== undefined)
+
+  // What is shared with other gates, and what outlives this one.
+  const store = parts.adopt(await openStore(current(), tell), (store) => store?.close())
+  const keyUses = parts.adopt(store && new SharedKeyUses(store), (uses) => uses?.close())
+  const journal = parts.adopt(await openJournal(current().config, tell), (journal) =>
+    journal?.close(),
+  )
+
+  // The cluster, and what is known of its pins.
+  const cluster = parts.adopt(new ClusterLink(current(), tellOf(log)), (cluster) => cluster.end())
+  const { directory = '/var/tmp', spoolBytesMax } = listing
+  const onTrouble = (err: unknown): void => {
+    log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
+  }
+  const room = parts.adopt(new SpoolRoom(directory, spoolBytesMax, onTrouble), (room) => {
+    room.close()
+  })
+  const severalPeers = await SeveralPeers.open({ directory: keepIn, tell })
+  const listings = parts.adopt(new Listings(cluster, room, severalPeers), (listings) => {
+    listings.close()
+  })
+  const asking = { link: cluster, config: () => current().config.cluster, userAgent, tell }
+  const shared = store && new StoreTurns(store)
+  const leases = parts.adopt(await openLeases({ ...asking, keepIn, shared }), (leases) =>
+    leases.close(),
+  )
+  const { ledger, holdings, unfinished } = leases
+  const onNews = (news: PinNews): void => {
+    metrics.settled(news)
+    activity.settled(news)
+    given.onPinNews?.(news)
+    if (news.result === 'pinned' || news.result === 'recovered') void fallback?.pinned(news.cid)
+  }
+  const follower = parts.adopt(followPins({ ...asking, onNews }), (follower) => {
+    follower.close()
+  })
+  const quota = new Quota(holdings, unfinished)
+
+  // While the cluster is away.
+  const isClusterFit = () => cluster.current.isFit
+  const making = { ledger, quota, follower, current, tell, isClusterFit, headers }
+  const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
+    replay?.close()
+  })
+  const fallback = parts.adopt(
+    journal && (await openFallback({ journal, link: cluster, current, headers, tell })),
+    (fallback) => fallback?.close(),
+  )
+  const onAccepted = (cid: string): void => {
+    replay?.hurry()
+    fallback?.accepted(cid)
+  }
+  const outage = new Outage({ journal, quota, onAccepted })
+
+  // What is seen from outside.
+  const connections = new Connections()
+  const metrics = createMetrics({
+    version,
+    inFlight: () => connections.requestsUnderWay,
+    linesDropped: () => log.dropped,
+    endpoints: () => cluster.current.endpoints.map((endpoint) => endpoint.report),
+    unsettled: () => follower.unsettled(),
+    journal: () => journalReport?.(),
+    fallback: () => fallback?.report,
+    store: () => store?.report,
+  })
+  const keyUse = new KeyUse()
+  const activity = new Activity()
+  const observe = (line: AccessLine): void => {
+    metrics.observe(line)
+    keyUse.observe(line)
+    activity.observe(line)
+    keyUses?.observe(line)
+    given.observe?.(line)
+  }
+
+  // The gate, which listens last: by then all that a request may need is there.
+  const budgetUse = new BudgetUse()
+  const gate = await createGate({
+    ...{ current, log, observe, tls: settings.tls, cluster, connections, budgetUse, userAgent },
+    serveListing: createServeListing(listings),
+    holdPin: createHoldPin({ ledger, quota, follower, outage }),
+    showOwn: createShowOwn(holdings),
+    awaitSettled: createAwaitSettled(follower, outage),
+    ...{ outage, store },
+  })
+  parts.defer(() => gate.close())
+  const journalReport = journal && replay && (() => ({ waiting: journal.size, ...replay.counts }))
+  let url: string | null = null
+  const obstacles = new Set(['starting'])
+  const daemon: Omit<Opened, 'admin'> = {
+    ...{ settings, log, metrics, keyUse, activity, leases, keyUses, obstacles },
+    url: () => url,
+    requestsUnderWay: () => connections.requestsUnderWay,
+    budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
+    unsettled: () => follower.unsettled(),
+    journal: journal &&
+      replay && {
+        journal,
+        again: () => {
+          replay.again()
+        },
+      },
+    journalReport: () => journalReport?.(),
+    fallbackReport: () => fallback?.report,
+    storeReport: () => store?.report,
+    endpoints: () => cluster.current.endpoints.map((endpoint) => endpoint.report),
+    isClusterUp: () => cluster.probe(),
+    apply: (material) => {
+      if (cluster.apply(current())) {
+        listings.clear()
+        leases.startAnew()
+        fallback?.forgetComparison()
+      }
+      store?.take(current().config.store, current().storeSecrets)
+      if (material !== undefined && gate.server instanceof TlsServer)
+        gate.server.setSecureContext(material)
+    },
+  }
+  // Closed in this order after the last request is done: health and metrics are there until then.
+  parts.adopt(await openControlSocket(daemon, given.controlSocket), (control) => control?.close())
+  const admin = parts.adopt(await openAdminListener(daemon), (admin) => admin?.close())
+  url = parts.use(await serveOn({ gate, connections, settings, log, passed })).url
+  parts.defer(() => {
+    obstacles.add('stopping')
+    // Requests that wait for a pin are answered now.
+    follower.close()
+    outage.close()
+    replay?.close()
+  })
+  obstacles.delete('starting')
+  return { ...daemon, admin: admin?.at }
+}

@@ -1,0 +1,110 @@
+/** Whatever step of the start fails, the daemon says why, ends with 1, and leaves nothing open. */
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { type Daemon, run } from '../support/daemon.js'
+import { kuboId, startFakeCluster } from '../support/fake-cluster/index.js'
+import { startFakeKubo } from '../support/fake-kubo.js'
+import { noRedis, TestRedis } from '../support/redis.js'
+
+const endMs = 2000
+
+/** Everything that may be opened is asked for; a case spoils one thing of it. */
+async function scene(t: Test) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // Not the test's own directory: the path of a socket is short.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-start-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  mkdirSync(join(directory, 'state'))
+  const at = (name: string) => join(directory, name)
+  const redis = noRedis === false ? { redis: (await TestRedis.start(t)).url } : 'memory'
+  const config = {
+    listen: { host: '127.0.0.1', port: 0 },
+    admin: { port: 0 },
+    control: { socket: at('control.sock') },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    log: { file: at('log') },
+    ...{ onOutage: 'journal', journal: { directory: at('journal') } },
+    lookBack: { directory: at('state') },
+    store: redis,
+  }
+  const serve = (changed: object): Daemon => {
+    writeFileSync(at('config.json'), JSON.stringify({ ...config, ...changed }), { mode: 0o640 })
+    return run(t, ['serve', '--config', at('config.json')])
+  }
+  return { cluster, at, serve }
+}
+
+async function taken(t: Test): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return (server.address() as AddressInfo).port
+}
+
+/** It has closed all that it had opened when it says why: what is left open holds it up. */
+async function ends(t: Test, daemon: Daemon, why: RegExp): Promise<void> {
+  while (!daemon.stderr.includes('\n'))
+    await Promise.race([once(daemon.process.stderr, 'data'), daemon.exited])
+  const outcome = await Promise.race([daemon.exited, setTimeout(endMs, 'still there')])
+  t.same(outcome, { code: 1, signal: null })
+  t.match(daemon.stderr, why)
+  t.notMatch(daemon.stderr, /^ +at /m, 'no stack trace')
+}
+
+type Scene = Awaited<ReturnType<typeof scene>>
+
+/** By the step that fails. */
+const cases: Record<string, (t: Test, scene: Scene) => Promise<[changed: object, why: RegExp]>> = {
+  'the log file': async (_t, { at }) => [{ log: { file: at('missing/log') } }, /missing\/log/],
+  'the journal': async (_t, { at }) => {
+    writeFileSync(at('file'), '')
+    return [{ journal: { directory: at('file') } }, /file/]
+  },
+  'what is kept of the cluster': async (_t, { at }) => {
+    mkdirSync(at('state/several-peers'))
+    return [{}, /EISDIR|several-peers/]
+  },
+  'the fallback': async (t) => {
+    const kubo = await startFakeKubo(t, kuboId)
+    return [{ fallback: { kubo: { url: kubo.url } } }, /a Kubo that the cluster uses/]
+  },
+  'the control socket': async (_t, { at }) => [
+    { control: { socket: at('missing/control.sock') } },
+    /control\.sock/,
+  ],
+  'the admin port': async (t) => [{ admin: { port: await taken(t) } }, /in use/],
+  'the public port': async (t) => [
+    { listen: { host: '127.0.0.1', port: await taken(t) } },
+    /in use/,
+  ],
+}
+
+for (const [step, spoil] of Object.entries(cases)) {
+  t.test(`a start that fails at ${step} ends with 1 and leaves nothing open`, async (t) => {
+    const found = await scene(t)
+    const [changed, why] = await spoil(t, found)
+    const failed = found.serve(changed)
+    await ends(t, failed, why)
+    t.notOk(existsSync(found.at('control.sock')), 'its control socket is gone')
+    await found.cluster.connectionsClosed()
+  })
+}
+
+t.test('after a failed start the next one takes the same files', async (t) => {
+  const { at, serve } = await scene(t)
+  const port = await taken(t)
+  await ends(t, serve({ admin: { port } }), /in use/)
+  const daemon = serve({ log: {} })
+  await daemon.logged('listening')
+  t.ok(existsSync(at('control.sock')))
+  daemon.process.kill('SIGTERM')
+  t.same(await daemon.exited, { code: 0, signal: null })
+})
