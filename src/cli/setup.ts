@@ -1,5 +1,6 @@
 /** The commands for the first day: on the cluster's host, and on an encoder's machine. */
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
+import type { Shell } from './completion.js'
 import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
 import { usage } from './probe/usage.js'
 
@@ -17,6 +18,21 @@ export function addSetupCommands(program: Command, line: CommandLine): void {
       }),
     )
   withExamples(schema, 'schema > config.schema.json')
+  addCompletion(program, line)
+}
+
+/** Hidden: packages install what it prints. */
+function addCompletion(program: Command, line: CommandLine): void {
+  program
+    .command('completion', { hidden: true })
+    .description('print the script by which a shell completes pinwarden')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action((shell: Shell) =>
+      line.end(async () => {
+        const { completion } = await import('./completion.js')
+        return completion(shell, program, line.io)
+      }),
+    )
 }
 
 interface InitOption extends ConfigOption {

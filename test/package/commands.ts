@@ -99,6 +99,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
     await runAll([
       ['check', /^ok/m],
       ['schema', /"\$schema"/],
+      ['completion bash', /complete -F/],
       ['status', /^ready +yes$/m],
       [`tail ${inPlace('log')}`, /alpha/],
       [`report ${inPlace('log')}`, /alpha|nothing/],
