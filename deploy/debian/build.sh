@@ -31,6 +31,9 @@ case $architecture in
   *) printf 'error: there is no Node for %s\n' "$architecture" >&2 && exit 1 ;;
 esac
 version=${version:-$(node -p 'require("./package.json").version')}
+# Who answers for the package: its distributor, by the variables that all of Debian's tools know.
+maintainer=$(node -p 'require("./package.json").author')
+if [[ -n ${DEBEMAIL:-} ]]; then maintainer="${DEBFULLNAME:-pinwarden} <$DEBEMAIL>"; fi
 # What the package says of its files' time; dpkg-deb takes it as their latest.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
@@ -47,6 +50,7 @@ main() {
   place_files
   write_licences
   write_manual
+  write_completions
   write_control
   mkdir -p "$out"
   # zstd, as Debian 12 and Ubuntu 22.04 read it, and one thread, whose output is always the same.
@@ -62,6 +66,8 @@ bundle() {
     --bundle --splitting --format=esm --platform=node --target=node24 --main-fields=module,main \
     --minify-syntax --minify-whitespace --legal-comments=none --log-level=warning \
     --metafile="$work/meta.json" --banner:js="$require"
+  # Nothing runs it by itself.
+  sed -i '1{/^#!/d}' "$lib/dist/src/cli/main.js"
   chmod 0644 "$lib/dist/src/cli/main.js"
   mkdir "$lib/dist/src/admin"
   cp -r dist/src/admin/page "$lib/dist/src/admin"
@@ -74,7 +80,6 @@ bring_node() {
   npm --prefix "$work/node" ci --ignore-scripts --no-audit --no-fund --loglevel=error \
     --os=linux --cpu="$cpu" >/dev/null
   node_home=$work/node/node_modules/node-linux-$cpu
-  node_version=$(node -p 'require(process.argv[1]).version' "$node_home/package.json")
   install -m 0755 "$node_home/bin/node" "$lib/node"
 }
 
@@ -94,16 +99,23 @@ place_files() {
   cp -r deploy/{caddy,certbot,fail2ban,firewall,grafana,nginx,prometheus} "$doc/examples"
   install -m 0644 config.example.json config.schema.json "$doc"
   gzip -9n <README.md >"$doc/README.md.gz"
-  gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+  node "$here/changelog.js" "$version" "$maintainer" <CHANGELOG.md | gzip -9n >"$doc/changelog.gz"
+  install -m 0644 SECURITY.md "$doc"
+  install -D -m 0644 "$here/lintian-overrides" "$root/usr/share/lintian/overrides/pinwarden"
 }
 
 write_licences() {
-  {
-    printf 'pinwarden is under the MIT licence. It contains, with their licences:\n'
-    node "$here/licences.js" "$work/meta.json" dist/page.meta.json
-    printf '\n==== Node.js %s\n\n' "$node_version"
-    cat "$node_home/LICENSE"
-  } >"$doc/copyright"
+  node "$here/copyright.js" "$maintainer" "$node_home" "$work/meta.json" \
+    dist/page.meta.json dist/probe.meta.json >"$doc/copyright"
+}
+
+write_completions() {
+  local share=$root/usr/share
+  mkdir -p "$share/bash-completion/completions" "$share/zsh/vendor-completions" \
+    "$share/fish/vendor_completions.d"
+  node dist/src/main.js completion bash >"$share/bash-completion/completions/pinwarden"
+  node dist/src/main.js completion zsh >"$share/zsh/vendor-completions/_pinwarden"
+  node dist/src/main.js completion fish >"$share/fish/vendor_completions.d/pinwarden.fish"
 }
 
 write_manual() {
@@ -116,7 +128,7 @@ write_control() {
   local kilobytes script
   kilobytes=$(du -sk --apparent-size "$root" | cut -f 1)
   mkdir "$root/DEBIAN"
-  sed "s/@version@/$version/; s/@architecture@/$architecture/; s/@kilobytes@/$kilobytes/" \
+  sed "s/@version@/$version/; s/@maintainer@/$maintainer/; s/@architecture@/$architecture/; s/@kilobytes@/$kilobytes/" \
     "$here/control" >"$root/DEBIAN/control"
   printf '/etc/logrotate.d/pinwarden\n' >"$root/DEBIAN/conffiles"
   for script in postinst prerm postrm; do install -m 0755 "$here/$script" "$root/DEBIAN"; done

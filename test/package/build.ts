@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { missing } from '../deploy/programs.js'
 import { say } from './host.js'
 import type { Steps } from './steps.js'
 
@@ -31,6 +32,12 @@ export async function buildSteps(steps: Steps, place: string): Promise<Built> {
       assert.equal((await say('dpkg-deb', '--field', one, 'Architecture')).trim(), architecture)
       return `${(statSync(one).size / 1e6).toFixed(1)} MB`
     })
+  await steps.step('lintian has nothing to say', async () => {
+    if (missing('lintian') !== false) return 'not tested here: lintian is not installed'
+    const deb = join(place, 'one', `pinwarden_${version}_${own}.deb`)
+    await say('lintian', '--allow-root', '--fail-on', 'error,warning', deb)
+    return 'no error, no warning, but for overrides with their reasons'
+  })
   const first = join(place, 'one', `pinwarden_${version}_${own}.deb`)
   return { first, second: await built('one', next) }
 }
