@@ -1,6 +1,6 @@
 /** The commands for the first day: on the cluster's host, and on an encoder's machine. */
 import { Argument, type Command } from 'commander'
-import type { Shell } from './completion.js'
+import type { Shell } from './completion/completion.js'
 import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
 import { usage } from './probe/usage.js'
 
@@ -29,7 +29,7 @@ function addCompletion(program: Command, line: CommandLine): void {
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action((shell: Shell) =>
       line.end(async () => {
-        const { completion } = await import('./completion.js')
+        const { completion } = await import('./completion/completion.js')
         return completion(shell, program, line.io)
       }),
     )

@@ -1,10 +1,10 @@
 /** `pinwarden completion`: prints what a shell needs to complete commands, options and files. */
 import type { Command } from 'commander'
-import { bashScript } from './completion/bash.js'
-import { fishScript } from './completion/fish.js'
-import { placesOf } from './completion/places.js'
-import { zshScript } from './completion/zsh.js'
-import type { Io } from './io.js'
+import { bashScript } from './bash.js'
+import { fishScript } from './fish.js'
+import { placesOf } from './places.js'
+import { zshScript } from './zsh.js'
+import type { Io } from '../io.js'
 
 const scriptOf = { bash: bashScript, zsh: zshScript, fish: fishScript }
 
