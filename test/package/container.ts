@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import {
   all,
   type Bind,
@@ -22,7 +22,7 @@ import type { Steps } from './steps.js'
 const { gate } = compose.services
 const cid = generatedCid(1)
 
-export async function containerSteps(steps: Steps, place: string, deb: string): Promise<void> {
+export async function containerSteps(steps: Steps, place: string, context: string): Promise<void> {
   await steps.step('container: built, configured, healthy, a pin', async () => {
     if (noScratchMachine !== false) return `not tested here: ${noScratchMachine}`
     const cluster = await startFakeCluster()
@@ -31,7 +31,7 @@ export async function containerSteps(steps: Steps, place: string, deb: string): 
     mkdirSync(files)
     writeFileSync(join(files, 'fullchain.pem'), certificate.cert)
     writeFileSync(join(files, 'privkey.pem'), certificate.key)
-    const script = [...image(dirname(deb)), ...operator(cluster.url, files), ...daemon(files)]
+    const script = [...image(context), ...operator(cluster.url, files), ...daemon(files)]
     const { code, stdout, stderr } = await onScratchMachine(script.join('\n'), [place])
     assert.equal(code, 0, `${stdout}\n${stderr}`)
     assert.match(stdout, /^healthy$/m)
