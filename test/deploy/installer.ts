@@ -1,4 +1,7 @@
-/** The installer and its counterpart, really run against a root of their own. */
+/**
+ * The installer and its counterpart, really run against a root of their own. They take longer than all
+ * other tests: `npm run test:package` runs this file.
+ */
 import {
   cpSync,
   existsSync,
@@ -13,6 +16,9 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import { fingerprint, repository, run, stage, type Staging } from './staging.js'
+
+// A real npm fetches the dependencies, and the machine may be busy.
+t.setTimeout(600_000)
 
 const skip = process.platform !== 'linux' && 'the scripts are for Linux'
 
@@ -87,6 +93,24 @@ t.test('a staged install', { skip }, async (t) => {
     t.same(filesIn(root), [])
     t.same(await staging.uninstall('--purge'), { code: 0, text: '' }, 'once more is no error')
   })
+})
+
+t.test('without a word it runs the Node that the release brings', { skip }, async (t) => {
+  const staging = stage(t, 'pretended')
+  const { code, text } = await staging.installPlainly()
+  t.equal(code, 0, text)
+  const current = '/opt/pinwarden/current'
+  const node = `${current}/node_modules/node-linux-${process.arch}/bin/node`
+  t.ok(existsSync(staging.root + node))
+  const wrapper = readFileSync(join(staging.root, 'usr/local/bin/pinwarden'), 'utf8')
+  t.equal(wrapper, `#!/bin/sh\nexec ${node} --disable-sigusr1 ${current}/dist/src/main.js "$@"\n`)
+  const unit = readFileSync(join(staging.root, 'etc/systemd/system/pinwarden.service'), 'utf8')
+  t.equal(unit.match(/^Exec\w+=.*node-linux/gm)?.length, 3)
+  const bash = readFileSync(
+    join(staging.root, 'usr/local/share/bash-completion/completions/pinwarden'),
+    'utf8',
+  )
+  t.match(bash, /^complete -F _pinwarden pinwarden$/m)
 })
 
 t.test(

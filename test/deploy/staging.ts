@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
@@ -34,6 +34,8 @@ export interface Staging {
   /** What stands for `/`. */
   readonly root: string
   readonly install: () => Promise<Outcome>
+  /** Without a word of which node to take. */
+  readonly installPlainly: () => Promise<Outcome>
   readonly uninstall: (...flags: string[]) => Promise<Outcome>
   /** Runs the program that `current` points to. */
   readonly program: (...args: string[]) => Promise<Outcome>
@@ -57,6 +59,13 @@ export function stage(t: Test, npm: 'real' | 'pretended'): Staging {
     release,
     root,
     install: () => run(join(release, 'deploy/install.sh'), ['--node', node, '--root', root]),
+    installPlainly: () =>
+      run('env', [
+        `PATH=${dirname(node)}:/usr/bin:/bin`,
+        join(release, 'deploy/install.sh'),
+        '--root',
+        root,
+      ]),
     uninstall: (...flags) => run(join(release, 'deploy/uninstall.sh'), [...flags, '--root', root]),
     program: (...args) => run(process.execPath, [current, ...args]),
     npmCalls: () => (existsSync(npmLog) ? readFileSync(npmLog, 'utf8').trim().split('\n') : []),

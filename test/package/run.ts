@@ -8,16 +8,18 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { buildSteps } from './build.js'
 import { commandSteps } from './commands.js'
 import { containerSteps } from './container.js'
 import { daySteps } from './day.js'
-import { obstacle, restore } from './host.js'
+import { obstacle, restore, say } from './host.js'
 import { lateFiles, loadedFiles } from './late-code.js'
 import { partSteps } from './parts/all.js'
 import { removalSteps } from './removal.js'
 import { Steps } from './steps.js'
 
+await installer()
 const reason = obstacle()
 if (reason === undefined) await way()
 else process.stdout.write(`not tested here: ${reason}\n`)
@@ -35,6 +37,14 @@ async function way(): Promise<void> {
     restore()
     rmSync(place, { recursive: true })
   }
+}
+
+/** The tests of install.sh, which need no root and take long. */
+async function installer(): Promise<void> {
+  const tests = fileURLToPath(new URL('../deploy/installer.js', import.meta.url))
+  const text = await say(process.execPath, tests)
+  const count = /^1\.\.(\d+)$/m.exec(text)?.[1] ?? '0'
+  process.stdout.write(`install.sh: ${count} tests passed\n`)
 }
 
 async function walk(steps: Steps, place: string): Promise<void> {
@@ -57,6 +67,6 @@ async function walk(steps: Steps, place: string): Promise<void> {
     )
     return Promise.resolve(`${late.length} files`)
   })
-  await containerSteps(steps, place, built.first)
+  await containerSteps(steps, place, built.context)
   await removalSteps(steps, built)
 }
