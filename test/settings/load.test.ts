@@ -285,10 +285,10 @@ t.test('a snapshot cannot be changed, and what it was made from is left alone', 
 })
 
 t.test('a file that cannot be read is a problem of its own', async (t) => {
-  const dir = t.testdir({ 'latin1.json': Buffer.from('{"note": "\xe9"}', 'latin1'), sub: {} })
+  const dir = t.testdir({ 'latin1.json': Buffer.from('{"note": "\xe9"}', 'latin1'), folder: {} })
   const cases = [
     ['missing.json', 'no such file'],
-    ['sub', 'no regular file'],
+    ['folder', 'no regular file'],
     ['latin1.json', 'bytes that are no UTF-8'],
   ] as const
   for (const [file, found] of cases) {
