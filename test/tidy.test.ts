@@ -76,13 +76,26 @@ t.test('imports between the rooms of src go in the directions of the house only'
   none(t, src, faults)
 })
 
-t.test('nothing in src imports from outside of it', async (t) => {
+t.test('nothing in src imports from outside of it: no test, no tool of the build', async (t) => {
   const faults = src.flatMap((source) =>
     importsOf(source)
       .filter(({ target }) => !target.startsWith('src/'))
       .map(({ line, target }) => `${source.path}:${line}: imports ${target}`),
   )
   none(t, src, faults)
+})
+
+t.test('the daemon never loads the sources of its schema, which need TypeBox', async (t) => {
+  const schema = src.filter(({ text }) => text.includes("from 'typebox'"))
+  const paths = schema.map(({ path }) => path)
+  const faults = src
+    .filter(({ path }) => !paths.includes(path))
+    .flatMap((source) =>
+      importsOf(source)
+        .filter(({ target, isType }) => !isType && paths.includes(target))
+        .map(({ line, target }) => `${source.path}:${line}: imports ${target} for more than types`),
+    )
+  none(t, schema, faults)
 })
 
 t.test('what is loaded late is a module of src or of Node itself', async (t) => {
@@ -244,11 +257,19 @@ function roomOf(path: string): string {
 }
 
 /** What a source imports or exports from files of ours, also by `import()`. */
-function importsOf({ path, text }: Source): { readonly line: number; readonly target: string }[] {
+function importsOf({ path, text }: Source): Import[] {
   return [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]/g)].map((match) => ({
     line: text.slice(0, match.index).split('\n').length,
     target: posix.join(posix.dirname(path), match[1] ?? '').replace(/\.js$/, '.ts'),
+    isType: /\b(?:im|ex)port type [^;'"]*$/.test(text.slice(0, match.index)),
   }))
+}
+
+interface Import {
+  readonly line: number
+  readonly target: string
+  /** Nothing of it is left when the program runs. */
+  readonly isType: boolean
 }
 
 function sourcesIn(folder: string): readonly Source[] {

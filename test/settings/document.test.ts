@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
+import { settingsTable } from '../../deploy/build/settings-table.js'
 import { publishedSchema } from '../../src/settings/schema/document.js'
 import { configFrom, snapshotFrom } from '../../src/settings/load.js'
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
-import { settingsTable } from '../../src/settings/table.js'
 
 const fileText = (name: string) =>
   readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')

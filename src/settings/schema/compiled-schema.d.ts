@@ -1,4 +1,4 @@
-/** The configuration's schema as plain JSON; write-schema.ts makes it, in the build. */
+/** The configuration's schema as plain JSON; the build makes it, by deploy/build. */
 export declare const compiledSchema: {
   readonly properties: Readonly<Record<string, object>>
 }

@@ -1,4 +1,4 @@
-/** Ajv's check of a configuration as code; write-schema.ts makes it, in the build. */
+/** Ajv's check of a configuration as code; the build makes it, by deploy/build. */
 import type { ValidateFunction } from 'ajv'
 import type { Config } from './schema.js'
 

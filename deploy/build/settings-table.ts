@@ -1,5 +1,5 @@
 /** The README's table of settings, written from the schema. */
-import { compiledSchema } from './schema/compiled-schema.js'
+import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 
 /** In markdown, aligned as prettier does it. */
 export function settingsTable(): string {

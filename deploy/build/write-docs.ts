@@ -1,7 +1,7 @@
 /** Writes what is generated from the schema: config.schema.json and the README's settings. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { publishedSchema } from '../../src/settings/schema/document.js'
-import { settingsTable } from '../../src/settings/table.js'
+import { settingsTable } from './settings-table.js'
 
 const root = new URL('../../../', import.meta.url)
 const readme = new URL('README.md', root)
