@@ -1,7 +1,9 @@
 /** Makes of the configuration's schema plain JSON and, by Ajv, the code that checks a file. */
-import { _, Ajv } from 'ajv'
+import { _, Ajv, type KeywordDefinition } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
 import { transformSync } from 'esbuild'
+import { annotationFaults } from './annotation-faults.js'
+import type { Annotations } from '../../src/settings/schema/field-schema.js'
 import { formats } from '../../src/settings/schema/formats.js'
 
 export interface CompiledSchema {
@@ -11,15 +13,17 @@ export interface CompiledSchema {
   readonly validator: string
 }
 
-/** @throws when Ajv does not know a keyword of it */
+/** @throws when a keyword of it is unknown or misplaced, and when a field lacks an annotation */
 export function compileSchema(schema: object): CompiledSchema {
+  const faults = annotationFaults(schema)
+  if (faults.length > 0) throw new Error(`the schema is incomplete:\n${faults.join('\n')}`)
   const ajv = new Ajv({
     allErrors: true,
     useDefaults: true,
     verbose: true,
     strict: true,
     ownProperties: true,
-    keywords: ['expects', 'sensitive', 'shorthand'],
+    keywords,
     formats,
     code: { source: true, esm: true, formats: _`formats` },
   })
@@ -28,6 +32,26 @@ export function compileSchema(schema: object): CompiledSchema {
     validator: asModule(standalone.default(ajv, ajv.compile(schema))),
   }
 }
+
+/** Ajv refuses any other keyword, and these with another value or without those they depend on. */
+const keywordsOf: Readonly<Record<keyof Annotations, Omit<KeywordDefinition, 'keyword'>>> = {
+  expects: { schemaType: 'string' },
+  path: {
+    type: 'string',
+    metaSchema: { enum: ['file', 'directory', 'socket'] },
+    // Somebody pastes a secret where the name of its file belongs.
+    dependencies: ['secret'],
+  },
+  restart: { schemaType: 'boolean' },
+  secret: { type: 'string', metaSchema: { const: true } },
+  shorthand: { type: 'object', schemaType: 'string' },
+  watch: { type: 'string', metaSchema: { const: true }, dependencies: ['path'] },
+}
+
+const keywords = Object.entries(keywordsOf).map(([keyword, definition]) => ({
+  keyword,
+  ...definition,
+}))
 
 /** Ajv writes `require` for its helpers, also into modules of ES (ajv-validator/ajv#2209). */
 function asModule(code: string): string {

@@ -1,12 +1,12 @@
 /** The README's table of settings, written from the schema. */
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
+import type { FieldSchema } from '../../src/settings/schema/field-schema.js'
 
 /** In markdown, aligned as prettier does it. */
 export function settingsTable(): string {
-  const rows = [
-    ['Field', 'Default', 'Meaning'] as const,
-    ...rowsOf('', compiledSchema as unknown as FieldSchema, true),
-  ].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
+  const rows = [['Field', 'Default', 'Meaning'] as const, ...rowsOf('', compiledSchema, true)].map(
+    (row) => row.map((cell) => cell.replaceAll('|', '\\|')),
+  )
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => widthOf(row[column]))))
   const lines = rows.map((row) => {
     const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -17,21 +17,6 @@ export function settingsTable(): string {
 }
 
 type Row = readonly [field: string, fallback: string, meaning: string]
-
-/** The part of JSON Schema that our schema uses, with our own annotations. */
-interface FieldSchema {
-  readonly type?: string
-  readonly description?: string
-  readonly default?: unknown
-  readonly enum?: readonly string[]
-  readonly items?: FieldSchema
-  readonly properties?: Readonly<Record<string, FieldSchema>>
-  readonly patternProperties?: Readonly<Record<string, FieldSchema>>
-  readonly required?: readonly string[]
-  readonly minimum?: number
-  readonly maximum?: number
-  readonly maxItems?: number
-}
 
 /** A row for the field itself, then those of the fields within. */
 function rowsOf(path: string, schema: FieldSchema, isRequired: boolean): Row[] {

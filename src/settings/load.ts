@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { buildKeyring } from './keyring/keyring.js'
 import { parseJson } from './files/parse.js'
 import { ConfigError, type Problem } from './problems.js'
+import { makePathsAbsolute, socketProblems } from './files/paths.js'
 import { readConfig } from './files/read.js'
 import { rulesBroken } from './rules.js'
 import type { Config } from './schema/schema.js'
@@ -16,6 +17,8 @@ export interface Settings {
   readonly snapshot: Snapshot
   /** For the listener alone, so it is no part of the snapshot that every request holds. */
   readonly tls: TlsMaterial | undefined
+  /** Field → digest of what the file that it names holds. */
+  readonly fileDigests: ReadonlyMap<string, string>
   /** Allowed, but likely a slip, or good to know. */
   readonly warnings: readonly string[]
 }
@@ -63,60 +66,16 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
   refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
-  const { tls, endpointSecrets, storeSecrets } = secrets
+  const { tls, endpointSecrets, storeSecrets, digests: fileDigests } = secrets
   const snapshot = Object.freeze({
     config: frozen(config),
     keyring: buildKeyring(config),
     endpointSecrets: frozen(endpointSecrets),
     storeSecrets: frozen(storeSecrets),
   })
-  return { snapshot, tls, warnings: [...warningsOf(config, now), ...secrets.warnings] }
+  const warnings = [...warningsOf(config, now), ...secrets.warnings]
+  return { snapshot, tls, fileDigests, warnings }
 }
-
-/** Whoever opens a file later need not know where the configuration came from. */
-function makePathsAbsolute(
-  { listen: { tls }, admin, control, cluster, listing, log, lookBack, journal, store }: Config,
-  baseDir: string,
-): void {
-  if (tls !== undefined) {
-    tls.certFile = resolve(baseDir, tls.certFile)
-    tls.keyFile = resolve(baseDir, tls.keyFile)
-  }
-  if (log.file !== undefined) log.file = resolve(baseDir, log.file)
-  journal.directory = resolve(baseDir, journal.directory)
-  if (lookBack !== undefined) lookBack.directory = resolve(baseDir, lookBack.directory)
-  for (const field of ['passwordFile', 'caFile'] as const) {
-    const named = store[field]
-    if (named !== undefined) store[field] = resolve(baseDir, named)
-  }
-  if (listing.directory !== undefined) listing.directory = resolve(baseDir, listing.directory)
-  if (admin?.socket !== undefined) admin.socket = resolve(baseDir, admin.socket)
-  if (control !== undefined) control.socket = resolve(baseDir, control.socket)
-  for (const endpoint of cluster.endpoints)
-    for (const field of ['passwordFile', 'caFile', 'socket'] as const) {
-      const file = endpoint[field]
-      if (file !== undefined) endpoint[field] = resolve(baseDir, file)
-    }
-}
-
-/** Of the whole path: a longer one would be cut short, and somebody else's file made (unix(7)). */
-function socketProblems({ admin, control, cluster }: Config): Problem[] {
-  const sockets = [
-    ['admin.socket', admin?.socket] as const,
-    ['control.socket', control?.socket] as const,
-    ...cluster.endpoints.map(
-      ({ socket }, index) => [`cluster.endpoints[${index}].socket`, socket] as const,
-    ),
-  ]
-  return sockets.flatMap(([path, socket = '']) => {
-    const bytes = Buffer.byteLength(socket)
-    if (bytes <= socketBytesMax) return []
-    const expected = `at most ${socketBytesMax}, with its directory`
-    return [{ path, found: `a path of ${bytes} bytes`, expected }]
-  })
-}
-
-const socketBytesMax = 107
 
 /** The rules between fields are checked also where other fields are at fault. */
 function examine(value: unknown): Validated {

@@ -2,12 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { loadSettings } from '../../src/settings/load.js'
+import { pathText } from '../../src/settings/problems.js'
 import { certificate, otherCertificate } from '../support/certificate.js'
 import { at, changed, config, leaves, loaded, otherOf, reloaded } from '../support/every-field.js'
 
 t.test('no field changes in silence: what changed is named, and what waits is', async (t) => {
   const { live: settings, write } = await loaded(t)
-  for (const { path, schema } of leaves) {
+  for (const { path, schema, restart } of leaves) {
     const name = path.join('.')
     write(config)
     await settings.reload()
@@ -17,6 +19,7 @@ t.test('no field changes in silence: what changed is named, and what waits is', 
     const isNamed = sections.some(field) || (path[0] === 'encoders' && encoders.length > 0)
     const isWaiting = needRestart.some(field)
     t.ok(isNamed || isWaiting, `${name} is named`)
+    t.equal(isWaiting, restart, `${name} waits as the schema says`)
     t.same(settings.state.needRestart, needRestart, `${name}: status shows what waits`)
     if (name === 'listen.tls.minVersion') t.ok(hasNewTls, 'the listener gets another version')
   }
@@ -24,10 +27,12 @@ t.test('no field changes in silence: what changed is named, and what waits is', 
 
 t.test('each file is watched, and another content is named by its field', async (t) => {
   const { live: settings, directory } = await loaded(t)
-  const named = leaves.filter(({ path }) => String(path.at(-1)).endsWith('File'))
-  t.equal(named.length, 6)
-  for (const { path } of named) {
-    const field = path.join('.').replace('endpoints.0', 'endpoints[0]')
+  const watched = leaves.filter(({ schema }) => schema.watch === true)
+  const { fileDigests } = await loadSettings(join(directory, 'config.json'))
+  const fields = watched.map(({ path }) => pathText(path))
+  t.same([...fileDigests.keys()].sort(), [...fields].sort(), 'those are read, and no others')
+  for (const { path } of watched) {
+    const field = pathText(path)
     const file = String(at(settings.current().config, path))
     t.ok(settings.files.includes(file), `${field} is watched`)
     const isPair = field.startsWith('listen.tls.')
@@ -58,4 +63,16 @@ t.test('what waits for a restart does so until then, or until it is as it was', 
   t.same((await reloaded(settings)).needRestart, ['listen.tls'])
   write(config)
   t.same((await reloaded(settings)).needRestart, [])
+})
+
+t.test('a part of listen that waits keeps its value, and the others get theirs', async (t) => {
+  const { live: settings, write } = await loaded(t)
+  const { certFile } = settings.current().config.listen.tls ?? {}
+  const tls = { ...config.listen.tls, minVersion: 'TLSv1.3' }
+  write({ ...config, listen: { port: 9099, tls } })
+  await reloaded(settings)
+  const { listen } = settings.current().config
+  t.match(listen, { port: 9098, tls: { certFile, minVersion: 'TLSv1.3' } })
+  t.throws(() => Object.assign(listen, { port: 1 }), 'it stays as it is')
+  t.throws(() => Object.assign(listen.tls ?? {}, { certFile: '' }))
 })

@@ -5,30 +5,28 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 import { LiveSettings } from '../../src/settings/reload/live.js'
+import type { FieldSchema } from '../../src/settings/schema/field-schema.js'
 import { certificate } from './certificate.js'
-
-interface Schema {
-  readonly type?: string
-  readonly enum?: readonly unknown[]
-  readonly items?: Schema
-  readonly properties?: Readonly<Record<string, Schema>>
-  readonly patternProperties?: Readonly<Record<string, Schema>>
-  readonly minimum?: number
-  readonly maximum?: number
-}
 
 type Path = readonly (string | number)[]
 
+interface Leaf {
+  readonly path: Path
+  readonly schema: FieldSchema
+  /** What the field says of it, or its section. */
+  readonly restart: boolean | undefined
+}
+
 /** Each field that has no fields within, once; of lists and of what has names, the first. */
-function leavesOf(schema: Schema, path: Path = []): { path: Path; schema: Schema }[] {
-  const { properties, patternProperties, items } = schema
+function leavesOf(schema: FieldSchema, path: Path = [], inherited?: boolean): Leaf[] {
+  const { properties, patternProperties, items, restart = inherited } = schema
   const within = [
     ...Object.entries(properties ?? {}),
     ...Object.values(patternProperties ?? {}).map((entry) => ['alpha', entry] as const),
     ...(items?.properties === undefined ? [] : [[0, items] as const]),
   ]
-  if (within.length === 0) return [{ path, schema }]
-  return within.flatMap(([name, field]) => leavesOf(field, [...path, name]))
+  if (within.length === 0) return [{ path, schema, restart }]
+  return within.flatMap(([name, field]) => leavesOf(field, [...path, name], restart))
 }
 
 /** With something in each section that may be absent, so that each field can be changed in it. */
@@ -95,7 +93,7 @@ const others: Readonly<Record<string, unknown>> = {
 
 export function otherOf(
   path: string,
-  { type, enum: words, items, minimum, maximum }: Schema,
+  { type, enum: words, items, minimum, maximum }: FieldSchema,
   now: unknown,
 ) {
   if (path in others) return others[path]
@@ -149,6 +147,4 @@ export async function reloaded(live: LiveSettings) {
   return { sections, files, encoders, needRestart, hasNewTls: outcome.hasNewTls }
 }
 
-export const leaves = leavesOf(compiledSchema as unknown as Schema).filter(
-  ({ path }) => path[0] !== '$schema',
-)
+export const leaves = leavesOf(compiledSchema).filter(({ path }) => path[0] !== '$schema')

@@ -1,4 +1,5 @@
 /** Reads the files that the configuration names, and collects in words what is wrong with them. */
+import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { pathText, type Problem, type Segment } from '../problems.js'
 import { utf8Text, withoutBom } from './text.js'
@@ -6,6 +7,8 @@ import { utf8Text, withoutBom } from './text.js'
 export interface NamedFiles {
   readonly problems: Problem[]
   readonly warnings: string[]
+  /** Field → digest of what its file holds, of those that were read. */
+  readonly digests: Map<string, string>
   report(segments: readonly Segment[], found: string, expected: string): void
   /**
    * @param segments the field that names the file
@@ -18,6 +21,7 @@ export interface NamedFiles {
 export function namedFilesIn(baseDir: string): NamedFiles {
   const problems: Problem[] = []
   const warnings: string[] = []
+  const digests = new Map<string, string>()
   const report = (segments: readonly Segment[], found: string, expected: string) => {
     problems.push({ path: pathText(segments), found, expected })
   }
@@ -27,7 +31,10 @@ export function namedFilesIn(baseDir: string): NamedFiles {
       const { bytes, mode } = contentOf(file)
       if (secret && (mode & 0o004) !== 0)
         warnings.push(`${pathText(segments)}: the file is readable by everybody`)
-      if (bytes !== undefined) return bytes
+      if (bytes !== undefined) {
+        digests.set(pathText(segments), createHash('sha256').update(bytes).digest('hex'))
+        return bytes
+      }
       report(segments, 'no regular file, or a very large one', expected)
     } catch (error) {
       const { code = 'an error' } = error as NodeJS.ErrnoException
@@ -35,7 +42,7 @@ export function namedFilesIn(baseDir: string): NamedFiles {
     }
     return undefined
   }
-  return { problems, warnings, report, read }
+  return { problems, warnings, digests, report, read }
 }
 
 const bytesMax = 1_048_576

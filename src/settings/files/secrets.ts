@@ -14,15 +14,13 @@ export interface EndpointSecrets {
 /** What the files that the store names hold. */
 export type StoreSecrets = EndpointSecrets
 
-/** What all files hold that a configuration names. */
-export interface Named {
+export interface Secrets {
   readonly tls: TlsMaterial | undefined
   /** By the index of the cluster endpoint they belong to. */
   readonly endpointSecrets: readonly EndpointSecrets[]
   readonly storeSecrets: StoreSecrets
-}
-
-export interface Secrets extends Named {
+  /** Field → digest of what its file holds, of all that were read. */
+  readonly digests: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
   readonly warnings: readonly string[]
 }
@@ -43,37 +41,8 @@ export function readSecrets(config: Config, baseDir: string, now: number): Secre
     ca: caFile && readAuthority(files, caFile, ['store', 'caFile']),
   }
   const tls = readTls(files, baseDir, config.listen.tls, now)
-  return {
-    tls,
-    endpointSecrets,
-    storeSecrets,
-    problems: files.problems,
-    warnings: files.warnings,
-  }
-}
-
-/** @returns the fields whose file holds something else, never what it holds */
-export function changedFiles(before: Named, after: Named): string[] {
-  const [old, now] = [contentsOf(before), contentsOf(after)]
-  return [...new Set([...old.keys(), ...now.keys()])].filter(
-    (field) => old.get(field) !== now.get(field),
-  )
-}
-
-function contentsOf({ tls, endpointSecrets, storeSecrets }: Named): Map<string, string> {
-  const contents = [
-    ['listen.tls.certFile', tls?.cert] as const,
-    ['listen.tls.keyFile', tls?.key] as const,
-    ...endpointSecrets.flatMap(({ password, ca }, index) => [
-      [`cluster.endpoints[${index}].passwordFile`, password] as const,
-      [`cluster.endpoints[${index}].caFile`, ca] as const,
-    ]),
-    ['store.passwordFile', storeSecrets.password] as const,
-    ['store.caFile', storeSecrets.ca] as const,
-  ]
-  return new Map(
-    contents.flatMap(([field, content]) => (content === undefined ? [] : [[field, content]])),
-  )
+  const { digests, problems, warnings } = files
+  return { tls, endpointSecrets, storeSecrets, digests, problems, warnings }
 }
 
 function readAuthority(

@@ -31,6 +31,7 @@ export function readTls(
     if (pair === undefined && left > 1) continue
     files.problems.push(...own.problems)
     files.warnings.push(...own.warnings)
+    for (const [field, digest] of own.digests) files.digests.set(field, digest)
     return pair
   }
 }

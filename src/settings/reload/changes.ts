@@ -1,7 +1,8 @@
 /** What is different between two settings, by name and never by secret: for the operator's log. */
 import { isDeepStrictEqual } from 'node:util'
+import { reloadedOfListen } from './restart.js'
+import { compiledSchema } from '../schema/compiled-schema.js'
 import type { Config, EncoderConfig } from '../schema/schema.js'
-import { changedFiles, type Named } from '../files/secrets.js'
 
 export interface Changes {
   /** Sections of the file, such as `limits`, whose values differ. */
@@ -20,27 +21,16 @@ export interface Changes {
 }
 
 /** What is compared: a configuration, and what the files that it names hold. */
-export interface Compared extends Named {
+export interface Compared {
   readonly config: Config
+  /** By the field that names the file. */
+  readonly fileDigests: ReadonlyMap<string, string>
 }
 
-const sections = [
-  'admin',
-  'control',
-  'cluster',
-  'listing',
-  'log',
-  'limits',
-  'enforcement',
-  'unpin',
-  'onOutage',
-  'lookBack',
-  'journal',
-  'fallback',
-  'store',
-  'retentionDays',
-  'roles',
-] as const
+/** All but those that are compared in parts. */
+const sections = (Object.keys(compiledSchema.properties) as (keyof Config)[]).filter(
+  (name) => !['$schema', 'listen', 'encoders'].includes(name),
+)
 
 /** Fields without a difference are left out; equal settings give an empty object. */
 export function changesBetween(old: Compared, now: Compared): Partial<Changes> {
@@ -49,7 +39,9 @@ export function changesBetween(old: Compared, now: Compared): Partial<Changes> {
   const keys = compared(keysOf(before), keysOf(after), (key) => key)
   const changes: Changes = {
     sections: [
-      ...(isSame(before.listen.tls, after.listen.tls) ? [] : ['listen.tls']),
+      ...reloadedOfListen
+        .filter((name) => !isSame(before.listen[name], after.listen[name]))
+        .map((name) => `listen.${name}`),
       ...sections.filter((name) => !isSame(before[name], after[name])),
     ],
     encodersAdded: encoders.added,
@@ -58,11 +50,14 @@ export function changesBetween(old: Compared, now: Compared): Partial<Changes> {
     keysAdded: keys.added,
     keysRemoved: keys.removed,
     keysChanged: keys.changed,
-    files: changedFiles(old, now),
+    files: changedFiles(old.fileDigests, now.fileDigests),
   }
   const named = Object.entries(changes) as [string, readonly string[]][]
   return Object.fromEntries(named.filter(([, names]) => names.length > 0))
 }
+
+const changedFiles = (old: Compared['fileDigests'], now: Compared['fileDigests']): string[] =>
+  [...new Set([...old.keys(), ...now.keys()])].filter((field) => old.get(field) !== now.get(field))
 
 const keysOf = ({ encoders }: Config): Record<string, unknown> =>
   Object.fromEntries(

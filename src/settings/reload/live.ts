@@ -1,9 +1,10 @@
 /** The settings in force, replaced whole by a reload, or kept when the new ones are no good. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Changes, changesBetween } from './changes.js'
+import { watchedFiles } from '../files/paths.js'
 import { loadSettings, type Settings } from '../load.js'
 import { ConfigError, type Problem } from '../problems.js'
-import { waitingFields } from './restart.js'
+import { listenInForce, waitingFields } from './restart.js'
 import type { Config } from '../schema/schema.js'
 import type { Snapshot } from '../snapshot.js'
 import type { TlsMaterial } from '../files/tls-pair.js'
@@ -40,6 +41,7 @@ export interface SettingsInForce {
 export class LiveSettings implements SettingsInForce {
   private snapshot: Snapshot
   private material: TlsMaterial | undefined
+  private fileDigests: Settings['fileDigests']
   private reloading: Promise<unknown> = Promise.resolve()
   private inForceSince = new Date()
   private isLastRefused = false
@@ -53,6 +55,7 @@ export class LiveSettings implements SettingsInForce {
   ) {
     this.snapshot = settings.snapshot
     this.material = settings.tls
+    this.fileDigests = settings.fileDigests
     this.started = settings.snapshot.config
   }
 
@@ -75,16 +78,7 @@ export class LiveSettings implements SettingsInForce {
 
   /** Files whose change is a reason to reload; later settings may name others. */
   get files(): readonly string[] {
-    const { listen, cluster, store } = this.snapshot.config
-    const named = [
-      listen.tls?.certFile,
-      listen.tls?.keyFile,
-      ...[...cluster.endpoints, store].flatMap(({ passwordFile, caFile }) => [
-        passwordFile,
-        caFile,
-      ]),
-    ]
-    return [this.path, ...named.filter((file) => file !== undefined)]
+    return [this.path, ...watchedFiles(this.snapshot.config)]
   }
 
   /** Reads everything anew, one reload after the other; problems leave the old ones in force. */
@@ -110,16 +104,17 @@ export class LiveSettings implements SettingsInForce {
       if (error instanceof ConfigError) return { isApplied: false, problems: error.problems }
       throw error
     }
-    const old = { ...this.snapshot, tls: this.material }
-    const { snapshot, tls, warnings } = settings
-    const changes = changesBetween(old, { ...snapshot, tls })
+    const old = { config: this.snapshot.config, fileDigests: this.fileDigests }
+    const { snapshot, tls, fileDigests, warnings } = settings
+    const changes = changesBetween(old, { config: snapshot.config, fileDigests })
+    this.fileDigests = fileDigests
     this.needRestart = waitingFields(this.started, snapshot.config)
     this.snapshot = Object.freeze({
       ...snapshot,
       // What the listener was opened with stays true until a restart.
       config: Object.freeze({
         ...snapshot.config,
-        listen: Object.freeze(listenOf(old.config, snapshot.config)),
+        listen: listenInForce(old.config, snapshot.config),
       }),
     })
     // TLS is switched on or off by a restart only.
@@ -128,10 +123,4 @@ export class LiveSettings implements SettingsInForce {
     if (isTaken) this.material = tls
     return { isApplied: true, changes, needRestart: this.needRestart, warnings, hasNewTls }
   }
-}
-
-/** The listener as it is, with the files of the certificate as they now are. */
-function listenOf({ listen: before }: Config, { listen: after }: Config): Config['listen'] {
-  if (before.tls === undefined || after.tls === undefined) return before
-  return { ...before, tls: after.tls }
 }

@@ -1,43 +1,76 @@
-/** Which settings are in force only after a restart; all others a reload puts into force. */
+/** Which settings wait for a restart, by the annotation `restart` of the schema. */
 import { isDeepStrictEqual } from 'node:util'
+import { compiledSchema } from '../schema/compiled-schema.js'
+import type { FieldSchema } from '../schema/field-schema.js'
 import type { Config } from '../schema/schema.js'
 
-/** Sections and fields that the daemon is opened with. */
-const fixed = [
-  'admin',
-  'control',
-  'log.file',
-  'log.bufferBytesMax',
-  'onOutage',
-  'store',
-  'fallback',
-  'lookBack',
-  'journal.directory',
-  'journal.entriesMax',
-  'listing.directory',
-  'listing.spoolBytesMax',
-  'limits.failures.addressesMax',
-] as const
-
 /**
+ * A section is named as a whole where all of it waits, and by its fields where some of them do.
+ *
  * @param started what the daemon was started with
  * @returns the fields that wait for a restart, such as `listen.port`
  */
 export function waitingFields(started: Config, wanted: Config): readonly string[] {
-  const names = Object.keys({ ...started.listen, ...wanted.listen }) as (keyof Config['listen'])[]
-  const listen = names
-    .filter((name) => !isSame(listenerPart(started, name), listenerPart(wanted, name)))
-    .map((name) => `listen.${name}`)
-  return [...listen, ...fixed.filter((path) => !isSame(at(started, path), at(wanted, path)))]
+  return waitingIn(all, started, wanted)
 }
 
-/** Of `tls` only whether it is on: its files and its version are taken over. */
-const listenerPart = ({ listen }: Config, name: keyof Config['listen']): unknown =>
-  name === 'tls' ? listen.tls !== undefined : listen[name]
+/** `listen` as it goes on: what waits is as before, and all else as wanted. */
+export function listenInForce(before: Config, wanted: Config): Config['listen'] {
+  return inForce(listen, before.listen, wanted.listen) as Config['listen']
+}
 
-const at = (config: Config, path: string): unknown =>
-  path
-    .split('.')
-    .reduce<unknown>((value, field) => (value as Record<string, unknown>)[field], config)
+interface Field {
+  readonly name: string
+  /** Such as `listen.port`. */
+  readonly path: string
+  /** What it says itself, or else its section. */
+  readonly restart: boolean
+  /** None if what is within waits as the field itself does. */
+  readonly fields: readonly Field[]
+}
 
-const isSame = (one: unknown, other: unknown): boolean => isDeepStrictEqual(one, other)
+/** The build sees to it that each field says `restart`, itself or by its section. */
+function fieldOf(name: string, path: string, schema: FieldSchema, inherited = false): Field {
+  const { restart = inherited, properties = {} } = schema
+  const fields = Object.entries(properties).map(([inner, field]) =>
+    fieldOf(inner, path === '' ? inner : `${path}.${inner}`, field, restart),
+  )
+  const isMixed = fields.some((field) => field.restart !== restart || field.fields.length > 0)
+  return { name, path, restart, fields: isMixed ? fields : [] }
+}
+
+const all = fieldOf('', '', compiledSchema)
+const listen = fieldOf('listen', 'listen', compiledSchema.properties.listen ?? {})
+
+/** Fields of `listen` that a reload puts into force, or some of what is in them. */
+export const reloadedOfListen = listen.fields
+  .filter(({ restart, fields }) => !restart || fields.length > 0)
+  .map(({ name }) => name as keyof Config['listen'])
+
+function waitingIn(field: Field, started: unknown, wanted: unknown): readonly string[] {
+  const { path, restart, fields } = field
+  const isSame =
+    fields.length === 0
+      ? isDeepStrictEqual(started, wanted)
+      : (started === undefined) === (wanted === undefined)
+  if (restart && !isSame) return [path]
+  return fields.flatMap((inner) =>
+    waitingIn(inner, valueOf(started, inner.name), valueOf(wanted, inner.name)),
+  )
+}
+
+function inForce({ restart, fields }: Field, before: unknown, wanted: unknown): unknown {
+  if (fields.length === 0 || before === undefined || wanted === undefined)
+    return restart ? before : wanted
+  const values = fields.map(
+    (inner) =>
+      [
+        inner.name,
+        inForce(inner, valueOf(before, inner.name), valueOf(wanted, inner.name)),
+      ] as const,
+  )
+  return Object.freeze(Object.fromEntries(values.filter(([, value]) => value !== undefined)))
+}
+
+const valueOf = (section: unknown, name: string): unknown =>
+  (section as Readonly<Record<string, unknown>> | undefined)?.[name]

@@ -1,4 +1,4 @@
-/** The configuration's schema as plain JSON; the build makes it, by deploy/build. */
-export declare const compiledSchema: {
-  readonly properties: Readonly<Record<string, object>>
-}
+/** The configuration's schema as plain JSON; deploy/build/compile-schema.ts makes it. */
+import type { FieldSchema } from './field-schema.js'
+
+export declare const compiledSchema: FieldSchema & Required<Pick<FieldSchema, 'properties'>>

@@ -1,4 +1,4 @@
-/** Ajv's check of a configuration as code; the build makes it, by deploy/build. */
+/** Ajv's check of a configuration as code; deploy/build/compile-schema.ts makes it. */
 import type { ValidateFunction } from 'ajv'
 import type { Config } from './schema.js'
 

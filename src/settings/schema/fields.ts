@@ -1,32 +1,48 @@
-/**
- * The kinds of fields that the configuration's schema is made of.
- *
- * Three annotations are ours: `expects` says in words what a pattern or a format wants, `sensitive`
- * that no message may show what stands there, `shorthand` is a word for the empty section. They and
- * all formats but date-time are known to validate.ts only; the published schema goes without.
- */
+/** The kinds of fields that the configuration's schema is made of, with their annotations. */
 import Type, { type TProperties } from 'typebox'
+import type { Annotations } from './field-schema.js'
 import { nameExpects, namePattern } from './names.js'
 
 const hourMs = 3_600_000
 
+type Restart = Pick<Annotations, 'restart'>
+
 /** An object that rejects unknown fields; what is absent takes the defaults of its fields. */
-export const section = <P extends TProperties>(properties: P, description: string) =>
-  Type.Object(properties, { additionalProperties: false, description })
+export const section = <P extends TProperties>(
+  properties: P,
+  description: string,
+  options: Restart = {},
+) => Type.Object(properties, { additionalProperties: false, description, ...options })
 
 /** A section that may be left out as a whole. */
-export const optionalSection = <P extends TProperties>(properties: P, description: string) =>
-  Type.Object(properties, { additionalProperties: false, description, default: {} })
+export const optionalSection = <P extends TProperties>(
+  properties: P,
+  description: string,
+  options: Restart = {},
+) => Type.Object(properties, { additionalProperties: false, description, default: {}, ...options })
 
-export const count = (fallback: number, minimum: number, maximum: number, description: string) =>
-  Type.Integer({ default: fallback, minimum, maximum, description })
+export const count = (
+  fallback: number,
+  minimum: number,
+  maximum: number,
+  description: string,
+  options: Restart = {},
+) => Type.Integer({ default: fallback, minimum, maximum, description, ...options })
 
 export const timeMs = (fallback: number, description: string, minimum = 1000) =>
   count(fallback, minimum, hourMs, description)
 
-/** A file to read a secret from, or to write to; relative to the configuration's directory. */
-export const file = (description: string) =>
-  Type.String({ minLength: 1, maxLength: 4096, sensitive: true, description })
+/** Never shown, as a secret may have been pasted there. */
+export const path = (
+  kind: NonNullable<Annotations['path']>,
+  description: string,
+  options: Restart & Pick<Annotations, 'watch'> & { readonly default?: string } = {},
+) =>
+  Type.String({ ...options, minLength: 1, maxLength: 4096, path: kind, secret: true, description })
+
+/** A file that is read with the settings. */
+export const watchedFile = (description: string, options: Restart = {}) =>
+  path('file', description, { ...options, watch: true })
 
 export const timestamp = (description: string) =>
   Type.String({
@@ -61,6 +77,6 @@ export const baseUrl = (description: string) =>
     maxLength: 512,
     format: 'base-url',
     expects: 'http:// or https://, host and port, without path or credentials',
-    sensitive: true,
+    secret: true,
     description,
   })

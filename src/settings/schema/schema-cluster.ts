@@ -1,6 +1,6 @@
 /** The part of the configuration's schema that says where the cluster is, and how it is asked. */
 import Type from 'typebox'
-import { baseUrl, count, file, optionalSection, section, timeMs } from './fields.js'
+import { baseUrl, count, optionalSection, path, section, timeMs, watchedFile } from './fields.js'
 
 const endpoint = section(
   {
@@ -9,14 +9,18 @@ const endpoint = section(
       Type.String({
         pattern: '^[^:\\u0000-\\u001f]{1,255}$',
         expects: 'a user name without ":"',
-        sensitive: true,
+        secret: true,
         description: "User of the cluster's own basic auth.",
       }),
     ),
-    passwordFile: Type.Optional(file('File that holds the password of that user.')),
-    socket: Type.Optional(file('Unix socket to connect to instead; the URL then says the host.')),
+    passwordFile: Type.Optional(watchedFile('File that holds the password of that user.')),
+    socket: Type.Optional(
+      path('socket', 'Unix socket to connect to instead; the URL then says the host.'),
+    ),
     caFile: Type.Optional(
-      file('PEM file with what its certificate is checked with, instead of what Node trusts.'),
+      watchedFile(
+        'PEM file with what its certificate is checked with, instead of what Node trusts.',
+      ),
     ),
   },
   'One REST API of the cluster.',
@@ -56,4 +60,5 @@ export const cluster = optionalSection(
     idleTimeoutMs: timeMs(60_000, 'Longest pause of the cluster inside an answer.'),
   },
   'The IPFS Cluster behind the gate.',
+  { restart: false },
 )

@@ -37,7 +37,7 @@ const key = section(
     sha256: Type.String({
       pattern: '^[0-9a-f]{64}$',
       expects: 'the SHA-256 of the key: 64 hex digits in lower case',
-      sensitive: true,
+      secret: true,
       description: 'SHA-256 of the key, in hex. The key itself is stored nowhere.',
     }),
     created: Type.Optional(timestamp('When the key was made (UTC).')),
@@ -144,6 +144,7 @@ export const roles = Type.Record(
     additionalProperties: false,
     maxProperties: 1000,
     expects: nameExpects,
+    restart: false,
     description: 'Named sets of permissions, beside reader, pinner and operator.',
   },
 )
@@ -156,6 +157,7 @@ export const retentionDays = Type.Record(
     additionalProperties: false,
     maxProperties: 1000,
     expects: nameExpects,
+    restart: false,
     description: 'Role → longest life of a lease of its encoders, in days; none: as long as asked.',
   },
 )
@@ -165,5 +167,6 @@ export const encoders = Type.Record(Type.String({ pattern: namePattern }), encod
   additionalProperties: false,
   maxProperties: encodersMax,
   expects: nameExpects,
+  restart: false,
   description: 'Name of the encoder → what it may do, and with which keys.',
 })

@@ -1,9 +1,10 @@
 /** The part of the configuration's schema that says what is done while the cluster is away. */
 import Type from 'typebox'
-import { baseUrl, count, file, optionalSection, section, timeMs } from './fields.js'
+import { baseUrl, count, optionalSection, path, section, timeMs } from './fields.js'
 
 export const onOutage = Type.Enum(['refuse', 'journal'], {
   default: 'refuse',
+  restart: true,
   description:
     'A pin while the cluster is away: refuse it (502 to 504), or note it on the disk, answer ' +
     '202, and make it when the cluster is back (journal).',
@@ -11,26 +12,30 @@ export const onOutage = Type.Enum(['refuse', 'journal'], {
 
 export const journal = optionalSection(
   {
-    directory: Type.String({
+    directory: path('directory', 'Where the journal lies; of this daemon alone.', {
       default: '/var/lib/pinwarden',
-      minLength: 1,
-      maxLength: 4096,
-      sensitive: true,
-      description: 'Where the journal lies; of this daemon alone.',
+      restart: true,
     }),
-    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait in it; more is refused.'),
+    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait in it; more is refused.', {
+      restart: true,
+    }),
     perSecondMax: count(100, 1, 10_000, 'Pins of it that are made in a second, at most.'),
   },
   'Pins that were accepted while the cluster was away.',
+  { restart: false },
 )
 
 export const lookBack = Type.Optional(
   section(
     {
-      directory: file('Where they are kept, of this daemon alone; no request waits for it.'),
+      directory: path(
+        'directory',
+        'Where they are kept, of this daemon alone; no request waits for it.',
+      ),
     },
     'The last writes, for a cluster that is killed and forgets them. Absent: kept in the ' +
       'StateDirectory of systemd; without one they end with the process.',
+    { restart: true },
   ),
 )
 
@@ -51,5 +56,6 @@ export const fallback = Type.Optional(
   section(
     { kubo },
     'Where pins of the journal are also made while the cluster is away; nowhere when absent.',
+    { restart: true },
   ),
 )

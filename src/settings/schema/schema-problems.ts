@@ -1,5 +1,6 @@
 /** Turns what the validator says about a field into a problem that an operator understands. */
 import type { ErrorObject } from 'ajv'
+import type { FieldSchema } from './field-schema.js'
 import { foundText, pathText, type Problem, type Segment } from '../problems.js'
 
 export interface LocatedProblem {
@@ -34,7 +35,7 @@ function fieldOf({ keyword, params }: ErrorObject): string | undefined {
 function foundIn({ data, keyword }: ErrorObject, schema: FieldSchema): string {
   if (keyword === 'uniqueItems') return 'the same item twice'
   if (keyword === 'maxProperties') return `${Object.keys(data as object).length} entries`
-  return schema.sensitive === true && typeof data === 'string'
+  return schema.secret === true && typeof data === 'string'
     ? `a string of ${data.length} characters (not shown)`
     : foundText(data)
 }
@@ -51,24 +52,6 @@ function segmentsOf(root: unknown, pointer: string): Segment[] {
       at = (at as Record<Segment, unknown>)[segment]
       return segment
     })
-}
-
-/** The part of JSON Schema that our schema uses, with our own annotations. */
-interface FieldSchema {
-  readonly type?: string
-  readonly enum?: readonly string[]
-  readonly items?: FieldSchema
-  readonly properties?: Readonly<Record<string, FieldSchema>>
-  readonly minimum?: number
-  readonly maximum?: number
-  readonly minLength?: number
-  readonly maxLength?: number
-  readonly minItems?: number
-  readonly maxItems?: number
-  readonly maxProperties?: number
-  readonly uniqueItems?: boolean
-  readonly expects?: string
-  readonly sensitive?: boolean
 }
 
 function expectedBy(schema: FieldSchema): string {

@@ -1,6 +1,6 @@
 /** The part of the configuration's schema that says what several gates share, and where. */
 import Type from 'typebox'
-import { count, file } from './fields.js'
+import { count, watchedFile } from './fields.js'
 import { memory } from './names.js'
 
 export const store = Type.Object(
@@ -10,7 +10,7 @@ export const store = Type.Object(
         pattern: '^rediss?://[^/?#@\\s]+(/\\d{1,4})?$',
         maxLength: 512,
         expects: 'redis:// or rediss:// (TLS), host and port, perhaps /number, no credentials',
-        sensitive: true,
+        secret: true,
         description: 'URL of the Valkey or Redis that several gates share; none: memory.',
       }),
     ),
@@ -18,13 +18,15 @@ export const store = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 255,
-        sensitive: true,
+        secret: true,
         description: 'Its user, where it has several.',
       }),
     ),
-    passwordFile: Type.Optional(file('File that holds the password.')),
+    passwordFile: Type.Optional(watchedFile('File that holds the password.')),
     caFile: Type.Optional(
-      file('PEM file with what its certificate is checked with, instead of what Node trusts.'),
+      watchedFile(
+        'PEM file with what its certificate is checked with, instead of what Node trusts.',
+      ),
     ),
     namespace: Type.String({
       default: 'pinwarden',
@@ -43,6 +45,7 @@ export const store = Type.Object(
   {
     additionalProperties: false,
     default: {},
+    restart: true,
     shorthand: memory,
     description:
       'What several gates of one cluster share: budgets, failed attempts, turns, last use of ' +

@@ -1,6 +1,15 @@
 /** The configuration file: one schema gives its type, validation, defaults and documentation. */
 import Type, { type Static } from 'typebox'
-import { count, file, host, network, optionalSection, section, timeMs } from './fields.js'
+import {
+  count,
+  host,
+  network,
+  optionalSection,
+  path,
+  section,
+  timeMs,
+  watchedFile,
+} from './fields.js'
 import { enforcements } from '../keyring/permissions.js'
 import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
@@ -29,10 +38,11 @@ const listen = optionalSection(
     tls: Type.Optional(
       section(
         {
-          certFile: file('PEM file with the certificate chain.'),
-          keyFile: file('PEM file with the private key.'),
+          certFile: watchedFile('PEM file with the certificate chain.', { restart: false }),
+          keyFile: watchedFile('PEM file with the private key.', { restart: false }),
           minVersion: Type.Enum(['TLSv1.2', 'TLSv1.3'], {
             default: 'TLSv1.2',
+            restart: false,
             description: 'Oldest TLS version accepted.',
           }),
         },
@@ -67,6 +77,7 @@ const listen = optionalSection(
     shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),
   },
   'The public port: where encoders connect, and its bounds.',
+  { restart: true },
 )
 
 const admin = Type.Optional(
@@ -74,20 +85,24 @@ const admin = Type.Optional(
     {
       host: host({ default: '127.0.0.1', description: 'Address to listen on.' }),
       port: count(9099, 0, 65_535, 'Port to listen on.'),
-      socket: Type.Optional(file('Unix socket to listen on instead of host and port; mode 0600.')),
+      socket: Type.Optional(
+        path('socket', 'Unix socket to listen on instead of host and port; mode 0600.'),
+      ),
       allowRemote: Type.Boolean({
         default: false,
         description: 'Allow an address other than loopback: whoever reaches it reads all of it.',
       }),
     },
     'The admin listener: health, metrics, status. Absent: there is none.',
+    { restart: true },
   ),
 )
 
 const control = Type.Optional(
   section(
-    { socket: file('Unix socket; mode 0600.') },
+    { socket: path('socket', 'Unix socket; mode 0600.') },
     'For commands that change pins. Absent: control.sock in the RuntimeDirectory of systemd.',
+    { restart: true },
   ),
 )
 
@@ -100,12 +115,17 @@ const listing = optionalSection(
         'auto: ask a cluster of one peer with local=true, which lists the same for far less.',
     }),
     compress: Type.Boolean({ default: true, description: 'Offer listings compressed with gzip.' }),
-    directory: Type.Optional(file('Where large copies lie, without a name; /var/tmp when absent.')),
+    directory: Type.Optional(
+      path('directory', 'Where large copies lie, without a name; /var/tmp when absent.', {
+        restart: true,
+      }),
+    ),
     spoolBytesMax: count(
       4_294_967_296,
       0,
       Number.MAX_SAFE_INTEGER,
       'Bytes of all copies on the disk; beyond it a listing passes through, for one at a time.',
+      { restart: true },
     ),
     runMs: timeMs(900_000, 'Longest time that the cluster may take for one listing.'),
     stallMs: timeMs(30_000, 'A client that takes nothing of its listing for this long is cut.'),
@@ -113,6 +133,7 @@ const listing = optionalSection(
     readersMax: count(64, 1, 10_000, 'Listings that may be read at once in all.'),
   },
   'Listings: asked of the cluster once, for all who want them.',
+  { restart: false },
 )
 
 const log = optionalSection(
@@ -121,15 +142,19 @@ const log = optionalSection(
       default: 'info',
       description: 'Least severe lines that are written. Requests are logged at info and above.',
     }),
-    file: Type.Optional(file('File to append to; standard output when absent.')),
+    file: Type.Optional(
+      path('file', 'File to append to; standard output when absent.', { restart: true }),
+    ),
     bufferBytesMax: count(
       4_194_304,
       65_536,
       268_435_456,
       'Log text held in memory while its sink stalls; beyond it lines are dropped and counted.',
+      { restart: true },
     ),
   },
   'The log: one JSON object a line.',
+  { restart: false },
 )
 
 const limits = optionalSection(
@@ -149,12 +174,14 @@ const limits = optionalSection(
           1024,
           1_048_576,
           'Counters kept; addresses are spread over them by a secret hash, so none can be flushed.',
+          { restart: true },
         ),
       },
       'Failed authentication, counted per client address (IPv6: per /64).',
     ),
   },
   "Each encoder's budgets; an encoder may override them.",
+  { restart: false },
 )
 
 const unpin = optionalSection(
@@ -167,11 +194,12 @@ const unpin = optionalSection(
     ),
   },
   'What becomes of a pin with its last lease.',
+  { restart: false },
 )
 
 export const configSchema = Type.Object(
   {
-    $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
+    $schema: Type.Optional(Type.String({ restart: false, description: 'For editors; ignored.' })),
     listen,
     admin,
     control,
@@ -181,6 +209,7 @@ export const configSchema = Type.Object(
     limits,
     enforcement: Type.Enum([...enforcements], {
       default: 'enforce',
+      restart: false,
       description:
         'What breaks the rules of ownership, quotas and options is refused (enforce), passes and ' +
         'is logged (observe), or passes (off). No lease is harmed in any of them.',

@@ -1,0 +1,96 @@
+/** The paths that a configuration names, found by the annotation `path` of the schema. */
+import { resolve } from 'node:path'
+import { pathText, type Problem, type Segment } from '../problems.js'
+import { compiledSchema } from '../schema/compiled-schema.js'
+import type { FieldSchema } from '../schema/field-schema.js'
+import type { Config } from '../schema/schema.js'
+
+/** A file that is opened later is opened wherever the daemon then is. */
+export function makePathsAbsolute(config: Config, baseDir: string): void {
+  for (const { holder, name, path } of pathsIn(config)) holder[name] = resolve(baseDir, path)
+}
+
+/** Files whose content belongs to the settings. */
+export function watchedFiles(config: Config): readonly string[] {
+  return pathsIn(config)
+    .filter(({ schema }) => schema.watch === true)
+    .map(({ path }) => path)
+}
+
+const socketBytesMax = 107
+
+/** Of absolute paths: unix(7) cuts a longer one short, and another file would be made. */
+export function socketProblems(config: Config): readonly Problem[] {
+  return pathsIn(config)
+    .filter(({ schema }) => schema.path === 'socket')
+    .map(({ segments, path }) => ({ path: pathText(segments), bytes: Buffer.byteLength(path) }))
+    .filter(({ bytes }) => bytes > socketBytesMax)
+    .map(({ path, bytes }) => ({
+      path,
+      found: `a path of ${bytes} bytes`,
+      expected: `at most ${socketBytesMax}, with its directory`,
+    }))
+}
+
+interface NamedPath {
+  readonly path: string
+  readonly schema: FieldSchema
+  /** Where it stands in the configuration. */
+  readonly segments: readonly Segment[]
+  readonly holder: Record<Segment, unknown>
+  readonly name: Segment
+}
+
+function pathsIn(config: Config): readonly NamedPath[] {
+  return fieldsOfPaths.flatMap(({ schema, steps }) =>
+    placesAt(config, steps).flatMap((place) => {
+      const path = place.holder[place.name]
+      return typeof path === 'string' ? [{ ...place, schema, path }] : []
+    }),
+  )
+}
+
+/** Stands for each item of a list, and for each name of a record. */
+const each = Symbol('each')
+
+interface Field {
+  readonly schema: FieldSchema
+  readonly steps: readonly (string | typeof each)[]
+}
+
+/** Once: a configuration has up to a hundred thousand encoders, none of which names a path. */
+const fieldsOfPaths = fieldsWithin(compiledSchema, []).filter(
+  ({ schema }) => schema.path !== undefined,
+)
+
+function fieldsWithin(schema: FieldSchema, steps: Field['steps']): Field[] {
+  const { properties = {}, patternProperties = {}, items } = schema
+  const named = Object.entries(properties)
+  const others = [...Object.values(patternProperties), ...(items === undefined ? [] : [items])]
+  return [
+    { schema, steps },
+    ...named.flatMap(([name, field]) => fieldsWithin(field, [...steps, name])),
+    ...others.flatMap((field) => fieldsWithin(field, [...steps, each])),
+  ]
+}
+
+type Place = Pick<NamedPath, 'segments' | 'holder' | 'name'>
+
+function placesAt(
+  value: unknown,
+  steps: Field['steps'],
+  parents: readonly Segment[] = [],
+): Place[] {
+  const [step, ...rest] = steps
+  if (step === undefined || typeof value !== 'object' || value === null) return []
+  const holder = value as Record<Segment, unknown>
+  return namesIn(value, step).flatMap((name) => {
+    const segments = [...parents, name]
+    return rest.length === 0 ? [{ segments, holder, name }] : placesAt(holder[name], rest, segments)
+  })
+}
+
+function namesIn(value: object, step: string | typeof each): readonly Segment[] {
+  if (step !== each) return [step]
+  return Array.isArray(value) ? [...value.keys()] : Object.keys(value)
+}
