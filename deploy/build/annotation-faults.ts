@@ -22,8 +22,9 @@ function faultsOf(
     faults.push(`${path} must not have "watch": it is not the path of a file`)
   if (schema.type === 'string' && schema.path === undefined && namesPath.test(path))
     faults.push(`${path} needs "path", or a name that is not that of a path`)
-  if (schema.path === 'file' && watch !== true && path.endsWith('File'))
-    faults.push(`${path} needs "watch": files of such a name are read with the settings`)
+  // The README says that such files are read anew, and an operator learns it by the name.
+  if (schema.path === 'file' && (watch === true) !== path.endsWith('File'))
+    faults.push(`${path} needs "watch" and a name in …File, or neither`)
   const entries = [...Object.values(patternProperties), ...(items === undefined ? [] : [items])]
   return [
     ...faults,

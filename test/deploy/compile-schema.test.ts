@@ -53,6 +53,10 @@ const faulty = {
     fields: { caFile: path },
     message: 'known.caFile needs "watch"',
   },
+  'a watched file of another name': {
+    fields: { certificate: { ...path, watch: true } },
+    message: 'known.certificate needs "watch" and a name',
+  },
   'a path that messages may show': {
     fields: { some: { type: 'string', path: 'file' } },
     message: 'secret',

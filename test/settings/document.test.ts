@@ -5,6 +5,7 @@ import t from 'tap'
 import { settingsTable } from '../../deploy/build/settings-table.js'
 import { publishedSchema } from '../../src/settings/schema/document.js'
 import { configFrom, snapshotFrom } from '../../src/settings/load.js'
+import { leaves } from '../support/every-field.js'
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 
 const fileText = (name: string) =>
@@ -71,5 +72,21 @@ t.test('the table has a row for every field', async (t) => {
   const rows = settingsTable()
   for (const field of ['listen.port', 'limits.reads.max', 'encoders.NAME.keys[].sha256', 'roles'])
     t.match(rows, `| \`${field}\` `)
-  t.match(rows, /`listen\.port` +\| `9098` +\| .* 0 to 65535\./)
+  t.match(rows, /`listen\.port` +\| `9098` +\| yes +\| .* 0 to 65535\./)
+})
+
+t.test('the table says which fields wait for a restart', async (t) => {
+  const rows = settingsTable().split('\n')
+  const cells = rows.map((row) => row.split(/ +\| /).map((cell) => cell.replace(/^\| /, '')))
+  const restart = new Map(cells.map(([name, , restart]) => [name, restart]))
+  for (const { path, restart: waits } of leaves) {
+    const name = path
+      .map((part) => (part === 'alpha' ? 'NAME' : part))
+      .join('.')
+      .replaceAll('.0', '[]')
+    const row = restart.get(`\`${name}\``) ?? restart.get(`\`${name.replace('.NAME', '')}\``)
+    t.equal(row, waits === true ? 'yes' : '', name)
+  }
+  t.match(restart, new Map([['`listen.tls`', 'in part']]))
+  t.match(restart, new Map([['`admin`', 'yes']]))
 })
