@@ -1,6 +1,6 @@
 /**
- * The installer and its counterpart, really run against a root of their own. They take longer than all
- * other tests: `npm run test:package` runs this file.
+ * The installer and its counterpart, really run against a root of their own. They take longer
+ * than all other tests: `npm run test:package` runs this file.
  */
 import {
   cpSync,
