@@ -22,16 +22,17 @@ const tests = sourcesIn('test')
 /** Room → what it may import of ours. `daemon` and `cli` put the rest together. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   time: ['time'],
+  health: ['health', 'time'],
   disk: ['disk'],
   http: ['http'],
   settings: ['settings'],
   log: ['log', 'settings'],
-  cluster: ['cluster', 'settings', 'time'],
+  cluster: ['cluster', 'health', 'settings', 'time'],
   listings: ['listings', 'leases', 'cluster', 'settings', 'disk', 'time'],
   leases: ['leases', 'cluster', 'settings', 'disk', 'time'],
   journal: ['journal', 'cluster', 'disk', 'time'],
-  store: ['store', 'leases', 'cluster', 'settings', 'time'],
-  fallback: ['fallback', 'cluster', 'time'],
+  store: ['store', 'leases', 'cluster', 'health', 'settings', 'time'],
+  fallback: ['fallback', 'cluster', 'health', 'time'],
   progress: ['progress', 'cluster', 'settings', 'time'],
   metrics: ['metrics', 'progress', 'journal', 'fallback', 'store', 'cluster', 'settings'],
   gate: [

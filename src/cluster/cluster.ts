@@ -31,10 +31,10 @@ export class Cluster {
     this.endpoints = config.endpoints.map((endpoint, index) => {
       const own = new Endpoint(config, endpoint, secrets[index] ?? {}, {
         onHungUp,
-        onChange: (verdict) => {
-          const isClusterFit = this.isFit
-          if (verdict.state === 'down' && isClusterFit) own.moveReadsOn()
-          onChange({ ...verdict, endpoint: own.name, isClusterFit })
+        onChange: (change) => {
+          const { isAvailable } = this
+          if (change.state === 'down' && isAvailable) own.moveReadsOn()
+          onChange({ ...change, endpoint: own.name, isClusterAvailable: isAvailable })
         },
       })
       return own
@@ -45,8 +45,8 @@ export class Cluster {
   }
 
   /** Whether any endpoint may be asked. */
-  get isFit(): boolean {
-    return this.endpoints.some(({ fitness }) => fitness.isFit)
+  get isAvailable(): boolean {
+    return this.endpoints.some(({ health }) => health.isAvailable)
   }
 
   /** One exchange, bounded in number and time; calls back once. Without time nothing is asked. */
@@ -141,21 +141,20 @@ export class Cluster {
     return this.endpoints.length > 1
   }
 
-  /** @param not one that failed just now; undefined: nobody is fit */
+  /**
+   * @param not an endpoint that failed just now
+   * @returns undefined when no endpoint is available
+   */
   private choose({ method, path }: ClusterRequest, not: Endpoint | undefined) {
-    if (!this.hasSeveral) return not === undefined ? this.fit(this.writer) : undefined
+    if (!this.hasSeveral) return not === undefined ? availableOne(this.writer) : undefined
     // The peers of a cluster know of a write one after the other.
     const isBound = method !== 'GET' || path.startsWith('/allocations') || this.changes.has(path)
     if (!isBound) return this.leastLoaded(not)
-    if (this.writer !== not && this.writer.fitness.isFit) return this.writer
+    if (this.writer !== not && this.writer.health.isAvailable) return this.writer
     const other = this.leastLoaded(not)
-    // One that only failed once stays what it is.
-    if (other !== undefined && !this.writer.fitness.isFit) this.writer = other
+    // A writer that only failed once stays the writer.
+    if (other !== undefined && !this.writer.health.isAvailable) this.writer = other
     return other
-  }
-
-  private fit(endpoint: Endpoint): Endpoint | undefined {
-    return endpoint.fitness.isFit ? endpoint : undefined
   }
 
   /** Of those with the same load, one after the other. */
@@ -166,8 +165,8 @@ export class Cluster {
     let bestLoad = Infinity
     for (let index = 0; index < endpoints.length; index++) {
       const endpoint = endpoints[(this.turn + index) % endpoints.length]
-      if (endpoint === undefined || endpoint === not || !endpoint.fitness.isFit) continue
-      const load = (endpoint.load + 1) / endpoint.fitness.share
+      if (endpoint === undefined || endpoint === not || !endpoint.health.isAvailable) continue
+      const load = (endpoint.load + 1) / endpoint.health.weight
       if (load >= bestLoad) continue
       best = endpoint
       bestLoad = load
@@ -181,6 +180,9 @@ export interface Told {
   readonly status: number
   readonly text: string
 }
+
+const availableOne = (endpoint: Endpoint): Endpoint | undefined =>
+  endpoint.health.isAvailable ? endpoint : undefined
 
 const never: GoElsewhere = () => false
 

@@ -1,11 +1,11 @@
 /** One REST API of the cluster: our connections to it, and how it is. */
 import type { Dispatcher } from 'undici'
+import { CircuitBreaker, type HealthChange, type HealthState } from '../health/circuit-breaker.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
-import { Fitness, type State, type Verdict } from './fitness.js'
 import { openPools, type Pools } from './pools.js'
 import { Probe } from './probe.js'
 import { Waiting } from './waiting.js'
@@ -23,7 +23,7 @@ export interface ClusterRequest {
 /** How an endpoint is, and what it did so far. */
 export interface EndpointReport {
   readonly name: string
-  readonly state: State
+  readonly state: HealthState
   /** Exchanges under way. */
   readonly load: number
   readonly answers: number
@@ -35,14 +35,14 @@ export interface EndpointReport {
 /** Told of an endpoint whose state is another one now. */
 export type OnChange = (change: EndpointChange) => void
 
-export interface EndpointChange extends Verdict {
+export interface EndpointChange extends HealthChange<FaultReason> {
   readonly endpoint: string
   /** Whether any endpoint of the cluster may be asked. */
-  readonly isClusterFit: boolean
+  readonly isClusterAvailable: boolean
 }
 
 export interface EndpointEvents {
-  readonly onChange: (verdict: Verdict) => void
+  readonly onChange: (change: HealthChange<FaultReason>) => void
   /** It ended a connection of ours: for all that is known it was away for a moment. */
   readonly onHungUp: () => void
 }
@@ -52,7 +52,7 @@ export class Endpoint {
   readonly name: string
   /** Scheme, host and port of the REST API. */
   readonly origin: string
-  readonly fitness: Fitness
+  readonly health: CircuitBreaker<FaultReason>
   private answers = 0
   private answerMs = 0
   private readonly faults = new Map<FaultReason, number>()
@@ -79,7 +79,7 @@ export class Endpoint {
     const place = { origin, connect, authorization: this.authorization }
     this.pools = openPools(config, place, onHungUp)
     this.prober = new Probe(place, config.health.timeoutMs, onHungUp)
-    this.fitness = new Fitness({
+    this.health = new CircuitBreaker({
       ...config.health,
       check: () => this.probe(),
       onChange,
@@ -94,7 +94,7 @@ export class Endpoint {
 
   get report(): EndpointReport {
     const { name, load, answers, answerMs, faults } = this
-    return { name, state: this.fitness.state, load, answers, answerMs, faults }
+    return { name, state: this.health.state, load, answers, answerMs, faults }
   }
 
   /**
@@ -121,12 +121,12 @@ export class Endpoint {
       return
     }
     this.underWay[pool]++
-    const era = this.fitness.began()
+    const generation = this.health.begin()
     const handler = new AnswerHandler(exchange, timeoutMs, callback, {
       onEnd: (error) => {
         this.underWay[pool]--
         this.waiting.delete(handler)
-        this.ended(era, error, asksKubo(method, path), exchange.upstreamMs)
+        this.ended(generation, error, asksKubo(method, path), exchange.upstreamMs)
       },
       goElsewhere,
     })
@@ -141,13 +141,13 @@ export class Endpoint {
   /** Counts a listing as under way until the returned function is called. */
   beginListing(): ListingEnd {
     this.underWay.copies++
-    const era = this.fitness.began()
+    const generation = this.health.begin()
     let isOver = false
     return (error) => {
       if (isOver) return
       isOver = true
       this.underWay.copies--
-      this.ended(era, error, true, undefined)
+      this.ended(generation, error, true, undefined)
     }
   }
 
@@ -171,9 +171,9 @@ export class Endpoint {
     for (const handler of this.waiting.all()) handler.moveOn()
   }
 
-  /** @param era of the endpoint's fitness when the exchange began */
+  /** @param generation of the endpoint's health when the exchange began */
   private ended(
-    era: number,
+    generation: number,
     error: Error | undefined,
     asksKubo: boolean,
     ms: number | undefined,
@@ -181,19 +181,19 @@ export class Endpoint {
     if (error === undefined) {
       this.answers++
       this.answerMs += ms ?? 0
-      this.fitness.answered()
+      this.health.recordSuccess()
       return
     }
-    // Whoever asked has left: that says nothing of the cluster.
+    // The client has left, which says nothing of the cluster.
     if (!(error instanceof ClusterFault) && !('code' in error)) {
-      this.fitness.abandoned(era)
+      this.health.recordAbandoned(generation)
       return
     }
     const { reason } = faultOf(error)
     this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1)
     // It is Kubo that hangs, for all that is known, where it was asked.
-    if (reason === 'cluster-timeout' && asksKubo) this.fitness.suspected(era)
-    else this.fitness.failed(era, reason)
+    if (reason === 'cluster-timeout' && asksKubo) this.health.requestCheck(generation)
+    else this.health.recordFailure(generation, reason)
   }
 
   private authorized(headers: RequestHeaders): RequestHeaders {
@@ -203,13 +203,13 @@ export class Endpoint {
 
   /** Lets exchanges under way end, then closes the connections. */
   async retire(): Promise<void> {
-    this.fitness.close()
+    this.health.close()
     await Promise.all([...this.allPools.map((pool) => pool.close()), this.prober.close()])
   }
 
   /** Ends every connection, also busy ones. */
   async close(): Promise<void> {
-    this.fitness.close()
+    this.health.close()
     await Promise.all([...this.allPools.map((pool) => pool.destroy()), this.prober.close()])
   }
 

@@ -17,7 +17,7 @@ export type FaultReason =
   | 'cluster-unavailable'
   /** An answer that the cluster's handlers never give, or that is not HTTP. */
   | 'cluster-bad-answer'
-  /** None of its endpoints is fit to be asked. */
+  /** No endpoint of it is available. */
   | 'cluster-down'
   /** It broke off inside an answer. */
   | 'cluster-cut'

@@ -148,8 +148,8 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const quota = new Quota(holdings, unfinished)
 
   // While the cluster is away.
-  const isClusterFit = () => cluster.current.isFit
-  const making = { ledger, quota, follower, current, tell, isClusterFit, headers }
+  const isClusterAvailable = () => cluster.current.isAvailable
+  const making = { ledger, quota, follower, current, tell, isClusterAvailable, headers }
   const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
     replay?.close()
   })

@@ -3,12 +3,12 @@ import type { OnChange } from '../cluster/endpoint.js'
 import type { Log } from '../log/log.js'
 
 export function tellOf(log: Log): OnChange {
-  return ({ endpoint, state, reason, downMs, isClusterFit }) => {
+  return ({ endpoint, state, reason, downMs, isClusterAvailable }) => {
     if (state === 'up')
       log.info({ endpoint, downMs: Math.round(downMs ?? 0) }, 'an endpoint of the cluster is back')
-    else if (state === 'down' && isClusterFit)
+    else if (state === 'down' && isClusterAvailable)
       log.warn({ endpoint, reason }, 'an endpoint of the cluster is down: others are asked')
     else if (state === 'down')
-      log.error({ endpoint, reason }, 'the cluster is down: no endpoint of it is fit to be asked')
+      log.error({ endpoint, reason }, 'the cluster is down: no endpoint is available')
   }
 }

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { activityReport } from '../admin/activity-report.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
-import type { State } from '../cluster/fitness.js'
+import type { HealthState } from '../health/circuit-breaker.js'
 import type { Daemon } from './daemon.js'
 import type { JournalReport } from '../journal/journal.js'
 import type { StoreReport } from '../store/store.js'
@@ -40,8 +40,8 @@ export interface Status {
   /** Null until the gate listens. */
   readonly url: string | null
   readonly cluster: readonly string[]
-  /** How each endpoint of the cluster is; `trial`: it was down and is tried. */
-  readonly endpoints: readonly { readonly name: string; readonly state: State }[]
+  /** How each endpoint of the cluster is; `half-open`: it was down and is tried. */
+  readonly endpoints: readonly { readonly name: string; readonly state: HealthState }[]
   /** Pins that were accepted while the cluster was away; null: there is no journal. */
   readonly journal: JournalReport | null
   /** Whether what several gates share is there; null: this one is alone. */

@@ -3,7 +3,7 @@
  * from may be gone later. That daemon was the one that drowned: it gets few at once, is left alone
  * when it does not answer, and must not be the cluster's own.
  */
-import { Fitness, type Verdict } from '../cluster/fitness.js'
+import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
 import type { Later } from '../time/later.js'
 import { Rounds } from '../time/rounds.js'
 import { type Kubo, KuboRefusal, KuboStall } from './kubo.js'
@@ -24,7 +24,7 @@ export interface FallbackParts {
 }
 
 export interface FallbackReport {
-  readonly isFit: boolean
+  readonly isAvailable: boolean
   readonly waiting: number
   readonly underWay: number
   /** Since the start. */
@@ -40,7 +40,7 @@ const roundMs = 1000
 /** Until it is tried again to find out whether it is the cluster's own. */
 const compareMs = 10_000
 
-const breaker = { intervalMs: 30_000, failuresMax: 3, slowStartMs: 0 }
+const healthSettings = { intervalMs: 30_000, failuresMax: 3, slowStartMs: 0 }
 
 export type Comparison = 'another' | 'the same' | 'unknown'
 
@@ -54,16 +54,16 @@ export class Fallback {
   private readonly counts = { pinned: 0, failed: 0, released: 0 }
   private comparison: Comparison = 'unknown'
   private comparedAt = -Infinity
-  private readonly fitness: Fitness
+  private readonly health: CircuitBreaker<'fallback-hung-up'>
   private readonly rounds: Rounds
 
   constructor(private readonly parts: FallbackParts) {
     const { kubo, now, later } = parts
     const check = () => kubo.isUp()
-    const onChange = (verdict: Verdict) => {
-      this.tellOf(verdict)
+    const onChange = (change: HealthChange<'fallback-hung-up'>) => {
+      this.tellOf(change)
     }
-    this.fitness = new Fitness({ ...breaker, check, onChange, now, later })
+    this.health = new CircuitBreaker({ ...healthSettings, check, onChange, now, later })
     this.rounds = new Rounds({ round: () => this.round(), now, later })
   }
 
@@ -76,7 +76,7 @@ export class Fallback {
       // That the cluster is away is told by its endpoints.
       clusterKubos().catch(() => undefined),
     ])
-    if (id === undefined) this.fitness.suspected(this.fitness.began())
+    if (id === undefined) this.health.requestCheck(this.health.begin())
     if (id !== undefined && others !== undefined)
       this.comparison = others.has(id) ? 'the same' : 'another'
     return this.comparison
@@ -105,12 +105,12 @@ export class Fallback {
 
   get report(): FallbackReport {
     const [waiting, underWay] = [this.waiting.size, this.underWay.size]
-    return { isFit: this.fitness.isFit, waiting, underWay, ...this.counts }
+    return { isAvailable: this.health.isAvailable, waiting, underWay, ...this.counts }
   }
 
   async close(): Promise<void> {
     this.rounds.close()
-    this.fitness.close()
+    this.health.close()
     for (const ending of this.underWay.values()) ending.abort()
     await this.parts.kubo.close()
   }
@@ -123,7 +123,7 @@ export class Fallback {
       if ((await this.compare()) === 'the same') tell('error', {}, sameKubo)
     if (this.comparison !== 'another') return compareMs
     for (const cid of this.waiting) {
-      if (this.underWay.size >= atOnceMax || !this.fitness.isFit) break
+      if (this.underWay.size >= atOnceMax || !this.health.isAvailable) break
       this.waiting.delete(cid)
       void this.make(cid)
     }
@@ -134,12 +134,12 @@ export class Fallback {
     const { kubo, tell, now } = this.parts
     const ending = new AbortController()
     this.underWay.set(cid, ending)
-    const era = this.fitness.began()
+    const generation = this.health.begin()
     const startMs = now()
     try {
       const had = await kubo.hasPin(cid)
       if (had !== true) await kubo.pin(cid, ending.signal)
-      this.fitness.answered()
+      this.health.recordSuccess()
       // Where Kubo did not say, the pin may be somebody else's: it stays.
       if (had === false) this.remember(cid)
       this.counts.pinned++
@@ -148,7 +148,7 @@ export class Fallback {
       if (ending.signal.aborted) return
       this.counts.failed++
       tell('warn', { cid, err }, 'a pin could not be made at the fallback')
-      this.failed(cid, era, err)
+      this.failed(cid, generation, err)
     } finally {
       this.underWay.delete(cid)
       this.rounds.hurry(0)
@@ -157,13 +157,13 @@ export class Fallback {
   }
 
   /** Nothing is wrong with a daemon that says no, or finds nobody who has it. */
-  private failed(cid: string, era: number, err: unknown): void {
+  private failed(cid: string, generation: number, err: unknown): void {
     this.needless.delete(cid)
     if (err instanceof KuboRefusal || err instanceof KuboStall) {
-      this.fitness.answered()
+      this.health.recordSuccess()
       return
     }
-    this.fitness.failed(era, 'cluster-hung-up')
+    this.health.recordFailure(generation, 'fallback-hung-up')
     this.waiting.add(cid)
   }
 
@@ -185,7 +185,7 @@ export class Fallback {
     }
   }
 
-  private tellOf({ state, downMs = 0 }: Verdict): void {
+  private tellOf({ state, downMs = 0 }: HealthChange<'fallback-hung-up'>): void {
     const { tell } = this.parts
     if (state === 'down') tell('warn', {}, 'the fallback does not answer')
     if (state === 'up') tell('info', { downMs: Math.round(downMs) }, 'the fallback answers again')

@@ -11,7 +11,7 @@ export function addFallback(registry: Registry, report: () => FallbackReport | u
     collect() {
       const now = report()
       if (now === undefined) this.remove()
-      else this.set(now.isFit ? 1 : 0)
+      else this.set(now.isAvailable ? 1 : 0)
     },
   })
   new Gauge({

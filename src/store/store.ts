@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Redis, RedisOptions } from 'ioredis'
-import { Fitness, type Verdict } from '../cluster/fitness.js'
+import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
 import type { Config } from '../settings/schema/schema.js'
 import type { StoreSecrets } from '../settings/files/secrets.js'
 
@@ -26,12 +26,15 @@ export interface StoreReport {
   readonly skipped: number
 }
 
+/** What a question to the store can find wrong with it. */
+export type StoreFaultReason = 'store-hung-up'
+
 /** The settings ask to refuse while the store is away. */
 export class StoreFault extends Error {
   override readonly name = 'StoreFault'
 }
 
-const breaker = { intervalMs: 5000, failuresMax: 3, slowStartMs: 0 }
+const healthSettings = { intervalMs: 5000, failuresMax: 3, slowStartMs: 0 }
 
 /** Between attempts to connect. */
 const reconnectMs = 1000
@@ -42,7 +45,7 @@ export class Store {
   private shared: string | undefined
   private readonly counts = { faults: 0, skipped: 0 }
   private readonly onDown = new Set<() => void>()
-  private readonly fitness: Fitness
+  private readonly health: CircuitBreaker<StoreFaultReason>
   private lastFault = ''
   private isTold = false
   private isClosing = false
@@ -52,11 +55,11 @@ export class Store {
     readonly redis: Redis,
   ) {
     redis.options.retryStrategy = () => (this.isClosing ? null : reconnectMs)
-    this.fitness = new Fitness({
-      ...breaker,
+    this.health = new CircuitBreaker({
+      ...healthSettings,
       check: () => this.look(),
-      onChange: (verdict) => {
-        this.changed(verdict)
+      onChange: (change) => {
+        this.changed(change)
       },
     })
     // What is wrong is told once, by the state.
@@ -64,8 +67,8 @@ export class Store {
     this.redis.on('ready', () => void this.learn())
     this.redis.on('close', () => {
       this.shared = undefined
-      if (this.isClosing || this.fitness.state === 'down') return
-      this.fitness.failed(this.fitness.began(), 'cluster-hung-up')
+      if (this.isClosing || this.health.state === 'down') return
+      this.health.recordFailure(this.health.begin(), 'store-hung-up')
     })
   }
 
@@ -82,7 +85,7 @@ export class Store {
   }
 
   get isUp(): boolean {
-    return this.shared !== undefined && this.fitness.isFit
+    return this.shared !== undefined && this.health.isAvailable
   }
 
   /** Whether requests are refused while it is away. */
@@ -115,15 +118,15 @@ export class Store {
       this.counts.skipped++
       return undefined
     }
-    const era = this.fitness.began()
+    const generation = this.health.begin()
     try {
       const answer = await this.inTime(command())
-      this.fitness.answered()
+      this.health.recordSuccess()
       return answer
     } catch (error) {
       this.counts.faults++
       this.lastFault = wordOf(error)
-      this.fitness.failed(era, 'cluster-hung-up')
+      this.health.recordFailure(generation, 'store-hung-up')
       return undefined
     }
   }
@@ -139,16 +142,16 @@ export class Store {
 
   close(): void {
     this.isClosing = true
-    this.fitness.close()
+    this.health.close()
     this.redis.disconnect()
   }
 
   private async look(): Promise<boolean> {
     const { redis } = this
-    const isWell = redis.status === 'ready' && (await this.learn())
+    const isHealthy = redis.status === 'ready' && (await this.learn())
     // What waits on a connection that hangs waits no longer, and another one may be better.
-    if (!isWell && ['ready', 'connect'].includes(redis.status)) redis.disconnect(true)
-    return isWell
+    if (!isHealthy && ['ready', 'connect'].includes(redis.status)) redis.disconnect(true)
+    return isHealthy
   }
 
   /** The first gate makes it, and all take what is there. */
@@ -182,10 +185,10 @@ export class Store {
   }
 
   private away(): void {
-    this.fitness.suspected(this.fitness.began())
+    this.health.requestCheck(this.health.begin())
   }
 
-  private changed({ state, downMs = 0 }: Verdict): void {
+  private changed({ state, downMs = 0 }: HealthChange<StoreFaultReason>): void {
     const { tell } = this.parts
     if (state === 'down' && !this.isTold) {
       this.isTold = true

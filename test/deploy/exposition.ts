@@ -26,7 +26,7 @@ export async function exposed(t: Test): Promise<ReadonlyMap<string, ReadonlySet<
     journal: () => ({ waiting: 1, made: 1, dropped: 1 }),
     store: () => ({ isUp: true, faults: 1, skipped: 1 }),
     fallback: () => ({
-      ...{ isFit: true, waiting: 1, underWay: 1 },
+      ...{ isAvailable: true, waiting: 1, underWay: 1 },
       ...{ pinned: 1, failed: 1, released: 1 },
     }),
   })

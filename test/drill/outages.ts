@@ -175,7 +175,7 @@ const figures = [
   ['wrong answers', String(wrong.length - unanswered)],
   ['accepted pins that are lost', `${lost} of ${accepted.length + journaled.length}`],
   [
-    'time to refuse, with no peer fit',
+    'time to refuse, with no peer available',
     `${refuseMs.toFixed(1)} ms in 99 of 100, ${refusals.length} asked`,
   ],
   [

@@ -143,7 +143,7 @@ t.test('without progress a pin is given up, with progress it may take its time',
   await gone
   kubo.working.get(one)?.done()
   t.same((await tellings(2))[1], made)
-  t.match(fallback.report, { isFit: true, pinned: 1, failed: 1, waiting: 0 })
+  t.match(fallback.report, { isAvailable: true, pinned: 1, failed: 1, waiting: 0 })
 })
 
 t.test('what it says no to is told, and not asked again', async (t) => {
@@ -166,7 +166,7 @@ t.test('one that does not answer is left alone until it does', async (t) => {
   for (const cid of [one, two, three, four]) fallback.accepted(cid)
   const isTold = (message: string) => told.some((one) => one.message === message)
   while (!isTold('the fallback does not answer')) await turn(1000)
-  t.equal(fallback.report.isFit, false)
+  t.equal(fallback.report.isAvailable, false)
   while (fallback.report.underWay > 0) await turn(100)
   t.equal(fallback.report.waiting, 4, 'nothing is forgotten')
   kubo.mode = 'now'

@@ -138,11 +138,11 @@ t.test('a read that waits for a peer that hangs goes elsewhere when that is know
   t.equal(askedOf(second).filter((line) => line === 'GET /id').length, 2)
 })
 
-t.test('with no peer fit a request is refused at once, and told when to come back', async (t) => {
+t.test('with no peer available a request is refused at once with a Retry-After', async (t) => {
   const { gate, peers } = await startPeers(t, 3)
   await Promise.all(peers.map((peer) => peer.close()))
   await Promise.all(Array.from({ length: 6 }, () => gate.ask('GET', '/id')))
-  const told = await gate.told('the cluster is down: no endpoint of it is fit to be asked')
+  const told = await gate.told('the cluster is down: no endpoint is available')
   t.match(told, { level: 'error', endpoint: /127/ })
   for (const [method, path] of [
     ['GET', '/id'],

@@ -20,7 +20,7 @@ export interface ReplayParts {
   readonly quota: Quota
   readonly follower: Follower
   readonly current: () => Snapshot
-  readonly isClusterFit: () => boolean
+  readonly isClusterAvailable: () => boolean
   /** For the cluster. */
   readonly headers: Readonly<Record<string, string>>
   /** For the log. */
@@ -34,7 +34,7 @@ const atOnceMax = 8
 const roundMs = 250
 /** How often it is looked whether the cluster is back. */
 const awayMs = 500
-/** Of one that fails while the cluster is fit. */
+/** Of an entry that fails while the cluster is available. */
 const againMsMin = 1000
 const againMsMax = 300_000
 
@@ -72,14 +72,14 @@ export class Replay {
   }
 
   private async round(): Promise<number | undefined> {
-    const { journal, isClusterFit, tell, current } = this.parts
+    const { journal, isClusterAvailable, tell, current } = this.parts
     if (journal.size === 0) return undefined
-    if (!isClusterFit()) return awayMs
+    if (!isClusterAvailable()) return awayMs
     const startMs = this.now()
     const due = this.due(Math.ceil((current().config.journal.perSecondMax * roundMs) / 1000))
     const workers = Array.from({ length: atOnceMax }, async () => {
       for (let entry = due.shift(); entry !== undefined; entry = due.shift()) {
-        if (!isClusterFit()) return
+        if (!isClusterAvailable()) return
         await this.replay(entry)
       }
     })
@@ -100,7 +100,7 @@ export class Replay {
   }
 
   private async replay(entry: Entry): Promise<void> {
-    const { journal, isClusterFit, tell } = this.parts
+    const { journal, isClusterAvailable, tell } = this.parts
     const { seq, cid, encoder, requestId, atMs } = entry
     const about = { cid, encoder, requestId, waitedMs: Date.now() - atMs }
     try {
@@ -116,7 +116,7 @@ export class Replay {
       await journal.done(entry)
     } catch (error) {
       // That the cluster is away again is told by its endpoints.
-      if (error instanceof ClusterFault && !isClusterFit()) return
+      if (error instanceof ClusterFault && !isClusterAvailable()) return
       this.postpone(seq)
       const { reason = 'internal-error', cause } =
         error instanceof ClusterFault ? faultIn(error) : {}

@@ -32,8 +32,7 @@ export const cluster = optionalSection(
       default: [{ url: 'http://127.0.0.1:9094' }],
       minItems: 1,
       maxItems: 16,
-      description:
-        'Where peers of one cluster listen; what is written goes to the first that is fit.',
+      description: 'Where peers of one cluster listen; the first available one takes all writes.',
     }),
     health: optionalSection(
       {
