@@ -126,7 +126,8 @@ export class Endpoint {
       onEnd: (error) => {
         this.underWay[pool]--
         this.waiting.delete(handler)
-        this.ended(generation, error, asksKubo(method, path), exchange.upstreamMs)
+        const mayBeLate = this.isRushed(timeoutMs) || asksKubo(method, path)
+        this.ended(generation, error, mayBeLate, exchange.upstreamMs)
       },
       goElsewhere,
     })
@@ -171,11 +172,20 @@ export class Endpoint {
     for (const handler of this.waiting.all()) handler.moveOn()
   }
 
-  /** @param generation of the endpoint's health when the exchange began */
+  /** What waited for a lock, or at another endpoint, may have less time left than a check takes. */
+  private isRushed(timeoutMs: number): boolean {
+    const { health, writeTimeoutMs } = this.config
+    return timeoutMs < Math.min(health.timeoutMs, writeTimeoutMs / 2)
+  }
+
+  /**
+   * @param generation of the endpoint's health when the exchange began
+   * @param mayBeLate a timeout is no fault of the endpoint's: Kubo was asked, or time was short
+   */
   private ended(
     generation: number,
     error: Error | undefined,
-    asksKubo: boolean,
+    mayBeLate: boolean,
     ms: number | undefined,
   ): void {
     if (error === undefined) {
@@ -191,8 +201,7 @@ export class Endpoint {
     }
     const { reason } = faultOf(error)
     this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1)
-    // It is Kubo that hangs, for all that is known, where it was asked.
-    if (reason === 'cluster-timeout' && asksKubo) this.health.requestCheck(generation)
+    if (reason === 'cluster-timeout' && mayBeLate) this.health.requestCheck(generation)
     else this.health.recordFailure(generation, reason)
   }
 

@@ -6,11 +6,12 @@ import { linkedCluster } from '../support/linked-cluster.js'
 const headers = {}
 const longMs = 60_000
 
-async function linked(t: Test) {
-  const { cluster, link } = await linkedCluster(t)
+async function linked(t: Test, settings?: object) {
+  const { cluster, link } = await linkedCluster(t, settings)
   const read = (index: number, timeoutMs = longMs) =>
     link.current.ask(`/allocations/${generatedCid(index)}`, headers, timeoutMs)
-  return { cluster, read }
+  const state = () => link.current.endpoints[0]?.report.state
+  return { cluster, read, state }
 }
 
 t.test('answers come to those who asked, whatever was found before them', async (t) => {
@@ -44,4 +45,15 @@ t.test('what has no time left is not asked', async (t) => {
   for (const outcome of await Promise.allSettled([read(0, 0), read(0, -2.7)]))
     t.match(outcome, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
   t.same(cluster.requests, [])
+})
+
+t.test('a read with less time than a check takes no endpoint down when it is late', async (t) => {
+  const health = { intervalMs: 3_600_000, timeoutMs: 400, failuresMax: 1 }
+  const { cluster, read, state } = await linked(t, { health })
+  cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' })
+  const late = [{ status: 'rejected', reason: { reason: 'cluster-timeout' } }]
+  t.match(await Promise.allSettled([read(0, 100)]), late)
+  t.equal(state(), 'up')
+  t.match(await Promise.allSettled([read(0, 500)]), late)
+  t.equal(state(), 'down', 'one that had its time does')
 })

@@ -4,9 +4,11 @@ import { ClusterLink } from '../../src/cluster/link.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 import { startFakeCluster } from './fake-cluster/index.js'
 
-export async function linkedCluster(t: Test) {
+/** @param settings of the cluster's section, beside where it is */
+export async function linkedCluster(t: Test, settings: object = {}) {
   const cluster = await startFakeCluster()
-  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } }))
+  const endpoints = [{ url: cluster.url }]
+  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints, ...settings } }))
   t.teardown(async () => {
     await link.end()
     await cluster.close()
