@@ -6,7 +6,13 @@
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
 import type { Later } from '../time/later.js'
 import { Rounds } from '../time/rounds.js'
-import { type Kubo, KuboRefusal, KuboStall } from './kubo.js'
+import {
+  type FallbackFaultReason,
+  type FallbackReason,
+  fallbackReasonOf,
+  isOfDaemon,
+} from './fallback-fault.js'
+import type { Kubo } from './kubo.js'
 
 export interface FallbackParts {
   readonly kubo: Kubo
@@ -31,6 +37,8 @@ export interface FallbackReport {
   readonly pinned: number
   readonly failed: number
   readonly released: number
+  /** Pins there that failed, by reason. */
+  readonly faults: ReadonlyMap<FallbackReason, number>
 }
 
 /** Made pins that are remembered, to be released; beyond it the oldest stay. */
@@ -52,15 +60,16 @@ export class Fallback {
   /** Of those under way: the cluster has them meanwhile. */
   private readonly needless = new Set<string>()
   private readonly counts = { pinned: 0, failed: 0, released: 0 }
+  private readonly faults = new Map<FallbackReason, number>()
   private comparison: Comparison = 'unknown'
   private comparedAt = -Infinity
-  private readonly health: CircuitBreaker<'fallback-hung-up'>
+  private readonly health: CircuitBreaker<FallbackFaultReason>
   private readonly rounds: Rounds
 
   constructor(private readonly parts: FallbackParts) {
     const { kubo, now, later } = parts
     const check = () => kubo.isUp()
-    const onChange = (change: HealthChange<'fallback-hung-up'>) => {
+    const onChange = (change: HealthChange<FallbackFaultReason>) => {
       this.tellOf(change)
     }
     this.health = new CircuitBreaker({ ...healthSettings, check, onChange, now, later })
@@ -105,7 +114,8 @@ export class Fallback {
 
   get report(): FallbackReport {
     const [waiting, underWay] = [this.waiting.size, this.underWay.size]
-    return { isAvailable: this.health.isAvailable, waiting, underWay, ...this.counts }
+    const { isAvailable } = this.health
+    return { isAvailable, waiting, underWay, ...this.counts, faults: this.faults }
   }
 
   async close(): Promise<void> {
@@ -147,8 +157,10 @@ export class Fallback {
     } catch (err) {
       if (ending.signal.aborted) return
       this.counts.failed++
-      tell('warn', { cid, err }, 'a pin could not be made at the fallback')
-      this.failed(cid, generation, err)
+      const reason = fallbackReasonOf(err)
+      this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1)
+      tell('warn', { cid, reason, err }, 'a pin could not be made at the fallback')
+      this.failed(cid, generation, reason)
     } finally {
       this.underWay.delete(cid)
       this.rounds.hurry(0)
@@ -156,14 +168,14 @@ export class Fallback {
     if (this.needless.delete(cid) && this.made.delete(cid)) await this.unpin(cid)
   }
 
-  /** Nothing is wrong with a daemon that says no, or finds nobody who has it. */
-  private failed(cid: string, generation: number, err: unknown): void {
+  /** A daemon that refuses a pin, or finds no peer that offers it, is healthy all the same. */
+  private failed(cid: string, generation: number, reason: FallbackReason): void {
     this.needless.delete(cid)
-    if (err instanceof KuboRefusal || err instanceof KuboStall) {
+    if (!isOfDaemon(reason)) {
       this.health.recordSuccess()
       return
     }
-    this.health.recordFailure(generation, 'fallback-hung-up')
+    this.health.recordFailure(generation, reason)
     this.waiting.add(cid)
   }
 
@@ -181,15 +193,17 @@ export class Fallback {
       this.counts.released++
       tell('info', { cid }, 'a pin was released at the fallback: the cluster has it')
     } catch (err) {
-      tell('warn', { cid, err }, 'a pin could not be released at the fallback')
+      tell('warn', { cid, reason: fallbackReasonOf(err), err }, notReleased)
     }
   }
 
-  private tellOf({ state, downMs = 0 }: HealthChange<'fallback-hung-up'>): void {
+  private tellOf({ state, reason, downMs = 0 }: HealthChange<FallbackFaultReason>): void {
     const { tell } = this.parts
-    if (state === 'down') tell('warn', {}, 'the fallback does not answer')
+    if (state === 'down') tell('warn', { reason }, 'the fallback does not answer')
     if (state === 'up') tell('info', { downMs: Math.round(downMs) }, 'the fallback answers again')
   }
 }
+
+const notReleased = 'a pin could not be released at the fallback'
 
 const sameKubo = 'the fallback is a Kubo that the cluster uses: it is never used'

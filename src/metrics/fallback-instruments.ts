@@ -41,4 +41,14 @@ export function addFallback(registry: Registry, report: () => FallbackReport | u
       this.inc({ result: 'released' }, now.released)
     },
   })
+  new Counter({
+    name: 'pinwarden_fallback_faults_total',
+    help: 'Pins that failed at the fallback, by reason.',
+    registers,
+    labelNames: ['reason'] as const,
+    collect() {
+      this.reset()
+      for (const [reason, count] of report()?.faults ?? []) this.inc({ reason }, count)
+    },
+  })
 }

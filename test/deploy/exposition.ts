@@ -28,6 +28,7 @@ export async function exposed(t: Test): Promise<ReadonlyMap<string, ReadonlySet<
     fallback: () => ({
       ...{ isAvailable: true, waiting: 1, underWay: 1 },
       ...{ pinned: 1, failed: 1, released: 1 },
+      faults: new Map([['fallback-timeout', 1]]),
     }),
   })
   metrics.reloaded(true)

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { Fallback } from '../../src/fallback/fallback.js'
 import { Kubo } from '../../src/fallback/kubo.js'
 import { clock } from '../support/clock.js'
+import { counted } from '../support/counted.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { startFakeKubo } from '../support/fake-kubo.js'
 
@@ -20,7 +21,7 @@ async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {
     await new Promise((resolve) => setImmediate(resolve))
   }
   const world = { ids: new Set(ids) as ReadonlySet<string> | undefined, isWaiting: true }
-  const told: { message: string; err?: Error }[] = []
+  const told: { message: string; err?: Error; reason?: string }[] = []
   let onTold: (() => void)[] = []
   const fallback = new Fallback({
     ...{ atOnceMax: 2, release, now, later },
@@ -127,7 +128,7 @@ t.test('it is not used before it is known whose it is, and never if it is the sa
 })
 
 t.test('without progress a pin is given up, with progress it may take its time', async (t) => {
-  const { kubo, fallback, turn, tellings } = await started(t)
+  const { kubo, fallback, turn, tellings, told } = await started(t)
   kubo.mode = 'work'
   await fallback.compare()
   fallback.accepted(one)
@@ -144,10 +145,11 @@ t.test('without progress a pin is given up, with progress it may take its time',
   kubo.working.get(one)?.done()
   t.same((await tellings(2))[1], made)
   t.match(fallback.report, { isAvailable: true, pinned: 1, failed: 1, waiting: 0 })
+  t.equal(told[0]?.reason, 'fallback-stalled')
 })
 
 t.test('what it says no to is told, and not asked again', async (t) => {
-  const { kubo, fallback, turn, tellings } = await started(t)
+  const { kubo, fallback, turn, tellings, told } = await started(t)
   kubo.mode = 'work'
   await fallback.compare()
   fallback.accepted(one)
@@ -155,6 +157,7 @@ t.test('what it says no to is told, and not asked again', async (t) => {
   await kubo.worksOn(1)
   kubo.working.get(one)?.fail('pin: block was not found locally (offline)')
   t.same(await tellings(1), [`${notMade}: pin: block was not found locally (offline)`])
+  t.equal(told[0]?.reason, 'fallback-refused')
   await turn(60_000)
   t.equal(kubo.asked.filter((what) => what === `pin/add ${one}`).length, 1)
 })
@@ -167,11 +170,19 @@ t.test('one that does not answer is left alone until it does', async (t) => {
   const isTold = (message: string) => told.some((one) => one.message === message)
   while (!isTold('the fallback does not answer')) await turn(1000)
   t.equal(fallback.report.isAvailable, false)
+  t.match(told[0], { message: notMade, reason: 'fallback-hung-up' })
+  t.match(told.at(-1)?.reason, /^(fallback-hung-up|health-check)$/)
   while (fallback.report.underWay > 0) await turn(100)
   t.equal(fallback.report.waiting, 4, 'nothing is forgotten')
   kubo.mode = 'now'
   while (!isTold('the fallback answers again')) await turn(1000)
   while (fallback.report.pinned < 4) await turn(1000)
+  const { failed, faults } = fallback.report
+  t.same([...faults], [['fallback-hung-up', failed]])
+  t.same(
+    await counted('pinwarden_fallback_faults_total', [], { fallback: () => fallback.report }),
+    [`pinwarden_fallback_faults_total{reason="fallback-hung-up"} ${failed}`],
+  )
   t.same([...kubo.pins].sort(), [one, two, three, four].sort())
 })
 

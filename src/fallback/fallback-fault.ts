@@ -1,0 +1,50 @@
+/** What can be wrong with the fallback Kubo, or with one pin there: the words for it. */
+import { KuboRefusal, KuboStall } from './kubo.js'
+
+/** What says that the daemon itself is in trouble. */
+export type FallbackFaultReason =
+  /** No connection: refused, no route, no such host. */
+  | 'fallback-unreachable'
+  /** The connection ended before a whole answer. */
+  | 'fallback-hung-up'
+  /** No connection, or no answer, in time. */
+  | 'fallback-timeout'
+  /** An answer that is not Kubo's, or not HTTP. */
+  | 'fallback-bad-answer'
+
+/** What says nothing of the daemon: it answered, and could not make this pin. */
+type FallbackPinReason =
+  /** It answered with an error. */
+  | 'fallback-refused'
+  /** The pin made no progress: no peer offers what it needs. */
+  | 'fallback-stalled'
+
+export type FallbackReason = FallbackFaultReason | FallbackPinReason
+
+const reasons = new Map<string, FallbackFaultReason>([
+  ['ECONNREFUSED', 'fallback-unreachable'],
+  ['ENOTFOUND', 'fallback-unreachable'],
+  ['EAI_AGAIN', 'fallback-unreachable'],
+  ['EHOSTUNREACH', 'fallback-unreachable'],
+  ['ENETUNREACH', 'fallback-unreachable'],
+  ['ECONNRESET', 'fallback-hung-up'],
+  ['EPIPE', 'fallback-hung-up'],
+  ['UND_ERR_SOCKET', 'fallback-hung-up'],
+  ['ETIMEDOUT', 'fallback-timeout'],
+  ['UND_ERR_CONNECT_TIMEOUT', 'fallback-timeout'],
+])
+
+/** Names an error of {@link Kubo}. */
+export function fallbackReasonOf(error: unknown): FallbackReason {
+  if (error instanceof KuboRefusal) return 'fallback-refused'
+  if (error instanceof KuboStall) return 'fallback-stalled'
+  if (!(error instanceof Error)) return 'fallback-bad-answer'
+  // Of AbortSignal.timeout.
+  if (error.name === 'TimeoutError') return 'fallback-timeout'
+  const code = 'code' in error ? String(error.code) : ''
+  return reasons.get(code) ?? 'fallback-bad-answer'
+}
+
+/** Whether the fault counts against the daemon's health. */
+export const isOfDaemon = (reason: FallbackReason): reason is FallbackFaultReason =>
+  reason !== 'fallback-refused' && reason !== 'fallback-stalled'
