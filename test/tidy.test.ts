@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   listings: ['listings', 'leases', 'cluster', 'settings', 'disk', 'time'],
   leases: ['leases', 'cluster', 'settings', 'disk', 'time'],
   journal: ['journal', 'cluster', 'disk', 'time'],
-  store: ['store', 'leases', 'cluster', 'health', 'settings', 'time'],
+  store: ['store', 'leases', 'health', 'settings', 'time'],
   fallback: ['fallback', 'cluster', 'health', 'time'],
   progress: ['progress', 'cluster', 'settings', 'time'],
   metrics: ['metrics', 'progress', 'journal', 'fallback', 'store', 'cluster', 'settings'],

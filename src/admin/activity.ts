@@ -64,7 +64,7 @@ export class Activity {
     if (fine.has(line.outcome)) return
     const trouble = { time, line }
     this.ring[this.troublesSeen++ % troublesMax] = trouble
-    if (line.outcome === 'fault') this.lastFault = trouble
+    if (line.reason?.startsWith('cluster-') === true) this.lastFault = trouble
   }
 
   /** What became of a pin, long after its request. */

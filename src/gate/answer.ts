@@ -16,12 +16,7 @@ export function answer(reply: FastifyReply, status: number, message: string): vo
   reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
 }
 
-/**
- * Refuses a request in one of the phases.
- *
- * A body that is still on its way is read to its end only where it is known to be small; otherwise
- * the connection is closed, as keeping it would mean swallowing whatever the client sends.
- */
+/** Refuses a request in one of the phases. */
 export function refuse(
   reply: FastifyReply,
   record: RequestRecord,
@@ -29,10 +24,18 @@ export function refuse(
   message: string = refusals[reason].message,
 ): void {
   record.refuse(reason)
+  closeUnlessBodyIsSmall(reply, record)
+  answer(reply, refusals[reason].status, message)
+}
+
+/**
+ * A body that is still on its way is read to its end only where it is known to be small; otherwise
+ * the connection is closed, as keeping it would mean swallowing whatever the client sends.
+ */
+export function closeUnlessBodyIsSmall(reply: FastifyReply, record: RequestRecord): void {
   if (bodyIsUnbounded(reply.request.raw.headers, record.snapshot.config.listen.bodyBytesMax)) {
     reply.header('connection', 'close')
   }
-  answer(reply, refusals[reason].status, message)
 }
 
 function bodyIsUnbounded(

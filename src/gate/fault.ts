@@ -1,22 +1,37 @@
-/** Answers for a cluster that is at fault: 502 to 504, in fixed sentences; the log knows more. */
+/** Answers for faults behind the gate: 502 to 504, in fixed sentences; the log knows more. */
 import type { FastifyReply } from 'fastify'
-import { ClusterFault, faultOf, type FaultReason } from '../cluster/faults.js'
+import { ClusterFault, faultOf } from '../cluster/faults.js'
+import { LockTimeout } from '../leases/lock-timeout.js'
+import { StoreFault, type StoreFaultReason } from '../store/store-fault.js'
 import { answer } from './answer.js'
-import { faults } from './refusals.js'
+import { faults, type UpstreamFaultReason } from './refusals.js'
 import { relayed } from './forward/relay.js'
 import { recordOf } from './request.js'
 
 /** What exactly was wrong, with the HTTP client's own error if there is one. */
 export interface FoundFault {
-  readonly reason: FaultReason
+  readonly reason: UpstreamFaultReason
   readonly cause: Error | undefined
 }
 
 /** @param error ours, or what the HTTP client and @fastify/reply-from made of it */
 export function faultIn(error: Error): FoundFault {
-  const { reason, cause } = faultOf(error.cause instanceof ClusterFault ? error.cause : error)
+  if (error instanceof LockTimeout) return { reason: error.reason, cause: undefined }
+  const { reason, cause } = isStoreFault(error)
+    ? error
+    : faultOf(error.cause instanceof ClusterFault ? error.cause : error)
   return { reason, cause: cause instanceof Error ? cause : undefined }
 }
+
+/** Whether the change of a pin failed for the cluster or the pin's lock: it may be repeated. */
+export const isFaultOfChange = (error: unknown): error is ClusterFault | LockTimeout =>
+  error instanceof ClusterFault || error instanceof LockTimeout
+
+/** Whether the store was asked and failed; a request that did not ask it is refused instead. */
+export const isStoreFault = (
+  error: unknown,
+): error is StoreFault & { readonly reason: StoreFaultReason } =>
+  error instanceof StoreFault && error.reason !== 'store-unavailable'
 
 /** @param error see {@link faultIn} */
 export function answerFault(reply: FastifyReply, error: Error): void {
@@ -26,6 +41,9 @@ export function answerFault(reply: FastifyReply, error: Error): void {
   record.fault(reason, status, cause?.message)
   if (reply.raw.destroyed) return
   for (const name of relayed) reply.removeHeader(name)
-  if (status === 503) reply.header('retry-after', reason === 'cluster-down' ? 5 : 1)
+  if (status === 503) reply.header('retry-after', takesLonger(reason) ? 5 : 1)
   answer(reply, status, message)
 }
+
+const takesLonger = (reason: UpstreamFaultReason): boolean =>
+  reason === 'cluster-down' || reason.startsWith('store-')

@@ -6,9 +6,10 @@ import type { Log } from '../log/log.js'
 import { noSchemas } from '../http/no-schemas.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Snapshot } from '../settings/snapshot.js'
-import { type Store, StoreFault } from '../store/store.js'
+import type { Store } from '../store/store.js'
+import { StoreFault } from '../store/store-fault.js'
 import { type AccessLine, levels } from './record/access-line.js'
-import { answer, refuse } from './answer.js'
+import { answer, closeUnlessBodyIsSmall, refuse } from './answer.js'
 import { authenticate } from './authenticate/authenticate.js'
 import { authorize } from './authorize/authorize.js'
 import { dropBodies } from './receive/body.js'
@@ -16,7 +17,7 @@ import type { BudgetUse } from './limit/budget-use.js'
 import type { Connections } from './receive/connections.js'
 import { counters } from './limit/counter.js'
 import { countFailures } from './authenticate/failures.js'
-import { answerFault } from './fault.js'
+import { answerFault, isStoreFault } from './fault.js'
 import { forward, type Forwarding } from './forward/forward.js'
 import { limit } from './limit/limit.js'
 import { createListener } from './receive/listener.js'
@@ -113,6 +114,11 @@ function answerErrors(gate: FastifyInstance, log: Log): void {
   })
   gate.setErrorHandler<FastifyError>((error, request, reply) => {
     const record = recordOf(request)
+    if (isStoreFault(error)) {
+      closeUnlessBodyIsSmall(reply, record)
+      answerFault(reply, error)
+      return
+    }
     const reason = refusalOf(error)
     if (reason !== undefined) {
       if (reason === 'store-unavailable') reply.header('retry-after', 5)

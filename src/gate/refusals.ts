@@ -1,5 +1,7 @@
 /** Every answer that the gate gives of its own accord: its reason word, status and sentence. */
 import type { FaultReason } from '../cluster/faults.js'
+import type { LockTimeout } from '../leases/lock-timeout.js'
+import type { StoreFaultReason } from '../store/store-fault.js'
 
 export interface Refusal {
   readonly status: number
@@ -69,8 +71,11 @@ export const refusals = {
 
 export type RefusalReason = keyof typeof refusals
 
-/** What the client reads when the cluster, not the request, is at fault. */
-export const faults: Readonly<Record<FaultReason, Refusal>> = {
+/** What is at fault when the request is not: the first part of each word says who. */
+export type UpstreamFaultReason = FaultReason | LockTimeout['reason'] | StoreFaultReason
+
+/** What the client reads when something behind the gate, not the request, is at fault. */
+export const faults: Readonly<Record<UpstreamFaultReason, Refusal>> = {
   'cluster-unreachable': { status: 502, message: 'the cluster cannot be reached' },
   'cluster-hung-up': { status: 502, message: 'the cluster closed the connection' },
   'cluster-timeout': { status: 504, message: 'the cluster did not answer in time' },
@@ -81,6 +86,10 @@ export const faults: Readonly<Record<FaultReason, Refusal>> = {
   'cluster-unavailable': { status: 503, message: 'the cluster is not available' },
   'cluster-bad-answer': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-cut': { status: 502, message: 'the cluster broke off its answer' },
+  'lock-timeout': { status: 504, message: 'another change of this pin did not end in time' },
+  'store-timeout': { status: 503, message: 'the shared store did not answer in time' },
+  'store-refused': { status: 503, message: 'the shared store answered with an error' },
+  'store-hung-up': { status: 503, message: 'the shared store closed the connection' },
 }
 
 /** A refusal found while a request is read: thrown by the parsers, answered by authorize. */

@@ -17,11 +17,11 @@ import {
 import { type PinRecord, readPinRecord, writing } from './pin-record.js'
 import { putBack, Recheck } from './recheck.js'
 import { readWritten, type RecentWrites } from './recent.js'
+import { LockTimeout } from './lock-timeout.js'
 import type { SharedTurn, SharedTurns } from './shared-turns.js'
 import { Turns } from './turns.js'
 
 export type { OpenPin, RecordOf, Settle, Wanted } from './open-pin.js'
-
 type Headers = Readonly<Record<string, string>>
 
 export interface LedgerParts {
@@ -73,7 +73,7 @@ export class Ledger {
    * Waits for the turn and reads the record, without a question to Kubo.
    *
    * @param timeoutMs for both together
-   * @throws ClusterFault; then nothing is held
+   * @throws ClusterFault, LockTimeout, StoreFault; then nothing is held
    */
   async open(cid: string, headers: Headers, timeoutMs: number): Promise<OpenPin> {
     const startMs = performance.now()
@@ -90,6 +90,7 @@ export class Ledger {
       shared = await this.parts.shared?.take(cid, leftMs())
       const telling = shared?.written
       const elsewhere = telling === undefined ? undefined : this.recent.heard(cid, telling)
+      if (leftMs() <= 0) throw new LockTimeout()
       const { read, record } = await this.see(cid, headers, leftMs())
       const settle: Settle = (method, error, answer) => {
         this.note(method, cid, record, error === null ? answer : undefined)
@@ -140,7 +141,7 @@ export class Ledger {
    * Reads a pin and changes it, for nobody's request.
    *
    * @param change what becomes of it; undefined: it stays as it is
-   * @throws ClusterFault, also when the cluster refuses it
+   * @throws ClusterFault, also when the cluster refuses it; LockTimeout, StoreFault
    */
   async change(cid: string, change: (pin: OpenPin) => Promise<Wanted> | Wanted): Promise<void> {
     const { headers, timeoutMs } = this.parts

@@ -5,7 +5,7 @@ export interface SharedTurns {
    * Waits for the turn among all gates.
    *
    * @returns undefined: that cannot be had now, and another gate may change the pin meanwhile
-   * @throws ClusterFault `cluster-timeout`; StoreFault where the settings want it
+   * @throws LockTimeout when it takes longer; StoreFault where the settings want it
    */
   take(cid: string, timeoutMs: number): Promise<SharedTurn | undefined>
   /** Calls when turns may have been lost. */

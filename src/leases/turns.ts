@@ -1,5 +1,5 @@
 /** Whoever changes a pin has it to himself, from reading its record until it is written. */
-import { ClusterFault } from '../cluster/faults.js'
+import { LockTimeout } from './lock-timeout.js'
 
 /** Ends a turn. */
 export type Release = () => void
@@ -10,7 +10,7 @@ export class Turns {
   /**
    * Waits for all who came before.
    *
-   * @throws ClusterFault `cluster-timeout` when it takes longer: the cluster holds them all up
+   * @throws LockTimeout when it takes longer
    */
   async take(cid: string, timeoutMs: number): Promise<Release> {
     const before = this.tails.get(cid)
@@ -31,6 +31,6 @@ export class Turns {
     if (outcome === undefined) return release
     // Those behind wait for who is before.
     void before.then(release)
-    throw new ClusterFault('cluster-timeout')
+    throw new LockTimeout()
   }
 }

@@ -38,7 +38,11 @@ export function instrumentsIn(
       'Requests that passed, as their refusal is only observed.',
     ),
     authFailures: counter('auth_failures_total', ['reason'], 'Requests answered 401.'),
-    faults: counter('faults_total', ['reason'], 'Requests that failed for the cluster.'),
+    faults: counter(
+      'faults_total',
+      ['reason'],
+      'Requests that failed for the cluster, the shared store or the lock of a pin.',
+    ),
     aborts: counter('aborts_total', ['reason'], 'Requests whose client left or stalled.'),
     bugs: counter<string>('bugs_total', [], 'Requests that failed for pinwarden itself.'),
     listings: counter(

@@ -9,6 +9,7 @@ import type { Redis, RedisOptions } from 'ioredis'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
 import type { Config } from '../settings/schema/schema.js'
 import type { StoreSecrets } from '../settings/files/secrets.js'
+import { codeOf, StoreFault, type StoreFaultReason, storeFaultReasonOf } from './store-fault.js'
 
 export type StoreSettings = Config['store']
 
@@ -26,13 +27,8 @@ export interface StoreReport {
   readonly skipped: number
 }
 
-/** What a question to the store can find wrong with it. */
-export type StoreFaultReason = 'store-hung-up'
-
-/** The settings ask to refuse while the store is away. */
-export class StoreFault extends Error {
-  override readonly name = 'StoreFault'
-}
+// One for all: an error is dear, as it writes down where it was made.
+const unavailable = new StoreFault('store-unavailable')
 
 const healthSettings = { intervalMs: 5000, failuresMax: 3, slowStartMs: 0 }
 
@@ -63,7 +59,7 @@ export class Store {
       },
     })
     // What is wrong is told once, by the state.
-    this.redis.on('error', (error) => (this.lastFault = wordOf(error)))
+    this.redis.on('error', (error) => (this.lastFault = codeOf(error)))
     this.redis.on('ready', () => void this.learn())
     this.redis.on('close', () => {
       this.shared = undefined
@@ -89,7 +85,7 @@ export class Store {
   }
 
   /** Whether requests are refused while it is away. */
-  get isStrict(): boolean {
+  private get isStrict(): boolean {
     return this.parts.settings.failMode === 'closed'
   }
 
@@ -112,11 +108,26 @@ export class Store {
     this.onDown.add(call)
   }
 
-  /** @returns undefined when it is away, or does not answer in time */
+  /** @returns undefined when it is down, does not answer in time, or with an error */
   async ask<Answer>(command: () => Promise<Answer>): Promise<Answer | undefined> {
+    const answer = await this.answerOrFault(command)
+    return answer instanceof StoreFault ? undefined : answer
+  }
+
+  /** The same, for a request of a client. @throws StoreFault where the settings refuse it then */
+  async askForRequest<Answer>(command: () => Promise<Answer>): Promise<Answer | undefined> {
+    const answer = await this.answerOrFault(command)
+    if (!(answer instanceof StoreFault)) return answer
+    if (this.isStrict) throw answer
+    return undefined
+  }
+
+  private async answerOrFault<Answer>(
+    command: () => Promise<Answer>,
+  ): Promise<Answer | StoreFault> {
     if (!this.isUp) {
       this.counts.skipped++
-      return undefined
+      return unavailable
     }
     const generation = this.health.begin()
     try {
@@ -125,9 +136,11 @@ export class Store {
       return answer
     } catch (error) {
       this.counts.faults++
-      this.lastFault = wordOf(error)
-      this.health.recordFailure(generation, 'store-hung-up')
-      return undefined
+      this.lastFault = codeOf(error)
+      const reason = storeFaultReasonOf(error)
+      this.health.recordFailure(generation, reason)
+      // Not the error: it tells the command with its arguments.
+      return new StoreFault(reason, new Error(this.lastFault))
     }
   }
 
@@ -171,7 +184,7 @@ export class Store {
   private inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const tooLate = () => {
-        reject(new Error('the store does not answer in time'))
+        reject(new StoreFault('store-timeout'))
       }
       // Sockets are read after the timers and before what is immediate.
       const clock = globalThis.setTimeout(
@@ -206,14 +219,6 @@ const openWords =
   'the store does not answer: until it does, limits and turns are those of this gate alone'
 
 const strictWords = 'the store does not answer: until it does, requests are refused'
-
-/** Never the error itself: a client's tells the command with its arguments, AUTH's among them. */
-function wordOf(error: unknown): string {
-  const { code, message = '' } = error as { code?: unknown; message?: string }
-  return typeof code === 'string'
-    ? code
-    : (/^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'no answer in time')
-}
 
 function optionsOf({ settings, secrets }: StoreParts) {
   const { username } = settings

@@ -5,9 +5,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { ClusterFault } from '../cluster/faults.js'
+import { LockTimeout } from '../leases/lock-timeout.js'
 import type { SharedTurn, SharedTurns } from '../leases/shared-turns.js'
-import { type Store, StoreFault } from './store.js'
+import type { Store } from './store.js'
 
 /** A gate whose answer came too late finds a lock of its own: that one it may take over. */
 const takeScript = `
@@ -52,19 +52,16 @@ export class StoreTurns implements SharedTurns {
     const lockMs = Math.ceil(timeoutMs + marginMs)
     const untilMs = performance.now() + timeoutMs
     for (;;) {
-      const taken = await store.ask(
+      const taken = await store.askForRequest(
         () =>
           store.redis.eval(takeScript, 2, ...keys, gateId, token, lockMs) as Promise<
             [isTaken: number, written?: string | null]
           >,
       )
-      if (taken === undefined) {
-        if (store.isStrict) throw new StoreFault()
-        return undefined
-      }
+      if (taken === undefined) return undefined
       const [isTaken, written] = taken
       if (isTaken === 1) return this.turnOf(keys, token, written ?? '')
-      if (performance.now() > untilMs) throw new ClusterFault('cluster-timeout')
+      if (performance.now() > untilMs) throw new LockTimeout()
       await setTimeout(pollMs * (0.5 + Math.random()))
     }
   }

@@ -92,6 +92,19 @@ t.test('requests are counted by encoder, by reason and by time', async (t) => {
   t.match(cluster, { lastAnswered: start + 10_000, lastFault: { reason: 'cluster-timeout' } })
 })
 
+t.test('a fault of the store or of a lock is no fault of the cluster', async (t) => {
+  const { observe, report } = watched()
+  observe({ ...failed, reason: 'store-timeout' })
+  observe({ ...failed, reason: 'lock-timeout' })
+  t.equal(report().cluster.lastFault, null)
+  t.same(
+    report()
+      .troubles.map(({ reason }) => reason)
+      .sort(),
+    ['lock-timeout', 'store-timeout'],
+  )
+})
+
 t.test('half of the answers, and 99 of 100, took as long as said, within a tenth', async (t) => {
   const { observe, report } = watched()
   for (let ms = 1; ms <= 1000; ms++) observe({ durationMs: ms })

@@ -28,7 +28,10 @@ const slow = (perMinute: number, permission?: string): Series => ({
 const started = `process_start_time_seconds{${gate}}`
 const expiry = `pinwarden_certificate_expiry_timestamp_seconds{${gate}}`
 const reload = `pinwarden_config_last_reload_successful{${gate}}`
-const fault = `pinwarden_faults_total{${gate},reason="cluster-timeout"}`
+const faultOf = (reason: string) => `pinwarden_faults_total{${gate},reason="${reason}"}`
+const fault = faultOf('cluster-timeout')
+const fallbackFault = (reason: string) =>
+  `pinwarden_fallback_faults_total{${gate},reason="${reason}"}`
 const asked = `pinwarden_requests_total{${gate},encoder="alpha",permission="pin",code="2xx"}`
 const pins = (result: string) => `pinwarden_pins_total{${gate},encoder="alpha",result="${result}"}`
 const settled = (result: string) =>
@@ -98,6 +101,8 @@ export const cases: Readonly<Record<string, Case>> = {
     quiet: {
       'one in a hundred': { [fault]: '0+1x40', [asked]: '0+99x40' },
       'two requests in all': { [fault]: '0x27 1 2x20', [asked]: '0x27 1 2x20' },
+      'late locks': { [faultOf('lock-timeout')]: '0+20x40', [asked]: '0+80x40' },
+      'a store that fails': { [faultOf('store-timeout')]: '0+20x40', [asked]: '0+80x40' },
     },
   },
   PinwardenClusterAway: {
@@ -106,6 +111,7 @@ export const cases: Readonly<Record<string, Case>> = {
     quiet: {
       'answered in between': { [fault]: '1x35 2x10 3x10 4x20', [asked]: '500x50 501x30' },
       'nothing asked': { [fault]: '4x80', [asked]: '500x80' },
+      'late locks only': { [faultOf('lock-timeout')]: '0+1x80', [asked]: '500x80' },
     },
   },
   PinwardenPinsFail: {
@@ -136,6 +142,30 @@ export const cases: Readonly<Record<string, Case>> = {
     quiet: {
       'a restart of the store': { [store]: '1x10 0x3 1x20' },
       'now and then': { [store]: '0 0 0 1 0 0 0 1 0 0 0 1x20' },
+    },
+  },
+  PinwardenStoreFaults: {
+    at: '40m',
+    fires: { [faultOf('store-refused')]: '0x10 10x40' },
+    quiet: {
+      'two requests': { [faultOf('store-timeout')]: '0x10 2x40' },
+      'faults of the cluster': { [fault]: '0+20x60' },
+    },
+  },
+  PinwardenLocksLate: {
+    at: '40m',
+    fires: { [faultOf('lock-timeout')]: '0x10 10x40' },
+    quiet: {
+      'two requests': { [faultOf('lock-timeout')]: '0x10 2x40' },
+      'faults of the cluster': { [fault]: '0+20x60' },
+    },
+  },
+  PinwardenFallbackFails: {
+    at: '40m',
+    fires: { [fallbackFault('fallback-hung-up')]: '0x10 10x40' },
+    quiet: {
+      'pins that nobody offers': { [fallbackFault('fallback-stalled')]: '0+5x60' },
+      'two pins': { [fallbackFault('fallback-timeout')]: '0x10 2x40' },
     },
   },
   PinwardenJournalWaits: {

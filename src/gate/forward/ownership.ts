@@ -1,12 +1,12 @@
 /** Between authorize and forward: whose pin is it? What a change leaves to the others: 403, 409. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ClusterFault } from '../../cluster/faults.js'
 import type { Decision } from '../../leases/decide.js'
 import type { Ledger, OpenPin, Settle } from '../../leases/ledger.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { Follower } from '../../progress/follower.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import { answer, refuse } from '../answer.js'
+import { isFaultOfChange } from '../fault.js'
 import { decideToPin, decideToUnpin, upstreamOf } from './lease-decision.js'
 import type { Outage } from '../outage/outage.js'
 import type { Change } from '../authorize/pin-request.js'
@@ -53,7 +53,7 @@ export function createHoldPin({ ledger, quota, follower, outage }: Holders): Hol
       },
       (error: unknown) => {
         if (record.isClosed) reply.hijack()
-        else if (error instanceof ClusterFault) outage.answer(reply, error)
+        else if (isFaultOfChange(error)) outage.answer(reply, error)
         else reply.send(error)
       },
     )

@@ -2,7 +2,7 @@
 import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { BudgetLimit } from '../../settings/keyring/encoder.js'
-import { type Store, StoreFault } from '../../store/store.js'
+import type { Store } from '../../store/store.js'
 
 export interface Counted {
   readonly isExceeded: boolean
@@ -54,9 +54,8 @@ export async function counters(
       keyGenerator: (request) => `${name}:${key(request, store.secret)}`,
     })
     return async (request) => {
-      const counted = await store.ask(() => countForAll(request))
+      const counted = await store.askForRequest(() => countForAll(request))
       if (counted !== undefined) return resultOf(counted)
-      if (store.isStrict) throw new StoreFault()
       return resultOf(await count(request))
     }
   }

@@ -1,14 +1,14 @@
 /** Makes the pins of the journal when the cluster is back: in order per CID, not all at once. */
-import { ClusterFault } from '../../cluster/faults.js'
 import type { Entry } from '../../journal/entry.js'
 import type { Journal } from '../../journal/journal.js'
 import { type Later, later as timer } from '../../time/later.js'
 import type { Ledger } from '../../leases/ledger.js'
 import type { Follower } from '../../progress/follower.js'
+import { StoreFault } from '../../store/store-fault.js'
 import { Rounds } from '../../time/rounds.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
-import { faultIn } from '../fault.js'
+import { faultIn, isFaultOfChange } from '../fault.js'
 import { decideToPin } from '../forward/lease-decision.js'
 import { isHeldBy } from '../forward/ownership.js'
 import type { Quota } from '../forward/quota.js'
@@ -116,11 +116,12 @@ export class Replay {
       await journal.done(entry)
     } catch (error) {
       // That the cluster is away again is told by its endpoints.
-      if (error instanceof ClusterFault && !isClusterAvailable()) return
+      const isFault = isFaultOfChange(error)
+      if (isFault && !isClusterAvailable()) return
       this.postpone(seq)
-      const { reason = 'internal-error', cause } =
-        error instanceof ClusterFault ? faultIn(error) : {}
-      const err = error instanceof ClusterFault ? cause : error
+      const { reason, cause: err } = isFault
+        ? faultIn(error)
+        : { reason: error instanceof StoreFault ? error.reason : 'internal-error', cause: error }
       tell('warn', { ...about, reason, err }, 'a pin of the journal could not be made yet')
     }
   }
@@ -130,7 +131,7 @@ export class Replay {
     this.failures.set(seq, { waitMs, notBefore: this.now() + waitMs })
   }
 
-  /** @returns why it is not to be made @throws ClusterFault */
+  /** @returns why it is not to be made @throws ClusterFault, LockTimeout */
   private async make(entry: Entry): Promise<string | undefined> {
     const { ledger, quota, follower, current, headers } = this.parts
     const snapshot = current()

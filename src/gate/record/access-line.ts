@@ -1,13 +1,12 @@
 /** The access log's line: what is said of every request, whatever happened to it. */
-import type { FaultReason } from '../../cluster/faults.js'
 import type { Origin } from '../../listings/listings.js'
 import type { Permission } from '../../settings/keyring/permissions.js'
-import type { RefusalReason } from '../refusals.js'
+import type { RefusalReason, UpstreamFaultReason } from '../refusals.js'
 
 /**
  * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;
- * `refused` by us; `fault` of the cluster; `aborted` because the client left or stopped reading;
- * `bug` of ours.
+ * `refused` by us; `fault` of the cluster, the store or a lock; `aborted` because the client left
+ * or stopped reading; `bug` of ours.
  */
 export type Outcome = 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
 
@@ -36,7 +35,7 @@ export interface AccessLine {
   readonly status: number
   readonly outcome: Outcome
   /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
-  readonly reason?: RefusalReason | FaultReason | AbortReason | 'internal-error' | undefined
+  readonly reason?: RefusalReason | UpstreamFaultReason | AbortReason | 'internal-error' | undefined
   /** Why it would have been refused, where that is only observed. */
   readonly wouldRefuse?: RefusalReason | undefined
   /**

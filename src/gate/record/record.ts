@@ -2,14 +2,13 @@
 import type { Socket } from 'node:net'
 import type { Origin } from '../../listings/listings.js'
 import type { Exchange } from '../../cluster/exchange.js'
-import type { FaultReason } from '../../cluster/faults.js'
 import type { Permission } from '../../settings/keyring/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { AbortReason, AccessLine, Outcome } from './access-line.js'
 import type { FoundFault } from '../fault.js'
 import { redact } from '../../log/redact.js'
-import { type RefusalReason, refusals } from '../refusals.js'
+import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
 import { accountFor } from '../receive/socket-bytes.js'
 import type { Target } from '../receive/target.js'
 import { type Trace, traceOf } from './trace.js'
@@ -97,7 +96,7 @@ export class RequestRecord {
   }
 
   /** @param cause what the HTTP client says of it: for the log only */
-  fault(reason: FaultReason, status: number, cause?: string): void {
+  fault(reason: UpstreamFaultReason, status: number, cause?: string): void {
     if (this.reason === undefined) this.upstreamError = cause
     this.settle('fault', reason, status)
   }

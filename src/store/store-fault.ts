@@ -1,0 +1,35 @@
+/** What can be wrong with the shared store: the words for it, and how its client's errors read. */
+
+export type StoreFaultReason =
+  /** No answer within `store.timeoutMs`. */
+  | 'store-timeout'
+  /** It answered with an error: its memory is full, it only reads, or it takes no password. */
+  | 'store-refused'
+  /** The connection ended before the answer. */
+  | 'store-hung-up'
+
+/** A question to the store that failed, or was not asked because the store is down. */
+export class StoreFault extends Error {
+  override readonly name = 'StoreFault'
+
+  constructor(
+    readonly reason: StoreFaultReason | 'store-unavailable',
+    cause?: unknown,
+  ) {
+    super(reason, { cause })
+  }
+}
+
+/** Names an error of the store's client. */
+export function storeFaultReasonOf(error: unknown): StoreFaultReason {
+  if (error instanceof StoreFault && error.reason !== 'store-unavailable') return error.reason
+  return error instanceof Error && error.name === 'ReplyError' ? 'store-refused' : 'store-hung-up'
+}
+
+/** Never the error itself: a client's tells the command with its arguments, AUTH's among them. */
+export function codeOf(error: unknown): string {
+  const { code, message = '' } = error as { code?: unknown; message?: string }
+  return typeof code === 'string'
+    ? code
+    : (/^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'no answer in time')
+}
