@@ -6,30 +6,11 @@ import type { ClusterRequest, OnChange } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 import { Questions } from './questions.js'
 
-/** A request as it goes up. */
-export interface Asked {
-  readonly method: ClusterRequest['method']
-  /** With its query. */
-  readonly path: string
-  /** Called before anybody else hears of the answer. */
-  readonly onAnswer?: Callback | undefined
-}
-
-interface Announced {
-  readonly id: string
-  readonly exchange: Exchange
-  readonly asked: Asked
-}
-
-/**
- * What @fastify/reply-from takes for its `undici` option: anything with undici's `request`. It
- * knows nothing of ours, so an exchange is found again by the X-Request-Id that it carries.
- */
+/** The client of the cluster: the one in force, and what is asked of it once for several. */
 export class ClusterLink {
   private cluster: Cluster
   private settings: string
   private readonly questions = new Questions()
-  private announced: Announced | undefined
   private away: () => void = () => undefined
 
   /** @param onChange told when an endpoint is down, or back */
@@ -47,27 +28,17 @@ export class ClusterLink {
   }
 
   /**
-   * Announces an exchange; `request` follows at once.
+   * One exchange for a client's request, or its share of one that is under way.
    *
-   * @param asked what goes up is this, whatever is made of it on the way
+   * @param onAnswer called before anybody else hears of the answer
    */
-  begin(id: string, exchange: Exchange, asked: Asked): void {
-    this.announced = { id, exchange, asked }
-  }
-
-  request({ headers }: Pick<ClusterRequest, 'headers'>, callback: Callback): void {
-    const { cluster, announced } = this
-    if (announced === undefined || announced.id !== headers['x-request-id'])
-      throw new Error('a request to the cluster without its exchange')
-    this.announced = undefined
-    const { exchange, asked } = announced
-    const { method, path, onAnswer } = asked
-    const request = { method, path, headers }
+  send(exchange: Exchange, request: ClusterRequest, callback: Callback, onAnswer: Callback): void {
     const { question } = exchange
-    if (question !== undefined) this.questions.ask(cluster, question, exchange, request, callback)
+    if (question !== undefined)
+      this.questions.ask(this.cluster, question, exchange, request, callback)
     else
       this.ask(exchange, request, (error, answer) => {
-        onAnswer?.(error, answer)
+        onAnswer(error, answer)
         callback(error, answer)
       })
   }

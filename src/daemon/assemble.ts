@@ -10,7 +10,7 @@ import { ClusterLink } from '../cluster/link.js'
 import { createAwaitSettled } from '../gate/forward/await-settled.js'
 import { createServeListing } from '../gate/forward/listing.js'
 import { createShowOwn } from '../gate/forward/own-view.js'
-import { createHoldPin } from '../gate/forward/ownership.js'
+import { createChangePin } from '../gate/forward/ownership.js'
 import { Quota } from '../gate/forward/quota.js'
 import { createGate } from '../gate/gate.js'
 import { BudgetUse } from '../gate/limit/budget-use.js'
@@ -190,7 +190,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const gate = await createGate({
     ...{ current, log, observe, tls: settings.tls, cluster, connections, budgetUse, userAgent },
     serveListing: createServeListing(listings),
-    holdPin: createHoldPin({ ledger, quota, follower, outage }),
+    changePin: createChangePin({ ledger, quota, follower, outage }),
     showOwn: createShowOwn(holdings),
     awaitSettled: createAwaitSettled(follower, outage),
     ...{ outage, store },

@@ -11,6 +11,16 @@ import { type RefusalReason, refusals } from './refusals.js'
 export const errorBody = (status: number, message: string): string =>
   `${JSON.stringify({ code: status, message })}\n`
 
+/** How a handler answers a request by itself: what it may do of HTTP, and nothing of Fastify's. */
+export interface Answering {
+  header(name: string, value: string | number): void
+  refuse(reason: RefusalReason, message?: string): void
+  /** @param body JSON, in the cluster's own form; absent: none */
+  send(status: number, body?: string): void
+  /** Something behind the gate is at fault. */
+  fault(error: Error): void
+}
+
 /** Sends a status and sentence through Fastify. */
 export function answer(reply: FastifyReply, status: number, message: string): void {
   reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))

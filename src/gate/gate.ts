@@ -18,6 +18,7 @@ import type { Connections } from './receive/connections.js'
 import { counters } from './limit/counter.js'
 import { countFailures } from './authenticate/failures.js'
 import { answerFault, isStoreFault } from './fault.js'
+import { findRoute } from './find-route.js'
 import { forward, type Forwarding } from './forward/forward.js'
 import { limit } from './limit/limit.js'
 import { createListener } from './receive/listener.js'
@@ -61,7 +62,6 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
       refuse(reply, recordOf(request), 'bad-path')
     },
   })
-  gate.decorateRequest('upstream', null)
   const createCounter = await counters(gate, parts.store, randomBytes(16).toString('hex'))
   dropBodies(gate, listen.bodyBytesMax)
 
@@ -73,11 +73,12 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
     'onRequest',
     await authenticate(gate, countFailures(createCounter, limits.failures.addressesMax)),
   )
+  gate.addHook('onRequest', findRoute())
   gate.addHook('onRequest', limit(createCounter, parts.budgetUse))
   gate.addHook('onRequest', authorize())
   answerErrors(gate, log)
   // What a plugin registers takes over the hooks and handlers that are there by then.
-  for (const route of routes) await forward(gate, route, parts)
+  await forward(gate, parts)
   refuseOtherMethods(gate)
   return gate
 }

@@ -1,8 +1,10 @@
-/** What the gate adds to Fastify's and Node's request: its record. */
+/** What the gate adds to Fastify's and Node's request: its record, and what its phases proved. */
 import type { IncomingMessage } from 'node:http'
+import type { Encoder } from '../settings/keyring/encoder.js'
+import type { Permission } from '../settings/keyring/permissions.js'
+import type { Plan } from './plan.js'
 import type { RequestRecord } from './record/record.js'
 import type { Route } from './routes.js'
-import type { UpstreamRequest } from './authorize/pin-request.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -11,23 +13,46 @@ declare module 'fastify' {
     /** Methods that a path knows, where it does not know this one. */
     allow?: readonly string[]
   }
-  interface FastifyRequest {
-    /** Set by authorize, used by forward. */
-    upstream: UpstreamRequest | null
-  }
 }
+
+/** Past authenticate: it is known who asks. */
+export type Authenticated = RequestRecord & { readonly encoder: Encoder }
+
+/** Past authorize: this encoder may do this, and it is known what is to be done. */
+export type Authorized = Authenticated & { readonly permission: Permission; readonly plan: Plan }
 
 /** Node's request is the only thing that is the same before, in and after Fastify. */
 const key = Symbol('record')
 type Carrier = IncomingMessage & { [key]?: RequestRecord }
+interface Request { readonly raw: Carrier }
 
 export function attachRecord(request: Carrier, record: RequestRecord): void {
   request[key] = record
 }
 
 /** @throws when the request did not come through receive, which is a bug */
-export function recordOf(request: { readonly raw: Carrier }): RequestRecord {
-  const record = request.raw[key]
+export function recordOf({ raw }: Request): RequestRecord {
+  const record = raw[key]
   if (record === undefined) throw new Error('a request without a record')
   return record
 }
+
+/** @throws before authenticate, which is a bug */
+export function authenticated(request: Request): Authenticated {
+  const record = recordOf(request)
+  if (!isAuthenticated(record)) throw new Error('a phase before authenticate')
+  return record
+}
+
+/** @throws before authorize, which is a bug */
+export function authorized(request: Request): Authorized {
+  const record = recordOf(request)
+  if (!isAuthorized(record)) throw new Error('a phase before authorize')
+  return record
+}
+
+const isAuthenticated = (record: RequestRecord): record is Authenticated =>
+  record.encoder !== undefined
+
+const isAuthorized = (record: RequestRecord): record is Authorized =>
+  isAuthenticated(record) && record.permission !== undefined && record.plan !== undefined

@@ -54,27 +54,32 @@ export interface Operation {
   readonly outlivesClient: boolean
   /** Whether the cluster answers with one value; other answers are streams of lines. */
   readonly isWhole: boolean
+  /** Whether those who ask the same meanwhile are answered by one exchange. */
+  readonly isShared: boolean
+  /** Whether the answer shows pins, of which some are to look unpinned. */
+  readonly showsPins: boolean
 }
 
-const read: Omit<Operation, 'timeout'> = { budget: 'reads', outlivesClient: false, isWhole: true }
+const whole = { outlivesClient: false, isWhole: true, isShared: false, showsPins: false }
+const read = { ...whole, budget: 'reads' } as const
 const listing: Operation = {
+  ...{ ...whole, isWhole: false },
   ...{ budget: 'listings', timeout: 'listTimeoutMs' },
-  ...{ outlivesClient: false, isWhole: false },
 }
 const write: Operation = {
+  ...{ ...whole, outlivesClient: true },
   ...{ budget: 'writes', timeout: 'writeTimeoutMs' },
-  ...{ outlivesClient: true, isWhole: true },
 }
 
 export const operations: Readonly<Record<Permission, Operation>> = {
   id: { ...read, timeout: 'idTimeoutMs' },
-  status: { ...read, timeout: 'statusTimeoutMs' },
+  status: { ...read, timeout: 'statusTimeoutMs', isShared: true, showsPins: true },
   list: listing,
   pin: write,
   unpin: write,
   // Asked for together with unpin, never alone.
   'unpin-any': write,
-  recover: write,
+  recover: { ...write, showsPins: true },
   'recover-all': listing,
   resolve: write,
 }

@@ -4,6 +4,8 @@ import { CID } from 'multiformats/cid'
 import { create } from 'multiformats/hashes/digest'
 import t from 'tap'
 import * as parsers from '../../src/gate/authorize/pin-request.js'
+import { encodeQuery } from '../../src/cluster/query.js'
+import { cidOf, type Plan } from '../../src/gate/plan.js'
 import { BadRequest } from '../../src/gate/refusals.js'
 import { readTarget } from '../../src/gate/receive/target.js'
 
@@ -25,18 +27,27 @@ const read = {
 type RouteName = keyof typeof read
 type Case = readonly [route: RouteName, url: string, expected: string]
 
-/** What is sent on, as a request target, or the refusal: `reason: message`. */
+/** What the plan asks the cluster, as a request target, or the refusal: `reason: message`. */
 function sent(route: RouteName, url: string): string {
   try {
-    const { path, query } = upstream(route, url)
-    return query === '' ? path : `${path}?${query}`
+    return targetOf(planned(route, url))
   } catch (error) {
     if (!(error instanceof BadRequest)) throw error
     return `${error.reason}: ${error.message}`
   }
 }
 
-function upstream(route: RouteName, url: string): parsers.UpstreamRequest {
+/** Of a pin, what it asks for before the leases are added. */
+function targetOf(plan: Plan): string {
+  if ('call' in plan) return target(plan.call.path, plan.call.query)
+  if (plan.kind === 'listing') return target('/pins', plan.query)
+  if (plan.kind === 'pin') return target(`/pins/${plan.cid}`, encodeQuery(plan.options))
+  return plan.kind === 'unpin' ? `/pins/${plan.cid}` : plan.kind
+}
+
+const target = (path: string, query: string): string => (query === '' ? path : `${path}?${query}`)
+
+function planned(route: RouteName, url: string): Plan {
   const { segments, query } = readTarget(url)
   if (query instanceof BadRequest) throw query
   return read[route]({ segments, query, granted: new Set() })
@@ -88,13 +99,13 @@ t.test('the CID of a request is known when it is about exactly one', async (t) =
     ['unpin', `/pins/ipfs/${upper}`],
     ['recover', `/pins/${upper}/recover`],
   ] as const) {
-    t.equal(upstream(route, url).cid, cidV1, url)
+    t.equal(cidOf(planned(route, url)), cidV1, url)
   }
   for (const [route, url] of [
     ['pins', `/pins?cids=${cid}`],
     ['pinPath', `/pins/ipfs/${cid}/a`],
   ] as const) {
-    t.notOk('cid' in upstream(route, url), url)
+    t.equal(cidOf(planned(route, url)), undefined, url)
   }
 })
 

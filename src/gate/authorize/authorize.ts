@@ -3,13 +3,13 @@ import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import { optionGrants } from '../../settings/keyring/permissions.js'
 import { refuse } from '../answer.js'
-import type { UpstreamRequest } from './pin-request.js'
+import { cidOf, type Plan } from '../plan.js'
 import type { RequestRecord } from '../record/record.js'
 import { BadRequest } from '../refusals.js'
 import { recordOf } from '../request.js'
 import type { Route } from '../routes.js'
 
-/** What passes has `request.upstream` set: the request as the cluster will get it. */
+/** What passes has its plan: what is to be done for it. */
 export function authorize(): onRequestHookHandler {
   return (request, reply, done) => {
     const record = recordOf(request)
@@ -57,8 +57,8 @@ function parse(request: FastifyRequest, reply: FastifyReply, record: RequestReco
   if (route === undefined || target === undefined || encoder === undefined) return false
   try {
     if (target.query instanceof BadRequest) throw target.query
-    request.upstream = readAs(encoder, record, route, target.segments, target.query)
-    record.cid = request.upstream.cid
+    record.plan = readAs(encoder, record, route, target.segments, target.query)
+    record.cid = cidOf(record.plan)
     return true
   } catch (error) {
     if (!(error instanceof BadRequest)) throw error
@@ -74,7 +74,7 @@ function readAs(
   route: Route,
   segments: readonly string[],
   query: ReadonlyMap<string, string>,
-): UpstreamRequest {
+): Plan {
   try {
     return route.parse({ segments, query, granted: options })
   } catch (error) {

@@ -2,12 +2,12 @@
 import { canonicalCid } from '../../cluster/cid.js'
 import type { OptionGrant, Permission } from '../../settings/keyring/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
-import type { Settle } from '../../leases/ledger.js'
 import { wholeSeconds } from '../../leases/lease.js'
 import { readDuration } from './go-duration.js'
 import { type PinOptions, readPinOptions, unknownParameter } from './pin-options.js'
 import { BadRequest } from '../refusals.js'
 import { pathFrom } from '../receive/target.js'
+import type { Plan, UpstreamCall } from '../plan.js'
 
 /** What a parser may look at. */
 export interface Asked {
@@ -16,47 +16,24 @@ export interface Asked {
   readonly granted: ReadonlySet<OptionGrant>
 }
 
-/** The canonical request; it has no body, whatever the client sent. */
-export interface UpstreamRequest {
-  readonly path: string
-  /** Without `?`; empty when there are no parameters. */
-  readonly query: string
-  /** Canonical; absent when the request is not about exactly one. */
-  readonly cid?: string
-  /** Of a listing: the whole state, or only operations, which the cluster has in memory. */
-  readonly listing?: 'whole' | 'operations'
-  /** As the client's, where absent. */
-  readonly method?: 'GET' | 'POST' | 'DELETE'
-  /** What is left of its time; that of its permission where absent. */
-  readonly timeoutMs?: number
-  readonly onAnswer?: Settle
-  readonly page?: OwnPage
-  /** How long the answer may wait for the pin to be settled. */
-  readonly waitMs?: number
-  /** Of one that changes who holds a pin. */
-  readonly change?: Change
-}
-
-/** `path`: of a pin that is known only once Kubo has resolved it. */
-export type Change =
-  ({ readonly kind: 'pin' } & PinOptions) | { readonly kind: 'unpin' } | { readonly kind: 'path' }
-
 /** @throws BadRequest when the request must not reach the cluster */
-export type Parse = (asked: Asked) => UpstreamRequest
+export type Parse = (asked: Asked) => Plan
 
 /** `GET /id` */
 export const idRequest: Parse = ({ query }) => {
   onlyKnown(query, [])
-  return { path: '/id', query: '' }
+  return relayed({ method: 'GET', path: '/id', query: '' })
 }
 
 /** `GET /pins/{cid}`; with `wait`, which is ours, once it is settled. */
 export const statusRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, ['local', 'wait'])
   const cid = readCid(segments[1])
-  const request = { path: pathFrom(['pins', cid]), query: encode(local(query)), cid }
   const wait = query.get('wait')
-  return wait === undefined ? request : { ...request, waitMs: readWait(wait) }
+  const waitMs = wait === undefined ? undefined : readWait(wait)
+  const path = pathFrom(['pins', cid])
+  const call = { method: 'GET', path, query: encode(local(query)), cid } as const
+  return { kind: 'pinStatus', cid, call, waitMs }
 }
 
 /** Below what proxies and clients wait for an answer. */
@@ -79,7 +56,8 @@ export const pinsRequest: Parse = ({ query }) => {
   if (cids !== undefined) {
     if (cids.length > cidsMax) throw new BadRequest('bad-query', `more than ${cidsMax} cids`)
     // The cluster ignores a filter beside cids.
-    return { path: '/pins', query: encode([['cids', cids.join(',')], ...local(query)]) }
+    const parameters: Parameter[] = [['cids', cids.join(',')], ...local(query)]
+    return relayed({ method: 'GET', path: '/pins', query: encode(parameters) })
   }
   const filter = query.get('filter')
   if (filter !== undefined && !statusNames(filter).every((name) => statuses.has(name))) {
@@ -87,26 +65,22 @@ export const pinsRequest: Parse = ({ query }) => {
   }
   const filters: Parameter[] =
     filter === undefined ? [] : [['filter', statusNames(filter).join(',')]]
-  const listing = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
-  return { path: '/pins', query: encode([...filters, ...local(query)]), listing }
+  const scope = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
+  return { kind: 'listing', query: encode([...filters, ...local(query)]), scope }
 }
 
-/** One page of what the caller holds; which CIDs these are is known later. */
-export interface OwnPage {
-  /** What the page before ended with. */
-  readonly after: string | undefined
-  readonly limit: number
-}
-
-function ownRequest(query: ReadonlyMap<string, string>): UpstreamRequest {
+function ownRequest(query: ReadonlyMap<string, string>): Plan {
   onlyKnown(query, ['owner', 'after', 'limit'])
   if (query.get('owner') !== 'me') throw new BadRequest('bad-query', 'owner can only be me')
   const limit = query.get('limit') ?? String(cidsMax)
   if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > cidsMax)
     throw new BadRequest('bad-query', `limit is 1 to ${cidsMax}`)
   const after = query.get('after')
-  const page = { after: after === undefined ? after : readCid(after), limit: Number(limit) }
-  return { path: '/pins', query: '', page }
+  return {
+    kind: 'ownPins',
+    after: after === undefined ? undefined : readCid(after),
+    limit: Number(limit),
+  }
 }
 
 /** States that the cluster answers from its list of operations, without asking Kubo. */
@@ -147,42 +121,45 @@ export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
 export const pinRequest: Parse = ({ segments, query, granted }) => {
   const cid = readCid(segments.at(-1))
   const options = readPinOptions(query, granted)
-  const change = { kind: 'pin', ...options } as const
-  return { path: pathFrom(['pins', cid]), query: encode(withExpiry(options)), cid, change }
+  // What goes up has the leases as well; too long without them is too long.
+  encode(withExpiry(options))
+  return { kind: 'pin', cid, ...options }
 }
 
 /** `DELETE /pins/{cid}` and `DELETE /pins/ipfs/{cid}` */
 export const unpinRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, [])
-  const cid = readCid(segments.at(-1))
-  return { path: pathFrom(['pins', cid]), query: '', cid, change: { kind: 'unpin' } }
+  return { kind: 'unpin', cid: readCid(segments.at(-1)) }
 }
 
 /** `POST /pins/{cid}/recover` */
 export const recoverRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, ['local'])
   const cid = readCid(segments[1])
-  return { path: pathFrom(['pins', cid, 'recover']), query: encode(local(query)), cid }
+  const path = pathFrom(['pins', cid, 'recover'])
+  return relayed({ method: 'POST', path, query: encode(local(query)), cid })
 }
 
 /** `POST /pins/recover` */
 export const recoverAllRequest: Parse = ({ query }) => {
   onlyKnown(query, ['local'])
-  return { path: '/pins/recover', query: encode(local(query)) }
+  return relayed({ method: 'POST', path: '/pins/recover', query: encode(local(query)) })
 }
 
 /** `POST /pins/(ipfs|ipns|ipld)/{path…}`: Kubo resolves the path first. */
-export const pinPathRequest: Parse = ({ segments, query, granted }) => ({
-  path: resolvedPath(segments),
-  query: encode(withExpiry(readPinOptions(query, granted))),
-  change: { kind: 'path' },
-})
+export const pinPathRequest: Parse = ({ segments, query, granted }) => {
+  const path = resolvedPath(segments)
+  const parameters = withExpiry(readPinOptions(query, granted))
+  return { kind: 'path', call: { method: 'POST', path, query: encode(parameters) } }
+}
 
 /** `DELETE` of the same */
 export const unpinPathRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, [])
-  return { path: resolvedPath(segments), query: '', change: { kind: 'path' } }
+  return { kind: 'path', call: { method: 'DELETE', path: resolvedPath(segments), query: '' } }
 }
+
+const relayed = (call: UpstreamCall): Plan => ({ kind: 'relay', call })
 
 const pathSegmentsMax = 64
 const pathBytesMax = 1024

@@ -1,37 +1,31 @@
 /** `GET /pins/{cid}?wait=25s`: answered once the pin is settled, or when the time is up. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Follower } from '../../progress/follower.js'
 import type { Outage } from '../outage/outage.js'
-import { recordOf } from '../request.js'
+import type { Authorized } from '../request.js'
 
-/** Waits, then sends the question for the pin's status. */
-export type AwaitSettled = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  waitMs: number,
-  send: () => void,
-) => void
+/** Resolves when the pin's status is to be asked, or when the client has left. */
+export type AwaitSettled = (request: Authorized, cid: string, waitMs: number) => Promise<void>
 
+/** @param now a monotonic clock, in milliseconds */
 export const createAwaitSettled =
-  (follower: Follower, outage: Outage): AwaitSettled =>
-  (request, reply, waitMs, send) => {
-    const record = recordOf(request)
-    const startMs = performance.now()
-    const cid = request.upstream?.cid ?? ''
+  (follower: Follower, outage: Outage, now = () => performance.now()): AwaitSettled =>
+  (request, cid, waitMs) => {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const startMs = now()
     let leave = (): void => undefined
     const done = (): void => {
-      record.waitedMs = performance.now() - startMs
-      send()
+      request.waitedMs ??= now() - startMs
+      resolve(undefined)
     }
     const settle = (): void => {
-      leave = follower.wait(cid, waitMs - (performance.now() - startMs), done)
+      leave = follower.wait(cid, waitMs - (now() - startMs), done)
     }
     if (outage.holds(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
     else settle()
-    record.onClose(() => {
-      if (record.waitedMs !== undefined) return
-      record.waitedMs = performance.now() - startMs
+    request.onClose(() => {
+      if (request.waitedMs !== undefined) return
       leave()
-      reply.hijack()
+      done()
     })
+    return promise
   }

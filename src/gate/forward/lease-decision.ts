@@ -13,7 +13,7 @@ import {
 import type { Ledger } from '../../leases/ledger.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
-import type { UpstreamRequest } from '../authorize/pin-request.js'
+import type { UpstreamCall } from '../plan.js'
 import type { RequestRecord } from '../record/record.js'
 
 /** Who decides, and what it may ask. */
@@ -84,7 +84,7 @@ function unpinning(pin: PinRecord | undefined, encoder: Encoder, record: Request
 }
 
 /** Undefined: the cluster is not asked. */
-export function upstreamOf(decision: Decision, cid: string): UpstreamRequest | undefined {
+export function callOf(decision: Decision, cid: string): UpstreamCall | undefined {
   switch (decision.kind) {
     case 'write':
       return { method: 'POST', cid, ...decision.request }

@@ -1,5 +1,5 @@
 /** Answers listings from the gate's own copies: the cluster is asked once for all who want one. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { ClusterFault } from '../../cluster/faults.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
 import { refuse } from '../answer.js'
@@ -7,13 +7,17 @@ import { answerFault } from '../fault.js'
 import type { RequestRecord } from '../record/record.js'
 import { pour } from './pour.js'
 import { hasTrailers } from './relay.js'
-import { recordOf } from '../request.js'
+import type { ListingPlan } from '../plan.js'
+import type { Authorized } from '../request.js'
 
 export type ServeListing = (
-  request: FastifyRequest,
+  request: Authorized,
   reply: FastifyReply,
-  headers: Readonly<Record<string, string>>,
+  plan: ListingPlan,
+  headers: Headers,
 ) => void
+
+type Headers = Readonly<Record<string, string>>
 
 /** Operation states change by the second; they are shared for as long. */
 const cheapMaxAgeMs = 1000
@@ -21,20 +25,15 @@ const cheapMaxAgeMs = 1000
 /** @returns serves one request; `headers` are for the cluster, should it be asked for this one */
 export function createServeListing(listings: Listings): ServeListing {
   const readers = new Readers()
-  return (request, reply, headers) => {
-    const record = recordOf(request)
+  return (record, reply, plan, headers) => {
     const { listing } = record.snapshot.config
-    if (record.isClosed) {
-      reply.hijack()
-      return
-    }
     const refusal = readers.enter(record, listing.perEncoderMax, listing.readersMax)
     if (refusal !== undefined) {
       reply.header('retry-after', 1)
       refuse(reply, record, refusal)
       return
     }
-    serve(listings, request, reply, headers).catch((error: unknown) => {
+    serve(listings, record, reply, plan, headers).catch((error: unknown) => {
       if (record.isClosed) reply.hijack()
       else if (error instanceof ClusterFault) answerFault(reply, error)
       else reply.send(error)
@@ -44,21 +43,22 @@ export function createServeListing(listings: Listings): ServeListing {
 
 async function serve(
   listings: Listings,
-  request: FastifyRequest,
+  record: Authorized,
   reply: FastifyReply,
-  headers: Readonly<Record<string, string>>,
+  plan: ListingPlan,
+  headers: Headers,
 ): Promise<void> {
-  const record = recordOf(request)
   const { config } = record.snapshot
   const { listTimeoutMs } = config.cluster
   const { signal, settle } = patience(record, listTimeoutMs)
   let found: Found | undefined
   try {
-    found = await listings.find(listingRequest(request, headers, signal))
+    const { 'cache-control': cacheControl = '' } = reply.request.headers
+    found = await listings.find(listingRequest(record, plan, cacheControl, headers, signal))
     record.listing = found.origin
     const { status, upstreamMs } = await either(found.copy.head, signal)
     if (found.origin === 'fresh') record.exchange = { upstreamMs, upstreamStatus: status }
-    send(request, reply, found, status)
+    send(record, reply, found, status)
   } finally {
     settle()
     found?.release()
@@ -66,21 +66,21 @@ async function serve(
 }
 
 function listingRequest(
-  request: FastifyRequest,
-  headers: Readonly<Record<string, string>>,
+  { snapshot, encoder }: Authorized,
+  { query, scope }: ListingPlan,
+  cacheControl: string,
+  headers: Headers,
   signal: AbortSignal,
 ): ListingRequest {
-  const { snapshot, encoder } = recordOf(request)
   const { listing, cluster } = snapshot.config
-  const { query = '', listing: kind } = request.upstream ?? {}
-  const isCheap = kind === 'operations'
+  const isCheap = scope === 'operations'
   return {
     query,
     headers,
     isCheap,
     hidesLetGo: snapshot.config.unpin.graceSeconds > 0,
     mayBeLocal: listing.local === 'auto' && !query.includes('local='),
-    mustBeNew: encoder?.role === 'operator' && noCache.test(request.headers['cache-control'] ?? ''),
+    mustBeNew: encoder.role === 'operator' && noCache.test(cacheControl),
     maxAgeMs: isCheap ? Math.min(cheapMaxAgeMs, listing.maxAgeMs) : listing.maxAgeMs,
     headMs: cluster.listTimeoutMs,
     runMs: listing.runMs,
@@ -91,10 +91,10 @@ function listingRequest(
 
 const noCache = /(?:^|[\s,])no-cache(?:$|[\s,])/i
 
-function send(request: FastifyRequest, reply: FastifyReply, found: Found, status: number): void {
+function send(record: Authorized, reply: FastifyReply, found: Found, status: number): void {
   const { copy, origin } = found
-  const { listing } = recordOf(request).snapshot.config
-  const wantsGzip = listing.compress && acceptsGzip(request.headers['accept-encoding'] ?? '')
+  const { listing } = record.snapshot.config
+  const wantsGzip = listing.compress && acceptsGzip(reply.request.headers['accept-encoding'] ?? '')
   const { spool, isCompressed } = copy.read(wantsGzip)
   const ageSeconds = Math.max(0, Math.floor((Date.now() - copy.askedAt) / 1000))
   const headers = {
@@ -151,8 +151,8 @@ class Readers {
   private all = 0
 
   /** @returns why there is no room; undefined: counted until the record's end */
-  enter(record: RequestRecord, perEncoderMax: number, readersMax: number) {
-    const name = record.encoder?.name ?? ''
+  enter(record: Authorized, perEncoderMax: number, readersMax: number) {
+    const { name } = record.encoder
     const count = this.counts.get(name) ?? 0
     if (count >= perEncoderMax) return 'too-many-listings' as const
     if (this.all >= readersMax) return 'listings-busy' as const

@@ -1,42 +1,36 @@
 /** `GET /pins?owner=me`: the caller's own pins, page by page, with the cluster's status of each. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { encodeQuery, fittingCids } from '../../cluster/query.js'
 import type { Holdings } from '../../leases/holdings.js'
-import { refuse } from '../answer.js'
-import type { OwnPage } from '../authorize/pin-request.js'
-import { recordOf } from '../request.js'
+import type { Answering } from '../answer.js'
+import type { OwnPinsPlan, UpstreamCall } from '../plan.js'
+import type { Authorized } from '../request.js'
 
-/** Puts the question for one page into `request.upstream`; then sends it, unless it is empty. */
+/** @returns the question for one page */
 export type ShowOwn = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  page: OwnPage,
-  send: () => void,
-) => void
+  request: Authorized,
+  plan: OwnPinsPlan,
+  answering: Answering,
+) => UpstreamCall | 'answered'
 
 export const createShowOwn =
   (holdings: Holdings): ShowOwn =>
-  (request, reply, { after, limit }, send) => {
-    const record = recordOf(request)
-    const holder = record.encoder?.leaseId ?? ''
+  ({ encoder }, { after, limit }, answering) => {
+    const holder = encoder.leaseId
     holdings.ensure()
     if (holdings.since === undefined) {
-      reply.header('retry-after', 5)
-      refuse(reply, record, 'leases-uncounted')
-      return
+      answering.header('retry-after', 5)
+      answering.refuse('leases-uncounted')
+      return 'answered'
     }
     // CIDs of longer hashes are fewer to a page.
     const cids = fittingCids(holdings.page(holder, after, limit))
     const last = cids.at(-1)
-    reply.header('x-total-count', holdings.size(holder))
+    answering.header('x-total-count', holdings.size(holder))
     if (last === undefined) {
-      reply.code(204).header('content-type', 'application/json').send()
-      return
+      answering.send(204)
+      return 'answered'
     }
     if (holdings.page(holder, last, 1).length > 0)
-      reply.header('link', `</pins?owner=me&limit=${limit}&after=${last}>; rel="next"`)
-    request.upstream = { path: '/pins', query: queryOf(cids) }
-    send()
+      answering.header('link', `</pins?owner=me&limit=${limit}&after=${last}>; rel="next"`)
+    return { method: 'GET', path: '/pins', query: encodeQuery([['cids', cids.join(',')]]) }
   }
-
-const queryOf = (cids: readonly string[]): string => encodeQuery([['cids', cids.join(',')]])

@@ -1,152 +1,142 @@
-/** Between authorize and forward: whose pin is it? What a change leaves to the others: 403, 409. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+/** Whose pin is it? A change leaves to other holders what is theirs, or is refused: 403, 409. */
 import type { Decision } from '../../leases/decide.js'
 import type { Ledger, OpenPin, Settle } from '../../leases/ledger.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { Follower } from '../../progress/follower.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
-import { answer, refuse } from '../answer.js'
+import { type Answering, errorBody } from '../answer.js'
 import { isFaultOfChange } from '../fault.js'
-import { decideToPin, decideToUnpin, upstreamOf } from './lease-decision.js'
 import type { Outage } from '../outage/outage.js'
-import type { Change } from '../authorize/pin-request.js'
+import type { PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
+import type { Authorized } from '../request.js'
+import { callOf, decideToPin, decideToUnpin } from './lease-decision.js'
 import { type Quota, refuseExcess } from './quota.js'
-import type { RequestRecord } from '../record/record.js'
-import { recordOf } from '../request.js'
 
 type Headers = Readonly<Record<string, string>>
 
 /**
- * Reads who holds the pin, and puts the request into `request.upstream` that changes nothing for
- * the others; then sends it. One change of a pin at a time.
+ * Reads who holds the pin, and returns the request to the cluster that changes nothing for the
+ * others. One change of a pin at a time.
+ *
+ * @param headers for the cluster
  */
-export type HoldPin = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  change: Change,
+export type ChangePin = (
+  request: Authorized,
+  plan: PinPlan | UnpinPlan,
   headers: Headers,
-  send: () => void,
-) => void
+  answering: Answering,
+) => Promise<UpstreamCall | 'answered'>
 
 export interface Holders {
   readonly ledger: Ledger
   readonly quota: Quota
   readonly follower: Follower
   readonly outage: Outage
+  /** A monotonic clock, in milliseconds. */
+  readonly now?: () => number
 }
 
-export function createHoldPin({ ledger, quota, follower, outage }: Holders): HoldPin {
-  return (request, reply, change, headers, send) => {
-    const record = recordOf(request)
-    if (change.kind === 'path') {
-      if (!isPathRefused(reply, record, encoderOf(record))) send()
-      return
+export function createChangePin(holders: Holders): ChangePin {
+  const { outage } = holders
+  return async (request, plan, headers, answering) => {
+    if (outage.holds(plan.cid)) {
+      await outage.answerHeld(request, answering)
+      return 'answered'
     }
-    if (outage.holds(record.cid ?? '')) {
-      outage.answerHeld(reply)
-      return
+    try {
+      return await hold(holders, { request, plan, headers, answering })
+    } catch (error) {
+      if (!isFaultOfChange(error)) throw error
+      if (!request.isClosed) await outage.fail(request, answering, error)
+      return 'answered'
     }
-    hold({ ledger, quota, follower, request, reply, record, change, headers }).then(
-      (isHeld) => {
-        if (isHeld) send()
-        else if (record.isClosed) reply.hijack()
-      },
-      (error: unknown) => {
-        if (record.isClosed) reply.hijack()
-        else if (isFaultOfChange(error)) outage.answer(reply, error)
-        else reply.send(error)
-      },
-    )
   }
 }
 
-interface Holding {
-  readonly ledger: Ledger
-  readonly quota: Quota
-  readonly follower: Follower
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly record: RequestRecord
-  readonly change: Exclude<Change, { kind: 'path' }>
-  /** For the cluster. */
+interface Change {
+  readonly request: Authorized
+  readonly plan: PinPlan | UnpinPlan
   readonly headers: Headers
+  readonly answering: Answering
 }
 
-/** False: it is answered, or nobody is there to be told, and nothing was changed. */
-async function hold(holding: Holding): Promise<boolean> {
-  const { ledger, request, record, headers } = holding
-  const { writeTimeoutMs } = record.snapshot.config.cluster
-  const startMs = performance.now()
-  const pin = await ledger.open(request.upstream?.cid ?? '', headers, writeTimeoutMs)
-  const leftMs = writeTimeoutMs - (performance.now() - startMs)
-  let isHeld = false
+/** The pin is held until the cluster has answered, or nothing is to be asked of it. */
+async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'answered'> {
+  const { ledger, now = () => performance.now() } = holders
+  const { request, plan, headers } = change
+  const { writeTimeoutMs } = request.snapshot.config.cluster
+  const startMs = now()
+  const pin = await ledger.open(plan.cid, headers, writeTimeoutMs)
+  const leftMs = writeTimeoutMs - (now() - startMs)
+  let call: UpstreamCall | 'answered' = 'answered'
   try {
-    isHeld = !record.isClosed && (await prepare(holding, pin, leftMs))
-    return isHeld
+    if (!request.isClosed) call = await prepare(holders, change, pin, leftMs)
+    return call
   } finally {
-    if (!isHeld) pin.release()
+    if (call === 'answered') pin.release()
   }
 }
 
-/** Puts what goes up into the request; false: nothing does. */
-async function prepare(holding: Holding, pin: OpenPin, timeoutMs: number): Promise<boolean> {
-  const { ledger, quota, follower, request, reply, record, change, headers } = holding
-  const encoder = encoderOf(record)
-  const cid = request.upstream?.cid ?? ''
+async function prepare(
+  { ledger, quota, follower }: Holders,
+  { request, plan, headers, answering }: Change,
+  pin: OpenPin,
+  timeoutMs: number,
+): Promise<UpstreamCall | 'answered'> {
+  const { encoder } = request
+  const { cid } = plan
   const deciding = { ledger, encoder, headers, timeoutMs }
   const decision =
-    change.kind === 'pin'
-      ? await decideToPin(deciding, pin.record, { cid, ...change })
-      : await decideToUnpin(deciding, pin.record, record)
-  const upstream = upstreamOf(decision, cid)
-  if (upstream === undefined) {
-    if (!record.isClosed) answerOf(reply, record, decision)
-    return false
+    plan.kind === 'pin'
+      ? await decideToPin(deciding, pin.record, plan)
+      : await decideToUnpin(deciding, pin.record, request)
+  const call = callOf(decision, cid)
+  if (call === undefined) {
+    if (!request.isClosed) answerOf(answering, decision)
+    return 'answered'
   }
-  const isNew = change.kind === 'pin' && !isHeldBy(pin.record, encoder)
+  const isNew = plan.kind === 'pin' && !isHeldBy(pin.record, encoder)
   if (isNew && encoder.enforcement !== 'off') {
     const excess = await quota.excess(encoder)
-    if (refuseExcess(reply, record, encoder, excess)) return false
+    if (refuseExcess(request, answering, excess)) return 'answered'
   }
-  if (record.isClosed) return false
+  if (request.isClosed) return 'answered'
   const unreserve = isNew ? quota.reserve(encoder) : () => undefined
   const onAnswer: Settle = (method, error, answer) => {
     pin.settle(method, error, answer)
     const isDone = answer?.statusCode === 200
     if (isNew && isDone) quota.accepted(encoder)
     unreserve()
-    if (isDone && change.kind === 'pin') follower.accepted(cid, encoder.name)
-    if (isDone && change.kind === 'unpin') follower.released(cid, encoder.name)
+    if (isDone && plan.kind === 'pin') follower.accepted(cid, encoder.name)
+    if (isDone && plan.kind === 'unpin') follower.released(cid, encoder.name)
   }
-  request.upstream = { ...upstream, change, timeoutMs, onAnswer }
   // Should it not get as far as an answer.
-  record.onEnd(pin.release)
-  record.onEnd(unreserve)
-  return true
+  request.onEnd(pin.release)
+  request.onEnd(unreserve)
+  return { ...call, timeoutMs, onAnswer }
 }
 
-function answerOf(reply: FastifyReply, record: RequestRecord, decision: Decision): void {
-  if (decision.kind === 'refuse') refuse(reply, record, decision.reason)
+function answerOf(answering: Answering, decision: Decision): void {
+  if (decision.kind === 'refuse') answering.refuse(decision.reason)
   // The cluster's own words.
-  else answer(reply, 404, 'pin is not part of the pinset')
+  else answering.send(404, errorBody(404, 'pin is not part of the pinset'))
 }
 
 export const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
   pin?.leases.some(({ holder }) => holder === leaseId) === true
 
-/** Which pin a path leads to is known only when it was replaced: so only who may do that, may. */
-function isPathRefused(reply: FastifyReply, record: RequestRecord, encoder: Encoder): boolean {
-  const { enforcement, permissions } = encoder
+/**
+ * Which pin a path leads to is known only when it was replaced: so only who may do that, may.
+ *
+ * @returns whether it was refused
+ */
+export function refusesPath(request: Authorized, answering: Answering): boolean {
+  const { enforcement, permissions } = request.encoder
   if (permissions.has('unpin-any') || enforcement === 'off') return false
   if (enforcement === 'observe') {
-    record.wouldRefuse = 'not-owner'
+    request.wouldRefuse = 'not-owner'
     return false
   }
-  refuse(reply, record, 'not-owner', 'forbidden: a path may lead to what others hold')
+  answering.refuse('not-owner', 'forbidden: a path may lead to what others hold')
   return true
-}
-
-function encoderOf({ encoder }: RequestRecord): Encoder {
-  if (encoder === undefined) throw new Error('ownership before authenticate')
-  return encoder
 }

@@ -1,11 +1,10 @@
 /** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
-import type { FastifyReply } from 'fastify'
 import type { Holdings } from '../../leases/holdings.js'
 import type { Unfinished } from '../../leases/unfinished.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
-import { refuse } from '../answer.js'
-import type { RequestRecord } from '../record/record.js'
+import type { Answering } from '../answer.js'
 import type { RefusalReason } from '../refusals.js'
+import type { Authorized } from '../request.js'
 
 export interface Excess {
   readonly reason: Extract<RefusalReason, 'too-many-leases' | 'too-many-unfinished'>
@@ -80,17 +79,17 @@ function excess(what: 'leases' | 'unfinished', count: number, max: number): Exce
 
 /** Refuses what is beyond a quota, where that is enforced. @returns whether it did */
 export function refuseExcess(
-  reply: FastifyReply,
-  record: RequestRecord,
-  { enforcement }: Encoder,
+  request: Authorized,
+  answering: Answering,
   excess: Excess | undefined,
 ): boolean {
+  const { enforcement } = request.encoder
   if (excess === undefined || enforcement === 'off') return false
   if (enforcement === 'observe') {
-    record.wouldRefuse = excess.reason
+    request.wouldRefuse = excess.reason
     return false
   }
-  if (excess.reason === 'too-many-unfinished') reply.header('retry-after', 10)
-  refuse(reply, record, excess.reason, excess.message)
+  if (excess.reason === 'too-many-unfinished') answering.header('retry-after', 10)
+  answering.refuse(excess.reason, excess.message)
   return true
 }

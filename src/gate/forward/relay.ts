@@ -5,7 +5,8 @@ import type { FastifyReply } from 'fastify'
 import { type Body, Whole } from '../../cluster/answer.js'
 import { asUnpinned, isOfLetGo, LinesWithoutLetGo } from '../../leases/let-go.js'
 import { faults } from '../refusals.js'
-import { recordOf } from '../request.js'
+import { authorized, recordOf } from '../request.js'
+import { operations } from '../routes.js'
 
 export const relayed = ['content-type', 'content-length', 'trailer'] as const
 
@@ -35,8 +36,7 @@ export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErr
     if (!raw.destroyed) sendWhole(reply, answer)
     return
   }
-  const isStatus = recordOf(reply.request).permission === 'status'
-  const body = isStatus ? withoutLetGo(answer) : answer
+  const body = showsPins(reply) ? withoutLetGo(answer) : answer
   if (raw.destroyed || reply.statusCode === 204) {
     body.on('error', () => undefined).resume()
     if (!raw.destroyed) reply.send()
@@ -56,11 +56,12 @@ export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErr
 
 /** A pin that is kept for a grace looks unpinned to whoever asks for its status. */
 function shown(reply: FastifyReply, answer: Whole): Whole {
-  const { permission } = recordOf(reply.request)
-  const isStatus = permission === 'status' || permission === 'recover'
-  if (!isStatus || reply.statusCode !== 200 || !isOfLetGo(answer.bytes)) return answer
+  if (!showsPins(reply) || reply.statusCode !== 200 || !isOfLetGo(answer.bytes)) return answer
   return new Whole(asUnpinned(answer.bytes))
 }
+
+const showsPins = ({ request }: FastifyReply): boolean =>
+  operations[authorized(request).permission].showsPins
 
 /** The same, line by line. */
 function withoutLetGo(body: Readable): Readable {

@@ -1,5 +1,5 @@
 /** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
-import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { onRequestAsyncHookHandler } from 'fastify'
 import type { Budget } from '../../settings/keyring/permissions.js'
 import { encodersMax } from '../../settings/schema/names.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -7,9 +7,7 @@ import { refuse } from '../answer.js'
 import type { BudgetUse } from './budget-use.js'
 import type { Counter, CreateCounter } from './counter.js'
 import type { RequestRecord } from '../record/record.js'
-import { BadRequest } from '../refusals.js'
-import { recordOf } from '../request.js'
-import { operations } from '../routes.js'
+import { authenticated } from '../request.js'
 
 /**
  * Unknown routes and requests that will be refused count too: whoever asks for them spends the same
@@ -24,9 +22,8 @@ export function limit(createCounter: CreateCounter, use: BudgetUse): onRequestAs
   const inFlight = new InFlight()
 
   return async (request, reply) => {
-    const record = recordOf(request)
-    const encoder = encoderOf(request)
-    const budget = classify(request, record)
+    const record = authenticated(request)
+    const { encoder, budget } = record
     const { max, windowSeconds } = encoder.limits[budget]
     const counted = await counters[budget](request)
     const { isExceeded, remaining, seconds } = counted
@@ -53,30 +50,10 @@ export function limit(createCounter: CreateCounter, use: BudgetUse): onRequestAs
 const counterOf = (createCounter: CreateCounter, budget: Budget): Counter =>
   createCounter({
     name: budget,
-    key: (request) => encoderOf(request).name,
-    limit: (request) => encoderOf(request).limits[budget],
+    key: (request) => authenticated(request).encoder.name,
+    limit: (request) => authenticated(request).encoder.limits[budget],
     keysMax: encodersMax,
   })
-
-/** Notes the permission that the request needs; returns the budget that it is counted against. */
-function classify(request: FastifyRequest, record: RequestRecord): Budget {
-  const route = request.routeOptions.config.gateRoute
-  if (route === undefined) {
-    return request.method === 'GET' || request.method === 'HEAD' ? 'reads' : 'writes'
-  }
-  const query = record.target?.query
-  const readable = query === undefined || query instanceof BadRequest ? new Map() : query
-  record.route = route.url
-  record.permission =
-    typeof route.permission === 'function' ? route.permission(readable) : route.permission
-  return operations[record.permission].budget
-}
-
-function encoderOf(request: FastifyRequest): Encoder {
-  const { encoder } = recordOf(request)
-  if (encoder === undefined) throw new Error('limit before authenticate')
-  return encoder
-}
 
 /** Requests of each encoder that are under way; encoders without any take no room. */
 class InFlight {

@@ -1,14 +1,13 @@
 /** A cluster that is away: pins go into the journal where the settings say so, with a 202. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ClusterFault } from '../../cluster/faults.js'
 import type { Wish } from '../../journal/entry.js'
 import { type Journal, JournalFault } from '../../journal/journal.js'
 import { later } from '../../time/later.js'
-import { refuse } from '../answer.js'
-import { answerFault, faultIn } from '../fault.js'
+import type { Answering } from '../answer.js'
+import { faultIn } from '../fault.js'
 import { journaledPin, journaledStatus } from './journaled-pin.js'
 import { type Quota, refuseExcess } from '../forward/quota.js'
-import { recordOf } from '../request.js'
+import type { Authorized } from '../request.js'
 
 export interface OutageParts {
   /** Undefined: there is none. */
@@ -57,71 +56,72 @@ export class Outage {
     for (const giveUp of this.waiting) giveUp()
   }
 
-  /** Answers a request for the cluster's fault: 202 of a pin that is in the journal now. */
-  answer(reply: FastifyReply, error: Error): void {
+  /**
+   * Answers for a fault behind the gate: 202 of a pin that is in the journal now.
+   *
+   * @returns what is to be waited for, where the journal takes it
+   */
+  fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
     const { journal } = this.parts
-    const wish = this.wishOf(reply.request)
-    if (journal === undefined || wish === undefined) answerFault(reply, error)
-    else void this.take(journal, wish, reply, error)
+    const wish = this.wishOf(request)
+    if (journal !== undefined && wish !== undefined)
+      return this.take(journal, wish, request, answering, error)
+    answering.fault(error)
+    return undefined
   }
 
   /** A pin whose CID waits goes behind it; whether it may be unpinned is not known before. */
-  answerHeld(reply: FastifyReply): void {
-    if (this.wishOf(reply.request) !== undefined) {
-      this.answer(reply, new ClusterFault('cluster-unavailable'))
+  async answerHeld(request: Authorized, answering: Answering): Promise<void> {
+    if (this.wishOf(request) !== undefined) {
+      await this.fail(request, answering, new ClusterFault('cluster-unavailable'))
       return
     }
-    reply.header('retry-after', 5)
-    refuse(reply, recordOf(reply.request), 'journal-pending')
+    answering.header('retry-after', 5)
+    answering.refuse('journal-pending')
   }
 
   /** The status of a pin that waits is the journal's to tell. @returns whether it did */
-  answersStatus(reply: FastifyReply): boolean {
+  answersStatus(request: Authorized, answering: Answering): boolean {
     const { journal } = this.parts
-    if (journal === undefined || journal.size === 0) return false
-    const { permission, cid } = recordOf(reply.request)
-    const entry = permission === 'status' && cid !== undefined ? journal.lastOf(cid) : undefined
+    if (journal === undefined || journal.size === 0 || request.cid === undefined) return false
+    const entry = journal.lastOf(request.cid)
     if (entry === undefined) return false
-    recordOf(reply.request).journaled(200)
-    send(reply, 200, journaledStatus(entry))
+    request.journaled(200)
+    send(answering, 200, journaledStatus(entry))
     return true
   }
 
   private async take(
     journal: Journal,
     wish: Wish,
-    reply: FastifyReply,
+    request: Authorized,
+    answering: Answering,
     error: Error,
   ): Promise<void> {
-    const record = recordOf(reply.request)
-    const { encoder } = record
-    if (encoder === undefined) throw new Error('a journal before authenticate')
+    const { encoder } = request
     const excess = this.parts.quota.excessOf(encoder, journal.sizeOf(encoder.name))
-    if (refuseExcess(reply, record, encoder, excess)) return
+    if (refuseExcess(request, answering, excess)) return
     try {
       const entry = await journal.accept(wish)
-      record.journaled(202, faultIn(error))
+      request.journaled(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
-      send(reply, 202, journaledPin(entry))
+      send(answering, 202, journaledPin(entry))
     } catch (fault) {
-      if (fault instanceof JournalFault) answerFault(reply, error)
-      else reply.send(fault)
+      if (!(fault instanceof JournalFault)) throw fault
+      answering.fault(error)
     }
   }
 
   /** Undefined: it is none that the journal takes. */
-  private wishOf({ upstream, raw }: FastifyRequest): Wish | undefined {
-    const { encoder, keyId = '', id: requestId, snapshot } = recordOf({ raw })
-    const { change, cid } = upstream ?? {}
-    if (change?.kind !== 'pin' || cid === undefined || encoder === undefined) return undefined
+  private wishOf({ plan, encoder, keyId = '', id, snapshot }: Authorized): Wish | undefined {
+    if (plan.kind !== 'pin') return undefined
+    const { cid, options, untilMs } = plan
     if (snapshot.config.onOutage === 'refuse' && !this.holds(cid)) return undefined
-    const { options, untilMs } = change
-    return { cid, encoder: encoder.name, keyId, options, untilMs, requestId }
+    return { cid, encoder: encoder.name, keyId, options, untilMs, requestId: id }
   }
 }
 
-/** With the cluster's content type: of a string Fastify would add the charset. */
-function send(reply: FastifyReply, status: number, line: string): void {
-  const headers = { 'content-type': 'application/json', 'pinwarden-journal': 'accepted' }
-  reply.code(status).headers(headers).send(Buffer.from(line))
+function send(answering: Answering, status: number, line: string): void {
+  answering.header('pinwarden-journal', 'accepted')
+  answering.send(status, line)
 }

@@ -2,11 +2,12 @@
 import type { Socket } from 'node:net'
 import type { Origin } from '../../listings/listings.js'
 import type { Exchange } from '../../cluster/exchange.js'
-import type { Permission } from '../../settings/keyring/permissions.js'
+import type { Budget, Permission } from '../../settings/keyring/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { AbortReason, AccessLine, Outcome } from './access-line.js'
 import type { FoundFault } from '../fault.js'
+import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
 import { accountFor } from '../receive/socket-bytes.js'
@@ -49,7 +50,10 @@ export class RequestRecord {
   keyId: string | undefined
   route: string | undefined
   permission: Permission | undefined
+  /** Which of the encoder's budgets it counts against. */
+  budget: Budget = 'reads'
   cid: string | undefined
+  plan: Plan | undefined
   exchange:
     Partial<Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers' | 'endpoint'>> | undefined
   /** How it came to its listing. */
