@@ -24,7 +24,9 @@ export type Authorized = Authenticated & { readonly permission: Permission; read
 /** Node's request is the only thing that is the same before, in and after Fastify. */
 const key = Symbol('record')
 type Carrier = IncomingMessage & { [key]?: RequestRecord }
-interface Request { readonly raw: Carrier }
+interface Request {
+  readonly raw: Carrier
+}
 
 export function attachRecord(request: Carrier, record: RequestRecord): void {
   request[key] = record
