@@ -8,11 +8,7 @@ import { faults, type UpstreamFaultReason } from './refusals.js'
 import { relayed } from './forward/relay.js'
 import { recordOf } from './request.js'
 
-/** What exactly was wrong, with the HTTP client's own error if there is one. */
-export interface FoundFault {
-  readonly reason: UpstreamFaultReason
-  readonly cause: Error | undefined
-}
+import type { FoundFault } from './record/record.js'
 
 /** @param error ours, or what the HTTP client and @fastify/reply-from made of it */
 export function faultIn(error: Error): FoundFault {

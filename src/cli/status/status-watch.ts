@@ -5,7 +5,7 @@ import type { ActivityReport, Counts } from '../../admin/activity-report.js'
 import { askAdmin } from '../ask-admin.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
-import { askStatus, type Shown, spanText, statusText } from './status.js'
+import { askStatus, type Shown, spanText, statusText } from './status-view.js'
 import { table } from '../table.js'
 
 export interface Watching {

@@ -1,9 +1,9 @@
 /** `pinwarden status`: how the running daemon is, as its admin listener knows it. */
 import { loadConfig } from '../../settings/load.js'
-import { adminOf, askAdmin } from '../ask-admin.js'
+import { adminOf } from '../ask-admin.js'
 import type { Io } from '../io.js'
-import type { Status } from '../../daemon/observation.js'
 import { CommandError } from '../report.js'
+import { askStatus, statusText } from './status-view.js'
 
 export interface StatusOptions {
   readonly configPath: string
@@ -34,71 +34,3 @@ export async function status(options: StatusOptions, io: Io): Promise<number> {
   io.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : statusText(shown, Date.now()))
   return shown.ready || live ? 0 : 1
 }
-
-export interface Shown extends Status {
-  readonly ready: boolean
-  /** What stands in the way. */
-  readonly missing: readonly string[]
-}
-
-export async function askStatus(where: string): Promise<Shown> {
-  const [status, readiness] = await Promise.all([
-    askAdmin(where, '/status') as Promise<Status>,
-    askAdmin(where, '/readyz') as Promise<{ ready?: boolean; missing?: readonly string[] }>,
-  ])
-  if (typeof status.startedAt !== 'string')
-    throw new CommandError(`what answers at ${where} is no admin listener of pinwarden`)
-  const { ready = false, missing = [] } = readiness
-  return { ready, missing, ...status }
-}
-
-export function statusText(shown: Shown, now: number): string {
-  const { settings, certificateExpires: certificate } = shown
-  const rows = [
-    ['ready', shown.ready ? 'yes' : `no: ${shown.missing.join(', ')}`],
-    ['version', `${shown.version} on Node ${shown.node}`],
-    ['up', spanText(now - Date.parse(shown.startedAt))],
-    ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],
-    ['cluster', shown.endpoints.map(endpointText).join(', ')],
-    ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
-    ...(shown.store === null ? [] : [['store', shown.store.isUp ? 'shared' : storeAway] as const]),
-    ['encoders', String(shown.encoders)],
-    ['settings', settingsText(settings)],
-    ['tls', certificate === null ? 'off' : `until ${certificate}${daysText(certificate, now)}`],
-    ['log', shown.logLinesDropped === 0 ? 'complete' : `${shown.logLinesDropped} lines lost`],
-  ] as const
-  return rows.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('')
-}
-
-const journalText = ({ waiting, made, dropped }: NonNullable<Status['journal']>): string =>
-  waiting === 0 && dropped === 0
-    ? 'empty'
-    : `${waiting} pins wait; ${made} made and ${dropped} dropped since the start`
-
-const endpointText = ({ name, state }: Status['endpoints'][number]): string =>
-  state === 'up' ? name : `${name} (${state})`
-
-const storeAway = 'away: limits and turns are those of this gate alone, or store.failMode refuses'
-
-function settingsText({ since, isLastRefused, needRestart = [] }: Shown['settings']): string {
-  const waiting =
-    needRestart.length === 0 ? '' : `; a restart is needed for ${needRestart.join(', ')}`
-  return `in force since ${since}${isLastRefused ? refused : ''}${waiting}`
-}
-
-const refused = '; newer ones were refused: pinwarden check says why'
-
-const minuteMs = 60_000
-const hourMs = 60 * minuteMs
-const dayMs = 24 * hourMs
-
-export function spanText(ms: number): string {
-  if (ms >= dayMs) return `${Math.floor(ms / dayMs)} d ${Math.floor((ms % dayMs) / hourMs)} h`
-  if (ms >= hourMs)
-    return `${Math.floor(ms / hourMs)} h ${Math.floor((ms % hourMs) / minuteMs)} min`
-  if (ms >= minuteMs) return `${Math.floor(ms / minuteMs)} min`
-  return `${Math.max(0, Math.floor(ms / 1000))} s`
-}
-
-const daysText = (time: string, now: number): string =>
-  ` (${Math.floor((Date.parse(time) - now) / dayMs)} days)`

@@ -6,7 +6,6 @@ import type { Budget, Permission } from '../../settings/keyring/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { AbortReason, AccessLine, Outcome } from './access-line.js'
-import type { FoundFault } from '../fault.js'
 import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
@@ -26,6 +25,12 @@ export interface Arrival {
   /** The client's, as it came. */
   readonly traceparent?: string | undefined
   readonly socket: Socket | undefined
+}
+
+/** What exactly was wrong, with the HTTP client's own error if there is one. */
+export interface FoundFault {
+  readonly reason: UpstreamFaultReason
+  readonly cause: Error | undefined
 }
 
 const charactersMax = {
