@@ -7,8 +7,8 @@ import { noSchemas } from '../http/no-schemas.js'
 import { isLoopback } from '../settings/keyring/network.js'
 import { ConfigError } from '../settings/problems.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
-import { createListener, errorBody, onClientError } from './listener.js'
-import { addPage } from './page.js'
+import { createAdminListener, errorBody, onClientError } from './admin-listener.js'
+import { addPage } from './page-files.js'
 import { createReadiness, type ReadinessParts } from './readiness.js'
 import { listenOnSocket } from './socket.js'
 
@@ -55,7 +55,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
     throw new Error(`admin: ${address.host} is not loopback, and allowRemote is not set`)
   }
   const admin = fastify({
-    serverFactory: (handler) => createListener(handler),
+    serverFactory: (handler) => createAdminListener(handler),
     clientErrorHandler: onClientError,
     schemaController: noSchemas,
     exposeHeadRoutes: true,

@@ -12,7 +12,7 @@ import { noSchemas } from '../http/no-schemas.js'
 import type { Encoder } from '../settings/keyring/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { addJournalRoutes, type JournalParts } from './control-journal.js'
-import { createListener, onClientError } from './listener.js'
+import { createAdminListener, onClientError } from './admin-listener.js'
 import { listenOnSocket } from './socket.js'
 
 export interface ControlParts {
@@ -40,7 +40,7 @@ const bodyBytesMax = 1024 * 1024
 /** @throws when the socket cannot be listened on */
 export async function openControl(parts: ControlParts): Promise<OpenControl> {
   const control = fastify({
-    serverFactory: (handler) => createListener(handler),
+    serverFactory: (handler) => createAdminListener(handler),
     clientErrorHandler: onClientError,
     schemaController: noSchemas,
     bodyLimit: bodyBytesMax,

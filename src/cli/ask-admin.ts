@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
 import type { Config } from '../settings/schema/schema.js'
-import { bracketed } from './endpoint.js'
+import { bracketed } from './gate-url.js'
 import { CommandError } from './report.js'
 
 const waitMs = 3000

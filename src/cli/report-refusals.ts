@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { loadConfig } from '../settings/load.js'
 import type { Io } from './io.js'
 import { CommandError } from './report.js'
-import { table } from './table.js'
+import { table } from './text-table.js'
 import { linesOf } from './tail/follow.js'
 
 export interface ReportOptions {

@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
-import { type Callback, type GoElsewhere, Whole } from './answer.js'
+import { type Callback, type GoElsewhere, Whole } from './answer-handler.js'
 import { type ClusterRequest, Endpoint, type EndpointEvents, type OnChange } from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'

@@ -3,11 +3,11 @@ import type { Dispatcher } from 'undici'
 import { CircuitBreaker, type HealthChange, type HealthState } from '../health/circuit-breaker.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
-import { AnswerHandler, type Callback, type GoElsewhere } from './answer.js'
+import { AnswerHandler, type Callback, type GoElsewhere } from './answer-handler.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
 import { openPools, type Pools } from './pools.js'
-import { Probe } from './probe.js'
+import { HealthProbe } from './health-probe.js'
 import { Waiting } from './waiting.js'
 
 type RequestHeaders = Readonly<Record<string, string>>
@@ -58,7 +58,7 @@ export class Endpoint {
   private readonly faults = new Map<FaultReason, number>()
   private readonly authorization: string | undefined
   private readonly pools: Pools
-  private readonly prober: Probe
+  private readonly prober: HealthProbe
   private readonly underWay = { requests: 0, listings: 0, copies: 0 }
   private readonly waiting = new Waiting()
 
@@ -78,7 +78,7 @@ export class Endpoint {
     }
     const place = { origin, connect, authorization: this.authorization }
     this.pools = openPools(config, place, onHungUp)
-    this.prober = new Probe(place, config.health.timeoutMs, onHungUp)
+    this.prober = new HealthProbe(place, config.health.timeoutMs, onHungUp)
     this.health = new CircuitBreaker({
       ...config.health,
       check: () => this.probe(),

@@ -1,6 +1,6 @@
 /** The cluster in force: other settings put another in its place, without a request noticing. */
 import type { Snapshot } from '../settings/snapshot.js'
-import type { Callback } from './answer.js'
+import type { Callback } from './answer-handler.js'
 import { Cluster } from './cluster.js'
 import type { ClusterRequest, OnChange } from './endpoint.js'
 import type { Exchange } from './exchange.js'

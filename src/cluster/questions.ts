@@ -1,5 +1,5 @@
 /** Questions under way: whoever asks the same as somebody before gets the same answer. */
-import type { Answer, Callback } from './answer.js'
+import type { Answer, Callback } from './answer-handler.js'
 import type { Cluster } from './cluster.js'
 import type { ClusterRequest } from './endpoint.js'
 import { Exchange } from './exchange.js'

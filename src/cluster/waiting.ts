@@ -3,7 +3,7 @@
  * the outgrown tables keep what was in them alive until the next full collection, which was
  * measured as a quarter of what a request costs.
  */
-import type { AnswerHandler } from './answer.js'
+import type { AnswerHandler } from './answer-handler.js'
 
 export class Waiting {
   private readonly handlers: AnswerHandler[] = []

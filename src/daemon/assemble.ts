@@ -28,7 +28,7 @@ import type { PinNews } from '../progress/followed.js'
 import { followPins } from '../progress/progress.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import { SharedKeyUses } from '../store/key-uses.js'
-import { StoreTurns } from '../store/turns.js'
+import { SharedLocks } from '../store/shared-locks.js'
 import { openControlSocket } from './control-socket.js'
 import type { Daemon } from './daemon.js'
 import { tellOf } from './endpoint-news.js'
@@ -131,7 +131,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     listings.close()
   })
   const asking = { link: cluster, config: () => current().config.cluster, userAgent, tell }
-  const shared = store && new StoreTurns(store)
+  const shared = store && new SharedLocks(store)
   const leases = parts.adopt(await openLeases({ ...asking, keepIn, shared }), (leases) =>
     leases.close(),
   )

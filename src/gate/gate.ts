@@ -21,7 +21,7 @@ import { answerFault, isStoreFault } from './fault.js'
 import { findRoute } from './find-route.js'
 import { forward, type Forwarding } from './forward/forward.js'
 import { limit } from './limit/limit.js'
-import { createListener } from './receive/listener.js'
+import { createPublicListener } from './receive/public-listener.js'
 import type { RequestRecord } from './record/record.js'
 import { BadRequest, type RefusalReason } from './refusals.js'
 import { recordOf } from './request.js'
@@ -49,7 +49,11 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
   const gate = fastify({
     // receive: before Fastify sees anything, and also what it never sees.
     serverFactory: (handler) =>
-      createListener(handler, { current, connections, write: writer(log, observe) }, parts.tls),
+      createPublicListener(
+        handler,
+        { current, connections, write: writer(log, observe) },
+        parts.tls,
+      ),
     // The router gets the path in its one spelling, and no query.
     rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
     routerOptions: { maxParamLength: listen.urlBytesMax },

@@ -1,7 +1,7 @@
 /** The way to the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Body, Callback } from '../cluster/answer.js'
+import type { Body, Callback } from '../cluster/answer-handler.js'
 import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
 import type { ClusterLink } from '../cluster/link.js'
 import { relay, relayedHeaders } from './forward/relay.js'

@@ -1,5 +1,5 @@
 /** The leases of the cluster's pins: read before each change, and known again after it. */
-import { type Answer, Whole } from '../cluster/answer.js'
+import { type Answer, Whole } from '../cluster/answer-handler.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'

@@ -1,5 +1,5 @@
 /** A pin while it is changed: what it is, what it is to become, and the end of the turn. */
-import type { Answer } from '../cluster/answer.js'
+import type { Answer } from '../cluster/answer-handler.js'
 import type { NewRecord, PinRecord } from './pin-record.js'
 import type { Release } from './turns.js'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { createReadiness } from '../../src/admin/readiness.js'
-import { Probe } from '../../src/cluster/probe.js'
+import { HealthProbe } from '../../src/cluster/health-probe.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { startAdmin } from './start-admin.js'
 
@@ -17,7 +17,7 @@ async function probeCluster(
   authorization: string | undefined,
   timeoutMs: number,
 ): Promise<boolean> {
-  const probe = new Probe({ origin, authorization, connect: {} }, timeoutMs)
+  const probe = new HealthProbe({ origin, authorization, connect: {} }, timeoutMs)
   try {
     return await probe.ask()
   } finally {

@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { probe, type ProbeOptions } from '../../src/cli/probe/probe.js'
-import { readEndpoint } from '../../src/cli/probe/endpoint.js'
+import { readEncoderUrl } from '../../src/cli/probe/encoder-url.js'
 import { expiryNote } from '../../src/cli/probe/tls.js'
 import { Steps } from '../../src/cli/probe/steps.js'
 import { knock } from '../../src/cli/probe/way.js'
@@ -410,7 +410,7 @@ t.test(
   'a host of which only some addresses work is said to be one, and is gone on with',
   async (t) => {
     const port = await listening(t, createTcpServer())
-    const endpoint = readEndpoint(withKey(`http://pins.example:${port}`, stranger))
+    const endpoint = readEncoderUrl(withKey(`http://pins.example:${port}`, stranger))
     if (!('base' in endpoint)) throw new Error('it is an endpoint')
     let text = ''
     const steps = new Steps({ write: (part) => (text += part) }, [])
@@ -469,7 +469,7 @@ t.test('paths and slashes are as the encoder would have them', async (t) => {
   t.match(path.text, /^note {2}endpoint {2}it has a path: .* asks for \/api\/id$/m)
   t.match(path.text, /^FAIL {2}id {8}404, not found/m)
   t.match(path.text, 'is there a path in the endpoint that does not belong there?')
-  t.match(readEndpoint(withKey('https://[::1]', stranger)), { host: '::1', port: 443 })
+  t.match(readEncoderUrl(withKey('https://[::1]', stranger)), { host: '::1', port: 443 })
 })
 
 t.test('variables that lead the encoder another way are noted', async (t) => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { ClusterFault, type FaultReason } from '../../src/cluster/faults.js'
-import { Probe } from '../../src/cluster/probe.js'
+import { HealthProbe } from '../../src/cluster/health-probe.js'
 import { LookBack } from '../../src/leases/look-back.js'
 import type { OpenPin, Wanted } from '../../src/leases/open-pin.js'
 import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
@@ -77,7 +77,7 @@ t.test('that an idle cluster was away for a moment is seen by the last check', a
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
   const hungUp = new EventTarget()
-  const probe = new Probe(
+  const probe = new HealthProbe(
     { origin: cluster.url, connect: {}, authorization: undefined },
     5000,
     () => hungUp.dispatchEvent(new Event('seen')),

@@ -1,5 +1,5 @@
 /** The steps of `npm run test:package`: each one's time, and what was seen in it. */
-import { table } from '../../src/cli/table.js'
+import { table } from '../../src/cli/text-table.js'
 
 /** What a step needs to have something ended when all is over. */
 export interface Teardown {

@@ -1,6 +1,6 @@
 /** The daemon's memory and descriptors: a row for each tenth of the run, and whether they grew. */
 import { setTimeout } from 'node:timers/promises'
-import { table } from '../../src/cli/table.js'
+import { table } from '../../src/cli/text-table.js'
 import type { SoakDaemon } from './daemon.js'
 import type { Ledger } from './ledger.js'
 

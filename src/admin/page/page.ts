@@ -1,7 +1,7 @@
 /** The status page: asks the daemon every two seconds while it is looked at. */
 import type { ActivityReport } from '../activity-report.js'
 import { setText } from './element.js'
-import { showEncoders } from './encoders.js'
+import { showEncoders } from './encoder-table.js'
 import { showPlots } from './plots.js'
 import { type Readiness, setVerdict, showState, showVerdict, type Status } from './state.js'
 import { showTroubles } from './troubles.js'

@@ -1,7 +1,7 @@
 /** The table of the latest refusals and failures. */
 import type { ActivityReport, TroubleReport } from '../activity-report.js'
 import { byId, element } from './element.js'
-import { type Column, fillTable } from './table.js'
+import { type Column, fillTable } from './html-table.js'
 import { timeText } from './words.js'
 
 type Row = TroubleReport & { readonly now: number }

@@ -5,7 +5,7 @@ import type { Io } from '../io.js'
 import { keyState } from '../keys/keys-list.js'
 import { lastUseHint, type LastUses, lastUses, lastUseText } from '../keys/last-use.js'
 import { hint } from '../report.js'
-import { table } from '../table.js'
+import { table } from '../text-table.js'
 
 export interface EncodersListOptions {
   readonly configPath: string

@@ -4,7 +4,7 @@ import { journalPath, readJournal } from '../../journal/journal-file.js'
 import { loadConfig } from '../../settings/load.js'
 import type { Io } from '../io.js'
 import { CommandError } from '../report.js'
-import { table } from '../table.js'
+import { table } from '../text-table.js'
 
 export interface ListOptions {
   readonly configPath: string

@@ -4,7 +4,7 @@ import type { EncoderConfig } from '../../settings/schema/schema.js'
 import type { Io } from '../io.js'
 import { lastUseHint, type LastUses, lastUses, lastUseText } from './last-use.js'
 import { hint } from '../report.js'
-import { table } from '../table.js'
+import { table } from '../text-table.js'
 
 export interface KeysListOptions {
   readonly configPath: string

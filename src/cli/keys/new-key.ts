@@ -1,7 +1,7 @@
 /** A key that a command makes: how it is stored, and how it is shown, this once. */
 import { digestOf, generateKey } from '../../settings/keyring/key.js'
 import type { Config, KeyConfig } from '../../settings/schema/schema.js'
-import { endpointGiven, endpointOf } from '../endpoint.js'
+import { gateUrlGiven, gateUrlOf } from '../gate-url.js'
 import { expiryOf, timestampOf } from './expiry.js'
 import type { Io } from '../io.js'
 import { hint } from '../report.js'
@@ -24,7 +24,7 @@ export interface NewKey {
 /** @throws UsageError when the options do not make sense, before anything is written */
 export function newKey(options: NewKeyOptions, now: Date): NewKey {
   const { encoder, expires, note, endpoint } = options
-  const given = endpoint === undefined ? undefined : endpointGiven(endpoint)
+  const given = endpoint === undefined ? undefined : gateUrlGiven(endpoint)
   const secret = generateKey()
   const sha256 = digestOf(secret)
   const stored = {
@@ -38,7 +38,7 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
   return {
     stored,
     show: (config, io, about) => {
-      const { scheme, authority, doubt } = given ?? endpointOf(config.listen)
+      const { scheme, authority, doubt } = given ?? gateUrlOf(config.listen)
       const lines = [
         ...about,
         '# Shown this once: the configuration holds only its hash.',

@@ -2,7 +2,7 @@
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
-import { table } from '../table.js'
+import { table } from '../text-table.js'
 
 export interface ListOptions {
   readonly configPath: string

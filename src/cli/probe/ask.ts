@@ -3,8 +3,8 @@ import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessag
 import https from 'node:https'
 import { version } from '../io.js'
 import { decoded } from './decode.js'
-import type { Endpoint } from './endpoint.js'
-import { codeOf } from './limit.js'
+import type { EncoderUrl } from './encoder-url.js'
+import { codeOf } from './time-limit.js'
 
 export type Method = 'GET' | 'POST' | 'DELETE'
 
@@ -29,7 +29,7 @@ export class Asker {
 
   /** @param timeoutMs in place of the encoder's limits */
   constructor(
-    private readonly endpoint: Endpoint,
+    private readonly endpoint: EncoderUrl,
     private readonly timeoutMs: number | undefined,
     ca: string | undefined,
   ) {

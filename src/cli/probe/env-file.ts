@@ -1,7 +1,7 @@
 /** Reads the file `.env` of an encoder as its dotenv does; Node itself can from 20.6 on. */
 import { readFileSync } from 'node:fs'
 import { CommandError } from '../report.js'
-import { codeOf } from './limit.js'
+import { codeOf } from './time-limit.js'
 
 /**
  * @returns its variables; none where there is no such file

@@ -1,9 +1,9 @@
 /** Looks at the variables that would make the encoder go another way than the probe. */
 import type { Io } from '../io.js'
-import type { Endpoint } from './endpoint.js'
+import type { EncoderUrl } from './encoder-url.js'
 
 /** @returns what is worth knowing, in words */
-export function environmentNotes(env: Io['env'], endpoint: Endpoint): string[] {
+export function environmentNotes(env: Io['env'], endpoint: EncoderUrl): string[] {
   const notes: string[] = []
   const proxy = proxyVariable(env, endpoint)
   if (proxy !== undefined)
@@ -23,7 +23,7 @@ export function environmentNotes(env: Io['env'], endpoint: Endpoint): string[] {
 }
 
 /** As axios's own dependency has it, proxy-from-env: lower case first. */
-function proxyVariable(env: Io['env'], endpoint: Endpoint): string | undefined {
+function proxyVariable(env: Io['env'], endpoint: EncoderUrl): string | undefined {
   if (isExempt(env, endpoint)) return undefined
   const scheme = endpoint.isTls ? 'https' : 'http'
   const names = [`npm_config_${scheme}_proxy`, `${scheme}_proxy`, 'npm_config_proxy', 'all_proxy']
@@ -32,7 +32,7 @@ function proxyVariable(env: Io['env'], endpoint: Endpoint): string | undefined {
     .find((name) => (env[name] ?? '') !== '')
 }
 
-function isExempt(env: Io['env'], { host, port }: Endpoint): boolean {
+function isExempt(env: Io['env'], { host, port }: EncoderUrl): boolean {
   const names = ['npm_config_no_proxy', 'NPM_CONFIG_NO_PROXY', 'no_proxy', 'NO_PROXY']
   const list = names.map((name) => env[name] ?? '').find((value) => value !== '') ?? ''
   return list

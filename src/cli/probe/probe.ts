@@ -3,7 +3,7 @@ import { canonicalCid } from '../../cluster/cid.js'
 import type { Io } from '../io.js'
 import { isAnswer } from './answers.js'
 import { Asker } from './ask.js'
-import { type Endpoint, readEndpoint } from './endpoint.js'
+import { type EncoderUrl, readEncoderUrl } from './encoder-url.js'
 import { readEnvFile } from './env-file.js'
 import { environmentNotes } from './environment.js'
 import { Requests } from './requests.js'
@@ -30,7 +30,7 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
   // The key is in the arguments, which every user of this machine can see: this overwrites them.
   if (options.url !== undefined) process.title = 'pinwarden probe'
   const { text, cid, env, source } = argumentsOf(options, io)
-  const endpoint = readEndpoint(text)
+  const endpoint = readEncoderUrl(text)
   const isEndpoint = 'base' in endpoint
   const steps = new Steps(io.stdout, isEndpoint ? endpoint.secrets : [])
   if (source !== undefined) steps.note('endpoint', `IPFS_CLUSTER_ENDPOINT is the one in ${source}`)
@@ -78,7 +78,7 @@ function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
 
 /** @returns the address of the gate, where the way to it is free */
 async function wayTo(
-  endpoint: Endpoint,
+  endpoint: EncoderUrl,
   { timeoutMs = wayMs, ca }: ProbeOptions,
   steps: Steps,
 ): Promise<string | undefined> {
@@ -91,7 +91,7 @@ async function wayTo(
 
 /** @returns whether a pin was tried */
 async function talk(
-  endpoint: Endpoint,
+  endpoint: EncoderUrl,
   address: string,
   cid: string | undefined,
   { timeoutMs, ca }: ProbeOptions,

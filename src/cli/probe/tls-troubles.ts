@@ -1,5 +1,5 @@
 /** What OpenSSL and Node call the faults of a handshake or of a chain of certificates, in words. */
-import { secondsText } from './limit.js'
+import { secondsText } from './time-limit.js'
 import type { Trouble } from './steps.js'
 
 /** @param code of an error that ended the handshake */

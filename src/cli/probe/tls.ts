@@ -2,8 +2,8 @@
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { chainTrouble, handshakeTrouble } from './tls-troubles.js'
-import type { Endpoint } from './endpoint.js'
-import { codeOf, within } from './limit.js'
+import type { EncoderUrl } from './encoder-url.js'
+import { codeOf, within } from './time-limit.js'
 import { quoted, type Steps, type Trouble } from './steps.js'
 
 export interface Trust {
@@ -13,7 +13,7 @@ export interface Trust {
 
 /** @returns whether a client would go on */
 export async function shakeHands(
-  { host, port }: Endpoint,
+  { host, port }: EncoderUrl,
   address: string,
   ms: number,
   steps: Steps,
@@ -45,7 +45,11 @@ export async function shakeHands(
 }
 
 /** Whether TLS is spoken at a port, with whatever certificate. */
-export async function speaksTls(endpoint: Endpoint, address: string, ms: number): Promise<boolean> {
+export async function speaksTls(
+  endpoint: EncoderUrl,
+  address: string,
+  ms: number,
+): Promise<boolean> {
   const socket = greet(endpoint.host, address, endpoint.port, undefined)
   try {
     await within(ms, secured(socket))

@@ -1,13 +1,13 @@
 /** Goes the way to the gate as far as TCP: the name's addresses, and a connection to each. */
 import { promises as dns } from 'node:dns'
 import { connect, isIP } from 'node:net'
-import { bracketed } from '../endpoint.js'
-import { codeOf, within } from './limit.js'
-import type { Endpoint } from './endpoint.js'
+import { bracketed } from '../gate-url.js'
+import { codeOf, within } from './time-limit.js'
+import type { EncoderUrl } from './encoder-url.js'
 import type { Steps, Trouble } from './steps.js'
 
 /** @returns addresses in the order in which they would be tried; none where the step failed */
-export async function lookUp({ host }: Endpoint, ms: number, steps: Steps): Promise<string[]> {
+export async function lookUp({ host }: EncoderUrl, ms: number, steps: Steps): Promise<string[]> {
   if (isIP(host) !== 0) {
     steps.ok('dns', `${host} is an address: nothing to look up`)
     return [host]
@@ -39,7 +39,7 @@ function nameTrouble(host: string, code: string): Trouble {
 
 /** @returns the addresses that take connections; none where the step failed */
 export async function knock(
-  { host, port }: Endpoint,
+  { host, port }: EncoderUrl,
   addresses: readonly string[],
   ms: number,
   steps: Steps,

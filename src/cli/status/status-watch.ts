@@ -6,7 +6,7 @@ import { askAdmin } from '../ask-admin.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
 import { askStatus, type Shown, spanText, statusText } from './status-view.js'
-import { table } from '../table.js'
+import { table } from '../text-table.js'
 
 export interface Watching {
   /** A URL, or the path of a socket. */

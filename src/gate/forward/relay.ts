@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import type { FastifyReply } from 'fastify'
-import { type Body, Whole } from '../../cluster/answer.js'
+import { type Body, Whole } from '../../cluster/answer-handler.js'
 import { asUnpinned, isOfLetGo, LinesWithoutLetGo } from '../../leases/let-go.js'
 import { faults } from '../refusals.js'
 import { authorized, recordOf } from '../request.js'

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { Asker } from '../../../src/cli/probe/ask.js'
-import { readEndpoint } from '../../../src/cli/probe/endpoint.js'
+import { readEncoderUrl } from '../../../src/cli/probe/encoder-url.js'
 import { generateKey } from '../../../src/settings/keyring/key.js'
 
 t.test('all requests go over one connection, which is closed at the end', async (t) => {
@@ -22,7 +22,7 @@ t.test('all requests go over one connection, which is closed at the end', async 
   await once(server, 'listening')
   t.teardown(() => server.close())
   const { port } = server.address() as AddressInfo
-  const endpoint = readEndpoint(`http://alpha:${generateKey()}@127.0.0.1:${port}`)
+  const endpoint = readEncoderUrl(`http://alpha:${generateKey()}@127.0.0.1:${port}`)
   if (!('base' in endpoint)) throw new Error('it is an endpoint')
 
   const asker = new Asker(endpoint, undefined, undefined)

@@ -4,7 +4,7 @@ import { isLoopback } from '../settings/keyring/network.js'
 import type { ListenConfig } from '../settings/schema/schema.js'
 import { UsageError } from './report.js'
 
-export interface PublicEndpoint {
+export interface GateUrl {
   readonly scheme: string
   /** With the port, where it is not the scheme's own. */
   readonly authority: string
@@ -13,7 +13,7 @@ export interface PublicEndpoint {
 }
 
 /** What the operator says on the command line. */
-export function endpointGiven(text: string): PublicEndpoint {
+export function gateUrlGiven(text: string): GateUrl {
   const parts = /^(https?):\/\/([^/?#@\s]+)\/?$/.exec(text)
   if (parts === null || !URL.canParse(text))
     throw new UsageError(
@@ -25,7 +25,7 @@ export function endpointGiven(text: string): PublicEndpoint {
 }
 
 /** What follows from where the gate listens. */
-export function endpointOf({ host, port, tls }: ListenConfig): PublicEndpoint {
+export function gateUrlOf({ host, port, tls }: ListenConfig): GateUrl {
   const isAny = host === '0.0.0.0' || host === '::'
   const name = isAny ? 'YOUR-HOST' : bracketed(host)
   const scheme = tls === undefined ? 'http' : 'https'

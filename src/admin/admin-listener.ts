@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 
 const connectionsMax = 64
 
-export function createListener(handler: RequestListener): Server {
+export function createAdminListener(handler: RequestListener): Server {
   const server = createServer(
     {
       maxHeaderSize: 8192,

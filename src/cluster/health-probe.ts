@@ -7,7 +7,7 @@ const keepAliveMs = 60_000
 
 const bodyBytesMax = 65_536
 
-export class Probe {
+export class HealthProbe {
   private client: Client | undefined
 
   /**

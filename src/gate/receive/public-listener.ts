@@ -20,7 +20,7 @@ import { bytesUnaccounted } from './socket-bytes.js'
  * @param handler Fastify's
  * @param tls undefined for plain HTTP
  */
-export function createListener(
+export function createPublicListener(
   handler: RequestListener,
   receiving: Receiving,
   tls: TlsMaterial | undefined,

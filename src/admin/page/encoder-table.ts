@@ -1,7 +1,7 @@
 /** The table of encoders. */
 import type { ActivityReport, EncoderReport, LimitReport } from '../activity-report.js'
 import { byId, element, setText } from './element.js'
-import { type Column, fillTable } from './table.js'
+import { type Column, fillTable } from './html-table.js'
 import { agoText, countText, durationText, none, spanText } from './words.js'
 
 type Row = EncoderReport & { readonly now: number; readonly isNobody?: boolean }

@@ -4,7 +4,7 @@ import { isLoopback } from '../../settings/keyring/network.js'
 import { namePattern } from '../../settings/schema/names.js'
 import type { Trouble } from './steps.js'
 
-export interface Endpoint {
+export interface EncoderUrl {
   /** Origin and path, without a credential; paths such as `/id` are appended as they are. */
   readonly base: string
   readonly isTls: boolean
@@ -20,7 +20,7 @@ export interface Endpoint {
 }
 
 /** @returns what is wrong with it, all at once, where anything is */
-export function readEndpoint(text: string): Endpoint | readonly Trouble[] {
+export function readEncoderUrl(text: string): EncoderUrl | readonly Trouble[] {
   const slip = slipOf(text)
   if (slip !== undefined) return [slip]
   const [, userinfo, path = ''] = /^https?:\/\/(?:([^/?#]*)@)?[^/?#]*([^?#]*)/i.exec(text) ?? []

@@ -35,7 +35,7 @@ const pollMs = 20
 
 const gateIdChars = 16
 
-export class StoreTurns implements SharedTurns {
+export class SharedLocks implements SharedTurns {
   private readonly gateId = randomBytes(gateIdChars / 2).toString('hex')
   private count = 0
 
