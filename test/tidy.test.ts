@@ -56,6 +56,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'journal',
     'progress',
     'cluster',
+    'health',
     'settings',
     'log',
     'metrics',

@@ -3,8 +3,8 @@ import type { Unsettled } from '../progress/follower.js'
 import { type Budget, budgets } from '../settings/keyring/permissions.js'
 import type { EncoderConfig } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
-import { type Activity, encodersMax, type Trouble } from './activity.js'
-import type { Tally } from './tally.js'
+import { type Activity, encodersShownMax, type TroubledRequest } from './activity.js'
+import type { RequestTally } from './tally.js'
 
 /** Times are milliseconds since the epoch, durations milliseconds. */
 export interface ActivityReport {
@@ -129,10 +129,10 @@ export function activityReport(
     cluster: { lastAnswered, lastFault: lastFault === undefined ? null : troubleOf(lastFault) },
     series: seriesOf(activity, now),
     encoders: names
-      .slice(0, encodersMax)
+      .slice(0, encodersShownMax)
       .sort()
       .map((name) => reportOf(name)),
-    encodersNotShown: Math.max(0, names.length - encodersMax),
+    encodersNotShown: Math.max(0, names.length - encodersShownMax),
     strangers: countsOf(activity.strangers.sum(now)),
     troubles: activity.troubles().map(troubleOf),
   }
@@ -153,7 +153,7 @@ function seriesOf({ series }: Activity, now: number): Series {
   }
 }
 
-function countsOf(tally: Tally | undefined): Counts {
+function countsOf(tally: RequestTally | undefined): Counts {
   return {
     requests: tally?.requests ?? 0,
     refused: tally?.refused ?? 0,
@@ -185,7 +185,7 @@ function keysOf(fields: EncoderConfig | undefined, now: number) {
   return { liveKeys: expiries.length, keyExpires: first === Infinity ? null : first }
 }
 
-function troubleOf({ time, line }: Trouble): TroubleReport {
+function troubleOf({ time, line }: TroubledRequest): TroubleReport {
   const { id, encoder = null, client, method, path, status, outcome, reason } = line
   return { time, id, encoder, client, method, path, status, outcome, reason: reason ?? outcome }
 }

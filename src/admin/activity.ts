@@ -16,7 +16,7 @@ export interface Ended extends Ending {
 }
 
 /** A request that was refused, or failed. */
-export interface Trouble {
+export interface TroubledRequest {
   /** In milliseconds since the epoch. */
   readonly time: number
   readonly line: Ended
@@ -33,7 +33,7 @@ const encoderStepMs = 600_000
 const hourMs = 3_600_000
 
 /** More are known to the metrics; a page with more rows is read by nobody. */
-export const encodersMax = 1024
+export const encodersShownMax = 1024
 
 const troublesMax = 100
 
@@ -47,10 +47,10 @@ export class Activity {
   readonly strangers = new Steps(encoderStepMs, hourMs / encoderStepMs)
   /** When the cluster last answered, and what was last wrong with it. */
   lastAnswered: number | undefined
-  lastFault: Trouble | undefined
+  lastFault: TroubledRequest | undefined
 
   /** A ring: `troublesSeen` says where it goes on. */
-  private readonly ring: Trouble[] = []
+  private readonly ring: TroubledRequest[] = []
   private troublesSeen = 0
 
   /** @param now milliseconds since the epoch */
@@ -76,7 +76,7 @@ export class Activity {
   }
 
   /** The latest first. */
-  troubles(): Trouble[] {
+  troubles(): TroubledRequest[] {
     return this.ring.toSorted((one, other) => other.time - one.time)
   }
 
@@ -84,7 +84,7 @@ export class Activity {
     if (encoder === undefined) return this.strangers
     let activity = this.encoders.get(encoder)
     if (activity === undefined) {
-      if (this.encoders.size >= encodersMax) this.forgetOne()
+      if (this.encoders.size >= encodersShownMax) this.forgetOne()
       const steps = new Steps(encoderStepMs, hourMs / encoderStepMs)
       this.encoders.set(encoder, (activity = { lastSeen: time, steps }))
     }

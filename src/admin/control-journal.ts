@@ -4,7 +4,7 @@ import type { Entry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
 import type { Log } from '../log/log.js'
 
-export interface JournalParts {
+export interface JournalRoutesParts {
   readonly journal: Journal
   /** Has what failed tried again now. */
   readonly again: () => void
@@ -26,7 +26,7 @@ export interface Dropped {
 /** @param read gives a body that fits, or refuses it */
 export function addJournalRoutes(
   control: FastifyInstance,
-  { journal, again, log }: JournalParts,
+  { journal, again, log }: JournalRoutesParts,
   read: <T>(is: (body: unknown) => body is T, body: unknown) => T,
 ): void {
   control.post('/journal/replay', () => {

@@ -11,7 +11,7 @@ import type { Log } from '../log/log.js'
 import { noSchemas } from '../http/no-schemas.js'
 import type { Encoder } from '../settings/keyring/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
-import { addJournalRoutes, type JournalParts } from './control-journal.js'
+import { addJournalRoutes, type JournalRoutesParts } from './control-journal.js'
 import { createAdminListener, onClientError } from './admin-listener.js'
 import { listenOnSocket } from './socket.js'
 
@@ -20,7 +20,7 @@ export interface ControlParts {
   readonly socket: string
   readonly current: () => Snapshot
   readonly leases: Leases
-  readonly journal: Omit<JournalParts, 'log'> | undefined
+  readonly journal: Omit<JournalRoutesParts, 'log'> | undefined
   readonly log: Log
 }
 

@@ -9,7 +9,7 @@ export interface Ending {
   readonly listing?: string | undefined
 }
 
-export class Tally {
+export class RequestTally {
   requests = 0
   refused = 0
   /** Faults of the cluster, and bugs of ours. */
@@ -35,7 +35,7 @@ export class Tally {
     this.reasons.set(word, (this.reasons.get(word) ?? 0) + 1)
   }
 
-  addAll(other: Tally): void {
+  addAll(other: RequestTally): void {
     this.requests += other.requests
     this.refused += other.refused
     this.failed += other.failed
@@ -98,17 +98,17 @@ export class Durations {
 
 /** The last so many steps of time, each with its tally; older ones are used again. */
 export class Steps {
-  private readonly steps: { readonly tally: Tally; number: number }[]
+  private readonly steps: { readonly tally: RequestTally; number: number }[]
 
   constructor(
     readonly stepMs: number,
     readonly count: number,
   ) {
-    this.steps = Array.from({ length: count }, () => ({ tally: new Tally(), number: -1 }))
+    this.steps = Array.from({ length: count }, () => ({ tally: new RequestTally(), number: -1 }))
   }
 
   /** The tally of the step that a time, in milliseconds since the epoch, is in. */
-  at(timeMs: number): Tally {
+  at(timeMs: number): RequestTally {
     const number = Math.floor(timeMs / this.stepMs)
     const step = this.steps[number % this.count]
     if (step === undefined) throw new RangeError(`a time before the epoch: ${timeMs}`)
@@ -120,7 +120,7 @@ export class Steps {
   }
 
   /** The tallies of the steps up to now, the oldest first; undefined where nothing came. */
-  until(timeMs: number): (Tally | undefined)[] {
+  until(timeMs: number): (RequestTally | undefined)[] {
     const last = Math.floor(timeMs / this.stepMs)
     return Array.from({ length: this.count }, (_, index) => {
       const number = last - this.count + 1 + index
@@ -129,8 +129,8 @@ export class Steps {
     })
   }
 
-  sum(timeMs: number): Tally {
-    const sum = new Tally()
+  sum(timeMs: number): RequestTally {
+    const sum = new RequestTally()
     for (const tally of this.until(timeMs)) if (tally !== undefined) sum.addAll(tally)
     return sum
   }

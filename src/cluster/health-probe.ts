@@ -1,6 +1,6 @@
 /** Asks whether the cluster answers: its cheapest questions, on a connection of their own. */
 import { Client } from 'undici'
-import { type Place, whenHungUp } from './pools.js'
+import { type ApiAddress, whenHungUp } from './pools.js'
 
 /** Longer than between two checks: so that a cluster that was away for a moment is noticed. */
 const keepAliveMs = 60_000
@@ -15,7 +15,7 @@ export class HealthProbe {
    * @param onHungUp the other side ended the connection
    */
   constructor(
-    private readonly place: Place,
+    private readonly address: ApiAddress,
     private readonly timeoutMs: number,
     private readonly onHungUp: () => void = () => undefined,
   ) {}
@@ -49,7 +49,7 @@ export class HealthProbe {
   }
 
   private connect(): Client {
-    const { origin, connect } = this.place
+    const { origin, connect } = this.address
     const client = new Client(origin, {
       connect: { timeout: this.timeoutMs, ...connect },
       maxHeaderSize: 8192,
@@ -61,7 +61,7 @@ export class HealthProbe {
   }
 
   private async statusOf(client: Client, path: string, signal: AbortSignal): Promise<number> {
-    const { authorization } = this.place
+    const { authorization } = this.address
     const { statusCode, body } = await client.request({
       method: 'GET',
       path,

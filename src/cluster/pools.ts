@@ -5,7 +5,7 @@ import { faultOf } from './faults.js'
 import { gatheringConnector } from './gathering-socket.js'
 
 /** Where one REST API is, and who we are to it. */
-export interface Place {
+export interface ApiAddress {
   readonly origin: string
   readonly connect: { readonly ca?: string; readonly socketPath?: string }
   /** Header for the cluster, if it asks for one. */
@@ -32,7 +32,7 @@ const recordsAhead = 32
 /** @param onHungUp the other side ended one of them */
 export function openPools(
   config: ClusterConfig,
-  { origin, connect: at }: Place,
+  { origin, connect: at }: ApiAddress,
   onHungUp: () => void,
 ): Pools {
   const { connections, listingConnections, connectTimeoutMs, idleTimeoutMs } = config

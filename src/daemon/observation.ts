@@ -2,10 +2,8 @@
 import { X509Certificate } from 'node:crypto'
 import { activityReport } from '../admin/activity-report.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
-import type { HealthState } from '../health/circuit-breaker.js'
+import type { StatusReport } from '../admin/status-report.js'
 import type { Daemon } from './daemon.js'
-import type { JournalReport } from '../journal/journal.js'
-import type { StoreReport } from '../store/store.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import type { Config } from '../settings/schema/schema.js'
 import { version } from '../cli/io.js'
@@ -32,34 +30,7 @@ export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | u
   })
 }
 
-/** What `/status` shows. */
-export interface Status {
-  readonly version: string
-  readonly node: string
-  readonly startedAt: string
-  /** Null until the gate listens. */
-  readonly url: string | null
-  readonly cluster: readonly string[]
-  /** How each endpoint of the cluster is; `half-open`: it was down and is tried. */
-  readonly endpoints: readonly { readonly name: string; readonly state: HealthState }[]
-  /** Pins that were accepted while the cluster was away; null: there is no journal. */
-  readonly journal: JournalReport | null
-  /** Whether what several gates share is there; null: this one is alone. */
-  readonly store: StoreReport | null
-  readonly encoders: number
-  readonly requestsUnderWay: number
-  readonly logLinesDropped: number
-  /** Null without TLS. */
-  readonly certificateExpires: string | null
-  readonly settings: {
-    readonly since: string
-    readonly isLastRefused: boolean
-    /** Fields whose newest value waits for a restart; absent from an older daemon's answer. */
-    readonly needRestart?: readonly string[]
-  }
-}
-
-function statusOf(daemon: Observed, startedAt: string): Status {
+function statusOf(daemon: Observed, startedAt: string): StatusReport {
   const { config, keyring } = daemon.settings.current()
   const { since, ...settings } = daemon.settings.state
   return {

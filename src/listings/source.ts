@@ -17,7 +17,7 @@ export interface Question {
   readonly hidesLetGo: boolean
 }
 
-export interface Sink {
+export interface ListingSink {
   head(status: number): void
   /** @returns whether the source may go on; otherwise it waits for {@link Source.resume} */
   part(part: Part): boolean
@@ -43,7 +43,7 @@ export class Source implements Dispatcher.DispatchHandler {
   constructor(
     cluster: Cluster,
     private readonly question: Question,
-    private readonly sink: Sink,
+    private readonly sink: ListingSink,
   ) {
     const { path, headers, headMs, hidesLetGo } = question
     this.lines = hidesLetGo ? new LinesWithoutLetGo(undefined) : undefined

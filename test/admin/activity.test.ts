@@ -1,6 +1,6 @@
 /** The last hour, counted with a clock of the test's own. */
 import t from 'tap'
-import { Activity, type Ended, encodersMax } from '../../src/admin/activity.js'
+import { Activity, type Ended, encodersShownMax } from '../../src/admin/activity.js'
 import { activityReport } from '../../src/admin/activity-report.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { snapshotFrom } from '../../src/settings/load.js'
@@ -150,16 +150,16 @@ t.test('a bounded number of troubles and encoders is kept', async (t) => {
   t.equal(troubles.length, 100)
   t.same([troubles[0]?.id, troubles.at(-1)?.id], ['r249', 'r150'])
 
-  for (let count = 0; count < encodersMax + 10; count++) {
+  for (let count = 0; count < encodersShownMax + 10; count++) {
     clock.now += 1
     observe({ encoder: `e${count}` })
   }
   const { encoders, encodersNotShown } = report({ quiet: {} })
-  t.equal(encoders.length, encodersMax)
+  t.equal(encoders.length, encodersShownMax)
   t.equal(encodersNotShown, 1)
   const names = new Set(encoders.map(({ name }) => name))
   t.notOk(names.has('alpha'), 'the one that was away the longest went first')
-  t.ok(names.has(`e${encodersMax + 9}`))
+  t.ok(names.has(`e${encodersShownMax + 9}`))
 })
 
 t.test('encoders of the settings are there with role, limits and keys; no digest is', async (t) => {

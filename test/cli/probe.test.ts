@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { probe, type ProbeOptions } from '../../src/cli/probe/probe.js'
 import { readEncoderUrl } from '../../src/cli/probe/encoder-url.js'
 import { expiryNote } from '../../src/cli/probe/tls.js'
-import { Steps } from '../../src/cli/probe/steps.js'
+import { ProbeSteps } from '../../src/cli/probe/steps.js'
 import { knock } from '../../src/cli/probe/way.js'
 import { UsageError } from '../../src/cli/report.js'
 import { generateKey } from '../../src/settings/keyring/key.js'
@@ -413,7 +413,7 @@ t.test(
     const endpoint = readEncoderUrl(withKey(`http://pins.example:${port}`, stranger))
     if (!('base' in endpoint)) throw new Error('it is an endpoint')
     let text = ''
-    const steps = new Steps({ write: (part) => (text += part) }, [])
+    const steps = new ProbeSteps({ write: (part) => (text += part) }, [])
     t.same(await knock(endpoint, ['127.0.0.2', '127.0.0.1'], 1000, steps), ['127.0.0.1'])
     t.match(text, /^ok {4}tcp {7}127\.0\.0\.1:\d+ takes connections/m)
     t.match(

@@ -3,7 +3,8 @@ import type { ActivityReport } from '../activity-report.js'
 import { setText } from './element.js'
 import { showEncoders } from './encoder-table.js'
 import { showPlots } from './plots.js'
-import { type Readiness, setVerdict, showState, showVerdict, type Status } from './state.js'
+import type { StatusReport } from '../status-report.js'
+import { type Readiness, setVerdict, showState, showVerdict } from './state.js'
 import { showTroubles } from './troubles.js'
 
 const pauseMs = 2000
@@ -24,7 +25,7 @@ async function refresh(): Promise<void> {
   isAsking = true
   try {
     const [status, readiness, activity] = await Promise.all([
-      ask<Status>('status'),
+      ask<StatusReport>('status'),
       ask<Readiness>('readyz'),
       ask<ActivityReport>('activity'),
     ])

@@ -1,32 +1,8 @@
 /** The daemon's state: whether it is ready, and what an operator looks at first. */
 import type { ActivityReport } from '../activity-report.js'
+import type { StatusReport } from '../status-report.js'
 import { byId, element, setText } from './element.js'
 import { agoText, countText, none, spanText } from './words.js'
-
-/** What the page takes of `/status`. */
-export interface Status {
-  readonly version: string
-  readonly node: string
-  readonly startedAt: string
-  readonly url: string
-  readonly endpoints: readonly { readonly name: string; readonly state: string }[]
-  readonly journal: Journal | null
-  readonly requestsUnderWay: number
-  readonly logLinesDropped: number
-  readonly certificateExpires: string | null
-  readonly settings: {
-    readonly since: string
-    readonly isLastRefused: boolean
-    /** Fields whose newest value waits for a restart. */
-    readonly needRestart: readonly string[]
-  }
-}
-
-interface Journal {
-  readonly waiting: number
-  readonly made: number
-  readonly dropped: number
-}
 
 /** Of `/readyz`. */
 export interface Readiness {
@@ -44,7 +20,11 @@ export function setVerdict(words: string, isGood: boolean): void {
   document.title = isGood ? 'pinwarden' : `${words} – pinwarden`
 }
 
-export function showState(status: Status, activity: ActivityReport, readiness: Readiness): void {
+export function showState(
+  status: StatusReport,
+  activity: ActivityReport,
+  readiness: Readiness,
+): void {
   const rows = rowsOf(status, activity, readiness)
   byId('state').replaceChildren(
     ...rows.map(([name, words, isAlarm = false]) =>
@@ -58,7 +38,10 @@ export function showState(status: Status, activity: ActivityReport, readiness: R
   )
 }
 
-function settingsText({ since, isLastRefused, needRestart }: Status['settings'], now: number) {
+function settingsText(
+  { since, isLastRefused, needRestart = [] }: StatusReport['settings'],
+  now: number,
+) {
   if (isLastRefused) return 'the newest were refused: pinwarden check says why'
   const age = `in force since ${spanText(now - Date.parse(since))}`
   return needRestart.length === 0
@@ -66,7 +49,7 @@ function settingsText({ since, isLastRefused, needRestart }: Status['settings'],
     : `${age}; a restart is needed for ${needRestart.join(', ')}`
 }
 
-type Endpoint = Status['endpoints'][number]
+type Endpoint = StatusReport['endpoints'][number]
 
 const isDown = ({ state }: Endpoint): boolean => state === 'down'
 
@@ -75,7 +58,7 @@ function clusterText(endpoints: readonly Endpoint[], isAway: boolean): string {
   return `${names.join(', ')} ${isAway ? 'does not answer' : 'answers'}`
 }
 
-function journalRows(journal: Journal | null): readonly StateRow[] {
+function journalRows(journal: StatusReport['journal']): readonly StateRow[] {
   if (journal === null) return []
   const { waiting, made, dropped } = journal
   const counts = [`${countText(made)} made`, `${countText(dropped)} dropped`].join(', ')
@@ -86,11 +69,12 @@ function journalRows(journal: Journal | null): readonly StateRow[] {
 type StateRow = readonly [name: string, words: string, isAlarm?: boolean]
 
 function rowsOf(
-  { version, node, startedAt, url, requestsUnderWay, logLinesDropped, ...rest }: Status,
+  { version, node, startedAt, url, requestsUnderWay, logLinesDropped, ...rest }: StatusReport,
   { cluster, now }: ActivityReport,
   { missing = [] }: Readiness,
 ): readonly StateRow[] {
   const { certificateExpires, settings } = rest
+  const { isLastRefused, needRestart = [] } = settings
   const isAway = missing.includes('cluster')
   const left = certificateExpires === null ? null : Date.parse(certificateExpires) - now
   const fault = cluster.lastFault
@@ -100,13 +84,9 @@ function rowsOf(
     ['Last answer to an encoder', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
     ['Under way', `${countText(requestsUnderWay)} requests`],
-    ['Gate', url],
+    ['Gate', url ?? 'not open yet'],
     ['Up', `${spanText(now - Date.parse(startedAt))}, version ${version} on Node ${node}`],
-    [
-      'Settings',
-      settingsText(settings, now),
-      settings.isLastRefused || settings.needRestart.length > 0,
-    ],
+    ['Settings', settingsText(settings, now), isLastRefused || needRestart.length > 0],
     [
       'Certificate',
       left === null ? 'none: plain HTTP' : `${spanText(left)} left`,

@@ -1,7 +1,7 @@
 /** The script for bash: it needs none of the functions of the package bash-completion. */
-import { flagsWith, type Place } from './places.js'
+import { flagsWith, type CommandPlace } from './places.js'
 
-export function bashScript(places: readonly Place[]): string {
+export function bashScript(places: readonly CommandPlace[]): string {
   return `# Completes pinwarden in bash; made by: pinwarden completion bash
 _pinwarden() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} at='' word
@@ -43,9 +43,9 @@ complete -F _pinwarden pinwarden
 `
 }
 
-const known = ({ path }: Place): string => `      '${path}'`
+const known = ({ path }: CommandPlace): string => `      '${path}'`
 
-function branch(place: Place): string {
+function branch(place: CommandPlace): string {
   const names = place.commands.map(({ name }) => name)
   const flags = place.options.flatMap((option) => option.flags)
   return `    '${place.path}')

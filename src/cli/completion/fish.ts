@@ -1,7 +1,7 @@
 /** The script for fish: one rule for each word that can be typed somewhere. */
-import type { Choice, Place } from './places.js'
+import type { Choice, CommandPlace } from './places.js'
 
-export function fishScript(places: readonly Place[]): string {
+export function fishScript(places: readonly CommandPlace[]): string {
   return `# Completes pinwarden in fish; made by: pinwarden completion fish
 function __fish_pinwarden_at --argument-names wanted
     set -l at ''
@@ -22,7 +22,7 @@ ${places.flatMap(rules).join('\n')}
 `
 }
 
-function rules(place: Place): string[] {
+function rules(place: CommandPlace): string[] {
   const here = `complete -c pinwarden -n '__fish_pinwarden_at "${place.path}"'`
   const commands = place.commands.map(
     ({ name, description }) => `${here} -a ${name} -d ${quoted(description)}`,

@@ -2,7 +2,7 @@
 import type { Command, Option } from 'commander'
 
 /** A command, or the program itself, with what may follow it. */
-export interface Place {
+export interface CommandPlace {
   /** Words before, each with a space before it: ` keys add`; empty at the program itself. */
   readonly path: string
   readonly commands: readonly Word[]
@@ -24,14 +24,14 @@ export interface Choice {
   readonly value: 'file' | 'other' | 'none'
 }
 
-export function placesOf(program: Command): Place[] {
+export function placesOf(program: Command): CommandPlace[] {
   return below(program, '')
 }
 
-function below(command: Command, path: string): Place[] {
+function below(command: Command, path: string): CommandPlace[] {
   const help = command.createHelp()
   const commands = help.visibleCommands(command)
-  const own: Place = {
+  const own: CommandPlace = {
     path,
     commands: commands.map((each) => ({ name: each.name(), description: each.description() })),
     options: help.visibleOptions(command).map(choiceOf),
@@ -50,5 +50,5 @@ function choiceOf({ short, long, flags, description, required }: Option): Choice
 }
 
 /** All flags after which a file, or some other value, is typed. */
-export const flagsWith = ({ options }: Place, wanted: Choice['value']): string[] =>
+export const flagsWith = ({ options }: CommandPlace, wanted: Choice['value']): string[] =>
   options.filter(({ value }) => value === wanted).flatMap(({ flags }) => flags)

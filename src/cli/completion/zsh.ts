@@ -1,7 +1,7 @@
 /** The script for zsh, which shows the descriptions as well. */
-import { flagsWith, type Place } from './places.js'
+import { flagsWith, type CommandPlace } from './places.js'
 
-export function zshScript(places: readonly Place[]): string {
+export function zshScript(places: readonly CommandPlace[]): string {
   return `#compdef pinwarden
 # Completes pinwarden in zsh; made by: pinwarden completion zsh
 _pinwarden() {
@@ -36,7 +36,7 @@ _pinwarden "$@"
 `
 }
 
-function branch(place: Place): string {
+function branch(place: CommandPlace): string {
   const commands = place.commands.map(({ name, description }) => described(name, description))
   const options = place.options.flatMap(({ flags, description }) =>
     flags.map((flag) => described(flag, description)),

@@ -6,13 +6,16 @@ import type { Io } from '../io.js'
 import { CommandError } from '../report.js'
 import { table } from '../text-table.js'
 
-export interface ListOptions {
+export interface JournalListOptions {
   readonly configPath: string
   readonly json: boolean
 }
 
 /** In the order in which they were accepted; as JSON one a line. */
-export async function journalList({ configPath, json }: ListOptions, io: Io): Promise<number> {
+export async function journalList(
+  { configPath, json }: JournalListOptions,
+  io: Io,
+): Promise<number> {
   const { directory } = (await loadConfig(configPath)).journal
   const { entries, damaged } = readContents((await textIn(directory)) ?? '')
   if (damaged > 0) io.stderr.write(`${damaged} lines of the journal cannot be read\n`)

@@ -4,7 +4,7 @@ import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { table } from '../text-table.js'
 
-export interface ListOptions {
+export interface PinListOptions {
   readonly configPath: string
   readonly encoder: string
 }
@@ -15,7 +15,7 @@ interface Held {
 }
 
 /** One CID a line, in their order. */
-export async function pinsList({ configPath, encoder }: ListOptions, io: Io): Promise<number> {
+export async function pinsList({ configPath, encoder }: PinListOptions, io: Io): Promise<number> {
   const config = await loadConfig(configPath)
   for (let after = ''; ;) {
     const query = new URLSearchParams({ encoder, ...(after !== '' && { after }) })

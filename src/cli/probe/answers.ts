@@ -1,14 +1,17 @@
 /** Answers that are none a client hoped for, in words: whose business it is and what helps. */
 import { refusals } from '../../gate/refusals.js'
-import type { Answer, Unanswered } from './ask.js'
+import type { GateAnswer, Unanswered } from './ask.js'
 import { secondsText } from './time-limit.js'
-import { quoted, type Trouble } from './steps.js'
+import { quoted, type ProbeTrouble } from './steps.js'
 
 /** What was asked, for those sentences that depend on it; a permission of the gate. */
-export type Asked = 'id' | 'status' | 'pin' | 'unpin'
+export type ProbedPermission = 'id' | 'status' | 'pin' | 'unpin'
 
 /** @returns undefined when the answer is a success of somebody */
-export function refusalTrouble(answer: Answer, asked: Asked): Trouble | undefined {
+export function refusalTrouble(
+  answer: GateAnswer,
+  asked: ProbedPermission,
+): ProbeTrouble | undefined {
   const { status } = answer
   if (status >= 200 && status < 300) return undefined
   if (status >= 300 && status < 400) return redirected(answer)
@@ -20,7 +23,7 @@ export function refusalTrouble(answer: Answer, asked: Asked): Trouble | undefine
 }
 
 /** A success with something else in it than a cluster gives. */
-export function strangeTrouble(answer: Answer): Trouble {
+export function strangeTrouble(answer: GateAnswer): ProbeTrouble {
   const what =
     answer.json === undefined
       ? `${answer.status}, but with ${kindOf(answer)} in it instead of a cluster's answer`
@@ -29,7 +32,7 @@ export function strangeTrouble(answer: Answer): Trouble {
 }
 
 /** A request without an answer, or with half of one. */
-export function silenceTrouble({ code, isBegun, limitMs }: Unanswered): Trouble {
+export function silenceTrouble({ code, isBegun, limitMs }: Unanswered): ProbeTrouble {
   if (code === 'ETIMEDOUT')
     return {
       what: `no ${isBegun ? 'whole ' : ''}answer within ${secondsText(limitMs)}`,
@@ -48,9 +51,14 @@ export function silenceTrouble({ code, isBegun, limitMs }: Unanswered): Trouble 
   }
 }
 
-export const isAnswer = (found: Answer | Unanswered): found is Answer => 'status' in found
+export const isAnswer = (found: GateAnswer | Unanswered): found is GateAnswer => 'status' in found
 
-function helpFor(answer: Answer, asked: Asked, said: string, id: string | undefined): string {
+function helpFor(
+  answer: GateAnswer,
+  asked: ProbedPermission,
+  said: string,
+  id: string | undefined,
+): string {
   const log = id === undefined ? '' : `; the operator finds it in the log under ${id}`
   switch (answer.status) {
     case 400:
@@ -92,7 +100,7 @@ function helpFor(answer: Answer, asked: Asked, said: string, id: string | undefi
   }
 }
 
-function tooOften(answer: Answer, log: string): string {
+function tooOften(answer: GateAnswer, log: string): string {
   const seconds = header(answer, 'retry-after')
   const wait = seconds === undefined ? 'wait a while' : `wait ${seconds} s`
   const policy = /^"(\w+)";q=(\d+);w=(\d+)/.exec(header(answer, 'ratelimit-policy') ?? '')
@@ -105,7 +113,7 @@ function tooOften(answer: Answer, log: string): string {
   return `${wait}, then try again${budget}. The operator can raise it in limits${log}`
 }
 
-function redirected(answer: Answer): Trouble {
+function redirected(answer: GateAnswer): ProbeTrouble {
   const location = header(answer, 'location')
   const target = location === undefined ? '' : ` to ${location}`
   return {
@@ -118,7 +126,7 @@ function redirected(answer: Answer): Trouble {
 }
 
 /** An error that neither pinwarden nor a cluster would word so. */
-function foreign(answer: Answer): Trouble {
+function foreign(answer: GateAnswer): ProbeTrouble {
   const { status } = answer
   const what = `${status}, with ${kindOf(answer)} in it: neither pinwarden's nor a cluster's`
   const help =
@@ -133,7 +141,7 @@ const otherServer =
   "something else than pinwarden answers, such as a web server's or CDN's page: " +
   'check host, port and path in the endpoint'
 
-function kindOf(answer: Answer): string {
+function kindOf(answer: GateAnswer): string {
   const type = header(answer, 'content-type')?.split(';')[0] ?? 'nothing'
   const server = header(answer, 'server')
   return `${type}${server === undefined ? '' : ` of ${server}`}`
@@ -145,7 +153,7 @@ function messageOf(json: unknown): string | undefined {
   return typeof code === 'number' && typeof message === 'string' ? quoted(message) : undefined
 }
 
-function header(answer: Answer, name: string): string | undefined {
+function header(answer: GateAnswer, name: string): string | undefined {
   const value = answer.headers[name]
   return value === undefined ? undefined : quoted(String(value), 100)
 }

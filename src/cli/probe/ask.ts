@@ -6,9 +6,9 @@ import { decoded } from './decode.js'
 import type { EncoderUrl } from './encoder-url.js'
 import { codeOf } from './time-limit.js'
 
-export type Method = 'GET' | 'POST' | 'DELETE'
+export type ProbeMethod = 'GET' | 'POST' | 'DELETE'
 
-export interface Answer {
+export interface GateAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   /** Undefined where the body is no JSON. */
@@ -40,7 +40,7 @@ export class Asker {
       : new http.Agent({ keepAlive: true })
   }
 
-  async ask(method: Method, path: string): Promise<Answer | Unanswered> {
+  async ask(method: ProbeMethod, path: string): Promise<GateAnswer | Unanswered> {
     const limitMs = this.timeoutMs ?? (path === '/id' ? limits.id : limits.pins)
     const signal = AbortSignal.timeout(limitMs)
     const start = performance.now()
@@ -65,7 +65,7 @@ export class Asker {
   }
 
   /** @returns a request that is sent */
-  #request(method: Method, path: string, signal: AbortSignal): ClientRequest {
+  #request(method: ProbeMethod, path: string, signal: AbortSignal): ClientRequest {
     const { base, isTls, authorization } = this.endpoint
     const send = isTls ? https.request : http.request
     const request = send(new URL(base + path), {

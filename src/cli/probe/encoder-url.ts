@@ -2,7 +2,7 @@
 import { keyForm } from '../../settings/keyring/key-form.js'
 import { isLoopback } from '../../settings/keyring/network.js'
 import { namePattern } from '../../settings/schema/names.js'
-import type { Trouble } from './steps.js'
+import type { ProbeTrouble } from './steps.js'
 
 export interface EncoderUrl {
   /** Origin and path, without a credential; paths such as `/id` are appended as they are. */
@@ -20,7 +20,7 @@ export interface EncoderUrl {
 }
 
 /** @returns what is wrong with it, all at once, where anything is */
-export function readEncoderUrl(text: string): EncoderUrl | readonly Trouble[] {
+export function readEncoderUrl(text: string): EncoderUrl | readonly ProbeTrouble[] {
   const slip = slipOf(text)
   if (slip !== undefined) return [slip]
   const [, userinfo, path = ''] = /^https?:\/\/(?:([^/?#]*)@)?[^/?#]*([^?#]*)/i.exec(text) ?? []
@@ -44,7 +44,7 @@ export function readEncoderUrl(text: string): EncoderUrl | readonly Trouble[] {
 const form = 'the form is https://NAME:KEY@host:port, as pinwarden keys add prints it'
 
 /** What keeps the value from being a URL of HTTP. */
-function slipOf(text: string): Trouble | undefined {
+function slipOf(text: string): ProbeTrouble | undefined {
   if (text.trim() !== text)
     return { what: 'there is white space around the value', help: 'take it away in the .env file' }
   if (/^["'`“‘]|["'`”’]$/.test(text))
@@ -84,7 +84,7 @@ function isUrl(text: string): boolean {
 }
 
 /** @param userinfo as it is written: what stands before the `@` */
-function credentialTroubles(userinfo: string | undefined): Trouble[] {
+function credentialTroubles(userinfo: string | undefined): ProbeTrouble[] {
   if (userinfo === undefined || userinfo === '' || userinfo === ':')
     return [{ what: 'there is no name and key in it', help: form }]
   if (userinfo.includes('%'))
@@ -111,7 +111,7 @@ function credentialTroubles(userinfo: string | undefined): Trouble[] {
   return [...nameTroubles(name), ...keyTroubles(key)]
 }
 
-function nameTroubles(name: string): Trouble[] {
+function nameTroubles(name: string): ProbeTrouble[] {
   if (new RegExp(namePattern).test(name)) return []
   return [
     {
@@ -121,7 +121,7 @@ function nameTroubles(name: string): Trouble[] {
   ]
 }
 
-function keyTroubles(key: string): Trouble[] {
+function keyTroubles(key: string): ProbeTrouble[] {
   const found = keyForm(key)
   if (found === 'well-formed') return []
   if (found === 'mistyped')
@@ -142,7 +142,7 @@ function keyTroubles(key: string): Trouble[] {
 
 const keyLength = 52
 
-function tailTroubles(text: string): Trouble[] {
+function tailTroubles(text: string): ProbeTrouble[] {
   const found = /[?#]/.exec(text)?.[0]
   if (found === undefined) return []
   const what = found === '?' ? 'a query (?…)' : 'a fragment (#…)'

@@ -1,12 +1,12 @@
 /** Reads a status answer of the cluster: what each peer says of a CID, in words. */
-import { quoted, type Trouble } from './steps.js'
+import { quoted, type ProbeTrouble } from './steps.js'
 
 export interface PinStatus {
   /** Nobody has it pinned, or is about to. */
   readonly isUnpinned: boolean
   /** All peers in one line. */
   readonly text: string
-  readonly troubles: readonly Trouble[]
+  readonly troubles: readonly ProbeTrouble[]
 }
 
 interface PeerStatus {
@@ -41,7 +41,7 @@ const words = new Map([
   ['unexpectedly_unpinned', 'lost (unexpectedly_unpinned)'],
 ])
 
-function troubleOf({ peer, status, error }: PeerStatus): Trouble[] {
+function troubleOf({ peer, status, error }: PeerStatus): ProbeTrouble[] {
   const because = error === '' ? '' : `: ${error}`
   const what = `${peer} says ${status}${because}`
   switch (status) {

@@ -7,7 +7,7 @@ import { type EncoderUrl, readEncoderUrl } from './encoder-url.js'
 import { readEnvFile } from './env-file.js'
 import { environmentNotes } from './environment.js'
 import { Requests } from './requests.js'
-import { Steps } from './steps.js'
+import { ProbeSteps } from './steps.js'
 import { shakeHands, speaksTls } from './tls.js'
 import { knock, lookUp } from './way.js'
 import { UsageError } from '../report.js'
@@ -32,7 +32,7 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
   const { text, cid, env, source } = argumentsOf(options, io)
   const endpoint = readEncoderUrl(text)
   const isEndpoint = 'base' in endpoint
-  const steps = new Steps(io.stdout, isEndpoint ? endpoint.secrets : [])
+  const steps = new ProbeSteps(io.stdout, isEndpoint ? endpoint.secrets : [])
   if (source !== undefined) steps.note('endpoint', `IPFS_CLUSTER_ENDPOINT is the one in ${source}`)
   if (!isEndpoint) {
     steps.fail('endpoint', ...endpoint)
@@ -80,7 +80,7 @@ function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
 async function wayTo(
   endpoint: EncoderUrl,
   { timeoutMs = wayMs, ca }: ProbeOptions,
-  steps: Steps,
+  steps: ProbeSteps,
 ): Promise<string | undefined> {
   const addresses = await lookUp(endpoint, timeoutMs, steps)
   if (addresses.length === 0) return undefined
@@ -95,7 +95,7 @@ async function talk(
   address: string,
   cid: string | undefined,
   { timeoutMs, ca }: ProbeOptions,
-  steps: Steps,
+  steps: ProbeSteps,
 ): Promise<boolean> {
   const asker = new Asker(endpoint, timeoutMs, ca)
   const requests = new Requests(asker, steps)
@@ -124,7 +124,7 @@ async function pinAndUnpin(
   requests: Requests,
   cid: string,
   isUnpinned: boolean | undefined,
-  steps: Steps,
+  steps: ProbeSteps,
 ): Promise<boolean> {
   if (isUnpinned !== true) {
     const why =
@@ -146,7 +146,7 @@ async function pinAndUnpin(
   return true
 }
 
-function end(steps: Steps, works: string): number {
+function end(steps: ProbeSteps, works: string): number {
   steps.end(steps.hasFailed ? steps.count : `all works: ${works}`)
   return steps.hasFailed ? 1 : 0
 }

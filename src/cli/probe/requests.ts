@@ -1,23 +1,29 @@
 /** The requests of an encoder's life, each a step: /id, and the status, pin and unpin of a CID. */
-import { type Answer, type Asker, type Method, type Unanswered } from './ask.js'
-import { type Asked, isAnswer, refusalTrouble, silenceTrouble, strangeTrouble } from './answers.js'
+import { type GateAnswer, type Asker, type ProbeMethod, type Unanswered } from './ask.js'
+import {
+  type ProbedPermission,
+  isAnswer,
+  refusalTrouble,
+  silenceTrouble,
+  strangeTrouble,
+} from './answers.js'
 import { isObject, pinStatusOf } from './pin-status.js'
-import { quoted, type Steps } from './steps.js'
+import { quoted, type ProbeSteps } from './steps.js'
 
 /** A request that was tried: its answer if it was a cluster's, else what came instead. */
 interface Tried {
-  readonly good?: Answer
-  readonly came: Answer | Unanswered
+  readonly good?: GateAnswer
+  readonly came: GateAnswer | Unanswered
 }
 
 export class Requests {
   constructor(
     private readonly asker: Asker,
-    private readonly steps: Steps,
+    private readonly steps: ProbeSteps,
   ) {}
 
   /** @returns what came instead of an answer; undefined when all is well */
-  async id(): Promise<Answer | Unanswered | undefined> {
+  async id(): Promise<GateAnswer | Unanswered | undefined> {
     const { good, came } = await this.#ask('id', 'GET', '/id', isId)
     if (good === undefined) return came
     const { peername, version, cluster_peers: peers, ipfs } = good.json as Id
@@ -85,8 +91,8 @@ export class Requests {
   }
 
   async #ask(
-    asked: Asked,
-    method: Method,
+    asked: ProbedPermission,
+    method: ProbeMethod,
     path: string,
     fits: (json: unknown) => boolean,
   ): Promise<Tried> {
@@ -96,7 +102,7 @@ export class Requests {
     return { came }
   }
 
-  #troubleOf(came: Answer | Unanswered, asked: Asked) {
+  #troubleOf(came: GateAnswer | Unanswered, asked: ProbedPermission) {
     if (!isAnswer(came)) return silenceTrouble(came)
     return refusalTrouble(came, asked) ?? strangeTrouble(came)
   }

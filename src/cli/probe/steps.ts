@@ -3,13 +3,13 @@ import { redact } from '../../log/redact.js'
 import type { Sink } from '../io.js'
 
 /** Something that does not work, in words. */
-export interface Trouble {
+export interface ProbeTrouble {
   readonly what: string
   /** What to do about it. */
   readonly help: string
 }
 
-export class Steps {
+export class ProbeSteps {
   #run = 0
   #failed = 0
 
@@ -33,7 +33,7 @@ export class Steps {
   }
 
   /** One step, whatever the number of things that are wrong with it. */
-  fail(step: string, ...troubles: readonly Trouble[]): void {
+  fail(step: string, ...troubles: readonly ProbeTrouble[]): void {
     this.#run += 1
     this.#failed += 1
     for (const { what, help } of troubles) {

@@ -4,7 +4,7 @@ import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } fr
 import { chainTrouble, handshakeTrouble } from './tls-troubles.js'
 import type { EncoderUrl } from './encoder-url.js'
 import { codeOf, within } from './time-limit.js'
-import { quoted, type Steps, type Trouble } from './steps.js'
+import { quoted, type ProbeSteps, type ProbeTrouble } from './steps.js'
 
 export interface Trust {
   /** PEM, in place of the authorities that Node trusts. */
@@ -16,7 +16,7 @@ export async function shakeHands(
   { host, port }: EncoderUrl,
   address: string,
   ms: number,
-  steps: Steps,
+  steps: ProbeSteps,
   { ca }: Trust,
 ): Promise<boolean> {
   const socket = greet(host, address, port, ca)
@@ -95,8 +95,8 @@ function troublesOf(
   certificate: PeerCertificate,
   authorizationError: unknown,
   now: Date,
-): Trouble[] {
-  const troubles: Trouble[] = []
+): ProbeTrouble[] {
+  const troubles: ProbeTrouble[] = []
   const [from, to] = [new Date(certificate.valid_from), new Date(certificate.valid_to)]
   const clock = `this machine's clock says ${now.toISOString().slice(0, 16)}Z`
   if (to < now)

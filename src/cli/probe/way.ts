@@ -4,10 +4,14 @@ import { connect, isIP } from 'node:net'
 import { bracketed } from '../gate-url.js'
 import { codeOf, within } from './time-limit.js'
 import type { EncoderUrl } from './encoder-url.js'
-import type { Steps, Trouble } from './steps.js'
+import type { ProbeSteps, ProbeTrouble } from './steps.js'
 
 /** @returns addresses in the order in which they would be tried; none where the step failed */
-export async function lookUp({ host }: EncoderUrl, ms: number, steps: Steps): Promise<string[]> {
+export async function lookUp(
+  { host }: EncoderUrl,
+  ms: number,
+  steps: ProbeSteps,
+): Promise<string[]> {
   if (isIP(host) !== 0) {
     steps.ok('dns', `${host} is an address: nothing to look up`)
     return [host]
@@ -23,7 +27,7 @@ export async function lookUp({ host }: EncoderUrl, ms: number, steps: Steps): Pr
   }
 }
 
-function nameTrouble(host: string, code: string): Trouble {
+function nameTrouble(host: string, code: string): ProbeTrouble {
   if (code === 'ENOTFOUND')
     return {
       what: `${host} does not exist (ENOTFOUND)`,
@@ -42,7 +46,7 @@ export async function knock(
   { host, port }: EncoderUrl,
   addresses: readonly string[],
   ms: number,
-  steps: Steps,
+  steps: ProbeSteps,
 ): Promise<string[]> {
   const tried = await Promise.all(
     addresses.map(async (address) => ({ address, ...(await dial(address, port, ms)) })),
@@ -89,7 +93,7 @@ async function dial(address: string, port: number, ms: number): Promise<Dialled>
   }
 }
 
-function portTrouble(address: string, port: number, code: string): Trouble {
+function portTrouble(address: string, port: number, code: string): ProbeTrouble {
   const where = `${bracketed(address)}:${port}`
   if (code === 'ECONNREFUSED')
     return {

@@ -1,9 +1,9 @@
 /** Asks the running daemon for its state, and lays it out as lines of a name and a value. */
-import type { Status } from '../../daemon/observation.js'
+import type { StatusReport } from '../../admin/status-report.js'
 import { askAdmin } from '../ask-admin.js'
 import { CommandError } from '../report.js'
 
-export interface Shown extends Status {
+export interface Shown extends StatusReport {
   readonly ready: boolean
   /** What stands in the way. */
   readonly missing: readonly string[]
@@ -11,7 +11,7 @@ export interface Shown extends Status {
 
 export async function askStatus(where: string): Promise<Shown> {
   const [status, readiness] = await Promise.all([
-    askAdmin(where, '/status') as Promise<Status>,
+    askAdmin(where, '/status') as Promise<StatusReport>,
     askAdmin(where, '/readyz') as Promise<{ ready?: boolean; missing?: readonly string[] }>,
   ])
   if (typeof status.startedAt !== 'string')
@@ -38,12 +38,12 @@ export function statusText(shown: Shown, now: number): string {
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('')
 }
 
-const journalText = ({ waiting, made, dropped }: NonNullable<Status['journal']>): string =>
+const journalText = ({ waiting, made, dropped }: NonNullable<StatusReport['journal']>): string =>
   waiting === 0 && dropped === 0
     ? 'empty'
     : `${waiting} pins wait; ${made} made and ${dropped} dropped since the start`
 
-const endpointText = ({ name, state }: Status['endpoints'][number]): string =>
+const endpointText = ({ name, state }: StatusReport['endpoints'][number]): string =>
   state === 'up' ? name : `${name} (${state})`
 
 const storeAway = 'away: limits and turns are those of this gate alone, or store.failMode refuses'

@@ -8,7 +8,7 @@ import type { RefusalReason, UpstreamFaultReason } from '../refusals.js'
  * `refused` by us; `fault` of the cluster, the store or a lock; `aborted` because the client left
  * or stopped reading; `bug` of ours.
  */
-export type Outcome = 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
+export type RequestOutcome = 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
 
 /** The access log's line, in the order in which it is written. Undefined ones are left out. */
 export interface AccessLine {
@@ -33,7 +33,7 @@ export interface AccessLine {
   readonly cid?: string | undefined
   /** Status sent; 499 when the client left before one was. */
   readonly status: number
-  readonly outcome: Outcome
+  readonly outcome: RequestOutcome
   /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
   readonly reason?: RefusalReason | UpstreamFaultReason | AbortReason | 'internal-error' | undefined
   /** Why it would have been refused, where that is only observed. */
@@ -73,4 +73,4 @@ export const levels = {
   aborted: 'info',
   fault: 'warn',
   bug: 'error',
-} as const satisfies Record<Outcome, string>
+} as const satisfies Record<RequestOutcome, string>

@@ -5,7 +5,7 @@ import type { Exchange } from '../../cluster/exchange.js'
 import type { Budget, Permission } from '../../settings/keyring/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
-import type { AbortReason, AccessLine, Outcome } from './access-line.js'
+import type { AbortReason, AccessLine, RequestOutcome } from './access-line.js'
 import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
@@ -73,7 +73,7 @@ export class RequestRecord {
   isClosed = false
 
   private status: number | undefined
-  private outcome: Outcome = 'answered'
+  private outcome: RequestOutcome = 'answered'
   private upstreamError: string | undefined
   private reason: AccessLine['reason']
   private readonly startedMs = performance.now()
@@ -130,7 +130,7 @@ export class RequestRecord {
   }
 
   /** The first verdict stands: what follows from it (a closed socket, say) is not news. */
-  private settle(outcome: Outcome, reason: AccessLine['reason'], status: number): void {
+  private settle(outcome: RequestOutcome, reason: AccessLine['reason'], status: number): void {
     if (this.reason !== undefined) return
     this.outcome = outcome
     this.reason = reason

@@ -1,0 +1,30 @@
+/** What `/status` shows, as JSON: the daemon's state, and what an operator looks at first. */
+import type { HealthState } from '../health/circuit-breaker.js'
+import type { JournalReport } from '../journal/journal.js'
+import type { StoreReport } from '../store/store.js'
+
+export interface StatusReport {
+  readonly version: string
+  readonly node: string
+  readonly startedAt: string
+  /** Null until the gate listens. */
+  readonly url: string | null
+  readonly cluster: readonly string[]
+  /** How each endpoint of the cluster is; `half-open`: it was down and is tried. */
+  readonly endpoints: readonly { readonly name: string; readonly state: HealthState }[]
+  /** Pins that were accepted while the cluster was away; null: there is no journal. */
+  readonly journal: JournalReport | null
+  /** Whether what several gates share is there; null: this one is alone. */
+  readonly store: StoreReport | null
+  readonly encoders: number
+  readonly requestsUnderWay: number
+  readonly logLinesDropped: number
+  /** Null without TLS. */
+  readonly certificateExpires: string | null
+  readonly settings: {
+    readonly since: string
+    readonly isLastRefused: boolean
+    /** Fields whose newest value waits for a restart; absent from an older daemon's answer. */
+    readonly needRestart?: readonly string[]
+  }
+}
