@@ -3,10 +3,9 @@ import { existsSync, lstatSync, readFileSync, readdirSync, statSync, writeFileSy
 import { chmod, chown, lstat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { addKey } from '../../src/settings/edit/add-key.js'
+import { addKey, removeKey } from '../../src/settings/edit/encoder-edits.js'
 import { editConfig } from '../../src/settings/edit/edit.js'
 import { configFrom } from '../../src/settings/load.js'
-import { removeKey } from '../../src/settings/edit/remove.js'
 
 const key = (digit: string) => ({ id: `k${digit}`, sha256: digit.repeat(64) })
 const added = (text: string, encoder: string, role?: string) =>

@@ -1,8 +1,7 @@
 /** `pinwarden encoders enable`, `disable` and `remove`: who is let in at all. */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { configFrom } from '../../settings/load.js'
-import { removeEncoder } from '../../settings/edit/remove.js'
-import { setField } from '../../settings/edit/set-field.js'
+import { removeEncoder, setField } from '../../settings/edit/encoder-edits.js'
 import type { Io } from '../io.js'
 
 export type EncoderChange = 'enable' | 'disable' | 'remove'

@@ -1,5 +1,5 @@
 /** `pinwarden keys add`: makes a key, stores its hash, and shows it this once. */
-import { addKey } from '../../settings/edit/add-key.js'
+import { addKey } from '../../settings/edit/encoder-edits.js'
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { newLeaseId } from '../../settings/keyring/lease-id.js'
 import { namePattern } from '../../settings/schema/names.js'

@@ -1,6 +1,6 @@
 /** `pinwarden keys revoke`: takes a key away from an encoder, for good. */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
-import { removeKey } from '../../settings/edit/remove.js'
+import { removeKey } from '../../settings/edit/encoder-edits.js'
 import type { Io } from '../io.js'
 
 export interface KeysRevokeOptions {

@@ -1,7 +1,7 @@
 /** `pinwarden keys rotate`: makes a new key, and lets the old one live on for a grace. */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { configFrom } from '../../settings/load.js'
-import { rotateKey } from '../../settings/edit/rotate-key.js'
+import { rotateKey } from '../../settings/edit/encoder-edits.js'
 import type { KeyConfig } from '../../settings/schema/schema.js'
 import { graceEnd, timestampOf } from './expiry.js'
 import type { Io } from '../io.js'

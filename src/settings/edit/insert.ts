@@ -5,7 +5,7 @@ import type { Node } from 'jsonc-parser'
  * jsonc-parser's own `modify` re-formats the lines around an edit; here the text before and after
  * the inserted one stays as it is, byte for byte. The entry follows the style of its neighbours.
  */
-export function insertLast(text: string, container: Node, entry: Entry): string {
+export function insertLast(text: string, container: Node, entry: NewEntry): string {
   const last = container.children?.at(-1)
   const eol = text.includes('\r\n') ? '\r\n' : '\n'
   if (last === undefined) return insertOnly(text, container, entry, eol)
@@ -22,12 +22,12 @@ export function insertLast(text: string, container: Node, entry: Entry): string 
 }
 
 /** A list's item, or with a name an object's field. */
-export interface Entry {
+interface NewEntry {
   readonly name?: string
   readonly value: unknown
 }
 
-function insertOnly(text: string, container: Node, entry: Entry, eol: string): string {
+function insertOnly(text: string, container: Node, entry: NewEntry, eol: string): string {
   const at = container.offset + 1
   if (!text.trim().includes('\n')) return spliced(text, at, oneLine(entry))
   const outer = indentAt(text, container.offset)
@@ -37,13 +37,13 @@ function insertOnly(text: string, container: Node, entry: Entry, eol: string): s
   return spliced(text, at, `${eol}${inner}${manyLines(entry, inner, unitOf(text), eol)}${end}`)
 }
 
-function manyLines({ name, value }: Entry, indent: string, unit: string, eol: string): string {
+function manyLines({ name, value }: NewEntry, indent: string, unit: string, eol: string): string {
   const lines = JSON.stringify(value, null, unit).replaceAll('\n', eol + indent)
   return name === undefined ? lines : `${JSON.stringify(name)}: ${lines}`
 }
 
 /** With spaces, as people and prettier write it; only a minified file has none. */
-function oneLine({ name, value }: Entry): string {
+function oneLine({ name, value }: NewEntry): string {
   const line = lineOf(value)
   return name === undefined ? line : `${JSON.stringify(name)}: ${line}`
 }

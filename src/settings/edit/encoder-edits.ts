@@ -1,0 +1,123 @@
+/** Adds, rotates and removes encoders and keys in a configuration's text; all else stays as it is. */
+import { applyEdits, findNodeAtLocation, modify, type Node, parseTree } from 'jsonc-parser'
+import { parseJson } from '../files/parse.js'
+import { configFrom } from '../load.js'
+import type { KeyConfig } from '../schema/schema.js'
+import { insertLast } from './insert.js'
+
+export interface KeyAddition {
+  readonly encoder: string
+  readonly key: KeyConfig
+  /** Of a new encoder; undefined leaves it to the default. */
+  readonly role: string | undefined
+  /** Of a new encoder; undefined leaves it to its name. */
+  readonly leaseId?: string
+}
+
+export interface KeyAdded {
+  readonly text: string
+  readonly isNewEncoder: boolean
+}
+
+/**
+ * Adds a key, and if need be its encoder. Text is inserted, nothing is replaced: whether the result
+ * is valid is the caller's to see.
+ */
+export function addKey(text: string, { encoder, key, role, leaseId }: KeyAddition): KeyAdded {
+  const root = rootOf(text)
+  const encoders = nodeAt(root, ['encoders'])
+  const known = nodeAt(root, ['encoders', encoder])
+  const keys = nodeAt(root, ['encoders', encoder, 'keys'])
+  const insert = (container: Node, value: unknown, name?: string) => ({
+    text: insertLast(text, container, name === undefined ? { value } : { name, value }),
+    isNewEncoder: known === undefined,
+  })
+  if (keys?.type === 'array') return insert(keys, key)
+  if (known?.type === 'object' && keys === undefined) return insert(known, [key], 'keys')
+  const lease = leaseId === undefined ? {} : { leaseId }
+  const added = { ...(role === undefined ? {} : { role }), ...lease, keys: [key] }
+  if (encoders?.type === 'object' && known === undefined) return insert(encoders, added, encoder)
+  if (root?.type === 'object' && encoders === undefined)
+    return insert(root, { [encoder]: added }, 'encoders')
+  // Something else stands where an object or a list should: the validation will say so.
+  return { text, isNewEncoder: false }
+}
+
+export interface KeyRotation {
+  readonly encoder: string
+  /** Id of the old key. */
+  readonly old: string
+  /** Until when the old key is good, if it does not expire sooner anyway (UTC). */
+  readonly until: string
+  readonly key: KeyConfig
+}
+
+/** Puts a new key beside an old one, and sets the last day of the old one. */
+export function rotateKey(text: string, { encoder, old, until, key }: KeyRotation): string {
+  const index = indexOfKey(text, encoder, old)
+  if (index < 0) throw new RangeError(`encoder ${encoder} has no key ${old}`)
+  const limited = setField(text, ['encoders', encoder, 'keys', index], 'expires', until)
+  return addKey(limited, { encoder, key, role: undefined }).text
+}
+
+/**
+ * The rest of the text stays as it is, but for the comma and the line that the key stood on.
+ *
+ * @returns undefined when the encoder has no such key
+ */
+export function removeKey(text: string, encoder: string, id: string): string | undefined {
+  const index = indexOfKey(text, encoder, id)
+  return index < 0 ? undefined : withoutItem(text, ['encoders', encoder, 'keys'], index)
+}
+
+/** The same for an encoder with all of its keys; undefined when the text has no such encoder. */
+export function removeEncoder(text: string, encoder: string): string | undefined {
+  if (!Object.hasOwn(configFrom(text).encoders, encoder)) return undefined
+  return applyEdits(text, modify(text, ['encoders', encoder], undefined, {}))
+}
+
+/**
+ * Gives a field a value. A field that is there keeps its place; a new one goes to the end of its
+ * object.
+ *
+ * @param path of the object, such as `['encoders', 'alpha', 'keys', 0]`; it must exist
+ */
+export function setField(text: string, path: Path, name: string, value: unknown): string {
+  const object = nodeAt(rootOf(text), path)
+  // Something else stands where an object should: the validation will say so.
+  if (object?.type !== 'object') return text
+  const isThere = nodeAt(object, [name]) !== undefined
+  return isThere
+    ? applyEdits(text, modify(text, [...path, name], value, {}))
+    : insertLast(text, object, { name, value })
+}
+
+type Path = readonly (string | number)[]
+
+/** @throws with what is wrong with the text; parseTree alone would make something of anything */
+function rootOf(text: string): Node | undefined {
+  parseJson(text)
+  return parseTree(text)
+}
+
+function nodeAt(root: Node | undefined, path: Path): Node | undefined {
+  return root && findNodeAtLocation(root, [...path])
+}
+
+/** Below 0 when the encoder has no such key. */
+function indexOfKey(text: string, encoder: string, id: string): number {
+  const keys = configFrom(text).encoders[encoder]?.keys ?? []
+  return keys.findIndex((key) => key.id === id)
+}
+
+/** `modify` takes the last item of a list to have white space behind it, and cuts elsewhere. */
+function withoutItem(text: string, path: Path, index: number): string {
+  const list = nodeAt(parseTree(text), path)
+  const items = list?.children ?? []
+  const [item, before, after] = [items[index], items[index - 1], items[index + 1]]
+  if (list === undefined || item === undefined) return text
+  const cut = (from: number, to: number) => text.slice(0, from) + text.slice(to)
+  if (before !== undefined) return cut(before.offset + before.length, item.offset + item.length)
+  if (after !== undefined) return cut(item.offset, after.offset)
+  return cut(list.offset + 1, list.offset + list.length - 1)
+}
