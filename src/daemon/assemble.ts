@@ -20,7 +20,7 @@ import { Connections } from '../gate/receive/connections.js'
 import type { AccessLine } from '../gate/record/access-line.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
-import { SeveralPeers } from '../listings/several-peers.js'
+import { PeerCount } from '../listings/peer-count.js'
 import { SpoolRoom } from '../listings/spool-room.js'
 import type { Log } from '../log/log.js'
 import { createMetrics } from '../metrics/metrics.js'
@@ -126,7 +126,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const room = parts.adopt(new SpoolRoom(directory, spoolBytesMax, onTrouble), (room) => {
     room.close()
   })
-  const severalPeers = await SeveralPeers.open({ directory: keepIn, tell })
+  const severalPeers = await PeerCount.open({ directory: keepIn, tell })
   const listings = parts.adopt(new Listings(cluster, room, severalPeers), (listings) => {
     listings.close()
   })

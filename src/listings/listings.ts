@@ -2,8 +2,7 @@
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterLink } from '../cluster/link.js'
 import { Copy } from './copy.js'
-import { LonePeer } from './lone-peer.js'
-import type { SeveralPeers } from './several-peers.js'
+import type { PeerCount } from './peer-count.js'
 import type { SpoolRoom } from './spool-room.js'
 
 /** How a client came to its listing. */
@@ -44,16 +43,13 @@ const copiesMax = 16
 
 export class Listings {
   private readonly copies = new Map<string, Copy>()
-  private readonly lonePeer: LonePeer
   private turn: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly cluster: ClusterLink,
     private readonly room: SpoolRoom,
-    severalPeers: SeveralPeers,
-  ) {
-    this.lonePeer = new LonePeer(severalPeers)
-  }
+    private readonly peerCount: PeerCount,
+  ) {}
 
   /**
    * The copy that answers a request; one is begun where there is none. It may be one whose head, or
@@ -115,7 +111,7 @@ export class Listings {
   private async start(copy: Copy, request: ListingRequest): Promise<void> {
     const { query, headers, isCheap, mayBeLocal, hidesLetGo, headMs, runMs, idMs } = request
     const mayAsk = this.cluster.current.endpoints.length === 1 && mayBeLocal && !isCheap
-    const isLocal = mayAsk && (await this.lonePeer.isAlone(this.cluster.current, headers, idMs))
+    const isLocal = mayAsk && (await this.peerCount.isOne(this.cluster.current, headers, idMs))
     if (copy.isOver) return
     const asked = isLocal ? withLocal(query) : query
     const path = asked === '' ? '/pins' : `/pins?${asked}`

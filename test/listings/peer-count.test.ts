@@ -2,41 +2,41 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { SeveralPeers } from '../../src/listings/several-peers.js'
+import { PeerCount } from '../../src/listings/peer-count.js'
 
 async function opened(directory: string | undefined) {
   const told: string[] = []
   const tell = (_level: 'warn', _fields: object, message: string) => told.push(message)
-  return { peers: await SeveralPeers.open({ directory, tell }), told }
+  return { peers: await PeerCount.open({ directory, tell }), told }
 }
 
 t.test('what was seen is said once, and known to the next that opens it', async (t) => {
   const directory = join(t.testdir(), 'not', 'there')
   const { peers, told } = await opened(directory)
-  t.equal(peers.wereSeen, false)
-  await peers.see()
-  await peers.see()
-  t.equal(peers.wereSeen, true)
+  t.equal(peers.wereSeveral, false)
+  await peers.noteSeveral()
+  await peers.noteSeveral()
+  t.equal(peers.wereSeveral, true)
   t.equal(told.length, 1)
   t.match(readFileSync(join(directory, 'several-peers'), 'utf8'), 'remove this file')
   const next = await opened(directory)
-  t.equal(next.peers.wereSeen, true)
-  await next.peers.see()
+  t.equal(next.peers.wereSeveral, true)
+  await next.peers.noteSeveral()
   t.same(next.told, [])
 })
 
 t.test('without a directory it is known until the end', async (t) => {
   const { peers } = await opened(undefined)
-  await peers.see()
-  t.equal(peers.wereSeen, true)
-  t.equal((await opened(undefined)).peers.wereSeen, false)
+  await peers.noteSeveral()
+  t.equal(peers.wereSeveral, true)
+  t.equal((await opened(undefined)).peers.wereSeveral, false)
 })
 
 t.test('where it cannot be written that is said, and known until the end', async (t) => {
   const directory = join(t.testdir(), 'state')
   const { peers, told } = await opened(directory)
   writeFileSync(directory, 'no directory')
-  await peers.see()
-  t.equal(peers.wereSeen, true)
+  await peers.noteSeveral()
+  t.equal(peers.wereSeveral, true)
   t.match(told[1], 'cannot be kept')
 })
