@@ -32,7 +32,8 @@ const hadUser = succeeds('getent', 'passwd', 'pinwarden')
 export function restore(): void {
   spawnSync('dpkg', ['--purge', 'pinwarden'])
   if (!hadUser) {
-    spawnSync('userdel', ['pinwarden'])
+    // A step that failed may have left a daemon, which ends with this process.
+    spawnSync('userdel', ['--force', 'pinwarden'])
     spawnSync('groupdel', ['pinwarden'])
   }
 }
