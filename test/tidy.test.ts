@@ -55,6 +55,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'leases',
     'journal',
     'progress',
+    'store',
     'cluster',
     'health',
     'settings',

@@ -6,7 +6,7 @@ import t from 'tap'
 import { ask, startAdmin } from './start-admin.js'
 
 /** One folder with a short path: a socket's may have 107 bytes. */
-const folder = t.testdir({ file: 'precious', folder: {}, link: t.fixture('symlink', 'file') })
+const folder = t.testdir({ file: 'precious', folder: {}, symlink: t.fixture('symlink', 'file') })
 let sockets = 0
 const freePath = () => join(folder, `s${++sockets}`)
 
@@ -63,7 +63,7 @@ t.test('a socket on which somebody listens is left to him', async (t) => {
 })
 
 t.test('a file that is no socket is never removed', async (t) => {
-  for (const name of ['file', 'folder', 'link']) {
+  for (const name of ['file', 'folder', 'symlink']) {
     const socket = join(folder, name)
     await t.rejects(startAdmin(t, { address: { socket } }), /not a socket/, name)
     t.ok(existsSync(socket), name)

@@ -121,7 +121,7 @@ t.test('a config with problems does not start', async (t) => {
 
 t.test('it serves over TLS', async (t) => {
   const cluster = await fakeCluster(t)
-  const files = t.testdir({ 'cert.pem': certificate.cert, 'key.pem': certificate.key, sub: {} })
+  const files = t.testdir({ 'cert.pem': certificate.cert, 'key.pem': certificate.key })
   const tls = { certFile: join(files, 'cert.pem'), keyFile: join(files, 'key.pem') }
   const path = join(files, 'config.json')
   writeFileSync(path, JSON.stringify(configOf(cluster, { tls })))

@@ -1,4 +1,4 @@
-/** Adds, rotates and removes encoders and keys in a configuration's text; all else stays as it is. */
+/** Adds, rotates and removes encoders and keys in the text of a configuration. */
 import { applyEdits, findNodeAtLocation, modify, type Node, parseTree } from 'jsonc-parser'
 import { parseJson } from '../files/parse.js'
 import { configFrom } from '../load.js'
