@@ -1,5 +1,6 @@
 /** The last hour as this process saw it: by encoder, by time, and the latest that went wrong. */
 import type { PinNews } from '../progress/followed.js'
+import { hourMs } from '../time/units.js'
 import { type Ending, Steps } from './tally.js'
 
 /** What it takes of a request's access line. */
@@ -30,7 +31,6 @@ export interface EncoderActivity {
 
 const seriesStepMs = 10_000
 const encoderStepMs = 600_000
-const hourMs = 3_600_000
 
 /** More are known to the metrics; a page with more rows is read by nobody. */
 export const encodersShownMax = 1024

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
 import type { Config } from '../settings/schema/schema.js'
+import { secondsText } from '../time/span-text.js'
 import { bracketed } from './gate-url.js'
 import { CommandError } from './report.js'
 
@@ -60,6 +61,6 @@ async function textOf(options: RequestOptions): Promise<string> {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'AbortError') return `nothing within ${waitMs / 1000} s`
+  if (error.name === 'AbortError') return `nothing within ${secondsText(waitMs)}`
   return 'code' in error ? String(error.code) : error.message
 }

@@ -2,6 +2,7 @@
 import { expiryWarning } from '../settings/files/certificate.js'
 import { watchFiles } from '../settings/reload/watch.js'
 import type { LiveSettings } from '../settings/reload/live.js'
+import { dayMs } from '../time/units.js'
 import type { Daemon } from './daemon.js'
 import { certificateExpiry } from './observation.js'
 import { type Systemd, servingOn } from './systemd.js'
@@ -39,8 +40,6 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): (why: stri
   metrics.certificateExpires(certificateExpiry(live))
   return reload
 }
-
-const dayMs = 86_400_000
 
 /** A daemon that runs for months hears nothing of what a load would have warned of. */
 export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>): void {

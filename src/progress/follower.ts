@@ -7,6 +7,7 @@ import { type Later, later as timer } from '../time/later.js'
 import { Followed, type PinNews } from './followed.js'
 import { cidAtStart, readProgress, type Stage } from './reading.js'
 import { Rounds } from '../time/rounds.js'
+import { dayMs } from '../time/units.js'
 
 export interface FollowerParts {
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
@@ -40,7 +41,7 @@ const restPerRound = 10
 
 /** With CRDT batching a pin is seen only once its batch is committed. */
 const lagMsMax = 300_000
-const givenUpMs = 24 * 3_600_000
+const givenUpMs = dayMs
 
 export class Follower {
   private readonly followed = new Map<string, Followed>()

@@ -12,6 +12,7 @@ import { ProbeSteps } from '../../src/cli/probe/steps.js'
 import { knock } from '../../src/cli/probe/way.js'
 import { UsageError } from '../../src/cli/report.js'
 import { generateKey } from '../../src/settings/keyring/key.js'
+import { dayMs } from '../../src/time/units.js'
 import { askedOf } from '../support/asked.js'
 import { certificate, otherCertificate } from '../support/certificate.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
@@ -361,9 +362,9 @@ t.test('certificates out of their time, or for another name', async (t) => {
     t.match(text, words)
     t.equal(text.match(/^FAIL/gm)?.length, 1, 'one fault is said once')
   }
-  t.equal(expiryNote(14), undefined)
-  t.match(expiryNote(13), 'ends in 13 days')
-  t.match(expiryNote(1), 'ends in 1 day:')
+  t.equal(expiryNote(14 * dayMs), undefined)
+  t.match(expiryNote(13 * dayMs), 'ends in 13 days')
+  t.match(expiryNote(dayMs), 'ends in 1 day:')
 })
 
 t.test('http where TLS is spoken, and https where it is not', async (t) => {

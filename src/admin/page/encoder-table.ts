@@ -1,8 +1,10 @@
 /** The table of encoders. */
+import { spanText } from '../../time/span-text.js'
+import { dayMs } from '../../time/units.js'
 import type { ActivityReport, EncoderReport, LimitReport } from '../activity-report.js'
 import { byId, element, setText } from './element.js'
 import { type Column, fillTable } from './html-table.js'
-import { agoText, countText, durationText, none, spanText } from './words.js'
+import { agoText, countText, none, tookText } from './words.js'
 
 type Row = EncoderReport & { readonly now: number; readonly isNobody?: boolean }
 
@@ -37,8 +39,8 @@ const columns: readonly Column<Row>[] = [
   { title: 'Failed', isFigure: true, cell: failedCell },
   { title: 'Why', isWide: true, cell: reasonsCell },
   { title: 'Pins', isWide: true, cell: pinsCell },
-  { title: 'Half within', isFigure: true, cell: ({ p50 }) => durationText(p50) },
-  { title: '99 % within', isFigure: true, cell: ({ p99 }) => durationText(p99) },
+  { title: 'Half within', isFigure: true, cell: ({ p50 }) => tookText(p50) },
+  { title: '99 % within', isFigure: true, cell: ({ p99 }) => tookText(p99) },
   { title: 'Limits used', isWide: true, cell: limitsCell },
   { title: 'Key expires', cell: keyCell },
 ]
@@ -96,7 +98,7 @@ function limitOf({ budget, used, max, windowSeconds }: LimitReport): HTMLElement
   return element('span', {}, `${words} `, meter)
 }
 
-const soonMs = 7 * 86_400_000
+const soonMs = 7 * dayMs
 
 function keyCell({ role, isNobody, liveKeys, keyExpires, now }: Row) {
   if (isNobody === true || role === null) return none

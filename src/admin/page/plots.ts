@@ -2,7 +2,7 @@
 import uPlot from 'uplot'
 import type { ActivityReport, Series } from '../activity-report.js'
 import { byId, setText } from './element.js'
-import { countText, durationText } from './words.js'
+import { countText, tookText } from './words.js'
 
 type Values = readonly (number | null)[]
 
@@ -93,7 +93,7 @@ const latency = new Plot(
     { label: 'half within', color: '--blue' },
     { label: '99 % within', color: '--violet' },
   ],
-  durationText,
+  tookText,
   {
     // A const enum of declarations only: a bundler knows no name for it.
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
@@ -127,8 +127,8 @@ function latencyWords({ p50, p99 }: Series): string {
   const slowest = Math.max(...p99.map((value) => value ?? 0))
   return (
     `Time to the end of an answer, listings left out: last half within ` +
-    `${durationText(p50[last] ?? null)}, 99 % within ${durationText(p99[last] ?? null)}; ` +
-    `worst ten seconds: 99 % within ${durationText(slowest)}.`
+    `${tookText(p50[last] ?? null)}, 99 % within ${tookText(p99[last] ?? null)}; ` +
+    `worst ten seconds: 99 % within ${tookText(slowest)}.`
   )
 }
 

@@ -1,8 +1,10 @@
 /** The daemon's state: whether it is ready, and what an operator looks at first. */
 import type { ActivityReport } from '../activity-report.js'
+import { spanText } from '../../time/span-text.js'
+import { dayMs } from '../../time/units.js'
 import type { StatusReport } from '../status-report.js'
 import { byId, element, setText } from './element.js'
-import { agoText, countText, none, spanText } from './words.js'
+import { agoText, countText, none } from './words.js'
 
 /** Of `/readyz`. */
 export interface Readiness {
@@ -90,7 +92,7 @@ function rowsOf(
     [
       'Certificate',
       left === null ? 'none: plain HTTP' : `${spanText(left)} left`,
-      left !== null && left < 7 * 86_400_000,
+      left !== null && left < 7 * dayMs,
     ],
     [
       'Log',

@@ -1,5 +1,6 @@
 /** Looks at a cluster's host: what answers on its ports, and what of it needs no credential. */
 import { request } from 'undici'
+import { secondsText } from '../../time/span-text.js'
 
 /** What a cluster says of itself to whoever asks. */
 export interface ClusterFound {
@@ -117,6 +118,6 @@ async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: numbe
 
 function wordOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `no answer within ${waitMs / 1000} s`
+  if (error.name === 'TimeoutError') return `no answer within ${secondsText(waitMs)}`
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message
 }

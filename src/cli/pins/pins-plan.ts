@@ -11,6 +11,7 @@ import { loadSettings } from '../../settings/load.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
+import { spanMsOf } from '../span.js'
 
 export interface PlanOptions {
   readonly configPath: string
@@ -86,12 +87,8 @@ function wantedBy(options: PlanOptions, now: number): Wants {
   }
 }
 
-const dayMs = 86_400_000
-const unitMs: Readonly<Record<string, number>> = { d: dayMs, w: 7 * dayMs, y: 365 * dayMs }
-
 function spanOf(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,5})([dwy])$/.exec(text) ?? []
-  const ms = Number(count) * (unitMs[unit] ?? NaN)
+  const ms = spanMsOf(text)
   if (Number.isNaN(ms))
     throw new UsageError(`--older-than ${text} is no time`, 'such as 90d, 12w, 1y')
   return ms

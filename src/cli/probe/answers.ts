@@ -1,7 +1,7 @@
 /** Answers that are none a client hoped for, in words: whose business it is and what helps. */
 import { refusals } from '../../gate/refusals.js'
 import type { GateAnswer, Unanswered } from './ask.js'
-import { secondsText } from './time-limit.js'
+import { secondsText } from '../../time/span-text.js'
 import { quoted, type ProbeTrouble } from './steps.js'
 
 /** What was asked, for those sentences that depend on it; a permission of the gate. */

@@ -21,6 +21,3 @@ export function codeOf(error: unknown): string {
   if ('code' in error && typeof error.code === 'string') return error.code
   return error.message
 }
-
-/** Limits in the words of people. */
-export const secondsText = (ms: number): string => `${ms / 1000} s`

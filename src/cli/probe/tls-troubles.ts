@@ -1,5 +1,5 @@
 /** What OpenSSL and Node call the faults of a handshake or of a chain of certificates, in words. */
-import { secondsText } from './time-limit.js'
+import { secondsText } from '../../time/span-text.js'
 import type { ProbeTrouble } from './steps.js'
 
 /** @param code of an error that ended the handshake */

@@ -1,6 +1,8 @@
 /** Shakes hands as a client does that trusts nobody new, and says what it thinks of the other. */
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
+import { daysText } from '../../time/span-text.js'
+import { dayMs } from '../../time/units.js'
 import { chainTrouble, handshakeTrouble } from './tls-troubles.js'
 import type { EncoderUrl } from './encoder-url.js'
 import { codeOf, within } from './time-limit.js'
@@ -29,10 +31,10 @@ export async function shakeHands(
       steps.fail('tls', ...troubles)
       return false
     }
-    const days = daysLeft(certificate, new Date())
+    const leftMs = Date.parse(certificate.valid_to) - Date.now()
     const protocol = (socket.getProtocol() ?? 'TLS').replace('v', ' ')
-    steps.ok('tls', `${protocol}, the certificate is good for ${daysText(days)}`)
-    const warning = expiryNote(days)
+    steps.ok('tls', `${protocol}, the certificate is good for ${daysText(leftMs)}`)
+    const warning = expiryNote(leftMs)
     if (warning !== undefined) steps.note('tls', warning)
     return true
   } catch (error) {
@@ -63,12 +65,12 @@ export async function speaksTls(
 }
 
 /** A note when whoever renews should have done so. */
-export function expiryNote(days: number): string | undefined {
-  if (days >= noteDays) return undefined
-  return `the certificate ends in ${daysText(days)}: ask the operator whether its renewal works`
+export function expiryNote(leftMs: number): string | undefined {
+  if (leftMs >= noteMs) return undefined
+  return `the certificate ends in ${daysText(leftMs)}: ask the operator whether its renewal works`
 }
 
-const noteDays = 14
+const noteMs = 14 * dayMs
 
 /** Verified by us, after the handshake: a refusal in the middle of it would say less. */
 function greet(host: string, address: string, port: number, ca: string | undefined): TLSSocket {
@@ -136,8 +138,4 @@ function namesOf(certificate: PeerCertificate): string {
   return quoted(String(common ?? 'no name at all'))
 }
 
-const dayMs = 86_400_000
 const dayOf = (date: Date): string => date.toISOString().slice(0, 10)
-const daysLeft = (certificate: PeerCertificate, now: Date): number =>
-  Math.floor((Date.parse(certificate.valid_to) - now.getTime()) / dayMs)
-const daysText = (days: number): string => (days === 1 ? '1 day' : `${days} days`)

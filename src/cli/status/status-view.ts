@@ -1,5 +1,6 @@
 /** Asks the running daemon for its state, and lays it out as lines of a name and a value. */
 import type { StatusReport } from '../../admin/status-report.js'
+import { daysText, spanText } from '../../time/span-text.js'
 import { askAdmin } from '../ask-admin.js'
 import { CommandError } from '../report.js'
 
@@ -32,7 +33,12 @@ export function statusText(shown: Shown, now: number): string {
     ...(shown.store === null ? [] : [['store', shown.store.isUp ? 'shared' : storeAway] as const]),
     ['encoders', String(shown.encoders)],
     ['settings', settingsText(settings)],
-    ['tls', certificate === null ? 'off' : `until ${certificate}${daysText(certificate, now)}`],
+    [
+      'tls',
+      certificate === null
+        ? 'off'
+        : `until ${certificate} (${daysText(Date.parse(certificate) - now)})`,
+    ],
     ['log', shown.logLinesDropped === 0 ? 'complete' : `${shown.logLinesDropped} lines lost`],
   ] as const
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('')
@@ -55,18 +61,3 @@ function settingsText({ since, isLastRefused, needRestart = [] }: Shown['setting
 }
 
 const refused = '; newer ones were refused: pinwarden check says why'
-
-const minuteMs = 60_000
-const hourMs = 60 * minuteMs
-const dayMs = 24 * hourMs
-
-export function spanText(ms: number): string {
-  if (ms >= dayMs) return `${Math.floor(ms / dayMs)} d ${Math.floor((ms % dayMs) / hourMs)} h`
-  if (ms >= hourMs)
-    return `${Math.floor(ms / hourMs)} h ${Math.floor((ms % hourMs) / minuteMs)} min`
-  if (ms >= minuteMs) return `${Math.floor(ms / minuteMs)} min`
-  return `${Math.max(0, Math.floor(ms / 1000))} s`
-}
-
-const daysText = (time: string, now: number): string =>
-  ` (${Math.floor((Date.parse(time) - now) / dayMs)} days)`

@@ -1,11 +1,12 @@
 /** `pinwarden status --watch`: the daemon's state and its encoders, again and again. */
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import { durationText, spanText } from '../../time/span-text.js'
 import type { ActivityReport, Counts } from '../../admin/activity-report.js'
 import { askAdmin } from '../ask-admin.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
-import { askStatus, type Shown, spanText, statusText } from './status-view.js'
+import { askStatus, type Shown, statusText } from './status-view.js'
 import { table } from '../text-table.js'
 
 export interface Watching {
@@ -107,5 +108,5 @@ const countCells = ({ requests, refused, failed, p99 }: Counts): string[] => [
   String(requests),
   String(refused),
   String(failed),
-  p99 === null ? '-' : p99 < 1000 ? `${p99} ms` : `${(p99 / 1000).toFixed(1)} s`,
+  p99 === null ? '-' : durationText(p99),
 ]

@@ -1,6 +1,7 @@
 /** One line of the log, as a person reads it. */
 import { styleText } from 'node:util'
 import type { AccessLine } from '../../gate/record/access-line.js'
+import { durationText } from '../../time/span-text.js'
 
 type Style = Parameters<typeof styleText>[0]
 type LogFields = Readonly<Record<string, unknown>>
@@ -28,14 +29,14 @@ const outcomeStyles: Readonly<Record<AccessLine['outcome'], Style>> = {
 function requestText(line: AccessLine & LogFields, paint: Paint): string {
   const { method, path, status, outcome, reason, upstreamMs, streamError, upstreamError } = line
   const result = `${status} ${outcome}${reason === undefined ? '' : ` ${reason}`}`
-  const cluster = upstreamMs === undefined ? '' : `, cluster ${duration(upstreamMs)}`
+  const cluster = upstreamMs === undefined ? '' : `, cluster ${durationText(upstreamMs)}`
   const trouble = streamError ?? upstreamError
   return [
     paint('gray', timeOf(line)),
     paint('cyan', harmless(line.encoder ?? '-').padEnd(12)),
     `${harmless(method)} ${harmless(path)}`,
     paint(outcomeStyles[outcome], harmless(result)),
-    paint('gray', `${duration(line.durationMs)}${cluster}, from ${harmless(line.client)}`),
+    paint('gray', `${durationText(line.durationMs)}${cluster}, from ${harmless(line.client)}`),
     ...(trouble === undefined ? [] : [paint('red', harmless(trouble))]),
   ].join(' ')
 }
@@ -65,9 +66,6 @@ function otherText(line: LogFields, paint: Paint): string {
 /** To the second; what stands there otherwise is left. */
 const timeOf = ({ time }: LogFields): string =>
   harmless(typeof time === 'string' ? time.replace(/\.\d+Z$/, 'Z') : '-')
-
-const duration = (ms: number): string =>
-  ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 
 /** JSON gives back what it had escaped: clients may have sent what moves a terminal's cursor. */
 const harmless = (text: string): string =>

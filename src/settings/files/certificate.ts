@@ -1,8 +1,7 @@
 /** How long a certificate still lasts, and when that is worth a warning. */
 import { X509Certificate } from 'node:crypto'
-
-const hourMs = 3_600_000
-const dayMs = 24 * hourMs
+import { daysText } from '../../time/span-text.js'
+import { dayMs, hourMs } from '../../time/units.js'
 
 /** Of those that last for years. */
 const soonMaxMs = 15 * dayMs
@@ -21,9 +20,4 @@ export function expiryWarning(cert: string | Buffer, now: number): string | unde
   if (leftMs > Math.min(soonMaxMs, (end - Date.parse(validFrom)) / 6)) return undefined
   const left = leftMs < dayMs ? `${Math.floor(leftMs / hourMs)} hours` : daysText(leftMs)
   return `listen.tls.certFile: the certificate expires in ${left}`
-}
-
-const daysText = (ms: number): string => {
-  const days = Math.floor(ms / dayMs)
-  return days === 1 ? '1 day' : `${days} days`
 }

@@ -4,6 +4,7 @@ import { blockListOf } from './network.js'
 import { builtInRoles, type OptionGrant, type Permission } from './permissions.js'
 import type { Config, EncoderConfig, LimitsConfig } from '../schema/schema.js'
 import type { Encoder, EncoderLimits } from './encoder.js'
+import { dayMs } from '../../time/units.js'
 
 /** All encoders by name. Those that may do the same share one set, one list, one limits object. */
 export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
@@ -39,8 +40,6 @@ export function rolesOf(config: Config): ReadonlyMap<string, readonly Permission
     ...Object.entries(config.roles),
   ])
 }
-
-const dayMs = 86_400_000
 
 const retentionOf = (encoder: EncoderConfig, { retentionDays }: Config): number =>
   (encoder.retentionDays ?? retentionDays[encoder.role] ?? Infinity) * dayMs

@@ -1,9 +1,8 @@
 /** The kinds of fields that the configuration's schema is made of, with their annotations. */
 import Type, { type TProperties } from 'typebox'
+import { hourMs } from '../../time/units.js'
 import type { Annotations } from './field-schema.js'
 import { nameExpects, namePattern } from './names.js'
-
-const hourMs = 3_600_000
 
 type Restart = Pick<Annotations, 'restart'>
 

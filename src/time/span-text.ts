@@ -1,0 +1,26 @@
+/** Spans of time in words, rounded as far as a reader wants to know. */
+import { dayMs, hourMs, minuteMs, secondMs } from './units.js'
+
+/** How long something lasts, or has lasted: `3 d 4 h`, `4 h 12 min`, `12 min`, `7 s`. */
+export function spanText(ms: number): string {
+  const whole = (unitMs: number, ofMs = Infinity) => Math.floor((ms % ofMs) / unitMs)
+  if (ms >= dayMs) return `${whole(dayMs)} d ${whole(hourMs, dayMs)} h`
+  if (ms >= hourMs) return `${whole(hourMs)} h ${whole(minuteMs, hourMs)} min`
+  if (ms >= minuteMs) return `${whole(minuteMs)} min`
+  return `${Math.max(0, whole(secondMs))} s`
+}
+
+/** How long something took: `8.3 ms`, `120 ms`, `2.5 s`. */
+export function durationText(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`
+  return ms < secondMs ? `${Math.round(ms)} ms` : `${(ms / secondMs).toFixed(1)} s`
+}
+
+/** A time limit: `5 s`, `0.5 s`. */
+export const secondsText = (ms: number): string => `${ms / secondMs} s`
+
+/** Whole days: `1 day`, `61 days`. */
+export function daysText(ms: number): string {
+  const days = Math.floor(ms / dayMs)
+  return days === 1 ? '1 day' : `${days} days`
+}
