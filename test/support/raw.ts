@@ -5,7 +5,9 @@ import { connect as connectTls } from 'node:tls'
 import { once } from 'node:events'
 
 export class RawClient {
-  private received = Buffer.alloc(0)
+  /** What came, and room for more: some tests are sent megabytes. */
+  private space = Buffer.alloc(4096)
+  private size = 0
   readonly closed: Promise<void>
 
   private constructor(
@@ -14,7 +16,7 @@ export class RawClient {
   ) {
     if (keep) {
       socket.on('data', (chunk: Buffer) => {
-        this.received = Buffer.concat([this.received, chunk])
+        this.append(chunk)
         socket.emit('grown')
       })
     }
@@ -42,7 +44,18 @@ export class RawClient {
 
   /** Everything that came so far. */
   get text(): string {
-    return this.received.toString('latin1')
+    return this.space.toString('latin1', 0, this.size)
+  }
+
+  private append(chunk: Buffer): void {
+    const size = this.size + chunk.length
+    if (size > this.space.length) {
+      const space = Buffer.alloc(2 * size)
+      this.space.copy(space, 0, 0, this.size)
+      this.space = space
+    }
+    chunk.copy(this.space, this.size)
+    this.size = size
   }
 
   write(text: string | Buffer): this {
@@ -52,8 +65,14 @@ export class RawClient {
 
   /** Waits until the text fits, or the connection is closed. */
   async until(pattern: RegExp | string): Promise<string> {
-    const fits = () =>
-      typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)
+    let searched = 0
+    const fits = () => {
+      if (typeof pattern !== 'string') return pattern.test(this.text)
+      const unsearched = this.space.subarray(searched, this.size)
+      // A pattern may begin in one chunk and end in the next.
+      searched = Math.max(0, this.size - pattern.length + 1)
+      return unsearched.includes(pattern, 0, 'latin1')
+    }
     while (!fits() && !this.socket.closed) {
       await Promise.race([
         new Promise((resolve) => this.socket.once('grown', resolve)),
