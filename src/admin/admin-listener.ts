@@ -1,6 +1,7 @@
 /** The admin listener's server: every bound given, as little room as its few callers need. */
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { rawError } from '../http/error-body.js'
 
 const connectionsMax = 64
 
@@ -26,9 +27,6 @@ export function createAdminListener(handler: RequestListener): Server {
   return server
 }
 
-export const errorBody = (code: number, message: string): string =>
-  `${JSON.stringify({ code, message })}\n`
-
 /** Answers what Node's parser gave up on. */
 export function onClientError(error: Error, socket: Duplex): void {
   const code = 'code' in error ? String(error.code) : ''
@@ -37,14 +35,7 @@ export function onClientError(error: Error, socket: Duplex): void {
     return
   }
   const { status, message } = answers.get(code) ?? { status: 400, message: 'malformed request' }
-  const body = errorBody(status, message)
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+  socket.end(rawError(status, message), () => socket.destroy())
 }
 
 const answers = new Map([

@@ -1,15 +1,9 @@
-/** Writes the gate's own answers, in the shape of the cluster's: `{"code":…,"message":"…"}`. */
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+/** Writes the gate's own answers, in the shape of the cluster's. */
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { errorBody, rawError } from '../http/error-body.js'
 import type { RequestRecord } from './record/record.js'
 import { type RefusalReason, refusals } from './refusals.js'
-
-/**
- * The cluster's error body. Its Go client takes JSON without a numeric `code` for a broken
- * connection and tries its next host, so the shape matters (api/rest/client/request.go).
- */
-export const errorBody = (status: number, message: string): string =>
-  `${JSON.stringify({ code: status, message })}\n`
 
 /** How a handler answers a request by itself: what it may do of HTTP, and nothing of Fastify's. */
 export interface Answering {
@@ -79,14 +73,5 @@ export function refuseUnrouted(
 /** The same, as bytes, for a socket on which Node's parser has given up. */
 export function rawRefusal(id: string, reason: RefusalReason): string {
   const { status, message } = refusals[reason]
-  const body = errorBody(status, message)
-  return [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${id}`,
-    'Connection: close',
-    '',
-    body,
-  ].join('\r\n')
+  return rawError(status, message, [`X-Request-Id: ${id}`])
 }
