@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log/log.js'
-import type { Metrics } from '../metrics/metrics.js'
+import type { Registry } from '../metrics/registry.js'
 import { noSchemas } from '../http/no-schemas.js'
 import { isLoopback } from '../settings/keyring/network.js'
 import { ConfigError } from '../settings/problems.js'
@@ -33,7 +33,7 @@ export interface SocketAddress {
 export interface AdminOptions extends ReadinessParts {
   readonly address: AdminAddress
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'contentType' | 'exposition'>
+  readonly metrics: Pick<Registry, 'contentType' | 'metrics'>
   /** What `/status` shows; asked each time. */
   readonly status: () => object
   /** What `/keys` shows: when each was last used. */
@@ -96,7 +96,7 @@ function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
   })
   admin.get('/metrics', async (_request, reply) => {
     reply.header('content-type', metrics.contentType)
-    return metrics.exposition()
+    return metrics.metrics()
   })
   admin.get('/status', () => status())
   admin.get('/keys', () => keys())

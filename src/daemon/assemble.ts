@@ -6,7 +6,9 @@
 import { Server as TlsServer } from 'node:https'
 import { Activity } from '../admin/activity.js'
 import { KeyUse } from '../admin/key-use.js'
+import { registerEndpoints } from '../cluster/endpoint-metrics.js'
 import { ClusterLink } from '../cluster/link.js'
+import { registerFallback } from '../fallback/fallback-metrics.js'
 import { createAwaitSettled } from '../gate/forward/await-settled.js'
 import { createServeListing } from '../gate/forward/listing.js'
 import { createShowOwn } from '../gate/forward/own-view.js'
@@ -18,17 +20,22 @@ import { Outage } from '../gate/outage/outage.js'
 import { Replay } from '../gate/outage/replay.js'
 import { Connections } from '../gate/receive/connections.js'
 import type { AccessLine } from '../gate/record/access-line.js'
+import { registerRequests } from '../gate/record/request-metrics.js'
+import { registerJournal } from '../journal/journal-metrics.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { PeerCount } from '../listings/peer-count.js'
 import { SpoolRoom } from '../listings/spool-room.js'
 import type { Log } from '../log/log.js'
-import { createMetrics } from '../metrics/metrics.js'
+import { registerLog } from '../log/log-metrics.js'
+import { openRegistry } from '../metrics/registry.js'
 import type { PinNews } from '../progress/followed.js'
 import { followPins } from '../progress/progress.js'
+import { registerProgress } from '../progress/progress-metrics.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import { SharedKeyUses } from '../store/key-uses.js'
 import { SharedLocks } from '../store/shared-locks.js'
+import { registerStore } from '../store/store-metrics.js'
 import { openControlSocket } from './control-socket.js'
 import type { Daemon } from './daemon.js'
 import { tellOf } from './endpoint-news.js'
@@ -137,7 +144,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   )
   const { ledger, holdings, unfinished } = leases
   const onNews = (news: PinNews): void => {
-    metrics.settled(news)
+    countNews(news)
     activity.settled(news)
     given.onPinNews?.(news)
     if (news.result === 'pinned' || news.result === 'recovered') void fallback?.pinned(news.cid)
@@ -165,20 +172,20 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
 
   // What is seen from outside.
   const connections = new Connections()
-  const metrics = createMetrics({
-    version,
-    inFlight: () => connections.requestsUnderWay,
-    linesDropped: () => log.dropped,
-    endpoints: () => cluster.current.endpoints.map((endpoint) => endpoint.report),
-    unsettled: () => follower.unsettled(),
-    journal: () => journalReport?.(),
-    fallback: () => fallback?.report,
-    store: () => store?.report,
-  })
+  const metrics = openRegistry(version)
+  const endpoints = () => cluster.current.endpoints.map((endpoint) => endpoint.report)
+  const journalReport = journal && replay && (() => ({ waiting: journal.size, ...replay.counts }))
+  const countRequest = registerRequests(metrics, connections)
+  const countNews = registerProgress(metrics, follower)
+  registerEndpoints(metrics, endpoints)
+  registerLog(metrics, log)
+  if (journalReport) registerJournal(metrics, journalReport)
+  if (fallback) registerFallback(metrics, fallback)
+  if (store) registerStore(metrics, store)
   const keyUse = new KeyUse()
   const activity = new Activity()
   const observe = (line: AccessLine): void => {
-    metrics.observe(line)
+    countRequest(line)
     keyUse.observe(line)
     activity.observe(line)
     keyUses?.observe(line)
@@ -196,7 +203,6 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     ...{ outage, store },
   })
   parts.defer(() => gate.close())
-  const journalReport = journal && replay && (() => ({ waiting: journal.size, ...replay.counts }))
   let url: string | null = null
   const obstacles = new Set(['starting'])
   const daemon: Omit<Opened, 'admin'> = {
@@ -215,7 +221,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     journalReport: () => journalReport?.(),
     fallbackReport: () => fallback?.report,
     storeReport: () => store?.report,
-    endpoints: () => cluster.current.endpoints.map((endpoint) => endpoint.report),
+    endpoints,
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
       if (cluster.apply(current())) {

@@ -6,7 +6,7 @@ import type { FallbackReport } from '../fallback/fallback.js'
 import type { Journal, JournalReport } from '../journal/journal.js'
 import type { Leases } from '../leases/leases.js'
 import type { Log } from '../log/log.js'
-import type { Metrics } from '../metrics/metrics.js'
+import type { Registry } from '../metrics/registry.js'
 import type { Unsettled } from '../progress/follower.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Budget } from '../settings/keyring/permissions.js'
@@ -21,7 +21,7 @@ import type { StoreReport } from '../store/store.js'
 export interface Daemon extends AsyncDisposable {
   readonly settings: SettingsInForce
   readonly log: Log
-  readonly metrics: Metrics
+  readonly metrics: Registry
   readonly keyUse: KeyUse
   readonly activity: Activity
   readonly leases: Leases

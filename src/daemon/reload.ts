@@ -5,6 +5,7 @@ import type { LiveSettings } from '../settings/reload/live.js'
 import { dayMs } from '../time/units.js'
 import type { Daemon } from './daemon.js'
 import { certificateExpiry } from './observation.js'
+import { registerReload, type ReloadMetrics } from './reload-metrics.js'
 import { type Systemd, servingOn } from './systemd.js'
 
 interface Reloading {
@@ -19,10 +20,11 @@ interface Reloading {
  * @returns reloads now; `why` is for the log
  */
 export function reloadOnChange({ live, daemon, systemd }: Reloading): (why: string) => void {
-  const { log, metrics } = daemon
+  const { log } = daemon
+  const metrics = registerReload(daemon.metrics)
   const reload = (why: string): void => {
     systemd.reloading()
-    put(live, daemon, why)
+    put(live, daemon, metrics, why)
       .catch((err: unknown) => {
         metrics.reloaded(false)
         log.error({ why, err }, notReloaded)
@@ -52,8 +54,13 @@ export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>
 
 const notReloaded = 'settings not reloaded: the old ones stay in force'
 
-async function put(live: LiveSettings, daemon: Daemon, why: string): Promise<void> {
-  const { log, metrics } = daemon
+async function put(
+  live: LiveSettings,
+  daemon: Daemon,
+  metrics: ReloadMetrics,
+  why: string,
+): Promise<void> {
+  const { log } = daemon
   const outcome = await live.reload()
   if (!outcome.isApplied) {
     metrics.reloaded(false)

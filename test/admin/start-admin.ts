@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import type { Test } from 'tap'
 import { openAdmin, type AdminOptions } from '../../src/admin/admin.js'
 import { type Log, openLog } from '../../src/log/log.js'
-import { createMetrics } from '../../src/metrics/metrics.js'
+import { openRegistry } from '../../src/metrics/registry.js'
 
 export const tcp = { host: '127.0.0.1', port: 0 }
 
@@ -29,7 +29,7 @@ export async function startAdmin(t: Test, parts: Partial<AdminOptions> = {}): Pr
   const admin = await openAdmin({
     address: tcp,
     log,
-    metrics: createMetrics({ version: 'test', inFlight: () => 0, linesDropped: () => 0 }),
+    metrics: openRegistry('test'),
     status: () => ({ version: 'test' }),
     keys: () => Promise.resolve({ since: '2026-01-01T00:00:00.000Z', keys: [] }),
     activity: () => ({}),

@@ -4,9 +4,11 @@ import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
 import t, { type Test } from 'tap'
 import { Fallback } from '../../src/fallback/fallback.js'
+import { registerFallback } from '../../src/fallback/fallback-metrics.js'
 import { Kubo } from '../../src/fallback/kubo.js'
+import { openRegistry } from '../../src/metrics/registry.js'
 import { clock } from '../support/clock.js'
-import { counted } from '../support/counted.js'
+import { seriesIn } from '../support/exposition.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { startFakeKubo } from '../support/fake-kubo.js'
 
@@ -179,10 +181,11 @@ t.test('one that does not answer is left alone until it does', async (t) => {
   while (fallback.report.pinned < 4) await turn(1000)
   const { failed, faults } = fallback.report
   t.same([...faults], [['fallback-hung-up', failed]])
-  t.same(
-    await counted('pinwarden_fallback_faults_total', [], { fallback: () => fallback.report }),
-    [`pinwarden_fallback_faults_total{reason="fallback-hung-up"} ${failed}`],
-  )
+  const registry = openRegistry('test')
+  registerFallback(registry, fallback)
+  t.same(await seriesIn(registry, 'pinwarden_fallback_faults_total'), [
+    `pinwarden_fallback_faults_total{reason="fallback-hung-up"} ${failed}`,
+  ])
   t.same([...kubo.pins].sort(), [one, two, three, four].sort())
 })
 

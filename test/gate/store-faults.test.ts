@@ -1,6 +1,6 @@
 /** A store that fails while it is asked, as a client, the log and the metrics see it. */
 import t, { type Test } from 'tap'
-import { counted } from '../support/counted.js'
+import { seriesIn } from '../support/exposition.js'
 import { type Failure, startFailingWire } from '../support/failing-wire.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
@@ -39,7 +39,7 @@ for (const [how, reason, words, cause] of failures) {
       const line = await gate.line()
       t.match(line, { outcome: 'fault', reason, status: 503 })
       t.equal(line.upstreamError, cause)
-      t.same(await counted('pinwarden_faults_total', gate.lines), [
+      t.same(await seriesIn(gate.metrics, 'pinwarden_faults_total'), [
         `pinwarden_faults_total{reason="${reason}"} 1`,
       ])
       t.same(gate.cluster.requests, [], 'the cluster is not asked')

@@ -66,6 +66,7 @@ export interface TestGate {
   readonly journal: Daemon['journal']
   readonly journalReport: Daemon['journalReport']
   readonly endpoints: ReturnType<Daemon['endpoints']>
+  readonly metrics: Daemon['metrics']
   readonly keyUses: Daemon['keyUses']
   /** Where it lies, if there is one. */
   readonly journalDirectory: string
@@ -164,6 +165,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     get endpoints() {
       return gate.endpoints()
     },
+    metrics: gate.metrics,
     keyUses: gate.keyUses,
     journalDirectory,
     lines: watched.lines,

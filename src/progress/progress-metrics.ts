@@ -1,16 +1,18 @@
-/** The instruments of what became of pins, after their requests were answered. */
-import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
-import type { PinNews } from '../progress/followed.js'
-import type { Unsettled } from '../progress/follower.js'
-import { bounded, encodersMax } from './labels.js'
+/** The instruments of what became of pins after their requests were answered. */
+import { Counter, Histogram } from '@prometheus-io/client'
+import { bounded, encodersMax } from '../metrics/labels.js'
+import { addGauge } from '../metrics/read-at-scrape.js'
+import type { Registry } from '../metrics/registry.js'
+import type { PinNews } from './followed.js'
+import type { Unsettled } from './follower.js'
 
 /** From what Kubo has already to what nobody offers for hours, in seconds. */
 const buckets = [1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
 /** @returns counts one piece of news */
-export function addProgress(
+export function registerProgress(
   registry: Registry,
-  unsettled: () => ReadonlyMap<string, Unsettled>,
+  follower: { unsettled(): ReadonlyMap<string, Unsettled> },
 ): (news: PinNews) => void {
   const registers = [registry]
   const encoderOf = bounded(encodersMax)
@@ -26,19 +28,18 @@ export function addProgress(
     registers,
     labelNames: ['encoder', 'result'] as const,
   })
-  new Gauge({
+  addGauge(registry, {
     name: 'pinwarden_pins_unsettled',
     help: 'Pins that the cluster is still at: pending, or failing and tried again.',
-    registers,
-    labelNames: ['encoder', 'state'] as const,
-    collect() {
-      this.reset()
-      for (const [name, { pending, failing }] of unsettled()) {
+    labelNames: ['encoder', 'state'],
+    read: () =>
+      [...follower.unsettled()].flatMap(([name, { pending, failing }]) => {
         const encoder = encoderOf(name)
-        this.inc({ encoder, state: 'pending' }, pending)
-        this.inc({ encoder, state: 'failing' }, failing)
-      }
-    },
+        return [
+          [{ encoder, state: 'pending' }, pending],
+          [{ encoder, state: 'failing' }, failing],
+        ] as const
+      }),
   })
   return ({ encoder, result, ms }) => {
     settled.inc({ encoder: encoderOf(encoder), result })

@@ -1,0 +1,42 @@
+/** The instruments of the settings: whether the last reload succeeded, and their certificate. */
+import { Gauge } from '@prometheus-io/client'
+import type { Registry } from '../metrics/registry.js'
+
+export interface ReloadMetrics {
+  /** Counts the load at the start as well. */
+  reloaded(isSuccessful: boolean): void
+  /** @param at undefined when the gate speaks plain HTTP: the instrument then has no value */
+  certificateExpires(at: Date | undefined): void
+}
+
+export function registerReload(registry: Registry): ReloadMetrics {
+  const registers = [registry]
+  const successful = new Gauge({
+    name: 'pinwarden_config_last_reload_successful',
+    help: 'Whether the settings last read are in force.',
+    registers,
+  })
+  const timestamp = new Gauge({
+    name: 'pinwarden_config_last_reload_success_timestamp_seconds',
+    help: 'When settings last came into force.',
+    registers,
+  })
+  const expiry = new Gauge({
+    name: 'pinwarden_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate of the public port expires.',
+    registers,
+  })
+  // A zero would read as a certificate, or settings, of 1970.
+  timestamp.remove()
+  expiry.remove()
+  return {
+    reloaded: (isSuccessful) => {
+      successful.set(isSuccessful ? 1 : 0)
+      if (isSuccessful) timestamp.set(Date.now() / 1000)
+    },
+    certificateExpires: (at) => {
+      if (at === undefined) expiry.remove()
+      else expiry.set(at.getTime() / 1000)
+    },
+  }
+}

@@ -1,0 +1,46 @@
+/** The instruments of the fallback. */
+import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
+import type { Registry } from '../metrics/registry.js'
+import type { FallbackReport } from './fallback.js'
+
+export function registerFallback(
+  registry: Registry,
+  fallback: { readonly report: FallbackReport },
+): void {
+  addGauge(registry, {
+    name: 'pinwarden_fallback_up',
+    help: '1: the fallback answers; 0: it is left alone.',
+    read: () => (fallback.report.isAvailable ? 1 : 0),
+  })
+  addGauge(registry, {
+    name: 'pinwarden_fallback_pins',
+    help: 'Pins of the journal on their way to the fallback.',
+    labelNames: ['state'],
+    read: () => {
+      const { waiting, underWay } = fallback.report
+      return [
+        [{ state: 'waiting' }, waiting],
+        [{ state: 'under_way' }, underWay],
+      ]
+    },
+  })
+  addCounter(registry, {
+    name: 'pinwarden_fallback_pins_total',
+    help: 'Pins at the fallback that were made, failed, or were released again.',
+    labelNames: ['result'],
+    read: () => {
+      const { pinned, failed, released } = fallback.report
+      return [
+        [{ result: 'pinned' }, pinned],
+        [{ result: 'failed' }, failed],
+        [{ result: 'released' }, released],
+      ]
+    },
+  })
+  addCounter(registry, {
+    name: 'pinwarden_fallback_faults_total',
+    help: 'Pins that failed at the fallback, by reason.',
+    labelNames: ['reason'],
+    read: () => [...fallback.report.faults].map(([reason, count]) => [{ reason }, count] as const),
+  })
+}

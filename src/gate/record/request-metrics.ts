@@ -1,0 +1,148 @@
+/** The instruments of the requests: counted from the access line, and those in flight. */
+import { Histogram } from '@prometheus-io/client'
+import { absent, bounded, encodersMax, reasonsMax, remembered } from '../../metrics/labels.js'
+import { addGauge } from '../../metrics/read-at-scrape.js'
+import type { Registry } from '../../metrics/registry.js'
+import { TalliedCounter } from '../../metrics/tallied-counter.js'
+import type { AccessLine } from './access-line.js'
+
+type Numbers = 'status' | 'bytesIn' | 'bytesOut' | 'durationMs' | 'upstreamMs' | 'upstreamStatus'
+
+/** What is counted of an access line. */
+export interface CountedLine extends Pick<
+  AccessLine,
+  Numbers | 'permission' | 'outcome' | 'listing'
+> {
+  /** Any words here: what becomes a label is bounded. */
+  readonly encoder?: string | undefined
+  readonly reason?: string | undefined
+  readonly wouldRefuse?: string | undefined
+}
+
+type Result = 'ok' | 'journaled' | 'refused' | 'failed'
+
+/** The gate's time limits end below the last one; only listings may go beyond. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30]
+
+/** @returns counts one request that ended; tallies are looked up, and labels are made only once */
+export function registerRequests(
+  registry: Registry,
+  connections: { readonly requestsUnderWay: number },
+): (line: CountedLine) => void {
+  const by = instrumentsOn(registry)
+  const request = by.encoderPermissionAndCode(
+    'pinwarden_requests_total',
+    'Requests that ended, by the class of the status sent.',
+  )
+  const duration = by.permissionInSeconds(
+    'pinwarden_request_duration_seconds',
+    "From a head's arrival to the last byte taken.",
+  )
+  const upstream = by.permissionInSeconds(
+    'pinwarden_upstream_duration_seconds',
+    'From asking the cluster to its answer.',
+  )
+  const refusal = by.encoderAndReason('pinwarden_refusals_total', 'Requests that were turned away.')
+  const wouldRefuse = by.encoderAndReason(
+    'pinwarden_would_refuse_total',
+    'Requests that passed, as their refusal is only observed.',
+  )
+  const authFailure = by.reason('pinwarden_auth_failures_total', 'Requests answered 401.')
+  const fault = by.reason(
+    'pinwarden_faults_total',
+    'Requests that failed for the cluster, the shared store or the lock of a pin.',
+  )
+  const abort = by.reason('pinwarden_aborts_total', 'Requests whose client left or stalled.')
+  const bugs = by.nothing('pinwarden_bugs_total', 'Requests that failed for pinwarden itself.')
+  const listing = by.origin(
+    'pinwarden_listings_total',
+    'Listings: fresh from the cluster, shared with one under way, or cached.',
+  )
+  const received = by.nothing('pinwarden_received_bytes_total', 'Bytes read from clients.')
+  const sent = by.nothing('pinwarden_sent_bytes_total', 'Bytes written to clients.')
+  const pin = by.encoderAndResult('pinwarden_pins_total', 'Pins: ok, journaled, refused or failed.')
+  const unpin = by.encoderAndResult('pinwarden_unpins_total', 'Unpins: ok, refused or failed.')
+  addGauge(registry, {
+    name: 'pinwarden_requests_in_flight',
+    help: 'Requests under way.',
+    read: () => connections.requestsUnderWay,
+  })
+
+  const encoderOf = bounded(encodersMax)
+  const reasonOf = bounded(reasonsMax)
+  return (line) => {
+    const { outcome, permission = absent } = line
+    const encoder = encoderOf(line.encoder)
+    const reason = reasonOf(line.reason)
+    request(encoder)(permission)(codeOf(line.status)).inc()
+    duration(permission).observe(line.durationMs / 1000)
+    if (line.upstreamMs !== undefined) upstream(permission).observe(line.upstreamMs / 1000)
+    // A connection that is cut forgets what it had counted as written but could not send.
+    received.inc(Math.max(0, line.bytesIn))
+    sent.inc(Math.max(0, line.bytesOut))
+    if (line.listing !== undefined) listing(line.listing).inc()
+    if (permission === 'pin') pin(encoder)(resultOf(line)).inc()
+    if (permission === 'unpin') unpin(encoder)(resultOf(line)).inc()
+
+    if (line.wouldRefuse !== undefined) wouldRefuse(encoder)(reasonOf(line.wouldRefuse)).inc()
+    if (outcome === 'refused') refusal(encoder)(reason).inc()
+    if (outcome === 'refused' && line.status === 401) authFailure(reason).inc()
+    if (outcome === 'fault') fault(reason).inc()
+    if (outcome === 'aborted') abort(reason).inc()
+    if (outcome === 'bug') bugs.inc()
+  }
+}
+
+/** Makes instruments; what counts under some labels is looked up by one label after the other. */
+function instrumentsOn(registry: Registry) {
+  const registers = [registry]
+  const counter = <T extends string>(name: string, help: string, ...labelNames: readonly T[]) =>
+    new TalliedCounter({ name, help, registers, labelNames })
+  return {
+    nothing: (name: string, help: string) => counter<string>(name, help).labels({}),
+    reason: (name: string, help: string) => {
+      const counted = counter(name, help, 'reason')
+      return remembered((reason: string) => counted.labels({ reason }))
+    },
+    origin: (name: string, help: string) => {
+      const counted = counter(name, help, 'origin')
+      return remembered((origin: string) => counted.labels({ origin }))
+    },
+    encoderAndReason: (name: string, help: string) => {
+      const counted = counter(name, help, 'reason', 'encoder')
+      return remembered((encoder: string) =>
+        remembered((reason: string) => counted.labels({ reason, encoder })),
+      )
+    },
+    encoderAndResult: (name: string, help: string) => {
+      const counted = counter(name, help, 'encoder', 'result')
+      return remembered((encoder: string) =>
+        remembered((result: Result) => counted.labels({ encoder, result })),
+      )
+    },
+    encoderPermissionAndCode: (name: string, help: string) => {
+      const counted = counter(name, help, 'encoder', 'permission', 'code')
+      return remembered((encoder: string) =>
+        remembered((permission: string) =>
+          remembered((code: string) => counted.labels({ encoder, permission, code })),
+        ),
+      )
+    },
+    permissionInSeconds: (name: string, help: string) => {
+      const labelNames = ['permission'] as const
+      const timed = new Histogram({ name, help, registers, labelNames, buckets })
+      return remembered((permission: string) => timed.labels({ permission }))
+    },
+  }
+}
+
+/** What became of it in the cluster: a client that leaves after its answer undoes nothing. */
+function resultOf({ outcome, upstreamStatus = 0 }: CountedLine): Result {
+  if (outcome === 'refused' || outcome === 'journaled') return outcome
+  const isDone = upstreamStatus >= 200 && upstreamStatus < 300
+  return isDone && (outcome === 'answered' || outcome === 'aborted') ? 'ok' : 'failed'
+}
+
+const codes = ['1xx', '2xx', '3xx', '4xx', '5xx']
+
+const codeOf = (status: number): string => codes[Math.trunc(status / 100) - 1] ?? absent

@@ -1,0 +1,22 @@
+/** The registry: rooms register their instruments on it, and the admin listener exposes it. */
+import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
+
+export type { Registry } from '@prometheus-io/client'
+
+/**
+ * A registry of its own, so that several daemons may live in one process.
+ *
+ * @param version of pinwarden
+ * @returns has what the process says of itself: memory, CPU time, event loop, build
+ */
+export function openRegistry(version: string): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
+  new Gauge({
+    name: 'pinwarden_build_info',
+    help: 'Always 1.',
+    registers: [registry],
+    labelNames: ['version', 'node'] as const,
+  }).set({ version, node: process.version }, 1)
+  return registry
+}

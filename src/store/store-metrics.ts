@@ -1,0 +1,24 @@
+/** The instruments of what several gates share. */
+import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
+import type { Registry } from '../metrics/registry.js'
+import type { StoreReport } from './store.js'
+
+export function registerStore(registry: Registry, store: { readonly report: StoreReport }): void {
+  addGauge(registry, {
+    name: 'pinwarden_store_up',
+    help: '1: the store answers; 0: limits and turns are those of this gate alone.',
+    read: () => (store.report.isUp ? 1 : 0),
+  })
+  addCounter(registry, {
+    name: 'pinwarden_store_faults_total',
+    help: 'Questions to the store that failed or came too late, or that were not asked.',
+    labelNames: ['result'],
+    read: () => {
+      const { faults, skipped } = store.report
+      return [
+        [{ result: 'failed' }, faults],
+        [{ result: 'skipped' }, skipped],
+      ]
+    },
+  })
+}

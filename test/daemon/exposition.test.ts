@@ -1,0 +1,49 @@
+/** Operators' queries name these: an instrument may come, but none may go or change its type. */
+import t from 'tap'
+import { busyGate } from '../support/busy-gate.js'
+
+t.test('/metrics has every instrument, with its type', async (t) => {
+  const text = await busyGate(t)
+  for (const [name, type] of Object.entries({
+    pinwarden_requests_total: 'counter',
+    pinwarden_request_duration_seconds: 'histogram',
+    pinwarden_upstream_duration_seconds: 'histogram',
+    pinwarden_requests_in_flight: 'gauge',
+    pinwarden_refusals_total: 'counter',
+    pinwarden_would_refuse_total: 'counter',
+    pinwarden_auth_failures_total: 'counter',
+    pinwarden_faults_total: 'counter',
+    pinwarden_aborts_total: 'counter',
+    pinwarden_bugs_total: 'counter',
+    pinwarden_listings_total: 'counter',
+    pinwarden_received_bytes_total: 'counter',
+    pinwarden_sent_bytes_total: 'counter',
+    pinwarden_pins_total: 'counter',
+    pinwarden_unpins_total: 'counter',
+    pinwarden_time_to_pinned_seconds: 'histogram',
+    pinwarden_pins_settled_total: 'counter',
+    pinwarden_pins_unsettled: 'gauge',
+    pinwarden_endpoint_up: 'gauge',
+    pinwarden_endpoint_requests_in_flight: 'gauge',
+    pinwarden_endpoint_answers_total: 'counter',
+    pinwarden_endpoint_answer_seconds_total: 'counter',
+    pinwarden_endpoint_faults_total: 'counter',
+    pinwarden_journal_pins: 'gauge',
+    pinwarden_journal_pins_total: 'counter',
+    pinwarden_fallback_up: 'gauge',
+    pinwarden_fallback_pins: 'gauge',
+    pinwarden_fallback_pins_total: 'counter',
+    pinwarden_fallback_faults_total: 'counter',
+    pinwarden_store_up: 'gauge',
+    pinwarden_store_faults_total: 'counter',
+    pinwarden_log_lines_dropped_total: 'counter',
+    pinwarden_config_last_reload_successful: 'gauge',
+    pinwarden_config_last_reload_success_timestamp_seconds: 'gauge',
+    pinwarden_certificate_expiry_timestamp_seconds: 'gauge',
+    pinwarden_build_info: 'gauge',
+  })) {
+    t.ok(text.includes(`# TYPE ${name} ${type}\n`), name)
+    const series = new RegExp(`^${name}(?:_bucket)?(?:[{].*[}])? \\d`, 'm')
+    t.match(text, series, `${name} has a series`)
+  }
+})

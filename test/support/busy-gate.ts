@@ -1,0 +1,52 @@
+/** What /metrics of a gate says that has every part, after requests that ended in every way. */
+import type { Test } from 'tap'
+import { registerReload } from '../../src/daemon/reload-metrics.js'
+import { generatedCid } from './fake-cluster/index.js'
+import { startFakeKubo } from './fake-kubo.js'
+import { freePort } from './free-port.js'
+import { startGate } from './start-gate.js'
+
+const [pinned, pinning, journaled] = [generatedCid(1), generatedCid(2), generatedCid(3)]
+
+/** @returns the text of /metrics */
+export async function busyGate(t: Test): Promise<string> {
+  const kubo = await startFakeKubo(t)
+  // Nothing listens there: the instruments of the store say so.
+  const store = { redis: `redis://127.0.0.1:${await freePort()}` }
+  const fallback = { kubo: { url: kubo.url } }
+  const encoders = { beta: {} }
+  const outage = { onOutage: 'journal', fallback } as const
+  const gate = await startGate(t, { ...outage, store, encoders, enforcement: 'observe' })
+  const { cluster } = gate
+  // The program registers these, and a test's gate is no program.
+  const settings = registerReload(gate.metrics)
+  settings.reloaded(true)
+  settings.certificateExpires(new Date())
+
+  await gate.ask('GET', '/id')
+  await gate.ask('GET', '/pins')
+  await gate.ask('POST', `/pins/${pinned}`)
+  await gate.news(({ result }) => result === 'pinned')
+  await gate.ask('DELETE', `/pins/${pinned}`, { as: 'beta' })
+  await gate.ask('GET', '/id', { headers: { authorization: 'Bearer x' } })
+  cluster.statusOfNewPins = 'pinning'
+  await gate.ask('POST', `/pins/${pinning}`)
+
+  const leave = new AbortController()
+  const letGo = cluster.behave({}, { kind: 'stall' })
+  const left = gate.ask('GET', '/id', { signal: leave.signal })
+  await cluster.nextRequest()
+  leave.abort()
+  await t.rejects(left)
+  await gate.line(({ outcome }) => outcome === 'aborted')
+  letGo()
+
+  await cluster.close()
+  await gate.ask('GET', '/id')
+  kubo.mode = 'work'
+  await gate.ask('POST', `/pins/${journaled}`)
+  await kubo.worksOn(1)
+  kubo.working.get(journaled)?.fail('of the test')
+  await gate.told('a pin could not be made at the fallback')
+  return gate.metrics.metrics()
+}
