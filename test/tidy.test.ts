@@ -21,22 +21,25 @@ const tests = sourcesIn('test')
 
 /** Room → what it may import of ours. `daemon` and `cli` put the rest together. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
+  collections: ['collections'],
+  text: ['text'],
   time: ['time'],
   health: ['health', 'time'],
   disk: ['disk'],
   http: ['http'],
   settings: ['settings', 'time'],
   log: ['log', 'metrics', 'settings'],
-  cluster: ['cluster', 'health', 'metrics', 'settings', 'time'],
+  cluster: ['cluster', 'health', 'metrics', 'settings', 'time', 'collections', 'text'],
   listings: ['listings', 'leases', 'cluster', 'settings', 'disk', 'time'],
-  leases: ['leases', 'cluster', 'settings', 'disk', 'time'],
+  leases: ['leases', 'cluster', 'settings', 'disk', 'time', 'collections'],
   journal: ['journal', 'cluster', 'disk', 'metrics', 'time'],
   store: ['store', 'leases', 'health', 'metrics', 'settings', 'time'],
-  fallback: ['fallback', 'cluster', 'health', 'metrics', 'time'],
+  fallback: ['fallback', 'cluster', 'health', 'metrics', 'time', 'collections', 'text'],
   progress: ['progress', 'cluster', 'metrics', 'settings', 'time'],
   metrics: ['metrics'],
   gate: [
     'gate',
+    'collections',
     'leases',
     'listings',
     'progress',
@@ -52,6 +55,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   admin: [
     'admin',
+    'collections',
     'leases',
     'journal',
     'progress',

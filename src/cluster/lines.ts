@@ -1,5 +1,6 @@
 /** Reads a stream of the cluster's line by line, for ourselves. */
 import type { Dispatcher } from 'undici'
+import { LineSplitter } from '../text/line-splitter.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
 import type { ClusterLink } from './link.js'
 
@@ -34,8 +35,7 @@ export function readLines(
 
 class LineReader implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
-  /** The beginning of a line whose end is to come. */
-  private rest: Buffer = Buffer.alloc(0)
+  private readonly lines = new LineSplitter()
   private hasHead = false
   private isOver = false
   private readonly clock: NodeJS.Timeout
@@ -71,7 +71,9 @@ class LineReader implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
     try {
-      this.takeLines(chunk)
+      for (const line of this.lines.take(chunk)) this.take(line)
+      if (this.lines.restBytes > lineBytesMax)
+        throw new ClusterFault('cluster-bad-answer', new Error('a line is too long'))
     } catch (error) {
       this.end(faultOf(error))
     }
@@ -83,26 +85,12 @@ class LineReader implements Dispatcher.DispatchHandler {
   ): void {
     const told = [trailers['x-stream-error'] ?? []].flat().join('')
     if (told !== '') this.end(new ClusterFault('cluster-bad-answer', new Error(told)))
-    else if (this.rest.length > 0) this.end(new ClusterFault('cluster-cut'))
+    else if (this.lines.restBytes > 0) this.end(new ClusterFault('cluster-cut'))
     else this.end()
   }
 
   onResponseError(_controller: unknown, error: Error): void {
     this.end(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
-  }
-
-  private takeLines(chunk: Buffer): void {
-    let from = 0
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      const line = chunk.subarray(from, end)
-      this.take(this.rest.length === 0 ? line : Buffer.concat([this.rest, line]))
-      this.rest = nothing
-      from = end + 1
-    }
-    // A copy: the chunk's memory is the socket's.
-    if (from < chunk.length) this.rest = Buffer.concat([this.rest, chunk.subarray(from)])
-    if (this.rest.length > lineBytesMax)
-      throw new ClusterFault('cluster-bad-answer', new Error('a line is too long'))
   }
 
   private end(error?: Error): void {
@@ -113,5 +101,3 @@ class LineReader implements Dispatcher.DispatchHandler {
     this.onEnd(error)
   }
 }
-
-const nothing: Buffer = Buffer.alloc(0)

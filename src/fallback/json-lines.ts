@@ -1,17 +1,14 @@
 /** A stream of JSON values, one a line. */
-import { StringDecoder } from 'node:string_decoder'
+import { LineSplitter } from '../text/line-splitter.js'
 
-const lineCharsMax = 65_536
+const lineBytesMax = 65_536
 
-/** @throws SyntaxError when one is none, or too long */
-export async function* jsonLines(parts: AsyncIterable<Buffer>): AsyncGenerator {
-  const decoder = new StringDecoder()
-  let rest = ''
-  for await (const part of parts) {
-    const lines = (rest + decoder.write(part)).split('\n')
-    rest = lines.pop() ?? ''
-    if (rest.length > lineCharsMax) throw new SyntaxError('a line is too long')
-    for (const line of lines) if (line !== '') yield JSON.parse(line)
+/** @throws SyntaxError when a line is not JSON, or too long */
+export async function* jsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator {
+  const lines = new LineSplitter()
+  for await (const chunk of chunks) {
+    for (const line of lines.take(chunk)) if (line.length > 0) yield JSON.parse(line.toString())
+    if (lines.restBytes > lineBytesMax) throw new SyntaxError('a line is too long')
   }
-  if (rest !== '') yield JSON.parse(rest)
+  if (lines.restBytes > 0) yield JSON.parse(lines.takeRest().toString())
 }

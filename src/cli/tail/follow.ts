@@ -1,20 +1,21 @@
 /** Lines as they come: of a file that grows and that logrotate may move, or of a stream. */
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
+import { LineSplitter } from '../../text/line-splitter.js'
 
 const lookMs = 250
 const blockBytes = 65_536
 
 /** A line beyond it is cut in two: nobody wrote it as one. */
-const lineCharactersMax = 1024 * 1024
+const lineBytesMax = 1024 * 1024
 
 /** Text in parts of any size → its lines, the last also without its end. */
 export async function* linesOf(
   parts: AsyncIterable<unknown> | Iterable<unknown>,
 ): AsyncGenerator<string> {
-  const lines = new Lines()
-  for await (const part of parts) yield* lines.add(part as Buffer)
-  if (lines.rest !== '') yield lines.rest
+  const lines = new LineSplitter()
+  for await (const part of parts) yield* textLines(lines, part as Buffer)
+  if (lines.restBytes > 0) yield textOf(lines.takeRest())
 }
 
 /** Goes on with the new file when there is one in its place, and from the start when it shrank. */
@@ -24,19 +25,19 @@ export async function* followFile(
   signal = new AbortController().signal,
 ): AsyncGenerator<string> {
   let file = await open(path, 'r')
-  let lines = new Lines()
+  let lines = new LineSplitter()
   let position = from
   try {
     while (!signal.aborted) {
       for await (const block of blocksFrom(file, position)) {
         position += block.length
-        yield* lines.add(block)
+        yield* textLines(lines, block)
       }
       const next = await successor(file, path, position)
       if (next !== undefined) {
         if (next !== file) await file.close()
         file = next
-        lines = new Lines()
+        lines = new LineSplitter()
         position = 0
       }
       await setTimeout(lookMs, undefined, { signal }).catch(() => undefined)
@@ -69,15 +70,10 @@ async function successor(
   return own.size < position ? file : undefined
 }
 
-class Lines {
-  rest = ''
-  private readonly decoder = new TextDecoder()
-
-  add(part: Uint8Array): string[] {
-    const lines = (this.rest + this.decoder.decode(part, { stream: true })).split(/\r?\n/)
-    const rest = lines.pop() ?? ''
-    if (rest.length > lineCharactersMax) lines.push(rest)
-    this.rest = rest.length > lineCharactersMax ? '' : rest
-    return lines
-  }
+function* textLines(lines: LineSplitter, chunk: Buffer): Generator<string> {
+  for (const line of lines.take(chunk)) yield textOf(line)
+  if (lines.restBytes > lineBytesMax) yield textOf(lines.takeRest())
 }
+
+/** Without what editors of Windows put before the first line and behind each. */
+const textOf = (line: Buffer): string => new TextDecoder().decode(line).replace(/\r$/, '')

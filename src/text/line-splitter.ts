@@ -1,0 +1,36 @@
+/** Splits a stream of bytes into its lines. */
+
+const newline = 10
+const nothing: Buffer = Buffer.alloc(0)
+
+/** How long a line may be is the caller's to say: see {@link LineSplitter.restBytes}. */
+export class LineSplitter {
+  private rest = nothing
+
+  /** Bytes of a line whose end is to come. */
+  get restBytes(): number {
+    return this.rest.length
+  }
+
+  /**
+   * The lines that are whole by now, without their ends. Their memory may be the chunk's: good as
+   * long as that is. To be read to the end.
+   */
+  *take(chunk: Buffer): Generator<Buffer> {
+    let from = 0
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
+      const line = chunk.subarray(from, end)
+      from = end + 1
+      yield this.rest.length === 0 ? line : Buffer.concat([this.takeRest(), line])
+    }
+    // A copy: the chunk's memory may be the socket's.
+    if (from < chunk.length) this.rest = Buffer.concat([this.rest, chunk.subarray(from)])
+  }
+
+  /** Hands over the beginning of that line: what comes next begins another. */
+  takeRest(): Buffer {
+    const { rest } = this
+    this.rest = nothing
+    return rest
+  }
+}
