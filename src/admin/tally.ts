@@ -1,4 +1,5 @@
 /** Requests counted by how they ended and how long they took, in steps of a time that moves on. */
+import { KeyedCounter } from '../collections/keyed-counter.js'
 
 /** What a tally takes of a request's access line. */
 export interface Ending {
@@ -18,7 +19,7 @@ export class RequestTally {
   pinned = 0
   pinsFailed = 0
   /** Why, with how often: refusals and failures. */
-  readonly reasons = new Map<string, number>()
+  readonly reasons = new KeyedCounter()
   /** Of what the cluster answered, listings left out. */
   readonly durations = new Durations()
 
@@ -31,8 +32,7 @@ export class RequestTally {
     if (outcome === 'aborted' || outcome === 'journaled') return
     if (outcome === 'refused') this.refused++
     else this.failed++
-    const word = reason ?? outcome
-    this.reasons.set(word, (this.reasons.get(word) ?? 0) + 1)
+    this.reasons.add(reason ?? outcome)
   }
 
   addAll(other: RequestTally): void {
@@ -41,8 +41,7 @@ export class RequestTally {
     this.failed += other.failed
     this.pinned += other.pinned
     this.pinsFailed += other.pinsFailed
-    for (const [word, count] of other.reasons)
-      this.reasons.set(word, (this.reasons.get(word) ?? 0) + count)
+    for (const [word, count] of other.reasons) this.reasons.add(word, count)
     this.durations.addAll(other.durations)
   }
 

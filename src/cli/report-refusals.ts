@@ -1,5 +1,6 @@
 /** `pinwarden report`: what is, and would be, refused to whom; from the log, to decide upon. */
 import { createReadStream } from 'node:fs'
+import { KeyedCounter } from '../collections/keyed-counter.js'
 import { loadConfig } from '../settings/load.js'
 import type { Io } from './io.js'
 import { CommandError } from './report.js'
@@ -22,13 +23,11 @@ interface Line {
   readonly wouldRefuse?: string
 }
 
-/** By reason. A map, as a log may have any word. */
-type Counts = Map<string, number>
-
 interface Sum {
   requests: number
-  readonly refused: Counts
-  readonly wouldRefuse: Counts
+  /** By reason, of which a log may have any; so the next. */
+  readonly refused: KeyedCounter
+  readonly wouldRefuse: KeyedCounter
 }
 
 export async function reportRefusals(options: ReportOptions, io: Io): Promise<number> {
@@ -68,20 +67,16 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
 function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: Line): void {
   let sum = sums.get(encoder)
   if (sum === undefined) {
-    sum = { requests: 0, refused: new Map(), wouldRefuse: new Map() }
+    sum = { requests: 0, refused: new KeyedCounter(), wouldRefuse: new KeyedCounter() }
     sums.set(encoder, sum)
   }
   sum.requests++
   const { outcome, reason = '', wouldRefuse } = line
-  if (outcome === 'refused') countOne(sum.refused, reason)
-  if (wouldRefuse !== undefined) countOne(sum.wouldRefuse, wouldRefuse)
+  if (outcome === 'refused') sum.refused.add(reason)
+  if (wouldRefuse !== undefined) sum.wouldRefuse.add(wouldRefuse)
 }
 
-function countOne(counts: Counts, word: string): void {
-  counts.set(word, (counts.get(word) ?? 0) + 1)
-}
-
-const wordsOf = (counts: Counts): string =>
+const wordsOf = (counts: KeyedCounter): string =>
   [...counts]
     .sort(([, one], [, other]) => other - one)
     .map(([reason, count]) => `${count} ${reason}`)

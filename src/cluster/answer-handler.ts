@@ -2,6 +2,7 @@
 import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { Listed } from '../collections/unordered-list.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
 
@@ -57,8 +58,8 @@ export interface Tidings {
 export type GoElsewhere = (fault: ClusterFault, wasSent: boolean) => boolean
 
 /** Calls back once, and ends the exchange when nothing of it is under way any more. */
-export class AnswerHandler implements Dispatcher.DispatchHandler {
-  /** Where it stands among those that wait; below 0: nowhere. */
+export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
+  /** Among those that wait. */
   place = -1
   private controller: Dispatcher.DispatchController | undefined
   private head: { readonly statusCode: number; readonly headers: Headers } | undefined

@@ -1,5 +1,7 @@
 /** One REST API of the cluster: our connections to it, and how it is. */
 import type { Dispatcher } from 'undici'
+import { KeyedCounter } from '../collections/keyed-counter.js'
+import { UnorderedList } from '../collections/unordered-list.js'
 import { CircuitBreaker, type HealthChange, type HealthState } from '../health/circuit-breaker.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
@@ -8,7 +10,6 @@ import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
 import { openPools, type Pools } from './pools.js'
 import { HealthProbe } from './health-probe.js'
-import { Waiting } from './waiting.js'
 
 type RequestHeaders = Readonly<Record<string, string>>
 export type EndpointConfig = ClusterConfig['endpoints'][number]
@@ -55,12 +56,12 @@ export class Endpoint {
   readonly health: CircuitBreaker<FaultReason>
   private answers = 0
   private answerMs = 0
-  private readonly faults = new Map<FaultReason, number>()
+  private readonly faults = new KeyedCounter<FaultReason>()
   private readonly authorization: string | undefined
   private readonly pools: Pools
   private readonly prober: HealthProbe
   private readonly underWay = { requests: 0, listings: 0, copies: 0 }
-  private readonly waiting = new Waiting()
+  private readonly waiting = new UnorderedList<AnswerHandler>()
 
   constructor(
     private readonly config: ClusterConfig,
@@ -169,7 +170,7 @@ export class Endpoint {
 
   /** Reads whose answer has not begun are given up, to be asked elsewhere. */
   moveReadsOn(): void {
-    for (const handler of this.waiting.all()) handler.moveOn()
+    for (const handler of this.waiting) handler.moveOn()
   }
 
   /** What waited for a lock, or at another endpoint, may have less time left than a check takes. */
@@ -200,7 +201,7 @@ export class Endpoint {
       return
     }
     const { reason } = faultOf(error)
-    this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1)
+    this.faults.add(reason)
     if (reason === 'cluster-timeout' && mayBeLate) this.health.requestCheck(generation)
     else this.health.recordFailure(generation, reason)
   }

@@ -1,5 +1,5 @@
 /** Pins that were changed a moment ago: other peers of the cluster may not know of it yet. */
-import { Generations } from '../time/generations.js'
+import { Generations } from '../collections/generations.js'
 
 /** With CRDT batching the others hear of a write when its batch is committed. */
 const lagMs = 60_000

@@ -3,6 +3,7 @@
  * from may be gone later. That daemon was the one that drowned: it gets few at once, is left alone
  * when it does not answer, and must not be the cluster's own.
  */
+import { KeyedCounter } from '../collections/keyed-counter.js'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
 import type { Later } from '../time/later.js'
 import { Rounds } from '../time/rounds.js'
@@ -60,7 +61,7 @@ export class Fallback {
   /** Of those under way: the cluster has them meanwhile. */
   private readonly needless = new Set<string>()
   private readonly counts = { pinned: 0, failed: 0, released: 0 }
-  private readonly faults = new Map<FallbackReason, number>()
+  private readonly faults = new KeyedCounter<FallbackReason>()
   private comparison: Comparison = 'unknown'
   private comparedAt = -Infinity
   private readonly health: CircuitBreaker<FallbackFaultReason>
@@ -158,7 +159,7 @@ export class Fallback {
       if (ending.signal.aborted) return
       this.counts.failed++
       const reason = fallbackReasonOf(err)
-      this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1)
+      this.faults.add(reason)
       tell('warn', { cid, reason, err }, 'a pin could not be made at the fallback')
       this.failed(cid, generation, reason)
     } finally {

@@ -1,5 +1,5 @@
 /** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
-import { Generations } from '../time/generations.js'
+import { Generations } from '../collections/generations.js'
 import type { Lease } from './lease.js'
 import type { Wanted } from './open-pin.js'
 import { type PinRecord, readPinRecord } from './pin-record.js'

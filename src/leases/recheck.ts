@@ -2,7 +2,7 @@
  * Leases that this gate wrote while it did not have the pin to itself, as far as it knows: another
  * gate may have written over them, or they over others'. So the pin is looked at again.
  */
-import { Generations } from '../time/generations.js'
+import { Generations } from '../collections/generations.js'
 import { type Later, later } from '../time/later.js'
 import { Aftercare } from './aftercare.js'
 import type { Lease } from './lease.js'

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Done, PlannedJson } from '../../admin/control.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
@@ -23,7 +24,7 @@ export async function pinsApply({ configPath, file, rate }: ApplyOptions, io: Io
   const progress = `${file}.done`
   let done = await doneIn(progress)
   if (done > 0) io.stderr.write(`going on after ${done} lines that are done\n`)
-  const counts = new Map<string, number>()
+  const counts = new KeyedCounter()
   // At least ten steps a second, so that the pace is even.
   const batchMax = Math.max(1, Math.ceil(perSecond / 10))
   let [line, batch] = [0, [] as PlannedJson[]]
@@ -32,7 +33,7 @@ export async function pinsApply({ configPath, file, rate }: ApplyOptions, io: Io
     const startMs = performance.now()
     const results = (await askControl(config, 'POST', '/release', batch)) as readonly Done[]
     for (const { cid, outcome, message } of results) {
-      counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+      counts.add(outcome)
       if (outcome === 'failed') throw new CommandError(`${cid}: ${message ?? outcome}`, again)
     }
     done += batch.length

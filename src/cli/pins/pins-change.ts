@@ -1,5 +1,6 @@
 /** `pinwarden pins restore` and `pins adopt`: told to the daemon, which changes pins one by one. */
 import { createReadStream } from 'node:fs'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Done } from '../../admin/control.js'
 import { loadConfig } from '../../settings/load.js'
 import type { Config } from '../../settings/schema/schema.js'
@@ -46,7 +47,7 @@ export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> 
   const config = await loadConfig(configPath)
   const wanted =
     fromLog === undefined ? cidsIn(linesIn(cids ?? '-', io)) : await pinnedIn(fromLog, encoder, io)
-  const counts = new Map<string, number>()
+  const counts = new KeyedCounter()
   let batch: string[] = []
   const tell = async (): Promise<void> => {
     if (batch.length === 0) return
@@ -60,19 +61,19 @@ export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> 
   await tell()
   const words = [...counts].map(([outcome, count]) => `${count} ${outcome}`)
   io.stdout.write(`${words.length === 0 ? 'nothing to adopt' : words.join(', ')}\n`)
-  return (counts.get('failed') ?? 0) + (counts.get('bad-cid') ?? 0) === 0 ? 0 : 1
+  return counts.of('failed') + counts.of('bad-cid') === 0 ? 0 : 1
 }
 
 async function adopt(
   config: Config,
   encoder: string,
   cids: readonly string[],
-  counts: Map<string, number>,
+  counts: KeyedCounter,
   io: Io,
 ): Promise<void> {
   const done = (await askControl(config, 'POST', '/adopt', { encoder, cids })) as readonly Done[]
   for (const { cid, outcome, message } of done) {
-    counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+    counts.add(outcome)
     if (outcome !== 'adopted' && outcome !== 'held-already')
       io.stderr.write(`${cid}: ${message ?? outcome}\n`)
   }

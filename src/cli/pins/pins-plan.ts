@@ -1,6 +1,7 @@
 /** `pinwarden pins plan`: which leases would go, read from the cluster's state. Changes nothing. */
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
 import { ClusterLink } from '../../cluster/link.js'
 import { isLetGo, liveLeases } from '../../leases/decide.js'
@@ -34,7 +35,7 @@ export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
     throw new CommandError(`there is no encoder ${options.encoder}`)
   const file = options.out === undefined ? undefined : await newFile(options.out)
   const sink = file ?? io.stdout
-  const totals = new Map<string, number>()
+  const totals = new KeyedCounter()
   let [pins, chosen] = [0, 0]
   await eachRecord(snapshot, (record) => {
     pins++
@@ -44,7 +45,7 @@ export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
       if (!wants(lease, name, record)) continue
       chosen++
       const shown = name ?? `(removed) ${lease.holder}`
-      totals.set(shown, (totals.get(shown) ?? 0) + 1)
+      totals.add(shown)
       sink.write(`${lineOf(record.cid, lease)}\n`)
     }
   })

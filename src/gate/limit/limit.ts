@@ -1,5 +1,6 @@
 /** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
 import type { onRequestAsyncHookHandler } from 'fastify'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Budget } from '../../settings/keyring/permissions.js'
 import { encodersMax } from '../../settings/schema/names.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -57,23 +58,16 @@ const counterOf = (createCounter: CreateCounter, budget: Budget): Counter =>
 
 /** Requests of each encoder that are under way; encoders without any take no room. */
 class InFlight {
-  private readonly counts = new Map<string, number>()
+  private readonly counts = new KeyedCounter()
 
   /** False when the encoder has as many under way as it may; otherwise counted until its end. */
   enter(encoder: Encoder, record: RequestRecord): boolean {
     const { name, limits } = encoder
-    const count = this.counts.get(name) ?? 0
-    if (count >= limits.inFlight) return false
-    this.counts.set(name, count + 1)
+    if (this.counts.of(name) >= limits.inFlight) return false
+    this.counts.add(name)
     record.onEnd(() => {
-      this.leave(name)
+      this.counts.add(name, -1)
     })
     return true
-  }
-
-  private leave(name: string): void {
-    const count = (this.counts.get(name) ?? 1) - 1
-    if (count > 0) this.counts.set(name, count)
-    else this.counts.delete(name)
   }
 }

@@ -1,8 +1,12 @@
 /** What is known of each connection: its unfinished requests, and whether it is beyond repair. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { OpenSockets } from './open-sockets.js'
+import { type Listed, UnorderedList } from '../../collections/unordered-list.js'
 import type { RequestRecord } from '../record/record.js'
+
+interface OpenSocket extends Listed {
+  readonly socket: Socket
+}
 
 interface Connection {
   /** Requests without a complete answer. */
@@ -23,7 +27,7 @@ const known = Symbol('connection')
 type KnownSocket = Socket & { [known]?: Connection }
 
 export class Connections {
-  private readonly sockets = new OpenSockets()
+  private readonly sockets = new UnorderedList<OpenSocket>()
   private underWay = 0
   private onIdle: (() => void) | undefined
   private onEmpty: (() => void) | undefined
@@ -31,7 +35,10 @@ export class Connections {
 
   /** Takes note of a connection as it is accepted, before TLS. */
   accept(socket: Socket): void {
-    this.sockets.add(socket, () => {
+    const open = { socket, place: -1 }
+    this.sockets.add(open)
+    socket.once('close', () => {
+      this.sockets.delete(open)
       if (this.sockets.size === 0) this.onEmpty?.()
     })
   }
@@ -88,7 +95,7 @@ export class Connections {
         }
       })
     }
-    for (const socket of this.sockets) {
+    for (const { socket } of this.sockets) {
       if (this.underWay > 0) socket.destroy()
       else socket.destroySoon()
     }

@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from 'node:https'
 import { type DropArgument, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { ListenConfig } from '../../settings/schema/schema.js'
 import type { TlsMaterial } from '../../settings/files/tls-pair.js'
 import type { Snapshot } from '../../settings/snapshot.js'
@@ -151,22 +152,19 @@ function limitPerAddress(
   listen: ListenConfig,
   refuse: (socket: Socket) => void,
 ): void {
-  const open = new Map<string, number>()
+  const open = new KeyedCounter()
   const isTrusted = trustOf(listen.trustProxy)
   server.on('connection', (socket: Socket) => {
     const address = addressOf(socket.remoteAddress)
     if (isTrusted(address)) return
     const network = networkOf(address)
-    const count = (open.get(network) ?? 0) + 1
-    if (count > listen.connectionsPerAddressMax) {
+    if (open.of(network) >= listen.connectionsPerAddressMax) {
       refuse(socket)
       return
     }
-    open.set(network, count)
+    open.add(network)
     socket.once('close', () => {
-      const left = (open.get(network) ?? 1) - 1
-      if (left > 0) open.set(network, left)
-      else open.delete(network)
+      open.add(network, -1)
     })
   })
 }
