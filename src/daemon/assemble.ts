@@ -143,6 +143,10 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     leases.close(),
   )
   const { ledger, holdings, unfinished } = leases
+  const fallback = parts.adopt(
+    journal && (await openFallback({ journal, link: cluster, current, headers, tell })),
+    (fallback) => fallback?.close(),
+  )
   const onNews = (news: PinNews): void => {
     countNews(news)
     activity.settled(news)
@@ -154,16 +158,12 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   })
   const quota = new Quota(holdings, unfinished)
 
-  // While the cluster is away.
+  // While the cluster is away. The replay begins now: no await before all that its news reach.
   const isClusterAvailable = () => cluster.current.isAvailable
   const making = { ledger, quota, follower, current, tell, isClusterAvailable, headers }
   const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
     replay?.close()
   })
-  const fallback = parts.adopt(
-    journal && (await openFallback({ journal, link: cluster, current, headers, tell })),
-    (fallback) => fallback?.close(),
-  )
   const onAccepted = (cid: string): void => {
     replay?.hurry()
     fallback?.accepted(cid)
