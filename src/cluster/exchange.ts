@@ -8,9 +8,9 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   /** Nothing of the exchange is under way any more. */
   readonly onEnd: () => void
-  /** While it is under way, whoever asks the same is answered by it as well. */
-  readonly question?: string | undefined
-  /** Questions whose answers are other ones once this is done; `all` where that is not known. */
+  /** While it is under way, requests with the same key share its answer. */
+  readonly coalescingKey?: string | undefined
+  /** Coalescing keys whose answers this one changes; `all` where that is not known. */
   readonly changes?: readonly string[] | 'all' | undefined
 }
 
@@ -18,7 +18,7 @@ export class Exchange {
   readonly isListing: boolean
   readonly isWhole: boolean
   readonly timeoutMs: number
-  readonly question: string | undefined
+  readonly coalescingKey: string | undefined
   readonly changes: readonly string[] | 'all' | undefined
   /** Milliseconds until the head of the answer, once it is there. */
   upstreamMs: number | undefined
@@ -32,12 +32,12 @@ export class Exchange {
   private reason: Error | undefined
   private onCancel: ((reason: Error) => void) | undefined
 
-  constructor({ isListing, isWhole, timeoutMs, onEnd, question, changes }: ExchangeOptions) {
+  constructor({ isListing, isWhole, timeoutMs, onEnd, coalescingKey, changes }: ExchangeOptions) {
     this.isListing = isListing
     this.isWhole = isWhole
     this.timeoutMs = timeoutMs
     this.onEnd = onEnd
-    this.question = question
+    this.coalescingKey = coalescingKey
     this.changes = changes
   }
 

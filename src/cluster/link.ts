@@ -2,15 +2,15 @@
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Callback } from './answer-handler.js'
 import { Cluster } from './cluster.js'
+import { RequestCoalescer } from './coalescing.js'
 import type { ClusterRequest, OnChange } from './endpoint.js'
 import type { Exchange } from './exchange.js'
-import { Questions } from './questions.js'
 
-/** The client of the cluster: the one in force, and what is asked of it once for several. */
+/** The client of the cluster: it has the one in force, and coalesces equal requests. */
 export class ClusterLink {
   private cluster: Cluster
   private settings: string
-  private readonly questions = new Questions()
+  private readonly coalescer = new RequestCoalescer()
   private away: () => void = () => undefined
 
   /** @param onChange told when an endpoint is down, or back */
@@ -33,9 +33,9 @@ export class ClusterLink {
    * @param onAnswer called before anybody else hears of the answer
    */
   send(exchange: Exchange, request: ClusterRequest, callback: Callback, onAnswer: Callback): void {
-    const { question } = exchange
-    if (question !== undefined)
-      this.questions.ask(this.cluster, question, exchange, request, callback)
+    const { coalescingKey } = exchange
+    if (coalescingKey !== undefined)
+      this.coalescer.request(this.cluster, coalescingKey, exchange, request, callback)
     else
       this.ask(exchange, request, (error, answer) => {
         onAnswer(error, answer)
@@ -46,17 +46,17 @@ export class ClusterLink {
   /** One exchange with the cluster in force; calls back once. */
   ask(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
     const { changes } = exchange
-    this.close(changes)
+    this.detach(changes)
     this.cluster.request(exchange, request, (error, answer) => {
-      // Once more: those who asked meanwhile may have been answered before the change.
-      this.close(changes)
+      // Once more: a read that began meanwhile may have been answered before the change.
+      this.detach(changes)
       callback(error, answer)
     })
   }
 
-  private close(changes: Exchange['changes']): void {
-    if (changes === 'all') this.questions.closeAll()
-    else if (changes !== undefined) this.questions.close(changes)
+  private detach(changes: Exchange['changes']): void {
+    if (changes === 'all') this.coalescer.detachAll()
+    else if (changes !== undefined) this.coalescer.detach(changes)
   }
 
   /** The cluster in force. */
@@ -71,7 +71,7 @@ export class ClusterLink {
     void this.cluster.retire()
     this.settings = settings
     this.cluster = this.clusterOf(snapshot)
-    this.questions.closeAll()
+    this.coalescer.detachAll()
     return true
   }
 

@@ -113,12 +113,12 @@ function exchangeOf(record: Authorized, call: UpstreamCall): Exchange {
   return exchange
 }
 
-/** Which requests are one question to the cluster, and which writes change the answer to it. */
+/** Which requests are coalesced, and which reads a write must not share its answer with. */
 function sharing(
   { isShared, outlivesClient }: Operation,
   { path, query, cid }: UpstreamCall,
-): Pick<ExchangeOptions, 'question' | 'changes'> {
-  if (isShared) return cid === undefined ? {} : { question: `${path}?${query}` }
+): Pick<ExchangeOptions, 'coalescingKey' | 'changes'> {
+  if (isShared) return cid === undefined ? {} : { coalescingKey: `${path}?${query}` }
   if (!outlivesClient) return {}
   if (cid === undefined) return { changes: 'all' }
   return { changes: [`/pins/${cid}?`, `/pins/${cid}?local=true`] }

@@ -1,4 +1,4 @@
-/** The same question asked by many at once is one to the cluster, and never an outdated answer. */
+/** Equal requests at the same time are one to the cluster, and no answer is outdated. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
@@ -23,7 +23,7 @@ function held({ cluster }: TestGate): () => void {
   }
 }
 
-t.test('whoever asks for the same pin meanwhile gets the same answer', async (t) => {
+t.test('requests for the same pin at the same time share one answer', async (t) => {
   const gate = await startGate(t, { encoders: { beta: {} } })
   gate.cluster.addPin(cid)
   const release = held(gate)
@@ -48,15 +48,18 @@ t.test('whoever asks for the same pin meanwhile gets the same answer', async (t)
   t.equal(gate.lines.filter(({ upstreamStatus }) => upstreamStatus === 200).length, 5)
 })
 
-t.test('what comes after the answer is asked anew, and so is another question', async (t) => {
-  const gate = await startGate(t)
-  await gate.ask('GET', path)
-  await gate.ask('GET', path)
-  await Promise.all([gate.ask('GET', `${path}?local=true`), gate.ask('GET', `/pins/${other}`)])
-  t.equal(asked(gate).length, 4)
-})
+t.test(
+  'a request after the answer is asked anew, and so is a request for something else',
+  async (t) => {
+    const gate = await startGate(t)
+    await gate.ask('GET', path)
+    await gate.ask('GET', path)
+    await Promise.all([gate.ask('GET', `${path}?local=true`), gate.ask('GET', `/pins/${other}`)])
+    t.equal(asked(gate).length, 4)
+  },
+)
 
-t.test('the one who began it may leave, and the others are answered', async (t) => {
+t.test('the first client may leave, and the others are answered', async (t) => {
   const gate = await startGate(t)
   const release = held(gate)
   const leave = new AbortController()
@@ -72,7 +75,7 @@ t.test('the one who began it may leave, and the others are answered', async (t) 
   t.same(asked(gate), [`GET ${path}`])
 })
 
-t.test('when all have left the cluster is free', async (t) => {
+t.test('when all clients have left, the request to the cluster is cancelled', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave({ path }, { kind: 'stall' })
   const leave = new AbortController()
@@ -87,7 +90,7 @@ t.test('when all have left the cluster is free', async (t) => {
   t.equal((await gate.ask('GET', path)).status, 200, 'and it can be asked again')
 })
 
-t.test('who asks after a write never gets an answer from before it', async (t) => {
+t.test('a read after a write never gets an answer from before the write', async (t) => {
   for (const [method, before, after] of [
     ['POST', 'unpinned', 'pinned'],
     ['DELETE', 'pinned', 'unpinned'],
