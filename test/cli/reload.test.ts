@@ -1,5 +1,5 @@
 /** Live reload of the real daemon: every step is told by its log, and no request is lost. */
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { once } from 'node:events'
@@ -8,6 +8,7 @@ import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { certificate, otherCertificate, rsaCertificate } from '../support/certificate.js'
 import { type Daemon, type LogLine, run } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { textOf, waitForFile } from '../support/wait-for-file.js'
 
 const keys = { alpha: generateKey(), beta: generateKey() }
 
@@ -299,17 +300,10 @@ t.test('SIGUSR2 reopens the log file after it was moved', async (t) => {
   const config = { listen: { port: 0 }, log: { file }, encoders: entry('alpha') }
   writeFileSync(path, JSON.stringify({ ...config, cluster: { endpoints: [{ url: cluster.url }] } }))
   const daemon = run(t, ['serve', '--config', path])
-  const textOf = (name: string) => {
-    try {
-      return readFileSync(name, 'utf8')
-    } catch {
-      return ''
-    }
-  }
-  while (!textOf(file).includes('listening')) await new Promise(setImmediate)
+  await waitForFile(file, (text) => text.includes('listening'))
   renameSync(file, `${file}.1`)
   daemon.process.kill('SIGUSR2')
-  while (!textOf(file).includes('log reopened')) await new Promise(setImmediate)
+  await waitForFile(file, (text) => text.includes('log reopened'))
   t.notMatch(textOf(`${file}.1`), 'log reopened')
   rmSync(`${file}.1`)
   daemon.process.kill('SIGTERM')

@@ -15,6 +15,7 @@ import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { run as runProgram } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { waitForFile } from '../support/wait-for-file.js'
 import { missing } from './programs.js'
 import { repository } from './staging.js'
 import { systemctl249 } from './systemctl-249.js'
@@ -68,17 +69,11 @@ async function serving(t: Test, file: string, bin: string) {
   }
   writeFileSync(config, JSON.stringify(settings), { mode: 0o640 })
   const daemon = runProgram(t, ['serve', '--config', config])
-  const started = () =>
-    existsSync(file) && /"url":"([^"]+)","cluster"/.exec(readFileSync(file, 'utf8'))?.[1]
-  let url = started()
-  while (url === false || url === undefined) {
-    await new Promise(setImmediate)
-    url = started()
-  }
+  const started = /"url":"([^"]+)","cluster"/
+  const [, origin] = started.exec(await waitForFile(file, (text) => started.test(text))) ?? []
   writeFileSync(join(bin, 'pid'), `${String(daemon.process.pid)}\n`)
-  const origin = url
   const ask = async (): Promise<string> => {
-    const answer = await fetch(`${origin}/id`)
+    const answer = await fetch(`${String(origin)}/id`)
     return answer.headers.get('x-request-id') ?? ''
   }
   return { daemon, ask }
@@ -117,8 +112,7 @@ t.test('over three nights each file has its lines, and none is lost', { skip }, 
     const end = steadily(ask)
     t.same(night(), { status: 0, stderr: '' })
     // The daemon has opened the new file once there is a line in it.
-    while (!existsSync(log) || idsIn(readFileSync(log, 'utf8')).length === 0)
-      await new Promise(setImmediate)
+    await waitForFile(log, (text) => idsIn(text).length > 0)
     all.push(...evening, ...(await end()))
   }
   daemon.process.kill('SIGTERM')

@@ -10,6 +10,7 @@ import { clock } from '../support/clock.js'
 import { run, startDaemon } from '../support/daemon.js'
 import { type FakeCluster, generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
 import { limitFiles } from '../support/full-disk.js'
+import { waitForFile } from '../support/wait-for-file.js'
 
 const looked = 'what was written last was looked at: the cluster or this gate had ended'
 const key = generateKey()
@@ -40,8 +41,8 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise(setImmediate)
 }
 
-const holds = (directory: string, what: RegExp): Promise<void> =>
-  until(() => what.test(readFileSync(join(directory, 'last-writes'), 'utf8')))
+const holds = (directory: string, what: RegExp): Promise<string> =>
+  waitForFile(join(directory, 'last-writes'), (text) => what.test(text))
 
 t.test('after a power cut what the cluster had forgotten is written again', async (t) => {
   const directory = directoryFor(t)

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { run, startDaemon } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { waitForFile } from '../support/wait-for-file.js'
 
 const key = generateKey()
 const headers = { authorization: `Bearer ${key}` }
@@ -58,7 +59,7 @@ t.test('a log file is appended to, and readable by its owner and group only', as
   for (const lines of [1, 2]) {
     const daemon = run(t, ['serve', '--config', path])
     const listening = () => readLines(file).filter((line) => line.msg === 'listening')
-    while (listening().length < lines) await new Promise(setImmediate)
+    await waitForFile(file, () => listening().length >= lines)
     await fetch(`${String(listening().at(-1)?.url)}/id`, { headers })
     daemon.process.kill('SIGTERM')
     t.equal((await daemon.exited).code, 0)
