@@ -2,7 +2,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import { faultOf } from './faults.js'
-import { gatheringConnector } from './gathering-socket.js'
+import { readCoalescingConnector } from './read-coalescing-socket.js'
 
 /** Where one REST API is, and who we are to it. */
 export interface ApiAddress {
@@ -54,12 +54,12 @@ export function openPools(
     return pool
   }
   const isPlainTcp = origin.startsWith('http:') && at.socketPath === undefined
-  const gathering = isPlainTcp ? { connect: gatheringConnector(connectTimeoutMs) } : {}
+  const coalescingReads = isPlainTcp ? { connect: readCoalescingConnector(connectTimeoutMs) } : {}
   return {
     requests: open(connections),
     records: open(recordConnections, { pipelining: recordsAhead }),
     listings: open(listingConnections),
-    copies: open(listingConnections, gathering),
+    copies: open(listingConnections, coalescingReads),
   }
 }
 

@@ -1,31 +1,30 @@
-/** Sockets that gather what comes in small pieces, as each costs as much as a large one. */
+/** Sockets that coalesce small reads, as a small read costs as much as a large one. */
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { buildConnector } from 'undici'
 
 const readBytes = 65_536
 
-/** A read below it means that more is about to come: it pays to wait for it. */
+/** A read below this means that more bytes are about to come: waiting for them pays. */
 const smallRead = readBytes / 8
 
 /**
- * Go flushes a listing line by line, and wakes its reader for each. A pause after a small read, and
- * the next one finds what came meanwhile, in one piece; nobody waits for a line any longer than
- * that.
+ * Go flushes a listing line by line, and wakes its reader for each. After a pause behind a small
+ * read the next read finds all bytes that came meanwhile. A line waits no longer than the pause.
  */
 const pauseMs = 1
 
 /**
- * For a reader that is done with what it was given when it asks for more: two buffers take turns,
- * and what is still waiting to be read keeps its own.
+ * For a reader that has consumed its chunk when it asks for more: two buffers alternate, and a
+ * chunk that still waits to be read keeps its own.
  */
-class GatheringSocket extends Socket {
+class ReadCoalescingSocket extends Socket {
   private buffer: Buffer = Buffer.allocUnsafeSlow(readBytes)
   private other: Buffer | undefined
   private pausing: NodeJS.Timeout | undefined
 
   constructor() {
-    // The documented way to read without a buffer of Node's for each piece; it ends in push().
+    // The documented way to read without a buffer of Node's for each chunk; it ends in push().
     const onread = {
       buffer: (): Buffer => this.buffer,
       callback: (bytes: number): boolean => this.accept(bytes),
@@ -52,12 +51,12 @@ class GatheringSocket extends Socket {
 
   /** @returns whether to read on at once */
   private accept(bytes: number): boolean {
-    const piece = this.buffer.subarray(0, bytes)
+    const chunk = this.buffer.subarray(0, bytes)
     const isRead = this.readableLength === 0
     const last = this.buffer
     this.buffer = (isRead ? this.other : undefined) ?? Buffer.allocUnsafeSlow(readBytes)
     this.other = last
-    const hasRoom = this.push(piece)
+    const hasRoom = this.push(chunk)
     if (bytes >= smallRead) return hasRoom
     this.pausing = setTimeout(() => {
       this.pausing = undefined
@@ -68,9 +67,9 @@ class GatheringSocket extends Socket {
 }
 
 /** For undici's `connect`; plain TCP only. */
-export function gatheringConnector(timeoutMs: number): buildConnector.connector {
+export function readCoalescingConnector(timeoutMs: number): buildConnector.connector {
   return ({ hostname, port }, callback) => {
-    const socket = new GatheringSocket()
+    const socket = new ReadCoalescingSocket()
     const clock = setTimeout(() => {
       socket.destroy(Object.assign(new Error('connect timeout'), { code: 'ETIMEDOUT' }))
     }, timeoutMs)
