@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici'
 import { LineSplitter } from '../text/line-splitter.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
-import type { ClusterLink } from './link.js'
+import type { ClusterClient } from './cluster-client.js'
 
 export interface LinesQuestion {
   /** With its query. */
@@ -20,7 +20,7 @@ const lineBytesMax = 1024 * 1024
  * @throws ClusterFault, also when the cluster told an error at the end: what came is not all
  */
 export function readLines(
-  link: ClusterLink,
+  cluster: ClusterClient,
   { path, headers, headMs }: LinesQuestion,
   take: (line: Buffer) => void,
 ): Promise<void> {
@@ -29,7 +29,7 @@ export function readLines(
       if (error === undefined) resolve()
       else reject(error)
     })
-    link.current.dispatchListing(path, headers, reader)
+    cluster.current.dispatchListing(path, headers, reader)
   })
 }
 

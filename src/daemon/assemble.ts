@@ -6,8 +6,8 @@
 import { Server as TlsServer } from 'node:https'
 import { Activity } from '../admin/activity.js'
 import { KeyUse } from '../admin/key-use.js'
+import { ClusterClient } from '../cluster/cluster-client.js'
 import { registerEndpoints } from '../cluster/endpoint-metrics.js'
-import { ClusterLink } from '../cluster/link.js'
 import { registerFallback } from '../fallback/fallback-metrics.js'
 import { createAwaitSettled } from '../gate/forward/await-settled.js'
 import { createServeListing } from '../gate/forward/listing.js'
@@ -125,7 +125,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   )
 
   // The cluster, and what is known of its pins.
-  const cluster = parts.adopt(new ClusterLink(current(), tellOf(log)), (cluster) => cluster.end())
+  const cluster = parts.adopt(new ClusterClient(current(), tellOf(log)), (cluster) => cluster.end())
   const { directory = '/var/tmp', spoolBytesMax } = listing
   const onTrouble = (err: unknown): void => {
     log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
@@ -137,14 +137,15 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const listings = parts.adopt(new Listings(cluster, room, severalPeers), (listings) => {
     listings.close()
   })
-  const asking = { link: cluster, config: () => current().config.cluster, userAgent, tell }
+  const asking = { config: () => current().config.cluster, userAgent, tell }
   const shared = store && new SharedLocks(store)
-  const leases = parts.adopt(await openLeases({ ...asking, keepIn, shared }), (leases) =>
-    leases.close(),
+  const leases = parts.adopt(
+    await openLeases({ ...asking, link: cluster, keepIn, shared }),
+    (leases) => leases.close(),
   )
   const { ledger, holdings, unfinished } = leases
   const fallback = parts.adopt(
-    journal && (await openFallback({ journal, link: cluster, current, headers, tell })),
+    journal && (await openFallback({ journal, cluster, current, headers, tell })),
     (fallback) => fallback?.close(),
   )
   const onNews = (news: PinNews): void => {
@@ -153,7 +154,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     given.onPinNews?.(news)
     if (news.result === 'pinned' || news.result === 'recovered') void fallback?.pinned(news.cid)
   }
-  const follower = parts.adopt(followPins({ ...asking, onNews }), (follower) => {
+  const follower = parts.adopt(followPins({ ...asking, cluster, onNews }), (follower) => {
     follower.close()
   })
   const quota = new Quota(holdings, unfinished)

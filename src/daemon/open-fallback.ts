@@ -1,6 +1,6 @@
 /** Opens the fallback where one is wanted: after a look at whose Kubo it is. */
 import { readKuboIds } from '../fallback/kubo-ids.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 import { Fallback, type FallbackParts } from '../fallback/fallback.js'
 import { answerMs, Kubo } from '../fallback/kubo.js'
 import type { Journal } from '../journal/journal.js'
@@ -10,7 +10,7 @@ import type { Snapshot } from '../settings/snapshot.js'
 
 export interface FallbackOpening {
   readonly journal: Journal
-  readonly link: ClusterLink
+  readonly cluster: ClusterClient
   readonly current: () => Snapshot
   /** For the cluster. */
   readonly headers: Readonly<Record<string, string>>
@@ -20,7 +20,7 @@ export interface FallbackOpening {
 /** @throws ConfigError when it is a Kubo that the cluster uses */
 export async function openFallback({
   journal,
-  link,
+  cluster,
   current,
   headers,
   tell,
@@ -30,7 +30,7 @@ export async function openFallback({
   const { atOnceMax, release } = settings.kubo
   const fallback = new Fallback({
     ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, tell, later },
-    clusterKubos: () => readKuboIds(link, headers, answerMs),
+    clusterKubos: () => readKuboIds(cluster, headers, answerMs),
     isWaiting: (cid) => journal.has(cid),
     now: () => performance.now(),
   })

@@ -1,6 +1,6 @@
 /** Which Kubos the peers of the cluster work with. */
 import { readLines } from '../cluster/lines.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 
 interface PeerJson {
   readonly ipfs?: { readonly id?: string } | null
@@ -14,12 +14,12 @@ interface PeerJson {
  * @throws ClusterFault
  */
 export async function readKuboIds(
-  link: ClusterLink,
+  cluster: ClusterClient,
   headers: Readonly<Record<string, string>>,
   headMs: number,
 ): Promise<ReadonlySet<string> | undefined> {
   const ids = new Set<string | undefined>()
-  await readLines(link, { path: '/peers', headers, headMs }, (line) => {
+  await readLines(cluster, { path: '/peers', headers, headMs }, (line) => {
     const { ipfs } = JSON.parse(line.toString()) as PeerJson
     ids.add(ipfs?.id)
   })

@@ -3,14 +3,14 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Body, Callback } from '../cluster/answer-handler.js'
 import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 import { relay, relayedHeaders } from './forward/relay.js'
 import type { UpstreamCall } from './plan.js'
 import { type Authorized, authorized, recordOf } from './request.js'
 import { type Operation, operations, type Route } from './routes.js'
 
 export interface WayParts {
-  readonly cluster: ClusterLink
+  readonly cluster: ClusterClient
   /** All that the cluster is told of a request, but for our own credential. */
   readonly headersOf: (request: Authorized) => Readonly<Record<string, string>>
   /** There is no answer of the cluster's, or none that could be passed on. */

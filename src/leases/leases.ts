@@ -1,6 +1,6 @@
 /** All that the gate knows and does of leases, put together. */
 import { readLines } from '../cluster/lines.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import { type Later, later as realLater } from '../time/later.js'
 import { Holdings } from './holdings.js'
@@ -12,7 +12,7 @@ import type { SharedTurns } from './shared-turns.js'
 import { Unfinished } from './unfinished.js'
 
 export interface LeasesParts {
-  readonly link: ClusterLink
+  readonly link: ClusterClient
   /** Asked for each question. */
   readonly config: () => ClusterConfig
   readonly userAgent: string
@@ -104,7 +104,7 @@ export async function openLeases({
     },
     later,
   })
-  link.whenAway(() => {
+  link.onDisconnect(() => {
     lookBack.soon()
   })
   const kept =

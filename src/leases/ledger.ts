@@ -2,7 +2,7 @@
 import { type Answer, Whole } from '../cluster/answer-handler.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 import type { Later } from '../time/later.js'
 import { Aftercare, isNearSweep } from './aftercare.js'
 import { liveLeases } from './decide.js'
@@ -25,7 +25,7 @@ export type { OpenPin, RecordOf, Settle, Wanted } from './open-pin.js'
 type Headers = Readonly<Record<string, string>>
 
 export interface LedgerParts {
-  readonly link: ClusterLink
+  readonly link: ClusterClient
   readonly recent: RecentWrites
   /** Of questions that no client asked. */
   readonly headers: Headers

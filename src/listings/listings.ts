@@ -1,6 +1,6 @@
 /** Listings that cost the cluster nothing but the first: one at a time, shared by all who ask. */
 import { ClusterFault, faultOf } from '../cluster/faults.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 import { Copy } from './copy.js'
 import type { PeerCount } from './peer-count.js'
 import type { SpoolRoom } from './spool-room.js'
@@ -46,7 +46,7 @@ export class Listings {
   private turn: Promise<void> = Promise.resolve()
 
   constructor(
-    private readonly cluster: ClusterLink,
+    private readonly cluster: ClusterClient,
     private readonly room: SpoolRoom,
     private readonly peerCount: PeerCount,
   ) {}

@@ -1,6 +1,6 @@
 /** What becomes of the pins that pass through the gate, put together: asked, told, logged. */
 import { readLines } from '../cluster/lines.js'
-import type { ClusterLink } from '../cluster/link.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
 import { encodeQuery, fittingCids } from '../cluster/query.js'
 import type { Later } from '../time/later.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
@@ -9,7 +9,7 @@ import type { PinNews } from './followed.js'
 import { plainWords } from './plain-words.js'
 
 export interface ProgressParts {
-  readonly link: ClusterLink
+  readonly cluster: ClusterClient
   /** Asked for each question. */
   readonly config: () => ClusterConfig
   readonly userAgent: string
@@ -22,7 +22,7 @@ export interface ProgressParts {
 }
 
 export function followPins({
-  link,
+  cluster,
   config,
   userAgent,
   tell,
@@ -32,7 +32,7 @@ export function followPins({
   const headers = { accept: 'application/json', 'user-agent': userAgent }
   const read = (query: string, take: (line: Buffer) => void) => {
     const headMs = config().statusTimeoutMs
-    return readLines(link, { path: `/pins?${query}`, headers, headMs }, take)
+    return readLines(cluster, { path: `/pins?${query}`, headers, headMs }, take)
   }
   return new Follower({
     readQueue: (take) => read('filter=pin_queued,pinning', take),

@@ -2,13 +2,13 @@
 import t, { type Test } from 'tap'
 import { ClusterFault } from '../../src/cluster/faults.js'
 import { readLines } from '../../src/cluster/lines.js'
-import { linkedCluster } from '../support/linked-cluster.js'
+import { startClusterClient } from '../support/cluster-client.js'
 
-async function linked(t: Test) {
-  const { cluster, link } = await linkedCluster(t)
+async function start(t: Test) {
+  const { cluster, client } = await startClusterClient(t)
   const read = async (headMs = 5000): Promise<string[]> => {
     const lines: string[] = []
-    await readLines(link, { path: '/allocations', headers: {}, headMs }, (line) => {
+    await readLines(client, { path: '/allocations', headers: {}, headMs }, (line) => {
       lines.push(line.toString())
     })
     return lines
@@ -25,7 +25,7 @@ const reasonOf = (reading: Promise<unknown>): Promise<string> =>
 const at = { path: '/allocations' }
 
 t.test('each line is given once, in pieces of whatever size they come', async (t) => {
-  const { cluster, read } = await linked(t)
+  const { cluster, read } = await start(t)
   const feed = cluster.behave(at, { kind: 'trickle' })
   const lines = Array.from({ length: 300 }, (_, n) => `{"n":${n},"pad":"${'x'.repeat(n)}"}`)
   const text = lines.map((line) => `${line}\n`).join('')
@@ -36,12 +36,12 @@ t.test('each line is given once, in pieces of whatever size they come', async (t
 })
 
 t.test('an empty state is no lines', async (t) => {
-  const { read } = await linked(t)
+  const { read } = await start(t)
   t.same(await read(), [])
 })
 
 t.test('what is not all, or not told to be, is a fault', async (t) => {
-  const { cluster, read } = await linked(t)
+  const { cluster, read } = await start(t)
   const cases = [
     [{ kind: 'die-mid-stream' }, 'cluster-cut'],
     [{ kind: 'stream', lines: 3, bytes: 50, trailers: ['', 'broken'] }, 'cluster-bad-answer'],

@@ -1,21 +1,21 @@
 /** Reads of records share connections: what becomes of one is not what becomes of the next. */
 import t, { type Test } from 'tap'
 import { generatedCid } from '../support/fake-cluster/index.js'
-import { linkedCluster } from '../support/linked-cluster.js'
+import { startClusterClient } from '../support/cluster-client.js'
 
 const headers = {}
 const longMs = 60_000
 
-async function linked(t: Test, settings?: object) {
-  const { cluster, link } = await linkedCluster(t, settings)
+async function start(t: Test, settings?: object) {
+  const { cluster, client } = await startClusterClient(t, settings)
   const read = (index: number, timeoutMs = longMs) =>
-    link.current.ask(`/allocations/${generatedCid(index)}`, headers, timeoutMs)
-  const state = () => link.current.endpoints[0]?.report.state
+    client.current.ask(`/allocations/${generatedCid(index)}`, headers, timeoutMs)
+  const state = () => client.current.endpoints[0]?.report.state
   return { cluster, read, state }
 }
 
 t.test('answers come to those who asked, whatever was found before them', async (t) => {
-  const { cluster, read } = await linked(t)
+  const { cluster, read } = await start(t)
   const indexes = Array.from({ length: 100 }, (_, index) => index)
   for (const index of indexes)
     if (index % 3 > 0) cluster.addPin(generatedCid(index), { name: `pin ${index}` })
@@ -28,7 +28,7 @@ t.test('answers come to those who asked, whatever was found before them', async 
 })
 
 t.test('one that is not answered in time leaves those behind it to be read again', async (t) => {
-  const { cluster, read } = await linked(t)
+  const { cluster, read } = await start(t)
   cluster.addPin(generatedCid(1))
   cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' }, 1)
   const [late, behind] = await Promise.allSettled([read(0, 100), read(1)])
@@ -41,7 +41,7 @@ t.test('one that is not answered in time leaves those behind it to be read again
 })
 
 t.test('what has no time left is not asked', async (t) => {
-  const { cluster, read } = await linked(t)
+  const { cluster, read } = await start(t)
   for (const outcome of await Promise.allSettled([read(0, 0), read(0, -2.7)]))
     t.match(outcome, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
   t.same(cluster.requests, [])
@@ -49,7 +49,7 @@ t.test('what has no time left is not asked', async (t) => {
 
 t.test('a read with less time than a check takes no endpoint down when it is late', async (t) => {
   const health = { intervalMs: 3_600_000, timeoutMs: 400, failuresMax: 1 }
-  const { cluster, read, state } = await linked(t, { health })
+  const { cluster, read, state } = await start(t, { health })
   cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' })
   const late = [{ status: 'rejected', reason: { reason: 'cluster-timeout' } }]
   t.match(await Promise.allSettled([read(0, 100)]), late)

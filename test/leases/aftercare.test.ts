@@ -3,7 +3,7 @@ import t from 'tap'
 import { Aftercare, isNearSweep } from '../../src/leases/aftercare.js'
 import { openLeases } from '../../src/leases/leases.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'
-import { ClusterLink } from '../../src/cluster/link.js'
+import { ClusterClient } from '../../src/cluster/cluster-client.js'
 import { decidePin } from '../../src/leases/decide.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
@@ -72,7 +72,7 @@ t.test('what is far from its end is in no danger', async (t) => {
 t.test('a pin that a sweep had on its list when it was renewed is pinned again', async (t) => {
   const cluster = await startFakeCluster()
   const snapshot = snapshotFrom({ cluster: { endpoints: [{ url: cluster.url }] } })
-  const link = new ClusterLink(snapshot)
+  const link = new ClusterClient(snapshot)
   const time = clock()
   const told: string[] = []
   const leases = await openLeases({

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
-import { ClusterLink } from '../../cluster/link.js'
+import { ClusterClient } from '../../cluster/cluster-client.js'
 import { isLetGo, liveLeases } from '../../leases/decide.js'
 import { namesByHolder } from '../../leases/holder-names.js'
 import { type Lease, operator } from '../../leases/lease.js'
@@ -103,17 +103,17 @@ const lineOf = (cid: string, { holder, sinceMs, untilMs }: Lease): string =>
   `${cid} ${holder} ${sinceMs} ${untilMs === Infinity ? '-' : untilMs}`
 
 async function eachRecord(snapshot: Snapshot, take: (record: PinRecord) => void): Promise<void> {
-  const link = new ClusterLink(snapshot)
+  const cluster = new ClusterClient(snapshot)
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { listTimeoutMs: headMs } = snapshot.config.cluster
   try {
-    await readLines(link, { path: '/allocations?filter=pin', headers, headMs }, (line) => {
+    await readLines(cluster, { path: '/allocations?filter=pin', headers, headMs }, (line) => {
       take(readPinRecord(line.toString()))
     })
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
     throw new CommandError(`the cluster's state could not be read: ${String(error)} ${cause}`)
   } finally {
-    await link.end()
+    await cluster.end()
   }
 }

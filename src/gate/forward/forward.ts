@@ -1,6 +1,6 @@
 /** Phase 4, the way to an answer: a handler for each plan names what the cluster is asked. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ClusterLink } from '../../cluster/link.js'
+import type { ClusterClient } from '../../cluster/cluster-client.js'
 import type { Answering } from '../answer.js'
 import { answeringBy } from '../answering.js'
 import type { Outage } from '../outage/outage.js'
@@ -14,7 +14,7 @@ import { type ChangePin, refusesPath } from './ownership.js'
 import type { ShowOwn } from './own-view.js'
 
 export interface Forwarding {
-  readonly cluster: ClusterLink
+  readonly cluster: ClusterClient
   /** Product token for the cluster's own log. */
   readonly userAgent: string
   readonly serveListing: ServeListing

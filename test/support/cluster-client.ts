@@ -1,17 +1,17 @@
 /** A fake cluster and our connections to it, without a gate; both end with the test. */
 import type { Test } from 'tap'
-import { ClusterLink } from '../../src/cluster/link.js'
+import { ClusterClient } from '../../src/cluster/cluster-client.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 import { startFakeCluster } from './fake-cluster/index.js'
 
 /** @param settings of the cluster's section, beside where it is */
-export async function linkedCluster(t: Test, settings: object = {}) {
+export async function startClusterClient(t: Test, settings: object = {}) {
   const cluster = await startFakeCluster()
   const endpoints = [{ url: cluster.url }]
-  const link = new ClusterLink(snapshotFrom({ cluster: { endpoints, ...settings } }))
+  const client = new ClusterClient(snapshotFrom({ cluster: { endpoints, ...settings } }))
   t.teardown(async () => {
-    await link.end()
+    await client.end()
     await cluster.close()
   })
-  return { cluster, link }
+  return { cluster, client }
 }

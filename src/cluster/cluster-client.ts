@@ -1,4 +1,4 @@
-/** The cluster in force: other settings put another in its place, without a request noticing. */
+/** The client of the cluster: new settings replace the cluster in force between two requests. */
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Callback } from './answer-handler.js'
 import { Cluster } from './cluster.js'
@@ -6,14 +6,14 @@ import { RequestCoalescer } from './coalescing.js'
 import type { ClusterRequest, OnChange } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 
-/** The client of the cluster: it has the one in force, and coalesces equal requests. */
-export class ClusterLink {
+/** Sends requests to the cluster in force, and coalesces equal ones. */
+export class ClusterClient {
   private cluster: Cluster
   private settings: string
   private readonly coalescer = new RequestCoalescer()
-  private away: () => void = () => undefined
+  private disconnected: () => void = () => undefined
 
-  /** @param onChange told when an endpoint is down, or back */
+  /** @param onChange called when an endpoint goes down, or is back */
   constructor(
     snapshot: Snapshot,
     private readonly onChange: OnChange = () => undefined,
@@ -22,15 +22,15 @@ export class ClusterLink {
     this.settings = settingsOf(snapshot)
   }
 
-  /** Calls when an endpoint was away: it ended a connection of ours, or is down, or is back. */
-  whenAway(call: () => void): void {
-    this.away = call
+  /** Calls back when an endpoint closed a connection, went down, or is back. */
+  onDisconnect(call: () => void): void {
+    this.disconnected = call
   }
 
   /**
-   * One exchange for a client's request, or its share of one that is under way.
+   * One exchange for a client's request, or its share of a coalesced one.
    *
-   * @param onAnswer called before anybody else hears of the answer
+   * @param onAnswer called before the callback
    */
   send(exchange: Exchange, request: ClusterRequest, callback: Callback, onAnswer: Callback): void {
     const { coalescingKey } = exchange
@@ -88,10 +88,10 @@ export class ClusterLink {
     return new Cluster(config.cluster, endpointSecrets, {
       onChange: (change) => {
         this.onChange(change)
-        this.away()
+        this.disconnected()
       },
       onHungUp: () => {
-        this.away()
+        this.disconnected()
       },
     })
   }
