@@ -85,6 +85,11 @@ t.test('imports between the rooms of src go in the directions of the house only'
   none(t, src, faults)
 })
 
+t.test('no file of src imports itself by way of others, not even for a type', async (t) => {
+  const faults = circles(src).map((circle) => `${circle.join(' -> ')}: a circle`)
+  none(t, src, faults)
+})
+
 t.test('nothing in src imports from outside of it: no test, no tool of the build', async (t) => {
   const faults = src.flatMap((source) =>
     importsOf(source)
@@ -152,6 +157,33 @@ t.test('every file in src opens with a sentence that says its job', async (t) =>
     .filter(({ text }) => !opening.test(text))
     .map(({ path, lines }) => `${path}:1: opens with ${lines[0] ?? 'nothing'}`)
   none(t, src, faults)
+})
+
+t.test("a file's name stands once in src, so that it says which file is meant", async (t) => {
+  const paths = src.map(({ path }) => path)
+  const faults = repeated(paths, (path) => posix.basename(path)).map(
+    ([name, at]) => `${at.join(', ')}: one name, ${name}`,
+  )
+  none(t, paths, faults)
+})
+
+/** Exported twice, and why. */
+const namesakes = new Map([
+  [
+    'recordOf',
+    'in leases, which the ledger replaces, the record of a pin; in the gate of a request',
+  ],
+])
+
+t.test('what src exports has a name of its own', async (t) => {
+  const declared = /^export (?:default )?(?:async )?(?:interface|type|class|function|const) (\w+)/gm
+  const names = src.flatMap(({ path, text }) =>
+    [...text.matchAll(declared)].map(([, name = '']) => ({ path, name })),
+  )
+  const faults = repeated(names, ({ name }) => name)
+    .filter(([name]) => !namesakes.has(name))
+    .map(([name, at]) => `${at.map(({ path }) => path).join(', ')}: both export ${name}`)
+  none(t, names, faults)
 })
 
 t.test(`no file in src is longer than ${linesMax} lines`, async (t) => {
@@ -252,6 +284,11 @@ function none(t: Test, lookedAt: readonly unknown[], faults: readonly string[]):
   t.equal(faults.length, 0, 'faults')
 }
 
+/** What several things have in common, with those things. */
+function repeated<T>(things: readonly T[], keyOf: (thing: T) => string): [string, T[]][] {
+  return [...Map.groupBy(things, keyOf)].filter(([, alike]) => alike.length > 1)
+}
+
 function matches(sources: readonly Source[], isFault: (line: string) => boolean): string[] {
   return sources.flatMap(({ path, lines }) =>
     lines.flatMap((line, index) =>
@@ -272,6 +309,24 @@ function importsOf({ path, text }: Source): Import[] {
     target: posix.join(posix.dirname(path), match[1] ?? '').replace(/\.js$/, '.ts'),
     isType: /\b(?:im|ex)port type [^;'"]*$/.test(text.slice(0, match.index)),
   }))
+}
+
+/** Each circle of imports that a walk in depth meets, from a file around to the same one. */
+function circles(sources: readonly Source[]): string[][] {
+  const targets = new Map(
+    sources.map((source) => [source.path, importsOf(source).map(({ target }) => target)]),
+  )
+  const done = new Set<string>()
+  const found: string[][] = []
+  const walk = (path: string, way: readonly string[]): void => {
+    const start = way.indexOf(path)
+    if (start >= 0) found.push([...way.slice(start), path])
+    if (start >= 0 || done.has(path)) return
+    for (const target of targets.get(path) ?? []) walk(target, [...way, path])
+    done.add(path)
+  }
+  for (const path of targets.keys()) walk(path, [])
+  return found
 }
 
 interface Import {

@@ -6,7 +6,7 @@ export const absent = ''
 const excess = '_other'
 
 /** Encoders beyond it count together; those of earlier settings stay until the next start. */
-export const encodersMax = 1024
+export const encoderLabelsMax = 1024
 export const reasonsMax = 128
 
 /** A label can be no more than so many words, whatever comes; only words, and short ones. */

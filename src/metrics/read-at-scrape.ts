@@ -7,11 +7,11 @@ export interface Instrument<Label extends string> {
   readonly help: string
   readonly labelNames?: readonly Label[]
   /** Each scrape calls it. */
-  readonly read: () => Reading<Label>
+  readonly read: () => Scraped<Label>
 }
 
 /** One number, or one for each set of labels; numbers with equal labels are added up. */
-export type Reading<Label extends string> =
+export type Scraped<Label extends string> =
   number | Iterable<readonly [labels: LabelValues<Label>, value: number]>
 
 export function addGauge<Label extends string = never>(
@@ -43,7 +43,7 @@ export function addCounter<Label extends string = never>(
 
 function fill<Label extends string>(
   instrument: Counter<Label> | Gauge<Label>,
-  reading: Reading<Label>,
+  reading: Scraped<Label>,
 ): void {
   instrument.reset()
   if (typeof reading === 'number') instrument.inc(reading)

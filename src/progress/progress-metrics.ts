@@ -1,6 +1,6 @@
 /** The instruments of what became of pins after their requests were answered. */
 import { Counter, Histogram } from '@prometheus-io/client'
-import { bounded, encodersMax } from '../metrics/labels.js'
+import { bounded, encoderLabelsMax } from '../metrics/labels.js'
 import { addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { PinNews } from './followed.js'
@@ -15,7 +15,7 @@ export function registerProgress(
   follower: { unsettled(): ReadonlyMap<string, Unsettled> },
 ): (news: PinNews) => void {
   const registers = [registry]
-  const encoderOf = bounded(encodersMax)
+  const encoderOf = bounded(encoderLabelsMax)
   const time = new Histogram({
     name: 'pinwarden_time_to_pinned_seconds',
     help: 'From a pin accepted by the cluster to a pin that Kubo has, by rounds of seconds.',

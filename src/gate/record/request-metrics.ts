@@ -1,6 +1,6 @@
 /** The instruments of the requests: counted from the access line, and those in flight. */
 import { Histogram } from '@prometheus-io/client'
-import { absent, bounded, encodersMax, reasonsMax, remembered } from '../../metrics/labels.js'
+import { absent, bounded, encoderLabelsMax, reasonsMax, remembered } from '../../metrics/labels.js'
 import { addGauge } from '../../metrics/read-at-scrape.js'
 import type { Registry } from '../../metrics/registry.js'
 import { TalliedCounter } from '../../metrics/tallied-counter.js'
@@ -68,7 +68,7 @@ export function registerRequests(
     read: () => connections.requestsUnderWay,
   })
 
-  const encoderOf = bounded(encodersMax)
+  const encoderOf = bounded(encoderLabelsMax)
   const reasonOf = bounded(reasonsMax)
   return (line) => {
     const { outcome, permission = absent } = line
