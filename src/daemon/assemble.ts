@@ -46,6 +46,7 @@ import { openStore } from './open-store.js'
 import { openAdminListener } from './observation.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 import { serveOn } from './serve-on.js'
+import type { Logger } from '../log/logger.js'
 
 export interface Given {
   readonly settings: SettingsInForce
@@ -106,7 +107,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const { settings, log, version, stateDirectory, passed } = given
   const { current } = settings
   const { listen, listing, lookBack } = current().config
-  const tell = (level: 'info' | 'warn' | 'error', fields: object, message: string): void => {
+  const tell: Logger = (level, fields, message) => {
     log[level](fields, message)
   }
   const userAgent = `pinwarden/${version}`
@@ -133,7 +134,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const room = parts.adopt(new SpoolRoom(directory, spoolBytesMax, onTrouble), (room) => {
     room.close()
   })
-  const severalPeers = await PeerCount.open({ directory: keepIn, tell })
+  const severalPeers = await PeerCount.open({ directory: keepIn, log: tell })
   const listings = parts.adopt(new Listings(cluster, room, severalPeers), (listings) => {
     listings.close()
   })
@@ -145,7 +146,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   )
   const { ledger, holdings, unfinished } = leases
   const fallback = parts.adopt(
-    journal && (await openFallback({ journal, cluster, current, headers, tell })),
+    journal && (await openFallback({ journal, cluster, current, headers, log: tell })),
     (fallback) => fallback?.close(),
   )
   const onNews = (news: PinNews): void => {
@@ -154,14 +155,17 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     given.onPinNews?.(news)
     if (news.result === 'pinned' || news.result === 'recovered') void fallback?.pinned(news.cid)
   }
-  const follower = parts.adopt(followPins({ ...asking, cluster, onNews }), (follower) => {
-    follower.close()
-  })
+  const follower = parts.adopt(
+    followPins({ ...asking, cluster, log: tell, onNews }),
+    (follower) => {
+      follower.close()
+    },
+  )
   const quota = new Quota(holdings, unfinished)
 
   // While the cluster is away. The replay begins now: no await before all that its news reach.
   const isClusterAvailable = () => cluster.current.isAvailable
-  const making = { ledger, quota, follower, current, tell, isClusterAvailable, headers }
+  const making = { ledger, quota, follower, current, log: tell, isClusterAvailable, headers }
   const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
     replay?.close()
   })

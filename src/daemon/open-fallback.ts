@@ -1,12 +1,13 @@
 /** Opens the fallback where one is wanted: after a look at whose Kubo it is. */
 import { readKuboIds } from '../fallback/kubo-ids.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
-import { Fallback, type FallbackParts } from '../fallback/fallback.js'
+import { Fallback } from '../fallback/fallback.js'
 import { answerMs, Kubo } from '../fallback/kubo.js'
 import type { Journal } from '../journal/journal.js'
 import { later } from '../time/later.js'
 import { ConfigError } from '../settings/problems.js'
 import type { Snapshot } from '../settings/snapshot.js'
+import type { Logger } from '../log/logger.js'
 
 export interface FallbackOpening {
   readonly journal: Journal
@@ -14,7 +15,7 @@ export interface FallbackOpening {
   readonly current: () => Snapshot
   /** For the cluster. */
   readonly headers: Readonly<Record<string, string>>
-  readonly tell: FallbackParts['tell']
+  readonly log: Logger
 }
 
 /** @throws ConfigError when it is a Kubo that the cluster uses */
@@ -23,13 +24,13 @@ export async function openFallback({
   cluster,
   current,
   headers,
-  tell,
+  log,
 }: FallbackOpening): Promise<Fallback | undefined> {
   const { fallback: settings } = current().config
   if (settings === undefined) return undefined
   const { atOnceMax, release } = settings.kubo
   const fallback = new Fallback({
-    ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, tell, later },
+    ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, log, later },
     clusterKubos: () => readKuboIds(cluster, headers, answerMs),
     isWaiting: (cid) => journal.has(cid),
     now: () => performance.now(),
@@ -39,7 +40,7 @@ export async function openFallback({
     await fallback.close()
     throw new ConfigError([sameKubo])
   }
-  if (comparison === 'unknown') tell('warn', {}, unknownKubo)
+  if (comparison === 'unknown') log('warn', {}, unknownKubo)
   for (const { cid } of journal.heads()) fallback.accepted(cid)
   return fallback
 }

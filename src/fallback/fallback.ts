@@ -14,6 +14,7 @@ import {
   isOfDaemon,
 } from './fallback-fault.js'
 import type { Kubo } from './kubo.js'
+import type { Logger } from '../log/logger.js'
 
 export interface FallbackParts {
   readonly kubo: Kubo
@@ -25,7 +26,7 @@ export interface FallbackParts {
   /** Whether the cluster still does not know of this CID. */
   readonly isWaiting: (cid: string) => boolean
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly log: Logger
   readonly now: () => number
   readonly later: Later
 }
@@ -127,11 +128,11 @@ export class Fallback {
   }
 
   private async round(): Promise<number | undefined> {
-    const { atOnceMax, isWaiting, tell, now } = this.parts
+    const { atOnceMax, isWaiting, log, now } = this.parts
     for (const cid of this.waiting) if (!isWaiting(cid)) this.waiting.delete(cid)
     if (this.waiting.size === 0 || this.comparison === 'the same') return undefined
     if (this.comparison === 'unknown' && now() - this.comparedAt >= compareMs)
-      if ((await this.compare()) === 'the same') tell('error', {}, sameKubo)
+      if ((await this.compare()) === 'the same') log('error', {}, sameKubo)
     if (this.comparison !== 'another') return compareMs
     for (const cid of this.waiting) {
       if (this.underWay.size >= atOnceMax || !this.health.isAvailable) break
@@ -142,7 +143,7 @@ export class Fallback {
   }
 
   private async make(cid: string): Promise<void> {
-    const { kubo, tell, now } = this.parts
+    const { kubo, log, now } = this.parts
     const ending = new AbortController()
     this.underWay.set(cid, ending)
     const generation = this.health.begin()
@@ -154,13 +155,13 @@ export class Fallback {
       // Where Kubo did not say, the pin may be somebody else's: it stays.
       if (had === false) this.remember(cid)
       this.counts.pinned++
-      tell('info', { cid, durationMs: Math.round(now() - startMs) }, 'a pin is at the fallback')
+      log('info', { cid, durationMs: Math.round(now() - startMs) }, 'a pin is at the fallback')
     } catch (err) {
       if (ending.signal.aborted) return
       this.counts.failed++
       const reason = fallbackReasonOf(err)
       this.faults.add(reason)
-      tell('warn', { cid, reason, err }, 'a pin could not be made at the fallback')
+      log('warn', { cid, reason, err }, 'a pin could not be made at the fallback')
       this.failed(cid, generation, reason)
     } finally {
       this.underWay.delete(cid)
@@ -188,20 +189,20 @@ export class Fallback {
   }
 
   private async unpin(cid: string): Promise<void> {
-    const { kubo, tell } = this.parts
+    const { kubo, log } = this.parts
     try {
       await kubo.unpin(cid)
       this.counts.released++
-      tell('info', { cid }, 'a pin was released at the fallback: the cluster has it')
+      log('info', { cid }, 'a pin was released at the fallback: the cluster has it')
     } catch (err) {
-      tell('warn', { cid, reason: fallbackReasonOf(err), err }, notReleased)
+      log('warn', { cid, reason: fallbackReasonOf(err), err }, notReleased)
     }
   }
 
   private tellOf({ state, reason, downMs = 0 }: HealthChange<FallbackFaultReason>): void {
-    const { tell } = this.parts
-    if (state === 'down') tell('warn', { reason }, 'the fallback does not answer')
-    if (state === 'up') tell('info', { downMs: Math.round(downMs) }, 'the fallback answers again')
+    const { log } = this.parts
+    if (state === 'down') log('warn', { reason }, 'the fallback does not answer')
+    if (state === 'up') log('info', { downMs: Math.round(downMs) }, 'the fallback answers again')
   }
 }
 

@@ -3,13 +3,14 @@ import { lockDirectory } from '../disk/directory-lock.js'
 import { DurableFile, makeDirectory } from '../disk/durable-file.js'
 import { acceptedLine, doneLine, type Entry, readContents, type Wish } from './entry.js'
 import { journalPath, readJournal, setAside } from './journal-file.js'
+import type { Logger } from '../log/logger.js'
 
 export interface JournalParts {
   readonly directory: string
   /** Beyond it nothing is accepted. */
   readonly entriesMax: number
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly tell: Logger
 }
 
 /** Pins of the journal: how many wait, and what became of others since the start. */

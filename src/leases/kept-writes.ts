@@ -8,6 +8,7 @@ import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js
 import type { Later } from '../time/later.js'
 import { Rounds } from '../time/rounds.js'
 import type { KeptWrite, RecentWrites } from './recent.js'
+import type { Logger } from '../log/logger.js'
 
 export interface KeptWritesParts {
   readonly directory: string
@@ -15,7 +16,7 @@ export interface KeptWritesParts {
   /** Base URLs of the cluster; what was written to another is not taken up. */
   readonly cluster: () => readonly string[]
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly tell: Logger
   readonly later: Later
   readonly now?: () => number
 }

@@ -10,6 +10,7 @@ import { LookBack } from './look-back.js'
 import { RecentWrites } from './recent.js'
 import type { SharedTurns } from './shared-turns.js'
 import { Unfinished } from './unfinished.js'
+import type { Logger } from '../log/logger.js'
 
 export interface LeasesParts {
   readonly link: ClusterClient
@@ -17,7 +18,7 @@ export interface LeasesParts {
   readonly config: () => ClusterConfig
   readonly userAgent: string
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly tell: Logger
   /** Where the last writes are kept; undefined: they end with the process. */
   readonly keepIn?: string | undefined
   /** A clock of a test's own. */

@@ -5,12 +5,13 @@
 import { join } from 'node:path'
 import type { Cluster } from '../cluster/cluster.js'
 import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js'
+import type { Logger } from '../log/logger.js'
 
 export interface PeerCountParts {
   /** Where a file says that there were several; undefined: that is forgotten with the process. */
   readonly directory: string | undefined
   /** For the log. */
-  readonly tell: (level: 'warn', fields: object, message: string) => void
+  readonly log: Logger
 }
 
 export class PeerCount {
@@ -50,8 +51,8 @@ export class PeerCount {
   async noteSeveral(): Promise<void> {
     if (this.hasSeveral) return
     this.hasSeveral = true
-    const { directory, tell } = this.parts
-    tell('warn', {}, told)
+    const { directory, log } = this.parts
+    log('warn', {}, told)
     if (directory === undefined) return
     try {
       await makeDirectory(directory)
@@ -59,7 +60,7 @@ export class PeerCount {
       await file.rewrite()
       await file.close()
     } catch (err) {
-      tell('warn', { directory, err }, 'that the cluster has several peers cannot be kept')
+      log('warn', { directory, err }, 'that the cluster has several peers cannot be kept')
     }
   }
 }

@@ -7,6 +7,7 @@ import type { ClusterConfig } from '../settings/schema/schema.js'
 import { Follower } from './follower.js'
 import type { PinNews } from './followed.js'
 import { plainWords } from './plain-words.js'
+import type { Logger } from '../log/logger.js'
 
 export interface ProgressParts {
   readonly cluster: ClusterClient
@@ -14,7 +15,7 @@ export interface ProgressParts {
   readonly config: () => ClusterConfig
   readonly userAgent: string
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly log: Logger
   /** For metrics and status page. */
   readonly onNews: (news: PinNews) => void
   readonly later?: Later
@@ -25,7 +26,7 @@ export function followPins({
   cluster,
   config,
   userAgent,
-  tell,
+  log,
   onNews,
   ...clock
 }: ProgressParts): Follower {
@@ -44,23 +45,23 @@ export function followPins({
       }
     },
     onNews: (news) => {
-      tellOf(news, tell)
+      tellOf(news, log)
       onNews(news)
     },
     onBug: (err) => {
-      tell('error', { err }, 'pins could not be followed')
+      log('error', { err }, 'pins could not be followed')
     },
     ...clock,
   })
 }
 
-function tellOf({ cid, encoder, result, ms, error }: PinNews, tell: ProgressParts['tell']): void {
+function tellOf({ cid, encoder, result, ms, error }: PinNews, log: Logger): void {
   const afterMs = Math.round(ms)
   if (result === 'failed') {
     const why = plainWords(error)
-    tell('warn', { cid, encoder, afterMs, why }, 'a pin failed: the cluster will try it again')
+    log('warn', { cid, encoder, afterMs, why }, 'a pin failed: the cluster will try it again')
   } else if (result === 'recovered')
-    tell('info', { cid, encoder, afterMs }, 'a pin that had failed is pinned')
+    log('info', { cid, encoder, afterMs }, 'a pin that had failed is pinned')
   else if (result === 'given-up')
-    tell('warn', { cid, encoder, afterMs }, 'a pin is still not settled: it is followed no more')
+    log('warn', { cid, encoder, afterMs }, 'a pin is still not settled: it is followed no more')
 }

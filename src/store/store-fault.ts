@@ -27,7 +27,7 @@ export function storeFaultReasonOf(error: unknown): StoreFaultReason {
 }
 
 /** Never the error itself: a client's tells the command with its arguments, AUTH's among them. */
-export function codeOf(error: unknown): string {
+export function storeErrorCode(error: unknown): string {
   const { code, message = '' } = error as { code?: unknown; message?: string }
   return typeof code === 'string'
     ? code

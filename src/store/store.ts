@@ -9,7 +9,13 @@ import type { Redis, RedisOptions } from 'ioredis'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
 import type { Config } from '../settings/schema/schema.js'
 import type { StoreSecrets } from '../settings/files/secrets.js'
-import { codeOf, StoreFault, type StoreFaultReason, storeFaultReasonOf } from './store-fault.js'
+import {
+  storeErrorCode,
+  StoreFault,
+  type StoreFaultReason,
+  storeFaultReasonOf,
+} from './store-fault.js'
+import type { Logger } from '../log/logger.js'
 
 export type StoreSettings = Config['store']
 
@@ -17,7 +23,7 @@ export interface StoreParts {
   readonly settings: StoreSettings & { readonly redis: string }
   readonly secrets: StoreSecrets
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn', fields: object, message: string) => void
+  readonly log: Logger
 }
 
 export interface StoreReport {
@@ -59,7 +65,7 @@ export class Store {
       },
     })
     // What is wrong is told once, by the state.
-    this.redis.on('error', (error) => (this.lastFault = codeOf(error)))
+    this.redis.on('error', (error) => (this.lastFault = storeErrorCode(error)))
     this.redis.on('ready', () => void this.learn())
     this.redis.on('close', () => {
       this.shared = undefined
@@ -136,7 +142,7 @@ export class Store {
       return answer
     } catch (error) {
       this.counts.faults++
-      this.lastFault = codeOf(error)
+      this.lastFault = storeErrorCode(error)
       const reason = storeFaultReasonOf(error)
       this.health.recordFailure(generation, reason)
       // Not the error: it tells the command with its arguments.
@@ -202,15 +208,15 @@ export class Store {
   }
 
   private changed({ state, downMs = 0 }: HealthChange<StoreFaultReason>): void {
-    const { tell } = this.parts
+    const { log } = this.parts
     if (state === 'down' && !this.isTold) {
       this.isTold = true
-      tell('warn', { reason: this.lastFault }, this.isStrict ? strictWords : openWords)
+      log('warn', { reason: this.lastFault }, this.isStrict ? strictWords : openWords)
       for (const call of this.onDown) call()
     }
     if (state === 'up') {
       this.isTold = false
-      tell('info', { downMs: Math.round(downMs) }, 'the store answers again: it is shared')
+      log('info', { downMs: Math.round(downMs) }, 'the store answers again: it is shared')
     }
   }
 }

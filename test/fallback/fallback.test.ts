@@ -30,7 +30,7 @@ async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {
     kubo: new Kubo({ url: kubo.url, atOnceMax: 2, stallMs: 60_000, later }),
     clusterKubos: () => Promise.resolve(world.ids),
     isWaiting: () => world.isWaiting,
-    tell: (_level, fields, message) => {
+    log: (_level, fields, message) => {
       told.push({ ...fields, message })
       for (const call of onTold.splice(0)) call()
     },

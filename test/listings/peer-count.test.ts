@@ -3,11 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { PeerCount } from '../../src/listings/peer-count.js'
+import type { Logger } from '../../src/log/logger.js'
 
 async function opened(directory: string | undefined) {
   const told: string[] = []
-  const tell = (_level: 'warn', _fields: object, message: string) => told.push(message)
-  return { peers: await PeerCount.open({ directory, tell }), told }
+  const log: Logger = (_level, _fields, message) => told.push(message)
+  return { peers: await PeerCount.open({ directory, log }), told }
 }
 
 t.test('what was seen is said once, and known to the next that opens it', async (t) => {

@@ -13,6 +13,7 @@ import { decideToPin } from '../forward/lease-decision.js'
 import { isHeldBy } from '../forward/ownership.js'
 import type { Quota } from '../forward/quota.js'
 import { objectionTo } from './replay-objection.js'
+import type { Logger } from '../../log/logger.js'
 
 export interface ReplayParts {
   readonly journal: Journal
@@ -24,7 +25,7 @@ export interface ReplayParts {
   /** For the cluster. */
   readonly headers: Readonly<Record<string, string>>
   /** For the log. */
-  readonly tell: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+  readonly log: Logger
   readonly now?: () => number
   readonly later?: Later
 }
@@ -72,7 +73,7 @@ export class Replay {
   }
 
   private async round(): Promise<number | undefined> {
-    const { journal, isClusterAvailable, tell, current } = this.parts
+    const { journal, isClusterAvailable, log, current } = this.parts
     if (journal.size === 0) return undefined
     if (!isClusterAvailable()) return awayMs
     const startMs = this.now()
@@ -85,7 +86,7 @@ export class Replay {
     })
     await Promise.all(workers)
     if (journal.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
-    tell('info', this.counts, 'the journal is empty: all of its pins are made, or dropped')
+    log('info', this.counts, 'the journal is empty: all of its pins are made, or dropped')
     return undefined
   }
 
@@ -100,7 +101,7 @@ export class Replay {
   }
 
   private async replay(entry: Entry): Promise<void> {
-    const { journal, isClusterAvailable, tell } = this.parts
+    const { journal, isClusterAvailable, log } = this.parts
     const { seq, cid, encoder, requestId, atMs } = entry
     const about = { cid, encoder, requestId, waitedMs: Date.now() - atMs }
     try {
@@ -108,10 +109,10 @@ export class Replay {
       this.failures.delete(seq)
       if (objection === undefined) {
         this.counts.made++
-        tell('info', about, 'a pin of the journal was made')
+        log('info', about, 'a pin of the journal was made')
       } else {
         this.counts.dropped++
-        tell('warn', { ...about, reason: objection }, 'a pin of the journal was dropped')
+        log('warn', { ...about, reason: objection }, 'a pin of the journal was dropped')
       }
       await journal.done(entry)
     } catch (error) {
@@ -122,7 +123,7 @@ export class Replay {
       const { reason, cause: err } = isFault
         ? faultIn(error)
         : { reason: error instanceof StoreFault ? error.reason : 'internal-error', cause: error }
-      tell('warn', { ...about, reason, err }, 'a pin of the journal could not be made yet')
+      log('warn', { ...about, reason, err }, 'a pin of the journal could not be made yet')
     }
   }
 

@@ -1,0 +1,6 @@
+/** How parts of the daemon log, without knowing where to. */
+
+/**
+ * One line: what varies stands in the fields; the message is a past-tense fact, the same each time.
+ */
+export type Logger = (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
