@@ -88,8 +88,8 @@ export class Cluster {
   }
 
   /**
-   * Begins a listing whose parts a handler of undici's takes: cheaper than a stream of them. What
-   * it is given is the socket's memory, and good for the length of the call. One that fails before
+   * Begins a listing whose chunks a handler of undici's takes: cheaper than a stream of them. A
+   * chunk is the socket's memory, and good for the length of the call. A listing that fails before
    * anything of an answer has come is asked elsewhere once.
    */
   dispatchListing(

@@ -60,7 +60,7 @@ export class Endpoint {
   private readonly authorization: string | undefined
   private readonly pools: Pools
   private readonly prober: HealthProbe
-  private readonly underWay = { requests: 0, listings: 0, copies: 0 }
+  private readonly underWay = { requests: 0, listings: 0, cacheFills: 0 }
   private readonly waiting = new UnorderedList<AnswerHandler>()
 
   constructor(
@@ -89,8 +89,8 @@ export class Endpoint {
 
   /** Exchanges under way. */
   get load(): number {
-    const { requests, listings, copies } = this.underWay
-    return requests + listings + copies
+    const { requests, listings, cacheFills } = this.underWay
+    return requests + listings + cacheFills
   }
 
   get report(): EndpointReport {
@@ -142,13 +142,13 @@ export class Endpoint {
 
   /** Counts a listing as under way until the returned function is called. */
   beginListing(): ListingEnd {
-    this.underWay.copies++
+    this.underWay.cacheFills++
     const generation = this.health.begin()
     let isOver = false
     return (error) => {
       if (isOver) return
       isOver = true
-      this.underWay.copies--
+      this.underWay.cacheFills--
       this.ended(generation, error, true, undefined)
     }
   }
@@ -160,7 +160,7 @@ export class Endpoint {
     handler: Dispatcher.DispatchHandler,
   ): void {
     const options = { origin: this.origin, path, method: 'GET' as const }
-    this.pools.copies.dispatch({ ...options, headers: this.authorized(headers) }, handler)
+    this.pools.cacheFills.dispatch({ ...options, headers: this.authorized(headers) }, handler)
   }
 
   /** Whether it answers, asked now. */
@@ -224,8 +224,8 @@ export class Endpoint {
   }
 
   private get allPools() {
-    const { requests, records, listings, copies } = this.pools
-    return [requests, records, listings, copies]
+    const { requests, records, listings, cacheFills } = this.pools
+    return [requests, records, listings, cacheFills]
   }
 }
 

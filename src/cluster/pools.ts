@@ -17,8 +17,8 @@ export interface Pools {
   /** Reads of pins' records, one behind the other. */
   readonly records: Pool
   readonly listings: Pool
-  /** Listings that are read for copies of ours. */
-  readonly copies: Pool
+  /** Listings that fill the gate's cache. */
+  readonly cacheFills: Pool
 }
 
 /**
@@ -59,7 +59,7 @@ export function openPools(
     requests: open(connections),
     records: open(recordConnections, { pipelining: recordsAhead }),
     listings: open(listingConnections),
-    copies: open(listingConnections, coalescingReads),
+    cacheFills: open(listingConnections, coalescingReads),
   }
 }
 

@@ -25,7 +25,7 @@ import { registerJournal } from '../journal/journal-metrics.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
 import { PeerCount } from '../listings/peer-count.js'
-import { SpoolRoom } from '../listings/spool-room.js'
+import { SpoolQuota } from '../listings/spool-quota.js'
 import type { Log } from '../log/log.js'
 import { registerLog } from '../log/log-metrics.js'
 import { openRegistry } from '../metrics/registry.js'
@@ -131,11 +131,11 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const onTrouble = (err: unknown): void => {
     log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
   }
-  const room = parts.adopt(new SpoolRoom(directory, spoolBytesMax, onTrouble), (room) => {
-    room.close()
+  const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onTrouble), (quota) => {
+    quota.close()
   })
   const severalPeers = await PeerCount.open({ directory: keepIn, log: tell })
-  const listings = parts.adopt(new Listings(cluster, room, severalPeers), (listings) => {
+  const listings = parts.adopt(new Listings(cluster, spoolQuota, severalPeers), (listings) => {
     listings.close()
   })
   const asking = { config: () => current().config.cluster, userAgent, tell }

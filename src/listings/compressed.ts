@@ -1,18 +1,18 @@
 /** A spool's contents once more, compressed: once for all who take it so. */
 import { constants, createGzip } from 'node:zlib'
-import { Part } from './part.js'
+import { Chunk } from './chunk.js'
 import { Spool } from './spool.js'
-import type { SpoolRoom } from './spool-room.js'
+import type { SpoolQuota } from './spool-quota.js'
 
 /** The fastest: it costs half of the default's time, and JSON shrinks to a seventh all the same. */
 const level = 1
 
 /** Zlib runs in libuv's threads, so nobody on the main one waits for it. */
-export function compressed(plain: Spool, room: SpoolRoom): Spool {
+export function compressed(plain: Spool, quota: SpoolQuota): Spool {
   const gzip = createGzip({ level, chunkSize: 65_536 })
-  const spool = new Spool(room, { onRoom: () => gzip.resume() })
+  const spool = new Spool(quota, { onRoom: () => gzip.resume() })
   gzip.on('data', (bytes: Buffer) => {
-    if (!spool.append(new Part(bytes))) gzip.pause()
+    if (!spool.append(new Chunk(bytes))) gzip.pause()
   })
   gzip.once('end', () => {
     spool.finish()
@@ -30,22 +30,22 @@ export function compressed(plain: Spool, room: SpoolRoom): Spool {
 }
 
 async function feed(plain: Spool, gzip: ReturnType<typeof createGzip>): Promise<void> {
-  const place = plain.enter()
+  const cursor = plain.enter()
   try {
     for (;;) {
-      const piece = await plain.next(place)
-      if (piece === undefined) break
+      const chunk = await plain.next(cursor)
+      if (chunk === undefined) break
       await new Promise<void>((resolve) => {
-        gzip.write(piece.bytes, () => {
+        gzip.write(chunk.bytes, () => {
           resolve()
         })
       })
-      piece.release()
+      chunk.release()
       // Nothing more is there yet: who waits shall have what came.
-      if (place.position === plain.size) gzip.flush(constants.Z_SYNC_FLUSH)
+      if (cursor.position === plain.size) gzip.flush(constants.Z_SYNC_FLUSH)
     }
     gzip.end()
   } finally {
-    plain.leave(place)
+    plain.leave(cursor)
   }
 }

@@ -1,9 +1,9 @@
 /** Listings that cost the cluster nothing but the first: one at a time, shared by all who ask. */
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
-import { Copy } from './copy.js'
+import { CacheEntry } from './cache-entry.js'
 import type { PeerCount } from './peer-count.js'
-import type { SpoolRoom } from './spool-room.js'
+import type { SpoolQuota } from './spool-quota.js'
 
 /** How a client came to its listing. */
 export type Origin = 'fresh' | 'shared' | 'cached'
@@ -21,7 +21,7 @@ export interface ListingRequest {
   readonly hidesLetGo: boolean
   /** Whether it must not have been asked of the cluster before now. */
   readonly mustBeNew: boolean
-  /** How long a copy is good for others after its end. */
+  /** How long a cache entry serves other clients after its end. */
   readonly maxAgeMs: number
   readonly headMs: number
   readonly runMs: number
@@ -32,28 +32,28 @@ export interface ListingRequest {
 }
 
 export interface Found {
-  readonly copy: Copy
+  readonly entry: CacheEntry
   readonly origin: Origin
   /** To be called when it is being read, or will not be. */
   readonly release: () => void
 }
 
 /** Bound on the different listings that are kept or under way. */
-const copiesMax = 16
+const entriesMax = 16
 
 export class Listings {
-  private readonly copies = new Map<string, Copy>()
+  private readonly entries = new Map<string, CacheEntry>()
   private turn: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly cluster: ClusterClient,
-    private readonly room: SpoolRoom,
+    private readonly quota: SpoolQuota,
     private readonly peerCount: PeerCount,
   ) {}
 
   /**
-   * The copy that answers a request; one is begun where there is none. It may be one whose head, or
-   * whose turn, is still to come.
+   * The cache entry that answers a request; a new one begins where there is none. Its head, or its
+   * turn, may still be to come.
    *
    * @throws the signal's reason when it is aborted before; ClusterFault when there are too many
    */
@@ -62,45 +62,45 @@ export class Listings {
     const arrivedAt = Date.now()
     for (;;) {
       signal.throwIfAborted()
-      const copy = this.copies.get(query)
-      if (copy === undefined) return found(this.begin(request), 'fresh')
-      if (copy.isJoinable && !(mustBeNew && copy.askedAt < arrivedAt))
-        return found(copy, copy.isOver ? 'cached' : 'shared')
-      if (copy.isOver) this.forget(query, copy)
-      else await either(copy.ended, signal)
+      const entry = this.entries.get(query)
+      if (entry === undefined) return found(this.begin(request), 'fresh')
+      if (entry.isJoinable && !(mustBeNew && entry.askedAt < arrivedAt))
+        return found(entry, entry.isOver ? 'cached' : 'shared')
+      if (entry.isOver) this.forget(query, entry)
+      else await either(entry.ended, signal)
     }
   }
 
-  /** Nobody joins what was asked of a cluster that is no longer in force; who reads it goes on. */
+  /** New settings: no client joins a listing of the former cluster; its readers go on. */
   clear(): void {
-    for (const [query, copy] of this.copies) if (copy.isAsked) this.forget(query, copy)
+    for (const [query, entry] of this.entries) if (entry.isAsked) this.forget(query, entry)
   }
 
   /** Gives up what is under way. */
   close(): void {
-    for (const [query, copy] of this.copies) {
-      copy.fail(new ClusterFault('cluster-cut', new Error('the gate closes')))
-      this.forget(query, copy)
+    for (const [query, entry] of this.entries) {
+      entry.fail(new ClusterFault('cluster-cut', new Error('the gate closes')))
+      this.forget(query, entry)
     }
   }
 
-  private begin(request: ListingRequest): Copy {
-    this.makeRoom()
+  private begin(request: ListingRequest): CacheEntry {
+    this.evict()
     const { query, isCheap, maxAgeMs } = request
-    const copy = new Copy(this.room)
-    this.copies.set(query, copy)
+    const entry = new CacheEntry(this.quota)
+    this.entries.set(query, entry)
     const run = async (): Promise<void> => {
-      if (copy.isOver) return
+      if (entry.isOver) return
       // Whatever goes wrong with this one, the next has its turn.
-      await this.start(copy, request).catch((error: unknown) => {
-        copy.fail(faultOf(error))
+      await this.start(entry, request).catch((error: unknown) => {
+        entry.fail(faultOf(error))
       })
-      await copy.ended
-      this.keep(query, copy, maxAgeMs)
+      await entry.ended
+      this.keep(query, entry, maxAgeMs)
     }
     if (isCheap) void run()
     else this.inTurn(run)
-    return copy
+    return entry
   }
 
   /** Whole listings one after the other: each makes the cluster load Kubo's whole pinset. */
@@ -108,42 +108,46 @@ export class Listings {
     this.turn = this.turn.then(run)
   }
 
-  private async start(copy: Copy, request: ListingRequest): Promise<void> {
+  private async start(entry: CacheEntry, request: ListingRequest): Promise<void> {
     const { query, headers, isCheap, mayBeLocal, hidesLetGo, headMs, runMs, idMs } = request
     const mayAsk = this.cluster.current.endpoints.length === 1 && mayBeLocal && !isCheap
     const isLocal = mayAsk && (await this.peerCount.isOne(this.cluster.current, headers, idMs))
-    if (copy.isOver) return
+    if (entry.isOver) return
     const asked = isLocal ? withLocal(query) : query
     const path = asked === '' ? '/pins' : `/pins?${asked}`
-    copy.start(this.cluster.current, { path, headers, headMs, runMs, hidesLetGo })
+    entry.start(this.cluster.current, { path, headers, headMs, runMs, hidesLetGo })
   }
 
-  /** A listing that came to no good end is nobody's any more; the next one who asks tries again. */
-  private keep(query: string, copy: Copy, maxAgeMs: number): void {
-    if (!copy.isJoinable || maxAgeMs === 0) {
-      this.forget(query, copy)
+  /** Forgets a listing that did not end well, so that the next request tries again. */
+  private keep(query: string, entry: CacheEntry, maxAgeMs: number): void {
+    if (!entry.isJoinable || maxAgeMs === 0) {
+      this.forget(query, entry)
       return
     }
     setTimeout(() => {
-      this.forget(query, copy)
+      this.forget(query, entry)
     }, maxAgeMs).unref()
   }
 
-  private forget(query: string, copy: Copy): void {
-    if (this.copies.get(query) === copy) this.copies.delete(query)
-    copy.close()
+  private forget(query: string, entry: CacheEntry): void {
+    if (this.entries.get(query) === entry) this.entries.delete(query)
+    entry.close()
   }
 
-  private makeRoom(): void {
-    for (const [query, copy] of this.copies) {
-      if (this.copies.size < copiesMax) return
-      if (copy.isOver) this.forget(query, copy)
+  private evict(): void {
+    for (const [query, entry] of this.entries) {
+      if (this.entries.size < entriesMax) return
+      if (entry.isOver) this.forget(query, entry)
     }
-    if (this.copies.size >= copiesMax) throw new ClusterFault('cluster-busy')
+    if (this.entries.size >= entriesMax) throw new ClusterFault('cluster-busy')
   }
 }
 
-const found = (copy: Copy, origin: Origin): Found => ({ copy, origin, release: copy.retain() })
+const found = (entry: CacheEntry, origin: Origin): Found => ({
+  entry,
+  origin,
+  release: entry.retain(),
+})
 
 const withLocal = (query: string): string => (query === '' ? 'local=true' : `${query}&local=true`)
 

@@ -1,7 +1,7 @@
 /** The bytes of one stream on the disk. */
 import type { FileHandle } from 'node:fs/promises'
-import { Part, takeMemory } from './part.js'
-import type { SpoolRoom } from './spool-room.js'
+import { Chunk, takeMemory } from './chunk.js'
+import type { SpoolQuota } from './spool-quota.js'
 
 /** Thrown when the files would together be larger than they may. */
 export class SpoolFull extends Error {
@@ -18,26 +18,26 @@ export class SpoolFile {
   private hasFailed = false
 
   private constructor(
-    private readonly room: SpoolRoom,
+    private readonly quota: SpoolQuota,
     private readonly file: FileHandle,
-    /** Of the room, at least as many as are written. */
-    private taken: number,
+    /** Bytes of the quota, at least as many as are written. */
+    private reserved: number,
   ) {}
 
-  static async create(room: SpoolRoom): Promise<SpoolFile> {
-    const { file, bytes } = await room.open()
-    return new SpoolFile(room, file, bytes)
+  static async create(quota: SpoolQuota): Promise<SpoolFile> {
+    const { file, bytes } = await quota.open()
+    return new SpoolFile(quota, file, bytes)
   }
 
   /** @throws SpoolFull, or the error of the disk; what was written before stays readable */
-  async append(parts: readonly Buffer[]): Promise<void> {
-    const bytes = parts.reduce((sum, { length }) => sum + length, 0)
+  async append(chunks: readonly Buffer[]): Promise<void> {
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
     const from = this.size
-    const more = Math.max(0, from + bytes - this.taken)
-    if (!this.room.take(more)) throw new SpoolFull()
-    this.taken += more
+    const more = Math.max(0, from + bytes - this.reserved)
+    if (!this.quota.reserve(more)) throw new SpoolFull()
+    this.reserved += more
     try {
-      await this.write(parts, from, bytes)
+      await this.write(chunks, from, bytes)
       this.size = from + bytes
     } catch (error) {
       this.hasFailed = true
@@ -45,11 +45,11 @@ export class SpoolFile {
     }
   }
 
-  private async write(parts: readonly Buffer[], from: number, bytes: number): Promise<void> {
-    const { bytesWritten } = await this.file.writev(parts as Buffer[], from)
+  private async write(chunks: readonly Buffer[], from: number, bytes: number): Promise<void> {
+    const { bytesWritten } = await this.file.writev(chunks as Buffer[], from)
     if (bytesWritten === bytes) return
     // A disk that is nearly full takes a part of it before it says so.
-    const rest = Buffer.concat(parts).subarray(bytesWritten)
+    const rest = Buffer.concat(chunks).subarray(bytesWritten)
     for (let done = 0; done < rest.length;) {
       const { bytesWritten: more } = await this.file.write(
         ...([rest, done, rest.length - done, from + bytesWritten + done] as const),
@@ -58,18 +58,18 @@ export class SpoolFile {
     }
   }
 
-  /** At most `length` bytes, and no more than a part, of those that are written already. */
-  async read(position: number, length: number): Promise<Part> {
+  /** At most `length` bytes, and no more than a chunk, of those that are written already. */
+  async read(position: number, length: number): Promise<Chunk> {
     const memory = takeMemory()
     const most = Math.min(length, memory.length, this.size - position)
     const { bytesRead } = await this.file.read(memory, 0, most, position)
     if (bytesRead === 0) throw new Error('the spool file is shorter than what was written')
-    return new Part(memory.subarray(0, bytesRead), memory)
+    return new Chunk(memory.subarray(0, bytesRead), memory)
   }
 
-  /** A disk that failed gets its room back at once. */
+  /** After a disk error the file leaves the pool and its bytes return to the quota at once. */
   async close(): Promise<void> {
-    const lot = { file: this.file, bytes: this.taken }
-    await (this.hasFailed ? this.room.throwAway(lot) : this.room.takeBack(lot))
+    const allocation = { file: this.file, bytes: this.reserved }
+    await (this.hasFailed ? this.quota.discard(allocation) : this.quota.recycle(allocation))
   }
 }

@@ -1,26 +1,26 @@
-/** What has come of a stream so far, for any number of readers, each at a place of its own. */
-import type { Part, Piece } from './part.js'
+/** What has come of a stream so far, for any number of readers, each with its own cursor. */
+import type { Chunk, ChunkView } from './chunk.js'
 import { SpoolFile } from './spool-file.js'
-import type { SpoolRoom } from './spool-room.js'
+import type { SpoolQuota } from './spool-quota.js'
 
 /** What stays in memory: a small listing whole, of a large one what came last. */
 const recentBytes = 1024 * 1024
 
-/** What goes to the disk in one piece; the end of a stream may stay in memory. */
+/** What goes to the disk in one write; the end of a stream may stay in memory. */
 const writtenBytes = recentBytes / 2
 
-/** Beyond it the source waits: for the disk, or where there is none for the slowest reader. */
+/** Beyond it the upstream reader waits: for the disk, or without one for the slowest client. */
 const memoryBytesMax = 4 * 1024 * 1024
 
-/** One reader's place; it must be left when nobody reads on. */
-export interface Place {
+/** One client's cursor; the client must leave it when it stops reading. */
+export interface Cursor {
   position: number
 }
 
 export interface SpoolEvents {
-  /** The source may go on, after {@link Spool.append} said that it must wait. */
+  /** The upstream reader may go on, after {@link Spool.append} said that it must wait. */
   readonly onRoom?: () => void
-  /** Nobody reads it, and nobody can begin to. */
+  /** No client reads it, and none can begin to. */
   readonly onUnread?: () => void
 }
 
@@ -34,28 +34,28 @@ export class Spool {
   size = 0
   /** Whether it is kept whole, so that one more may begin to read. */
   isWhole = true
-  private readonly parts: Part[] = []
+  private readonly chunks: Chunk[] = []
   /** Where the first of them begins. */
   private memoryStart = 0
   private file: SpoolFile | undefined
   private writing: Promise<void> | undefined
   private end: 'open' | 'ended' | Error = 'open'
-  private readonly places = new Set<Place>()
+  private readonly cursors = new Set<Cursor>()
   private waiting: (() => void)[] = []
   private isClosed = false
 
   constructor(
-    private readonly room: SpoolRoom,
+    private readonly quota: SpoolQuota,
     private readonly events: SpoolEvents = {},
   ) {}
 
   /**
-   * @param part the spool's from now on
-   * @returns whether the source may go on at once
+   * @param chunk the spool's from now on
+   * @returns whether the upstream reader may go on at once
    */
-  append(part: Part): boolean {
-    this.parts.push(part)
-    this.size += part.length
+  append(chunk: Chunk): boolean {
+    this.chunks.push(chunk)
+    this.size += chunk.length
     if (this.isWhole && this.size > recentBytes && this.unwrittenBytes >= writtenBytes)
       this.writing ??= this.write()
     this.drop()
@@ -71,22 +71,22 @@ export class Spool {
   }
 
   get readers(): number {
-    return this.places.size
+    return this.cursors.size
   }
 
-  enter(): Place {
-    const place = { position: 0 }
-    this.places.add(place)
-    return place
+  enter(): Cursor {
+    const cursor = { position: 0 }
+    this.cursors.add(cursor)
+    return cursor
   }
 
   /** Once more does nothing; who waits for more is told that there is none for him. */
-  leave(place: Place): void {
-    if (!this.places.delete(place)) return
+  leave(cursor: Cursor): void {
+    if (!this.cursors.delete(cursor)) return
     this.wake()
     this.drop()
     this.tellUnread()
-    if (this.isClosed && this.places.size === 0) void this.release()
+    if (this.isClosed && this.cursors.size === 0) void this.release()
   }
 
   /**
@@ -95,29 +95,29 @@ export class Spool {
    * @returns undefined at the end, and for one who has left
    * @throws the error that cut it short, after all that came before
    */
-  async next(place: Place): Promise<Piece | undefined> {
-    while (place.position >= this.size) {
-      if (!this.places.has(place)) return undefined
+  async next(cursor: Cursor): Promise<ChunkView | undefined> {
+    while (cursor.position >= this.size) {
+      if (!this.cursors.has(cursor)) return undefined
       if (this.end === 'ended') return undefined
       if (this.end !== 'open') throw this.end
       await new Promise<void>((resolve) => this.waiting.push(resolve))
     }
-    const piece = this.recent(place.position) ?? (await this.written(place.position))
-    place.position += piece.bytes.length
+    const chunk = this.recent(cursor.position) ?? (await this.written(cursor.position))
+    cursor.position += chunk.bytes.length
     this.drop()
-    return piece
+    return chunk
   }
 
-  /** Nobody begins any more; what is kept goes with the last reader. */
+  /** No client begins any more; what is kept goes with the last reader. */
   close(): void {
     this.isClosed = true
     this.tellUnread()
-    if (this.places.size === 0) void this.release()
+    if (this.cursors.size === 0) void this.release()
   }
 
   private tellUnread(): void {
     const isClosed = !this.isWhole || this.isClosed
-    if (isClosed && this.places.size === 0) this.events.onUnread?.()
+    if (isClosed && this.cursors.size === 0) this.events.onUnread?.()
   }
 
   private get inMemory(): number {
@@ -128,42 +128,42 @@ export class Spool {
     return this.size - (this.file?.size ?? 0)
   }
 
-  /** The rest of the part that a position lies in, if it is in memory: shared, never copied. */
-  private recent(position: number): Piece | undefined {
+  /** The rest of the chunk that a position lies in, if it is in memory: shared, never copied. */
+  private recent(position: number): ChunkView | undefined {
     if (position < this.memoryStart) return undefined
     let start = this.size
-    // From the end: whoever keeps up is there.
-    for (let index = this.parts.length - 1; index >= 0; index--) {
-      const part = this.parts[index]
-      if (part === undefined) return undefined
-      start -= part.length
+    // From the end: a client that keeps up is there.
+    for (let index = this.chunks.length - 1; index >= 0; index--) {
+      const chunk = this.chunks[index]
+      if (chunk === undefined) return undefined
+      start -= chunk.length
       if (position < start) continue
-      part.hold()
+      chunk.retain()
       return {
-        bytes: part.bytes.subarray(position - start),
+        bytes: chunk.bytes.subarray(position - start),
         release: () => {
-          part.release()
+          chunk.release()
         },
       }
     }
     return undefined
   }
 
-  private async written(position: number): Promise<Piece> {
+  private async written(position: number): Promise<ChunkView> {
     if (this.file === undefined) throw new Error('neither in memory nor in a file')
     return this.file.read(position, this.memoryStart - position)
   }
 
   private async write(): Promise<void> {
     try {
-      this.file ??= await SpoolFile.create(this.room)
+      this.file ??= await SpoolFile.create(this.quota)
       while (this.unwrittenBytes >= writtenBytes) {
         await this.file.append(this.unwritten(this.file.size))
         this.drop()
       }
     } catch (error) {
       this.isWhole = false
-      this.room.onTrouble(error)
+      this.quota.onTrouble(error)
       this.drop()
       this.tellUnread()
     } finally {
@@ -175,23 +175,23 @@ export class Spool {
   private unwritten(from: number): Buffer[] {
     let start = this.memoryStart
     const unwritten: Buffer[] = []
-    for (const part of this.parts) {
-      if (start >= from) unwritten.push(part.bytes)
-      start += part.length
+    for (const chunk of this.chunks) {
+      if (start >= from) unwritten.push(chunk.bytes)
+      start += chunk.length
     }
     return unwritten
   }
 
-  /** Forgets of what is in memory what is safe elsewhere, or what everybody had. */
+  /** Drops chunks from memory that are on the disk, or that every client has had. */
   private drop(): void {
     const wasFull = this.inMemory > memoryBytesMax
     const written = this.file?.size ?? 0
     const safe = this.isWhole ? written : Math.max(written, this.slowest())
     for (;;) {
-      const [first] = this.parts
+      const [first] = this.chunks
       if (first === undefined || this.memoryStart + first.length > safe) break
       if (this.isWhole && this.inMemory - first.length < recentBytes) break
-      this.parts.shift()
+      this.chunks.shift()
       this.memoryStart += first.length
       first.release()
     }
@@ -200,7 +200,7 @@ export class Spool {
 
   private slowest(): number {
     let position = this.size
-    for (const place of this.places) position = Math.min(position, place.position)
+    for (const cursor of this.cursors) position = Math.min(position, cursor.position)
     return position
   }
 
@@ -215,7 +215,7 @@ export class Spool {
     if (this.writing !== undefined) return
     const { file } = this
     this.file = undefined
-    for (const part of this.parts.splice(0)) part.release()
+    for (const chunk of this.chunks.splice(0)) chunk.release()
     await file?.close()
   }
 }

@@ -3,26 +3,26 @@ import { readdirSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { compressed } from '../../src/listings/compressed.js'
-import { Part } from '../../src/listings/part.js'
+import { Chunk } from '../../src/listings/chunk.js'
 import { Spool } from '../../src/listings/spool.js'
-import { type Lot, SpoolRoom } from '../../src/listings/spool-room.js'
+import { type Allocation, SpoolQuota } from '../../src/listings/spool-quota.js'
 import { clock } from '../support/clock.js'
 
-const batch = (index: number, bytes = 65_536): Part =>
-  new Part(Buffer.from(`${index}`.padStart(bytes, '0')))
+const batch = (index: number, bytes = 65_536): Chunk =>
+  new Chunk(Buffer.from(`${index}`.padStart(bytes, '0')))
 
-/** All that a reader gets, whose pieces are others as soon as they are released. */
+/** All that a reader gets; the bytes of a chunk change as soon as it is released. */
 async function all(spool: Spool): Promise<Buffer> {
-  const place = spool.enter()
-  const parts: Buffer[] = []
+  const cursor = spool.enter()
+  const chunks: Buffer[] = []
   for (;;) {
-    const piece = await spool.next(place)
-    if (piece === undefined) break
-    parts.push(Buffer.from(piece.bytes))
-    piece.release()
+    const chunk = await spool.next(cursor)
+    if (chunk === undefined) break
+    chunks.push(Buffer.from(chunk.bytes))
+    chunk.release()
   }
-  spool.leave(place)
-  return Buffer.concat(parts)
+  spool.leave(cursor)
+  return Buffer.concat(chunks)
 }
 
 const text = async (spool: Spool): Promise<string> => (await all(spool)).toString()
@@ -30,21 +30,21 @@ const text = async (spool: Spool): Promise<string> => (await all(spool)).toStrin
 const wholeOf = (count: number): string =>
   Array.from({ length: count }, (_, index) => batch(index).bytes.toString()).join('')
 
-/** Appends as a source does: it waits when it is told to. */
+/** Appends as the upstream reader does: it waits when it is told to. */
 async function fill(spool: Spool, count: number, room: { next: Promise<void> }): Promise<void> {
   for (let index = 0; index < count; index++) if (!spool.append(batch(index))) await room.next
   spool.finish()
 }
 
-/** A spool that says when the source may go on. */
-function spoolIn(t: Test, room: SpoolRoom) {
+/** A spool that says when the upstream reader may go on. */
+function spoolIn(t: Test, quota: SpoolQuota) {
   let go = (): void => undefined
   const turn = { next: Promise.resolve() }
   const renew = (): void => {
     turn.next = new Promise((resolve) => (go = resolve))
   }
   renew()
-  const spool = new Spool(room, {
+  const spool = new Spool(quota, {
     onRoom: () => {
       go()
       renew()
@@ -52,34 +52,34 @@ function spoolIn(t: Test, room: SpoolRoom) {
   })
   t.teardown(() => {
     spool.close()
-    room.close()
+    quota.close()
   })
   return { spool, turn }
 }
 
 /** What a spool's file leaves behind when it is closed. */
-async function lastWritten(room: SpoolRoom, spool: Spool): Promise<Lot> {
+async function lastWritten(quota: SpoolQuota, spool: Spool): Promise<Allocation> {
   spool.close()
   for (;;) {
-    const lot = await room.open()
-    if (lot.bytes > 0) {
-      await room.takeBack(lot)
-      return lot
+    const allocation = await quota.open()
+    if (allocation.bytes > 0) {
+      await quota.recycle(allocation)
+      return allocation
     }
-    await lot.file.close()
+    await allocation.file.close()
   }
 }
 
-async function lotOf(room: SpoolRoom, bytes: number): Promise<Lot> {
-  const { file } = await room.open()
-  room.take(bytes)
+async function allocationOf(quota: SpoolQuota, bytes: number): Promise<Allocation> {
+  const { file } = await quota.open()
+  quota.reserve(bytes)
   return { file, bytes }
 }
 
 t.test('readers get all of it, early or late, from memory or from the disk', async (t) => {
   const directory = t.testdir({})
   for (const count of [0, 1, 10, 200]) {
-    const { spool, turn } = spoolIn(t, new SpoolRoom(directory, 1e9))
+    const { spool, turn } = spoolIn(t, new SpoolQuota(directory, 1e9))
     const early = text(spool)
     const filling = fill(spool, count, turn)
     const meanwhile = text(spool)
@@ -95,7 +95,7 @@ t.test('readers get all of it, early or late, from memory or from the disk', asy
 })
 
 t.test('a reader that comes and goes holds up nobody', async (t) => {
-  const { spool, turn } = spoolIn(t, new SpoolRoom(t.testdir({}), 1e9))
+  const { spool, turn } = spoolIn(t, new SpoolQuota(t.testdir({}), 1e9))
   const leaving = spool.enter()
   const waiting = spool.next(leaving)
   const staying = text(spool)
@@ -106,101 +106,106 @@ t.test('a reader that comes and goes holds up nobody', async (t) => {
   t.equal(spool.readers, 0)
 })
 
-t.test('without room on the disk the source waits for the slowest reader', async (t) => {
-  const { spool, turn } = spoolIn(t, new SpoolRoom(t.testdir({}), 3_000_000))
+t.test('without room on the disk the upstream reader waits for the slowest client', async (t) => {
+  const { spool, turn } = spoolIn(t, new SpoolQuota(t.testdir({}), 3_000_000))
   const slow = spool.enter()
   const quick = text(spool)
   let isFilled = false
   const filling = fill(spool, 200, turn).then(() => (isFilled = true))
-  const parts: Buffer[] = []
+  const chunks: Buffer[] = []
   for (;;) {
-    const piece = await spool.next(slow)
-    if (piece === undefined) break
-    parts.push(Buffer.from(piece.bytes))
-    piece.release()
-    if (slow.position < 4_000_000) t.notOk(isFilled, 'the source waits', { diagnostic: false })
+    const chunk = await spool.next(slow)
+    if (chunk === undefined) break
+    chunks.push(Buffer.from(chunk.bytes))
+    chunk.release()
+    if (slow.position < 4_000_000)
+      t.notOk(isFilled, 'the upstream reader waits', { diagnostic: false })
   }
   spool.leave(slow)
   await filling
-  t.ok(Buffer.concat(parts).toString() === wholeOf(200))
+  t.ok(Buffer.concat(chunks).toString() === wholeOf(200))
   t.ok((await quick) === wholeOf(200))
   t.notOk(spool.isWhole, 'nobody else can begin')
 })
 
-t.test('the room is given back, and is for all together', async (t) => {
-  const room = new SpoolRoom(t.testdir({}), 10_000_000)
+t.test('the quota is for all files together, and bytes are given back to it', async (t) => {
+  const quota = new SpoolQuota(t.testdir({}), 10_000_000)
   for (let round = 0; round < 3; round++) {
-    const { spool, turn } = spoolIn(t, room)
+    const { spool, turn } = spoolIn(t, quota)
     const reading = text(spool)
     await fill(spool, 100, turn)
     t.ok((await reading) === wholeOf(100))
     t.ok(spool.isWhole)
-    const other = spoolIn(t, room)
+    const other = spoolIn(t, quota)
     const passing = text(other.spool)
     await fill(other.spool, 100, other.turn)
     t.ok((await passing) === wholeOf(100))
     t.notOk(other.spool.isWhole)
     spool.close()
     other.spool.close()
-    while (!room.take(10_000_000)) await new Promise((resolve) => setImmediate(resolve))
-    room.give(10_000_000)
+    while (!quota.reserve(10_000_000)) await new Promise((resolve) => setImmediate(resolve))
+    quota.giveBack(10_000_000)
   }
 })
 
 t.test('a file that is done with is written over by the next', async (t) => {
-  const room = new SpoolRoom(t.testdir({}), 20_000_000)
-  const first = spoolIn(t, room)
+  const quota = new SpoolQuota(t.testdir({}), 20_000_000)
+  const first = spoolIn(t, quota)
   await fill(first.spool, 200, first.turn)
-  const lot = await lastWritten(room, first.spool)
-  const { spool, turn } = spoolIn(t, room)
+  const allocation = await lastWritten(quota, first.spool)
+  const { spool, turn } = spoolIn(t, quota)
   const [early] = await Promise.all([text(spool), fill(spool, 100, turn)])
   t.ok(early === wholeOf(100))
   t.ok((await text(spool)) === wholeOf(100), 'nothing of what was longer')
-  const again = await lastWritten(room, spool)
-  t.equal(again.file, lot.file)
-  t.equal(again.bytes, lot.bytes, 'its room is still taken')
+  const again = await lastWritten(quota, spool)
+  t.equal(again.file, allocation.file)
+  t.equal(again.bytes, allocation.bytes, 'its bytes are still reserved')
 })
 
-t.test('one spare file stays, the largest, for five minutes', async (t) => {
+t.test('the largest file stays pooled for five minutes', async (t) => {
   const { later, turn } = clock()
-  const room = new SpoolRoom(t.testdir({}), 1000, undefined, later)
-  const [small, large, other] = await Promise.all([lotOf(room, 100), lotOf(room, 700), room.open()])
-  await room.takeBack(small)
-  await room.takeBack(large)
+  const quota = new SpoolQuota(t.testdir({}), 1000, undefined, later)
+  const [small, large, other] = await Promise.all([
+    allocationOf(quota, 100),
+    allocationOf(quota, 700),
+    quota.open(),
+  ])
+  await quota.recycle(small)
+  await quota.recycle(large)
   await t.rejects(small.file.stat(), { code: 'EBADF' })
-  await room.takeBack(other)
+  await quota.recycle(other)
   await t.rejects(other.file.stat(), { code: 'EBADF' }, 'an empty one')
   await turn(299_999)
-  const same = await room.open()
+  const same = await quota.open()
   t.equal(same.file, large.file)
-  await room.takeBack(same)
+  await quota.recycle(same)
   await turn(299_999)
   t.ok(await large.file.stat())
   await turn(1)
   await t.rejects(large.file.stat(), { code: 'EBADF' })
-  t.ok(room.take(1000), 'all room is there again')
+  t.ok(quota.reserve(1000), 'the whole quota is free again')
 })
 
-t.test('a spare file gives way to who needs its room, and to the end', async (t) => {
-  const room = new SpoolRoom(t.testdir({}), 1000)
-  const first = await lotOf(room, 700)
-  await room.takeBack(first)
-  t.ok(room.take(300), 'beside it')
+t.test('a pooled file gives way to a listing that needs its bytes, and to the end', async (t) => {
+  const quota = new SpoolQuota(t.testdir({}), 1000)
+  const first = await allocationOf(quota, 700)
+  await quota.recycle(first)
+  t.ok(quota.reserve(300), 'beside it')
   t.ok(await first.file.stat())
-  t.ok(room.take(1), 'in its place')
+  t.ok(quota.reserve(1), 'in its cursor')
   await t.rejects(first.file.stat(), { code: 'EBADF' })
-  room.give(301)
-  const second = await lotOf(room, 700)
-  const third = await lotOf(room, 100)
-  await room.takeBack(second)
-  room.close()
+  quota.giveBack(301)
+  const second = await allocationOf(quota, 700)
+  const third = await allocationOf(quota, 100)
+  await quota.recycle(second)
+  quota.close()
   await t.rejects(second.file.stat(), { code: 'EBADF' })
-  await room.takeBack(third)
+  await quota.recycle(third)
   await t.rejects(third.file.stat(), { code: 'EBADF' }, 'none after the end')
 })
 
 t.test('a directory that cannot be written to is like a disk that is full', async (t) => {
-  const { spool, turn } = spoolIn(t, new SpoolRoom('/nonexistent', 1e9))
+  const { spool, turn } = spoolIn(t, new SpoolQuota('/nonexistent', 1e9))
   const reading = text(spool)
   await fill(spool, 100, turn)
   t.ok((await reading) === wholeOf(100))
@@ -208,19 +213,19 @@ t.test('a directory that cannot be written to is like a disk that is full', asyn
 })
 
 t.test('an error comes after all that came before it', async (t) => {
-  const spool = new Spool(new SpoolRoom(t.testdir({}), 1e9))
-  spool.append(new Part(Buffer.from('some')))
+  const spool = new Spool(new SpoolQuota(t.testdir({}), 1e9))
+  spool.append(new Chunk(Buffer.from('some')))
   spool.finish(new Error('cut'))
   spool.finish()
-  const place = spool.enter()
-  t.equal(String((await spool.next(place))?.bytes), 'some')
-  await t.rejects(spool.next(place), { message: 'cut' })
+  const cursor = spool.enter()
+  t.equal(String((await spool.next(cursor))?.bytes), 'some')
+  await t.rejects(spool.next(cursor), { message: 'cut' })
 })
 
 t.test('compressed it is the same, and the error comes behind what came', async (t) => {
-  const room = new SpoolRoom(t.testdir({}), 1e9)
-  const { spool, turn } = spoolIn(t, room)
-  const packed = compressed(spool, room)
+  const quota = new SpoolQuota(t.testdir({}), 1e9)
+  const { spool, turn } = spoolIn(t, quota)
+  const packed = compressed(spool, quota)
   t.teardown(() => {
     packed.close()
   })
@@ -232,14 +237,14 @@ t.test('compressed it is the same, and the error comes behind what came', async 
     t.ok(gunzipSync(bytes).toString() === wholeOf(100))
   }
 
-  const cut = new Spool(room)
-  cut.append(new Part(Buffer.from('some')))
+  const cut = new Spool(quota)
+  cut.append(new Chunk(Buffer.from('some')))
   cut.finish(new Error('cut'))
-  const packedCut = compressed(cut, room)
-  const place = packedCut.enter()
-  const parts: Buffer[] = []
+  const packedCut = compressed(cut, quota)
+  const cursor = packedCut.enter()
+  const chunks: Buffer[] = []
   await t.rejects(async () => {
-    for (;;) parts.push((await packedCut.next(place))?.bytes ?? Buffer.alloc(0))
+    for (;;) chunks.push((await packedCut.next(cursor))?.bytes ?? Buffer.alloc(0))
   }, /cut/)
-  t.equal(gunzipSync(Buffer.concat(parts), { finishFlush: 2 }).toString(), 'some')
+  t.equal(gunzipSync(Buffer.concat(chunks), { finishFlush: 2 }).toString(), 'some')
 })

@@ -1,11 +1,11 @@
-/** Answers listings from the gate's own copies: the cluster is asked once for all who want one. */
+/** Answers listings from the gate's cache: the cluster is asked once for all clients. */
 import type { FastifyReply } from 'fastify'
 import { ClusterFault } from '../../cluster/faults.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
 import { refuse } from '../answer.js'
 import { answerFault } from '../fault.js'
 import type { RequestRecord } from '../record/record.js'
-import { pour } from './pour.js'
+import { writeTo } from './write-listing.js'
 import { hasTrailers } from './relay.js'
 import type { ListingPlan } from '../plan.js'
 import type { Authorized } from '../request.js'
@@ -56,7 +56,7 @@ async function serve(
     const { 'cache-control': cacheControl = '' } = reply.request.headers
     found = await listings.find(listingRequest(record, plan, cacheControl, headers, signal))
     record.listing = found.origin
-    const { status, upstreamMs } = await either(found.copy.head, signal)
+    const { status, upstreamMs } = await either(found.entry.head, signal)
     if (found.origin === 'fresh') record.exchange = { upstreamMs, upstreamStatus: status }
     send(record, reply, found, status)
   } finally {
@@ -92,11 +92,11 @@ function listingRequest(
 const noCache = /(?:^|[\s,])no-cache(?:$|[\s,])/i
 
 function send(record: Authorized, reply: FastifyReply, found: Found, status: number): void {
-  const { copy, origin } = found
+  const { entry, origin } = found
   const { listing } = record.snapshot.config
   const wantsGzip = listing.compress && acceptsGzip(reply.request.headers['accept-encoding'] ?? '')
-  const { spool, isCompressed } = copy.read(wantsGzip)
-  const ageSeconds = Math.max(0, Math.floor((Date.now() - copy.askedAt) / 1000))
+  const { spool, isCompressed } = entry.read(wantsGzip)
+  const ageSeconds = Math.max(0, Math.floor((Date.now() - entry.askedAt) / 1000))
   const headers = {
     'content-type': 'application/json',
     age: String(ageSeconds),
@@ -106,9 +106,9 @@ function send(record: Authorized, reply: FastifyReply, found: Found, status: num
     ...(status === 200 && hasTrailers(reply) && { trailer: 'X-Stream-Error' }),
   }
   reply.code(status)
-  const streamErrors = () => (status === 200 ? copy.streamErrors : [])
+  const streamErrors = () => (status === 200 ? entry.streamErrors : [])
   if (status === 204) reply.headers(headers).send()
-  else void pour(reply, { spool, headers, streamErrors, stallMs: listing.stallMs })
+  else void writeTo(reply, { spool, headers, streamErrors, stallMs: listing.stallMs })
 }
 
 /** RFC 9211; the detail says it in one word. */
@@ -145,7 +145,7 @@ function patience(record: RequestRecord, ms: number) {
   return { signal: abort.signal, settle }
 }
 
-/** Listings that are being read: each holds a connection, and its place in a copy. */
+/** Listings that are being read: each holds a connection, and its cursor in a cache entry. */
 class Readers {
   private readonly counts = new Map<string, number>()
   private all = 0

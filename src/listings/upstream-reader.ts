@@ -1,12 +1,12 @@
-/** Reads one listing of the cluster, as fast as it comes, and gathers it into large parts. */
+/** Reads one listing of the cluster, as fast as it comes, and joins it to large chunks. */
 import type { Dispatcher } from 'undici'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
 import { LinesWithoutLetGo } from '../leases/let-go.js'
-import { giveMemory, Part, partBytes, takeMemory } from './part.js'
+import { giveMemory, Chunk, chunkBytes, takeMemory } from './chunk.js'
 
 /** What is asked of the cluster. */
-export interface Question {
+export interface UpstreamRequest {
   /** Path and query. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
@@ -19,17 +19,17 @@ export interface Question {
 
 export interface ListingSink {
   head(status: number): void
-  /** @returns whether the source may go on; otherwise it waits for {@link Source.resume} */
-  part(part: Part): boolean
+  /** @returns whether the reader may go on; otherwise it waits for {@link UpstreamReader.resume} */
+  chunk(chunk: Chunk): boolean
   /** @param trailers fields by their names in lower case */
   end(trailers: Readonly<Record<string, string | string[] | undefined>>): void
   fail(fault: ClusterFault): void
 }
 
-/** Less than that takes no part's memory of its own. */
-const smallBytes = partBytes / 16
+/** Less than this gets memory of its own length, not a pooled chunk's. */
+const smallBytes = chunkBytes / 16
 
-export class Source implements Dispatcher.DispatchHandler {
+export class UpstreamReader implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
   private memory = takeMemory()
   private used = 0
@@ -42,10 +42,10 @@ export class Source implements Dispatcher.DispatchHandler {
 
   constructor(
     cluster: Cluster,
-    private readonly question: Question,
+    private readonly request: UpstreamRequest,
     private readonly sink: ListingSink,
   ) {
-    const { path, headers, headMs, hidesLetGo } = question
+    const { path, headers, headMs, hidesLetGo } = request
     this.lines = hidesLetGo ? new LinesWithoutLetGo(undefined) : undefined
     this.clock = setTimeout(() => {
       this.stop(new ClusterFault('cluster-timeout'))
@@ -53,7 +53,7 @@ export class Source implements Dispatcher.DispatchHandler {
     cluster.dispatchListing(path, headers, this)
   }
 
-  /** Goes on after a part that was one too many. */
+  /** Goes on after {@link ListingSink.chunk} returned false. */
   resume(): void {
     this.controller?.resume()
   }
@@ -83,7 +83,7 @@ export class Source implements Dispatcher.DispatchHandler {
     }
     this.hasHead = true
     clearTimeout(this.clock)
-    const leftMs = this.question.runMs - (performance.now() - this.startMs)
+    const leftMs = this.request.runMs - (performance.now() - this.startMs)
     this.clock = setTimeout(
       () => {
         this.stop(new ClusterFault('cluster-cut', new Error('the listing took too long')))
@@ -97,7 +97,7 @@ export class Source implements Dispatcher.DispatchHandler {
     if (this.isOver) return
     // Its memory is the socket's: what is not copied now is gone afterwards.
     for (let from = 0; from < chunk.length;) {
-      if (this.used === partBytes && !this.flush()) return
+      if (this.used === chunkBytes && !this.flush()) return
       const copied = chunk.copy(this.memory, this.used, from)
       this.used += copied
       from += copied
@@ -123,7 +123,7 @@ export class Source implements Dispatcher.DispatchHandler {
     this.sink.fail(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
   }
 
-  /** False when whoever took the part has had enough of it all. */
+  /** False when the sink stopped the reader. */
   private flush(): boolean {
     clearImmediate(this.flushing)
     this.flushing = undefined
@@ -133,18 +133,18 @@ export class Source implements Dispatcher.DispatchHandler {
     const isSmall = bytes.length < smallBytes
     if (!isSmall) this.memory = takeMemory()
     this.used = 0
-    const part = isSmall ? new Part(Buffer.from(bytes)) : new Part(bytes, memory)
-    if (!this.handOn(part)) this.controller?.pause()
+    const chunk = isSmall ? new Chunk(Buffer.from(bytes)) : new Chunk(bytes, memory)
+    if (!this.handOn(chunk)) this.controller?.pause()
     return !this.isOver
   }
 
-  private handOn(part: Part): boolean {
-    if (this.lines === undefined) return this.sink.part(part)
+  private handOn(chunk: Chunk): boolean {
+    if (this.lines === undefined) return this.sink.chunk(chunk)
     let mayGoOn = true
     // Copies: what they were taken from is given back at once.
-    for (const lines of this.lines.take(part.bytes))
-      mayGoOn = this.sink.part(new Part(Buffer.from(lines))) && mayGoOn
-    part.release()
+    for (const lines of this.lines.take(chunk.bytes))
+      mayGoOn = this.sink.chunk(new Chunk(Buffer.from(lines))) && mayGoOn
+    chunk.release()
     return mayGoOn
   }
 

@@ -1,10 +1,10 @@
-/** The gate's own copy of one listing: asked of the cluster once, read by any number of clients. */
+/** A cache entry: one listing that the cluster is asked for once and any number of clients read. */
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault } from '../cluster/faults.js'
 import { compressed } from './compressed.js'
-import { type Question, Source } from './source.js'
+import { type UpstreamRequest, UpstreamReader } from './upstream-reader.js'
 import { Spool } from './spool.js'
-import type { SpoolRoom } from './spool-room.js'
+import type { SpoolQuota } from './spool-quota.js'
 
 export interface Head {
   readonly status: number
@@ -12,34 +12,34 @@ export interface Head {
   readonly upstreamMs: number
 }
 
-export class Copy {
+export class CacheEntry {
   /** Unix time in milliseconds when the cluster was asked: it is never older than that. */
   askedAt = Infinity
-  /** Settled by the cluster's answer, or by the fault that came in its place. */
+  /** Resolves with the head of the cluster's answer, or rejects with the fault. */
   readonly head: Promise<Head>
   /** Settles when nothing more will come, whatever came. */
   readonly ended: Promise<void>
   /** Texts of the trailer X-Stream-Error, once the end is there; empty ones mean no error. */
   streamErrors: readonly string[] = []
-  /** Whether it came to a good end: whole, and without an error told in its trailer. */
+  /** Whether it ended well: whole, and without an error in its trailer. */
   isComplete = false
   isOver = false
   private readonly plain: Spool
   private packed: Spool | undefined
-  private source: Source | undefined
+  private reader: UpstreamReader | undefined
   private status = 0
   private users = 0
   private isClosed = false
   private readonly heading = Promise.withResolvers<Head>()
   private readonly ending = Promise.withResolvers<undefined>()
 
-  constructor(private readonly room: SpoolRoom) {
+  constructor(private readonly quota: SpoolQuota) {
     this.head = this.heading.promise
-    // Perhaps everybody has left.
+    // All clients may have left.
     this.head.catch(() => undefined)
     this.ended = this.ending.promise
-    this.plain = new Spool(room, {
-      onRoom: () => this.source?.resume(),
+    this.plain = new Spool(quota, {
+      onRoom: () => this.reader?.resume(),
       onUnread: () => {
         this.endUnread()
       },
@@ -47,15 +47,15 @@ export class Copy {
   }
 
   /** Asks the cluster. */
-  start(cluster: Cluster, question: Question): void {
+  start(cluster: Cluster, request: UpstreamRequest): void {
     const startMs = performance.now()
     this.askedAt = Date.now()
-    this.source = new Source(cluster, question, {
+    this.reader = new UpstreamReader(cluster, request, {
       head: (status) => {
         this.status = status
         this.heading.resolve({ status, upstreamMs: performance.now() - startMs })
       },
-      part: (part) => this.plain.append(part),
+      chunk: (chunk) => this.plain.append(chunk),
       end: (trailers) => {
         this.streamErrors = [trailers['x-stream-error'] ?? []].flat()
         const isGood = this.status === 200 || this.status === 204
@@ -70,14 +70,14 @@ export class Copy {
 
   /** Ends it before its time, or before its beginning. */
   fail(fault: ClusterFault): void {
-    this.source?.stop(fault)
+    this.reader?.stop(fault)
     this.heading.reject(fault)
     this.end(fault)
   }
 
   /** Whether the cluster was asked for it; before, it waits for its turn. */
   get isAsked(): boolean {
-    return this.source !== undefined
+    return this.reader !== undefined
   }
 
   /** Whether one more may read it from its start. */
@@ -86,13 +86,13 @@ export class Copy {
   }
 
   /**
-   * What a client reads from its start on: its own place in it has to be taken at once.
+   * What a client reads from its start on: the client must open its cursor at once.
    *
    * @param wantsGzip whether it may be compressed
    */
   read(wantsGzip: boolean): { readonly spool: Spool; readonly isCompressed: boolean } {
     if (wantsGzip && this.status === 200 && this.plain.isWhole)
-      this.packed ??= compressed(this.plain, this.room)
+      this.packed ??= compressed(this.plain, this.quota)
     // Behind a disk that is full it has no start any more; what is plain all understand.
     if (wantsGzip && this.packed?.isWhole === true)
       return { spool: this.packed, isCompressed: true }
@@ -108,7 +108,7 @@ export class Copy {
     }
   }
 
-  /** Nobody begins to read it any more, but for those who retain it. */
+  /** No client begins to read it any more, except those that retain it. */
   close(): void {
     this.isClosed = true
     if (this.users > 0) return
@@ -116,10 +116,10 @@ export class Copy {
     this.packed?.close()
   }
 
-  /** What nobody can join, and nobody reads, need not go on. */
+  /** Stops reading from the cluster when no client reads and none can join. */
   private endUnread(): void {
     if (!this.isOver && this.users === 0)
-      this.source?.stop(new ClusterFault('cluster-cut', new Error('all readers left')))
+      this.reader?.stop(new ClusterFault('cluster-cut', new Error('all readers left')))
   }
 
   private end(fault?: ClusterFault): void {

@@ -1,28 +1,28 @@
-/** Parts of a listing, in memory that is used again instead of left to the garbage collector. */
+/** Chunks of a listing, in pooled memory instead of the garbage collector's. */
 
 /*
  * V8 collects young garbage by the number of objects; these are few and large, and would pile up to
  * its bound for memory outside of its heap, 64 MB (measured: 50 MB for one listing of 200 MB).
  */
-export const partBytes = 262_144
+export const chunkBytes = 262_144
 
 /** Kept for the next listing, so much that a few can run without asking the system for memory. */
 const freeMax = 24
 
 const free: Buffer[] = []
 
-/** Memory of the length of a part; whatever was in it still is. */
-export const takeMemory = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(partBytes)
+/** Memory of a chunk's length; it still holds its former bytes. */
+export const takeMemory = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes)
 
 export function giveMemory(memory: Buffer): void {
   if (free.length < freeMax) free.push(memory)
 }
 
-/** Bytes, and how many still need them. */
-export class Part {
+/** Bytes with a count of their holders. */
+export class Chunk {
   private holders = 1
 
-  /** @param memory given back when nobody needs the bytes any more; undefined: somebody else's */
+  /** @param memory returned to the pool after the last release; undefined: it is not pooled */
   constructor(
     readonly bytes: Buffer,
     private readonly memory?: Buffer,
@@ -32,19 +32,19 @@ export class Part {
     return this.bytes.length
   }
 
-  hold(): void {
+  retain(): void {
     this.holders++
   }
 
-  /** To be called once for each holder; after the last one the bytes are others. */
+  /** Each holder calls it once; after the last call the bytes change. */
   release(): void {
     this.holders--
     if (this.holders === 0 && this.memory !== undefined) giveMemory(this.memory)
   }
 }
 
-/** What a reader takes: bytes that stay as they are until it has released them. */
-export interface Piece {
+/** A reader's view of a chunk: the bytes stay as they are until the reader releases them. */
+export interface ChunkView {
   readonly bytes: Buffer
   release(): void
 }
