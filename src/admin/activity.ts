@@ -1,20 +1,12 @@
 /** The last hour as this process saw it: by encoder, by time, and the latest that went wrong. */
+import type { AccessLine } from '../log/access-line.js'
 import type { PinNews } from '../progress/followed.js'
 import { hourMs } from '../time/units.js'
-import { type Ending, Steps } from './tally.js'
+import { type CountedEnding, Steps } from './tally.js'
 
 /** What it takes of a request's access line. */
-export interface Ended extends Ending {
-  readonly id: string
-  /** Only a name that was authenticated. */
-  readonly encoder?: string | undefined
-  readonly client: string
-  readonly method: string
-  readonly path: string
-  readonly status: number
-  readonly upstreamStatus?: number | undefined
-  readonly upstreamError?: string | undefined
-}
+export type Ended = CountedEnding &
+  Pick<AccessLine, 'id' | 'encoder' | 'client' | 'method' | 'path' | 'status' | 'upstreamStatus'>
 
 /** A request that was refused, or failed. */
 export interface TroubledRequest {

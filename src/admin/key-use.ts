@@ -1,4 +1,5 @@
 /** When each key was last used, as far as this process saw, or was told. */
+import type { AccessLine } from '../log/access-line.js'
 
 export interface LastUse {
   readonly encoder: string
@@ -7,17 +8,11 @@ export interface LastUse {
   readonly lastUsed: string
 }
 
-/** What it takes of a request's access line. */
-interface UsedKey {
-  readonly encoder?: string | undefined
-  readonly keyId?: string | undefined
-}
-
 /** Grows with the keys of the configuration, never with what strangers present. */
 export class KeyUse {
   private readonly encoders = new Map<string, Map<string, number>>()
 
-  observe({ encoder, keyId }: UsedKey): void {
+  observe({ encoder, keyId }: Pick<AccessLine, 'encoder' | 'keyId'>): void {
     if (encoder === undefined || keyId === undefined) return
     const keys = this.encoders.get(encoder) ?? new Map<string, number>()
     keys.set(keyId, Date.now())

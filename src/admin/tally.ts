@@ -1,14 +1,9 @@
 /** Requests counted by how they ended and how long they took, in steps of a time that moves on. */
 import { KeyedCounter } from '../collections/keyed-counter.js'
+import type { AccessLine } from '../log/access-line.js'
 
-/** What a tally takes of a request's access line. */
-export interface Ending {
-  readonly outcome: string
-  readonly reason?: string | undefined
-  readonly durationMs: number
-  /** Of a listing: how long that takes says nothing of others. */
-  readonly listing?: string | undefined
-}
+/** What is tallied of an access line. How long a listing takes says nothing of other requests. */
+export type CountedEnding = Pick<AccessLine, 'outcome' | 'reason' | 'durationMs' | 'listing'>
 
 export class RequestTally {
   requests = 0
@@ -23,7 +18,7 @@ export class RequestTally {
   /** Of what the cluster answered, listings left out. */
   readonly durations = new Durations()
 
-  add({ outcome, reason, durationMs, listing }: Ending): void {
+  add({ outcome, reason, durationMs, listing }: CountedEnding): void {
     this.requests++
     if (outcome === 'answered') {
       if (listing === undefined) this.durations.add(durationMs)

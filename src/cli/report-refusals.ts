@@ -1,9 +1,8 @@
 /** `pinwarden report`: what is, and would be, refused to whom; from the log, to decide upon. */
 import { createReadStream } from 'node:fs'
 import { KeyedCounter } from '../collections/keyed-counter.js'
-import { loadConfig } from '../settings/load.js'
 import type { Io } from './io.js'
-import { CommandError } from './report.js'
+import { configuredLog, type LogLine, readLogLine } from './log-file.js'
 import { table } from './text-table.js'
 import { linesOf } from './tail/follow.js'
 
@@ -14,14 +13,8 @@ export interface ReportOptions {
   readonly json: boolean
 }
 
-interface Line {
-  readonly msg?: string
-  readonly time?: string
-  readonly encoder?: string
-  readonly outcome?: string
-  readonly reason?: string
-  readonly wouldRefuse?: string
-}
+/** Where the log is systemd's. */
+const journal = 'journalctl -u pinwarden -o cat | pinwarden report -'
 
 interface Sum {
   requests: number
@@ -31,12 +24,12 @@ interface Sum {
 }
 
 export async function reportRefusals(options: ReportOptions, io: Io): Promise<number> {
-  const { file = await configuredLog(options.configPath), json } = options
+  const { file = await configuredLog(options.configPath, journal), json } = options
   const lines = linesOf(file === '-' ? (io.stdin ?? []) : createReadStream(file))
   const sums = new Map<string, Sum>()
   let [first, last] = ['', '']
   for await (const text of lines) {
-    const line = parsed(text)
+    const line = readLogLine(text)
     if (line?.msg !== 'request') continue
     if (first === '') first = line.time ?? ''
     last = line.time ?? last
@@ -64,7 +57,7 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
   return 0
 }
 
-function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: Line): void {
+function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: LogLine): void {
   let sum = sums.get(encoder)
   if (sum === undefined) {
     sum = { requests: 0, refused: new KeyedCounter(), wouldRefuse: new KeyedCounter() }
@@ -81,20 +74,3 @@ const wordsOf = (counts: KeyedCounter): string =>
     .sort(([, one], [, other]) => other - one)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ') || '-'
-
-function parsed(text: string): Line | undefined {
-  try {
-    return JSON.parse(text) as Line
-  } catch {
-    return undefined
-  }
-}
-
-async function configuredLog(configPath: string): Promise<string> {
-  const { log } = await loadConfig(configPath)
-  if (log.file !== undefined) return log.file
-  throw new CommandError(
-    'the configuration names no log file: the daemon logs to its standard output',
-    'under systemd: journalctl -u pinwarden -o cat | pinwarden report -',
-  )
-}

@@ -1,4 +1,5 @@
 /** Listings that cost the cluster nothing but the first: one at a time, shared by all who ask. */
+import type { AccessLine } from '../log/access-line.js'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { CacheEntry } from './cache-entry.js'
@@ -6,7 +7,7 @@ import type { PeerCount } from './peer-count.js'
 import type { SpoolQuota } from './spool-quota.js'
 
 /** How a client came to its listing. */
-export type Origin = 'fresh' | 'shared' | 'cached'
+export type Origin = NonNullable<AccessLine['listing']>
 
 export interface ListingRequest {
   /** Canonical; what is the same in it is the same listing. */

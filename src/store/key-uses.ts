@@ -1,15 +1,10 @@
 /** When each key was last used at any of the gates: written now and then, read when asked for. */
+import type { AccessLine } from '../log/access-line.js'
 import { type Later, later } from '../time/later.js'
 import type { Store } from './store.js'
 
 /** How late the others may learn of it. */
 const flushMs = 10_000
-
-/** What it takes of a request's access line. */
-interface UsedKey {
-  readonly encoder?: string | undefined
-  readonly keyId?: string | undefined
-}
 
 /** As `encoder/id`, the time in milliseconds since the epoch. */
 export type KeyTimes = ReadonlyMap<string, number>
@@ -24,7 +19,7 @@ export class SharedKeyUses {
     private readonly wait: Later = later,
   ) {}
 
-  observe({ encoder, keyId }: UsedKey): void {
+  observe({ encoder, keyId }: Pick<AccessLine, 'encoder' | 'keyId'>): void {
     if (encoder === undefined || keyId === undefined) return
     this.used.set(`${encoder}/${keyId}`, Date.now())
     this.cancel ??= this.wait(flushMs, () => void this.flush())

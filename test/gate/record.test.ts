@@ -1,7 +1,7 @@
 /** The log: exactly one line for each request, whatever happened, and never a secret in it. */
 import http from 'node:http'
 import t from 'tap'
-import type { AccessLine } from '../../src/gate/record/access-line.js'
+import type { AccessLine } from '../../src/log/access-line.js'
 import { generateKey } from '../../src/settings/keyring/key.js'
 import { exchange, RawClient } from '../support/raw.js'
 import { startGate } from '../support/start-gate.js'

@@ -1,6 +1,6 @@
 /** The instruments count what the access log says, and their labels stay few whatever it says. */
 import t from 'tap'
-import type { AccessLine } from '../../src/gate/record/access-line.js'
+import type { AccessLine } from '../../src/log/access-line.js'
 import { type CountedLine, registerRequests } from '../../src/gate/record/request-metrics.js'
 import { openRegistry } from '../../src/metrics/registry.js'
 import { has, seriesIn } from '../support/exposition.js'

@@ -6,6 +6,7 @@ import { loadConfig } from '../../settings/load.js'
 import type { Config } from '../../settings/schema/schema.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
+import { readLogLine } from '../log-file.js'
 import { CommandError, UsageError } from '../report.js'
 import { linesOf } from '../tail/follow.js'
 
@@ -86,30 +87,14 @@ async function* cidsIn(lines: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const line of lines) if (line.trim() !== '') yield line.trim()
 }
 
-interface LogLine {
-  readonly encoder?: string
-  readonly permission?: string
-  readonly status?: number
-  readonly cid?: string
-}
-
 /** What it pinned, and did not unpin afterwards. */
 async function pinnedIn(file: string, encoder: string, io: Io): Promise<Iterable<string>> {
   const pinned = new Set<string>()
   for await (const text of linesIn(file, io)) {
-    const line = parsed(text)
+    const line = readLogLine(text)
     if (line?.encoder !== encoder || line.status !== 200 || line.cid === undefined) continue
     if (line.permission === 'pin') pinned.add(line.cid)
     if (line.permission === 'unpin') pinned.delete(line.cid)
   }
   return pinned
-}
-
-/** A log's last line may be half there. */
-function parsed(text: string): LogLine | undefined {
-  try {
-    return JSON.parse(text) as LogLine
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,6 @@
 /** Which lines of the log somebody wants to see. */
+import { type AccessLine, levels } from '../../log/access-line.js'
+import { type LogLine, readLogLine } from '../log-file.js'
 import { UsageError } from '../report.js'
 
 export interface Filters {
@@ -9,7 +11,7 @@ export interface Filters {
   readonly status: string | undefined
 }
 
-const outcomes = ['answered', 'journaled', 'refused', 'fault', 'aborted', 'bug']
+const outcomes = Object.keys(levels)
 
 /**
  * Without filters every line fits; with one, only lines of requests.
@@ -42,21 +44,14 @@ function rangeOf(text: string): readonly [least: number, most: number] {
   return [Number(least), Number(most)]
 }
 
-interface RequestLine {
-  readonly encoder?: string
-  readonly outcome: string
-  readonly status: number
-}
+type RequestLine = LogLine & Pick<AccessLine, 'outcome' | 'status'>
 
 function requestLine(text: string): RequestLine | undefined {
   // Cheaper than to parse what cannot be one.
   if (!text.includes('"outcome":')) return undefined
-  try {
-    const line = JSON.parse(text) as Partial<RequestLine>
-    return typeof line.status === 'number' && typeof line.outcome === 'string'
-      ? (line as RequestLine)
-      : undefined
-  } catch {
-    return undefined
-  }
+  const line = readLogLine(text)
+  return line !== undefined && isRequest(line) ? line : undefined
 }
+
+const isRequest = (line: LogLine): line is RequestLine =>
+  typeof line.status === 'number' && typeof line.outcome === 'string'

@@ -1,16 +1,18 @@
 /** One line of the log, as a person reads it. */
 import { styleText } from 'node:util'
-import type { AccessLine } from '../../gate/record/access-line.js'
+import type { AccessLine } from '../../log/access-line.js'
+import { readLogLine } from '../log-file.js'
 import { durationText } from '../../time/span-text.js'
 
 type Style = Parameters<typeof styleText>[0]
+/** Strangers may have written into the log: each field is looked at before it is shown. */
 type LogFields = Readonly<Record<string, unknown>>
 
 /** What is no line of ours is shown as it is, but for what a terminal would obey. */
 export function lineText(line: string, hasColor: boolean): string {
   const paint = (style: Style, text: string): string =>
     hasColor ? styleText(style, text, { validateStream: false }) : text
-  const fields = fieldsOf(line)
+  const fields: LogFields | undefined = readLogLine(line)
   if (fields === undefined) return harmless(line)
   return isRequest(fields) ? requestText(fields, paint) : otherText(fields, paint)
 }
@@ -73,15 +75,6 @@ const harmless = (text: string): string =>
     const code = character.codePointAt(0) ?? 0
     return `\\u${code.toString(16).padStart(4, '0')}`
   })
-
-function fieldsOf(line: string): LogFields | undefined {
-  try {
-    const value = JSON.parse(line) as unknown
-    return typeof value === 'object' && value !== null ? (value as LogFields) : undefined
-  } catch {
-    return undefined
-  }
-}
 
 const isRequest = (fields: LogFields): fields is AccessLine & LogFields =>
   typeof fields.status === 'number' &&

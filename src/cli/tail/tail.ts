@@ -1,7 +1,7 @@
 /** `pinwarden tail`: the access log as a person reads it. */
-import { loadConfig } from '../../settings/load.js'
 import type { Io } from '../io.js'
-import { CommandError, UsageError } from '../report.js'
+import { configuredLog } from '../log-file.js'
+import { UsageError } from '../report.js'
 import { type Filters, wantedBy } from './filter.js'
 import { followFile, linesOf } from './follow.js'
 import { lastLines } from './last-lines.js'
@@ -24,7 +24,7 @@ export interface TailOptions {
 }
 
 export async function tail(options: TailOptions, io: Io): Promise<number> {
-  const { file = await configuredLog(options.configPath), follow, json, signal } = options
+  const { file = await configuredLog(options.configPath, journal), follow, json, signal } = options
   const count = countOf(options.lines)
   const isWanted = wantedBy(options.filters)
   const hasColor = options.color ?? wantsColor(io)
@@ -41,14 +41,8 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   return 0
 }
 
-async function configuredLog(configPath: string): Promise<string> {
-  const { log } = await loadConfig(configPath)
-  if (log.file !== undefined) return log.file
-  throw new CommandError(
-    'the configuration names no log file: the daemon logs to its standard output',
-    'under systemd: journalctl -u pinwarden -o cat -f | pinwarden tail -',
-  )
-}
+/** Where the log is systemd's. */
+const journal = 'journalctl -u pinwarden -o cat -f | pinwarden tail -'
 
 function countOf(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text)

@@ -5,7 +5,7 @@ import type { Exchange } from '../../cluster/exchange.js'
 import type { Budget, Permission } from '../../settings/keyring/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
-import type { AbortReason, AccessLine, RequestOutcome } from './access-line.js'
+import type { AccessLine, RequestOutcome } from '../../log/access-line.js'
 import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
@@ -41,6 +41,11 @@ const charactersMax = {
   streamError: 256,
 }
 
+export type AbortReason = 'client-left' | 'client-stalled'
+
+/** Why a request was not simply answered. */
+type EndReason = RefusalReason | UpstreamFaultReason | AbortReason | 'internal-error'
+
 export class RequestRecord {
   readonly id: string
   readonly snapshot: Snapshot
@@ -75,7 +80,7 @@ export class RequestRecord {
   private status: number | undefined
   private outcome: RequestOutcome = 'answered'
   private upstreamError: string | undefined
-  private reason: AccessLine['reason']
+  private reason: EndReason | undefined
   private readonly startedMs = performance.now()
   private readonly url: string
   private readonly userAgent: string | undefined
@@ -130,7 +135,7 @@ export class RequestRecord {
   }
 
   /** The first verdict stands: what follows from it (a closed socket, say) is not news. */
-  private settle(outcome: RequestOutcome, reason: AccessLine['reason'], status: number): void {
+  private settle(outcome: RequestOutcome, reason: EndReason | undefined, status: number): void {
     if (this.reason !== undefined) return
     this.outcome = outcome
     this.reason = reason

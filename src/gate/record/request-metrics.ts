@@ -4,20 +4,24 @@ import { absent, bounded, encoderLabelsMax, reasonsMax, remembered } from '../..
 import { addGauge } from '../../metrics/read-at-scrape.js'
 import type { Registry } from '../../metrics/registry.js'
 import { TalliedCounter } from '../../metrics/tallied-counter.js'
-import type { AccessLine } from './access-line.js'
+import type { AccessLine } from '../../log/access-line.js'
 
-type Numbers = 'status' | 'bytesIn' | 'bytesOut' | 'durationMs' | 'upstreamMs' | 'upstreamStatus'
-
-/** What is counted of an access line. */
-export interface CountedLine extends Pick<
+/** What is counted of an access line. What becomes a label is bounded, whatever its words. */
+export type CountedLine = Pick<
   AccessLine,
-  Numbers | 'permission' | 'outcome' | 'listing'
-> {
-  /** Any words here: what becomes a label is bounded. */
-  readonly encoder?: string | undefined
-  readonly reason?: string | undefined
-  readonly wouldRefuse?: string | undefined
-}
+  | 'encoder'
+  | 'permission'
+  | 'status'
+  | 'outcome'
+  | 'reason'
+  | 'wouldRefuse'
+  | 'bytesIn'
+  | 'bytesOut'
+  | 'durationMs'
+  | 'listing'
+  | 'upstreamMs'
+  | 'upstreamStatus'
+>
 
 type Result = 'ok' | 'journaled' | 'refused' | 'failed'
 

@@ -1,7 +1,5 @@
 /** The access log's line: what is said of every request, whatever happened to it. */
-import type { Origin } from '../../listings/listings.js'
-import type { Permission } from '../../settings/keyring/permissions.js'
-import type { RefusalReason, UpstreamFaultReason } from '../refusals.js'
+import type { Permission } from '../settings/keyring/permissions.js'
 
 /**
  * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;
@@ -35,9 +33,9 @@ export interface AccessLine {
   readonly status: number
   readonly outcome: RequestOutcome
   /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
-  readonly reason?: RefusalReason | UpstreamFaultReason | AbortReason | 'internal-error' | undefined
+  readonly reason?: string | undefined
   /** Why it would have been refused, where that is only observed. */
-  readonly wouldRefuse?: RefusalReason | undefined
+  readonly wouldRefuse?: string | undefined
   /**
    * Bytes read from and written to the connection for it, head and framing included. Where a client
    * pipelines, what it sent ahead counts for the request that ends first.
@@ -49,7 +47,7 @@ export interface AccessLine {
   /** How long its answer waited for the pin to be settled, as it had asked for. */
   readonly waitedMs?: number | undefined
   /** Of a listing: asked of the cluster for it, shared with one under way, or served again. */
-  readonly listing?: Origin | undefined
+  readonly listing?: 'fresh' | 'shared' | 'cached' | undefined
   /** From asking the cluster to the head of its answer. */
   readonly upstreamMs?: number | undefined
   readonly upstreamStatus?: number | undefined
@@ -63,14 +61,12 @@ export interface AccessLine {
   readonly userAgent?: string | undefined
 }
 
-export type AbortReason = 'client-left' | 'client-stalled'
-
 /** Faults and bugs are for the operator; all else is a day's work. */
 export const levels = {
   answered: 'info',
   journaled: 'info',
   refused: 'info',
-  aborted: 'info',
   fault: 'warn',
+  aborted: 'info',
   bug: 'error',
 } as const satisfies Record<RequestOutcome, string>
