@@ -2,15 +2,14 @@
 import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { AnswerHeaders } from '../http/headers.js'
 import type { Listed } from '../collections/unordered-list.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
 
-export type Headers = Readonly<Record<string, string | string[] | undefined>>
-
 export interface Answer {
   readonly statusCode: number
-  readonly headers: Headers
+  readonly headers: AnswerHeaders
   readonly body: Body
 }
 
@@ -62,7 +61,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   /** Among those that wait. */
   place = -1
   private controller: Dispatcher.DispatchController | undefined
-  private head: { readonly statusCode: number; readonly headers: Headers } | undefined
+  private head: { readonly statusCode: number; readonly headers: AnswerHeaders } | undefined
   private parts: Buffer[] | undefined
   private bytes = 0
   private stream: AnswerStream | undefined
@@ -101,7 +100,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   onResponseStart(
     controller: Dispatcher.DispatchController,
     statusCode: number,
-    headers: Headers,
+    headers: AnswerHeaders,
   ): void {
     if (this.isAnswered) return
     this.exchange.upstreamMs = performance.now() - this.startMs
@@ -138,7 +137,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     }
   }
 
-  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: Headers): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
     this.exchange.trailers = trailers
     this.stream?.push(null)
     const { head, parts } = this

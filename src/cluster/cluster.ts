@@ -1,5 +1,6 @@
 /** One cluster, by any of its endpoints: who is asked, and who instead when that one fails. */
 import type { Dispatcher } from 'undici'
+import type { RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { type Callback, type GoElsewhere, Whole } from './answer-handler.js'
@@ -94,7 +95,7 @@ export class Cluster {
    */
   dispatchListing(
     path: string,
-    headers: Readonly<Record<string, string>>,
+    headers: RequestHeaders,
     handler: Dispatcher.DispatchHandler,
   ): void {
     const request = { method: 'GET', path, headers } as const
@@ -106,7 +107,7 @@ export class Cluster {
    *
    * @throws ClusterFault
    */
-  ask(path: string, headers: Readonly<Record<string, string>>, timeoutMs: number): Promise<Told> {
+  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<Told> {
     const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
     return new Promise((resolve, reject) => {
       this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {

@@ -1,5 +1,6 @@
 /** One REST API of the cluster: our connections to it, and how it is. */
 import type { Dispatcher } from 'undici'
+import type { RequestHeaders } from '../http/headers.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { UnorderedList } from '../collections/unordered-list.js'
 import { CircuitBreaker, type HealthChange, type HealthState } from '../health/circuit-breaker.js'
@@ -11,7 +12,6 @@ import { ClusterFault, faultOf, type FaultReason } from './faults.js'
 import { openPools, type Pools } from './pools.js'
 import { HealthProbe } from './health-probe.js'
 
-type RequestHeaders = Readonly<Record<string, string>>
 export type EndpointConfig = ClusterConfig['endpoints'][number]
 
 /** What is asked of the cluster. */

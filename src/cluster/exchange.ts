@@ -1,4 +1,5 @@
 /** One request to the cluster: how long it may take, who gives it up, and what became of it. */
+import type { AnswerHeaders } from '../http/headers.js'
 export interface ExchangeOptions {
   /** Listings have connections of their own, so that a few slow ones never hold up pins. */
   readonly isListing: boolean
@@ -26,7 +27,7 @@ export class Exchange {
   /** Who was asked last, where the cluster has several endpoints. */
   endpoint: string | undefined
   /** Trailer fields by their names in lower case, once the body has ended. */
-  trailers: Readonly<Record<string, string | string[] | undefined>> | undefined
+  trailers: AnswerHeaders | undefined
   private readonly onEnd: () => void
   private isOver = false
   private reason: Error | undefined

@@ -1,5 +1,6 @@
 /** Reads a stream of the cluster's line by line, for ourselves. */
 import type { Dispatcher } from 'undici'
+import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import { LineSplitter } from '../text/line-splitter.js'
 import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
 import type { ClusterClient } from './cluster-client.js'
@@ -7,7 +8,7 @@ import type { ClusterClient } from './cluster-client.js'
 export interface LinesQuestion {
   /** With its query. */
   readonly path: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   /** Longest wait for the head of the answer. */
   readonly headMs: number
 }
@@ -79,10 +80,7 @@ class LineReader implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseEnd(
-    _controller: Dispatcher.DispatchController,
-    trailers: Readonly<Record<string, string | string[] | undefined>>,
-  ): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
     const told = [trailers['x-stream-error'] ?? []].flat().join('')
     if (told !== '') this.end(new ClusterFault('cluster-bad-answer', new Error(told)))
     else if (this.lines.restBytes > 0) this.end(new ClusterFault('cluster-cut'))

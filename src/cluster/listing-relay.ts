@@ -1,11 +1,11 @@
 /** Stands between a listing's handler and the endpoints: what fails early is asked elsewhere. */
 import type { Dispatcher } from 'undici'
+import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Endpoint, ListingEnd } from './endpoint.js'
 import { ClusterFault, faultOfAnswer } from './faults.js'
 
 type Handler = Dispatcher.DispatchHandler
 type Controller = Dispatcher.DispatchController
-type Fields = Readonly<Record<string, string | string[] | undefined>>
 
 export class ListingRelay implements Handler {
   private endpoint: Endpoint | undefined
@@ -16,7 +16,7 @@ export class ListingRelay implements Handler {
   constructor(
     private readonly handler: Handler,
     private readonly path: string,
-    private readonly headers: Readonly<Record<string, string>>,
+    private readonly headers: RequestHeaders,
     private readonly choose: (not: Endpoint | undefined) => Endpoint | undefined,
   ) {}
 
@@ -31,7 +31,12 @@ export class ListingRelay implements Handler {
     this.handler.onRequestStart?.(controller, context)
   }
 
-  onResponseStart(controller: Controller, status: number, headers: Fields, text?: string): void {
+  onResponseStart(
+    controller: Controller,
+    status: number,
+    headers: AnswerHeaders,
+    text?: string,
+  ): void {
     const fault = faultOfAnswer(status, headers)
     if (fault !== undefined && this.goesElsewhere(new ClusterFault(fault))) {
       // What is left of it is heard of no more.
@@ -46,7 +51,7 @@ export class ListingRelay implements Handler {
     this.handler.onResponseData?.(controller, chunk)
   }
 
-  onResponseEnd(controller: Controller, trailers: Fields): void {
+  onResponseEnd(controller: Controller, trailers: AnswerHeaders): void {
     this.end(undefined)
     this.handler.onResponseEnd?.(controller, trailers)
   }

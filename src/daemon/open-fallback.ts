@@ -1,4 +1,5 @@
 /** Opens the fallback where one is wanted: after a look at whose Kubo it is. */
+import type { RequestHeaders } from '../http/headers.js'
 import { readKuboIds } from '../fallback/kubo-ids.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { Fallback } from '../fallback/fallback.js'
@@ -14,7 +15,7 @@ export interface FallbackOpening {
   readonly cluster: ClusterClient
   readonly current: () => Snapshot
   /** For the cluster. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   readonly log: Logger
 }
 

@@ -1,4 +1,5 @@
 /** Which Kubos the peers of the cluster work with. */
+import type { RequestHeaders } from '../http/headers.js'
 import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 
@@ -15,7 +16,7 @@ interface PeerJson {
  */
 export async function readKuboIds(
   cluster: ClusterClient,
-  headers: Readonly<Record<string, string>>,
+  headers: RequestHeaders,
   headMs: number,
 ): Promise<ReadonlySet<string> | undefined> {
   const ids = new Set<string | undefined>()

@@ -1,6 +1,7 @@
 /** The way to the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RequestHeaders } from '../http/headers.js'
 import type { Body, Callback } from '../cluster/answer-handler.js'
 import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
@@ -12,7 +13,7 @@ import { type Operation, operations, type Route } from './routes.js'
 export interface WayParts {
   readonly cluster: ClusterClient
   /** All that the cluster is told of a request, but for our own credential. */
-  readonly headersOf: (request: Authorized) => Readonly<Record<string, string>>
+  readonly headersOf: (request: Authorized) => RequestHeaders
   /** There is no answer of the cluster's, or none that could be passed on. */
   readonly onFault: (reply: FastifyReply, error: Error) => void
 }

@@ -1,4 +1,5 @@
 /** Listings that cost the cluster nothing but the first: one at a time, shared by all who ask. */
+import type { RequestHeaders } from '../http/headers.js'
 import type { AccessLine } from '../log/access-line.js'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
@@ -13,7 +14,7 @@ export interface ListingRequest {
   /** Canonical; what is the same in it is the same listing. */
   readonly query: string
   /** Headers for the cluster, if it is asked for this client. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   /** Whether the cluster answers from its operations alone, which is cheap. */
   readonly isCheap: boolean
   /** Whether `local=true` may be used where it means the same. */

@@ -3,6 +3,7 @@
  * in the cluster's memory, and says so when Kubo is down instead of listing nothing.
  */
 import { join } from 'node:path'
+import type { RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js'
 import type { Logger } from '../log/logger.js'
@@ -36,11 +37,7 @@ export class PeerCount {
    * `cluster_peers` lists live peers only, so a second one that was ever seen may be away at the
    * moment: then the answer stays no. When the cluster does not say, it is no for this time.
    */
-  async isOne(
-    cluster: Cluster,
-    headers: Readonly<Record<string, string>>,
-    timeoutMs: number,
-  ): Promise<boolean> {
+  async isOne(cluster: Cluster, headers: RequestHeaders, timeoutMs: number): Promise<boolean> {
     if (this.hasSeveral) return false
     const peers = await livePeers(cluster, headers, timeoutMs)
     if (peers > 1) void this.noteSeveral()
@@ -68,7 +65,7 @@ export class PeerCount {
 /** 0 when it cannot be told. */
 async function livePeers(
   cluster: Cluster,
-  headers: Readonly<Record<string, string>>,
+  headers: RequestHeaders,
   timeoutMs: number,
 ): Promise<number> {
   try {

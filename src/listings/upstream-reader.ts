@@ -1,5 +1,6 @@
 /** Reads one listing of the cluster, as fast as it comes, and joins it to large chunks. */
 import type { Dispatcher } from 'undici'
+import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
 import { LinesWithoutLetGo } from '../leases/let-go.js'
@@ -9,7 +10,7 @@ import { giveMemory, Chunk, chunkBytes, takeMemory } from './chunk.js'
 export interface UpstreamRequest {
   /** Path and query. */
   readonly path: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   /** Longest wait for the head of the answer, and for its end. */
   readonly headMs: number
   readonly runMs: number
@@ -22,7 +23,7 @@ export interface ListingSink {
   /** @returns whether the reader may go on; otherwise it waits for {@link UpstreamReader.resume} */
   chunk(chunk: Chunk): boolean
   /** @param trailers fields by their names in lower case */
-  end(trailers: Readonly<Record<string, string | string[] | undefined>>): void
+  end(trailers: AnswerHeaders): void
   fail(fault: ClusterFault): void
 }
 
@@ -108,10 +109,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     })
   }
 
-  onResponseEnd(
-    _controller: Dispatcher.DispatchController,
-    trailers: Readonly<Record<string, string | string[] | undefined>>,
-  ): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
     if (this.isOver || !this.flush()) return
     this.finish()
     this.sink.end(trailers)

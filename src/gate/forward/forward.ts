@@ -1,5 +1,6 @@
 /** Phase 4, the way to an answer: a handler for each plan names what the cluster is asked. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
 import type { Answering } from '../answer.js'
 import { answeringBy } from '../answering.js'
@@ -74,7 +75,7 @@ function handlerOf(
   { outage, serveListing, changePin, showOwn, awaitSettled }: Forwarding,
   request: Authorized,
   reply: FastifyReply,
-  headersOf: (request: Authorized) => Readonly<Record<string, string>>,
+  headersOf: (request: Authorized) => RequestHeaders,
 ): Handled | Promise<Handled> {
   const { plan } = request
   switch (plan.kind) {

@@ -1,4 +1,5 @@
 /** What becomes of one pin or unpin, with all that has to be asked of the cluster for it. */
+import type { RequestHeaders } from '../../http/headers.js'
 import {
   type Caller,
   decidePin,
@@ -21,7 +22,7 @@ export interface Deciding {
   readonly ledger: Ledger
   readonly encoder: Encoder
   /** For the cluster. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   readonly timeoutMs: number
 }
 

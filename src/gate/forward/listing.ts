@@ -1,5 +1,6 @@
 /** Answers listings from the gate's cache: the cluster is asked once for all clients. */
 import type { FastifyReply } from 'fastify'
+import type { RequestHeaders } from '../../http/headers.js'
 import { ClusterFault } from '../../cluster/faults.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
 import { refuse } from '../answer.js'
@@ -14,10 +15,8 @@ export type ServeListing = (
   request: Authorized,
   reply: FastifyReply,
   plan: ListingPlan,
-  headers: Headers,
+  headers: RequestHeaders,
 ) => void
-
-type Headers = Readonly<Record<string, string>>
 
 /** Operation states change by the second; they are shared for as long. */
 const cheapMaxAgeMs = 1000
@@ -46,7 +45,7 @@ async function serve(
   record: Authorized,
   reply: FastifyReply,
   plan: ListingPlan,
-  headers: Headers,
+  headers: RequestHeaders,
 ): Promise<void> {
   const { config } = record.snapshot
   const { listTimeoutMs } = config.cluster
@@ -69,7 +68,7 @@ function listingRequest(
   { snapshot, encoder }: Authorized,
   { query, scope }: ListingPlan,
   cacheControl: string,
-  headers: Headers,
+  headers: RequestHeaders,
   signal: AbortSignal,
 ): ListingRequest {
   const { listing, cluster } = snapshot.config

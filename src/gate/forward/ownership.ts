@@ -1,4 +1,5 @@
 /** Whose pin is it? A change leaves to other holders what is theirs, or is refused: 403, 409. */
+import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
 import type { Ledger, OpenPin, Settle } from '../../leases/ledger.js'
 import type { PinRecord } from '../../leases/pin-record.js'
@@ -13,8 +14,6 @@ import type { Authorized } from '../request.js'
 import { callOf, decideToPin, decideToUnpin } from './lease-decision.js'
 import { type Quota, refuseExcess } from './quota.js'
 
-type Headers = Readonly<Record<string, string>>
-
 /**
  * Reads who holds the pin, and returns the request to the cluster that changes nothing for the
  * others. One change of a pin at a time.
@@ -24,7 +23,7 @@ type Headers = Readonly<Record<string, string>>
 export type ChangePin = (
   request: Authorized,
   plan: PinPlan | UnpinPlan,
-  headers: Headers,
+  headers: RequestHeaders,
   answering: Answering,
 ) => Promise<UpstreamCall | 'answered'>
 
@@ -57,7 +56,7 @@ export function createChangePin(holders: Holders): ChangePin {
 interface Change {
   readonly request: Authorized
   readonly plan: PinPlan | UnpinPlan
-  readonly headers: Headers
+  readonly headers: RequestHeaders
   readonly answering: Answering
 }
 

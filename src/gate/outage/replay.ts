@@ -1,4 +1,5 @@
 /** Makes the pins of the journal when the cluster is back: in order per CID, not all at once. */
+import type { RequestHeaders } from '../../http/headers.js'
 import type { Entry } from '../../journal/entry.js'
 import type { Journal } from '../../journal/journal.js'
 import { type Later, later as timer } from '../../time/later.js'
@@ -23,7 +24,7 @@ export interface ReplayParts {
   readonly current: () => Snapshot
   readonly isClusterAvailable: () => boolean
   /** For the cluster. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   /** For the log. */
   readonly log: Logger
   readonly now?: () => number
