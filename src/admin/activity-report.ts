@@ -1,5 +1,5 @@
 /** What the status page shows, as JSON: the last hour, by encoder and by time. */
-import type { Unsettled } from '../progress/follower.js'
+import type { PendingPins } from '../tracking/tracker.js'
 import { type Budget, budgets } from '../settings/keyring/permissions.js'
 import type { EncoderConfig } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
@@ -68,7 +68,7 @@ export interface LimitReport {
   readonly windowSeconds: number
 }
 
-export interface PinsReport extends Unsettled {
+export interface PinsReport extends PendingPins {
   /** In the last hour; also what had failed before. */
   readonly pinned: number
   /** In the last hour. */
@@ -93,16 +93,16 @@ export type Remaining = (encoder: string, budget: Budget) => number | undefined
 /** What the gate knows beside the log. */
 export interface Standing {
   readonly budgetLeft: Remaining
-  readonly unsettled: () => ReadonlyMap<string, Unsettled>
+  readonly pendingPins: () => ReadonlyMap<string, PendingPins>
 }
 
 export function activityReport(
   activity: Activity,
   { config, keyring }: Pick<Snapshot, 'config' | 'keyring'>,
-  { budgetLeft, unsettled }: Standing,
+  { budgetLeft, pendingPins }: Standing,
   now: number,
 ): ActivityReport {
-  const pins = unsettled()
+  const pins = pendingPins()
   const { lastAnswered = null, lastFault } = activity
   const known = Object.keys(config.encoders)
   const names = [...new Set([...activity.encoders.keys(), ...known])]

@@ -1,6 +1,6 @@
 /** The last hour as this process saw it: by encoder, by time, and the latest that went wrong. */
 import type { AccessLine } from '../log/access-line.js'
-import type { PinNews } from '../progress/followed.js'
+import type { PinEvent } from '../tracking/tracked-pin.js'
 import { hourMs } from '../time/units.js'
 import { type CountedEnding, Steps } from './tally.js'
 
@@ -60,7 +60,7 @@ export class Activity {
   }
 
   /** What became of a pin, long after its request. */
-  settled({ encoder, result }: PinNews): void {
+  pinEvent({ encoder, result }: PinEvent): void {
     const tally = this.encoders.get(encoder)?.steps.at(this.now())
     if (tally === undefined) return
     if (result === 'failed') tally.pinsFailed++

@@ -10,7 +10,7 @@ export class RequestTally {
   refused = 0
   /** Faults of the cluster, and bugs of ours. */
   failed = 0
-  /** Pins that were settled, one way or the other. */
+  /** Pins that reached a terminal state. */
   pinned = 0
   pinsFailed = 0
   /** Why, with how often: refusals and failures. */

@@ -9,7 +9,7 @@ import { KeyUse } from '../admin/key-use.js'
 import { ClusterClient } from '../cluster/cluster-client.js'
 import { registerEndpoints } from '../cluster/endpoint-metrics.js'
 import { registerFallback } from '../fallback/fallback-metrics.js'
-import { createAwaitSettled } from '../gate/forward/await-settled.js'
+import { createAwaitTerminal } from '../gate/forward/await-terminal.js'
 import { createServeListing } from '../gate/forward/listing.js'
 import { createShowOwn } from '../gate/forward/own-view.js'
 import { createChangePin } from '../gate/forward/ownership.js'
@@ -29,16 +29,16 @@ import { SpoolQuota } from '../listings/spool-quota.js'
 import type { Log } from '../log/log.js'
 import { registerLog } from '../log/log-metrics.js'
 import { openRegistry } from '../metrics/registry.js'
-import type { PinNews } from '../progress/followed.js'
-import { followPins } from '../progress/progress.js'
-import { registerProgress } from '../progress/progress-metrics.js'
+import type { PinEvent } from '../tracking/tracked-pin.js'
+import { trackPins } from '../tracking/track-pins.js'
+import { registerTracking } from '../tracking/tracking-metrics.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import { SharedKeyUses } from '../store/key-uses.js'
 import { SharedLocks } from '../store/shared-locks.js'
 import { registerStore } from '../store/store-metrics.js'
 import { openControlSocket } from './control-socket.js'
 import type { Daemon } from './daemon.js'
-import { tellOf } from './endpoint-news.js'
+import { endpointEvents } from './endpoint-events.js'
 import type { PassedSocket } from './listen-descriptor.js'
 import { openFallback } from './open-fallback.js'
 import { openJournal } from './open-journal.js'
@@ -62,7 +62,7 @@ export interface Given {
   /** Sees the line of every request. */
   readonly observe?: (line: AccessLine) => void
   /** Told what became of each pin. */
-  readonly onPinNews?: (news: PinNews) => void
+  readonly onPinEvent?: (event: PinEvent) => void
 }
 
 /**
@@ -126,7 +126,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   )
 
   // The cluster, and what is known of its pins.
-  const cluster = parts.adopt(new ClusterClient(current(), tellOf(log)), (cluster) => cluster.end())
+  const cluster = parts.adopt(new ClusterClient(current(), endpointEvents(log)), (cluster) =>
+    cluster.end(),
+  )
   const { directory = '/var/tmp', spoolBytesMax } = listing
   const onTrouble = (err: unknown): void => {
     log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
@@ -149,23 +151,20 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     journal && (await openFallback({ journal, cluster, current, headers, log: tell })),
     (fallback) => fallback?.close(),
   )
-  const onNews = (news: PinNews): void => {
-    countNews(news)
-    activity.settled(news)
-    given.onPinNews?.(news)
-    if (news.result === 'pinned' || news.result === 'recovered') void fallback?.pinned(news.cid)
+  const onEvent = (event: PinEvent): void => {
+    countEvent(event)
+    activity.pinEvent(event)
+    given.onPinEvent?.(event)
+    if (event.result === 'pinned' || event.result === 'recovered') void fallback?.pinned(event.cid)
   }
-  const follower = parts.adopt(
-    followPins({ ...asking, cluster, log: tell, onNews }),
-    (follower) => {
-      follower.close()
-    },
-  )
+  const tracker = parts.adopt(trackPins({ ...asking, cluster, log: tell, onEvent }), (tracker) => {
+    tracker.close()
+  })
   const quota = new Quota(holdings, unfinished)
 
-  // While the cluster is away. The replay begins now: no await before all that its news reach.
+  // While the cluster is away. The replay begins now: no await before all that its event reach.
   const isClusterAvailable = () => cluster.current.isAvailable
-  const making = { ledger, quota, follower, current, log: tell, isClusterAvailable, headers }
+  const making = { ledger, quota, tracker, current, log: tell, isClusterAvailable, headers }
   const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
     replay?.close()
   })
@@ -181,7 +180,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const endpoints = () => cluster.current.endpoints.map((endpoint) => endpoint.report)
   const journalReport = journal && replay && (() => ({ waiting: journal.size, ...replay.counts }))
   const countRequest = registerRequests(metrics, connections)
-  const countNews = registerProgress(metrics, follower)
+  const countEvent = registerTracking(metrics, tracker)
   registerEndpoints(metrics, endpoints)
   registerLog(metrics, log)
   if (journalReport) registerJournal(metrics, journalReport)
@@ -202,9 +201,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const gate = await createGate({
     ...{ current, log, observe, tls: settings.tls, cluster, connections, budgetUse, userAgent },
     serveListing: createServeListing(listings),
-    changePin: createChangePin({ ledger, quota, follower, outage }),
+    changePin: createChangePin({ ledger, quota, tracker, outage }),
     showOwn: createShowOwn(holdings),
-    awaitSettled: createAwaitSettled(follower, outage),
+    awaitTerminal: createAwaitTerminal(tracker, outage),
     ...{ outage, store },
   })
   parts.defer(() => gate.close())
@@ -215,7 +214,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     url: () => url,
     requestsUnderWay: () => connections.requestsUnderWay,
     budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
-    unsettled: () => follower.unsettled(),
+    pendingPins: () => tracker.pendingPins(),
     journal: journal &&
       replay && {
         journal,
@@ -246,7 +245,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   parts.defer(() => {
     obstacles.add('stopping')
     // Requests that wait for a pin are answered now.
-    follower.close()
+    tracker.close()
     outage.close()
     replay?.close()
   })

@@ -7,7 +7,7 @@ import type { Journal, JournalReport } from '../journal/journal.js'
 import type { Leases } from '../leases/leases.js'
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
-import type { Unsettled } from '../progress/follower.js'
+import type { PendingPins } from '../tracking/tracker.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Budget } from '../settings/keyring/permissions.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
@@ -39,7 +39,7 @@ export interface Daemon extends AsyncDisposable {
   /** What an encoder has left of a budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
   /** How many pins of each encoder the cluster is still at. */
-  unsettled(): ReadonlyMap<string, Unsettled>
+  pendingPins(): ReadonlyMap<string, PendingPins>
   /** Undefined: there is none. So are the next two. */
   journalReport(): JournalReport | undefined
   fallbackReport(): FallbackReport | undefined

@@ -17,7 +17,7 @@ export interface PinStatusPlan {
   readonly kind: 'pinStatus'
   readonly cid: string
   readonly call: UpstreamCall
-  /** How long the answer may wait for the pin to be settled; undefined: it does not wait. */
+  /** How long the answer may wait for a terminal state; undefined: it does not wait. */
   readonly waitMs: number | undefined
 }
 

@@ -44,7 +44,7 @@ export interface AccessLine {
   readonly bytesOut: number
   /** From the head's arrival to the last byte taken, without what it asked to wait. */
   readonly durationMs: number
-  /** How long its answer waited for the pin to be settled, as it had asked for. */
+  /** How long its answer waited for the pin to reach a terminal state, as it had asked for. */
   readonly waitedMs?: number | undefined
   /** Of a listing: asked of the cluster for it, shared with one under way, or served again. */
   readonly listing?: 'fresh' | 'shared' | 'cached' | undefined

@@ -13,7 +13,7 @@ function watched(alpha = { pending: 0, failing: 0 }) {
   const activity = new Activity(() => clock.now)
   const standing = {
     budgetLeft: () => undefined,
-    unsettled: () => new Map([['alpha', alpha]]),
+    pendingPins: () => new Map([['alpha', alpha]]),
   }
   const observe = (line: Partial<Ended>) => {
     activity.observe({ ...answered, ...line })
@@ -46,11 +46,11 @@ const snapshot = (encoders: object) =>
 t.test('what became of pins is counted for an hour, what is pending as it is', async (t) => {
   const { clock, activity, observe, report } = watched({ pending: 3, failing: 1 })
   observe({})
-  const news = { cid: 'Qm', ms: 1, error: '' } as const
-  activity.settled({ ...news, encoder: 'alpha', result: 'pinned' })
-  activity.settled({ ...news, encoder: 'alpha', result: 'recovered' })
-  activity.settled({ ...news, encoder: 'alpha', result: 'failed' })
-  activity.settled({ ...news, encoder: 'unseen', result: 'failed' })
+  const event = { cid: 'Qm', ms: 1, error: '' } as const
+  activity.pinEvent({ ...event, encoder: 'alpha', result: 'pinned' })
+  activity.pinEvent({ ...event, encoder: 'alpha', result: 'recovered' })
+  activity.pinEvent({ ...event, encoder: 'alpha', result: 'failed' })
+  activity.pinEvent({ ...event, encoder: 'unseen', result: 'failed' })
   t.same(report().encoders[0]?.pins, { pinned: 2, failed: 1, pending: 3, failing: 1 })
   t.equal(report().encoders.length, 1)
   clock.now += 61 * minuteMs

@@ -18,7 +18,7 @@ t.test('a pin of the journal is at the fallback meanwhile, and stays there', asy
 
   comeBack()
   gate.journal?.again()
-  await gate.news(({ result }) => result === 'pinned')
+  await gate.pinEvent(({ result }) => result === 'pinned')
   t.ok(gate.cluster.pins.has(cid))
   await gate.close()
   t.same(kubo.asked, ['id', `pin/ls ${cid}`, `pin/add ${cid}`])
@@ -42,7 +42,7 @@ t.test('with the cluster there, the fallback is asked who it is, and nothing els
   const kubo = await startFakeKubo(t)
   const gate = await startGate(t, { onOutage, fallback: { kubo: { url: kubo.url } } })
   t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
-  await gate.news(({ result }) => result === 'pinned')
+  await gate.pinEvent(({ result }) => result === 'pinned')
   await gate.close()
   t.same(kubo.asked, ['id'])
 })

@@ -117,8 +117,8 @@ t.test('when the cluster is back the pins are made, each as its encoder asked', 
   const status = await gate.ask('GET', `/pins/${cid}`)
   t.match(status.text, '"status":"pinned"')
   t.equal(status.headers.get('pinwarden-journal'), null)
-  const news = await gate.news((piece) => piece.cid === cid)
-  t.match(news, { encoder: 'alpha', result: 'pinned' })
+  const event = await gate.pinEvent((event) => event.cid === cid)
+  t.match(event, { encoder: 'alpha', result: 'pinned' })
   t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
 })
 

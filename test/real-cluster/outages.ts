@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { plainWords } from '../../src/progress/plain-words.js'
+import { plainWords } from '../../src/tracking/plain-words.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { leaseIdOf } from '../../src/settings/keyring/lease-id.js'
 import { startDaemon } from '../support/daemon.js'
@@ -132,13 +132,13 @@ t.test('with the whole cluster killed, pins wait on the disk, and none is forgot
   await gate.told('the journal is empty: all of its pins are made, or dropped')
   const forgotten = 'the cluster was away, and had forgotten a pin that this gate wrote'
   t.match(await gate.told(`${forgotten}: it is written again`), { cid: before })
-  t.match(await gate.news((news) => news.cid === cid), { result: 'pinned', encoder: 'alpha' })
+  t.match(await gate.pinEvent((event) => event.cid === cid), { result: 'pinned', encoder: 'alpha' })
   for (const each of [before, cid]) await isPinnedEverywhere(gate, each)
   for (const kubo of kubos) t.equal(await kubo.pinType(cid), 'recursive')
   t.ok(await hasLease(two, cid, 'alpha'))
   await gate.told('a pin was released at the fallback: the cluster has it')
   t.equal(await spare.pinType(cid), undefined)
-  const failed = await gate.news((news) => news.cid === absent)
+  const failed = await gate.pinEvent((event) => event.cid === absent)
   t.match(failed, { result: 'failed', encoder: 'alpha' })
 })
 
@@ -191,7 +191,7 @@ t.test('who waits for a pin hears of it at once, and why it failed', async (t) =
   t.same(await statuses(await add('there')), ['pinned', 'pinned'])
   const absent = 'bafkreiabx4gm5u62y6bc6mt6rdhjx4e37tsjxmvzl7a3dbklo46pwp6vgm'
   t.match(await statuses(absent), ['pin_error', /^pin_error$|^remote$/])
-  const { error } = await gate.news(({ cid }) => cid === absent)
+  const { error } = await gate.pinEvent(({ cid }) => cid === absent)
   t.match(plainWords(error), /^the IPFS daemon says: /)
 })
 

@@ -45,7 +45,7 @@ t.test('an encoder that is not there is not found under such a name', async (t) 
   t.equal(objectionTo(waiting, alpha, snapshot.config, 0), 'key-revoked')
 
   const activity = new Activity()
-  const standing = { budgetLeft: () => undefined, unsettled: () => new Map() }
+  const standing = { budgetLeft: () => undefined, pendingPins: () => new Map() }
   activity.encoders.set(name, { lastSeen: 0, steps: activity.series })
   const { encoders } = activityReport(activity, snapshot, standing, Date.now())
   t.same(

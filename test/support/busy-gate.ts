@@ -26,7 +26,7 @@ export async function busyGate(t: Test): Promise<string> {
   await gate.ask('GET', '/id')
   await gate.ask('GET', '/pins')
   await gate.ask('POST', `/pins/${pinned}`)
-  await gate.news(({ result }) => result === 'pinned')
+  await gate.pinEvent(({ result }) => result === 'pinned')
   await gate.ask('DELETE', `/pins/${pinned}`, { as: 'beta' })
   await gate.ask('GET', '/id', { headers: { authorization: 'Bearer x' } })
   cluster.statusOfNewPins = 'pinning'

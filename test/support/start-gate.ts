@@ -7,7 +7,7 @@ import type { AccessLine } from '../../src/log/access-line.js'
 import { assemble } from '../../src/daemon/assemble.js'
 import type { Daemon } from '../../src/daemon/daemon.js'
 import { type Log, openLog } from '../../src/log/log.js'
-import type { PinNews } from '../../src/progress/followed.js'
+import type { PinEvent } from '../../src/tracking/tracked-pin.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { snapshotFrom } from '../../src/settings/load.js'
 import type { Snapshot } from '../../src/settings/snapshot.js'
@@ -53,8 +53,8 @@ export interface TestGate {
   told(message: string): Promise<Readonly<Record<string, unknown>>>
   /** The keys made for the test, by encoder. */
   readonly keys: Readonly<Record<string, string>>
-  /** What became of a pin: the first news, also future ones, that fit. */
-  news(fits?: (news: PinNews) => boolean): Promise<PinNews>
+  /** The first event of a pin that fits, also a future one. */
+  pinEvent(fits?: (event: PinEvent) => boolean): Promise<PinEvent>
   /** Authorization header of an encoder. */
   basic(encoder?: string): string
   /** A raw request head with Host and alpha's credential. */
@@ -129,7 +129,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   const file = join(directory, 'log')
   const log = await openLog({ ...snapshot.config.log, level: 'debug', file })
   const watched = watchLines(log)
-  const news = new Watched<PinNews>()
+  const events = new Watched<PinEvent>()
   // The last one first: this one after the gate is closed.
   t.teardown(async () => {
     await cluster.close()
@@ -142,8 +142,8 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   const gate = await assemble({
     settings: { current: () => snapshot, tls, state },
     log: watched.log,
-    onPinNews: (piece) => {
-      news.add(piece)
+    onPinEvent: (event) => {
+      events.add(event)
     },
     version: 'test',
     stateDirectory: overrides.stateDirectory,
@@ -171,7 +171,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     lines: watched.lines,
     line: watched.line,
     told: watched.told,
-    news: (fits = () => true) => news.find(fits),
+    pinEvent: (fits = () => true) => events.find(fits),
     keys,
     basic,
     head: (requestLine, ...headers) =>

@@ -25,7 +25,7 @@ export const idRequest: Parse = ({ query }) => {
   return relayed({ method: 'GET', path: '/id', query: '' })
 }
 
-/** `GET /pins/{cid}`; with `wait`, which is ours, once it is settled. */
+/** `GET /pins/{cid}`; with `wait`, which is the gate's own, once the pin is in a terminal state. */
 export const statusRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, ['local', 'wait'])
   const cid = readCid(segments[1])

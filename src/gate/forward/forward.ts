@@ -9,7 +9,7 @@ import type { UpstreamCall } from '../plan.js'
 import { type Authorized, authorized } from '../request.js'
 import { routes } from '../routes.js'
 import { viaHttpProxy } from '../via-http-proxy.js'
-import type { AwaitSettled } from './await-settled.js'
+import type { AwaitTerminal } from './await-terminal.js'
 import type { ServeListing } from './listing.js'
 import { type ChangePin, refusesPath } from './ownership.js'
 import type { ShowOwn } from './own-view.js'
@@ -21,7 +21,7 @@ export interface Forwarding {
   readonly serveListing: ServeListing
   readonly changePin: ChangePin
   readonly showOwn: ShowOwn
-  readonly awaitSettled: AwaitSettled
+  readonly awaitTerminal: AwaitTerminal
   readonly outage: Outage
 }
 
@@ -72,7 +72,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
 }
 
 function handlerOf(
-  { outage, serveListing, changePin, showOwn, awaitSettled }: Forwarding,
+  { outage, serveListing, changePin, showOwn, awaitTerminal }: Forwarding,
   request: Authorized,
   reply: FastifyReply,
   headersOf: (request: Authorized) => RequestHeaders,
@@ -84,7 +84,7 @@ function handlerOf(
     case 'pinStatus': {
       const { call, waitMs } = plan
       const ask = () => unlessQueued(outage, request, answeringBy(reply), call)
-      return waitMs === undefined ? ask() : awaitSettled(request, plan.cid, waitMs).then(ask)
+      return waitMs === undefined ? ask() : awaitTerminal(request, plan.cid, waitMs).then(ask)
     }
     case 'listing':
       serveListing(request, reply, plan, headersOf(request))

@@ -3,7 +3,7 @@ import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
 import type { Ledger, OpenPin, Settle } from '../../leases/ledger.js'
 import type { PinRecord } from '../../leases/pin-record.js'
-import type { Follower } from '../../progress/follower.js'
+import type { PinTracker } from '../../tracking/tracker.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import { errorBody } from '../../http/error-body.js'
 import type { Answering } from '../answer.js'
@@ -30,7 +30,7 @@ export type ChangePin = (
 export interface Holders {
   readonly ledger: Ledger
   readonly quota: Quota
-  readonly follower: Follower
+  readonly tracker: PinTracker
   readonly outage: Outage
   /** A monotonic clock, in milliseconds. */
   readonly now?: () => number
@@ -78,7 +78,7 @@ async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'a
 }
 
 async function prepare(
-  { ledger, quota, follower }: Holders,
+  { ledger, quota, tracker }: Holders,
   { request, plan, headers, answering }: Change,
   pin: OpenPin,
   timeoutMs: number,
@@ -107,8 +107,8 @@ async function prepare(
     const isDone = answer?.statusCode === 200
     if (isNew && isDone) quota.accepted(encoder)
     unreserve()
-    if (isDone && plan.kind === 'pin') follower.accepted(cid, encoder.name)
-    if (isDone && plan.kind === 'unpin') follower.released(cid, encoder.name)
+    if (isDone && plan.kind === 'pin') tracker.accepted(cid, encoder.name)
+    if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
   }
   // Should it not get as far as an answer.
   request.onEnd(pin.release)

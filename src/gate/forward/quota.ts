@@ -18,7 +18,7 @@ export class Quota {
 
   constructor(
     private readonly holdings: Holdings,
-    private readonly unfinished: Unfinished,
+    private readonly pendingPins: Unfinished,
   ) {}
 
   /** Undefined: there is room for one more, or it is not known yet whether there is. */
@@ -30,7 +30,7 @@ export class Quota {
       if (this.holdings.since !== undefined && held >= leases) return excess('leases', held, leases)
     }
     if (unfinished !== Infinity) {
-      const count = ((await this.unfinished.of(leaseId)) ?? 0) + (this.underWay.get(leaseId) ?? 0)
+      const count = ((await this.pendingPins.of(leaseId)) ?? 0) + (this.underWay.get(leaseId) ?? 0)
       if (count >= unfinished) return excess('unfinished', count, unfinished)
     }
     return undefined
@@ -62,7 +62,7 @@ export class Quota {
   }
 
   accepted({ leaseId }: Encoder): void {
-    this.unfinished.accept(leaseId)
+    this.pendingPins.accept(leaseId)
   }
 
   private add(holder: string, count: number): void {

@@ -4,7 +4,7 @@ import type { Entry } from '../../journal/entry.js'
 import type { Journal } from '../../journal/journal.js'
 import { type Later, later as timer } from '../../time/later.js'
 import type { Ledger } from '../../leases/ledger.js'
-import type { Follower } from '../../progress/follower.js'
+import type { PinTracker } from '../../tracking/tracker.js'
 import { StoreFault } from '../../store/store-fault.js'
 import { Rounds } from '../../time/rounds.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -20,7 +20,7 @@ export interface ReplayParts {
   readonly journal: Journal
   readonly ledger: Ledger
   readonly quota: Quota
-  readonly follower: Follower
+  readonly tracker: PinTracker
   readonly current: () => Snapshot
   readonly isClusterAvailable: () => boolean
   /** For the cluster. */
@@ -135,7 +135,7 @@ export class Replay {
 
   /** @returns why it is not to be made @throws ClusterFault, LockTimeout */
   private async make(entry: Entry): Promise<string | undefined> {
-    const { ledger, quota, follower, current, headers } = this.parts
+    const { ledger, quota, tracker, current, headers } = this.parts
     const snapshot = current()
     const { cid, options, untilMs } = entry
     const encoder = snapshot.keyring.encoder(entry.encoder)
@@ -155,7 +155,7 @@ export class Replay {
     })
     if (found.objection !== undefined) return found.objection
     if (found.isNew) quota.accepted(encoder)
-    follower.accepted(cid, encoder.name)
+    tracker.accepted(cid, encoder.name)
     return undefined
   }
 }

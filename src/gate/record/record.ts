@@ -69,7 +69,7 @@ export class RequestRecord {
   /** How it came to its listing. */
   listing: Origin | undefined
   streamError: string | undefined
-  /** How long it waited for its pin to be settled, in milliseconds. */
+  /** How long it waited for its pin to reach a terminal state, in milliseconds. */
   waitedMs: number | undefined
   /** Why it would have been refused. */
   wouldRefuse: RefusalReason | undefined

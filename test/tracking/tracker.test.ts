@@ -1,19 +1,19 @@
-/** Pins are followed with few questions, counted, and never without a bound; by a test's clock. */
+/** Pins are tracked with few requests, counted and bounded; by the clock of a test. */
 import t from 'tap'
 import { ClusterFault } from '../../src/cluster/faults.js'
-import type { PinNews } from '../../src/progress/followed.js'
-import { Follower } from '../../src/progress/follower.js'
+import type { PinEvent } from '../../src/tracking/tracked-pin.js'
+import { PinTracker } from '../../src/tracking/tracker.js'
 import { clock } from '../support/clock.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 
 const minuteMs = 60_000
 const [one, two] = [generatedCid(1), generatedCid(2)]
 
-/** A follower, what the cluster would say, and the questions that it is asked. */
-function following() {
+/** A tracker, what the cluster would say, and its requests to the cluster. */
+function tracking() {
   const time = clock()
   const state = new Map<string, string>()
-  const [questions, news] = [[] as string[], [] as PinNews[]]
+  const [questions, events] = [[] as string[], [] as PinEvent[]]
   const faults: Error[] = []
   const line = (cid: string) => {
     const [status = 'unpinned', error = ''] = (state.get(cid) ?? 'unpinned').split(': ')
@@ -25,7 +25,7 @@ function following() {
     if (fault !== undefined) throw fault
   }
   const bugs: unknown[] = []
-  const follower = new Follower({
+  const tracker = new PinTracker({
     readQueue: async (take) => {
       await asked('queue')
       for (const [cid, status] of state)
@@ -35,74 +35,74 @@ function following() {
       await asked(`${cids.length} by name`)
       for (const cid of cids) take(line(cid))
     },
-    onNews: (piece) => news.push(piece),
+    onEvent: (event) => events.push(event),
     onBug: (error) => bugs.push(error),
     ...time,
   })
-  const results = () => news.map(({ encoder, result, ms }) => [encoder, result, ms])
-  return { follower, state, questions, news, results, faults, bugs, turn: time.turn }
+  const results = () => events.map(({ encoder, result, ms }) => [encoder, result, ms])
+  return { tracker, state, questions, events, results, faults, bugs, turn: time.turn }
 }
 
 t.test('a pin is asked for by name only when it has left the queue', async (t) => {
-  const { follower, state, questions, results, turn } = following()
+  const { tracker, state, questions, results, turn } = tracking()
   state.set(one, 'pin_queued')
-  follower.accepted(one, 'alpha')
-  t.same(follower.unsettled(), new Map([['alpha', { pending: 1, failing: 0 }]]))
+  tracker.accepted(one, 'alpha')
+  t.same(tracker.pendingPins(), new Map([['alpha', { pending: 1, failing: 0 }]]))
   await turn(1000)
   t.same(questions, ['queue'])
   state.set(one, 'pinned')
   await turn(1500)
   t.same(questions, ['queue', 'queue', '1 by name'])
   t.same(results(), [['alpha', 'pinned', 2500]])
-  t.equal(follower.unsettled().size, 0)
+  t.equal(tracker.pendingPins().size, 0)
   await turn(60 * minuteMs)
   t.equal(questions.length, 3, 'nothing is asked when nothing is pending')
 })
 
 t.test('while nothing happens the questions become few', async (t) => {
-  const { follower, state, questions, turn } = following()
+  const { tracker, state, questions, turn } = tracking()
   state.set(one, 'pinning')
-  follower.accepted(one, 'alpha')
+  tracker.accepted(one, 'alpha')
   await turn(60 * minuteMs)
   t.ok(questions.length < 130, `${questions.length} questions in an hour`)
   questions.length = 0
   state.set(two, 'pinned')
-  follower.accepted(two, 'alpha')
+  tracker.accepted(two, 'alpha')
   await turn(1000)
   t.same(questions, ['queue', '1 by name'], 'and soon again when something is new')
 })
 
 t.test('a thousand pins cost as many questions as one', async (t) => {
-  const { follower, state, questions, news, turn } = following()
+  const { tracker, state, questions, events, turn } = tracking()
   for (let index = 0; index < 1000; index++) {
     state.set(generatedCid(index), 'pinned')
-    follower.accepted(generatedCid(index), 'alpha')
+    tracker.accepted(generatedCid(index), 'alpha')
   }
   await turn(1000)
   t.same(questions, ['queue', ...Array.from({ length: 5 }, () => '100 by name')])
   await turn(1000)
-  t.equal(news.length, 1000)
+  t.equal(events.length, 1000)
   t.equal(questions.length, 12)
 })
 
 t.test('a failure is told once, and what comes of it later as well', async (t) => {
-  const { follower, state, news, results, turn } = following()
+  const { tracker, state, events, results, turn } = tracking()
   state.set(one, 'pin_error: context canceled')
-  follower.accepted(one, 'alpha')
-  follower.accepted(one, 'beta')
+  tracker.accepted(one, 'alpha')
+  tracker.accepted(one, 'beta')
   await turn(1000)
   t.same(results(), [
     ['alpha', 'failed', 1000],
     ['beta', 'failed', 1000],
   ])
-  t.equal(news[0]?.error, 'context canceled')
-  t.same(follower.unsettled().get('alpha'), { pending: 0, failing: 1 })
+  t.equal(events[0]?.error, 'context canceled')
+  t.same(tracker.pendingPins().get('alpha'), { pending: 0, failing: 1 })
   await turn(30 * minuteMs)
-  t.equal(news.length, 2)
+  t.equal(events.length, 2)
   state.set(one, 'pinned')
   await turn(2 * minuteMs)
   t.same(
-    news.slice(2).map(({ encoder, result }) => [encoder, result]),
+    events.slice(2).map(({ encoder, result }) => [encoder, result]),
     [
       ['alpha', 'recovered'],
       ['beta', 'recovered'],
@@ -111,26 +111,26 @@ t.test('a failure is told once, and what comes of it later as well', async (t) =
 })
 
 t.test('what the cluster does not know yet is not taken for gone', async (t) => {
-  const { follower, state, results, turn } = following()
-  follower.accepted(one, 'alpha')
+  const { tracker, state, results, turn } = tracking()
+  tracker.accepted(one, 'alpha')
   await turn(4 * minuteMs)
   t.same(results(), [])
   state.set(one, 'pinned')
   await turn(minuteMs)
   t.match(results(), [['alpha', 'pinned']])
 
-  follower.accepted(two, 'alpha')
+  tracker.accepted(two, 'alpha')
   await turn(6 * minuteMs)
   t.match(results().slice(1), [['alpha', 'unpinned']])
 })
 
-t.test('an encoder that lets go is told so, the others are followed on', async (t) => {
-  const { follower, state, results, turn } = following()
+t.test('an encoder that unpins gets an event, the others are still tracked', async (t) => {
+  const { tracker, state, results, turn } = tracking()
   state.set(one, 'pinning')
-  follower.accepted(one, 'alpha')
-  follower.accepted(one, 'beta')
+  tracker.accepted(one, 'alpha')
+  tracker.accepted(one, 'beta')
   await turn(3000)
-  follower.released(one, 'alpha')
+  tracker.released(one, 'alpha')
   t.same(results(), [['alpha', 'unpinned', 3000]])
   state.set(one, 'pinned')
   await turn(minuteMs)
@@ -138,22 +138,22 @@ t.test('an encoder that lets go is told so, the others are followed on', async (
 })
 
 t.test('after a day it is given up', async (t) => {
-  const { follower, state, results, questions, turn } = following()
+  const { tracker, state, results, questions, turn } = tracking()
   state.set(one, 'pinning')
-  follower.accepted(one, 'alpha')
+  tracker.accepted(one, 'alpha')
   await turn(25 * 60 * minuteMs)
   t.match(results(), [['alpha', 'given-up']])
-  t.equal(follower.unsettled().size, 0)
+  t.equal(tracker.pendingPins().size, 0)
   questions.length = 0
   await turn(60 * minuteMs)
   t.same(questions, [])
 })
 
 t.test('a cluster that is away is asked ever less often, and nothing is lost', async (t) => {
-  const { follower, state, questions, results, faults, bugs, turn } = following()
+  const { tracker, state, questions, results, faults, bugs, turn } = tracking()
   for (let count = 0; count < 10; count++) faults.push(new ClusterFault('cluster-down'))
   state.set(one, 'pinned')
-  follower.accepted(one, 'alpha')
+  tracker.accepted(one, 'alpha')
   await turn(2 * minuteMs)
   t.ok(questions.length < 8, `${questions.length} questions`)
   await turn(10 * minuteMs)
@@ -161,12 +161,12 @@ t.test('a cluster that is away is asked ever less often, and nothing is lost', a
   t.same(bugs, [])
 })
 
-t.test('whoever waits is called once the pin is settled', async (t) => {
-  const { follower, state, questions, turn } = following()
+t.test('a waiting request is called once the pin is in a terminal state', async (t) => {
+  const { tracker, state, questions, turn } = tracking()
   state.set(one, 'pinning')
-  follower.accepted(one, 'alpha')
+  tracker.accepted(one, 'alpha')
   let called = 0
-  for (let count = 0; count < 1000; count++) follower.wait(one, 25_000, () => called++)
+  for (let count = 0; count < 1000; count++) tracker.wait(one, 25_000, () => called++)
   await turn(5000)
   t.equal(called, 0)
   state.set(one, 'pinned')
@@ -176,38 +176,38 @@ t.test('whoever waits is called once the pin is settled', async (t) => {
 })
 
 t.test('whoever waits is called when the time is up', async (t) => {
-  const { follower, state, turn } = following()
+  const { tracker, state, turn } = tracking()
   state.set(one, 'pinning')
   let called = 0
-  follower.wait(one, 25_000, () => called++)
+  tracker.wait(one, 25_000, () => called++)
   await turn(24_999)
   t.equal(called, 0)
   await turn(1)
   t.equal(called, 1)
 })
 
-t.test('a pin that nobody follows is asked for at once, by name', async (t) => {
-  const { follower, state, questions, news, turn } = following()
+t.test('a pin that is not tracked is asked for at once, by name', async (t) => {
+  const { tracker, state, questions, events, turn } = tracking()
   state.set(one, 'pinned')
   let called = 0
-  follower.wait(one, 25_000, () => called++)
-  follower.wait(one, 25_000, () => called++)
+  tracker.wait(one, 25_000, () => called++)
+  tracker.wait(one, 25_000, () => called++)
   await turn(0)
   t.equal(called, 2)
   t.same(questions, ['1 by name'])
-  follower.wait(two, 25_000, () => called++)
+  tracker.wait(two, 25_000, () => called++)
   await turn(0)
   t.equal(called, 3, 'also one that is not pinned')
-  t.same(news, [], 'and nobody is told')
+  t.same(events, [], 'and no event follows')
   await turn(60 * minuteMs)
   t.equal(questions.length, 2)
 })
 
 t.test('whoever leaves is not called, and nothing is asked for him', async (t) => {
-  const { follower, state, questions, turn } = following()
+  const { tracker, state, questions, turn } = tracking()
   state.set(one, 'pinning')
   let called = 0
-  const leave = follower.wait(one, 25_000, () => called++)
+  const leave = tracker.wait(one, 25_000, () => called++)
   await turn(0)
   leave()
   leave()
@@ -218,27 +218,27 @@ t.test('whoever leaves is not called, and nothing is asked for him', async (t) =
 })
 
 t.test('more than ten thousand do not wait', async (t) => {
-  const { follower, state } = following()
+  const { tracker, state } = tracking()
   state.set(one, 'pinning')
   const calls = { waiting: 0, beyond: 0 }
-  for (let count = 0; count < 10_000; count++) follower.wait(one, 1000, () => calls.waiting++)
-  follower.wait(one, 1000, () => calls.beyond++)
+  for (let count = 0; count < 10_000; count++) tracker.wait(one, 1000, () => calls.waiting++)
+  tracker.wait(one, 1000, () => calls.beyond++)
   t.same(calls, { waiting: 0, beyond: 1 })
-  follower.close()
+  tracker.close()
   t.same(calls, { waiting: 10_000, beyond: 1 }, 'and at the end nobody does')
 })
 
-t.test('more than fifty thousand pins are not followed', async (t) => {
-  const { follower } = following()
-  for (let index = 0; index < 50_100; index++) follower.accepted(generatedCid(index), 'alpha')
-  t.same(follower.unsettled().get('alpha'), { pending: 50_000, failing: 0 })
+t.test('more than fifty thousand pins are not tracked', async (t) => {
+  const { tracker } = tracking()
+  for (let index = 0; index < 50_100; index++) tracker.accepted(generatedCid(index), 'alpha')
+  t.same(tracker.pendingPins().get('alpha'), { pending: 50_000, failing: 0 })
 })
 
-t.test('an error of ours is told, and the pins are followed on', async (t) => {
-  const { follower, state, faults, bugs, results, turn } = following()
+t.test('an error of the gate itself is reported, and the pins are still tracked', async (t) => {
+  const { tracker, state, faults, bugs, results, turn } = tracking()
   faults.push(new TypeError('a bug'))
   state.set(one, 'pinned')
-  follower.accepted(one, 'alpha')
+  tracker.accepted(one, 'alpha')
   await turn(minuteMs)
   t.match(bugs, [{ message: 'a bug' }])
   t.match(results(), [['alpha', 'pinned']])

@@ -5,10 +5,10 @@ import { startGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 
-t.test('a pin that Kubo has is news of its encoder', async (t) => {
+t.test('a pin that Kubo has is an event of its encoder', async (t) => {
   const gate = await startGate(t)
   await gate.ask('POST', `/pins/${cid}`)
-  t.match(await gate.news(), { cid, encoder: 'alpha', result: 'pinned' })
+  t.match(await gate.pinEvent(), { cid, encoder: 'alpha', result: 'pinned' })
   const questions = gate.cluster.requests
     .map(({ target }) => target)
     .filter((target) => target.startsWith('/pins?'))
@@ -30,10 +30,10 @@ t.test('a pin that fails is logged in plain words', async (t) => {
   gate.cluster.setStatus(cid, 'pin_queued')
   await gate.ask('POST', `/pins/${cid}/recover`)
   await gate.ask('DELETE', `/pins/${cid}`)
-  t.match(await gate.news(({ result }) => result === 'unpinned'), { cid, encoder: 'alpha' })
+  t.match(await gate.pinEvent(({ result }) => result === 'unpinned'), { cid, encoder: 'alpha' })
 })
 
-t.test('a status that waits is answered when the pin is settled', async (t) => {
+t.test('a status that waits is answered when the pin is in a terminal state', async (t) => {
   const gate = await startGate(t)
   const { cluster } = gate
   cluster.statusOfNewPins = 'pinning'
@@ -63,7 +63,7 @@ t.test('a status that waits is answered when the time is up', async (t) => {
   t.ok(((await gate.line(({ method }) => method === 'GET')).waitedMs ?? 0) >= 900)
 })
 
-t.test('what was settled before, or is not pinned, is answered at once', async (t) => {
+t.test('a pin that was terminal before, or is not pinned, is answered at once', async (t) => {
   const gate = await startGate(t)
   gate.cluster.addPin(cid)
   t.match((await gate.ask('GET', `/pins/${cid}?wait=60s`)).text, '"status":"pinned"')

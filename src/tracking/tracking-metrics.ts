@@ -1,19 +1,19 @@
-/** The instruments of what became of pins after their requests were answered. */
+/** The instruments of pin tracking: states of pins after their requests were answered. */
 import { Counter, Histogram } from '@prometheus-io/client'
 import { bounded, encoderLabelsMax } from '../metrics/labels.js'
 import { addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
-import type { PinNews } from './followed.js'
-import type { Unsettled } from './follower.js'
+import type { PinEvent } from './tracked-pin.js'
+import type { PendingPins } from './tracker.js'
 
 /** From what Kubo has already to what nobody offers for hours, in seconds. */
 const buckets = [1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
-/** @returns counts one piece of news */
-export function registerProgress(
+/** @returns counts one event */
+export function registerTracking(
   registry: Registry,
-  follower: { unsettled(): ReadonlyMap<string, Unsettled> },
-): (news: PinNews) => void {
+  tracker: { pendingPins(): ReadonlyMap<string, PendingPins> },
+): (event: PinEvent) => void {
   const registers = [registry]
   const encoderOf = bounded(encoderLabelsMax)
   const time = new Histogram({
@@ -22,7 +22,7 @@ export function registerProgress(
     registers,
     buckets,
   })
-  const settled = new Counter({
+  const results = new Counter({
     name: 'pinwarden_pins_settled_total',
     help: 'Pins that were accepted, by what became of them.',
     registers,
@@ -33,7 +33,7 @@ export function registerProgress(
     help: 'Pins that the cluster is still at: pending, or failing and tried again.',
     labelNames: ['encoder', 'state'],
     read: () =>
-      [...follower.unsettled()].flatMap(([name, { pending, failing }]) => {
+      [...tracker.pendingPins()].flatMap(([name, { pending, failing }]) => {
         const encoder = encoderOf(name)
         return [
           [{ encoder, state: 'pending' }, pending],
@@ -42,7 +42,7 @@ export function registerProgress(
       }),
   })
   return ({ encoder, result, ms }) => {
-    settled.inc({ encoder: encoderOf(encoder), result })
+    results.inc({ encoder: encoderOf(encoder), result })
     if (result === 'pinned' || result === 'recovered') time.observe(ms / 1000)
   }
 }

@@ -3,7 +3,7 @@
 /** `failed`: until the cluster tries again, which it does by itself. */
 export type Stage = 'pending' | 'pinned' | 'failed' | 'unpinned'
 
-export interface Reading {
+export interface StatusLine {
   readonly cid: string
   readonly stage: Stage
   /** Of a failure, in the cluster's words; else empty. */
@@ -16,7 +16,7 @@ interface StatusJson {
 }
 
 /** @param line a status as `GET /pins` and `GET /pins/{cid}` give it */
-export function readProgress(line: Buffer): Reading {
+export function readStatus(line: Buffer): StatusLine {
   const { cid, peer_map: peers } = JSON.parse(line.toString()) as StatusJson
   // Those that the pin is allocated to.
   const own = Object.values(peers ?? {}).filter(({ status }) => status !== 'remote')

@@ -1,7 +1,7 @@
 /** What the cluster says of a pin, read: one word for all of its peers, and plain ones for people. */
 import t from 'tap'
-import { plainWords } from '../../src/progress/plain-words.js'
-import { cidAtStart, readProgress } from '../../src/progress/reading.js'
+import { plainWords } from '../../src/tracking/plain-words.js'
+import { cidAtStart, readStatus } from '../../src/tracking/status-line.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 
@@ -33,7 +33,7 @@ t.test('a pin is as far as the peers that it is allocated to', async (t) => {
     [[], 'pending'],
   ]
   for (const [statuses, stage] of cases) {
-    const reading = readProgress(line(...statuses))
+    const reading = readStatus(line(...statuses))
     t.match(reading, { cid, stage }, statuses.join())
     t.equal(reading.error, stage === 'failed' ? 'context canceled' : '')
   }

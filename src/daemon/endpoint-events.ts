@@ -1,8 +1,8 @@
-/** Says in the log, once each, which endpoints of the cluster are down, and which are back. */
+/** Logs, once each, which endpoints of the cluster are down, and which are back. */
 import type { OnChange } from '../cluster/endpoint.js'
 import type { Log } from '../log/log.js'
 
-export function tellOf(log: Log): OnChange {
+export function endpointEvents(log: Log): OnChange {
   return ({ endpoint, state, reason, downMs, isClusterAvailable }) => {
     if (state === 'up')
       log.info({ endpoint, downMs: Math.round(downMs ?? 0) }, 'an endpoint of the cluster is back')

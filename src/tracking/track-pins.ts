@@ -1,41 +1,41 @@
-/** What becomes of the pins that pass through the gate, put together: asked, told, logged. */
+/** Pin tracking, put together: reads states from the cluster, emits events and logs them. */
 import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { encodeQuery, fittingCids } from '../cluster/query.js'
 import type { Later } from '../time/later.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
-import { Follower } from './follower.js'
-import type { PinNews } from './followed.js'
+import { PinTracker } from './tracker.js'
+import type { PinEvent } from './tracked-pin.js'
 import { plainWords } from './plain-words.js'
 import type { Logger } from '../log/logger.js'
 
-export interface ProgressParts {
+export interface TrackingParts {
   readonly cluster: ClusterClient
-  /** Asked for each question. */
+  /** Called for each request. */
   readonly config: () => ClusterConfig
   readonly userAgent: string
   /** For the log. */
   readonly log: Logger
   /** For metrics and status page. */
-  readonly onNews: (news: PinNews) => void
+  readonly onEvent: (event: PinEvent) => void
   readonly later?: Later
   readonly now?: () => number
 }
 
-export function followPins({
+export function trackPins({
   cluster,
   config,
   userAgent,
   log,
-  onNews,
+  onEvent,
   ...clock
-}: ProgressParts): Follower {
+}: TrackingParts): PinTracker {
   const headers = { accept: 'application/json', 'user-agent': userAgent }
   const read = (query: string, take: (line: Buffer) => void) => {
     const headMs = config().statusTimeoutMs
     return readLines(cluster, { path: `/pins?${query}`, headers, headMs }, take)
   }
-  return new Follower({
+  return new PinTracker({
     readQueue: (take) => read('filter=pin_queued,pinning', take),
     readStatus: async (cids, take) => {
       for (let left = cids; left.length > 0;) {
@@ -44,18 +44,18 @@ export function followPins({
         left = left.slice(some.length)
       }
     },
-    onNews: (news) => {
-      tellOf(news, log)
-      onNews(news)
+    onEvent: (event) => {
+      logEvent(event, log)
+      onEvent(event)
     },
     onBug: (err) => {
-      log('error', { err }, 'pins could not be followed')
+      log('error', { err }, 'pin tracking failed')
     },
     ...clock,
   })
 }
 
-function tellOf({ cid, encoder, result, ms, error }: PinNews, log: Logger): void {
+function logEvent({ cid, encoder, result, ms, error }: PinEvent, log: Logger): void {
   const afterMs = Math.round(ms)
   if (result === 'failed') {
     const why = plainWords(error)
@@ -63,5 +63,5 @@ function tellOf({ cid, encoder, result, ms, error }: PinNews, log: Logger): void
   } else if (result === 'recovered')
     log('info', { cid, encoder, afterMs }, 'a pin that had failed is pinned')
   else if (result === 'given-up')
-    log('warn', { cid, encoder, afterMs }, 'a pin is still not settled: it is followed no more')
+    log('warn', { cid, encoder, afterMs }, 'a pin is still pending: gave up tracking it')
 }

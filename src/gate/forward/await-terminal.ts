@@ -1,14 +1,14 @@
-/** `GET /pins/{cid}?wait=25s`: answered once the pin is settled, or when the time is up. */
-import type { Follower } from '../../progress/follower.js'
+/** `GET /pins/{cid}?wait=25s`: answered once the pin is in a terminal state, or time is up. */
+import type { PinTracker } from '../../tracking/tracker.js'
 import type { Outage } from '../outage/outage.js'
 import type { Authorized } from '../request.js'
 
 /** Resolves when the pin's status is to be asked, or when the client has left. */
-export type AwaitSettled = (request: Authorized, cid: string, waitMs: number) => Promise<void>
+export type AwaitTerminal = (request: Authorized, cid: string, waitMs: number) => Promise<void>
 
 /** @param now a monotonic clock, in milliseconds */
-export const createAwaitSettled =
-  (follower: Follower, outage: Outage, now = () => performance.now()): AwaitSettled =>
+export const createAwaitTerminal =
+  (tracker: PinTracker, outage: Outage, now = () => performance.now()): AwaitTerminal =>
   (request, cid, waitMs) => {
     const { promise, resolve } = Promise.withResolvers<undefined>()
     const startMs = now()
@@ -18,7 +18,7 @@ export const createAwaitSettled =
       resolve(undefined)
     }
     const settle = (): void => {
-      leave = follower.wait(cid, waitMs - (now() - startMs), done)
+      leave = tracker.wait(cid, waitMs - (now() - startMs), done)
     }
     if (outage.holds(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
     else settle()

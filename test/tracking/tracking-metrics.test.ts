@@ -1,17 +1,17 @@
-/** The instruments of what became of pins. */
+/** The instruments of pin tracking. */
 import t from 'tap'
 import { openRegistry } from '../../src/metrics/registry.js'
-import { registerProgress } from '../../src/progress/progress-metrics.js'
+import { registerTracking } from '../../src/tracking/tracking-metrics.js'
 import { has } from '../support/exposition.js'
 
-t.test('what became of pins is counted by encoder, and timed when they are pinned', async (t) => {
+t.test('results of pins are counted by encoder, and pinned ones are timed', async (t) => {
   const registry = openRegistry('test')
-  const unsettled = () => new Map([['alpha', { pending: 2, failing: 1 }]])
-  const count = registerProgress(registry, { unsettled })
-  const news = { cid: 'Qm', encoder: 'alpha', error: '' } as const
-  count({ ...news, result: 'pinned', ms: 4000 })
-  count({ ...news, result: 'failed', ms: 120_000, error: 'context canceled' })
-  count({ ...news, result: 'recovered', ms: 720_000 })
+  const pendingPins = () => new Map([['alpha', { pending: 2, failing: 1 }]])
+  const count = registerTracking(registry, { pendingPins })
+  const event = { cid: 'Qm', encoder: 'alpha', error: '' } as const
+  count({ ...event, result: 'pinned', ms: 4000 })
+  count({ ...event, result: 'failed', ms: 120_000, error: 'context canceled' })
+  count({ ...event, result: 'recovered', ms: 720_000 })
   await has(t, registry, {
     'pinwarden_pins_settled_total{encoder="alpha",result="pinned"}': 1,
     'pinwarden_pins_settled_total{encoder="alpha",result="failed"}': 1,

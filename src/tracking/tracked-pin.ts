@@ -1,13 +1,13 @@
-/** A pin that is followed: for whom, and how far it is. */
+/** A tracked pin: the encoders that wait for it, and its state. */
 
 /** How it ended for an encoder; `recovered`: pinned after it had failed. */
-export type Result = 'pinned' | 'recovered' | 'failed' | 'unpinned' | 'given-up'
+export type PinResult = 'pinned' | 'recovered' | 'failed' | 'unpinned' | 'given-up'
 
-/** What became of a pin of an encoder's. */
-export interface PinNews {
+/** A pin of an encoder changed its state. */
+export interface PinEvent {
   readonly cid: string
   readonly encoder: string
-  readonly result: Result
+  readonly result: PinResult
   /** Since it was accepted. */
   readonly ms: number
   /** Of a failure, in the cluster's words; else empty. */
@@ -20,10 +20,10 @@ interface Party {
   readonly sinceMs: number
 }
 
-/** Beyond it those who pin the same are not told apart. */
+/** Beyond it encoders of the same pin are not told apart. */
 const partiesMax = 16
 
-export class Followed {
+export class TrackedPin {
   readonly waiters = new Set<() => void>()
   /** The cluster has it in error, and tries again by itself. */
   isFailing = false
@@ -46,18 +46,18 @@ export class Followed {
     return this.parties.map(({ encoder }) => encoder)
   }
 
-  /** Nobody wants to know any more. */
+  /** Whether no encoder and no waiting request needs it any more. */
   get isDropped(): boolean {
     return this.parties.length === 0 && this.waiters.size === 0
   }
 
-  /** When it was last accepted; -Infinity: never, somebody only asked for it. */
+  /** When it was last accepted; -Infinity: never, a request only waits for it. */
   get sinceMs(): number {
     return this.parties.at(-1)?.sinceMs ?? -Infinity
   }
 
   /** @param of one encoder only; undefined: of all */
-  news(result: Result, nowMs: number, error = '', of?: string): PinNews[] {
+  events(result: PinResult, nowMs: number, error = '', of?: string): PinEvent[] {
     return this.parties
       .filter(({ encoder }) => of === undefined || encoder === of)
       .map(({ encoder, sinceMs }) => {
@@ -69,7 +69,7 @@ export class Followed {
     this.parties = this.parties.filter((party) => party.encoder !== encoder)
   }
 
-  /** Whoever waits is told that the waiting is over. */
+  /** Calls every waiting request back. */
   release(): void {
     for (const waiter of [...this.waiters]) waiter()
   }
