@@ -16,7 +16,7 @@ import { startFakeKubo } from '../support/fake-kubo.js'
 import { pinwarden } from '../support/pinwarden.js'
 
 const key = generateKey()
-const emptied = 'the journal is empty: all of its pins are made, or dropped'
+const emptied = 'the journal is empty: every pin was replayed or dropped'
 
 async function served(t: Test, settings: object = {}) {
   const cluster = await startFakeCluster()
@@ -137,7 +137,7 @@ t.test('kill -9 in the middle of an outage loses no pin that was accepted', asyn
   back()
   // Once more while they are made.
   const { daemon } = await start()
-  await daemon.logged('a pin of the journal was made')
+  await daemon.logged('replayed a pin of the journal')
   daemon.process.kill('SIGKILL')
   await daemon.exited
   const last = await start()

@@ -43,7 +43,7 @@ writeFileSync(
   }),
   { mode: 0o640 },
 )
-const emptied = 'the journal is empty: all of its pins are made, or dropped'
+const emptied = 'the journal is empty: every pin was replayed or dropped'
 const serve = () => startServed(file('config.json'), file('access.log'))
 
 let served = await serve()
@@ -149,7 +149,7 @@ while (journaled.length < outagePins) {
 }
 const acceptMs = performance.now() - outageStartMs
 steps.push({ name: `an outage of ${journaled.length} pins, the gate killed`, asked: outage })
-const made = served.next('a pin of the journal was made')
+const made = served.next('replayed a pin of the journal')
 const empty = served.next(emptied, 300_000)
 await Promise.all(peers.map((peer) => peer.comeBack()))
 await made

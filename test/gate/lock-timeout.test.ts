@@ -80,20 +80,20 @@ t.test('a lock that the store gives when the time is up is late as well', { skip
   t.same(gate.cluster.requests, [], 'the cluster is not asked')
 })
 
-t.test('with a journal the late pin is kept, and made when the lock is free', async (t) => {
+t.test('with a journal the late pin is queued, and replayed when the lock is free', async (t) => {
   const { gate, holder, letGo } = await withHeldLock(t, { onOutage: 'journal' })
   t.equal((await gate.ask('POST', `/pins/${cid}?name=late`)).status, 202)
   t.match(await gate.line(({ status }) => status === 202), {
     outcome: 'journaled',
     reason: 'lock-timeout',
   })
-  t.match(await gate.told('a pin of the journal could not be made yet'), {
+  t.match(await gate.told('could not replay a pin of the journal yet'), {
     ...{ cid, reason: 'lock-timeout' },
   })
   isWell(t, gate)
   letGo()
   t.equal((await holder).status, 200)
   gate.journal?.again()
-  await gate.told('a pin of the journal was made')
+  await gate.told('replayed a pin of the journal')
   t.equal(gate.cluster.pins.get(cid)?.name, 'late')
 })

@@ -1,4 +1,4 @@
-/** A cluster that is away, at a gate with a journal: nothing is lost, and nothing made that may not. */
+/** An outage of the cluster, with a journal: no pin is lost, and no pin replayed that may not be. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ async function startAway(t: Test, overrides: Overrides = {}) {
   const comeBack = async () => {
     undo()
     gate.journal?.again()
-    return gate.told('the journal is empty: all of its pins are made, or dropped')
+    return gate.told('the journal is empty: every pin was replayed or dropped')
   }
   return { gate, comeBack }
 }
@@ -92,7 +92,7 @@ t.test('its status is queued, of a peer that clients can read', async (t) => {
   )
 })
 
-t.test('when the cluster is back the pins are made, each as its encoder asked', async (t) => {
+t.test('when the cluster is back the pins are replayed, each as its encoder asked', async (t) => {
   const { gate, comeBack } = await startAway(t, { encoders: { beta: {} } })
   await gate.ask('POST', `/pins/${cid}?name=first&expire-in=72h`)
   await gate.ask('POST', `/pins/${cid}?name=second`, { as: 'beta' })
@@ -112,7 +112,7 @@ t.test('when the cluster is back the pins are made, each as its encoder asked', 
   t.equal(holders.length, 2, 'both encoders hold it')
   t.ok(gate.cluster.pins.has(generatedCid(1)))
   t.same(pendingIn(gate), [])
-  t.match(await gate.told('a pin of the journal was made'), { level: 'info', encoder: 'alpha' })
+  t.match(await gate.told('replayed a pin of the journal'), { level: 'info', encoder: 'alpha' })
 
   const status = await gate.ask('GET', `/pins/${cid}`)
   t.match(status.text, '"status":"pinned"')
@@ -162,9 +162,7 @@ t.test('what is not allowed any more is dropped, and never reaches the cluster',
   t.same([...gate.cluster.pins.keys()], [generatedCid(4)], 'only that of the one who still may')
   t.same(gate.journalReport(), { waiting: 0, made: 1, dropped: 5 })
   const text = await gate.logText()
-  const reasons = [
-    ...text.matchAll(/"reason":"([a-z-]+)","msg":"a pin of the journal was dropped"/g),
-  ]
+  const reasons = [...text.matchAll(/"reason":"([a-z-]+)","msg":"dropped a pin of the journal"/g)]
   t.same(reasons.map(([, reason]) => reason).sort(), [
     'encoder-disabled',
     'key-expired',
@@ -201,11 +199,11 @@ t.test('a pin of a CID that waits goes behind it, also when the cluster is back'
   t.equal(gate.cluster.pins.get(cid)?.name, 'second')
 })
 
-t.test('a pin whose answer was lost is made, once more or not', async (t) => {
+t.test('a pin whose answer was lost is replayed', async (t) => {
   const gate = await startGate(t, { onOutage: 'journal' })
   gate.cluster.behave({ method: 'POST' }, { kind: 'lose-answer' }, 1)
   t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 202)
-  await gate.told('the journal is empty: all of its pins are made, or dropped')
+  await gate.told('the journal is empty: every pin was replayed or dropped')
   t.same(askedOf(gate.cluster), [`POST /pins/${cid}`, `POST /pins/${cid}`])
   t.equal(gate.cluster.pins.size, 1)
 })
@@ -266,11 +264,11 @@ t.test('a restart changes nothing, also one that goes back to refusing', async (
   await gate.ask('POST', `/pins/${cid}`)
   await gate.close()
   const next = await startGate(t, { onOutage: 'refuse', journal: { directory } })
-  await next.told('the journal is empty: all of its pins are made, or dropped')
+  await next.told('the journal is empty: every pin was replayed or dropped')
   t.same(askedOf(next.cluster), [`POST /pins/${cid}`])
 })
 
-t.test('whoever waits for a pin that waits is answered when it is pinned', async (t) => {
+t.test('a request that waits for a queued pin is answered when it is pinned', async (t) => {
   const { gate, comeBack } = await startAway(t)
   await gate.ask('POST', `/pins/${cid}`)
   const status = gate.ask('GET', `/pins/${cid}?wait=30s`)

@@ -129,7 +129,7 @@ t.test('with the whole cluster killed, pins wait on the disk, and none is forgot
 
   await one.comeBack()
   await two.comeBack(one)
-  await gate.told('the journal is empty: all of its pins are made, or dropped')
+  await gate.told('the journal is empty: every pin was replayed or dropped')
   const forgotten = 'the cluster was away, and had forgotten a pin that this gate wrote'
   t.match(await gate.told(`${forgotten}: it is written again`), { cid: before })
   t.match(await gate.pinEvent((event) => event.cid === cid), { result: 'pinned', encoder: 'alpha' })

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { activityReport } from '../../src/admin/activity-report.js'
 import { Activity } from '../../src/admin/activity.js'
-import { objectionTo } from '../../src/gate/outage/replay-objection.js'
+import { rejectionOf } from '../../src/gate/outage/replay-rejection.js'
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 import { configFrom, snapshotFrom } from '../../src/settings/load.js'
 import { encodersOf } from '../../src/settings/keyring/resolve.js'
@@ -42,7 +42,7 @@ t.test('an encoder that is not there is not found under such a name', async (t) 
   const alpha = snapshot.keyring.encoder('alpha')
   const entry = { cid: 'Qm', encoder: name, keyId: 'k', options: [], untilMs: Infinity }
   const waiting = { ...entry, requestId: '', seq: 1, atMs: 0 }
-  t.equal(objectionTo(waiting, alpha, snapshot.config, 0), 'key-revoked')
+  t.equal(rejectionOf(waiting, alpha, snapshot.config, 0), 'key-revoked')
 
   const activity = new Activity()
   const standing = { budgetLeft: () => undefined, pendingPins: () => new Map() }

@@ -20,7 +20,7 @@ export const createAwaitTerminal =
     const settle = (): void => {
       leave = tracker.wait(cid, waitMs - (now() - startMs), done)
     }
-    if (outage.holds(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
+    if (outage.isQueued(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
     else settle()
     request.onClose(() => {
       if (request.waitedMs !== undefined) return

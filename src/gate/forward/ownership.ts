@@ -39,8 +39,8 @@ export interface Holders {
 export function createChangePin(holders: Holders): ChangePin {
   const { outage } = holders
   return async (request, plan, headers, answering) => {
-    if (outage.holds(plan.cid)) {
-      await outage.answerHeld(request, answering)
+    if (outage.isQueued(plan.cid)) {
+      await outage.answerQueued(request, answering)
       return 'answered'
     }
     try {

@@ -1,4 +1,4 @@
-/** A cluster that is away: pins go into the journal where the settings say so, with a 202. */
+/** An outage of the cluster: pins go into the journal where the settings say so, with a 202. */
 import { ClusterFault } from '../../cluster/faults.js'
 import type { Wish } from '../../journal/entry.js'
 import { type Journal, JournalFault } from '../../journal/journal.js'
@@ -22,15 +22,15 @@ export class Outage {
 
   constructor(private readonly parts: OutageParts) {}
 
-  /** Whether anything of this CID waits: then what is asked of it goes behind that. */
-  holds(cid: string): boolean {
+  /** Whether the journal has an entry of this CID: further changes queue behind it. */
+  isQueued(cid: string): boolean {
     return this.parts.journal?.has(cid) === true
   }
 
   /**
-   * Calls back when nothing of this CID waits any more, or when the time is up.
+   * Calls back when the journal has no entry of this CID any more, or when the time is up.
    *
-   * @returns for whoever does not want to know any more
+   * @returns stops the wait
    */
   whenDone(cid: string, waitMs: number, done: () => void, timeIsUp: () => void): () => void {
     const leave = (): void => {
@@ -51,7 +51,7 @@ export class Outage {
     return leave
   }
 
-  /** Whoever waits is answered. */
+  /** Ends every wait. */
   close(): void {
     for (const giveUp of this.waiting) giveUp()
   }
@@ -63,16 +63,16 @@ export class Outage {
    */
   fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
     const { journal } = this.parts
-    const wish = this.wishOf(request)
-    if (journal !== undefined && wish !== undefined)
-      return this.take(journal, wish, request, answering, error)
+    const wanted = this.entryOf(request)
+    if (journal !== undefined && wanted !== undefined)
+      return this.take(journal, wanted, request, answering, error)
     answering.fault(error)
     return undefined
   }
 
-  /** A pin whose CID waits goes behind it; whether it may be unpinned is not known before. */
-  async answerHeld(request: Authorized, answering: Answering): Promise<void> {
-    if (this.wishOf(request) !== undefined) {
+  /** A pin of a queued CID queues behind it; an unpin is refused until the entry is replayed. */
+  async answerQueued(request: Authorized, answering: Answering): Promise<void> {
+    if (this.entryOf(request) !== undefined) {
       await this.fail(request, answering, new ClusterFault('cluster-unavailable'))
       return
     }
@@ -80,7 +80,7 @@ export class Outage {
     answering.refuse('journal-pending')
   }
 
-  /** The status of a pin that waits is the journal's to tell. @returns whether it did */
+  /** Answers the status of a queued pin from the journal. @returns whether it did */
   answersStatus(request: Authorized, answering: Answering): boolean {
     const { journal } = this.parts
     if (journal === undefined || journal.size === 0 || request.cid === undefined) return false
@@ -93,7 +93,7 @@ export class Outage {
 
   private async take(
     journal: Journal,
-    wish: Wish,
+    wanted: Wish,
     request: Authorized,
     answering: Answering,
     error: Error,
@@ -102,7 +102,7 @@ export class Outage {
     const excess = this.parts.quota.excessOf(encoder, journal.sizeOf(encoder.name))
     if (refuseExcess(request, answering, excess)) return
     try {
-      const entry = await journal.accept(wish)
+      const entry = await journal.accept(wanted)
       request.journaled(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
       send(answering, 202, journaledPin(entry))
@@ -112,11 +112,11 @@ export class Outage {
     }
   }
 
-  /** Undefined: it is none that the journal takes. */
-  private wishOf({ plan, encoder, keyId = '', id, snapshot }: Authorized): Wish | undefined {
+  /** The entry for the journal; undefined: the journal does not take this request. */
+  private entryOf({ plan, encoder, keyId = '', id, snapshot }: Authorized): Wish | undefined {
     if (plan.kind !== 'pin') return undefined
     const { cid, options, untilMs } = plan
-    if (snapshot.config.onOutage === 'refuse' && !this.holds(cid)) return undefined
+    if (snapshot.config.onOutage === 'refuse' && !this.isQueued(cid)) return undefined
     return { cid, encoder: encoder.name, keyId, options, untilMs, requestId: id }
   }
 }

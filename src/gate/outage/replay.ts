@@ -1,4 +1,4 @@
-/** Makes the pins of the journal when the cluster is back: in order per CID, not all at once. */
+/** Replays the journal when the cluster is back: in order per CID, not all at once. */
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Entry } from '../../journal/entry.js'
 import type { Journal } from '../../journal/journal.js'
@@ -13,7 +13,7 @@ import { faultIn, isFaultOfChange } from '../fault.js'
 import { decideToPin } from '../forward/lease-decision.js'
 import { isHeldBy } from '../forward/ownership.js'
 import type { Quota } from '../forward/quota.js'
-import { objectionTo } from './replay-objection.js'
+import { rejectionOf } from './replay-rejection.js'
 import type { Logger } from '../../log/logger.js'
 
 export interface ReplayParts {
@@ -34,7 +34,7 @@ export interface ReplayParts {
 /** As many CIDs at once, and a share of the rate in each round. */
 const atOnceMax = 8
 const roundMs = 250
-/** How often it is looked whether the cluster is back. */
+/** How often the replay checks whether the cluster is back. */
 const awayMs = 500
 /** Of an entry that fails while the cluster is available. */
 const againMsMin = 1000
@@ -58,12 +58,12 @@ export class Replay {
     this.hurry()
   }
 
-  /** There may be something to be made. */
+  /** Called when there may be an entry to replay. */
   hurry(): void {
     if (this.parts.journal.size > 0) this.rounds.hurry(0)
   }
 
-  /** What failed is tried again now. */
+  /** Tries failed entries again now. */
   again(): void {
     this.failures.clear()
     this.hurry()
@@ -82,12 +82,12 @@ export class Replay {
     const workers = Array.from({ length: atOnceMax }, async () => {
       for (let entry = due.shift(); entry !== undefined; entry = due.shift()) {
         if (!isClusterAvailable()) return
-        await this.replay(entry)
+        await this.replayEntry(entry)
       }
     })
     await Promise.all(workers)
     if (journal.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
-    log('info', this.counts, 'the journal is empty: all of its pins are made, or dropped')
+    log('info', this.counts, 'the journal is empty: every pin was replayed or dropped')
     return undefined
   }
 
@@ -101,30 +101,30 @@ export class Replay {
     return due
   }
 
-  private async replay(entry: Entry): Promise<void> {
+  private async replayEntry(entry: Entry): Promise<void> {
     const { journal, isClusterAvailable, log } = this.parts
     const { seq, cid, encoder, requestId, atMs } = entry
     const about = { cid, encoder, requestId, waitedMs: Date.now() - atMs }
     try {
-      const objection = await this.make(entry)
+      const rejection = await this.apply(entry)
       this.failures.delete(seq)
-      if (objection === undefined) {
+      if (rejection === undefined) {
         this.counts.made++
-        log('info', about, 'a pin of the journal was made')
+        log('info', about, 'replayed a pin of the journal')
       } else {
         this.counts.dropped++
-        log('warn', { ...about, reason: objection }, 'a pin of the journal was dropped')
+        log('warn', { ...about, reason: rejection }, 'dropped a pin of the journal')
       }
       await journal.done(entry)
     } catch (error) {
-      // That the cluster is away again is told by its endpoints.
+      // The endpoints log that the cluster is down again.
       const isFault = isFaultOfChange(error)
       if (isFault && !isClusterAvailable()) return
       this.postpone(seq)
       const { reason, cause: err } = isFault
         ? faultIn(error)
         : { reason: error instanceof StoreFault ? error.reason : 'internal-error', cause: error }
-      log('warn', { ...about, reason, err }, 'a pin of the journal could not be made yet')
+      log('warn', { ...about, reason, err }, 'could not replay a pin of the journal yet')
     }
   }
 
@@ -133,34 +133,34 @@ export class Replay {
     this.failures.set(seq, { waitMs, notBefore: this.now() + waitMs })
   }
 
-  /** @returns why it is not to be made @throws ClusterFault, LockTimeout */
-  private async make(entry: Entry): Promise<string | undefined> {
+  /** @returns why the entry is rejected @throws ClusterFault, LockTimeout */
+  private async apply(entry: Entry): Promise<string | undefined> {
     const { ledger, quota, tracker, current, headers } = this.parts
     const snapshot = current()
     const { cid, options, untilMs } = entry
     const encoder = snapshot.keyring.encoder(entry.encoder)
-    const objection = objectionTo(entry, encoder, snapshot.config, Date.now())
-    if (objection !== undefined || encoder === undefined) return objection
+    const rejection = rejectionOf(entry, encoder, snapshot.config, Date.now())
+    if (rejection !== undefined || encoder === undefined) return rejection
     const deciding = { ledger, encoder, headers, timeoutMs: snapshot.config.cluster.writeTimeoutMs }
-    const found: { objection?: string | undefined; isNew: boolean } = { isNew: false }
+    const found: { rejection?: string | undefined; isNew: boolean } = { isNew: false }
     await ledger.change(cid, async ({ record }) => {
       const decision = await decideToPin(deciding, record, { cid, options, untilMs })
       found.isNew = !isHeldBy(record, encoder)
-      if (decision.kind === 'refuse') found.objection = decision.reason
-      else if (decision.kind !== 'write') found.objection = 'not-pinned'
-      else if (found.isNew) found.objection = beyond(quota, encoder)
-      return decision.kind === 'write' && found.objection === undefined
+      if (decision.kind === 'refuse') found.rejection = decision.reason
+      else if (decision.kind !== 'write') found.rejection = 'not-pinned'
+      else if (found.isNew) found.rejection = beyond(quota, encoder)
+      return decision.kind === 'write' && found.rejection === undefined
         ? decision.record
         : undefined
     })
-    if (found.objection !== undefined) return found.objection
+    if (found.rejection !== undefined) return found.rejection
     if (found.isNew) quota.accepted(encoder)
     tracker.accepted(cid, encoder.name)
     return undefined
   }
 }
 
-/** How many it has at work is no reason: that was looked at when it was accepted. */
+/** Pending pins are no reason: the gate checked them when it accepted the entry. */
 function beyond(quota: Quota, encoder: Encoder): string | undefined {
   if (encoder.enforcement !== 'enforce') return undefined
   const excess = quota.excessOf(

@@ -22,7 +22,7 @@ export async function outage(place: string, t: Teardown): Promise<string> {
   assert.deepEqual([...kubo.pins], [cid])
   assert(!cluster.pins.has(cid))
   comeBack()
-  await daemon.logged('the journal is empty: all of its pins are made, or dropped')
+  await daemon.logged('the journal is empty: every pin was replayed or dropped')
   assert(cluster.pins.has(cid))
   await stop()
   return 'cluster away: 202, pinned at the fallback; back: pinned at the cluster'

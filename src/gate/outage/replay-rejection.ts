@@ -1,12 +1,12 @@
-/** Whether a pin of the journal may still be made: much can change between asking and making. */
+/** Whether a journal entry may still be replayed: much can change since its request. */
 import type { Entry } from '../../journal/entry.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Config } from '../../settings/schema/schema.js'
 import { readPinOptions } from '../authorize/pin-options.js'
 import { BadRequest } from '../refusals.js'
 
-/** @returns undefined: none */
-export function objectionTo(
+/** @returns why the entry is rejected; undefined: it is not */
+export function rejectionOf(
   { encoder: name, keyId, options, untilMs }: Entry,
   encoder: Encoder | undefined,
   { encoders }: Config,
