@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   health: ['health', 'time'],
   disk: ['disk'],
   http: ['http'],
-  settings: ['settings', 'time'],
+  settings: ['settings', 'disk', 'time'],
   log: ['log', 'metrics', 'settings'],
   cluster: ['cluster', 'health', 'metrics', 'settings', 'time', 'collections', 'text', 'http'],
   listings: ['listings', 'leases', 'cluster', 'settings', 'disk', 'time', 'log', 'http'],

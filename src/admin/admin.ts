@@ -7,6 +7,7 @@ import { noSchemas } from '../http/no-schemas.js'
 import { isLoopback } from '../settings/keyring/network.js'
 import { ConfigError } from '../settings/problems.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
+import { closeNow } from '../http/close-now.js'
 import { errorBody } from '../http/error-body.js'
 import { createAdminListener, onClientError } from './admin-listener.js'
 import { addPage } from './page-files.js'
@@ -72,14 +73,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
 
   return {
     at,
-    close: async () => {
-      // Fastify closes only what it let listen itself.
-      const closed = once(admin.server, 'close')
-      admin.server.close()
-      admin.server.closeAllConnections()
-      await closed
-      await admin.close()
-    },
+    close: () => closeNow(admin),
   }
 }
 

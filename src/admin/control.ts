@@ -1,6 +1,6 @@
 /** The control socket: what an operator changes on pins, told to the daemon that holds them. */
-import { once } from 'node:events'
 import fastify, { type FastifyInstance } from 'fastify'
+import { closeNow } from '../http/close-now.js'
 import { canonicalCid } from '../cluster/cid.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Leases } from '../leases/leases.js'
@@ -62,13 +62,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)
   return {
-    close: async () => {
-      const closed = once(control.server, 'close')
-      control.server.close()
-      control.server.closeAllConnections()
-      await closed
-      await control.close()
-    },
+    close: () => closeNow(control),
   }
 }
 

@@ -128,8 +128,8 @@ export async function makeDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o750 })
 }
 
-/** A rename is on the disk only then. */
-async function syncDirectory(directory: string): Promise<void> {
+/** A rename is on the disk only then, and lasts through a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY)
   try {
     await handle.sync()

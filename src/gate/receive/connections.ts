@@ -56,14 +56,7 @@ export class Connections {
    */
   async retire(lingerMs: number): Promise<void> {
     this.isLast = true
-    if (this.sockets.size === 0) return
-    await new Promise<void>((resolve) => {
-      const deadline = setTimeout(resolve, lingerMs)
-      this.onEmpty = () => {
-        clearTimeout(deadline)
-        resolve()
-      }
-    })
+    if (this.sockets.size > 0) await untilDone(lingerMs, (done) => (this.onEmpty = done))
   }
 
   open(socket: Socket, request: IncomingMessage, record: RequestRecord): void {
@@ -86,15 +79,7 @@ export class Connections {
    * a request, which would hold a closing server until their time limit.
    */
   async drain(deadlineMs: number): Promise<void> {
-    if (this.underWay > 0) {
-      await new Promise<void>((resolve) => {
-        const deadline = setTimeout(resolve, deadlineMs)
-        this.onIdle = () => {
-          clearTimeout(deadline)
-          resolve()
-        }
-      })
-    }
+    if (this.underWay > 0) await untilDone(deadlineMs, (done) => (this.onIdle = done))
     for (const { socket } of this.sockets) {
       if (this.underWay > 0) socket.destroy()
       else socket.destroySoon()
@@ -161,4 +146,15 @@ export class Connections {
     }
     return connection
   }
+}
+
+/** Waits until `done` is called, or the time is up. */
+function untilDone(ms: number, begin: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(resolve, ms)
+    begin(() => {
+      clearTimeout(deadline)
+      resolve()
+    })
+  })
 }

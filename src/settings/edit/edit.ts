@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncDirectory } from '../../disk/durable-file.js'
 import { configFrom } from '../load.js'
 import { readConfig } from '../files/read.js'
 import type { Config } from '../schema/schema.js'
@@ -89,14 +90,4 @@ async function refuseIfTouched(target: string, before: BigIntStats): Promise<voi
   const now = await stat(target, { bigint: true })
   if (now.ino !== before.ino || now.mtimeNs !== before.mtimeNs || now.size !== before.size)
     throw new EditError(`${target} was changed meanwhile`, 'nothing was written: try again')
-}
-
-/** Makes the rename last through a power cut. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }
