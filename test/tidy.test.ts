@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const linesMax = 350
+const smallMax = 30
 const columnsMax = 100
 
 interface Source {
@@ -194,6 +195,45 @@ t.test('what src exports has a name of its own', async (t) => {
     .filter(([name]) => !namesakes.has(name))
     .map(([name, at]) => `${at.map(({ path }) => path).join(', ')}: both export ${name}`)
   none(t, names, faults)
+})
+
+/** Files of fewer lines than `smallMax` that one other imports, and why they stand alone. */
+const small = new Map([
+  ['src/cli/completion/completion.ts', 'a command is loaded when it is called'],
+  ['src/cli/keys/keys-revoke.ts', 'a command is loaded when it is called'],
+  ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
+  ['src/cli/probe/node-version.ts', 'runs before the other imports'],
+  ['src/daemon/endpoint-events.ts', 'assemble.ts only puts parts together'],
+  ['src/daemon/release-memory.ts', 'how V8 is asked is no part of serving'],
+  ['src/gate/answering.ts', 'the handlers know nothing of Fastify, which this does'],
+  ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],
+  ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
+  ['src/gate/record/trace.ts', 'a recommendation of its own'],
+  ['src/http/close-at-once.ts', 'what Node does otherwise, and what that costs'],
+  ['src/journal/journal-metrics.ts', 'a room registers its own instruments'],
+  ['src/log/log-metrics.ts', 'a room registers its own instruments'],
+  ['src/store/store-metrics.ts', 'a room registers its own instruments'],
+  ['src/tracking/plain-words.ts', 'words for what the cluster says, which a test reads as well'],
+  ['src/settings/reload/watch.ts', 'how files are watched, whatever is done then'],
+  ['src/store/redis-client.ts', 'a bundler changes what is loaded late from a package'],
+])
+
+t.test(`a file of fewer than ${smallMax} lines with one importer has a reason`, async (t) => {
+  const imported = src.flatMap((source) => [
+    ...new Set(importsOf(source).map(({ target }) => target)),
+  ])
+  const once = new Set(
+    imported.filter((path) => imported.indexOf(path) === imported.lastIndexOf(path)),
+  )
+  const alone = src.filter(({ path, lines }) => lines.length < smallMax && once.has(path))
+  const paths = alone.map(({ path }) => path)
+  const faults = [
+    ...paths.filter((path) => !small.has(path)).map((path) => `${path}:1: belongs to its importer`),
+    ...[...small.keys()]
+      .filter((path) => !paths.includes(path))
+      .map((path) => `${path}: no reason needed`),
+  ]
+  none(t, alone, faults)
 })
 
 t.test(`no file in src is longer than ${linesMax} lines`, async (t) => {

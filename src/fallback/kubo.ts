@@ -6,7 +6,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import { canonicalCid } from '../cluster/cid.js'
 import { type Later, later as timer } from '../time/later.js'
-import { jsonLines } from './json-lines.js'
+import { LineSplitter } from '../text/line-splitter.js'
 
 /** It answered, and said no. */
 export class KuboRefusal extends Error {
@@ -188,4 +188,20 @@ const messageCharsMax = 500
 function messageIn(text: string): string | undefined {
   const { Message: message } = parsed(text)
   return typeof message === 'string' ? message.slice(0, messageCharsMax) : undefined
+}
+
+const lineBytesMax = 65_536
+
+/**
+ * A stream of JSON values, one a line.
+ *
+ * @throws SyntaxError when a line is not JSON, or too long
+ */
+async function* jsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator {
+  const lines = new LineSplitter()
+  for await (const chunk of chunks) {
+    for (const line of lines.take(chunk)) if (line.length > 0) yield JSON.parse(line.toString())
+    if (lines.restBytes > lineBytesMax) throw new SyntaxError('a line is too long')
+  }
+  if (lines.restBytes > 0) yield JSON.parse(lines.takeRest().toString())
 }

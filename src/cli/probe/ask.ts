@@ -1,8 +1,8 @@
 /** Asks over HTTP as the encoder's axios does: its headers, its bodies, its time limits. */
 import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import { brotliDecompressSync, unzipSync } from 'node:zlib'
 import { version } from '../io.js'
-import { decoded } from './decode.js'
 import type { EncoderUrl } from './encoder-url.js'
 import { codeOf } from './time-limit.js'
 
@@ -110,4 +110,17 @@ function jsonIn(bytes: Buffer, encoding: string | undefined): unknown {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Takes a compression off, as axios does unasked.
+ *
+ * @throws when the body is not what it is said to be, or would be longer than allowed
+ */
+function decoded(bytes: Buffer, encoding: string, maxOutputLength: number): Buffer {
+  const name = encoding.toLowerCase()
+  if (name === 'br') return brotliDecompressSync(bytes, { maxOutputLength })
+  if (['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'].includes(name))
+    return unzipSync(bytes, { maxOutputLength })
+  return bytes
 }
