@@ -91,7 +91,7 @@ function addCleanup(pins: Command, line: CommandLine): void {
     .option('--encoder <name>', 'leases of this encoder')
     .option('--removed', 'leases of encoders that are not in the configuration any more')
     .option('--ownerless', "pins without leases, which are the operator's")
-    .option('--older-than <time>', 'only leases since before then: 90d, 12w, 1y')
+    .option('--older-than <time>', 'only leases since before then: 12h, 90d, 12w, 1y')
     .option('--out <file>', 'the plan; standard output when absent')
     .action(({ config, ...options }: PlanOption) =>
       line.end(async () => {

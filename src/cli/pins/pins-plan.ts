@@ -91,7 +91,7 @@ function wantedBy(options: PlanOptions, now: number): Wants {
 function spanOf(text: string): number {
   const ms = spanMsOf(text)
   if (Number.isNaN(ms))
-    throw new UsageError(`--older-than ${text} is no time`, 'such as 90d, 12w, 1y')
+    throw new UsageError(`--older-than ${text} is no time`, 'such as 12h, 90d, 12w, 1y')
   return ms
 }
 
