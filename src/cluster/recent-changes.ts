@@ -1,5 +1,5 @@
 /** Pins that were changed a moment ago: other peers of the cluster may not know of it yet. */
-import { Generations } from '../collections/generations.js'
+import { AgingMap } from '../collections/aging-map.js'
 
 /** With CRDT batching the others hear of a write when its batch is committed. */
 const lagMs = 60_000
@@ -9,7 +9,7 @@ const keptMin = 10_000
 
 export class RecentChanges {
   /** Path of the pin → when. */
-  private readonly changedAt = new Generations<number>(keptMin)
+  private readonly changedAt = new AgingMap<number>(keptMin)
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 

@@ -166,7 +166,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     replay?.close()
   })
   const onAccepted = (cid: string): void => {
-    replay?.hurry()
+    replay?.start()
     fallback?.accepted(cid)
   }
   const outage = new Outage({ journal, quota, onAccepted })
@@ -216,7 +216,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       replay && {
         journal,
         again: () => {
-          replay.again()
+          replay.retryNow()
         },
       },
     journalReport: () => journalReport?.(),

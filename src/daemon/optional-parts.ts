@@ -12,7 +12,7 @@ import { ConfigError } from '../settings/problems.js'
 import type { Config } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { Store } from '../store/store.js'
-import { later } from '../time/later.js'
+import { setTimer } from '../time/set-timer.js'
 import type { Daemon } from './daemon.js'
 
 /** What several gates share, where the settings name it. */
@@ -70,7 +70,7 @@ export async function openFallback({
   if (settings === undefined) return undefined
   const { atOnceMax, release } = settings.kubo
   const fallback = new Fallback({
-    ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, log, later },
+    ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, log, setTimer },
     clusterKubos: () => readKuboIds(cluster, headers, answerMs),
     isWaiting: (cid) => journal.has(cid),
     now: () => performance.now(),

@@ -5,8 +5,8 @@
  */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
-import type { Later } from '../time/later.js'
-import { Rounds } from '../time/rounds.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { Scheduler } from '../time/scheduler.js'
 import {
   type FallbackFaultReason,
   type FallbackReason,
@@ -28,7 +28,7 @@ export interface FallbackParts {
   /** For the log. */
   readonly log: Logger
   readonly now: () => number
-  readonly later: Later
+  readonly setTimer: SetTimer
 }
 
 export interface FallbackReport {
@@ -66,16 +66,16 @@ export class Fallback {
   private comparison: Comparison = 'unknown'
   private comparedAt = -Infinity
   private readonly health: CircuitBreaker<FallbackFaultReason>
-  private readonly rounds: Rounds
+  private readonly scheduler: Scheduler
 
   constructor(private readonly parts: FallbackParts) {
-    const { kubo, now, later } = parts
+    const { kubo, now, setTimer } = parts
     const check = () => kubo.isUp()
     const onChange = (change: HealthChange<FallbackFaultReason>) => {
       this.tellOf(change)
     }
-    this.health = new CircuitBreaker({ ...healthSettings, check, onChange, now, later })
-    this.rounds = new Rounds({ round: () => this.round(), now, later })
+    this.health = new CircuitBreaker({ ...healthSettings, check, onChange, now, setTimer })
+    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
   }
 
   /** Whether it is a Kubo of the cluster: then it is never used. */
@@ -97,14 +97,14 @@ export class Fallback {
   forgetComparison(): void {
     this.comparison = 'unknown'
     this.comparedAt = -Infinity
-    this.rounds.hurry(0)
+    this.scheduler.runWithin(0)
   }
 
   /** A pin was accepted into the journal. */
   accepted(cid: string): void {
     if (this.made.has(cid) || this.underWay.has(cid)) return
     this.waiting.add(cid)
-    this.rounds.hurry(0)
+    this.scheduler.runWithin(0)
   }
 
   /** The cluster's own Kubo has it. */
@@ -121,7 +121,7 @@ export class Fallback {
   }
 
   async close(): Promise<void> {
-    this.rounds.close()
+    this.scheduler.close()
     this.health.close()
     for (const ending of this.underWay.values()) ending.abort()
     await this.parts.kubo.close()
@@ -165,7 +165,7 @@ export class Fallback {
       this.failed(cid, generation, reason)
     } finally {
       this.underWay.delete(cid)
-      this.rounds.hurry(0)
+      this.scheduler.runWithin(0)
     }
     if (this.needless.delete(cid) && this.made.delete(cid)) await this.unpin(cid)
   }

@@ -5,8 +5,8 @@
  */
 import { type Dispatcher, Pool } from 'undici'
 import { canonicalCid } from '../cluster/cid.js'
-import { type Later, later as timer } from '../time/later.js'
 import { LineSplitter } from '../text/line-splitter.js'
+import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
 
 /** It answered, and said no. */
 export class KuboRefusal extends Error {
@@ -24,7 +24,7 @@ export interface KuboParts {
   readonly atOnceMax: number
   /** Longest wait of a pin for progress. */
   readonly stallMs: number
-  readonly later?: Later
+  readonly setTimer?: SetTimer
 }
 
 /** Longest wait for an answer to what is no work. */
@@ -32,14 +32,14 @@ export const answerMs = 5000
 
 export class Kubo {
   private readonly pool: Pool
-  private readonly later: Later
+  private readonly setTimer: SetTimer
 
   constructor(private readonly parts: KuboParts) {
     // One more: whether it is up is asked while it pins. Its first word may take as long as a pin.
     const connections = parts.atOnceMax + 1
     const options = { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }
     this.pool = new Pool(parts.url, options)
-    this.later = parts.later ?? timer
+    this.setTimer = parts.setTimer ?? timer
   }
 
   /** @returns its peer ID */
@@ -83,7 +83,7 @@ export class Kubo {
    * @throws KuboStall, KuboRefusal, or what the connection says
    */
   async pin(cid: string, signal: AbortSignal): Promise<void> {
-    const watch = new ProgressWatch(this.parts.stallMs, this.later)
+    const watch = new ProgressWatch(this.parts.stallMs, this.setTimer)
     try {
       const path = `pin/add?arg=${cid}&recursive=true&progress=true`
       const answer = await this.request(path, AbortSignal.any([signal, watch.signal]))
@@ -156,7 +156,7 @@ class ProgressWatch {
 
   constructor(
     private readonly stallMs: number,
-    private readonly later: Later,
+    private readonly setTimer: SetTimer,
   ) {
     this.cancel = this.set()
   }
@@ -177,7 +177,7 @@ class ProgressWatch {
   }
 
   private set(): () => void {
-    return this.later(this.stallMs, () => {
+    return this.setTimer(this.stallMs, () => {
       this.giveUp.abort(new KuboStall(`no progress for ${this.stallMs} ms`))
     })
   }

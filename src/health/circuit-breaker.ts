@@ -1,5 +1,5 @@
 /** A circuit breaker: whether a service may be asked, judged by its answers, faults and checks. */
-import { type Later, later } from '../time/later.js'
+import { type SetTimer, setTimer } from '../time/set-timer.js'
 
 /** `half-open`: the service was down, and a few requests find out whether it really is back. */
 export type HealthState = 'up' | 'down' | 'half-open'
@@ -23,7 +23,7 @@ export interface CircuitBreakerParts<Reason extends string> {
   readonly onChange: (change: HealthChange<Reason>) => void
   /** Milliseconds of any beginning. */
   readonly now?: () => number
-  readonly later?: Later
+  readonly setTimer?: SetTimer
 }
 
 /** Until a service that is down is checked again; twice as long after each half-open failure. */
@@ -52,11 +52,11 @@ export class CircuitBreaker<Reason extends string> {
   private isClosed = false
   private cancelCheck = (): void => undefined
   private readonly now: () => number
-  private readonly later: Later
+  private readonly setTimer: SetTimer
 
   constructor(private readonly parts: CircuitBreakerParts<Reason>) {
     this.now = parts.now ?? (() => performance.now())
-    this.later = parts.later ?? later
+    this.setTimer = parts.setTimer ?? setTimer
     this.scheduleCheck()
   }
 
@@ -117,7 +117,7 @@ export class CircuitBreaker<Reason extends string> {
   private scheduleCheck(ms = this.parts.intervalMs): void {
     this.cancelCheck()
     if (this.isClosed) return
-    this.cancelCheck = this.later(ms, () => {
+    this.cancelCheck = this.setTimer(ms, () => {
       // An answer is as good as a check.
       const hasAnswered = this.now() - this.lastSuccessAt < this.parts.intervalMs
       if (this.current === 'up' && hasAnswered) this.scheduleCheck()

@@ -2,7 +2,7 @@
  * The cluster's sweep lists what has expired, and unpins it later without looking again: a pin that
  * was renewed in between is gone all the same. So what was renewed that late is looked at again.
  */
-import { type Later, later } from '../time/later.js'
+import { type SetTimer, setTimer } from '../time/set-timer.js'
 import type { Release } from './turns.js'
 import type { PinRecord } from './pin-record.js'
 
@@ -22,18 +22,18 @@ export interface AftercareParts {
   /** Looks at a pin, and pins it again when it is gone; false: nobody holds it any more. */
   readonly restore: (cid: string) => Promise<boolean>
   readonly onError: (cid: string, error: unknown) => void
-  readonly later?: Later | undefined
+  readonly later?: SetTimer | undefined
   /** When it is looked at, from the start. */
   readonly lookAfterMs?: readonly number[]
 }
 
 export class Aftercare {
   private readonly watched = new Map<string, Release>()
-  private readonly later: Later
+  private readonly later: SetTimer
   private readonly lookAfterMs: readonly number[]
 
   constructor(private readonly parts: AftercareParts) {
-    this.later = parts.later ?? later
+    this.later = parts.later ?? setTimer
     this.lookAfterMs = parts.lookAfterMs ?? afterSweepMs
   }
 

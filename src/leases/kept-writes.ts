@@ -5,8 +5,8 @@
 import { join } from 'node:path'
 import { lockDirectory } from '../disk/directory-lock.js'
 import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js'
-import type { Later } from '../time/later.js'
-import { Rounds } from '../time/rounds.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { Scheduler } from '../time/scheduler.js'
 import type { KeptWrite, RecentWrites } from './recent.js'
 import type { Logger } from '../log/logger.js'
 
@@ -17,7 +17,7 @@ export interface KeptWritesParts {
   readonly cluster: () => readonly string[]
   /** For the log. */
   readonly tell: Logger
-  readonly later: Later
+  readonly later: SetTimer
   readonly now?: () => number
 }
 
@@ -37,7 +37,7 @@ export class KeptWrites {
   wasKilled = false
   private readonly file: DurableFile
   private readonly noted = new Set<string>()
-  private readonly rounds: Rounds
+  private readonly rounds: Scheduler
   private readonly now: () => number
   private lines = 0
   private isStale = true
@@ -51,10 +51,10 @@ export class KeptWrites {
   ) {
     this.now = parts.now ?? Date.now
     this.file = new DurableFile(pathIn(parts.directory), () => this.whole())
-    this.rounds = new Rounds({
+    this.rounds = new Scheduler({
       round: () => this.flush(),
       now: this.now,
-      later: parts.later,
+      setTimer: parts.later,
     })
   }
 
@@ -79,7 +79,7 @@ export class KeptWrites {
   startAnew(): void {
     this.fromMs = this.now()
     this.isStale = true
-    this.rounds.hurry(0)
+    this.rounds.runWithin(0)
   }
 
   async close(): Promise<void> {
@@ -94,7 +94,7 @@ export class KeptWrites {
     this.noted.add(cid)
     this.isStale ||= this.noted.size > notedMax
     if (this.isStale) this.noted.clear()
-    this.rounds.hurry(flushMs)
+    this.rounds.runWithin(flushMs)
   }
 
   /** @returns milliseconds to the next try, if the disk took nothing */

@@ -2,7 +2,7 @@
 import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
-import { type Later, later as realLater } from '../time/later.js'
+import { type SetTimer, setTimer as realLater } from '../time/set-timer.js'
 import { Holdings } from './holdings.js'
 import { KeptWrites } from './kept-writes.js'
 import { Ledger } from './ledger.js'
@@ -22,7 +22,7 @@ export interface LeasesParts {
   /** Where the last writes are kept; undefined: they end with the process. */
   readonly keepIn?: string | undefined
   /** A clock of a test's own. */
-  readonly later?: Later
+  readonly later?: SetTimer
   /** Undefined: this gate alone writes the cluster. */
   readonly shared?: SharedTurns | undefined
 }

@@ -3,7 +3,7 @@ import { type Answer, Whole } from '../cluster/answer-handler.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
-import type { Later } from '../time/later.js'
+import type { SetTimer } from '../time/set-timer.js'
 import { Aftercare, isNearSweep } from './aftercare.js'
 import { liveLeases } from './decide.js'
 import {
@@ -31,7 +31,7 @@ export interface LedgerParts {
   readonly headers: Headers
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number
-  readonly later?: Later | undefined
+  readonly later?: SetTimer | undefined
   /** Undefined: this gate alone writes the cluster. */
   readonly shared?: SharedTurns | undefined
   /** Leases that gates wrote over each other are written again. */

@@ -5,8 +5,8 @@
  * and writes again what is gone. A log loses its end: before what is still there nothing is.
  */
 import { ClusterFault, type FaultReason } from '../cluster/faults.js'
-import type { Later } from '../time/later.js'
-import { Rounds } from '../time/rounds.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { Scheduler } from '../time/scheduler.js'
 import type { Ledger, Wanted } from './ledger.js'
 import type { RecentWrites } from './recent.js'
 
@@ -18,7 +18,7 @@ export interface LookBackParts {
   readonly onUnseen: (cid: string, error: unknown) => void
   /** It is over: so many pins were looked at. */
   readonly onLooked: (looked: number, forgotten: number) => void
-  readonly later: Later
+  readonly later: SetTimer
   readonly now?: () => number
 }
 
@@ -35,18 +35,18 @@ export class LookBack {
   /** From when on an answer proves nothing of what was before; Infinity: there is no doubt. */
   private doubtedMs = Infinity
   private fromMs = -Infinity
-  private readonly rounds: Rounds
+  private readonly rounds: Scheduler
   private readonly now: () => number
 
   constructor(private readonly parts: LookBackParts) {
     this.now = parts.now ?? Date.now
-    this.rounds = new Rounds({ round: () => this.round(), now: this.now, later: parts.later })
+    this.rounds = new Scheduler({ round: () => this.round(), now: this.now, setTimer: parts.later })
   }
 
   /** An endpoint of the cluster was away just now, or is back. */
   soon(): void {
     this.doubt(this.now())
-    this.rounds.hurry(settleMs)
+    this.rounds.runWithin(settleMs)
   }
 
   /** It may be another cluster: nothing that was written so far belongs there. */

@@ -1,5 +1,5 @@
 /** What the gate itself wrote last, laid over what the cluster says: its reads may lag behind. */
-import { Generations } from '../collections/generations.js'
+import { AgingMap } from '../collections/aging-map.js'
 import type { Lease } from './lease.js'
 import type { Wanted } from './open-pin.js'
 import { type PinRecord, readPinRecord } from './pin-record.js'
@@ -37,7 +37,7 @@ export interface Seen {
 }
 
 export class RecentWrites {
-  private readonly writes = new Generations<Entry>(keptMin)
+  private readonly writes = new AgingMap<Entry>(keptMin)
   private onNoted: (cid: string) => void = () => undefined
 
   /** @param keptMs how long this gate answers for what it wrote, though no read lags so far */

@@ -2,8 +2,8 @@
  * Leases that this gate wrote while it did not have the pin to itself, as far as it knows: another
  * gate may have written over them, or they over others'. So the pin is looked at again.
  */
-import { Generations } from '../collections/generations.js'
-import { type Later, later } from '../time/later.js'
+import { AgingMap } from '../collections/aging-map.js'
+import { type SetTimer, setTimer } from '../time/set-timer.js'
 import { Aftercare } from './aftercare.js'
 import type { Lease } from './lease.js'
 import type { RecordOf } from './open-pin.js'
@@ -13,7 +13,7 @@ export interface RecheckParts {
   /** Writes what is missing; false: there is nothing left to look after. */
   readonly restore: (cid: string) => Promise<boolean>
   readonly onError: (cid: string, error: unknown) => void
-  readonly later?: Later | undefined
+  readonly later?: SetTimer | undefined
   readonly now?: () => number
 }
 
@@ -48,7 +48,7 @@ export interface OwnLeases {
 }
 
 export class Recheck {
-  private readonly kept = new Generations<{ readonly changes: Change[]; atMs: number }>(keptMin)
+  private readonly kept = new AgingMap<{ readonly changes: Change[]; atMs: number }>(keptMin)
   private readonly aftercare: Aftercare
   private readonly now: () => number
   private underWay = 0
@@ -58,7 +58,12 @@ export class Recheck {
     this.now = parts.now ?? Date.now
     const { onError } = parts
     const restore = (cid: string) => this.inTurn(cid)
-    this.aftercare = new Aftercare({ restore, onError, later: parts.later ?? later, lookAfterMs })
+    this.aftercare = new Aftercare({
+      restore,
+      onError,
+      later: parts.later ?? setTimer,
+      lookAfterMs,
+    })
   }
 
   /** A record was written, or removed. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Later, later as timer } from '../time/later.js'
+import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
 
 /** How long a file stays pooled: listings come a minute apart where they come at all. */
 const pooledMs = 5 * 60_000
@@ -28,7 +28,7 @@ export class SpoolQuota {
     readonly directory: string,
     private readonly bytesMax: number,
     readonly onTrouble: (error: unknown) => void = () => undefined,
-    private readonly later: Later = timer,
+    private readonly setTimer: SetTimer = timer,
   ) {}
 
   /** False when the quota has not so many bytes left. */
@@ -75,7 +75,7 @@ export class SpoolQuota {
       return
     }
     this.dropPooled()
-    const cancelTimer = this.later(pooledMs, () => {
+    const cancelTimer = this.setTimer(pooledMs, () => {
       this.dropPooled()
     })
     this.pooled = { ...allocation, cancelTimer }

@@ -1,6 +1,6 @@
 /** When each key was last used at any of the gates: written now and then, read when asked for. */
 import type { AccessLine } from '../log/access-line.js'
-import { type Later, later } from '../time/later.js'
+import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
 import type { Store } from './store.js'
 
 /** How late the others may learn of it. */
@@ -16,13 +16,13 @@ export class SharedKeyUses {
 
   constructor(
     private readonly store: Store,
-    private readonly wait: Later = later,
+    private readonly setTimer: SetTimer = timer,
   ) {}
 
   observe({ encoder, keyId }: Pick<AccessLine, 'encoder' | 'keyId'>): void {
     if (encoder === undefined || keyId === undefined) return
     this.used.set(`${encoder}/${keyId}`, Date.now())
-    this.cancel ??= this.wait(flushMs, () => void this.flush())
+    this.cancel ??= this.setTimer(flushMs, () => void this.flush())
   }
 
   /** Of all gates, to within seconds; nothing while the store is away. */

@@ -2,7 +2,7 @@
 import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { encodeQuery, fittingCids } from '../cluster/query.js'
-import type { Later } from '../time/later.js'
+import type { SetTimer } from '../time/set-timer.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import { PinTracker } from './tracker.js'
 import type { PinEvent } from './tracked-pin.js'
@@ -18,7 +18,7 @@ export interface TrackingParts {
   readonly log: Logger
   /** For metrics and status page. */
   readonly onEvent: (event: PinEvent) => void
-  readonly later?: Later
+  readonly setTimer?: SetTimer
   readonly now?: () => number
 }
 

@@ -3,10 +3,10 @@
  * more. One cheap request tells what is queued; one by name tells the state of all other pins.
  */
 import { ClusterFault } from '../cluster/faults.js'
-import { type Later, later as timer } from '../time/later.js'
+import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
 import { TrackedPin, type PinEvent } from './tracked-pin.js'
 import { cidAtStart, readStatus, type Stage } from './status-line.js'
-import { Rounds } from '../time/rounds.js'
+import { Scheduler } from '../time/scheduler.js'
 import { dayMs } from '../time/units.js'
 
 export interface PinTrackerParts {
@@ -18,7 +18,7 @@ export interface PinTrackerParts {
   /** An error of the gate itself: the endpoints report faults of the cluster. */
   readonly onBug: (error: unknown) => void
   readonly now?: () => number
-  readonly later?: Later
+  readonly setTimer?: SetTimer
 }
 
 /** Beyond it new pins are not tracked, and a request that would wait is answered at once. */
@@ -47,15 +47,15 @@ export class PinTracker {
   private readonly tracked = new Map<string, TrackedPin>()
   private waiting = 0
   private waitMs = waitMsMin
-  private readonly rounds: Rounds
+  private readonly scheduler: Scheduler
   private readonly now: () => number
-  private readonly later: Later
+  private readonly setTimer: SetTimer
 
   constructor(private readonly parts: PinTrackerParts) {
     this.now = parts.now ?? (() => performance.now())
-    this.later = parts.later ?? timer
+    this.setTimer = parts.setTimer ?? timer
     const round = () => this.round()
-    this.rounds = new Rounds({ round, now: this.now, later: this.later })
+    this.scheduler = new Scheduler({ round, now: this.now, setTimer: this.setTimer })
   }
 
   /** The cluster accepted it. */
@@ -63,7 +63,7 @@ export class PinTracker {
     const pin = this.pinOf(cid)
     if (pin === undefined) return
     pin.accepted(encoder, this.now())
-    this.hurry()
+    this.readSoon()
   }
 
   /** The encoder unpinned it. */
@@ -98,13 +98,13 @@ export class PinTracker {
       leave()
       done()
     }
-    const cancel = this.later(ms, end)
+    const cancel = this.setTimer(ms, end)
     pin.waiters.add(end)
     this.waiting++
     const isUnknown = pin.sinceMs === -Infinity && pin.askedAt === -Infinity
     pin.isUrgent ||= isUnknown || pin.isFailing
-    if (pin.isUrgent) this.rounds.hurry(0)
-    else this.hurry()
+    if (pin.isUrgent) this.scheduler.runWithin(0)
+    else this.readSoon()
     return leave
   }
 
@@ -122,14 +122,14 @@ export class PinTracker {
 
   /** Calls every waiting request back. */
   close(): void {
-    this.rounds.close()
+    this.scheduler.close()
     for (const pin of [...this.tracked.values()]) pin.release()
     this.tracked.clear()
   }
 
-  private hurry(): void {
+  private readSoon(): void {
     this.waitMs = waitMsMin
-    this.rounds.hurry(waitMsMin)
+    this.scheduler.runWithin(waitMsMin)
   }
 
   private pinOf(cid: string): TrackedPin | undefined {

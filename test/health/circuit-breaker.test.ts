@@ -17,13 +17,13 @@ function started(failuresMax = 3) {
     /** How long a check takes. */
     until: Promise.resolve(),
   }
-  const { now, later, turn } = clock()
+  const { now, setTimer, turn } = clock()
   const breaker = new CircuitBreaker<Reason>({
     intervalMs: hour,
     failuresMax,
     slowStartMs: 10_000,
     now,
-    later,
+    setTimer,
     check: () => {
       world.checks++
       world.onCheck()

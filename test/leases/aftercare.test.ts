@@ -11,7 +11,7 @@ import { clock } from '../support/clock.js'
 
 t.test('it is looked at four times within six minutes, also when a look fails', async (t) => {
   const time = clock()
-  const { later } = time
+  const { setTimer: later } = time
   const turn = (ms: number) => time.turn(ms)
   const looks: string[] = []
   const errors: unknown[] = []
@@ -39,7 +39,7 @@ t.test('it is looked at four times within six minutes, also when a look fails', 
 
 t.test('it is left alone when nobody holds it, and begun anew when it is renewed', async (t) => {
   const time = clock()
-  const { later } = time
+  const { setTimer: later } = time
   const turn = (ms: number) => time.turn(ms)
   const looks: string[] = []
   const care = new Aftercare({
@@ -80,7 +80,7 @@ t.test('a pin that a sweep had on its list when it was renewed is pinned again',
     config: () => snapshot.config.cluster,
     userAgent: 'test',
     tell: (_level, _fields, message) => told.push(message),
-    later: time.later,
+    later: time.setTimer,
   })
   const { ledger } = leases
   t.teardown(async () => {

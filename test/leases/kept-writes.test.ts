@@ -143,7 +143,7 @@ t.test('where nothing can be kept the gate works, and says so', async (t) => {
 
 /** Writes of a gate that are kept, in a time of its own. */
 async function opened(t: Test, directory = t.testdir({}), cluster = ['http://cluster:9094']) {
-  const { now, later, turn } = clock()
+  const { now, setTimer: later, turn } = clock()
   const told: object[] = []
   const recent = new RecentWrites(86_400_000, now)
   const kept = await KeptWrites.open({

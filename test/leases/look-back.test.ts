@@ -130,7 +130,7 @@ function start(t: Test, keptMs = 86_400_000) {
     onForgotten: () => undefined,
     onUnseen: (cid) => unseen.push(cid),
     onLooked: () => undefined,
-    later: time.later,
+    later: time.setTimer,
     now,
   })
   t.teardown(() => {

@@ -163,8 +163,8 @@ t.test('a file that is done with is written over by the next', async (t) => {
 })
 
 t.test('the largest file stays pooled for five minutes', async (t) => {
-  const { later, turn } = clock()
-  const quota = new SpoolQuota(t.testdir({}), 1000, undefined, later)
+  const { setTimer, turn } = clock()
+  const quota = new SpoolQuota(t.testdir({}), 1000, undefined, setTimer)
   const [small, large, other] = await Promise.all([
     allocationOf(quota, 100),
     allocationOf(quota, 700),

@@ -2,7 +2,7 @@
 import { ClusterFault } from '../../cluster/faults.js'
 import type { Wish } from '../../journal/entry.js'
 import { type Journal, JournalFault } from '../../journal/journal.js'
-import { later } from '../../time/later.js'
+import { setTimer } from '../../time/set-timer.js'
 import type { Answering } from '../answer.js'
 import { faultIn } from '../fault.js'
 import { journaledPin, journaledStatus } from './journaled-pin.js'
@@ -46,7 +46,7 @@ export class Outage {
       leave()
       done()
     })
-    const cancel = later(waitMs, giveUp)
+    const cancel = setTimer(waitMs, giveUp)
     this.waiting.add(giveUp)
     return leave
   }

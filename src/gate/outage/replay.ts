@@ -2,11 +2,11 @@
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Entry } from '../../journal/entry.js'
 import type { Journal } from '../../journal/journal.js'
-import { type Later, later as timer } from '../../time/later.js'
+import { type SetTimer, setTimer as timer } from '../../time/set-timer.js'
 import type { Ledger } from '../../leases/ledger.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { StoreFault } from '../../store/store-fault.js'
-import { Rounds } from '../../time/rounds.js'
+import { Scheduler } from '../../time/scheduler.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { faultIn, isFaultOfChange } from '../fault.js'
@@ -28,7 +28,7 @@ export interface ReplayParts {
   /** For the log. */
   readonly log: Logger
   readonly now?: () => number
-  readonly later?: Later
+  readonly setTimer?: SetTimer
 }
 
 /** As many CIDs at once, and a share of the rate in each round. */
@@ -48,29 +48,29 @@ export class Replay {
     number,
     { readonly waitMs: number; readonly notBefore: number }
   >()
-  private readonly rounds: Rounds
+  private readonly scheduler: Scheduler
   private readonly now: () => number
 
   constructor(private readonly parts: ReplayParts) {
     this.now = parts.now ?? (() => performance.now())
     const round = () => this.round()
-    this.rounds = new Rounds({ round, now: this.now, later: parts.later ?? timer })
-    this.hurry()
+    this.scheduler = new Scheduler({ round, now: this.now, setTimer: parts.setTimer ?? timer })
+    this.start()
   }
 
   /** Called when there may be an entry to replay. */
-  hurry(): void {
-    if (this.parts.journal.size > 0) this.rounds.hurry(0)
+  start(): void {
+    if (this.parts.journal.size > 0) this.scheduler.runWithin(0)
   }
 
   /** Tries failed entries again now. */
-  again(): void {
+  retryNow(): void {
     this.failures.clear()
-    this.hurry()
+    this.start()
   }
 
   close(): void {
-    this.rounds.close()
+    this.scheduler.close()
   }
 
   private async round(): Promise<number | undefined> {

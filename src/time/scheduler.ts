@@ -1,23 +1,23 @@
-/** Rounds of the same work, one after the other: each says when the next one is due. */
-import type { Later } from './later.js'
+/** Schedules rounds of the same work, never two at once: each says when the next one is due. */
+import type { SetTimer } from './set-timer.js'
 
-export interface RoundsParts {
-  /** @returns milliseconds to the next one; undefined: none, until somebody hurries */
+export interface SchedulerParts {
+  /** @returns milliseconds to the next one; undefined: none before {@link Scheduler.runWithin} */
   readonly round: () => Promise<number | undefined>
   readonly now: () => number
-  readonly later: Later
+  readonly setTimer: SetTimer
 }
 
-export class Rounds {
+export class Scheduler {
   private dueAt = Infinity
   private isRunning = false
   private isClosed = false
   private cancel = (): void => undefined
 
-  constructor(private readonly parts: RoundsParts) {}
+  constructor(private readonly parts: SchedulerParts) {}
 
-  /** There is one within so long; of one under way, after it. */
-  hurry(ms: number): void {
+  /** Runs a round within so many milliseconds; a round under way ends first. */
+  runWithin(ms: number): void {
     const at = this.parts.now() + ms
     if (this.isClosed || at >= this.dueAt) return
     this.dueAt = at
@@ -32,7 +32,7 @@ export class Rounds {
   private set(): void {
     this.cancel()
     const ms = Math.max(0, this.dueAt - this.parts.now())
-    this.cancel = this.parts.later(ms, () => void this.run())
+    this.cancel = this.parts.setTimer(ms, () => void this.run())
   }
 
   private async run(): Promise<void> {

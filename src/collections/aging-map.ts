@@ -1,8 +1,8 @@
 /**
- * A map that forgets its oldest entries, and is cheap at any size: a Map whose first entry is
- * deleted for each new one gets slow, as every iterator begins with what was deleted.
+ * A generational (aging) map: it drops its oldest generation, and is cheap at any size. A Map whose
+ * first entry is deleted for each new one gets slow, as every iterator begins with deleted entries.
  */
-export class Generations<Value> {
+export class AgingMap<Value> {
   private young = new Map<string, Value>()
   private old = new Map<string, Value>()
 
