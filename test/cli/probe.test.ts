@@ -9,7 +9,7 @@ import { probe, type ProbeOptions } from '../../src/cli/probe/probe.js'
 import { readEncoderUrl } from '../../src/cli/probe/encoder-url.js'
 import { expiryNote } from '../../src/cli/probe/tls.js'
 import { ProbeSteps } from '../../src/cli/probe/steps.js'
-import { knock } from '../../src/cli/probe/way.js'
+import { connectTcp } from '../../src/cli/probe/connectivity.js'
 import { UsageError } from '../../src/cli/report.js'
 import { generateKey } from '../../src/settings/keyring/key.js'
 import { dayMs } from '../../src/time/units.js'
@@ -258,7 +258,7 @@ t.test("Kubo's silence is said, though /id is answered", async (t) => {
   const { code, text } = await run(t, endpointOf(gate))
   t.equal(code, 1)
   t.match(text, /^FAIL {2}id .*1 cluster peer, but its Kubo does not answer: .*refused$/m)
-  t.match(text, /^ok {4}status/m, 'the way is free, and the next one is answered')
+  t.match(text, /^ok {4}status/m, 'the connection works, and the next request is answered')
 })
 
 t.test('a redirect is not followed, and explained', async (t) => {
@@ -415,13 +415,13 @@ t.test(
     if (!('base' in endpoint)) throw new Error('it is an endpoint')
     let text = ''
     const steps = new ProbeSteps({ write: (part) => (text += part) }, [])
-    t.same(await knock(endpoint, ['127.0.0.2', '127.0.0.1'], 1000, steps), ['127.0.0.1'])
+    t.same(await connectTcp(endpoint, ['127.0.0.2', '127.0.0.1'], 1000, steps), ['127.0.0.1'])
     t.match(text, /^ok {4}tcp {7}127\.0\.0\.1:\d+ takes connections/m)
     t.match(
       text,
       /^note {2}tcp {7}nothing listens at 127\.0\.0\.2:\d+ .*: another address of pins/m,
     )
-    t.same(await knock(endpoint, ['127.0.0.2', '127.0.0.3'], 1000, steps), [])
+    t.same(await connectTcp(endpoint, ['127.0.0.2', '127.0.0.3'], 1000, steps), [])
     t.match(text, /^FAIL.* 127\.0\.0\.2:[^]*^FAIL.* 127\.0\.0\.3:/m)
   },
 )

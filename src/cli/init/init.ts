@@ -1,6 +1,6 @@
 /** `pinwarden init`: looks at this host and writes a configuration that fits it. */
 import { dirname, resolve } from 'node:path'
-import { findCluster, openDoors, sidePorts } from './survey.js'
+import { findCluster, findOpenPorts, sidePorts } from './host-scan.js'
 import { configFrom, settingsFrom } from '../../settings/load.js'
 import { newLeaseId } from '../../settings/keyring/lease-id.js'
 import { isLoopback } from '../../settings/keyring/network.js'
@@ -45,7 +45,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
       ? configFrom(text)
       : settingsFrom(text, dirname(configPath)).snapshot.config
   await refuseIfTaken(host, config.listen.port)
-  await survey(options.cluster, host, io)
+  await scanHost(options.cluster, host, io)
   await createFile(configPath, text)
   io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
   show(config, io, [`# The first key, of encoder ${encoder}, without expiry.`])
@@ -81,7 +81,7 @@ function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
 }
 
 /** Says what is there; nothing of it keeps the configuration from being written. */
-async function survey(cluster: string, host: string, io: Io): Promise<void> {
+async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   const found = await findCluster(cluster)
   if (typeof found === 'string') {
     warn(io, `no cluster at ${cluster}: ${found}`)
@@ -91,10 +91,10 @@ async function survey(cluster: string, host: string, io: Io): Promise<void> {
     io.stdout.write(`found the cluster at ${cluster}: version ${version}, ${peername}, ${count}\n`)
   }
   // That the REST API itself is open on loopback is why there is a gate.
-  for (const { url, what } of await openDoors('127.0.0.1', sidePorts))
+  for (const { url, what } of await findOpenPorts('127.0.0.1', sidePorts))
     warn(io, `${url} asks for no credential: ${what}, for whoever is on this host`)
   if (isLoopback(host)) return
-  for (const { url, what } of await openDoors(bracketed(host)))
+  for (const { url, what } of await findOpenPorts(bracketed(host)))
     warn(io, `${url} asks for no credential: ${what}, for EVERYBODY unless a firewall is before it`)
 }
 

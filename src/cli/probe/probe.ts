@@ -9,7 +9,7 @@ import { environmentNotes } from './environment.js'
 import { Requests } from './requests.js'
 import { ProbeSteps } from './steps.js'
 import { shakeHands, speaksTls } from './tls.js'
-import { knock, lookUp } from './way.js'
+import { connectTcp, lookUp } from './connectivity.js'
 import { UsageError } from '../report.js'
 
 export interface ProbeOptions {
@@ -54,7 +54,7 @@ const kept = 'with a CID that nobody has pinned, pin and unpin are tried too'
 /** The empty UnixFS directory: every node knows it. */
 const wellKnown = 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn'
 
-/** Of the limit for /id, which the way is a part of. */
+/** Of the limit for /id, which the connection is a part of. */
 const wayMs = 10_000
 
 function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
@@ -76,7 +76,7 @@ function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
   return { text, cid: canonical, env, source: isFileRead ? envFile : undefined }
 }
 
-/** @returns the address of the gate, where the way to it is free */
+/** @returns the address of the gate, where it can be connected to */
 async function wayTo(
   endpoint: EncoderUrl,
   { timeoutMs = wayMs, ca }: ProbeOptions,
@@ -84,7 +84,7 @@ async function wayTo(
 ): Promise<string | undefined> {
   const addresses = await lookUp(endpoint, timeoutMs, steps)
   if (addresses.length === 0) return undefined
-  const [address] = await knock(endpoint, addresses, timeoutMs, steps)
+  const [address] = await connectTcp(endpoint, addresses, timeoutMs, steps)
   if (address === undefined || !endpoint.isTls) return address
   return (await shakeHands(endpoint, address, timeoutMs, steps, { ca })) ? address : undefined
 }

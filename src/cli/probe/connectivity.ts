@@ -1,4 +1,4 @@
-/** Goes the way to the gate as far as TCP: the name's addresses, and a connection to each. */
+/** Checks connectivity to the gate as far as TCP: addresses of the name, a connection to each. */
 import { promises as dns } from 'node:dns'
 import { connect, isIP } from 'node:net'
 import { bracketed } from '../gate-url.js'
@@ -42,7 +42,7 @@ function nameTrouble(host: string, code: string): ProbeTrouble {
 }
 
 /** @returns the addresses that take connections; none where the step failed */
-export async function knock(
+export async function connectTcp(
   { host, port }: EncoderUrl,
   addresses: readonly string[],
   ms: number,

@@ -1,9 +1,9 @@
-/** What answers on a cluster's host, and which of its doors stand open. */
+/** What answers on a cluster's host, and which of its ports are open. */
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { findCluster, openDoors } from '../../src/cli/init/survey.js'
+import { findCluster, findOpenPorts } from '../../src/cli/init/host-scan.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 
 /** A server that answers everything with one status, and remembers what it was asked. */
@@ -52,19 +52,19 @@ t.test('where there is none, it is said why', async (t) => {
 })
 
 t.test(
-  'a door that answers without a credential is open, one that asks for it is not',
+  'a port that answers without a credential is open, one that asks for it is not',
   async (t) => {
     const [open, missing, asking] = [
       await answering(t, 200),
       await answering(t, 404),
       await answering(t, 401),
     ]
-    const doors = await openDoors('127.0.0.1', {
+    const found = await findOpenPorts('127.0.0.1', {
       rest: open.port,
       proxy: missing.port,
       pinning: asking.port,
     })
-    t.match(doors, [
+    t.match(found, [
       { url: `http://127.0.0.1:${open.port}`, what: /REST API/ },
       { url: `http://127.0.0.1:${missing.port}`, what: /IPFS proxy/ },
     ])
@@ -73,6 +73,6 @@ t.test(
     t.equal(asking.asked.length, 1)
     const gone = await startFakeCluster()
     await gone.close()
-    t.same(await openDoors('127.0.0.1', { rest: Number(new URL(gone.url).port) }), [])
+    t.same(await findOpenPorts('127.0.0.1', { rest: Number(new URL(gone.url).port) }), [])
   },
 )

@@ -1,8 +1,8 @@
-/** Looks at a cluster's host: what answers on its ports, and what of it needs no credential. */
+/** Scans a cluster's host: which of its ports answer, and which of them without a credential. */
 import { request } from 'undici'
 import { secondsText } from '../../time/span-text.js'
 
-/** What a cluster says of itself to whoever asks. */
+/** What a cluster says of itself. */
 export interface ClusterFound {
   readonly version: string
   readonly peername: string
@@ -10,24 +10,24 @@ export interface ClusterFound {
   readonly peers: number
 }
 
-/** A way to the cluster that goes round the gate. */
-export interface OpenDoor {
+/** A port of the cluster that answers without a credential, past the gate. */
+export interface OpenPort {
   readonly url: string
-  /** In words, with what it lets anybody do. */
+  /** In words, with what any client can do there. */
   readonly what: string
 }
 
 const waitMs = 3000
 const bytesMax = 1024 * 1024
 
-/** Whatever answers may say anything. */
+/** The program on the port may be another one, and answer anything. */
 type Said = {
   readonly version?: unknown
   readonly peername?: unknown
   readonly cluster_peers?: unknown
 } | null
 
-/** @returns in words why there is none, where none answers */
+/** @returns in words why no cluster was found, where none answers */
 export async function findCluster(origin: string): Promise<ClusterFound | string> {
   try {
     const version = await ask('GET', `${origin}/version`)
@@ -47,13 +47,13 @@ export async function findCluster(origin: string): Promise<ClusterFound | string
 }
 
 /**
- * The doors that `ipfs-cluster-service init` opens: REST API 9094, IPFS proxy 9095, pinning service
- * 9097. Only reads are asked, and such as cost little: it matters only whether they are answered,
- * with whatever status, without a credential.
+ * The ports that `ipfs-cluster-service init` opens: REST API 9094, IPFS proxy 9095, pinning service
+ * 9097. The scan sends cheap reads only: a port is open when it answers without a credential, with
+ * whatever status.
  */
-export async function openDoors(host: string, ports: Ports = usualPorts): Promise<OpenDoor[]> {
+export async function findOpenPorts(host: string, ports: Ports = usualPorts): Promise<OpenPort[]> {
   const found = await Promise.all(
-    doors.map(async ({ name, method, path, what }) => {
+    portProbes.map(async ({ name, method, path, what }) => {
       const port = ports[name]
       if (port === undefined) return undefined
       const url = `http://${host}:${port}`
@@ -64,25 +64,25 @@ export async function openDoors(host: string, ports: Ports = usualPorts): Promis
       return status === 401 || status === 403 ? undefined : { url, what }
     }),
   )
-  return found.filter((door) => door !== undefined)
+  return found.filter((port) => port !== undefined)
 }
 
-/** Those that are looked at; see `cluster.service.json`. */
+/** The ports that are scanned; see `cluster.service.json`. */
 export type Ports = Readonly<Partial<Record<'rest' | 'proxy' | 'pinning', number>>>
 
-/** The ways round the REST API. */
+/** The cluster's other APIs, which also change pins. */
 export const sidePorts: Ports = { proxy: 9095, pinning: 9097 }
 
 export const usualPorts: Ports = { rest: 9094, ...sidePorts }
 
-interface Door {
+interface PortProbe {
   readonly name: keyof Ports
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly what: string
 }
 
-const doors: readonly Door[] = [
+const portProbes: readonly PortProbe[] = [
   {
     name: 'rest',
     method: 'GET',
