@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
-import { noSchemas } from '../http/no-schemas.js'
+import { schemaController } from '../http/fastify-options.js'
 import { isLoopback } from '../settings/keyring/network.js'
 import { ConfigError } from '../settings/problems.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
@@ -59,7 +59,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
   const admin = fastify({
     serverFactory: (handler) => createAdminListener(handler),
     clientErrorHandler: onClientError,
-    schemaController: noSchemas,
+    schemaController,
     exposeHeadRoutes: true,
     frameworkErrors: (_error, _request, reply) => {
       refuse(reply, 400, 'malformed path')

@@ -8,7 +8,7 @@ import { isLetGo, liveLeases } from '../leases/decide.js'
 import { namesByHolder } from '../leases/holder-names.js'
 import { type Outcome, type PlannedLease, Upkeep } from '../leases/upkeep.js'
 import type { Log } from '../log/log.js'
-import { noSchemas } from '../http/no-schemas.js'
+import { schemaController } from '../http/fastify-options.js'
 import type { Encoder } from '../settings/keyring/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { addJournalRoutes, type JournalRoutesParts } from './control-journal.js'
@@ -42,7 +42,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   const control = fastify({
     serverFactory: (handler) => createAdminListener(handler),
     clientErrorHandler: onClientError,
-    schemaController: noSchemas,
+    schemaController,
     bodyLimit: bodyBytesMax,
   })
   control.setErrorHandler((error, _request, reply) => {

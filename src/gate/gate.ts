@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log/log.js'
-import { noSchemas } from '../http/no-schemas.js'
+import { schemaController } from '../http/fastify-options.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Store } from '../store/store.js'
@@ -57,7 +57,7 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
     // The router gets the path in its one spelling, and no query.
     rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
     routerOptions: { maxParamLength: listen.urlBytesMax },
-    schemaController: noSchemas,
+    schemaController,
     exposeHeadRoutes: false,
     // Requests that are already on their way in are still answered while closing.
     return503OnClosing: false,

@@ -1,10 +1,10 @@
-/** For Fastify's `schemaController`: no route of ours has a schema. */
+/** Options of Fastify that the listeners share: no route of this program has a schema. */
 
 const compile = (): never => {
   throw new Error('a route with a schema')
 }
 
-/** Its own compilers would be loaded all the same, and Ajv with them. */
-export const noSchemas = {
+/** Without it Fastify would load its own compilers all the same, and Ajv with them. */
+export const schemaController = {
   compilersFactory: { buildValidator: compile, buildSerializer: compile },
 }

@@ -10,7 +10,7 @@ import type { TlsMaterial } from '../../settings/files/tls-pair.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { rawRefusal } from '../answer.js'
 import { addressOf, networkOf, trustOf } from './client.js'
-import { closeAtOnce } from '../../http/close-at-once.js'
+import { closeFast } from '../../http/fast-close.js'
 import type { Connections } from './connections.js'
 import { RequestRecord } from '../record/record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
@@ -36,7 +36,7 @@ export function createPublicListener(
 
   server.on('connection', (socket: Socket) => {
     connections.accept(socket)
-    if (tls === undefined) closeAtOnce(socket)
+    if (tls === undefined) closeFast(socket)
   })
   const mishap = mishaps(current, connections, write)
   server.on('checkExpectation', receiveOnly(receiving, 'bad-expectation'))
