@@ -8,7 +8,7 @@ import { startPlain } from './programs/plain.js'
 import { type Place, type Program, whereIs } from './programs/program.js'
 import type { Sizes } from './sizes.js'
 import type { Upstream } from './upstream-process.js'
-import type { Workshop } from './workshop.js'
+import type { Sandbox } from './sandbox.js'
 
 export type Start = () => Promise<Program>
 
@@ -22,11 +22,11 @@ export class Bench {
   private readonly place: Place
 
   constructor(
-    readonly workshop: Workshop,
+    readonly sandbox: Sandbox,
     readonly upstream: Upstream,
     readonly sizes: Sizes,
   ) {
-    this.place = { workshop, upstreamPort: upstream.port }
+    this.place = { sandbox, upstreamPort: upstream.port }
   }
 
   gate(shape: Shape = {}, name = 'pinwarden'): Start {

@@ -18,9 +18,9 @@ import { wrongKey } from './items/wrong-key.js'
 import { leaveFirstCore } from './cores.js'
 import { machine, missing } from './machine.js'
 import { fixed, plainly, printed, type Section } from './report.js'
-import { wishesOf } from './sizes.js'
+import { optionsOf } from './sizes.js'
 import { Upstream } from './upstream-process.js'
-import { Workshop } from './workshop.js'
+import { Sandbox } from './sandbox.js'
 
 /** Something hangs, if it takes longer. */
 const longestMs = 20 * 60_000
@@ -34,19 +34,19 @@ const print = (text: string): boolean => process.stdout.write(text)
 
 try {
   const startMs = performance.now()
-  const wishes = wishesOf(process.argv.slice(2))
-  const { sizes, isQuick, isJson } = wishes
+  const options = optionsOf(process.argv.slice(2))
+  const { sizes, isQuick, isJson } = options
   setTimeout(() => {
     process.stderr.write('\nstill not over: given up\n')
     process.exit(1)
   }, longestMs).unref()
   process.stderr.write(missing())
   leaveFirstCore()
-  const workshop = new Workshop()
-  const bench = new Bench(workshop, await Upstream.start(workshop), sizes)
+  const sandbox = new Sandbox()
+  const bench = new Bench(sandbox, await Upstream.start(sandbox), sizes)
   const sections: Section[] = []
   for (const [n, item] of items.entries()) {
-    if (!wishes.wants(n + 1)) continue
+    if (!options.wants(n + 1)) continue
     const found = await item(bench)
     sections.push(...found)
     if (!isJson) print(found.map(printed).join(''))

@@ -1,4 +1,4 @@
-/** What the bench leaves nothing of: its temporary folder and the processes it started. */
+/** The bench's sandbox: a temporary folder and processes, of which it leaves nothing. */
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { treeOf } from './proc.js'
 
 const stopMs = 3000
 
-export class Workshop {
+export class Sandbox {
   private readonly folder = mkdtempSync(join(tmpdir(), 'pinwarden-bench-'))
   private readonly children = new Set<ChildProcess>()
   private folders = 0

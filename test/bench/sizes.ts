@@ -42,7 +42,7 @@ const quick: Sizes = {
   starts: 3,
 }
 
-export interface Wishes {
+export interface Options {
   readonly sizes: Sizes
   readonly isQuick: boolean
   readonly isJson: boolean
@@ -50,7 +50,7 @@ export interface Wishes {
 }
 
 /** @throws when there is an option that is none */
-export function wishesOf(args: string[]): Wishes {
+export function optionsOf(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {

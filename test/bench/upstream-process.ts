@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ask } from './load/ask.js'
 import type { Flushing } from './upstream-answers.js'
-import { freePort, type Workshop } from './workshop.js'
+import { freePort, type Sandbox } from './sandbox.js'
 
 /** Each looks like a peer of its own, and costs the machine nothing more. */
 export const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
@@ -13,9 +13,9 @@ const script = fileURLToPath(new URL('upstream.js', import.meta.url))
 export class Upstream {
   private constructor(readonly port: number) {}
 
-  static async start(workshop: Workshop): Promise<Upstream> {
+  static async start(sandbox: Sandbox): Promise<Upstream> {
     const upstream = new Upstream(await freePort())
-    const child = workshop.spawn(workshop.room('upstream'), process.execPath, [
+    const child = sandbox.spawn(sandbox.room('upstream'), process.execPath, [
       script,
       String(upstream.port),
       ...addresses,

@@ -17,7 +17,7 @@ if (found.ctl === undefined) {
 for (const program of [found.service, found.kubo]) {
   process.stdout.write(execFileSync(program, ['--version']))
 }
-const parts = ['likeness', 'passage', 'outages', ...(found.ctl === undefined ? [] : ['control'])]
+const parts = ['conformance', 'passage', 'outages', ...(found.ctl === undefined ? [] : ['control'])]
 const files = parts.map((name) => fileURLToPath(new URL(`${name}.js`, import.meta.url)))
 const manifest = createRequire(import.meta.url).resolve('tap/package.json')
 const tap = join(dirname(manifest), 'dist/esm/run.mjs')

@@ -1,12 +1,12 @@
-/** Callers that ask one thing after the other, each in a way that chance has chosen. */
-import type { Chance } from './chance.js'
-import { weighted } from './chance.js'
-import type { GuestBook } from './guest-book.js'
+/** Callers that ask one thing after the other, each in a way that rng has chosen. */
+import type { SeededRng } from './seeded-rng.js'
+import { weighted } from './seeded-rng.js'
+import type { Expectations } from './expectations.js'
 import type { Judge } from './judge.js'
 import type { Ledger } from './ledger.js'
 import { malformed } from './malformed.js'
 import { anyQuestion, guest, pipelinable, type Question, wholeListing } from './questions.js'
-import * as rude from './rude.js'
+import * as misbehaving from './misbehaving-clients.js'
 import { trusted, untrusted } from './settings.js'
 import { Wire } from './wire.js'
 
@@ -14,7 +14,7 @@ export interface Calling {
   readonly url: URL
   readonly ledger: Ledger
   readonly judge: Judge
-  readonly guestBook: GuestBook
+  readonly expectations: Expectations
 }
 
 const freshShare = 0.2
@@ -26,14 +26,14 @@ export class Caller {
 
   constructor(
     private readonly calling: Calling,
-    private readonly chance: Chance,
+    private readonly rng: SeededRng,
   ) {}
 
   /** Goes on until it is over, and closes its connection. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       try {
-        await act(this.chance)(this)
+        await act(this.rng)(this)
       } catch (error) {
         this.calling.ledger.wrong(`a caller failed: ${String(error)}`)
       }
@@ -43,11 +43,11 @@ export class Caller {
   }
 
   async ask(): Promise<void> {
-    const make = anyQuestion(this.chance)
-    const question = make(this.chance)
-    const { guestBook } = this.calling
-    const judged = make === guest ? guestBook.expect(question) : () => question
-    if (!this.chance.isHit(freshShare)) {
+    const make = anyQuestion(this.rng)
+    const question = make(this.rng)
+    const { expectations } = this.calling
+    const judged = make === guest ? expectations.expect(question) : () => question
+    if (!this.rng.isHit(freshShare)) {
       await this.exchange(await this.keep(), question, judged)
       return
     }
@@ -59,16 +59,16 @@ export class Caller {
 
   /** Several at once on one connection; the last of them may be none. */
   async pipeline(): Promise<void> {
-    const { chance } = this
+    const { rng } = this
     const { ledger, judge } = this.calling
-    const count = 2 + chance.below(5)
-    const questions = Array.from({ length: count }, () => pipelinable(chance)(chance))
-    if (chance.isHit(0.2)) questions.push(malformed(chance))
+    const count = 2 + rng.below(5)
+    const questions = Array.from({ length: count }, () => pipelinable(rng)(rng))
+    if (rng.isHit(0.2)) questions.push(malformed(rng))
     const wire = await this.keep()
     const askedMs = performance.now()
     ledger.asked += questions.length
     const text = questions.map((question) => question.text).join('')
-    const at = chance.isHit(0.5) ? text.length : chance.below(text.length)
+    const at = rng.isHit(0.5) ? text.length : rng.below(text.length)
     wire.send(text.slice(0, at))
     if (at < text.length) wire.send(text.slice(at))
     for (const [index, question] of questions.entries()) {
@@ -83,7 +83,7 @@ export class Caller {
 
   async talkNonsense(): Promise<void> {
     const wire = await this.open(this.network())
-    await this.exchange(wire, malformed(this.chance))
+    await this.exchange(wire, malformed(this.rng))
     wire.close()
   }
 
@@ -91,19 +91,19 @@ export class Caller {
   async list(): Promise<void> {
     const read = async () => {
       const wire = await this.open(this.network())
-      await this.exchange(wire, wholeListing(this.chance))
+      await this.exchange(wire, wholeListing(this.rng))
       wire.close()
     }
     await Promise.all([
       ...Array.from({ length: readersAtOnce }, read),
-      this.visit(rude.leaveListing),
+      this.visit(misbehaving.leaveListing),
     ])
   }
 
-  visit(act: rude.Act): Promise<void> {
+  visit(act: misbehaving.Act): Promise<void> {
     const { ledger, judge } = this.calling
-    const { chance } = this
-    return act({ chance, ledger, judge, open: () => this.open(trusted) })
+    const { rng } = this
+    return act({ rng, ledger, judge, open: () => this.open(trusted) })
   }
 
   private async exchange(
@@ -129,17 +129,17 @@ export class Caller {
 
   /** From many addresses: closed connections keep their ports for a while. */
   private open(network: string): Promise<Wire> {
-    return Wire.open(this.calling.url, `${network}.${1 + this.chance.below(40)}`)
+    return Wire.open(this.calling.url, `${network}.${1 + this.rng.below(40)}`)
   }
 
   private network(): string {
-    return this.chance.of([trusted, untrusted])
+    return this.rng.of([trusted, untrusted])
   }
 }
 
 type CallerAct = (caller: Caller) => Promise<void>
 const visit =
-  (act: rude.Act): CallerAct =>
+  (act: misbehaving.Act): CallerAct =>
   (caller) =>
     caller.visit(act)
 
@@ -148,11 +148,11 @@ const act = weighted<CallerAct>([
   [4, (caller) => caller.pipeline()],
   [3, (caller) => caller.talkNonsense()],
   [0.02, (caller) => caller.list()],
-  [3, visit(rude.leave)],
-  [1, visit(rude.leaveInHead)],
-  [0.5, visit(rude.leaveInBody)],
-  [0.5, visit(rude.sayNothing)],
-  [0.03, visit(rude.dawdle)],
-  [0.05, visit(rude.leaveListing)],
-  [0.01, visit(rude.stall)],
+  [3, visit(misbehaving.leave)],
+  [1, visit(misbehaving.leaveInHead)],
+  [0.5, visit(misbehaving.leaveInBody)],
+  [0.5, visit(misbehaving.sayNothing)],
+  [0.03, visit(misbehaving.dawdle)],
+  [0.05, visit(misbehaving.leaveListing)],
+  [0.01, visit(misbehaving.stall)],
 ])

@@ -12,7 +12,7 @@ const wholeListing = { path: /^\/pins(\?local=true)?$/ }
 interface Burst {
   readonly behaviour: Behaviour
   readonly matcher?: Matcher
-  /** So many requests of a tenth of a second; a share is a chance. */
+  /** So many requests of a tenth of a second; a share is a rng. */
   readonly times: number
 }
 

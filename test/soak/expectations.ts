@@ -1,7 +1,7 @@
-/** Whether the guest has a key just now, so that who asks with it knows what is right. */
+/** Expectations of the guest's key: whether it is valid now, and so which answer is right. */
 import type { Question } from './questions.js'
 
-export class GuestBook {
+export class Expectations {
   /** Undefined while it changes. */
   private isThere: boolean | undefined = false
   private version = 0

@@ -1,5 +1,5 @@
 /** Requests that are none, or one too many: bytes, and the statuses that are right for them. */
-import type { Chance } from './chance.js'
+import type { SeededRng } from './seeded-rng.js'
 import { byPinner, type Question } from './questions.js'
 
 type Make = (authorization: string) => readonly [text: string, ...statuses: number[]]
@@ -31,7 +31,7 @@ const makes: readonly [Make, ...Make[]] = [
 ]
 
 /** After its answer the gate closes the connection. */
-export function malformed(chance: Chance): Question {
-  const [text, ...statuses] = chance.of(makes)(byPinner(chance))
+export function malformed(rng: SeededRng): Question {
+  const [text, ...statuses] = rng.of(makes)(byPinner(rng))
   return { name: 'malformed', text, statuses, isForwarded: false }
 }

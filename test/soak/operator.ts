@@ -1,10 +1,10 @@
 /** What is done to the daemon and its cluster meanwhile: reloads, a moved log, troubles. */
 import { existsSync, renameSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import type { Chance } from './chance.js'
+import type { SeededRng } from './seeded-rng.js'
 import type { SoakCluster } from './cluster.js'
 import type { SoakDaemon } from './daemon.js'
-import type { GuestBook } from './guest-book.js'
+import type { Expectations } from './expectations.js'
 import type { Judge } from './judge.js'
 import type { Ledger } from './ledger.js'
 import type { LogCheck } from './log-check.js'
@@ -23,11 +23,11 @@ export interface Operation {
   readonly places: Places
   readonly daemon: SoakDaemon
   readonly cluster: SoakCluster
-  readonly chance: Chance
+  readonly rng: SeededRng
   readonly ledger: Ledger
   readonly judge: Judge
   readonly history: TroubleHistory
-  readonly guestBook: GuestBook
+  readonly expectations: Expectations
   readonly logCheck: LogCheck
 }
 
@@ -49,14 +49,14 @@ export class Operator {
   }
 
   private async trouble(signal: AbortSignal): Promise<void> {
-    const { cluster, chance, history } = this.operation
-    while (await pause(chance.between(...calmMs), signal)) {
+    const { cluster, rng, history } = this.operation
+    while (await pause(rng.between(...calmMs), signal)) {
       // Each in its turn, so that a run of some minutes has them all.
       const trouble = troubles[this.next++ % troubles.length]
       if (trouble === undefined) return
       history.begin(trouble)
       await cluster.tell({ kind: 'trouble', trouble })
-      await pause(chance.between(...troubleMs), signal)
+      await pause(rng.between(...troubleMs), signal)
       await cluster.tell({ kind: 'trouble', trouble: undefined })
       history.end()
     }
@@ -64,9 +64,9 @@ export class Operator {
 
   /** Gives the guest a key, or takes it; it must be in force soon. */
   private async reload(): Promise<void> {
-    const { places, daemon, guestBook, ledger } = this.operation
+    const { places, daemon, expectations, ledger } = this.operation
     this.hasGuest = !this.hasGuest
-    guestBook.note(undefined)
+    expectations.note(undefined)
     writeSettings(places, this.hasGuest)
     daemon.kill('SIGHUP')
     const startMs = performance.now()
@@ -77,13 +77,13 @@ export class Operator {
       }
       await setTimeout(20)
     }
-    guestBook.note(this.hasGuest)
+    expectations.note(this.hasGuest)
     this.reloads++
   }
 
   private async isGuestKnown(): Promise<boolean> {
-    const { daemon, chance, ledger, judge } = this.operation
-    const question = guest(chance)
+    const { daemon, rng, ledger, judge } = this.operation
+    const question = guest(rng)
     const wire = await Wire.open(daemon.url, `${trusted}.250`)
     const askedMs = performance.now()
     ledger.asked++

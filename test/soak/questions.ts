@@ -1,7 +1,7 @@
 /** The mix: what callers ask, and what the right answers to it are. */
 import { gunzipSync } from 'node:zlib'
 import { generatedCid } from '../support/fake-cluster/index.js'
-import { type Chance, weighted } from './chance.js'
+import { type SeededRng, weighted } from './seeded-rng.js'
 import { listing } from './listing-size.js'
 import { type Credential, credentials } from './settings.js'
 import type { Answer } from './wire.js'
@@ -18,7 +18,7 @@ export interface Question {
   readonly check?: (answer: Answer) => string | undefined
 }
 
-export type Ask = (chance: Chance) => Question
+export type Ask = (rng: SeededRng) => Question
 
 const cids = Array.from({ length: 300 }, (_, index) => generatedCid(index)) as [string, ...string[]]
 
@@ -26,13 +26,11 @@ const cids = Array.from({ length: 300 }, (_, index) => generatedCid(index)) as [
 const refused = [401, 429]
 
 /** Whatever the address is that they come from, these are told apart by the one forwarded. */
-const somewhere = (chance: Chance): string =>
-  `X-Forwarded-For: 10.${chance.below(256)}.${chance.below(256)}.${chance.below(256)}`
+const somewhere = (rng: SeededRng): string =>
+  `X-Forwarded-For: 10.${rng.below(256)}.${rng.below(256)}.${rng.below(256)}`
 
-const authorization = (chance: Chance, { name, key }: Credential): string =>
-  chance.isHit(0.5)
-    ? `Authorization: Bearer ${key}`
-    : `Authorization: Basic ${btoa(`${name}:${key}`)}`
+const authorization = (rng: SeededRng, { name, key }: Credential): string =>
+  rng.isHit(0.5) ? `Authorization: Bearer ${key}` : `Authorization: Basic ${btoa(`${name}:${key}`)}`
 
 export const requestText = (line: string, headers: readonly string[], body = ''): string =>
   [
@@ -44,19 +42,18 @@ export const requestText = (line: string, headers: readonly string[], body = '')
     body,
   ].join('\r\n')
 
-export const byPinner = (chance: Chance): string =>
-  authorization(chance, chance.of(credentials.pinners))
+export const byPinner = (rng: SeededRng): string => authorization(rng, rng.of(credentials.pinners))
 
 /** Asked with a good key, and for the cluster. */
 function good(
   name: string,
   line: string,
-  chance: Chance,
+  rng: SeededRng,
   check: (answer: Answer) => string | undefined,
   statuses: readonly number[] = [200],
   body = '',
 ): Question {
-  const text = requestText(line, [byPinner(chance)], body)
+  const text = requestText(line, [byPinner(rng)], body)
   return { name, text, statuses, isForwarded: true, check }
 }
 
@@ -68,31 +65,31 @@ const turnedAway = (
   ...statuses: readonly number[]
 ): Question => ({ name, text: requestText(line, headers), statuses, isForwarded: false })
 
-const id: Ask = (chance) => good('id', 'GET /id', chance, field('peername', '160TB-SuperNode'))
+const id: Ask = (rng) => good('id', 'GET /id', rng, field('peername', '160TB-SuperNode'))
 
-const pin: Ask = (chance) => {
-  const cid = chance.of(cids)
-  const path = chance.isHit(0.1) ? `/pins/ipfs/${cid}` : `/pins/${cid}`
-  const options = chance.isHit(0.5) ? '' : `?name=clip-${chance.below(1000)}&meta-owner=soak`
-  const body = chance.isHit(0.1) ? '{"a":"body"}' : ''
-  return good('pin', `POST ${path}${options}`, chance, field('cid', cid), [200], body)
+const pin: Ask = (rng) => {
+  const cid = rng.of(cids)
+  const path = rng.isHit(0.1) ? `/pins/ipfs/${cid}` : `/pins/${cid}`
+  const options = rng.isHit(0.5) ? '' : `?name=clip-${rng.below(1000)}&meta-owner=soak`
+  const body = rng.isHit(0.1) ? '{"a":"body"}' : ''
+  return good('pin', `POST ${path}${options}`, rng, field('cid', cid), [200], body)
 }
 
-const unpin: Ask = (chance) => {
-  const cid = chance.of(cids)
-  return good('unpin', `DELETE /pins/${cid}`, chance, field('cid', cid), [200, 403, 404])
+const unpin: Ask = (rng) => {
+  const cid = rng.of(cids)
+  return good('unpin', `DELETE /pins/${cid}`, rng, field('cid', cid), [200, 403, 404])
 }
 
-const status: Ask = (chance) => {
-  const cid = chance.of(cids)
-  const query = chance.isHit(0.2) ? '?local=true' : ''
-  return good('status', `GET /pins/${cid}${query}`, chance, field('cid', cid))
+const status: Ask = (rng) => {
+  const cid = rng.of(cids)
+  const query = rng.isHit(0.2) ? '?local=true' : ''
+  return good('status', `GET /pins/${cid}${query}`, rng, field('cid', cid))
 }
 
-const statuses: Ask = (chance) => {
-  const asked = new Set([chance.of(cids), chance.of(cids), chance.of(cids)])
+const statuses: Ask = (rng) => {
+  const asked = new Set([rng.of(cids), rng.of(cids), rng.of(cids)])
   const isRight = (text: string) => [...asked].every((cid) => text.includes(`"${cid}"`))
-  return good('statuses', `GET /pins?cids=${[...asked].join(',')}`, chance, (answer) =>
+  return good('statuses', `GET /pins?cids=${[...asked].join(',')}`, rng, (answer) =>
     isRight(textOf(answer)) ? undefined : 'other CIDs',
   )
 }
@@ -100,17 +97,17 @@ const statuses: Ask = (chance) => {
 /** The cluster answers an empty listing with 204. */
 const listed = [200, 204]
 
-const cheapListing: Ask = (chance) =>
-  good('cheap listing', 'GET /pins?filter=error', chance, lines, listed)
-const listingOfPinned: Ask = (chance) =>
-  good('listing of pinned', 'GET /pins?filter=pinned', chance, lines, listed)
+const cheapListing: Ask = (rng) =>
+  good('cheap listing', 'GET /pins?filter=error', rng, lines, listed)
+const listingOfPinned: Ask = (rng) =>
+  good('listing of pinned', 'GET /pins?filter=pinned', rng, lines, listed)
 
-export const wholeListing: Ask = (chance) => {
-  const isNew = chance.isHit(0.2)
+export const wholeListing: Ask = (rng) => {
+  const isNew = rng.isHit(0.2)
   const headers = [
-    isNew ? authorization(chance, credentials.operator) : byPinner(chance),
+    isNew ? authorization(rng, credentials.operator) : byPinner(rng),
     ...(isNew ? ['Cache-Control: no-cache'] : []),
-    ...(chance.isHit(0.4) ? ['Accept-Encoding: gzip'] : []),
+    ...(rng.isHit(0.4) ? ['Accept-Encoding: gzip'] : []),
   ]
   const text = requestText('GET /pins', headers)
   const size = listing.lines * listing.bytes
@@ -122,14 +119,14 @@ export const wholeListing: Ask = (chance) => {
   return { name: 'whole listing', text, statuses: [200], isForwarded: true, check }
 }
 
-const oldProtocol: Ask = (chance) => {
-  const question = id(chance)
+const oldProtocol: Ask = (rng) => {
+  const question = id(rng)
   return { ...question, name: 'HTTP/1.0', text: question.text.replace('HTTP/1.1', 'HTTP/1.0') }
 }
 
-const wrongKey: Ask = (chance) => {
-  const { name, key } = chance.of(credentials.pinners)
-  const wrong = chance.of([
+const wrongKey: Ask = (rng) => {
+  const { name, key } = rng.of(credentials.pinners)
+  const wrong = rng.of([
     `Bearer ${key.slice(0, -1)}_`,
     `Bearer ${key.slice(0, 20)}`,
     `Basic ${btoa(`nobody:${key}`)}`,
@@ -137,12 +134,7 @@ const wrongKey: Ask = (chance) => {
     'Basic !',
     'Digest what="this"',
   ])
-  return turnedAway(
-    'wrong key',
-    'GET /id',
-    [`Authorization: ${wrong}`, somewhere(chance)],
-    ...refused,
-  )
+  return turnedAway('wrong key', 'GET /id', [`Authorization: ${wrong}`, somewhere(rng)], ...refused)
 }
 
 const guesser: Ask = () =>
@@ -154,70 +146,60 @@ const guesser: Ask = () =>
     429,
   )
 
-const noKey: Ask = (chance) =>
-  turnedAway('no key', `POST /pins/${chance.of(cids)}`, [somewhere(chance)], ...refused)
+const noKey: Ask = (rng) =>
+  turnedAway('no key', `POST /pins/${rng.of(cids)}`, [somewhere(rng)], ...refused)
 
-const disabled: Ask = (chance) =>
+const disabled: Ask = (rng) =>
   turnedAway(
     ...(['disabled encoder', 'GET /id'] as const),
-    [authorization(chance, credentials.disabled), somewhere(chance)],
+    [authorization(rng, credentials.disabled), somewhere(rng)],
     ...refused,
   )
 
-const notPermitted: Ask = (chance) =>
+const notPermitted: Ask = (rng) =>
   turnedAway(
-    ...(['not permitted', `DELETE /pins/${chance.of(cids)}`] as const),
-    [authorization(chance, credentials.reader)],
+    ...(['not permitted', `DELETE /pins/${rng.of(cids)}`] as const),
+    [authorization(rng, credentials.reader)],
     403,
   )
 
-const limited: Ask = (chance) => ({
+const limited: Ask = (rng) => ({
   name: 'over the limit',
-  text: requestText('GET /id', [authorization(chance, credentials.limited)]),
+  text: requestText('GET /id', [authorization(rng, credentials.limited)]),
   statuses: [200, 429],
   isForwarded: true,
   check: field('peername', '160TB-SuperNode'),
 })
 
-const unknownRoute: Ask = (chance) => {
-  const path = chance.of(['/', '/add', '/peers', '/pins/a/b/c', '/id/x', '/health', '/allocations'])
-  return turnedAway('unknown route', `GET ${path}`, [byPinner(chance)], 404)
+const unknownRoute: Ask = (rng) => {
+  const path = rng.of(['/', '/add', '/peers', '/pins/a/b/c', '/id/x', '/health', '/allocations'])
+  return turnedAway('unknown route', `GET ${path}`, [byPinner(rng)], 404)
 }
 
-const otherMethod: Ask = (chance) =>
+const otherMethod: Ask = (rng) =>
+  turnedAway('other method', `${rng.of(['PUT', 'PATCH', 'DELETE'])} /id`, [byPinner(rng)], 405)
+
+const badCid: Ask = (rng) => {
+  const bad = rng.of(['Qm', 'bafybad', `${rng.of(cids)}x`, '%20', 'QmYwAPJzv5CZsnA6I'])
+  return turnedAway('bad CID', `POST /pins/${bad}`, [byPinner(rng)], 400)
+}
+
+const badOption: Ask = (rng) => {
+  const option = rng.of(['mode=direct', 'what=this', 'expire-in=x', 'name=a&name=b', 'a=%zz'])
+  return turnedAway('bad option', `POST /pins/${rng.of(cids)}?${option}`, [byPinner(rng)], 400)
+}
+
+const notGranted: Ask = (rng) =>
   turnedAway(
-    'other method',
-    `${chance.of(['PUT', 'PATCH', 'DELETE'])} /id`,
-    [byPinner(chance)],
-    405,
-  )
-
-const badCid: Ask = (chance) => {
-  const bad = chance.of(['Qm', 'bafybad', `${chance.of(cids)}x`, '%20', 'QmYwAPJzv5CZsnA6I'])
-  return turnedAway('bad CID', `POST /pins/${bad}`, [byPinner(chance)], 400)
-}
-
-const badOption: Ask = (chance) => {
-  const option = chance.of(['mode=direct', 'what=this', 'expire-in=x', 'name=a&name=b', 'a=%zz'])
-  return turnedAway(
-    'bad option',
-    `POST /pins/${chance.of(cids)}?${option}`,
-    [byPinner(chance)],
-    400,
-  )
-}
-
-const notGranted: Ask = (chance) =>
-  turnedAway(
-    ...(['option not granted', `POST /pins/${chance.of(cids)}?replication-min=2`] as const),
-    [byPinner(chance)],
+    ...(['option not granted', `POST /pins/${rng.of(cids)}?replication-min=2`] as const),
+    [byPinner(rng)],
     403,
   )
 
 /** An encoder that is there by turns; the one who asks knows when. */
-export const guest: Ask = (chance) => ({
+export const guest: Ask = (rng) => ({
   name: 'guest',
-  text: requestText('GET /id', [authorization(chance, credentials.guest), somewhere(chance)]),
+  text: requestText('GET /id', [authorization(rng, credentials.guest), somewhere(rng)]),
   statuses: [200, ...refused],
   isForwarded: true,
   check: field('peername', '160TB-SuperNode'),

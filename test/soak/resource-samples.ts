@@ -1,4 +1,4 @@
-/** The daemon's memory and descriptors: a row for each tenth of the run, and whether they grew. */
+/** Samples of the daemon's memory and descriptors: a row for each tenth of the run, and growth. */
 import { setTimeout } from 'node:timers/promises'
 import { table } from '../../src/cli/text-table.js'
 import type { SoakDaemon } from './daemon.js'
@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.js'
 const growthMax = { share: 0.15, bytes: 15e6 }
 const everyMs = 1000
 
-export class Vitals {
+export class ResourceSamples {
   private readonly rows: string[][] = []
   private readonly samples: number[] = []
   private readonly startMs = performance.now()

@@ -1,5 +1,5 @@
 /**
- * `npm run soak`: a million mixed requests, troubles of the cluster and rude clients among them.
+ * `npm run soak`: a million mixed requests, among them faults of the cluster and bad clients.
  * The real daemon; every answer is judged, logged once, and leaves neither memory nor descriptors.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Caller } from './callers.js'
-import { Chance } from './chance.js'
+import { SeededRng } from './seeded-rng.js'
 import { startCluster } from './cluster.js'
 import { startDaemon } from './daemon.js'
-import { GuestBook } from './guest-book.js'
+import { Expectations } from './expectations.js'
 import { Judge } from './judge.js'
 import { Ledger } from './ledger.js'
 import { LogCheck } from './log-check.js'
@@ -18,7 +18,7 @@ import { Operator } from './operator.js'
 import { readOptions } from './options.js'
 import { type Places, writeSettings } from './settings.js'
 import { TroubleHistory } from './troubles.js'
-import { Vitals } from './vitals.js'
+import { ResourceSamples } from './resource-samples.js'
 
 const callersAtOnce = 32
 /** Memory takes so many requests to come to its level; of a short run, half must do. */
@@ -57,19 +57,19 @@ const daemon = await startDaemon(places, (line) => {
 })
 
 const startMs = performance.now()
-const chance = new Chance(seed)
+const rng = new SeededRng(seed)
 const history = new TroubleHistory()
 const judge = new Judge(ledger, history)
-const guestBook = new GuestBook()
+const expectations = new Expectations()
 const logCheck = new LogCheck(ledger)
 const progress = () =>
   Math.max(ledger.asked / requests, (performance.now() - startMs) / (minutes * 60_000))
-const vitals = new Vitals(daemon, ledger, progress)
-const calling = { url: daemon.url, ledger, judge, guestBook }
-const callers = Array.from({ length: callersAtOnce }, () => new Caller(calling, chance.branch()))
+const resources = new ResourceSamples(daemon, ledger, progress)
+const calling = { url: daemon.url, ledger, judge, expectations }
+const callers = Array.from({ length: callersAtOnce }, () => new Caller(calling, rng.branch()))
 const operator = new Operator({
-  ...{ places, daemon, cluster, chance: chance.branch() },
-  ...{ ledger, judge, history, guestBook, logCheck },
+  ...{ places, daemon, cluster, rng: rng.branch() },
+  ...{ ledger, judge, history, expectations, logCheck },
 })
 
 const { share, shareMax } = warmUp
@@ -82,7 +82,7 @@ await verdict()
 /** Everything at once, until so much of the run is done. */
 async function load(until: number, isWarm: boolean): Promise<void> {
   const over = new AbortController()
-  const beside = [operator.work(over.signal), vitals.watch(isWarm, over.signal)]
+  const beside = [operator.work(over.signal), resources.watch(isWarm, over.signal)]
   await Promise.all(callers.map((caller) => caller.run(() => progress() >= until)))
   over.abort()
   await Promise.all(beside)
@@ -115,7 +115,7 @@ async function verdict(): Promise<void> {
   const { code, ms } = await daemon.stop()
   await logCheck.finish(places.log)
   const { lines, outcomes, reasons, unclaimedCount } = logCheck
-  const growth = vitals.growth()
+  const growth = resources.growth()
 
   must(before.inFlight === 0 && after.inFlight === 0, 'no request is in flight at idle', after)
   must(dropped === 0, 'no log line is dropped', { dropped })
@@ -129,7 +129,7 @@ async function verdict(): Promise<void> {
   )
   must(growth.isFlat, 'memory is flat', growth)
 
-  process.stdout.write(`\n${vitals.print()}\n`)
+  process.stdout.write(`\n${resources.print()}\n`)
   process.stdout.write(
     [
       `${lines} log lines in ${operator.reopenings + 1} files, ${unclaimedCount} of them of ` +

@@ -1,6 +1,6 @@
-/** Pseudo-random choices that a seed brings back. */
+/** A seeded random number generator: the same seed repeats the same choices. */
 
-export class Chance {
+export class SeededRng {
   private state: number
 
   constructor(seed: number) {
@@ -33,18 +33,18 @@ export class Chance {
   }
 
   /** Another sequence, which goes on as it does whoever draws from this one. */
-  branch(): Chance {
-    return new Chance(this.below(2 ** 32))
+  branch(): SeededRng {
+    return new SeededRng(this.below(2 ** 32))
   }
 }
 
 /** Draws by weight. */
 export function weighted<T>(
   entries: readonly (readonly [weight: number, item: T])[],
-): (chance: Chance) => T {
+): (rng: SeededRng) => T {
   const total = entries.reduce((sum, [weight]) => sum + weight, 0)
-  return (chance) => {
-    let left = chance.next() * total
+  return (rng) => {
+    let left = rng.next() * total
     for (const [weight, item] of entries) {
       left -= weight
       if (left < 0) return item

@@ -12,10 +12,10 @@ const idleMs = 1500
 export async function start(bench: Bench): Promise<Section[]> {
   const found: Cell[][] = []
   // Nobody asks or answers meanwhile.
-  bench.workshop.cores = 'all'
+  bench.sandbox.cores = 'all'
   for (const each of [bench.gate(), ...bench.nginx('ssha'), ...bench.caddy(), bench.plain()])
     found.push(await started(bench, each))
-  bench.workshop.cores = 'first'
+  bench.sandbox.cores = 'first'
   const header = ['program', 'start to ready', '', 'idle memory', '']
   return [section('11. Start, and idle', header, found)]
 }

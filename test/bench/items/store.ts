@@ -4,7 +4,7 @@ import type { Bench } from '../bench.js'
 import { getRequests, pinRequests, type Requests } from '../load/requests.js'
 import { type Section, section } from '../report.js'
 import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
-import { freePort } from '../workshop.js'
+import { freePort } from '../sandbox.js'
 import { costTable } from './cost-table.js'
 import { costs } from './load-cost.js'
 
@@ -15,7 +15,7 @@ export async function store(bench: Bench): Promise<Section[]> {
   if (command === undefined) return [section('14. skipped: redis-server is not installed', [], [])]
   const port = await freePort()
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '']
-  bench.workshop.spawn(bench.workshop.room('redis'), command, args)
+  bench.sandbox.spawn(bench.sandbox.room('redis'), command, args)
   const redis = `redis://127.0.0.1:${port}`
   const starts = [bench.gate({ redis }, 'shared by redis-server'), bench.gate({}, 'in memory')]
   return bench.with(starts, async (programs) => {

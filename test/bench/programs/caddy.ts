@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { certificate } from '../../support/certificate.js'
-import { freePort } from '../workshop.js'
+import { freePort } from '../sandbox.js'
 import { credential, password, user } from './passwords.js'
 import { type Place, type Program, ready } from './program.js'
 
 export async function startCaddy(place: Place, command: string): Promise<Program> {
   const name = 'caddy'
-  const room = place.workshop.room(name)
+  const room = place.sandbox.room(name)
   const [port, tlsPort] = [await freePort(), await freePort()]
   const hash = execFileSync(command, ['hash-password', '--plaintext', password], {
     encoding: 'utf8',
@@ -40,6 +40,6 @@ ${site}}
 `
   writeFileSync(join(room, 'Caddyfile'), config)
   const args = ['run', '--adapter', 'caddyfile', '--config', join(room, 'Caddyfile')]
-  const child = place.workshop.spawnProgram(room, command, args)
+  const child = place.sandbox.spawnProgram(room, command, args)
   return ready(place, room, child, { name, port, tlsPort, credential })
 }

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { certificate } from '../../support/certificate.js'
-import { freePort } from '../workshop.js'
+import { freePort } from '../sandbox.js'
 import { credential, passwordFile, type Scheme } from './passwords.js'
 import { type Place, type Program, ready } from './program.js'
 
@@ -13,14 +13,14 @@ export async function startNginx(
   users = 10,
 ): Promise<Program> {
   const name = `nginx ${scheme}${users === 10 ? '' : `, ${users} users`}`
-  const room = place.workshop.room(name)
+  const room = place.sandbox.room(name)
   const [port, tlsPort] = [await freePort(), await freePort()]
   writeFileSync(join(room, 'passwords'), passwordFile(scheme, users))
   writeFileSync(join(room, 'cert.pem'), certificate.cert)
   writeFileSync(join(room, 'key.pem'), certificate.key, { mode: 0o600 })
   writeFileSync(join(room, 'nginx.conf'), configOf(room, port, tlsPort, place.upstreamPort))
   const args = ['-p', room, '-e', 'error.log', '-c', 'nginx.conf', '-g', 'daemon off;']
-  const child = place.workshop.spawnProgram(room, command, args)
+  const child = place.sandbox.spawnProgram(room, command, args)
   return ready(place, room, child, { name, port, tlsPort, credential })
 }
 

@@ -5,7 +5,7 @@ import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { certificate } from '../../support/certificate.js'
 import { bin } from '../../support/daemon.js'
 import { addresses } from '../upstream-process.js'
-import { freePort } from '../workshop.js'
+import { freePort } from '../sandbox.js'
 import { names, user } from './passwords.js'
 import { type Place, type Program, ready } from './program.js'
 
@@ -28,7 +28,7 @@ export async function startPinwarden(
   name: string,
   { encoders = 10, isTls = false, maxAgeMs = 60_000, peers = 1, onOutage = 'refuse', redis }: Shape,
 ): Promise<Program> {
-  const room = place.workshop.room(name)
+  const room = place.sandbox.room(name)
   const port = await freePort()
   const file = (base: string): string => join(room, base)
   const key = generateKey()
@@ -67,7 +67,7 @@ export async function startPinwarden(
   }
   writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
   const args = [bin, 'serve', '--config', file('config.json')]
-  const child = place.workshop.spawnProgram(room, process.execPath, args)
+  const child = place.sandbox.spawnProgram(room, process.execPath, args)
   const credential = `${user}:${key}`
   const ports = { port, tlsPort: isTls ? port : 0 }
   return ready(place, room, child, { name, ...ports, credential })

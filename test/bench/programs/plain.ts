@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { certificate } from '../../support/certificate.js'
-import { freePort } from '../workshop.js'
+import { freePort } from '../sandbox.js'
 import { credential, password, user } from './passwords.js'
 import { type Place, type Program, ready } from './program.js'
 
@@ -11,12 +11,12 @@ const script = fileURLToPath(new URL('../plain-stack.js', import.meta.url))
 
 export async function startPlain(place: Place): Promise<Program> {
   const name = 'plain stack'
-  const room = place.workshop.room(name)
+  const room = place.sandbox.room(name)
   const [port, tlsPort] = [await freePort(), await freePort()]
   const upstream = `http://127.0.0.1:${place.upstreamPort}`
   const settings = { port, tlsPort, upstream, user, password, ...certificate }
   const config = join(room, 'settings.json')
   writeFileSync(config, JSON.stringify({ ...settings, logFile: join(room, 'access.log') }))
-  const child = place.workshop.spawnProgram(room, process.execPath, [script, config])
+  const child = place.sandbox.spawnProgram(room, process.execPath, [script, config])
   return ready(place, room, child, { name, port, tlsPort, credential })
 }

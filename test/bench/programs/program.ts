@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { ask } from '../load/ask.js'
-import type { Workshop } from '../workshop.js'
+import type { Sandbox } from '../sandbox.js'
 
 export interface Program {
   readonly name: string
@@ -21,7 +21,7 @@ export interface Program {
 
 /** What every program is started with. */
 export interface Place {
-  readonly workshop: Workshop
+  readonly sandbox: Sandbox
   readonly upstreamPort: number
 }
 
@@ -29,7 +29,7 @@ const waitMs = 20_000
 
 /** Resolves when it lets the credential in. */
 export async function ready(
-  { workshop }: Place,
+  { sandbox }: Place,
   room: string,
   child: ChildProcess,
   facts: Omit<Program, 'pid' | 'readyMs' | 'stop'>,
@@ -51,7 +51,7 @@ export async function ready(
     await setTimeout(5)
   }
   const readyMs = performance.now() - startMs
-  return { ...facts, pid, readyMs, stop: () => workshop.stop(child) }
+  return { ...facts, pid, readyMs, stop: () => sandbox.stop(child) }
 }
 
 /** Whether there is a program of this name on the PATH; those in sbin count too. */
