@@ -127,10 +127,10 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     cluster.end(),
   )
   const { directory = '/var/tmp', spoolBytesMax } = listing
-  const onTrouble = (err: unknown): void => {
+  const onError = (err: unknown): void => {
     log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
   }
-  const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onTrouble), (quota) => {
+  const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onError), (quota) => {
     quota.close()
   })
   const severalPeers = await PeerCount.open({ directory: keepIn, log: tell })

@@ -23,11 +23,11 @@ export class SpoolQuota {
   private pooled: PooledFile | undefined
   private isClosed = false
 
-  /** @param onTrouble called with what keeps a listing from being spooled */
+  /** @param onError called with the error that keeps a listing from the disk */
   constructor(
     readonly directory: string,
     private readonly bytesMax: number,
-    readonly onTrouble: (error: unknown) => void = () => undefined,
+    readonly onError: (error: unknown) => void = () => undefined,
     private readonly setTimer: SetTimer = timer,
   ) {}
 
@@ -97,6 +97,6 @@ export class SpoolQuota {
     if (pooled === undefined) return
     this.pooled = undefined
     pooled.cancelTimer()
-    this.discard(pooled).catch(this.onTrouble)
+    this.discard(pooled).catch(this.onError)
   }
 }

@@ -163,7 +163,7 @@ export class Spool {
       }
     } catch (error) {
       this.isWhole = false
-      this.quota.onTrouble(error)
+      this.quota.onError(error)
       this.drop()
       this.tellUnread()
     } finally {

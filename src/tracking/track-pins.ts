@@ -48,7 +48,7 @@ export function trackPins({
       logEvent(event, log)
       onEvent(event)
     },
-    onBug: (err) => {
+    onError: (err) => {
       log('error', { err }, 'pin tracking failed')
     },
     ...clock,

@@ -16,7 +16,7 @@ export interface PinTrackerParts {
   readonly readStatus: (cids: readonly string[], take: (line: Buffer) => void) => Promise<void>
   readonly onEvent: (event: PinEvent) => void
   /** An error of the gate itself: the endpoints report faults of the cluster. */
-  readonly onBug: (error: unknown) => void
+  readonly onError: (error: unknown) => void
   readonly now?: () => number
   readonly setTimer?: SetTimer
 }
@@ -159,7 +159,7 @@ export class PinTracker {
       const isMoving = due.length > namedMax || this.tracked.size < before
       this.waitMs = isMoving ? waitMsMin : this.waitMs * 1.5
     } catch (error) {
-      if (!(error instanceof ClusterFault)) this.parts.onBug(error)
+      if (!(error instanceof ClusterFault)) this.parts.onError(error)
       this.waitMs *= 2
     }
     this.waitMs = Math.min(this.waitMs, this.waiting > 0 ? waitMsMaxWaited : waitMsMax)

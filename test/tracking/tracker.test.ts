@@ -36,7 +36,7 @@ function tracking() {
       for (const cid of cids) take(line(cid))
     },
     onEvent: (event) => events.push(event),
-    onBug: (error) => bugs.push(error),
+    onError: (error) => bugs.push(error),
     ...time,
   })
   const results = () => events.map(({ encoder, result, ms }) => [encoder, result, ms])

@@ -2,16 +2,16 @@
 import { refusals } from '../../gate/refusals.js'
 import type { GateAnswer, Unanswered } from './ask.js'
 import { secondsText } from '../../time/span-text.js'
-import { quoted, type ProbeTrouble } from './steps.js'
+import { quoted, type ProbeProblem } from './steps.js'
 
 /** What was asked, for those sentences that depend on it; a permission of the gate. */
 export type ProbedPermission = 'id' | 'status' | 'pin' | 'unpin'
 
 /** @returns undefined when the answer is a success of somebody */
-export function refusalTrouble(
+export function refusalProblem(
   answer: GateAnswer,
   asked: ProbedPermission,
-): ProbeTrouble | undefined {
+): ProbeProblem | undefined {
   const { status } = answer
   if (status >= 200 && status < 300) return undefined
   if (status >= 300 && status < 400) return redirected(answer)
@@ -23,7 +23,7 @@ export function refusalTrouble(
 }
 
 /** A success with something else in it than a cluster gives. */
-export function strangeTrouble(answer: GateAnswer): ProbeTrouble {
+export function strangeProblem(answer: GateAnswer): ProbeProblem {
   const what =
     answer.json === undefined
       ? `${answer.status}, but with ${kindOf(answer)} in it instead of a cluster's answer`
@@ -32,7 +32,7 @@ export function strangeTrouble(answer: GateAnswer): ProbeTrouble {
 }
 
 /** A request without an answer, or with half of one. */
-export function silenceTrouble({ code, isBegun, limitMs }: Unanswered): ProbeTrouble {
+export function silenceProblem({ code, isBegun, limitMs }: Unanswered): ProbeProblem {
   if (code === 'ETIMEDOUT')
     return {
       what: `no ${isBegun ? 'whole ' : ''}answer within ${secondsText(limitMs)}`,
@@ -113,7 +113,7 @@ function tooOften(answer: GateAnswer, log: string): string {
   return `${wait}, then try again${budget}. The operator can raise it in limits${log}`
 }
 
-function redirected(answer: GateAnswer): ProbeTrouble {
+function redirected(answer: GateAnswer): ProbeProblem {
   const location = header(answer, 'location')
   const target = location === undefined ? '' : ` to ${location}`
   return {
@@ -126,7 +126,7 @@ function redirected(answer: GateAnswer): ProbeTrouble {
 }
 
 /** An error that neither pinwarden nor a cluster would word so. */
-function foreign(answer: GateAnswer): ProbeTrouble {
+function foreign(answer: GateAnswer): ProbeProblem {
   const { status } = answer
   const what = `${status}, with ${kindOf(answer)} in it: neither pinwarden's nor a cluster's`
   const help =

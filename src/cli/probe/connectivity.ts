@@ -4,7 +4,7 @@ import { connect, isIP } from 'node:net'
 import { bracketed } from '../gate-url.js'
 import { codeOf, within } from './time-limit.js'
 import type { EncoderUrl } from './encoder-url.js'
-import type { ProbeSteps, ProbeTrouble } from './steps.js'
+import type { ProbeSteps, ProbeProblem } from './steps.js'
 
 /** @returns addresses in the order in which they would be tried; none where the step failed */
 export async function lookUp(
@@ -22,12 +22,12 @@ export async function lookUp(
     steps.ok('dns', `${host} is ${addresses.join(', ')}`)
     return addresses
   } catch (error) {
-    steps.fail('dns', nameTrouble(host, codeOf(error)))
+    steps.fail('dns', nameProblem(host, codeOf(error)))
     return []
   }
 }
 
-function nameTrouble(host: string, code: string): ProbeTrouble {
+function nameProblem(host: string, code: string): ProbeProblem {
   if (code === 'ENOTFOUND')
     return {
       what: `${host} does not exist (ENOTFOUND)`,
@@ -54,14 +54,14 @@ export async function connectTcp(
   const open = tried.filter(({ code }) => code === undefined)
   const shut = tried.flatMap(({ address, code }) => (code === undefined ? [] : { address, code }))
   if (open.length === 0) {
-    steps.fail('tcp', ...shut.map(({ address, code }) => portTrouble(address, port, code)))
+    steps.fail('tcp', ...shut.map(({ address, code }) => portProblem(address, port, code)))
     return []
   }
   const fastest = Math.min(...open.map((one) => one.ms))
   const listed = open.map(({ address }) => `${bracketed(address)}:${port}`).join(', ')
   steps.ok('tcp', `${listed} takes connections (${fastest} ms)`)
   for (const { address, code } of shut) {
-    const { what } = portTrouble(address, port, code)
+    const { what } = portProblem(address, port, code)
     steps.note('tcp', `${what}: another address of ${host} works, but Node 18 tries only the first`)
   }
   return open.map(({ address }) => address)
@@ -93,7 +93,7 @@ async function dial(address: string, port: number, ms: number): Promise<Dialled>
   }
 }
 
-function portTrouble(address: string, port: number, code: string): ProbeTrouble {
+function portProblem(address: string, port: number, code: string): ProbeProblem {
   const where = `${bracketed(address)}:${port}`
   if (code === 'ECONNREFUSED')
     return {

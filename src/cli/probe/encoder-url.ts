@@ -2,7 +2,7 @@
 import { keyForm } from '../../settings/keyring/key-form.js'
 import { isLoopback } from '../../settings/keyring/network.js'
 import { namePattern } from '../../settings/schema/names.js'
-import type { ProbeTrouble } from './steps.js'
+import type { ProbeProblem } from './steps.js'
 
 export interface EncoderUrl {
   /** Origin and path, without a credential; paths such as `/id` are appended as they are. */
@@ -20,13 +20,13 @@ export interface EncoderUrl {
 }
 
 /** @returns what is wrong with it, all at once, where anything is */
-export function readEncoderUrl(text: string): EncoderUrl | readonly ProbeTrouble[] {
+export function readEncoderUrl(text: string): EncoderUrl | readonly ProbeProblem[] {
   const slip = slipOf(text)
   if (slip !== undefined) return [slip]
   const [, userinfo, path = ''] = /^https?:\/\/(?:([^/?#]*)@)?[^/?#]*([^?#]*)/i.exec(text) ?? []
   const url = new URL(text)
-  const troubles = [...credentialTroubles(userinfo), ...tailTroubles(text)]
-  if (troubles.length > 0) return troubles
+  const problems = [...credentialProblems(userinfo), ...tailProblems(text)]
+  if (problems.length > 0) return problems
 
   const [name = '', key = ''] = (userinfo ?? '').split(':')
   const isTls = url.protocol === 'https:'
@@ -44,7 +44,7 @@ export function readEncoderUrl(text: string): EncoderUrl | readonly ProbeTrouble
 const form = 'the form is https://NAME:KEY@host:port, as pinwarden keys add prints it'
 
 /** What keeps the value from being a URL of HTTP. */
-function slipOf(text: string): ProbeTrouble | undefined {
+function slipOf(text: string): ProbeProblem | undefined {
   if (text.trim() !== text)
     return { what: 'there is white space around the value', help: 'take it away in the .env file' }
   if (/^["'`“‘]|["'`”’]$/.test(text))
@@ -84,7 +84,7 @@ function isUrl(text: string): boolean {
 }
 
 /** @param userinfo as it is written: what stands before the `@` */
-function credentialTroubles(userinfo: string | undefined): ProbeTrouble[] {
+function credentialProblems(userinfo: string | undefined): ProbeProblem[] {
   if (userinfo === undefined || userinfo === '' || userinfo === ':')
     return [{ what: 'there is no name and key in it', help: form }]
   if (userinfo.includes('%'))
@@ -108,10 +108,10 @@ function credentialTroubles(userinfo: string | undefined): ProbeTrouble[] {
     return [{ what: 'there is a key and no name: axios 1.7.7 would then send neither', help: form }]
   if (keyForm(name) !== 'malformed')
     return [{ what: 'name and key have changed places', help: form }]
-  return [...nameTroubles(name), ...keyTroubles(key)]
+  return [...nameProblems(name), ...keyProblems(key)]
 }
 
-function nameTroubles(name: string): ProbeTrouble[] {
+function nameProblems(name: string): ProbeProblem[] {
   if (new RegExp(namePattern).test(name)) return []
   return [
     {
@@ -121,7 +121,7 @@ function nameTroubles(name: string): ProbeTrouble[] {
   ]
 }
 
-function keyTroubles(key: string): ProbeTrouble[] {
+function keyProblems(key: string): ProbeProblem[] {
   const found = keyForm(key)
   if (found === 'well-formed') return []
   if (found === 'mistyped')
@@ -142,7 +142,7 @@ function keyTroubles(key: string): ProbeTrouble[] {
 
 const keyLength = 52
 
-function tailTroubles(text: string): ProbeTrouble[] {
+function tailProblems(text: string): ProbeProblem[] {
   const found = /[?#]/.exec(text)?.[0]
   if (found === undefined) return []
   const what = found === '?' ? 'a query (?…)' : 'a fragment (#…)'

@@ -1,12 +1,12 @@
 /** Reads a status answer of the cluster: what each peer says of a CID, in words. */
-import { quoted, type ProbeTrouble } from './steps.js'
+import { quoted, type ProbeProblem } from './steps.js'
 
 export interface PinStatus {
   /** Nobody has it pinned, or is about to. */
   readonly isUnpinned: boolean
   /** All peers in one line. */
   readonly text: string
-  readonly troubles: readonly ProbeTrouble[]
+  readonly problems: readonly ProbeProblem[]
 }
 
 interface PeerStatus {
@@ -22,7 +22,7 @@ export function pinStatusOf(json: unknown): PinStatus | undefined {
   return {
     isUnpinned: peers.every(({ status }) => status === 'unpinned'),
     text: peers.map(({ peer, status }) => `${words.get(status) ?? status} at ${peer}`).join(', '),
-    troubles: peers.flatMap(troubleOf),
+    problems: peers.flatMap(problemOf),
   }
 }
 
@@ -41,7 +41,7 @@ const words = new Map([
   ['unexpectedly_unpinned', 'lost (unexpectedly_unpinned)'],
 ])
 
-function troubleOf({ peer, status, error }: PeerStatus): ProbeTrouble[] {
+function problemOf({ peer, status, error }: PeerStatus): ProbeProblem[] {
   const because = error === '' ? '' : `: ${error}`
   const what = `${peer} says ${status}${because}`
   switch (status) {

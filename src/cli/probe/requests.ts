@@ -3,9 +3,9 @@ import { type GateAnswer, type Asker, type ProbeMethod, type Unanswered } from '
 import {
   type ProbedPermission,
   isAnswer,
-  refusalTrouble,
-  silenceTrouble,
-  strangeTrouble,
+  refusalProblem,
+  silenceProblem,
+  strangeProblem,
 } from './answers.js'
 import { isObject, pinStatusOf } from './pin-status.js'
 import { quoted, type ProbeSteps } from './steps.js'
@@ -45,7 +45,7 @@ export class Requests {
     const { good } = await this.#ask('status', 'GET', path, fits)
     const found = pinStatusOf(good?.json)
     if (good === undefined || found === undefined) return undefined
-    if (found.troubles.length > 0) this.steps.fail('status', ...found.troubles)
+    if (found.problems.length > 0) this.steps.fail('status', ...found.problems)
     else this.steps.ok('status', `${cid} is ${found.text} (${good.ms} ms)`)
     return found.isUnpinned
   }
@@ -82,7 +82,7 @@ export class Requests {
         return
       }
     }
-    this.steps.fail('unpin', this.#troubleOf(found, 'unpin'), stays)
+    this.steps.fail('unpin', this.#problemOf(found, 'unpin'), stays)
   }
 
   /** A write that nobody answered may still be on its way. */
@@ -98,13 +98,13 @@ export class Requests {
   ): Promise<Tried> {
     const came = await this.asker.ask(method, path)
     if (isAnswer(came) && came.status === 200 && fits(came.json)) return { good: came, came }
-    this.steps.fail(asked, this.#troubleOf(came, asked))
+    this.steps.fail(asked, this.#problemOf(came, asked))
     return { came }
   }
 
-  #troubleOf(came: GateAnswer | Unanswered, asked: ProbedPermission) {
-    if (!isAnswer(came)) return silenceTrouble(came)
-    return refusalTrouble(came, asked) ?? strangeTrouble(came)
+  #problemOf(came: GateAnswer | Unanswered, asked: ProbedPermission) {
+    if (!isAnswer(came)) return silenceProblem(came)
+    return refusalProblem(came, asked) ?? strangeProblem(came)
   }
 }
 

@@ -3,7 +3,7 @@ import { redact } from '../../log/redact.js'
 import type { Sink } from '../io.js'
 
 /** Something that does not work, in words. */
-export interface ProbeTrouble {
+export interface ProbeProblem {
   readonly what: string
   /** What to do about it. */
   readonly help: string
@@ -33,10 +33,10 @@ export class ProbeSteps {
   }
 
   /** One step, whatever the number of things that are wrong with it. */
-  fail(step: string, ...troubles: readonly ProbeTrouble[]): void {
+  fail(step: string, ...problems: readonly ProbeProblem[]): void {
     this.#run += 1
     this.#failed += 1
-    for (const { what, help } of troubles) {
+    for (const { what, help } of problems) {
       this.#line('FAIL', step, what)
       this.#line('', '', `what to do: ${help}`)
     }

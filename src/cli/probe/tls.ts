@@ -3,10 +3,10 @@ import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { daysText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
-import { chainTrouble, handshakeTrouble } from './tls-troubles.js'
+import { chainProblem, handshakeProblem } from './tls-problems.js'
 import type { EncoderUrl } from './encoder-url.js'
 import { codeOf, within } from './time-limit.js'
-import { quoted, type ProbeSteps, type ProbeTrouble } from './steps.js'
+import { quoted, type ProbeSteps, type ProbeProblem } from './steps.js'
 
 export interface Trust {
   /** PEM, in place of the authorities that Node trusts. */
@@ -26,9 +26,9 @@ export async function shakeHands(
     await within(ms, secured(socket))
     const certificate = socket.getPeerCertificate()
     const { authorizationError } = socket as { authorizationError?: unknown }
-    const troubles = troublesOf(host, certificate, authorizationError, new Date())
-    if (troubles.length > 0) {
-      steps.fail('tls', ...troubles)
+    const problems = problemsOf(host, certificate, authorizationError, new Date())
+    if (problems.length > 0) {
+      steps.fail('tls', ...problems)
       return false
     }
     const leftMs = Date.parse(certificate.valid_to) - Date.now()
@@ -38,7 +38,7 @@ export async function shakeHands(
     if (warning !== undefined) steps.note('tls', warning)
     return true
   } catch (error) {
-    steps.fail('tls', handshakeTrouble(codeOf(error), ms))
+    steps.fail('tls', handshakeProblem(codeOf(error), ms))
     return false
   } finally {
     socket.on('error', () => undefined)
@@ -92,22 +92,22 @@ function secured(socket: TLSSocket): Promise<void> {
 }
 
 /** Dates and name are looked at here: of several faults, OpenSSL says only one. */
-function troublesOf(
+function problemsOf(
   host: string,
   certificate: PeerCertificate,
   authorizationError: unknown,
   now: Date,
-): ProbeTrouble[] {
-  const troubles: ProbeTrouble[] = []
+): ProbeProblem[] {
+  const problems: ProbeProblem[] = []
   const [from, to] = [new Date(certificate.valid_from), new Date(certificate.valid_to)]
   const clock = `this machine's clock says ${now.toISOString().slice(0, 16)}Z`
   if (to < now)
-    troubles.push({
+    problems.push({
       what: `the certificate expired on ${dayOf(to)}`,
       help: `the operator renews it; ${clock}: if that is wrong, set it`,
     })
   if (from > now)
-    troubles.push({
+    problems.push({
       what: `the certificate is not valid before ${dayOf(from)}`,
       help: `${clock}: if that is wrong, set it; else it is the operator's business`,
     })
@@ -118,11 +118,11 @@ function troublesOf(
       isIP(host) === 0
         ? 'use one of these names in the endpoint, or the operator gets a certificate for this one'
         : 'certificates are for names: use the name of the host in the endpoint'
-    troubles.push({ what: `the certificate is not for ${host}, but for ${names}`, help })
+    problems.push({ what: `the certificate is not for ${host}, but for ${names}`, help })
   }
   const code = wordOf(authorizationError)
-  const trouble = code === undefined ? undefined : chainTrouble(code, troubles.length > 0)
-  return trouble === undefined ? troubles : [...troubles, trouble]
+  const problem = code === undefined ? undefined : chainProblem(code, problems.length > 0)
+  return problem === undefined ? problems : [...problems, problem]
 }
 
 /** Node gives it as a code or as an error, by version. */

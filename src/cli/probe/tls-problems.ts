@@ -1,9 +1,9 @@
 /** What OpenSSL and Node call the faults of a handshake or of a chain of certificates, in words. */
 import { secondsText } from '../../time/span-text.js'
-import type { ProbeTrouble } from './steps.js'
+import type { ProbeProblem } from './steps.js'
 
 /** @param code of an error that ended the handshake */
-export function handshakeTrouble(code: string, ms: number): ProbeTrouble {
+export function handshakeProblem(code: string, ms: number): ProbeProblem {
   if (plainCodes.some((word) => code.includes(word)))
     return {
       what: `the other side does not speak TLS (${code}): most likely plain HTTP`,
@@ -53,7 +53,7 @@ const plainCodes = [
  * @param code of what is wrong with the chain
  * @param isKnown whether a fault of the certificate itself was said already
  */
-export function chainTrouble(code: string, isKnown: boolean): ProbeTrouble | undefined {
+export function chainProblem(code: string, isKnown: boolean): ProbeProblem | undefined {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     if (isKnown) return undefined
     const what = `a certificate further up in the chain is out of its time (${code})`
