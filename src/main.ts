@@ -17,6 +17,7 @@ if (Number.parseInt(process.versions.node) < oldestMajor) {
 
 // Without a listener Node opens its inspector at this signal, for all users of this machine.
 process.on('SIGUSR1', () => undefined)
+closeInspector()
 
 // A reader that leaves early, such as `head`, is no reason for a stack trace.
 process.stdout.on('error', () => (process.exitCode = 1))
@@ -27,11 +28,22 @@ const argv = process.argv.slice(2)
 const takeSignals = argv[0] === 'serve' ? heldSignals() : undefined
 const { stdout, stderr, stdin, env } = process
 const { run } = await import('./cli/cli.js')
+// The signal may have come just before the listener; Node then opens it a moment later.
+closeInspector()
 // Setting the code rather than exiting lets what was written reach its reader.
 const code = await run(argv, { stdout, stderr, stdin, env, takeSignals })
 process.exitCode ??= code
 // A daemon that is at its end ends, whatever was left open. A reader of the others may be slow.
 if (takeSignals !== undefined) setTimeout(() => process.exit(), endMs).unref()
+
+/** It stays where somebody asked for it on the command line. */
+function closeInspector(): void {
+  const inspector = process.getBuiltinModule('node:inspector')
+  const isWanted = process.execArgv.some((argument) =>
+    /^--inspect(?:=|-brk|-wait|$)/.test(argument),
+  )
+  if (!isWanted && inspector.url() !== undefined) inspector.close()
+}
 
 /** Keeps what comes while the daemon starts. The second signal to stop ends the process at once. */
 function heldSignals(): TakeSignals {

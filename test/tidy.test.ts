@@ -209,7 +209,7 @@ const small = new Map([
   ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],
   ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
   ['src/gate/record/trace.ts', 'a recommendation of its own'],
-  ['src/http/close-at-once.ts', 'what Node does otherwise, and what that costs'],
+  ['src/http/fast-close.ts', 'what Node does otherwise, and what that costs'],
   ['src/journal/journal-metrics.ts', 'a room registers its own instruments'],
   ['src/log/log-metrics.ts', 'a room registers its own instruments'],
   ['src/store/store-metrics.ts', 'a room registers its own instruments'],

@@ -52,6 +52,8 @@ main() {
   write_manual
   write_completions
   write_control
+  # Whatever umask the checkout was made and built under.
+  chmod -R u=rwX,go=rX "$root"
   mkdir -p "$out"
   # zstd, as Debian 12 and Ubuntu 22.04 read it, and one thread, whose output is always the same.
   dpkg-deb --root-owner-group -Zzstd -z10 --threads-max=1 --build "$root" \

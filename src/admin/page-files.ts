@@ -22,10 +22,12 @@ const headers = {
   'referrer-policy': 'no-referrer',
 }
 
-export function addPage(admin: FastifyInstance): void {
-  for (const [path, [name, type]] of Object.entries(files))
-    admin.get(path, async (_request, reply) => {
-      reply.headers({ ...headers, 'content-type': type })
-      return readFile(new URL(name, folder))
+/** Reads them now: an upgrade replaces the files while this daemon goes on to run. */
+export async function addPage(admin: FastifyInstance): Promise<void> {
+  for (const [path, [name, type]] of Object.entries(files)) {
+    const body = await readFile(new URL(name, folder))
+    admin.get(path, (_request, reply) => {
+      void reply.headers({ ...headers, 'content-type': type }).send(body)
     })
+  }
 }

@@ -89,13 +89,16 @@ export class Kubo {
       const answer = await this.request(path, AbortSignal.any([signal, watch.signal]))
       let isDone = false
       for await (const line of jsonLines(answer.body as AsyncIterable<Buffer>)) {
-        const { Progress: blocks, Pins: pins } = fieldsOf(line)
+        const { Progress: blocks, Pins: pins, Type: type, Message: message } = fieldsOf(line)
+        // Once an answer has begun, an error may come as a line of its own.
+        if (type === 'error') throw new KuboRefusal(shortText(message) ?? 'an error without a word')
         if (typeof blocks === 'number') watch.sees(blocks)
         // Kubo before 0.9 writes `"Pins":null` into each line of progress.
         isDone ||= names(pins, cid)
       }
-      const said = answer.trailers['x-stream-error']
-      if (!isDone) throw new KuboRefusal(said ?? 'it ended without naming the CID')
+      const said = shortText(answer.trailers['x-stream-error'])
+      if (said !== undefined) throw new KuboRefusal(said)
+      if (!isDone) throw new KuboRefusal('it ended without naming the CID')
     } catch (error) {
       throw watch.signal.aborted ? watch.signal.reason : error
     } finally {
@@ -186,8 +189,11 @@ class ProgressWatch {
 const messageCharsMax = 500
 
 function messageIn(text: string): string | undefined {
-  const { Message: message } = parsed(text)
-  return typeof message === 'string' ? message.slice(0, messageCharsMax) : undefined
+  return shortText(parsed(text).Message)
+}
+
+function shortText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, messageCharsMax) : undefined
 }
 
 const lineBytesMax = 65_536

@@ -61,6 +61,23 @@ t.test('SIGUSR1 never opens an inspector', async (t) => {
   t.equal(daemon.stderr, '', 'Node says there what it listens on')
 })
 
+t.test('one that SIGUSR1 opened before the first line is closed again', async (t) => {
+  // Node itself listens for it from its start; here it has done so when the program begins.
+  const opened = `
+    import { url } from 'node:inspector'
+    process.kill(process.pid, 'SIGUSR1')
+    while (url() === undefined) await new Promise((resolve) => setImmediate(resolve))`
+  const files = t.testdir({ 'config.json': JSON.stringify(config), 'opened.mjs': opened })
+  const flags = ['--inspect-port=0', '--import', join(files, 'opened.mjs')]
+  const daemon = run(t, ['serve', '--config', join(files, 'config.json')], flags)
+  await daemon.logged('listening')
+  const [, at = ''] = /Debugger listening on ws:\/\/([^/]+)\//.exec(daemon.stderr) ?? []
+  t.not(at, '')
+  await t.rejects(fetch(`http://${at}/json/list`))
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+})
+
 const namespaces = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const
 const [program, ...options] = namespaces
 const cannot =

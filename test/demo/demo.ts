@@ -27,6 +27,8 @@ async function demo(): Promise<void> {
   const { port, isQuiet } = readOptions(process.argv.slice(2), process.env)
   const stop = Promise.withResolvers<unknown>()
   process.once('SIGINT', stop.resolve).once('SIGTERM', stop.resolve)
+  // A reader that leaves early, such as `head`, ends it too.
+  process.stdout.on('error', stop.resolve)
 
   await using parts = new AsyncDisposableStack()
   const front = parts.use(await openPlainFront(port))

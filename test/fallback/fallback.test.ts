@@ -202,8 +202,9 @@ t.test('only an answer that names the CID counts as a pin, as a list or as an un
     '{"Pins":{"0":"Qm"}}',
     `{"Pins":["${two}"]}`,
     '{"Pins":[null,7,{}]}',
-    '{"Message":"it was not pinned","Code":0,"Type":"error"}',
   ]
+  const failed = '{"Message":"it was not pinned","Code":0,"Type":"error"}'
+  const afterwards = `{"Pins":["${one}"]}\n${failed}`
   const { kubo, fallback, turn, tellings } = await started(t, { release: true })
   await fallback.compare()
   for (const [index, answer] of answers.entries()) {
@@ -212,10 +213,17 @@ t.test('only an answer that names the CID counts as a pin, as a list or as an un
     await turn(1000)
     t.equal((await tellings(index + 1))[index], unnamed, answer)
   }
+  for (const [index, answer] of [failed, afterwards].entries()) {
+    kubo.says.set('pin/add', answer)
+    fallback.accepted(one)
+    await turn(1000)
+    const told = (await tellings(answers.length + index + 1)).at(-1)
+    t.equal(told, `${notMade}: it was not pinned`, answer)
+  }
   kubo.says.set('pin/add', `{"Pins":null,"Progress":3}\n{"Pins":["${one}"],"Progress":3}`)
   fallback.accepted(one)
   await turn(1000)
-  t.equal((await tellings(answers.length + 1)).at(-1), made)
+  t.equal((await tellings(answers.length + 3)).at(-1), made)
 
   kubo.says.set('pin/rm', '{"Pins":null}')
   await fallback.pinned(one)
