@@ -7,6 +7,7 @@ import type { DaemonSignal, TakeSignals } from './cli/io.js'
 
 const oldestMajor = 24
 const endMs = 500
+const lateMs = 1000
 
 if (Number.parseInt(process.versions.node) < oldestMajor) {
   const found = `Node ${process.versions.node} is too old`
@@ -28,8 +29,9 @@ const argv = process.argv.slice(2)
 const takeSignals = argv[0] === 'serve' ? heldSignals() : undefined
 const { stdout, stderr, stdin, env } = process
 const { run } = await import('./cli/cli.js')
-// The signal may have come just before the listener; Node then opens it a moment later.
-closeInspector()
+// The signal may have come just before the listener; a thread of Node's then opens it soon after.
+setImmediate(closeInspector)
+setTimeout(closeInspector, lateMs).unref()
 // Setting the code rather than exiting lets what was written reach its reader.
 const code = await run(argv, { stdout, stderr, stdin, env, takeSignals })
 process.exitCode ??= code
