@@ -1,6 +1,7 @@
 /** The demo, run as a stranger runs it: what it prints works as it stands there. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -28,6 +29,9 @@ function started(t: Test, port: string, ...args: readonly string[]) {
         if (child.exitCode !== null) throw new Error(`ended without ${pattern.source}: ${text}`)
         await Promise.race([once(child.stdout, 'data'), ended])
       }
+    },
+    leave: () => {
+      child.stdout.destroy()
     },
     end: async () => {
       child.kill('SIGINT')
@@ -70,6 +74,14 @@ t.test('its encoders pin, unpin and list, and one is refused', async (t) => {
   await demo.says(/- +GET \/id 401 refused key-unknown/)
   await demo.says(/studio-1 +DELETE \/pins\/baf\w+ 200 answered/)
   t.same(await demo.end(), { code: 0, complaints: '' })
+})
+
+t.test('it ends in order when its reader leaves, such as head', async (t) => {
+  const demo = started(t, '0')
+  const [, certFile = ''] = await demo.says(/NODE_EXTRA_CA_CERTS=(.+)/)
+  demo.leave()
+  t.same(await demo.ended(), { code: 0, complaints: '' })
+  t.notOk(existsSync(certFile), 'nothing of it is left')
 })
 
 t.test('what it cannot do it says in a sentence', async (t) => {
