@@ -73,7 +73,10 @@ export async function assemble(given: Given): Promise<Daemon> {
     const daemon = await open(given, parts)
     return { ...daemon, [Symbol.asyncDispose]: () => close(given, parts, stopMs(given)) }
   } catch (error) {
-    await close(given, parts, failedStartMs)
+    // Why the start failed is what the operator has to read, whatever else goes wrong now.
+    await close(given, parts, failedStartMs).catch((err: unknown) => {
+      given.log.error({ err }, 'a part of the daemon failed to close')
+    })
     throw error
   }
 }
