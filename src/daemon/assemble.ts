@@ -107,7 +107,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const { settings, log, version, stateDirectory, passed } = given
   const { current } = settings
   const { listen, listing, lookBack } = current().config
-  const tell: Logger = (level, fields, message) => {
+  const logger: Logger = (level, fields, message) => {
     log[level](fields, message)
   }
   const userAgent = `pinwarden/${version}`
@@ -119,9 +119,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   refusePlainHttp(listen, addresses, passed !== undefined)
 
   // What is shared with other gates, and what outlives this one.
-  const store = parts.adopt(await openStore(current(), tell), (store) => store?.close())
+  const store = parts.adopt(await openStore(current(), logger), (store) => store?.close())
   const keyUses = parts.adopt(store && new SharedKeyUses(store), (uses) => uses?.close())
-  const journal = parts.adopt(await openJournal(current().config, tell), (journal) =>
+  const journal = parts.adopt(await openJournal(current().config, logger), (journal) =>
     journal?.close(),
   )
 
@@ -136,11 +136,11 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onError), (quota) => {
     quota.close()
   })
-  const severalPeers = await PeerCount.open({ directory: keepIn, log: tell })
+  const severalPeers = await PeerCount.open({ directory: keepIn, log: logger })
   const listings = parts.adopt(new Listings(cluster, spoolQuota, severalPeers), (listings) => {
     listings.close()
   })
-  const asking = { config: () => current().config.cluster, userAgent, tell }
+  const asking = { config: () => current().config.cluster, userAgent, tell: logger }
   const shared = store && new SharedLocks(store)
   const leases = parts.adopt(
     await openLeases({ ...asking, link: cluster, keepIn, shared }),
@@ -148,7 +148,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   )
   const { ledger, holdings, unfinished } = leases
   const fallback = parts.adopt(
-    journal && (await openFallback({ journal, cluster, current, headers, log: tell })),
+    journal && (await openFallback({ journal, cluster, current, headers, log: logger })),
     (fallback) => fallback?.close(),
   )
   const onEvent = (event: PinEvent): void => {
@@ -157,14 +157,17 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     given.onPinEvent?.(event)
     if (event.result === 'pinned' || event.result === 'recovered') void fallback?.pinned(event.cid)
   }
-  const tracker = parts.adopt(trackPins({ ...asking, cluster, log: tell, onEvent }), (tracker) => {
-    tracker.close()
-  })
+  const tracker = parts.adopt(
+    trackPins({ ...asking, cluster, log: logger, onEvent }),
+    (tracker) => {
+      tracker.close()
+    },
+  )
   const quota = new Quota(holdings, unfinished)
 
   // While the cluster is away. The replay begins now: no await before all that its event reach.
   const isClusterAvailable = () => cluster.current.isAvailable
-  const making = { ledger, quota, tracker, current, log: tell, isClusterAvailable, headers }
+  const making = { ledger, quota, tracker, current, log: logger, isClusterAvailable, headers }
   const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
     replay?.close()
   })
@@ -178,7 +181,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const connections = new Connections()
   const metrics = openRegistry(version)
   const endpoints = () => cluster.current.endpoints.map((endpoint) => endpoint.report)
-  const journalReport = journal && replay && (() => ({ waiting: journal.size, ...replay.counts }))
+  const journalReport = replay && (() => replay.report)
   const countRequest = registerRequests(metrics, connections)
   const countEvent = registerTracking(metrics, tracker)
   registerEndpoints(metrics, endpoints)

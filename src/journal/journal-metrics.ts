@@ -11,7 +11,7 @@ export function registerJournal(registry: Registry, report: () => JournalReport)
   })
   addCounter(registry, {
     name: 'pinwarden_journal_pins_total',
-    help: 'Pins that have left the journal: made, or dropped.',
+    help: 'Pins that have left the journal: written to the cluster (made), or dropped.',
     labelNames: ['result'],
     read: () => {
       const { made, dropped } = report()

@@ -6,7 +6,7 @@ import type { StoreReport } from './store.js'
 export function registerStore(registry: Registry, store: { readonly report: StoreReport }): void {
   addGauge(registry, {
     name: 'pinwarden_store_up',
-    help: '1: the store answers; 0: limits and turns are those of this gate alone.',
+    help: '1: the store answers; 0: limits and locks are those of this gate alone.',
     read: () => (store.report.isUp ? 1 : 0),
   })
   addCounter(registry, {

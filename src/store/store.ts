@@ -222,7 +222,7 @@ export class Store {
 }
 
 const openWords =
-  'the store does not answer: until it does, limits and turns are those of this gate alone'
+  'the store does not answer: until it does, limits and locks are those of this gate alone'
 
 const strictWords = 'the store does not answer: until it does, requests are refused'
 

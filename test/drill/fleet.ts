@@ -21,7 +21,7 @@ const cidsPerRound = 150
 const faultMs = 3000
 const back = 'the store answers again: it is shared'
 const away =
-  'the store does not answer: until it does, limits and turns are those of this gate alone'
+  'the store does not answer: until it does, limits and locks are those of this gate alone'
 
 const directory = mkdtempSync(join(tmpdir(), 'pinwarden-fleet-'))
 const names = ['counted', ...Array.from({ length: encoders }, (_, n) => `e${n}`)]

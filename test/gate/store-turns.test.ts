@@ -9,7 +9,7 @@ import { startGate, type TestGate } from '../support/start-gate.js'
 const cid = generatedCid(7)
 const repaired = 'gates wrote over each other: lost leases of a pin are written again'
 const away =
-  'the store does not answer: until it does, limits and turns are those of this gate alone'
+  'the store does not answer: until it does, limits and locks are those of this gate alone'
 
 async function startGates(t: Test, count: number) {
   const redis = await TestRedis.start(t)

@@ -39,7 +39,7 @@ const statuses = async (gates: readonly TestGate[], count: number, path = '/id')
 }
 
 const away =
-  'the store does not answer: until it does, limits and turns are those of this gate alone'
+  'the store does not answer: until it does, limits and locks are those of this gate alone'
 const back = 'the store answers again: it is shared'
 
 t.test('four gates give an encoder one budget, exact to the request', { skip }, async (t) => {

@@ -63,7 +63,7 @@ function clusterText(endpoints: readonly Endpoint[], isAway: boolean): string {
 function journalRows(journal: StatusReport['journal']): readonly StateRow[] {
   if (journal === null) return []
   const { waiting, made, dropped } = journal
-  const counts = [`${countText(made)} made`, `${countText(dropped)} dropped`].join(', ')
+  const counts = [`${countText(made)} replayed`, `${countText(dropped)} dropped`].join(', ')
   const words = `${countText(waiting)} pins wait, ${counts}`
   return [['Journal', words, waiting > 0 || dropped > 0]]
 }

@@ -52,7 +52,7 @@ const journalText = ({ waiting, made, dropped }: NonNullable<StatusReport['journ
 const endpointText = ({ name, state }: StatusReport['endpoints'][number]): string =>
   state === 'up' ? name : `${name} (${state})`
 
-const storeAway = 'away: limits and turns are those of this gate alone, or store.failMode refuses'
+const storeAway = 'away: limits and locks are those of this gate alone, or store.failMode refuses'
 
 function settingsText({ since, isLastRefused, needRestart = [] }: Shown['settings']): string {
   const waiting =

@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import { ClusterFault } from '../../cluster/faults.js'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
 import { refuse } from '../answer.js'
 import { answerFault } from '../fault.js'
@@ -146,21 +147,18 @@ function patience(record: RequestRecord, ms: number) {
 
 /** Listings that are being read: each holds a connection, and its cursor in a cache entry. */
 class Readers {
-  private readonly counts = new Map<string, number>()
+  private readonly counts = new KeyedCounter()
   private all = 0
 
   /** @returns why there is no room; undefined: counted until the record's end */
   enter(record: Authorized, perEncoderMax: number, readersMax: number) {
     const { name } = record.encoder
-    const count = this.counts.get(name) ?? 0
-    if (count >= perEncoderMax) return 'too-many-listings' as const
+    if (this.counts.of(name) >= perEncoderMax) return 'too-many-listings' as const
     if (this.all >= readersMax) return 'listings-busy' as const
-    this.counts.set(name, count + 1)
+    this.counts.add(name)
     this.all++
     record.onEnd(() => {
-      const left = (this.counts.get(name) ?? 1) - 1
-      if (left > 0) this.counts.set(name, left)
-      else this.counts.delete(name)
+      this.counts.add(name, -1)
       this.all--
     })
     return undefined

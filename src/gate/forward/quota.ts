@@ -1,4 +1,5 @@
 /** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
+import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Holdings } from '../../leases/holdings.js'
 import type { Unfinished } from '../../leases/unfinished.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -14,7 +15,7 @@ export interface Excess {
 
 export class Quota {
   /** Leases that are being written. */
-  private readonly underWay = new Map<string, number>()
+  private readonly underWay = new KeyedCounter()
 
   constructor(
     private readonly holdings: Holdings,
@@ -26,11 +27,11 @@ export class Quota {
     const { leases, unfinished } = limits
     if (leases !== Infinity) {
       this.holdings.ensure()
-      const held = this.holdings.size(leaseId) + (this.underWay.get(leaseId) ?? 0)
+      const held = this.holdings.size(leaseId) + this.underWay.of(leaseId)
       if (this.holdings.since !== undefined && held >= leases) return excess('leases', held, leases)
     }
     if (unfinished !== Infinity) {
-      const count = ((await this.pendingPins.of(leaseId)) ?? 0) + (this.underWay.get(leaseId) ?? 0)
+      const count = ((await this.pendingPins.of(leaseId)) ?? 0) + this.underWay.of(leaseId)
       if (count >= unfinished) return excess('unfinished', count, unfinished)
     }
     return undefined
@@ -42,7 +43,7 @@ export class Quota {
    * @param waiting its pins in the journal
    */
   excessOf({ leaseId, limits }: Encoder, waiting: number): Excess | undefined {
-    const writing = this.underWay.get(leaseId) ?? 0
+    const writing = this.underWay.of(leaseId)
     const held = this.holdings.size(leaseId) + writing + waiting
     if (held >= limits.leases) return excess('leases', held, limits.leases)
     const unfinished = writing + waiting
@@ -53,22 +54,16 @@ export class Quota {
 
   /** One more is being written, until the returned function is called. */
   reserve({ leaseId }: Encoder): () => void {
-    this.add(leaseId, 1)
+    this.underWay.add(leaseId)
     let isReserved = true
     return () => {
-      if (isReserved) this.add(leaseId, -1)
+      if (isReserved) this.underWay.add(leaseId, -1)
       isReserved = false
     }
   }
 
   accepted({ leaseId }: Encoder): void {
     this.pendingPins.accept(leaseId)
-  }
-
-  private add(holder: string, count: number): void {
-    const sum = (this.underWay.get(holder) ?? 0) + count
-    if (sum === 0) this.underWay.delete(holder)
-    else this.underWay.set(holder, sum)
   }
 }
 

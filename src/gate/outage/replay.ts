@@ -1,7 +1,7 @@
 /** Replays the journal when the cluster is back: in order per CID, not all at once. */
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Entry } from '../../journal/entry.js'
-import type { Journal } from '../../journal/journal.js'
+import type { Journal, JournalReport } from '../../journal/journal.js'
 import { type SetTimer, setTimer as timer } from '../../time/set-timer.js'
 import type { Ledger } from '../../leases/ledger.js'
 import type { PinTracker } from '../../tracking/tracker.js'
@@ -41,8 +41,7 @@ const againMsMin = 1000
 const againMsMax = 300_000
 
 export class Replay {
-  /** What became of entries since the start. */
-  readonly counts = { made: 0, dropped: 0 }
+  private readonly counts = { replayed: 0, dropped: 0 }
   /** By sequence number: entries that failed, and when they are tried again. */
   private readonly failures = new Map<
     number,
@@ -56,6 +55,12 @@ export class Replay {
     const round = () => this.round()
     this.scheduler = new Scheduler({ round, now: this.now, setTimer: parts.setTimer ?? timer })
     this.start()
+  }
+
+  /** What became of entries since the start. */
+  get report(): JournalReport {
+    const { replayed, dropped } = this.counts
+    return { waiting: this.parts.journal.size, made: replayed, dropped }
   }
 
   /** Called when there may be an entry to replay. */
@@ -87,7 +92,12 @@ export class Replay {
     })
     await Promise.all(workers)
     if (journal.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
-    log('info', this.counts, 'the journal is empty: every pin was replayed or dropped')
+    const { replayed, dropped } = this.counts
+    log(
+      'info',
+      { made: replayed, dropped },
+      'the journal is empty: every pin was replayed or dropped',
+    )
     return undefined
   }
 
@@ -109,7 +119,7 @@ export class Replay {
       const rejection = await this.apply(entry)
       this.failures.delete(seq)
       if (rejection === undefined) {
-        this.counts.made++
+        this.counts.replayed++
         log('info', about, 'replayed a pin of the journal')
       } else {
         this.counts.dropped++

@@ -38,7 +38,7 @@ export const store = Type.Object(
     failMode: Type.Enum(['open', 'closed'], {
       default: 'open',
       description:
-        'While it is away: go on with limits and turns of this gate alone (open), or refuse with ' +
+        'While it is away: go on with limits and locks of this gate alone (open), or refuse with ' +
         '503 (closed).',
     }),
   },
@@ -48,7 +48,7 @@ export const store = Type.Object(
     restart: true,
     shorthand: memory,
     description:
-      'What several gates of one cluster share: budgets, failed attempts, turns, last use of ' +
-      'keys. "memory": nothing.',
+      'What several gates of one cluster share: budgets, failed attempts, locks of pins, last ' +
+      'use of keys. "memory": nothing.',
   },
 )

@@ -1,4 +1,4 @@
-/** Item 14: what it costs to share limits and turns with other gates. */
+/** Item 14: what it costs to share limits and locks with other gates. */
 import { whereIs } from '../programs/program.js'
 import type { Bench } from '../bench.js'
 import { getRequests, pinRequests, type Requests } from '../load/requests.js'
