@@ -152,6 +152,19 @@ t.test('the phases of a request never import each other', async (t) => {
   none(t, phases, faults)
 })
 
+/** What of the way to an answer adapts it to Fastify; the handlers of plans stand beside it. */
+const adapters = ['forward.ts', 'relay.ts', 'stream-answer.ts']
+
+t.test('the handlers of plans know nothing of Fastify', async (t) => {
+  const handlers = src.filter(
+    ({ path }) =>
+      /^src\/gate\/(?:forward|outage)\//.test(path) && !adapters.includes(posix.basename(path)),
+  )
+  const isFastify = (line: string) =>
+    /\bfrom '(?:@?fastify\b|.*\/(?:answering|relay)\.js')/.test(line)
+  none(t, handlers, matches(handlers, isFastify))
+})
+
 t.test('the fake cluster knows nothing of what it tests', async (t) => {
   const fake = tests.filter(({ path }) => path.startsWith('test/support/fake-cluster'))
   const faults = fake.flatMap((source) =>

@@ -1,6 +1,7 @@
 /** Writes the gate's own answers, in the shape of the cluster's. */
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import type { ChunkView } from '../listings/chunk.js'
 import { errorBody, rawError } from '../http/error-body.js'
 import type { RequestRecord } from './record/record.js'
 import { type RefusalReason, refusals } from './refusals.js'
@@ -13,6 +14,30 @@ export interface Answering {
   send(status: number, body?: string): void
   /** Something behind the gate is at fault. */
   fault(error: Error): void
+}
+
+/** What a handler returns to have it written in chunks, at the pace of the client. */
+export interface StreamedAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Undefined: none. */
+  readonly body: AnswerBody | undefined
+  /** How long the client may take nothing. */
+  readonly stallMs: number
+}
+
+export interface AnswerBody {
+  /**
+   * The next bytes, as soon as there are some; who reads has to release them.
+   *
+   * @returns undefined at the end
+   * @throws the error that cut it short, after all that came before
+   */
+  next(): Promise<ChunkView | undefined>
+  /** No more is read; once more does nothing. */
+  leave(): void
+  /** Texts of the cluster's trailer X-Stream-Error, asked at the end; undefined: there is none. */
+  readonly streamErrors: (() => readonly string[]) | undefined
 }
 
 /** Sends a status and sentence through Fastify. */

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
-import type { Answering } from '../answer.js'
+import type { Answering, StreamedAnswer } from '../answer.js'
 import { answeringBy } from '../answering.js'
 import type { Outage } from '../outage/outage.js'
 import type { UpstreamCall } from '../plan.js'
@@ -10,9 +10,10 @@ import { type Authorized, authorized } from '../request.js'
 import { routes } from '../routes.js'
 import { viaHttpProxy } from '../via-http-proxy.js'
 import type { AwaitTerminal } from './await-terminal.js'
-import type { ServeListing } from './listing.js'
+import type { Accepted, ServeListing } from './listing.js'
 import { type ChangePin, refusesPath } from './ownership.js'
 import type { ShowOwn } from './own-view.js'
+import { streamAnswer } from './stream-answer.js'
 
 export interface Forwarding {
   readonly cluster: ClusterClient
@@ -25,8 +26,8 @@ export interface Forwarding {
   readonly outage: Outage
 }
 
-/** What the cluster is asked for a request; or the handler has answered it. */
-export type Handled = UpstreamCall | 'answered'
+/** What the cluster is asked for a request, or what is sent; or the handler has answered it. */
+export type Handled = UpstreamCall | StreamedAnswer | 'answered'
 
 /** Registers the route table. */
 export async function forward(app: FastifyInstance, parts: Forwarding): Promise<void> {
@@ -47,7 +48,9 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
   const finish = (request: Authorized, reply: FastifyReply, handled: Handled): void => {
     // Nobody is there any more to be answered.
     if (request.isClosed) reply.hijack()
-    else if (handled !== 'answered') way.send(request, reply, handled)
+    else if (handled === 'answered') return
+    else if ('body' in handled) streamAnswer(reply, handled)
+    else way.send(request, reply, handled)
   }
   const handle = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
     const request = authorized({ raw })
@@ -55,7 +58,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
       reply.hijack()
       return
     }
-    const handled = handlerOf(parts, request, reply, headersOf)
+    const handled = handlerOf(parts, request, raw.headers, headersOf, answeringBy(reply))
     if (!(handled instanceof Promise)) finish(request, reply, handled)
     else
       handled.then(
@@ -74,8 +77,9 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
 function handlerOf(
   { outage, serveListing, changePin, showOwn, awaitTerminal }: Forwarding,
   request: Authorized,
-  reply: FastifyReply,
+  accepted: Accepted,
   headersOf: (request: Authorized) => RequestHeaders,
+  answering: Answering,
 ): Handled | Promise<Handled> {
   const { plan } = request
   switch (plan.kind) {
@@ -83,19 +87,18 @@ function handlerOf(
       return plan.call
     case 'pinStatus': {
       const { call, waitMs } = plan
-      const ask = () => unlessQueued(outage, request, answeringBy(reply), call)
+      const ask = () => unlessQueued(outage, request, answering, call)
       return waitMs === undefined ? ask() : awaitTerminal(request, plan.cid, waitMs).then(ask)
     }
     case 'listing':
-      serveListing(request, reply, plan, headersOf(request))
-      return 'answered'
+      return serveListing(request, plan, accepted, headersOf(request), answering)
     case 'ownPins':
-      return showOwn(request, plan, answeringBy(reply))
+      return showOwn(request, plan, answering)
     case 'pin':
     case 'unpin':
-      return changePin(request, plan, headersOf(request), answeringBy(reply))
+      return changePin(request, plan, headersOf(request), answering)
     case 'path':
-      return refusesPath(request, answeringBy(reply)) ? 'answered' : plan.call
+      return refusesPath(request, answering) ? 'answered' : plan.call
   }
 }
 

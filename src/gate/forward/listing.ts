@@ -1,64 +1,66 @@
 /** Answers listings from the gate's cache: the cluster is asked once for all clients. */
-import type { FastifyReply } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { RequestHeaders } from '../../http/headers.js'
 import { ClusterFault } from '../../cluster/faults.js'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
-import { refuse } from '../answer.js'
-import { answerFault } from '../fault.js'
+import type { Spool } from '../../listings/spool.js'
+import type { AnswerBody, Answering, StreamedAnswer } from '../answer.js'
 import type { RequestRecord } from '../record/record.js'
-import { writeTo } from './write-listing.js'
-import { hasTrailers } from './relay.js'
 import type { ListingPlan } from '../plan.js'
 import type { Authorized } from '../request.js'
 
+/** What the client says of the answer that it would take. */
+export type Accepted = Pick<IncomingHttpHeaders, 'accept-encoding' | 'cache-control'>
+
+/** @param headers for the cluster, should it be asked for this request */
 export type ServeListing = (
   request: Authorized,
-  reply: FastifyReply,
   plan: ListingPlan,
+  accepted: Accepted,
   headers: RequestHeaders,
-) => void
+  answering: Answering,
+) => Promise<StreamedAnswer | 'answered'>
 
 /** Operation states change by the second; they are shared for as long. */
 const cheapMaxAgeMs = 1000
 
-/** @returns serves one request; `headers` are for the cluster, should it be asked for this one */
 export function createServeListing(listings: Listings): ServeListing {
   const readers = new Readers()
-  return (record, reply, plan, headers) => {
-    const { listing } = record.snapshot.config
-    const refusal = readers.enter(record, listing.perEncoderMax, listing.readersMax)
+  return async (request, plan, accepted, headers, answering) => {
+    const { listing } = request.snapshot.config
+    const refusal = readers.enter(request, listing.perEncoderMax, listing.readersMax)
     if (refusal !== undefined) {
-      reply.header('retry-after', 1)
-      refuse(reply, record, refusal)
-      return
+      answering.header('retry-after', 1)
+      answering.refuse(refusal)
+      return 'answered'
     }
-    serve(listings, record, reply, plan, headers).catch((error: unknown) => {
-      if (record.isClosed) reply.hijack()
-      else if (error instanceof ClusterFault) answerFault(reply, error)
-      else reply.send(error)
-    })
+    try {
+      return await find(listings, request, plan, accepted, headers)
+    } catch (error) {
+      if (!(error instanceof ClusterFault)) throw error
+      if (!request.isClosed) answering.fault(error)
+      return 'answered'
+    }
   }
 }
 
-async function serve(
+async function find(
   listings: Listings,
-  record: Authorized,
-  reply: FastifyReply,
+  request: Authorized,
   plan: ListingPlan,
+  accepted: Accepted,
   headers: RequestHeaders,
-): Promise<void> {
-  const { config } = record.snapshot
-  const { listTimeoutMs } = config.cluster
-  const { signal, settle } = patience(record, listTimeoutMs)
+): Promise<StreamedAnswer> {
+  const { signal, settle } = patience(request, request.snapshot.config.cluster.listTimeoutMs)
   let found: Found | undefined
   try {
-    const { 'cache-control': cacheControl = '' } = reply.request.headers
-    found = await listings.find(listingRequest(record, plan, cacheControl, headers, signal))
-    record.listing = found.origin
+    const { 'cache-control': cacheControl = '' } = accepted
+    found = await listings.find(listingRequest(request, plan, cacheControl, headers, signal))
+    request.listing = found.origin
     const { status, upstreamMs } = await either(found.entry.head, signal)
-    if (found.origin === 'fresh') record.exchange = { upstreamMs, upstreamStatus: status }
-    send(record, reply, found, status)
+    if (found.origin === 'fresh') request.exchange = { upstreamMs, upstreamStatus: status }
+    return answerOf(request, found, status, accepted)
   } finally {
     settle()
     found?.release()
@@ -91,24 +93,39 @@ function listingRequest(
 
 const noCache = /(?:^|[\s,])no-cache(?:$|[\s,])/i
 
-function send(record: Authorized, reply: FastifyReply, found: Found, status: number): void {
-  const { entry, origin } = found
-  const { listing } = record.snapshot.config
-  const wantsGzip = listing.compress && acceptsGzip(reply.request.headers['accept-encoding'] ?? '')
-  const { spool, isCompressed } = entry.read(wantsGzip)
+function answerOf(
+  request: Authorized,
+  { entry, origin }: Found,
+  status: number,
+  { 'accept-encoding': encodings = '' }: Accepted,
+): StreamedAnswer {
+  const { compress, stallMs } = request.snapshot.config.listing
+  const { spool, isCompressed } = entry.read(compress && acceptsGzip(encodings))
   const ageSeconds = Math.max(0, Math.floor((Date.now() - entry.askedAt) / 1000))
   const headers = {
     'content-type': 'application/json',
     age: String(ageSeconds),
     'cache-status': cacheStatus[origin],
-    ...(listing.compress && { vary: 'accept-encoding' }),
+    ...(compress && { vary: 'accept-encoding' }),
     ...(isCompressed && { 'content-encoding': 'gzip' }),
-    ...(status === 200 && hasTrailers(reply) && { trailer: 'X-Stream-Error' }),
   }
-  reply.code(status)
-  const streamErrors = () => (status === 200 ? entry.streamErrors : [])
-  if (status === 204) reply.headers(headers).send()
-  else void writeTo(reply, { spool, headers, streamErrors, stallMs: listing.stallMs })
+  const streamErrors = status === 200 ? () => entry.streamErrors : undefined
+  const body = status === 204 ? undefined : bodyOf(request, spool, streamErrors)
+  return { status, headers, body, stallMs }
+}
+
+/** Begins to read at once, while the entry is retained; also a client that leaves ends it. */
+function bodyOf(
+  request: RequestRecord,
+  spool: Spool,
+  streamErrors: AnswerBody['streamErrors'],
+): AnswerBody {
+  const cursor = spool.enter()
+  const leave = (): void => {
+    spool.leave(cursor)
+  }
+  request.onClose(leave)
+  return { next: () => spool.next(cursor), leave, streamErrors }
 }
 
 /** RFC 9211; the detail says it in one word. */

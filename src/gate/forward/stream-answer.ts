@@ -1,48 +1,40 @@
-/** Writes a listing to a response, at the pace of the client, and ends it as the cluster did. */
+/** Writes a handler's answer, at the pace of the client, and ends it as the cluster did. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { ClusterFault } from '../../cluster/faults.js'
 import type { ChunkView } from '../../listings/chunk.js'
-import type { Spool } from '../../listings/spool.js'
+import type { AnswerBody, StreamedAnswer } from '../answer.js'
 import { answerFault } from '../fault.js'
-import { cut, cutWhenStalled, noteCut, type StreamErrors, tellStreamErrors } from './relay.js'
+import { cut, cutWhenStalled, hasTrailers, noteCut, tellStreamErrors } from './relay.js'
 
-export interface ListingResponse {
-  readonly spool: Spool
-  readonly headers: OutgoingHttpHeaders
-  /** Texts of the cluster's trailer X-Stream-Error, asked at the end. */
-  readonly streamErrors: StreamErrors
-  readonly stallMs: number
+export function streamAnswer(reply: FastifyReply, answer: StreamedAnswer): void {
+  const { status, headers, body } = answer
+  if (body === undefined) reply.code(status).headers(headers).send()
+  else void write(reply, answer, body)
 }
 
 /** Straight to Node's response: streams of Node's between would hold more, and cost more. */
-export async function writeTo(reply: FastifyReply, response: ListingResponse): Promise<void> {
+async function write(reply: FastifyReply, answer: StreamedAnswer, body: AnswerBody): Promise<void> {
   const { raw } = reply
-  const { spool, headers, streamErrors, stallMs } = response
-  const cursor = spool.enter()
   const hasLeft = (): boolean => raw.destroyed
-  const leave = (): void => {
-    spool.leave(cursor)
-  }
-  raw.once('close', leave)
   try {
     if (hasLeft()) return
-    let chunk = await spool.next(cursor)
+    let chunk = await body.next()
     reply.hijack()
     if (!hasLeft()) {
-      raw.writeHead(reply.statusCode, { ...reply.getHeaders(), ...headers } as OutgoingHttpHeaders)
-      cutWhenStalled(reply, stallMs)
+      raw.writeHead(answer.status, headersOf(reply, answer, body))
+      cutWhenStalled(reply, answer.stallMs)
     }
-    for (; chunk !== undefined; chunk = await spool.next(cursor)) {
+    for (; chunk !== undefined; chunk = await body.next()) {
       // What is written to a response that is gone is never said to be taken.
       if (hasLeft()) {
         chunk.release()
         return
       }
-      await write(raw, chunk)
+      await writeChunk(raw, chunk)
     }
     if (hasLeft()) return
-    tellStreamErrors(reply, streamErrors())
+    tellStreamErrors(reply, body.streamErrors?.() ?? [])
     raw.end()
   } catch (error) {
     const fault = error instanceof Error ? error : new Error(String(error))
@@ -52,12 +44,17 @@ export async function writeTo(reply: FastifyReply, response: ListingResponse): P
       cut(reply)
     }
   } finally {
-    leave()
+    body.leave()
   }
 }
 
+function headersOf(reply: FastifyReply, { headers }: StreamedAnswer, { streamErrors }: AnswerBody) {
+  const trailer = streamErrors && hasTrailers(reply) && { trailer: 'X-Stream-Error' }
+  return { ...reply.getHeaders(), ...headers, ...trailer } as OutgoingHttpHeaders
+}
+
 /** Resolves when it may be followed by more, or when the client has left. */
-function write(raw: ServerResponse, chunk: ChunkView): Promise<void> | undefined {
+function writeChunk(raw: ServerResponse, chunk: ChunkView): Promise<void> | undefined {
   const hasRoom = raw.write(chunk.bytes, () => {
     chunk.release()
   })
