@@ -152,6 +152,27 @@ t.test('the phases of a request never import each other', async (t) => {
   none(t, phases, faults)
 })
 
+/** What other rooms may have of the gate when the program runs, and why. */
+const gateValues = new Map([
+  ['src/gate/gate.ts createGate', 'builds it'],
+  ['src/gate/refusals.ts refusals', "the probe knows one of the gate's sentences"],
+])
+
+t.test(
+  'other rooms see of the gate how it is created, and no more than types beside',
+  async (t) => {
+    const taken = src
+      .filter(({ path }) => roomOf(path) !== 'gate')
+      .flatMap((source) => importsOf(source).map((found) => ({ ...found, path: source.path })))
+      .filter(({ target, isType }) => roomOf(target) === 'gate' && !isType)
+      .flatMap(({ values, ...found }) => values.map((name) => ({ ...found, name })))
+    const faults = taken
+      .filter(({ target, name }) => !gateValues.has(`${target} ${name}`))
+      .map(({ path, line, target, name }) => `${path}:${line}: imports ${name} of ${target}`)
+    none(t, taken, faults)
+  },
+)
+
 /** What of the way to an answer adapts it to Fastify; the handlers of plans stand beside it. */
 const adapters = ['forward.ts', 'relay.ts', 'stream-answer.ts']
 
@@ -371,7 +392,16 @@ function importsOf({ path, text }: Source): Import[] {
     line: text.slice(0, match.index).split('\n').length,
     target: posix.join(posix.dirname(path), match[1] ?? '').replace(/\.js$/, '.ts'),
     isType: /\b(?:im|ex)port type [^;'"]*$/.test(text.slice(0, match.index)),
+    values: valuesBefore(text.slice(0, match.index)),
   }))
+}
+
+/** Names in the clause that a text ends with; `*` where it is not known which. */
+function valuesBefore(text: string): string[] {
+  const names = /\b(?:im|ex)port (?:type )?\{([^}]*)\}\s*$/.exec(text)?.[1]?.split(',')
+  return (names ?? ['*'])
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && !name.startsWith('type '))
 }
 
 /** Each circle of imports that a walk in depth meets, from a file around to the same one. */
@@ -397,6 +427,8 @@ interface Import {
   readonly target: string
   /** Nothing of it is left when the program runs. */
   readonly isType: boolean
+  /** What else it has by name. */
+  readonly values: readonly string[]
 }
 
 function sourcesIn(folder: string): readonly Source[] {

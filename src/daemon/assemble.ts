@@ -9,18 +9,8 @@ import { KeyUse } from '../admin/key-use.js'
 import { ClusterClient } from '../cluster/cluster-client.js'
 import { registerEndpoints } from '../cluster/endpoint-metrics.js'
 import { registerFallback } from '../fallback/fallback-metrics.js'
-import { createAwaitTerminal } from '../gate/forward/await-terminal.js'
-import { createServeListing } from '../gate/forward/listing.js'
-import { createShowOwn } from '../gate/forward/own-view.js'
-import { createChangePin } from '../gate/forward/ownership.js'
-import { Quota } from '../gate/forward/quota.js'
 import { createGate } from '../gate/gate.js'
-import { BudgetUse } from '../gate/limit/budget-use.js'
-import { Outage } from '../gate/outage/outage.js'
-import { Replay } from '../gate/outage/replay.js'
-import { Connections } from '../gate/receive/connections.js'
 import type { AccessLine } from '../log/access-line.js'
-import { registerRequests } from '../gate/record/request-metrics.js'
 import { registerJournal } from '../journal/journal-metrics.js'
 import { openLeases } from '../leases/leases.js'
 import { Listings } from '../listings/listings.js'
@@ -43,7 +33,7 @@ import { openControlSocket, openFallback, openJournal, openStore } from './optio
 import { openAdminListener } from './observation.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 import { serveOn } from './serve-on.js'
-import type { Logger } from '../log/logger.js'
+import { loggerOf } from '../log/logger.js'
 
 export interface Given {
   readonly settings: SettingsInForce
@@ -107,9 +97,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const { settings, log, version, stateDirectory, passed } = given
   const { current } = settings
   const { listen, listing, lookBack } = current().config
-  const logger: Logger = (level, fields, message) => {
-    log[level](fields, message)
-  }
+  const logger = loggerOf(log)
   const userAgent = `pinwarden/${version}`
   const headers = { accept: 'application/json', 'user-agent': userAgent }
   const keepIn = lookBack?.directory ?? stateDirectory
@@ -146,7 +134,6 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     await openLeases({ ...asking, link: cluster, keepIn, shared }),
     (leases) => leases.close(),
   )
-  const { ledger, holdings, unfinished } = leases
   const fallback = parts.adopt(
     journal && (await openFallback({ journal, cluster, current, headers, log: logger })),
     (fallback) => fallback?.close(),
@@ -163,36 +150,18 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       tracker.close()
     },
   )
-  const quota = new Quota(holdings, unfinished)
-
-  // While the cluster is away. The replay begins now: no await before all that its event reach.
-  const isClusterAvailable = () => cluster.current.isAvailable
-  const making = { ledger, quota, tracker, current, log: logger, isClusterAvailable, headers }
-  const replay = parts.adopt(journal && new Replay({ ...making, journal }), (replay) => {
-    replay?.close()
-  })
-  const onAccepted = (cid: string): void => {
-    replay?.start()
-    fallback?.accepted(cid)
-  }
-  const outage = new Outage({ journal, quota, onAccepted })
 
   // What is seen from outside.
-  const connections = new Connections()
   const metrics = openRegistry(version)
   const endpoints = () => cluster.current.endpoints.map((endpoint) => endpoint.report)
-  const journalReport = replay && (() => replay.report)
-  const countRequest = registerRequests(metrics, connections)
   const countEvent = registerTracking(metrics, tracker)
   registerEndpoints(metrics, endpoints)
   registerLog(metrics, log)
-  if (journalReport) registerJournal(metrics, journalReport)
   if (fallback) registerFallback(metrics, fallback)
   if (store) registerStore(metrics, store)
   const keyUse = new KeyUse()
   const activity = new Activity()
   const observe = (line: AccessLine): void => {
-    countRequest(line)
     keyUse.observe(line)
     activity.observe(line)
     keyUses?.observe(line)
@@ -200,23 +169,20 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   }
 
   // The gate, which listens last: by then all that a request may need is there.
-  const budgetUse = new BudgetUse()
   const gate = await createGate({
-    ...{ current, log, observe, tls: settings.tls, cluster, connections, budgetUse, userAgent },
-    serveListing: createServeListing(listings),
-    changePin: createChangePin({ ledger, quota, tracker, outage }),
-    showOwn: createShowOwn(holdings),
-    awaitTerminal: createAwaitTerminal(tracker, outage),
-    ...{ outage, store },
+    ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
+    ...{ listings, leases, tracker, journal, onQueued: (cid) => fallback?.accepted(cid) },
   })
   parts.defer(() => gate.close())
+  const { app, connections, replay } = gate
+  if (replay) registerJournal(metrics, () => replay.report)
   let url: string | null = null
   const obstacles = new Set(['starting'])
   const daemon: Omit<Opened, 'admin'> = {
     ...{ settings, log, metrics, keyUse, activity, leases, keyUses, obstacles },
     url: () => url,
     requestsUnderWay: () => connections.requestsUnderWay,
-    budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
+    budgetLeft: (encoder, budget) => gate.budgetLeft(encoder, budget),
     pendingPins: () => tracker.pendingPins(),
     journal: journal &&
       replay && {
@@ -225,7 +191,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
           replay.retryNow()
         },
       },
-    journalReport: () => journalReport?.(),
+    journalReport: () => replay?.report,
     fallbackReport: () => fallback?.report,
     storeReport: () => store?.report,
     endpoints,
@@ -237,20 +203,19 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
         fallback?.forgetComparison()
       }
       store?.take(current().config.store, current().storeSecrets)
-      if (material !== undefined && gate.server instanceof TlsServer)
-        gate.server.setSecureContext(material)
+      if (material !== undefined && app.server instanceof TlsServer)
+        app.server.setSecureContext(material)
     },
   }
   // Closed in this order after the last request is done: health and metrics are there until then.
   parts.adopt(await openControlSocket(daemon, given.controlSocket), (control) => control?.close())
   const admin = parts.adopt(await openAdminListener(daemon), (admin) => admin?.close())
-  url = parts.use(await serveOn({ gate, connections, settings, log, passed })).url
+  url = parts.use(await serveOn({ gate, settings, log, passed })).url
   parts.defer(() => {
     obstacles.add('stopping')
     // Requests that wait for a pin are answered now.
     tracker.close()
-    outage.close()
-    replay?.close()
+    gate.stopWaiting()
   })
   obstacles.delete('starting')
   return { ...daemon, admin: admin?.at }

@@ -1,7 +1,7 @@
 /** Lets the gate listen, and stops it without losing a request. */
 import { Server as NetServer } from 'node:net'
 import type { FastifyInstance, FastifyListenOptions } from 'fastify'
-import type { Connections } from '../gate/receive/connections.js'
+import type { Gate } from '../gate/gate.js'
 import type { Log } from '../log/log.js'
 import { isLoopback } from '../settings/keyring/network.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
@@ -9,8 +9,7 @@ import type { PassedSocket } from './listen-descriptor.js'
 import { refusePlainHttp } from './plain-http.js'
 
 export interface ServingParts {
-  readonly gate: FastifyInstance
-  readonly connections: Connections
+  readonly gate: Pick<Gate, 'app' | 'connections'>
   readonly settings: SettingsInForce
   readonly log: Log
   readonly passed: PassedSocket | undefined
@@ -22,40 +21,42 @@ export interface Serving extends AsyncDisposable {
 
 /** @throws ConfigError for plain HTTP where it is not allowed, or the error of the address */
 export async function serveOn(parts: ServingParts): Promise<Serving> {
-  const { gate, settings, log, passed } = parts
+  const { settings, log, passed } = parts
+  const { app } = parts.gate
   const { listen } = settings.current().config
   const isTls = settings.tls !== undefined
   try {
     const { host, port } = listen
-    await gate.listen(passed === undefined ? { host, port } : inherited(passed.descriptor))
-    refusePlainHttp(listen, boundTo(gate), passed !== undefined)
+    await app.listen(passed === undefined ? { host, port } : inherited(passed.descriptor))
+    refusePlainHttp(listen, boundTo(app), passed !== undefined)
   } catch (error) {
     await stop(parts, 0)
     throw error
   }
-  const isInClear = !isTls && boundTo(gate).some((address) => !isLoopback(address))
+  const isInClear = !isTls && boundTo(app).some((address) => !isLoopback(address))
   // A host that is not loopback was warned of with the settings.
   if (isInClear && isLoopback(listen.host)) log.warn({}, inClear)
   return {
-    url: urlOf(gate.server.address(), isTls),
+    url: urlOf(app.server.address(), isTls),
     [Symbol.asyncDispose]: () => stop(parts, settings.current().config.listen.lingerMs),
   }
 }
 
 const inClear = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
 
-async function stop({ gate, connections, settings }: ServingParts, lingerMs: number) {
+async function stop({ gate, settings }: ServingParts, lingerMs: number) {
+  const { app, connections } = gate
   // Node's HTTP server would end connections that are idle, with what is on its way on them.
-  NetServer.prototype.close.call(gate.server)
+  NetServer.prototype.close.call(app.server)
   await connections.retire(lingerMs)
-  const closing = gate.close()
+  const closing = app.close()
   await connections.drain(settings.current().config.listen.shutdownMs)
   await closing
 }
 
 /** Each address that is listened on; `localhost` may be two. */
-const boundTo = (gate: FastifyInstance): readonly string[] =>
-  gate.addresses().flatMap((bound) => (typeof bound === 'string' ? [] : [bound.address]))
+const boundTo = (app: FastifyInstance): readonly string[] =>
+  app.addresses().flatMap((bound) => (typeof bound === 'string' ? [] : [bound.address]))
 
 /** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
 const inherited = (fd: number): FastifyListenOptions =>

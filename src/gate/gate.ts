@@ -3,8 +3,16 @@ import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log/log.js'
+import { loggerOf } from '../log/logger.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
+import type { Journal } from '../journal/journal.js'
+import type { Leases } from '../leases/leases.js'
+import type { Listings } from '../listings/listings.js'
+import type { Registry } from '../metrics/registry.js'
+import type { PinTracker } from '../tracking/tracker.js'
 import { schemaController } from '../http/fastify-options.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
+import type { Budget } from '../settings/keyring/permissions.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Store } from '../store/store.js'
 import { StoreFault } from '../store/store-fault.js'
@@ -13,47 +21,114 @@ import { answer, closeUnlessBodyIsSmall, refuse } from './answer.js'
 import { authenticate } from './authenticate/authenticate.js'
 import { authorize } from './authorize/authorize.js'
 import { dropBodies } from './receive/body.js'
-import type { BudgetUse } from './limit/budget-use.js'
-import type { Connections } from './receive/connections.js'
+import { BudgetUse } from './limit/budget-use.js'
+import { Connections } from './receive/connections.js'
 import { counters } from './limit/counter.js'
 import { countFailures } from './authenticate/failures.js'
 import { answerFault, isStoreFault } from './fault.js'
 import { findRoute } from './find-route.js'
 import { forward, type Forwarding } from './forward/forward.js'
+import { Quota } from './forward/quota.js'
 import { limit } from './limit/limit.js'
 import { createPublicListener } from './receive/public-listener.js'
+import { Outage } from './outage/outage.js'
+import { Replay } from './outage/replay.js'
+import type { Receiving } from './receive/receive.js'
+import { registerRequests } from './record/request-metrics.js'
 import type { RequestRecord } from './record/record.js'
 import { BadRequest, type RefusalReason } from './refusals.js'
 import { recordOf } from './request.js'
 import { methodsOf, routes } from './routes.js'
 import { pathFrom } from './receive/target.js'
 
-export interface GateParts extends Forwarding {
+export interface GateParts {
   /** The settings in force; asked once for each request. */
   readonly current: () => Snapshot
   readonly tls: TlsMaterial | undefined
   readonly log: Log
-  /** Sees the line of every request, for the metrics. */
+  /** Where the gate registers the instruments of its requests. */
+  readonly metrics: Registry
+  /** Sees the line of every request. */
   readonly observe: (line: AccessLine) => void
-  readonly connections: Connections
-  readonly budgetUse: BudgetUse
+  readonly cluster: ClusterClient
+  /** Product token for the cluster's own log. */
+  readonly userAgent: string
   /** What several gates share; undefined: this one is alone. */
   readonly store: Store | undefined
+  readonly listings: Pick<Listings, 'find'>
+  readonly leases: Pick<Leases, 'ledger' | 'holdings' | 'unfinished'>
+  readonly tracker: PinTracker
+  /** Where pins wait while the cluster is away; undefined: there is none. */
+  readonly journal: Journal | undefined
+  /** A pin of this CID waits in the journal. */
+  readonly onQueued: (cid: string) => void
+}
+
+export interface Gate {
+  /** The line of phases; the caller lets it listen. */
+  readonly app: FastifyInstance
+  readonly connections: Pick<Connections, 'requestsUnderWay' | 'retire' | 'drain'>
+  /** What the encoder has left of a budget; undefined: all of it. */
+  budgetLeft(encoder: string, budget: Budget): number | undefined
+  /** Of the journal; undefined: there is none. */
+  readonly replay: Pick<Replay, 'report' | 'retryNow'> | undefined
+  /** Requests that wait for a pin are answered now, and no more of the journal is replayed. */
+  stopWaiting(): void
+  close(): Promise<void>
 }
 
 /** Builds the gate; the caller lets it listen, and closes it. */
-export async function createGate(parts: GateParts): Promise<FastifyInstance> {
-  const { current, log, observe, connections } = parts
-  const { listen, limits } = current().config
+export async function createGate(parts: GateParts): Promise<Gate> {
+  const { log, metrics, observe, leases, journal, onQueued } = parts
+  const connections = new Connections()
+  const budgetUse = new BudgetUse()
+  const countRequest = registerRequests(metrics, connections)
+  const write = (line: AccessLine): void => {
+    log.access(levels[line.outcome], line)
+    countRequest(line)
+    observe(line)
+  }
+  const quota = new Quota(leases.holdings, leases.unfinished)
+  const onAccepted = (cid: string): void => {
+    replay?.start()
+    onQueued(cid)
+  }
+  const outage = new Outage({ journal, quota, onAccepted })
+  const app = await createLine({
+    ...parts,
+    ...leases,
+    connections,
+    budgetUse,
+    write,
+    quota,
+    outage,
+  })
+  // It begins at once: nothing may fail after it.
+  const replay = journal && replayOf(parts, journal, quota)
+  const stopWaiting = (): void => {
+    outage.close()
+    replay?.close()
+  }
+  return {
+    ...{ app, connections, replay, stopWaiting },
+    budgetLeft: (encoder, budget) => budgetUse.remaining(encoder, budget),
+    close: async () => {
+      await app.close()
+      stopWaiting()
+    },
+  }
+}
 
-  const gate = fastify({
+interface LineParts extends Forwarding, Receiving, Pick<GateParts, 'tls' | 'log' | 'store'> {
+  readonly budgetUse: BudgetUse
+}
+
+async function createLine(parts: LineParts): Promise<FastifyInstance> {
+  const { current, tls, log } = parts
+  const { listen, limits } = current().config
+  const app = fastify({
     // receive: before Fastify sees anything, and also what it never sees.
-    serverFactory: (handler) =>
-      createPublicListener(
-        handler,
-        { current, connections, write: writer(log, observe) },
-        parts.tls,
-      ),
+    serverFactory: (handler) => createPublicListener(handler, parts, tls),
     // The router gets the path in its one spelling, and no query.
     rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
     routerOptions: { maxParamLength: listen.urlBytesMax },
@@ -66,45 +141,48 @@ export async function createGate(parts: GateParts): Promise<FastifyInstance> {
       refuse(reply, recordOf(request), 'bad-path')
     },
   })
-  const createCounter = await counters(gate, parts.store, randomBytes(16).toString('hex'))
-  dropBodies(gate, listen.bodyBytesMax)
+  const createCounter = await counters(app, parts.store, randomBytes(16).toString('hex'))
+  dropBodies(app, listen.bodyBytesMax)
 
-  gate.addHook('onRequest', (request, reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', recordOf(request).id)
     done()
   })
-  gate.addHook(
+  app.addHook(
     'onRequest',
-    await authenticate(gate, countFailures(createCounter, limits.failures.addressesMax)),
+    await authenticate(app, countFailures(createCounter, limits.failures.addressesMax)),
   )
-  gate.addHook('onRequest', findRoute())
-  gate.addHook('onRequest', limit(createCounter, parts.budgetUse))
-  gate.addHook('onRequest', authorize())
-  answerErrors(gate, log)
+  app.addHook('onRequest', findRoute())
+  app.addHook('onRequest', limit(createCounter, parts.budgetUse))
+  app.addHook('onRequest', authorize())
+  answerErrors(app, log)
   // What a plugin registers takes over the hooks and handlers that are there by then.
-  await forward(gate, parts)
-  refuseOtherMethods(gate)
-  return gate
+  await forward(app, parts)
+  refuseOtherMethods(app)
+  return app
 }
 
-const writer =
-  (log: Log, observe: (line: AccessLine) => void) =>
-  (line: AccessLine): void => {
-    log.access(levels[line.outcome], line)
-    observe(line)
-  }
+/** Pins that waited are written to the cluster by the same rules as those of requests. */
+function replayOf(parts: GateParts, journal: Journal, quota: Quota): Replay {
+  const { current, log, cluster, userAgent, leases, tracker } = parts
+  return new Replay({
+    ...{ current, journal, ledger: leases.ledger, quota, tracker, log: loggerOf(log) },
+    isClusterAvailable: () => cluster.current.isAvailable,
+    headers: { accept: 'application/json', 'user-agent': userAgent },
+  })
+}
 
 /** A path that cannot be read goes to no route; authorize refuses it. */
 const routedPath = ({ target }: RequestRecord): string =>
   target === undefined ? '/' : pathFrom(target.segments)
 
 /** Paths that are known under another method: 405 rather than 404, decided by authorize. */
-function refuseOtherMethods(gate: FastifyInstance): void {
+function refuseOtherMethods(app: FastifyInstance): void {
   for (const url of new Set(routes.map((route) => route.url))) {
     const allow = methodsOf(url)
-    gate.route({
+    app.route({
       url,
-      method: gate.supportedMethods.filter((method) => !allow.includes(method)),
+      method: app.supportedMethods.filter((method) => !allow.includes(method)),
       config: { allow },
       handler: (request, reply) => {
         refuse(reply, recordOf(request), 'method-not-allowed')
@@ -113,11 +191,11 @@ function refuseOtherMethods(gate: FastifyInstance): void {
   }
 }
 
-function answerErrors(gate: FastifyInstance, log: Log): void {
-  gate.setNotFoundHandler((request, reply) => {
+function answerErrors(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((request, reply) => {
     refuse(reply, recordOf(request), 'unknown-route')
   })
-  gate.setErrorHandler<FastifyError>((error, request, reply) => {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
     const record = recordOf(request)
     if (isStoreFault(error)) {
       closeUnlessBodyIsSmall(reply, record)

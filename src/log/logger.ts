@@ -1,6 +1,13 @@
 /** How parts of the daemon log, without knowing where to. */
+import type { Log } from './log.js'
 
 /**
  * One line: what varies stands in the fields; the message is a past-tense fact, the same each time.
  */
 export type Logger = (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
+
+export const loggerOf =
+  (log: Log): Logger =>
+  (level, fields, message) => {
+    log[level](fields, message)
+  }

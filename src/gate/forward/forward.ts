@@ -2,6 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
+import type { Holdings } from '../../leases/holdings.js'
+import type { Listings } from '../../listings/listings.js'
 import type { Answering, StreamedAnswer } from '../answer.js'
 import { answeringBy } from '../answering.js'
 import type { Outage } from '../outage/outage.js'
@@ -9,16 +11,22 @@ import type { UpstreamCall } from '../plan.js'
 import { type Authorized, authorized } from '../request.js'
 import { routes } from '../routes.js'
 import { viaHttpProxy } from '../via-http-proxy.js'
-import type { AwaitTerminal } from './await-terminal.js'
-import type { Accepted, ServeListing } from './listing.js'
-import { type ChangePin, refusesPath } from './ownership.js'
-import type { ShowOwn } from './own-view.js'
+import { type AwaitTerminal, createAwaitTerminal } from './await-terminal.js'
+import { type Accepted, createServeListing, type ServeListing } from './listing.js'
+import { type ChangePin, createChangePin, type Holders, refusesPath } from './ownership.js'
+import { createShowOwn, type ShowOwn } from './own-view.js'
 import { streamAnswer } from './stream-answer.js'
 
-export interface Forwarding {
+export interface Forwarding extends Holders {
   readonly cluster: ClusterClient
   /** Product token for the cluster's own log. */
   readonly userAgent: string
+  readonly listings: Pick<Listings, 'find'>
+  readonly holdings: Holdings
+}
+
+/** A way to the answer for each plan that needs more than the cluster's own. */
+interface Handlers {
   readonly serveListing: ServeListing
   readonly changePin: ChangePin
   readonly showOwn: ShowOwn
@@ -31,7 +39,14 @@ export type Handled = UpstreamCall | StreamedAnswer | 'answered'
 
 /** Registers the route table. */
 export async function forward(app: FastifyInstance, parts: Forwarding): Promise<void> {
-  const { cluster, userAgent, outage } = parts
+  const { cluster, userAgent, listings, holdings, tracker, outage } = parts
+  const handlers: Handlers = {
+    serveListing: createServeListing(listings),
+    changePin: createChangePin(parts),
+    showOwn: createShowOwn(holdings),
+    awaitTerminal: createAwaitTerminal(tracker, outage),
+    outage,
+  }
   const headersOf = ({ id, trace }: Authorized) => ({
     accept: 'application/json',
     'user-agent': userAgent,
@@ -58,7 +73,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
       reply.hijack()
       return
     }
-    const handled = handlerOf(parts, request, raw.headers, headersOf, answeringBy(reply))
+    const handled = handlerOf(handlers, request, raw.headers, headersOf, answeringBy(reply))
     if (!(handled instanceof Promise)) finish(request, reply, handled)
     else
       handled.then(
@@ -75,7 +90,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
 }
 
 function handlerOf(
-  { outage, serveListing, changePin, showOwn, awaitTerminal }: Forwarding,
+  { outage, serveListing, changePin, showOwn, awaitTerminal }: Handlers,
   request: Authorized,
   accepted: Accepted,
   headersOf: (request: Authorized) => RequestHeaders,

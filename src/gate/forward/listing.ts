@@ -25,7 +25,7 @@ export type ServeListing = (
 /** Operation states change by the second; they are shared for as long. */
 const cheapMaxAgeMs = 1000
 
-export function createServeListing(listings: Listings): ServeListing {
+export function createServeListing(listings: Pick<Listings, 'find'>): ServeListing {
   const readers = new Readers()
   return async (request, plan, accepted, headers, answering) => {
     const { listing } = request.snapshot.config
@@ -46,7 +46,7 @@ export function createServeListing(listings: Listings): ServeListing {
 }
 
 async function find(
-  listings: Listings,
+  listings: Pick<Listings, 'find'>,
   request: Authorized,
   plan: ListingPlan,
   accepted: Accepted,
