@@ -1,0 +1,168 @@
+/** The journal of the real daemon: looked at and changed by hand, and killed in the middle of it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Agent, request } from 'undici'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
+import { run } from '../../support/daemon.js'
+import {
+  type FakeCluster,
+  generatedCid,
+  kuboId,
+  startFakeCluster,
+} from '../../support/fake-cluster/index.js'
+import { startFakeKubo } from '../../support/fake-kubo.js'
+import { pinwarden } from '../../support/pinwarden.js'
+
+const key = generateKey()
+const emptied = 'the journal is empty: every pin was replayed or dropped'
+
+async function served(t: Test, settings: object = {}) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const path = join(directory, 'config.json')
+  const config = {
+    listen: { port: 0 },
+    control: { socket: 'control.sock' },
+    cluster: { endpoints: [{ url: cluster.url }], health: { failuresMax: 1 } },
+    limits: { writes: { max: 1_000_000 } },
+    onOutage: 'journal',
+    journal: { directory: 'journal', perSecondMax: 10_000 },
+    encoders: { alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }] }, beta: {} },
+    ...settings,
+  }
+  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
+  const agent = new Agent({ connections: 64 })
+  t.teardown(() => agent.close())
+  const start = async () => {
+    const daemon = run(t, ['serve', '--config', path])
+    const { url } = await daemon.logged('listening')
+    const pin = async (index: number) => {
+      const options = {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}` },
+        dispatcher: agent,
+      } as const
+      const { statusCode, body } = await request(
+        `${String(url)}/pins/${generatedCid(index)}`,
+        options,
+      )
+      await body.dump()
+      return statusCode
+    }
+    return { daemon, pin }
+  }
+  const command = (...argv: string[]) => pinwarden('journal', ...argv, '-c', path)
+  return { cluster, path, start, command }
+}
+
+const away = (cluster: FakeCluster) => cluster.behave({}, { kind: 'reset' })
+
+t.test('what waits is listed, with the daemon and without', async (t) => {
+  const { cluster, start, command } = await served(t)
+  t.equal((await command('list')).stdout, 'nothing waits\n')
+  const { daemon, pin } = await start()
+  away(cluster)
+  for (const index of [1, 2]) t.equal(await pin(index), 202)
+  const { stdout } = await command('list')
+  t.match(stdout, /^NUMBER +ACCEPTED +ENCODER +CID +UNTIL\n/)
+  t.equal(stdout.split('\n').length, 4)
+  daemon.process.kill('SIGKILL')
+  await daemon.exited
+  const lines = (await command('list', '--json')).stdout.trimEnd().split('\n')
+  t.match(
+    lines.map((line) => JSON.parse(line) as object),
+    [
+      { seq: 1, encoder: 'alpha', keyId: 'k1', cid: generatedCid(1), options: {}, until: null },
+      { seq: 2, cid: generatedCid(2) },
+    ],
+  )
+  t.match(await command('replay'), { code: 1, stderr: /no answer of the daemon/ })
+})
+
+t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
+  const { cluster, start, command } = await served(t)
+  const { daemon, pin } = await start()
+  const back = away(cluster)
+  for (const index of [1, 2, 3, 4]) t.equal(await pin(index), 202)
+  t.match(await command('drop'), { code: 2, stderr: /--number, --cid and --encoder, or --all/ })
+  t.match(await command('drop', '--all', '--number', '1'), { code: 2 })
+  t.match(await command('drop', '--cid', 'nonsense'), { code: 2 })
+  t.match(await command('drop', '--encoder', 'beta'), { stdout: '0 pins are dropped, 4 wait\n' })
+  t.match(await command('drop', '--number', '1'), { stdout: '1 pins are dropped, 3 wait\n' })
+  t.match(await command('drop', '--cid', generatedCid(2)), {
+    stdout: '1 pins are dropped, 2 wait\n',
+  })
+  t.match(await command('replay'), { stdout: '2 pins wait, and are tried now\n' })
+  cluster.pins.clear()
+  back()
+  await daemon.logged(emptied)
+  t.same([...cluster.pins.keys()].sort(), [generatedCid(3), generatedCid(4)].sort())
+})
+
+t.test('a daemon without a journal says so', async (t) => {
+  const { start, command } = await served(t, { onOutage: 'refuse' })
+  await start()
+  t.match(await command('drop', '--all'), { code: 1, stderr: /this daemon has no journal/ })
+})
+
+t.test('kill -9 in the middle of an outage loses no pin that was accepted', async (t) => {
+  const { cluster, start } = await served(t)
+  const back = away(cluster)
+  const accepted = new Set<number>()
+  let next = 0
+  for (let kills = 0; kills < 3; kills++) {
+    const { daemon, pin } = await start()
+    const until = accepted.size + 200
+    const clients = Array.from({ length: 16 }, async () => {
+      for (;;) {
+        const index = next++
+        const status = await pin(index).catch(() => 0)
+        if (status === 0) return
+        if (status === 202) accepted.add(index)
+        else t.fail(`status ${status}`)
+        if (accepted.size === until) daemon.process.kill('SIGKILL')
+      }
+    })
+    await Promise.all(clients)
+    await daemon.exited
+  }
+  t.ok(accepted.size >= 600)
+
+  back()
+  // Once more while they are made.
+  const { daemon } = await start()
+  await daemon.logged('replayed a pin of the journal')
+  daemon.process.kill('SIGKILL')
+  await daemon.exited
+  const last = await start()
+  if (cluster.pins.size < accepted.size) await last.daemon.logged(emptied)
+  const lost = [...accepted].filter((index) => !cluster.pins.has(generatedCid(index)))
+  t.same(lost, [])
+  t.ok(cluster.pins.size < accepted.size + 3 * 16 + 1, 'and hardly one that was not')
+})
+
+t.test("a daemon whose fallback is the cluster's own Kubo does not start", async (t) => {
+  const kubo = await startFakeKubo(t, kuboId)
+  const { path } = await served(t, { fallback: { kubo: { url: kubo.url } } })
+  const daemon = run(t, ['serve', '--config', path])
+  t.same(await daemon.exited, { code: 1, signal: null })
+  t.match(daemon.stderr, 'fallback.kubo.url: found a Kubo that the cluster uses, expected another')
+  t.same(kubo.asked, ['id'])
+})
+
+t.test('a fallback needs a journal', async (t) => {
+  const fallback = { kubo: { url: 'http://127.0.0.1:5002' } }
+  const { path } = await served(t, { onOutage: 'refuse', fallback })
+  t.match(await pinwarden('check', '-c', path), {
+    code: 1,
+    stderr: 'fallback: found "onOutage": "refuse", expected "onOutage": "journal"',
+  })
+  const { path: fine } = await served(t, { fallback })
+  t.equal((await pinwarden('check', '-c', fine)).code, 0)
+})

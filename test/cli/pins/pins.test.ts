@@ -1,0 +1,266 @@
+/** What an operator does to pins: over the control socket of the real daemon. */
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { Agent, request } from 'undici'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
+import { run } from '../../support/daemon.js'
+import { generatedCid, startFakeCluster } from '../../support/fake-cluster/index.js'
+import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
+
+const key = generateKey()
+const [alphaId, betaId] = ['alpha0000000', 'beta00000000']
+const cid = (index: number) => generatedCid(index)
+
+async function served(t: Test, settings: object = {}) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const path = join(directory, 'config.json')
+  const config = {
+    listen: { port: 0 },
+    control: { socket: 'control.sock' },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    encoders: {
+      alpha: { leaseId: alphaId, keys: [{ id: 'k1', sha256: digestOf(key) }] },
+      beta: { leaseId: betaId },
+    },
+    ...settings,
+  }
+  const file = (name: string) => join(directory, name)
+  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', path])
+  const { url } = await daemon.logged('listening')
+  const ask = async (method: string, index: number) =>
+    (
+      await fetch(`${String(url)}/pins/${cid(index)}`, {
+        method,
+        headers: { authorization: `Bearer ${key}` },
+      })
+    ).status
+  const command = (...argv: string[]) => pinwarden(...argv, '-c', path)
+  return { cluster, daemon, path, file, ask, command }
+}
+
+const holdersIn = (metadata: ReadonlyMap<string, string> | null | undefined): string[] =>
+  [...(metadata?.keys() ?? [])].map((key) => key.replace('pinwarden.lease.', '')).sort()
+
+t.test('the socket is for its owner alone', async (t) => {
+  const { file } = await served(t)
+  t.equal(statSync(file('control.sock')).mode & 0o777, 0o600)
+})
+
+t.test('pins adopt gives pins that were made before to an encoder', async (t) => {
+  const { cluster, file, ask, command } = await served(t)
+  for (const index of [0, 1, 2]) cluster.addPin(cid(index), { name: `old ${index}` })
+  writeFileSync(file('cids'), `${cid(0)}\n${cid(1)}\n\n${cid(7)}\nnonsense\n`)
+  t.equal(await ask('DELETE', 0), 403, "it was the operator's")
+  const { code, stdout, stderr } = await command(
+    'pins',
+    'adopt',
+    '--encoder',
+    'alpha',
+    '--cids',
+    file('cids'),
+  )
+  t.equal(stdout, '2 adopted, 1 not-pinned, 1 bad-cid\n')
+  t.match(stderr, `${cid(7)}: not-pinned\nnonsense: bad-cid\n`)
+  t.equal(code, 1)
+  t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [alphaId])
+  t.equal(cluster.pins.get(cid(0))?.name, 'old 0')
+  const since = cluster.pins.get(cid(0))?.metadata?.get(`pinwarden.lease.${alphaId}`)
+  t.equal(since, '20250516T100640Z/..', 'since it was pinned')
+  t.same(holdersIn(cluster.pins.get(cid(2))?.metadata), [])
+  t.equal(await ask('DELETE', 0), 200)
+  const again = await pinwardenWith(
+    {
+      stdin: Readable.from([
+        Buffer.from(`${cid(1)}
+`),
+      ]),
+    },
+    ...['pins', 'adopt', '--encoder', 'beta', '--cids', '-', '-c', file('config.json')],
+  )
+  t.equal(again.stdout, '1 adopted\n')
+  t.same(holdersIn(cluster.pins.get(cid(1))?.metadata), [alphaId, betaId])
+})
+
+t.test('from a log, what an encoder pinned and did not unpin', async (t) => {
+  const { cluster, file, command } = await served(t)
+  for (const index of [0, 1, 2]) cluster.addPin(cid(index))
+  const line = (encoder: string, permission: string, index: number, status = 200) =>
+    JSON.stringify({ msg: 'request', encoder, permission, cid: cid(index), status })
+  const lines = [
+    line('beta', 'pin', 0),
+    line('beta', 'pin', 1),
+    line('beta', 'unpin', 1),
+    line('alpha', 'pin', 2),
+    line('beta', 'pin', 3, 502),
+    '{"half',
+  ]
+  writeFileSync(file('old.log'), lines.join('\n'))
+  const adopt = await command('pins', 'adopt', '--encoder', 'beta', '--from-log', file('old.log'))
+  t.match(adopt, { code: 0, stdout: '1 adopted\n', stderr: '' })
+  t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [betaId])
+})
+
+t.test('pins show and list say who holds what', async (t) => {
+  const { ask, command } = await served(t)
+  for (const index of [3, 4]) t.equal(await ask('POST', index), 200)
+  const show = await command('pins', 'show', cid(3))
+  t.equal(show.code, 0)
+  t.match(show.stdout, /^state +held$/m)
+  t.match(show.stdout, /^alpha +alpha0000000 +20\S+Z +no end$/m)
+  t.match(JSON.parse((await command('pins', 'show', cid(3), '--json')).stdout), {
+    cid: cid(3),
+    leases: [{ encoder: 'alpha', leaseId: alphaId, until: null }],
+  })
+  const list = await command('pins', 'list', '--encoder', 'alpha')
+  t.equal(list.stdout, `${[cid(3), cid(4)].sort().join('\n')}\n`)
+  t.equal((await command('pins', 'list', '--encoder', 'beta')).stdout, '')
+  t.match(await command('pins', 'show', cid(9)), { code: 1, stderr: /not part of the pinset/ })
+  t.match(await command('pins', 'list', '--encoder', 'who'), { code: 1, stderr: /no encoder who/ })
+})
+
+t.test('pins restore takes back that a pin was let go of', async (t) => {
+  const { cluster, ask, command } = await served(t, { unpin: { graceSeconds: 3600 } })
+  await ask('POST', 1)
+  await ask('DELETE', 1)
+  t.match((await command('pins', 'show', cid(1))).stdout, /^state +let go of/m)
+  const restore = await command('pins', 'restore', cid(1))
+  t.match(restore, { code: 0, stdout: `${cid(1)}: restored\n` })
+  t.same(holdersIn(cluster.pins.get(cid(1))?.metadata), [alphaId])
+  t.match(cluster.pins.get(cid(1))?.expireAt, /^0001/)
+  t.equal((await command('pins', 'restore', cid(1))).stdout, `${cid(1)}: held-already\n`)
+  t.match(await command('pins', 'restore', cid(2)), { code: 1, stderr: /not-pinned\nhint: / })
+})
+
+t.test('a plan says what would go; it is done but for what was renewed, and goes on', async (t) => {
+  const { cluster, file, ask, command } = await served(t)
+  const old = '20200101T000000Z/..'
+  const lease = (holder: string) => new Map([[`pinwarden.lease.${holder}`, old]])
+  for (let index = 0; index < 6; index++) cluster.addPin(cid(index), { metadata: lease(alphaId) })
+  cluster.addPin(cid(6), { metadata: lease('gone00000000') })
+  cluster.addPin(cid(7))
+  cluster.addPin(cid(8), { metadata: new Map([...lease(alphaId), ...lease(betaId)]) })
+  const plan = async (...options: string[]) =>
+    (await command('pins', 'plan', ...options)).stdout.trim().split('\n').sort()
+  t.same(await plan('--removed'), [`${cid(6)} gone00000000 1577836800000 -`])
+  t.equal((await plan('--ownerless')).length, 1)
+  t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
+  t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [''])
+  t.match(await command('pins', 'plan'), { code: 2, stderr: /needs to know which leases/ })
+
+  const out = file('plan.txt')
+  const planned = await command('pins', 'plan', '--encoder', 'alpha', '--out', out)
+  t.match(planned.stderr, /7 {2}alpha\n7 leases of 9 pins would go; nothing was changed/)
+  t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 1)
+  t.equal(cluster.pins.size, 9)
+  await ask('DELETE', 0)
+  await ask('POST', 0)
+  const lines = readFileSync(out, 'utf8').split('\n')
+  writeFileSync(`${out}.done`, '2\n')
+  const apply = await command('pins', 'apply', out, '--rate', '1000')
+  t.equal(apply.code, 0)
+  t.match(apply.stderr, 'going on after 2 lines that are done')
+  const skipped = lines.slice(0, 2).map((line) => line.split(' ')[0])
+  const isFirst = skipped.includes(cid(0))
+  t.match(apply.stdout, isFirst ? /^4 unpinned, 1 released|^1 released, 4/ : /1 changed-since/)
+  for (const skip of skipped) t.ok(cluster.pins.has(skip ?? ''))
+  t.ok(cluster.pins.has(cid(0)))
+  if (!skipped.includes(cid(8))) t.same(holdersIn(cluster.pins.get(cid(8))?.metadata), [betaId])
+  t.equal((await command('pins', 'apply', out)).stdout, 'nothing left to do\n')
+  writeFileSync(out, 'nonsense\n')
+  rmSync(`${out}.done`)
+  t.match(await command('pins', 'apply', out), { code: 1, stderr: /line 1 is none of a plan/ })
+})
+
+t.test('without a daemon, or as somebody else, it is said what is missing', async (t) => {
+  const { daemon, command } = await served(t)
+  daemon.process.kill('SIGTERM')
+  await daemon.exited
+  for (const argv of [
+    ['restore', cid(0)],
+    ['show', cid(0)],
+    ['list', '--encoder', 'alpha'],
+  ])
+    t.match(await command('pins', ...argv), {
+      code: 1,
+      stderr: /no answer of the daemon at .*control\.sock: ENOENT\nhint: it takes a running daemon/,
+    })
+})
+
+t.test('report sums up by encoder what was and would be refused', async (t) => {
+  const { file, command } = await served(t)
+  const lines = [
+    { msg: 'request', time: '2026-01-01T00:00:00Z', encoder: 'a', outcome: 'answered' },
+    { msg: 'request', encoder: 'a', outcome: 'answered', wouldRefuse: 'not-owner' },
+    { msg: 'request', encoder: 'a', outcome: 'answered', wouldRefuse: 'not-owner' },
+    { msg: 'request', encoder: 'a', outcome: 'refused', reason: 'rate-limited' },
+    { msg: 'listening' },
+    { msg: 'request', time: '2026-01-02T00:00:00Z', outcome: 'refused', reason: 'key-unknown' },
+  ]
+  writeFileSync(file('a.log'), lines.map((line) => JSON.stringify(line)).join('\n'))
+  const { stdout, stderr } = await command('report', file('a.log'))
+  t.match(stdout, /^a +4 +2 not-owner +1 rate-limited$/m)
+  t.match(stdout, /^\(nobody known\) +1 +- +1 key-unknown$/m)
+  t.equal(stderr, 'from 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z\n')
+  const json = JSON.parse((await command('report', file('a.log'), '--json')).stdout) as object
+  t.match(json, { encoders: [{ encoder: '(nobody known)' }, { wouldRefuse: { 'not-owner': 2 } }] })
+})
+
+t.test(
+  'what is told to the daemon in another form is refused, and nothing is changed',
+  async (t) => {
+    const { cluster, file } = await served(t)
+    cluster.addPin(cid(0))
+    const dispatcher = new Agent({ connect: { socketPath: file('control.sock') } })
+    t.teardown(() => dispatcher.close())
+    const tell = async (path: string, body: string) => {
+      const headers = { 'content-type': 'application/json' }
+      const options = { method: 'POST', headers, body, dispatcher } as const
+      const answer = await request(`http://localhost${path}`, options)
+      return [answer.statusCode, await answer.body.json()]
+    }
+    const cases = [
+      ['/adopt', '{}', 400],
+      ['/adopt', '{"encoder":"alpha","cids":[1]}', 400],
+      ['/adopt', '{"encoder":"who","cids":[]}', 404],
+      ['/restore', 'null', 400],
+      ['/restore', '{', 400],
+      ['/release', '[{"cid":"x"}]', 400],
+      ['/nothing', '{}', 404],
+    ] as const
+    for (const [path, body, status] of cases) {
+      const [code] = await tell(path, body)
+      t.equal(code, status, `${path} ${body.slice(0, 40)}`)
+    }
+    // Refused by its length: what would follow is never sent.
+    const headers = { 'content-type': 'application/json', 'content-length': 2 ** 21 }
+    const socketPath = file('control.sock')
+    const large = httpRequest({ socketPath, method: 'POST', path: '/release', headers })
+    large.flushHeaders()
+    const [answer] = (await once(large, 'response')) as [IncomingMessage]
+    t.equal(answer.statusCode, 413)
+    large.on('error', () => undefined).destroy()
+    t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [])
+    t.equal(cluster.requests.length, 0)
+  },
+)
+
+t.test('a control socket that cannot be is an error, and no daemon is left behind', async (t) => {
+  const path = join(t.testdir({}), 'config.json')
+  const control = { socket: '/nowhere/control.sock' }
+  const config = { listen: { port: 0 }, admin: { port: 0 }, control }
+  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', path])
+  t.same(await daemon.exited, { code: 1, signal: null })
+  t.match(daemon.stderr, /nowhere\/control\.sock/)
+})

@@ -1,0 +1,223 @@
+/** What the commands learn of the running daemon: its state, and when keys were last used. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { status, type StatusOptions } from '../../../src/cli/status/status.js'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
+import { run } from '../../support/daemon.js'
+import { startFakeCluster } from '../../support/fake-cluster/index.js'
+import { pinwarden } from '../../support/pinwarden.js'
+
+const [key, idle] = [generateKey(), generateKey()]
+
+/** The real daemon, watched over a socket beside its configuration. */
+async function served(t: Test) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // The path of a socket has 107 bytes at most.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const path = join(directory, 'config.json')
+  const config = {
+    listen: { port: 0 },
+    admin: { socket: 'admin.sock' },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    encoders: {
+      alpha: {
+        keys: [
+          { id: 'used', sha256: digestOf(key) },
+          { id: 'idle', sha256: digestOf(idle) },
+        ],
+      },
+      beta: {},
+    },
+  }
+  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
+  const daemon = run(t, ['serve', '--config', path])
+  const { url } = await daemon.logged('listening')
+  return { cluster, daemon, path, url: String(url), socket: join(directory, 'admin.sock') }
+}
+
+t.test('a daemon without its cluster is not ready, and is live', async (t) => {
+  const { cluster, path } = await served(t)
+  await cluster.close()
+  let code = 0
+  // The next health check finds it out.
+  while (code === 0) ({ code } = await pinwarden('status', '-c', path))
+  t.equal((await pinwarden('status', '--live', '-c', path)).code, 0)
+  t.equal((await pinwarden('status', '--live', '--admin', '/nowhere', '-c', path)).code, 1)
+})
+
+t.test('status says in words how the daemon is, and ends with 0 when it is ready', async (t) => {
+  const { url, path, socket } = await served(t)
+  const { code, stdout, stderr } = await pinwarden('status', '-c', path)
+  t.equal(stderr, '')
+  t.equal(code, 0)
+  t.match(stdout, /^ready +yes$/m)
+  t.match(stdout, `gate      ${url}, 0 requests under way`)
+  t.match(stdout, /^encoders +2$/m)
+  t.match(stdout, /^settings +in force since 20\S+Z$/m)
+  t.match(stdout, /^tls +off$/m)
+  const json = await pinwarden('status', '--json', '--admin', socket, '-c', '/nowhere')
+  t.match(JSON.parse(json.stdout), { ready: true, url, settings: { isLastRefused: false } })
+})
+
+t.test('status ends with 1 when the cluster is down or settings were refused', async (t) => {
+  const { cluster, daemon, path, socket } = await served(t)
+  await cluster.close()
+  writeFileSync(path, 'broken')
+  daemon.process.kill('SIGHUP')
+  await daemon.logged('settings not reloaded: the old ones stay in force')
+  const { code, stdout } = await pinwarden('status', '--admin', socket)
+  t.equal(code, 1)
+  t.match(stdout, /^ready +no: cluster$/m)
+  t.match(stdout, /^settings .*; newer ones were refused: pinwarden check says why$/m)
+})
+
+t.test('status names the settings that wait for a restart', async (t) => {
+  const { daemon, path, socket } = await served(t)
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object
+  writeFileSync(path, JSON.stringify({ ...config, listen: { port: 1 }, log: { level: 'debug' } }))
+  daemon.process.kill('SIGHUP')
+  await daemon.logged('some settings need a restart')
+  const { stdout } = await pinwarden('status', '--admin', socket)
+  t.match(stdout, /^settings .*Z; a restart is needed for listen\.port$/m)
+  const json = await pinwarden('status', '--json', '--admin', socket)
+  t.match(JSON.parse(json.stdout), { settings: { needRestart: ['listen.port'] } })
+})
+
+t.test('status --watch goes on while the daemon goes and comes, until it is ended', async (t) => {
+  const { url, path, daemon } = await served(t)
+  await fetch(`${url}/id`, { headers: { authorization: `Bearer ${key}` } })
+  await fetch(`${url}/id`)
+  const watch = new Watch({ configPath: path, json: false })
+  await watch.until(/^alpha +0 s ago +1 +0 +0 +\S+ ms +reads 1\/\d+$/m)
+  await watch.until(/^\(nobody known\) +- +1 +1 +0 +- +-$/m)
+  t.match(watch.text, /^ready +yes$/m)
+  t.notMatch(watch.text, '\x1b', 'no escapes where it goes to no terminal')
+  daemon.process.kill('SIGTERM')
+  await daemon.exited
+  await watch.until(/^no answer of the daemon at .*ENOENT$/m)
+  watch.text = ''
+  const again = run(t, ['serve', '--config', path])
+  await again.logged('listening')
+  await watch.until(/^nobody asked within the last hour$/m)
+  t.equal(await watch.end(), 0)
+})
+
+t.test('status --watch draws over what it drew on a terminal, or gives documents', async (t) => {
+  const { path } = await served(t)
+  const drawn = new Watch({ configPath: path, json: false }, true)
+  await drawn.until(/(\x1b\[H\x1b\[J[^\x1b]*){2}/)
+  t.equal(await drawn.end(), 0)
+  const documents = new Watch({ configPath: path, json: true })
+  await documents.until(/\n.*\n/)
+  const [line = ''] = documents.text.split('\n')
+  t.match(JSON.parse(line), { ready: true, activity: { encoders: [{ name: 'alpha' }, {}] } })
+  t.equal(await documents.end(), 0)
+})
+
+t.test('status --watch ends with 0 on Ctrl-C', async (t) => {
+  const { path } = await served(t)
+  const watch = run(t, ['status', '-c', path, '--watch'])
+  await once(watch.process.stdout, 'data')
+  watch.process.kill('SIGINT')
+  t.same(await watch.exited, { code: 0, signal: null })
+})
+
+t.test('an interval that is none is refused', async (t) => {
+  const { path } = await served(t)
+  for (const seconds of ['soon', '0', '3601', '-1']) {
+    const { code, stderr } = await pinwarden('status', '-c', path, `--watch=${seconds}`)
+    t.equal(code, 2, seconds)
+    t.match(stderr, `--watch ${seconds} is no number of seconds`)
+  }
+})
+
+/** A watch in this process, and what it wrote so far. */
+class Watch {
+  text = ''
+  private readonly ending = new AbortController()
+  private readonly ended: Promise<number>
+  private look: () => void = () => undefined
+
+  constructor(options: Pick<StatusOptions, 'configPath' | 'json'>, isTTY = false) {
+    const write = (text: string) => {
+      this.text += text
+      this.look()
+    }
+    const io = { stdout: { write, isTTY }, stderr: { write }, env: {} }
+    const { signal } = this.ending
+    this.ended = status({ ...options, admin: undefined, watch: '0.1', signal }, io)
+  }
+
+  async until(wanted: RegExp): Promise<void> {
+    while (!wanted.test(this.text)) await new Promise<void>((resolve) => (this.look = resolve))
+  }
+
+  end(): Promise<number> {
+    this.ending.abort()
+    return this.ended
+  }
+}
+
+t.test('status says why nobody can be asked', async (t) => {
+  const dir = t.testdir({ 'config.json': '{}' })
+  const path = join(dir, 'config.json')
+  const cases: readonly (readonly [args: string[], message: RegExp])[] = [
+    [[], /has no admin section.*\nhint: say "admin": \{\}/],
+    [
+      ['--admin', join(dir, 'none.sock')],
+      /no answer of the daemon at .*none\.sock: ENOENT\nhint: /,
+    ],
+    [['--admin', 'http://127.0.0.1:1'], /no answer of the daemon at .*: ECONNREFUSED\n/],
+  ]
+  for (const [args, message] of cases) {
+    const { code, stderr } = await pinwarden('status', '-c', path, ...args)
+    t.equal(code, 1)
+    t.match(stderr, message)
+  }
+  const other = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  t.match(await pinwarden('status', '--admin', `http://127.0.0.1:${port}`), {
+    code: 1,
+    stderr: /is no admin listener of pinwarden/,
+  })
+})
+
+t.test('lists show when a key was last used, as the daemon knows it', async (t) => {
+  const { url, path } = await served(t)
+  const before = Date.now()
+  await fetch(`${url}/id`, { headers: { authorization: `Bearer ${key}` } })
+  await fetch(`${url}/id`, { headers: { authorization: `Bearer ${generateKey()}` } })
+
+  const keys = await pinwarden('keys', 'list', '-c', path)
+  t.match(keys.stdout, /^alpha +used +live +- +never +20\S+:\d\dZ$/m)
+  t.match(keys.stdout, /^alpha +idle +live +- +never +-$/m)
+  t.match(keys.stderr, /^hint: last use is counted since the daemon's start, 20\S+$/m)
+  const encoders = await pinwarden('encoders', 'list', '--json', '-c', path)
+  const [alpha, beta] = JSON.parse(encoders.stdout) as { lastUsed: string | null }[]
+  t.ok(Date.parse(alpha?.lastUsed ?? '') >= before)
+  t.equal(beta?.lastUsed, null)
+
+  await pinwarden('keys', 'revoke', 'alpha', 'used', '-c', path)
+  t.notMatch((await pinwarden('keys', 'list', '-c', path)).stdout, 'used')
+})
+
+t.test('where the daemon cannot be asked, a list says so and shows the rest', async (t) => {
+  const { daemon, path } = await served(t)
+  daemon.process.kill('SIGTERM')
+  await daemon.exited
+  const { code, stdout, stderr } = await pinwarden('keys', 'list', '-c', path)
+  t.equal(code, 0)
+  t.match(stdout, /^alpha +used +live +- +never +\?$/m)
+  t.match(stderr, /^hint: last use is not known: no answer of the daemon at .*ENOENT$/m)
+})

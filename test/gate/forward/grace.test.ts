@@ -1,0 +1,123 @@
+/** Undo: a finished pin that nobody holds any more is kept for a grace, and looks unpinned. */
+import t from 'tap'
+import { leaseIdOf } from '../../../src/settings/keyring/lease-id.js'
+import { askedOf } from '../../support/asked.js'
+import { type FakeCluster, generatedCid } from '../../support/fake-cluster/index.js'
+import { startGate } from '../../support/start-gate.js'
+
+const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+const path = `/pins/${cid}`
+const other = generatedCid(1)
+
+const settings = {
+  enforcement: 'enforce',
+  unpin: { graceSeconds: 3600 },
+  encoders: { beta: {}, ops: { role: 'operator' } },
+} as const
+
+const statusOf = (json: unknown): string | undefined =>
+  Object.values((json as { peer_map: Record<string, { status: string }> }).peer_map)[0]?.status
+
+const keysOf = (cluster: FakeCluster) => [...(cluster.pins.get(cid)?.metadata?.keys() ?? [])]
+
+t.test('the last lease of a finished pin leaves it to expire after the grace', async (t) => {
+  const gate = await startGate(t, settings)
+  await gate.ask('POST', `${path}?name=clip&meta-k=v`)
+  const before = Date.now()
+  const answer = await gate.ask('DELETE', path)
+  t.match(answer, { status: 200, json: { cid, name: 'clip' } })
+  const pin = gate.cluster.pins.get(cid)
+  const leftMs = Date.parse(pin?.expireAt ?? '') - before
+  t.ok(leftMs > 3_590_000 && leftMs <= 3_601_000, String(leftMs))
+  t.same(keysOf(gate.cluster).sort(), ['k', `pinwarden.former.${leaseIdOf('alpha')}`])
+})
+
+t.test('to encoders it looks unpinned from then on, however they ask', async (t) => {
+  const gate = await startGate(t, settings)
+  await gate.ask('POST', path)
+  await gate.ask('POST', `/pins/${other}`)
+  await gate.ask('DELETE', path)
+  const status = await gate.ask('GET', path)
+  t.equal(status.status, 200)
+  t.equal(statusOf(status.json), 'unpinned')
+  t.match(status.json, { cid, name: '', metadata: null, origins: null, allocations: [] })
+  t.match(await gate.ask('DELETE', path), {
+    status: 404,
+    json: { code: 404, message: 'pin is not part of the pinset' },
+  })
+  const recovered = await gate.ask('POST', `${path}/recover`)
+  t.equal(statusOf(recovered.json), 'unpinned')
+  const many = await gate.ask('GET', `/pins?cids=${cid},${other}`)
+  const lines = many.text.trim().split('\n')
+  const statuses = new Map(
+    lines.map((line) => [(JSON.parse(line) as { cid: string }).cid, statusOf(JSON.parse(line))]),
+  )
+  t.same([statuses.get(cid), statuses.get(other)], ['unpinned', 'pinned'])
+  const listing = await gate.ask('GET', '/pins')
+  t.notMatch(listing.text, cid)
+  t.match(listing.text, other)
+  t.notMatch(many.text, 'pinwarden.former')
+})
+
+t.test('a new POST takes it back, as a pin of its own', async (t) => {
+  const gate = await startGate(t, settings)
+  await gate.ask('POST', `${path}?name=old`)
+  await gate.ask('DELETE', path)
+  t.match(await gate.ask('POST', `${path}?name=new`, { as: 'beta' }), { status: 200 })
+  t.match(gate.cluster.pins.get(cid), { name: 'new', expireAt: '0001-01-01T00:00:00Z' })
+  t.same(keysOf(gate.cluster), [`pinwarden.lease.${leaseIdOf('beta')}`])
+  t.equal(statusOf((await gate.ask('GET', path)).json), 'pinned')
+})
+
+t.test('what is not finished goes at once', async (t) => {
+  const gate = await startGate(t, settings)
+  gate.cluster.statusOfNewPins = 'pinning'
+  await gate.ask('POST', path)
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.notOk(gate.cluster.pins.has(cid))
+  t.same(askedOf(gate.cluster).slice(-2), [`GET ${path}`, `DELETE ${path}`])
+})
+
+t.test('while others hold it nothing of the kind happens', async (t) => {
+  const gate = await startGate(t, settings)
+  await gate.ask('POST', path)
+  await gate.ask('POST', path, { as: 'beta' })
+  await gate.ask('DELETE', path)
+  t.match(gate.cluster.pins.get(cid), { expireAt: '0001-01-01T00:00:00Z' })
+  t.equal(statusOf((await gate.ask('GET', path)).json), 'pinned')
+})
+
+t.test('unpin-any leaves the grace as well, and remembers all who held it', async (t) => {
+  const gate = await startGate(t, settings)
+  gate.cluster.addPin(cid)
+  await gate.ask('POST', path)
+  t.equal((await gate.ask('DELETE', path, { as: 'ops' })).status, 200)
+  const former = [leaseIdOf('alpha'), 'operator'].map((id) => `pinwarden.former.${id}`)
+  t.same(keysOf(gate.cluster).sort(), former.sort())
+})
+
+t.test('without a grace a pin goes at once, and nobody asks Kubo', async (t) => {
+  const gate = await startGate(t, { enforcement: 'enforce' })
+  await gate.ask('POST', path)
+  await gate.ask('DELETE', path)
+  t.notOk(gate.cluster.pins.has(cid))
+  t.same(askedOf(gate.cluster), [`POST ${path}`, `DELETE ${path}`])
+})
+
+t.test('a listing in pieces of any size is rid of such lines alone', async (t) => {
+  const gate = await startGate(t, settings)
+  const line = (n: number): string =>
+    n % 3 === 0
+      ? `{"n":${n},"metadata":{"pinwarden.former.x":"a/.."}}\n`
+      : `{"n":${n},"metadata":null}\n`
+  const feed = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const answer = gate.ask('GET', '/pins')
+  const text = Array.from({ length: 200 }, (_, n) => line(n)).join('')
+  for (let from = 0, size = 1; from < text.length; from += size, size = (size * 7) % 61)
+    feed.write(text.slice(from, from + size))
+  feed.end()
+  const wanted = Array.from({ length: 200 }, (_, n) => n)
+    .filter((n) => n % 3 !== 0)
+    .map(line)
+  t.equal((await answer).text, wanted.join(''))
+})

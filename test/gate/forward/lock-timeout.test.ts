@@ -1,0 +1,99 @@
+/** A pin that waits too long for its CID's lock: what is said of it, and of whom it is not said. */
+import t, { type Test } from 'tap'
+import { Redis } from 'ioredis'
+import { has } from '../../support/exposition.js'
+import { startFailingWire } from '../../support/failing-wire.js'
+import { generatedCid } from '../../support/fake-cluster/index.js'
+import { noRedis as skip, TestRedis } from '../../support/redis.js'
+import { type Answer, type Overrides, startGate, type TestGate } from '../../support/start-gate.js'
+
+const cid = generatedCid(5)
+const health = { intervalMs: 3_600_000, failuresMax: 1 }
+const inHaste = { health, writeTimeoutMs: 1000 }
+
+/** A gate whose lock of the CID is held by a pin that the cluster does not answer yet. */
+async function withHeldLock(t: Test, overrides: Overrides = {}) {
+  const settings = { enforcement: 'enforce', ...overrides } as const
+  const gate = await startGate(t, { ...settings, cluster: { health } })
+  let letGo = (): void => undefined
+  const until = new Promise<void>((resolve) => (letGo = resolve))
+  gate.cluster.behave({ method: 'POST' }, { kind: 'hold', until }, 1)
+  const holder = gate.ask('POST', `/pins/${cid}?name=holder`)
+  while (!gate.cluster.requests.some(({ method }) => method === 'POST'))
+    await gate.cluster.nextRequest()
+  gate.replace({ ...settings, cluster: inHaste })
+  return { gate, holder, letGo }
+}
+
+async function isLate(t: Test, gate: TestGate, answer: Answer): Promise<void> {
+  t.equal(answer.status, 504)
+  t.match(answer.headers.get('content-type'), /^application\/json/)
+  t.same(answer.json, { code: 504, message: 'another change of this pin did not end in time' })
+  const line = await gate.line(({ status }) => status === 504)
+  t.match(line, { outcome: 'fault', reason: 'lock-timeout', cid })
+  t.equal(line.upstreamError, undefined)
+}
+
+/** Nothing of it counts against the cluster. */
+function isWell(t: Test, { endpoints }: TestGate): void {
+  t.match(endpoints, [{ state: 'up' }])
+  t.same([...(endpoints[0]?.faults ?? [])], [])
+}
+
+t.test('a change that waits too long for its lock is told so, and blames nobody', async (t) => {
+  const { gate, holder, letGo } = await withHeldLock(t)
+  const late = ['POST', 'DELETE'].map((method) => gate.ask(method, `/pins/${cid}`))
+  for (const answer of await Promise.all(late)) await isLate(t, gate, answer)
+  t.equal(gate.lines.filter(({ reason }) => reason === 'lock-timeout').length, 2)
+  await has(t, gate.metrics, { 'pinwarden_faults_total{reason="lock-timeout"}': 2 })
+  isWell(t, gate)
+  letGo()
+  t.equal((await holder).status, 200)
+  t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200, 'the lock is free again')
+})
+
+t.test('a lock that another gate holds is told of as well', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const store = { redis: redis.url, timeoutMs: 2000 }
+  const gate = await startGate(t, { enforcement: 'enforce', cluster: inHaste, store })
+  const client = new Redis(redis.url)
+  await client.set(`pinwarden:{${cid}}:turn`, 'another gate', 'PX', 60_000)
+  gate.cluster.reset()
+  await isLate(t, gate, await gate.ask('POST', `/pins/${cid}`))
+  await has(t, gate.metrics, { 'pinwarden_faults_total{reason="lock-timeout"}': 1 })
+  t.same(gate.cluster.requests, [], 'the cluster is not asked')
+  isWell(t, gate)
+  await client.quit()
+})
+
+t.test('a lock that the store gives when the time is up is late as well', { skip }, async (t) => {
+  const wire = await startFailingWire(t, (await TestRedis.start(t)).port)
+  const gate = await startGate(t, { store: { redis: wire.url, timeoutMs: 5000 } })
+  const letGo = wire.hold(':turn')
+  const open = () => gate.leases.ledger.open(cid, {}, 20)
+  const first = open()
+  const late = [{ status: 'rejected', reason: { reason: 'lock-timeout' } }]
+  // The first one has waited as long once the second one, behind it, is late.
+  t.match(await Promise.allSettled([open()]), late)
+  letGo()
+  t.match(await Promise.allSettled([first]), late)
+  t.same(gate.cluster.requests, [], 'the cluster is not asked')
+})
+
+t.test('with a journal the late pin is queued, and replayed when the lock is free', async (t) => {
+  const { gate, holder, letGo } = await withHeldLock(t, { onOutage: 'journal' })
+  t.equal((await gate.ask('POST', `/pins/${cid}?name=late`)).status, 202)
+  t.match(await gate.line(({ status }) => status === 202), {
+    outcome: 'journaled',
+    reason: 'lock-timeout',
+  })
+  t.match(await gate.told('could not replay a pin of the journal yet'), {
+    ...{ cid, reason: 'lock-timeout' },
+  })
+  isWell(t, gate)
+  letGo()
+  t.equal((await holder).status, 200)
+  gate.journal?.again()
+  await gate.told('replayed a pin of the journal')
+  t.equal(gate.cluster.pins.get(cid)?.name, 'late')
+})

@@ -1,0 +1,337 @@
+/** Whose pin is it: what an encoder does to a pin never takes it from another. */
+import t from 'tap'
+import { leaseIdOf } from '../../../src/settings/keyring/lease-id.js'
+import { askedOf } from '../../support/asked.js'
+import { startGate, type TestGate } from '../../support/start-gate.js'
+
+const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+const path = `/pins/${cid}`
+const [alpha, beta] = [leaseIdOf('alpha'), leaseIdOf('beta')]
+const encoders = { beta: {}, gamma: {} }
+
+const enforced = { encoders, enforcement: 'enforce' } as const
+
+/** Who holds the pin, by the cluster's own record; undefined: it is not there. */
+function holders(gate: TestGate): string[] | undefined {
+  const pin = gate.cluster.pins.get(cid)
+  return (
+    pin &&
+    [...(pin.metadata?.keys() ?? [])]
+      .filter((key) => key.startsWith('pinwarden.lease.'))
+      .map((key) => key.slice('pinwarden.lease.'.length))
+      .sort()
+  )
+}
+
+const expiryOf = (gate: TestGate) => gate.cluster.pins.get(cid)?.expireAt
+
+t.test('an unknown pin is pinned with the options and the lease of who asks', async (t) => {
+  const gate = await startGate(t, enforced)
+  const answer = await gate.ask('POST', `${path}?name=clip&meta-k=v`)
+  t.equal(answer.status, 200)
+  t.match(answer.json, { cid, name: 'clip', metadata: { k: 'v' } })
+  t.same(holders(gate), [alpha])
+  const [read, write] = gate.cluster.requests.map(({ method, target }) => `${method} ${target}`)
+  t.equal(read, `GET /allocations/${cid}`)
+  const since = /meta-pinwarden\.lease\.(\w+)=(\d{8}T\d{6}Z)%2F\.\.$/.exec(write ?? '')
+  t.equal(since?.[1], alpha)
+  t.ok(write?.startsWith(`POST ${path}?name=clip&meta-k=v&`))
+})
+
+t.test("another encoder's pin keeps its name, metadata, options and expiry", async (t) => {
+  const gate = await startGate(t, {
+    ...enforced,
+    encoders: { ...encoders, alpha: { options: ['replication'] } },
+  })
+  await gate.ask('POST', `${path}?name=mine&meta-a=1&replication=1`)
+  const before = gate.cluster.pins.get(cid)
+  const answer = await gate.ask('POST', `${path}?name=theirs&meta-b=2&expire-in=1s`, { as: 'beta' })
+  t.equal(answer.status, 200)
+  t.match(answer.json, { name: 'mine', expire_at: '0001-01-01T00:00:00Z' })
+  const after = gate.cluster.pins.get(cid)
+  t.equal(after?.name, 'mine')
+  t.same(
+    [...(after?.metadata?.keys() ?? [])].filter((key) => !key.includes('.')),
+    ['a'],
+  )
+  t.equal(after?.replicationMax, before?.replicationMax)
+  t.equal(after?.expireAt, before?.expireAt)
+  t.same(holders(gate), [alpha, beta].sort())
+})
+
+t.test('the record expires with the latest of its leases', async (t) => {
+  const gate = await startGate(t, enforced)
+  const at = (year: number) => `${path}?expire-at=${year}-01-01T00:00:00Z`
+  await gate.ask('POST', at(2900))
+  t.equal(expiryOf(gate), '2900-01-01T00:00:00Z')
+  await gate.ask('POST', at(2950), { as: 'beta' })
+  t.equal(expiryOf(gate), '2950-01-01T00:00:00Z')
+  await gate.ask('POST', at(2920))
+  t.equal(expiryOf(gate), '2950-01-01T00:00:00Z', 'a shorter one shortens its own only')
+  await gate.ask('POST', path, { as: 'gamma' })
+  t.equal(expiryOf(gate), '0001-01-01T00:00:00Z')
+  await gate.ask('DELETE', path, { as: 'gamma' })
+  t.equal(expiryOf(gate), '2950-01-01T00:00:00Z')
+  await gate.ask('DELETE', path, { as: 'beta' })
+  t.equal(expiryOf(gate), '2920-01-01T00:00:00Z')
+})
+
+t.test('a sole holder may do with its pin what it likes', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', `${path}?name=one&meta-a=1`)
+  await gate.ask('POST', `${path}?name=two&expire-at=2900-01-01T00:00:00Z`)
+  t.match(gate.cluster.pins.get(cid), { name: 'two', expireAt: '2900-01-01T00:00:00Z' })
+  t.notOk(gate.cluster.pins.get(cid)?.metadata?.has('a'))
+  t.same(holders(gate), [alpha])
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.notOk(gate.cluster.pins.has(cid))
+})
+
+t.test('one of several holders lets go of its own lease alone', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', `${path}?name=one`)
+  await gate.ask('POST', path, { as: 'beta' })
+  const answer = await gate.ask('DELETE', path)
+  t.match(answer, { status: 200, json: { cid, name: 'one' } })
+  t.same(holders(gate), [beta])
+  t.equal((await gate.ask('DELETE', path)).status, 403, 'it was let go of before')
+  t.equal((await gate.ask('DELETE', path, { as: 'beta' })).status, 200)
+  t.notOk(gate.cluster.pins.has(cid))
+})
+
+t.test('who does not hold a pin cannot unpin it: 403, and nothing is sent', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', path)
+  gate.cluster.reset()
+  const answer = await gate.ask('DELETE', path, { as: 'beta' })
+  t.match(answer, {
+    status: 403,
+    json: { code: 403, message: 'forbidden: this pin is not yours to unpin' },
+  })
+  t.same(askedOf(gate.cluster), [])
+  t.same(holders(gate), [alpha])
+  t.match(gate.lines.at(-1), { outcome: 'refused', reason: 'not-owner', encoder: 'beta', cid })
+})
+
+t.test("a pin without leases is the operator's, whatever is pinned upon it", async (t) => {
+  const gate = await startGate(t, enforced)
+  gate.cluster.addPin(cid, { name: 'old', metadata: new Map([['k', 'v']]) })
+  t.equal((await gate.ask('DELETE', path)).status, 403)
+  t.equal((await gate.ask('POST', `${path}?expire-in=1s`)).status, 200)
+  t.match(gate.cluster.pins.get(cid), { name: 'old', expireAt: '0001-01-01T00:00:00Z' })
+  t.equal(gate.cluster.pins.get(cid)?.metadata?.get('k'), 'v')
+  t.same(holders(gate), [alpha, 'operator'].sort())
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.same(holders(gate), ['operator'])
+  t.equal((await gate.ask('DELETE', path)).status, 403)
+})
+
+t.test("an expiry of the operator's own is kept as well", async (t) => {
+  const gate = await startGate(t, enforced)
+  gate.cluster.addPin(cid, { expireAt: '2900-01-01T00:00:00Z' })
+  await gate.ask('POST', path)
+  t.equal(expiryOf(gate), '0001-01-01T00:00:00Z')
+  await gate.ask('DELETE', path)
+  t.equal(expiryOf(gate), '2900-01-01T00:00:00Z')
+})
+
+t.test("an unknown pin is unpinned with the cluster's own 404", async (t) => {
+  const gate = await startGate(t, enforced)
+  const answer = await gate.ask('DELETE', path)
+  t.match(answer, { status: 404, json: { code: 404, message: 'pin is not part of the pinset' } })
+  t.same(askedOf(gate.cluster), [`DELETE ${path}`])
+})
+
+t.test('unpin-any unpins whatever it is', async (t) => {
+  const gate = await startGate(t, {
+    ...enforced,
+    encoders: { ...encoders, ops: { role: 'operator' } },
+  })
+  await gate.ask('POST', path)
+  await gate.ask('POST', path, { as: 'beta' })
+  t.equal((await gate.ask('DELETE', path, { as: 'ops' })).status, 200)
+  t.notOk(gate.cluster.pins.has(cid))
+})
+
+t.test('clients cannot write what is ours', async (t) => {
+  const gate = await startGate(t, enforced)
+  for (const key of [`pinwarden.lease.${beta}`, 'pinwarden.former.x', 'pinwarden.'])
+    t.match(await gate.ask('POST', `${path}?meta-${key}=x`), {
+      status: 400,
+      json: { message: 'metadata under pinwarden. is reserved' },
+    })
+  t.equal(gate.cluster.requests.length, 0)
+  t.equal((await gate.ask('POST', `${path}?meta-pinwarden=x`)).status, 200)
+})
+
+t.test('holders are bounded: one more is 409, and nothing is changed', async (t) => {
+  const names = Array.from({ length: 60 }, (_, index) => `e${index}`)
+  const gate = await startGate(t, {
+    enforcement: 'enforce',
+    encoders: Object.fromEntries(names.map((name) => [name, {}])),
+  })
+  const statuses = []
+  for (const as of names) statuses.push((await gate.ask('POST', path, { as })).status)
+  const taken = statuses.filter((status) => status === 200).length
+  t.equal(taken, 48)
+  t.ok(statuses.slice(taken).every((status) => status === 409))
+  t.equal(holders(gate)?.length, 48)
+  t.equal((await gate.ask('POST', path, { as: 'e1' })).status, 200, 'renewing takes no room')
+  const longest = Math.max(...gate.cluster.requests.map(({ target }) => target.length))
+  t.ok(longest < 6500, String(longest))
+})
+
+t.test('a record that would not fit into a request is left as it is: 409', async (t) => {
+  const gate = await startGate(t, enforced)
+  const metadata = new Map(
+    Array.from({ length: 8 }, (_, index) => [`k${index}`, 'x'.repeat(800)] as const),
+  )
+  gate.cluster.addPin(cid, { metadata })
+  t.equal((await gate.ask('POST', path)).status, 409)
+  t.same(holders(gate), [])
+})
+
+t.test('other types of pins are left alone', async (t) => {
+  const gate = await startGate(t, enforced)
+  gate.cluster.addPin(cid, { type: 'meta-pin' })
+  t.equal((await gate.ask('POST', path)).status, 409)
+  t.equal((await gate.ask('DELETE', path)).status, 403)
+  t.same(askedOf(gate.cluster), [])
+})
+
+t.test('observed, a pin of the operator goes and others stay; the log says what for', async (t) => {
+  const gate = await startGate(t, { encoders, enforcement: 'observe' })
+  gate.cluster.addPin(cid)
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.notOk(gate.cluster.pins.has(cid))
+  t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'not-owner' })
+  await gate.ask('POST', path)
+  const answer = await gate.ask('DELETE', path, { as: 'beta' })
+  t.match(answer, { status: 200, json: { cid } })
+  t.same(holders(gate), [alpha], 'no lease is harmed')
+  t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'not-owner' })
+  t.match(await gate.ask('POST', `${path}?replication=1`, { as: 'beta' }), { status: 200 })
+  t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'option-not-granted' })
+})
+
+t.test('off is the same in silence, and an encoder may have a mode of its own', async (t) => {
+  const gate = await startGate(t, {
+    enforcement: 'off',
+    encoders: { beta: { enforcement: 'enforce' }, gamma: {} },
+  })
+  await gate.ask('POST', path)
+  t.equal((await gate.ask('DELETE', path, { as: 'gamma' })).status, 200)
+  t.equal(gate.lines.at(-1)?.wouldRefuse, undefined)
+  t.same(holders(gate), [alpha])
+  t.equal((await gate.ask('DELETE', path, { as: 'beta' })).status, 403)
+})
+
+t.test('a path is for those who may unpin what others hold', async (t) => {
+  const some = { allow: ['resolve'] }
+  const gate = await startGate(t, { ...enforced, encoders: { some, ops: { role: 'operator' } } })
+  const below = `/pins/ipfs/${cid}/a`
+  t.equal((await gate.ask('POST', below, { as: 'some' })).status, 403)
+  t.equal(gate.cluster.requests.length, 0)
+  t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
+})
+
+t.test('pin-update copies what is pinned, but not who holds it', async (t) => {
+  const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
+  const gate = await startGate(t, {
+    ...enforced,
+    encoders: { beta: { options: ['pin-update'] } },
+  })
+  await gate.ask('POST', `${path}?name=one&meta-k=v`)
+  const update = (query: string) => gate.ask('POST', `/pins/${other}?${query}`, { as: 'beta' })
+  t.match(await update(`pin-update=${cid}&name=two`), { status: 200, json: { name: 'two' } })
+  const copy = gate.cluster.pins.get(other)
+  t.equal(copy?.metadata?.get('k'), 'v')
+  t.same([...(copy?.metadata?.keys() ?? [])].sort(), ['k', `pinwarden.lease.${beta}`])
+  t.same(holders(gate), [alpha])
+  await gate.ask('DELETE', path)
+  t.match(await update(`pin-update=${cid}`), { status: 404, json: { code: 404 } })
+})
+
+t.test('retention is the longest life of a lease', async (t) => {
+  const gate = await startGate(t, {
+    enforcement: 'enforce',
+    retentionDays: { pinner: 30 },
+    encoders: { beta: { retentionDays: 1 } },
+  })
+  const days = (text = '') => Math.round((Date.parse(text) - Date.now()) / 86_400_000)
+  await gate.ask('POST', path)
+  t.equal(days(expiryOf(gate)), 30)
+  await gate.ask('DELETE', path)
+  await gate.ask('POST', `${path}?expire-at=2900-01-01T00:00:00Z`, { as: 'beta' })
+  t.equal(days(expiryOf(gate)), 1)
+  await gate.ask('POST', `${path}?expire-in=1h`, { as: 'beta' })
+  t.equal(days(expiryOf(gate)), 0)
+})
+
+t.test('changes of one pin come one after the other, whatever its spelling', async (t) => {
+  const gate = await startGate(t, enforced)
+  const v1 = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
+  const upper = `B${v1.slice(1).toUpperCase()}`
+  const spellings = [v1, upper, `ipfs/${v1}`]
+  const asks = ['alpha', 'beta', 'gamma'].flatMap((as) =>
+    spellings.map((spelling) => gate.ask('POST', `/pins/${spelling}`, { as })),
+  )
+  for (const { status } of await Promise.all(asks)) t.equal(status, 200)
+  t.equal(gate.cluster.pins.get(v1)?.metadata?.size, 3)
+})
+
+t.test('a cluster whose reads lag behind loses no lease', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', path)
+  const old = await (await fetch(`${gate.cluster.url}/allocations/${cid}`)).text()
+  await gate.ask('POST', path, { as: 'beta' })
+  const stale = { kind: 'status', status: 200, body: old } as const
+  const headers = { 'Content-Type': 'application/json' }
+  gate.cluster.behave({ path: `/allocations/${cid}` }, { ...stale, headers }, 1)
+  await gate.ask('POST', path, { as: 'gamma' })
+  t.equal(holders(gate)?.length, 3)
+  const gone = '{"code":404,"message":"pin is not part of the pinset"}\n'
+  const unknown = { kind: 'status', status: 404, body: gone, headers } as const
+  gate.cluster.behave({ path: `/allocations/${cid}` }, unknown, 1)
+  await gate.ask('DELETE', path)
+  t.equal(holders(gate)?.length, 2)
+})
+
+t.test('when it cannot be known who holds a pin, nothing is written', async (t) => {
+  const gate = await startGate(t, enforced)
+  const at = { path: `/allocations/${cid}` }
+  const headers = { 'Content-Type': 'application/json' }
+  const cases = [
+    [{ kind: 'reset' }, 502],
+    [{ kind: 'status', status: 500, body: '{"code":500,"message":"x"}', headers }, 502],
+    [{ kind: 'status', status: 200, body: '[]', headers }, 502],
+    [{ kind: 'status', status: 200, body: 'no', headers }, 502],
+  ] as const
+  for (const [behaviour, status] of cases)
+    for (const method of ['POST', 'DELETE']) {
+      gate.cluster.behave(at, behaviour, 1)
+      t.equal((await gate.ask(method, path)).status, status)
+      t.match(gate.lines.at(-1), { outcome: 'fault' })
+    }
+  t.same(askedOf(gate.cluster), [])
+  t.equal((await gate.ask('POST', path)).status, 200, 'and nobody is locked out')
+})
+
+t.test('a lease that another hand changed is logged', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', path)
+  const timestamp = new Date(Date.now() + 5000).toISOString()
+  gate.cluster.addPin(cid, { timestamp })
+  await gate.ask('POST', path, { as: 'beta' })
+  t.match(await gate.logText(), /changed by another hand/)
+})
+
+t.test('a pin made by hand after it was unpinned here is no foreign hand on a lease', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', path)
+  await gate.ask('DELETE', path)
+  const timestamp = new Date(Date.now() + 5000).toISOString()
+  gate.cluster.addPin(cid, { timestamp })
+  t.equal((await gate.ask('DELETE', path)).status, 403, "it is the operator's")
+  t.notMatch(await gate.logText(), /changed by another hand/)
+})

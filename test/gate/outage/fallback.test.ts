@@ -1,0 +1,48 @@
+/** A gate whose journal also pins at another Kubo while the cluster is away. */
+import t from 'tap'
+import { generatedCid } from '../../support/fake-cluster/index.js'
+import { startFakeKubo } from '../../support/fake-kubo.js'
+import { startGate } from '../../support/start-gate.js'
+
+const cid = generatedCid(1)
+const onOutage = 'journal'
+
+t.test('a pin of the journal is at the fallback meanwhile, and stays there', async (t) => {
+  const kubo = await startFakeKubo(t)
+  const gate = await startGate(t, { onOutage, fallback: { kubo: { url: kubo.url } } })
+  const comeBack = gate.cluster.behave({}, { kind: 'reset' })
+  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 202)
+  t.match(await gate.told('a pin is at the fallback'), { cid, level: 'info' })
+  t.same([...kubo.pins], [cid])
+  t.notOk(gate.cluster.pins.has(cid))
+
+  comeBack()
+  gate.journal?.again()
+  await gate.pinEvent(({ result }) => result === 'pinned')
+  t.ok(gate.cluster.pins.has(cid))
+  await gate.close()
+  t.same(kubo.asked, ['id', `pin/ls ${cid}`, `pin/add ${cid}`])
+})
+
+t.test('told to release, the gate does so once the cluster has the pin', async (t) => {
+  const kubo = await startFakeKubo(t)
+  const fallback = { kubo: { url: kubo.url, release: true } }
+  const gate = await startGate(t, { onOutage, fallback })
+  const comeBack = gate.cluster.behave({}, { kind: 'reset' })
+  await gate.ask('POST', `/pins/${cid}`)
+  await gate.told('a pin is at the fallback')
+  comeBack()
+  gate.journal?.again()
+  await gate.told('a pin was released at the fallback: the cluster has it')
+  t.ok(gate.cluster.pins.has(cid))
+  t.same([...kubo.pins], [])
+})
+
+t.test('with the cluster there, the fallback is asked who it is, and nothing else', async (t) => {
+  const kubo = await startFakeKubo(t)
+  const gate = await startGate(t, { onOutage, fallback: { kubo: { url: kubo.url } } })
+  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
+  await gate.pinEvent(({ result }) => result === 'pinned')
+  await gate.close()
+  t.same(kubo.asked, ['id'])
+})

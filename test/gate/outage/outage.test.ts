@@ -1,0 +1,288 @@
+/** An outage of the cluster, with a journal: no pin is lost, and no pin replayed that may not be. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { isPeerId } from '../../../src/cluster/peer.js'
+import { askedOf } from '../../support/asked.js'
+import { generatedCid } from '../../support/fake-cluster/index.js'
+import { type Overrides, startGate, type TestGate } from '../../support/start-gate.js'
+
+const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+
+/** A gate with a journal, in front of a cluster that cuts every connection. */
+async function startAway(t: Test, overrides: Overrides = {}) {
+  const gate = await startGate(t, { onOutage: 'journal', enforcement: 'enforce', ...overrides })
+  const undo = gate.cluster.behave({}, { kind: 'reset' })
+  const comeBack = async () => {
+    undo()
+    gate.journal?.again()
+    return gate.told('the journal is empty: every pin was replayed or dropped')
+  }
+  return { gate, comeBack }
+}
+
+const pendingIn = ({ journal }: TestGate) =>
+  journal?.journal.entries().map((entry) => `${entry.encoder} ${entry.cid}`)
+
+t.test('without a journal a pin is refused, and nothing is written', async (t) => {
+  const { gate } = await startAway(t, { onOutage: 'refuse' })
+  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 502)
+  t.equal(gate.journal, undefined)
+  t.same(readdirSync(gate.journalDirectory), [])
+})
+
+t.test('a pin is answered 202 once it is on the disk, in the shape of a pin', async (t) => {
+  const { gate } = await startAway(t)
+  const query = 'name=video&meta-job=7&expire-at=2099-01-01T00:00:00Z'
+  const answer = await gate.ask('POST', `/pins/${cid}?${query}`)
+  t.equal(answer.status, 202)
+  t.equal(answer.headers.get('pinwarden-journal'), 'accepted')
+  t.equal(answer.headers.get('content-type'), 'application/json')
+  t.ok(answer.text.endsWith('}\n'))
+  const { timestamp, ...pin } = answer.json as { timestamp: string }
+  t.ok(Date.parse(timestamp) > Date.now() - 10_000)
+  t.same(pin, {
+    replication_factor_min: -1,
+    replication_factor_max: -1,
+    name: 'video',
+    mode: 'recursive',
+    shard_size: 0,
+    user_allocations: null,
+    expire_at: '2099-01-01T00:00:00.000Z',
+    metadata: { job: '7' },
+    pin_update: null,
+    origins: null,
+    cid,
+    type: 'pin',
+    allocations: [],
+    max_depth: -1,
+    reference: null,
+  })
+  const file = readFileSync(join(gate.journalDirectory, 'journal'), 'utf8')
+  t.match(file, cid)
+  t.match(await gate.line(), {
+    status: 202,
+    outcome: 'journaled',
+    reason: 'cluster-hung-up',
+    encoder: 'alpha',
+  })
+  const logged = await gate.logText()
+  for (const key of Object.values(gate.keys)) {
+    t.notOk(file.includes(key))
+    t.notOk(logged.includes(key))
+  }
+})
+
+t.test('its status is queued, of a peer that clients can read', async (t) => {
+  const { gate } = await startAway(t)
+  await gate.ask('POST', `/pins/${cid}?name=video`)
+  gate.cluster.reset()
+  const { status, json, headers } = await gate.ask('GET', `/pins/${cid}`)
+  t.equal(status, 200)
+  t.equal(headers.get('pinwarden-journal'), 'accepted')
+  t.match(json, { cid, name: 'video', allocations: [], origins: null, metadata: {} })
+  const { peer_map: peers } = json as { peer_map: Record<string, { status: string }> }
+  const [[id, peer] = ['', undefined]] = Object.entries(peers)
+  t.ok(isPeerId(id))
+  t.match(peer, { peername: 'pinwarden', status: 'pin_queued', error: '', attempt_count: 0 })
+  t.same(
+    askedOf(gate.cluster).filter((line) => line.startsWith('GET')),
+    [],
+  )
+})
+
+t.test('when the cluster is back the pins are replayed, each as its encoder asked', async (t) => {
+  const { gate, comeBack } = await startAway(t, { encoders: { beta: {} } })
+  await gate.ask('POST', `/pins/${cid}?name=first&expire-in=72h`)
+  await gate.ask('POST', `/pins/${cid}?name=second`, { as: 'beta' })
+  await gate.ask('POST', `/pins/${cid}?name=third`)
+  await gate.ask('POST', `/pins/${generatedCid(1)}`)
+  t.same(pendingIn(gate), [
+    `alpha ${cid}`,
+    `beta ${cid}`,
+    `alpha ${cid}`,
+    `alpha ${generatedCid(1)}`,
+  ])
+  gate.cluster.pins.clear()
+  await comeBack()
+  const made = gate.cluster.pins.get(cid)
+  t.equal(made?.name, 'first', 'what others hold keeps its options')
+  const holders = [...(made?.metadata?.keys() ?? [])].filter((key) => key.includes('lease'))
+  t.equal(holders.length, 2, 'both encoders hold it')
+  t.ok(gate.cluster.pins.has(generatedCid(1)))
+  t.same(pendingIn(gate), [])
+  t.match(await gate.told('replayed a pin of the journal'), { level: 'info', encoder: 'alpha' })
+
+  const status = await gate.ask('GET', `/pins/${cid}`)
+  t.match(status.text, '"status":"pinned"')
+  t.equal(status.headers.get('pinwarden-journal'), null)
+  const event = await gate.pinEvent((event) => event.cid === cid)
+  t.match(event, { encoder: 'alpha', result: 'pinned' })
+  t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
+})
+
+t.test('an expiry counts from when the pin was accepted', async (t) => {
+  const { gate, comeBack } = await startAway(t)
+  const before = Date.now()
+  await gate.ask('POST', `/pins/${cid}?expire-in=1h`)
+  const [entry] = gate.journal?.journal.entries() ?? []
+  const accepted = (entry?.untilMs ?? 0) - 3_600_000
+  t.ok(accepted >= before && accepted <= Date.now() + 1000)
+  await comeBack()
+  t.equal(Date.parse(gate.cluster.pins.get(cid)?.expireAt ?? ''), entry?.untilMs)
+})
+
+t.test('what is not allowed any more is dropped, and never reaches the cluster', async (t) => {
+  const names = ['removed', 'disabled', 'revoked', 'reader', 'renewed']
+  const encoders = Object.fromEntries(names.map((name) => [name, {}]))
+  const granted = { options: ['replication'] }
+  const { gate, comeBack } = await startAway(t, {
+    encoders: { ...encoders, granted },
+    // Down, so that nothing of the journal is tried before it is back.
+    cluster: { health: { intervalMs: 3_600_000, failuresMax: 1 } },
+  })
+  const pins = [...names, 'granted'].map((name, index) => [name, generatedCid(index)] as const)
+  for (const [as, pin] of pins) {
+    const query = as === 'granted' ? '?replication-min=1&replication-max=1' : ''
+    t.equal((await gate.ask('POST', `/pins/${pin}${query}`, { as })).status, 202, as)
+  }
+  gate.replace({
+    onOutage: 'journal',
+    enforcement: 'enforce',
+    encoders: {
+      ...encoders,
+      disabled: { enabled: false },
+      revoked: { keys: [] },
+      reader: { role: 'reader' },
+      removed: { keys: [{ id: 'k1', sha256: '0'.repeat(64), expires: '2020-01-01T00:00:00Z' }] },
+    },
+  })
+  await comeBack()
+  t.same([...gate.cluster.pins.keys()], [generatedCid(4)], 'only that of the one who still may')
+  t.same(gate.journalReport(), { waiting: 0, made: 1, dropped: 5 })
+  const text = await gate.logText()
+  const reasons = [...text.matchAll(/"reason":"([a-z-]+)","msg":"dropped a pin of the journal"/g)]
+  t.same(reasons.map(([, reason]) => reason).sort(), [
+    'encoder-disabled',
+    'key-expired',
+    'key-revoked',
+    'not-permitted',
+    'option-not-granted',
+  ])
+})
+
+t.test('a pin is not unpinned while it waits', async (t) => {
+  const { gate, comeBack } = await startAway(t)
+  t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 502)
+  await gate.ask('POST', `/pins/${cid}`)
+  gate.cluster.reset()
+  const refused = await gate.ask('DELETE', `/pins/${cid}`)
+  t.equal(refused.status, 503)
+  t.equal(refused.headers.get('retry-after'), '5')
+  t.same(refused.json, { code: 503, message: 'a pin of this CID waits for the cluster' })
+  t.same(askedOf(gate.cluster), [])
+  await comeBack()
+  t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
+  t.notOk(gate.cluster.pins.has(cid))
+})
+
+t.test('a pin of a CID that waits goes behind it, also when the cluster is back', async (t) => {
+  const { gate, comeBack } = await startAway(t)
+  await gate.ask('POST', `/pins/${cid}?name=first`)
+  const held = gate.cluster.behave({ method: 'GET', path: /allocations/ }, { kind: 'stall' })
+  t.equal((await gate.ask('POST', `/pins/${cid}?name=second`)).status, 202)
+  t.equal((await gate.ask('POST', `/pins/${cid}?name=second`)).status, 202, 'once more the same')
+  t.same(pendingIn(gate), [`alpha ${cid}`, `alpha ${cid}`])
+  held()
+  await comeBack()
+  t.equal(gate.cluster.pins.get(cid)?.name, 'second')
+})
+
+t.test('a pin whose answer was lost is replayed', async (t) => {
+  const gate = await startGate(t, { onOutage: 'journal' })
+  gate.cluster.behave({ method: 'POST' }, { kind: 'lose-answer' }, 1)
+  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 202)
+  await gate.told('the journal is empty: every pin was replayed or dropped')
+  t.same(askedOf(gate.cluster), [`POST /pins/${cid}`, `POST /pins/${cid}`])
+  t.equal(gate.cluster.pins.size, 1)
+})
+
+t.test("an error of the cluster's own is passed on, and nothing is written", async (t) => {
+  const gate = await startGate(t, {
+    onOutage: 'journal',
+    encoders: { free: { options: ['replication'] } },
+  })
+  const path = `/pins/${cid}?replication-min=5&replication-max=5`
+  const answer = await gate.ask('POST', path, { as: 'free' })
+  t.equal(answer.status, 500)
+  t.match(answer.text, 'not enough peers')
+  t.equal(gate.journal?.journal.size, 0)
+})
+
+t.test('paths are not taken: what they lead to is not known', async (t) => {
+  const { gate } = await startAway(t, { encoders: { op: { role: 'operator' } } })
+  t.equal((await gate.ask('POST', `/pins/ipfs/${cid}/a`, { as: 'op' })).status, 502)
+  t.equal((await gate.ask('POST', `/pins/ipfs/${cid}`, { as: 'op' })).status, 202)
+  t.same(pendingIn(gate), [`op ${cid}`])
+})
+
+t.test('a bad request is refused as ever', async (t) => {
+  const { gate } = await startAway(t)
+  t.equal((await gate.ask('POST', `/pins/${cid}?nonsense=1`)).status, 400)
+  t.equal((await gate.ask('POST', '/pins/nonsense')).status, 400)
+  const wrong = { authorization: 'Bearer nonsense' }
+  t.equal((await gate.ask('POST', `/pins/${cid}`, { headers: wrong })).status, 401)
+  t.same(pendingIn(gate), [])
+})
+
+t.test('what waits counts against the quotas of its encoder', async (t) => {
+  const { gate } = await startAway(t, { limits: { unfinished: 2 }, encoders: { beta: {} } })
+  for (const index of [1, 2])
+    t.equal((await gate.ask('POST', `/pins/${generatedCid(index)}`)).status, 202)
+  const refused = await gate.ask('POST', `/pins/${cid}`)
+  t.equal(refused.status, 429)
+  t.equal(refused.headers.get('retry-after'), '10')
+  t.match(refused.json, { message: 'quota exceeded: 2 of 2 unfinished pins' })
+  t.equal((await gate.ask('POST', `/pins/${cid}`, { as: 'beta' })).status, 202)
+  t.equal(pendingIn(gate)?.length, 3)
+})
+
+t.test('a journal that is full refuses in the words of the outage', async (t) => {
+  const { gate } = await startAway(t, { journal: { entriesMax: 1 } })
+  t.equal((await gate.ask('POST', `/pins/${generatedCid(1)}`)).status, 202)
+  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 502)
+  t.equal(pendingIn(gate)?.length, 1)
+})
+
+t.test('a restart changes nothing, also one that goes back to refusing', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const { gate } = await startAway(t, { journal: { directory } })
+  await gate.ask('POST', `/pins/${cid}`)
+  await gate.close()
+  const next = await startGate(t, { onOutage: 'refuse', journal: { directory } })
+  await next.told('the journal is empty: every pin was replayed or dropped')
+  t.same(askedOf(next.cluster), [`POST /pins/${cid}`])
+})
+
+t.test('a request that waits for a queued pin is answered when it is pinned', async (t) => {
+  const { gate, comeBack } = await startAway(t)
+  await gate.ask('POST', `/pins/${cid}`)
+  const status = gate.ask('GET', `/pins/${cid}?wait=30s`)
+  const short = await gate.ask('GET', `/pins/${cid}?wait=1s`)
+  t.match(short.text, '"status":"pin_queued"')
+  await comeBack()
+  t.match((await status).text, '"status":"pinned"')
+})
+
+t.test('a gate that closes answers those who wait for the journal', async (t) => {
+  const { gate } = await startAway(t)
+  await gate.ask('POST', `/pins/${cid}`)
+  const asked = gate.ask('GET', `/pins/${cid}?wait=60s`)
+  await gate.ask('GET', `/pins/${cid}`)
+  await Promise.all([gate.close(), asked])
+  t.match((await asked).text, '"status":"pin_queued"')
+})

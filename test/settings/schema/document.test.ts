@@ -1,0 +1,92 @@
+/** What is published of the schema: it is up to date, and the example is valid by it. */
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import t from 'tap'
+import { settingsTable } from '../../../deploy/build/settings-table.js'
+import { publishedSchema } from '../../../src/settings/schema/document.js'
+import { configFrom, snapshotFrom } from '../../../src/settings/load.js'
+import { leaves } from '../../support/every-field.js'
+import { compiledSchema } from '../../../src/settings/schema/compiled-schema.js'
+
+const fileText = (name: string) =>
+  readFileSync(new URL(`../../../../${name}`, import.meta.url), 'utf8')
+
+const example = fileText('config.example.json')
+
+t.test('config.schema.json is what the schema says (npm run docs writes it)', async (t) => {
+  t.equal(fileText('config.schema.json'), publishedSchema())
+})
+
+const table = /<!-- settings: .*? -->\n\n([^]*?)\n<!-- \/settings -->/.exec(readmeText())?.[1]
+const skip = table === undefined && 'README.md has no place for the table, or an empty one'
+
+t.test(
+  "the README's table is what the schema says (npm run docs writes it)",
+  { skip },
+  async (t) => {
+    t.equal(table, settingsTable())
+  },
+)
+
+function readmeText(): string {
+  try {
+    return fileText('README.md')
+  } catch {
+    return ''
+  }
+}
+
+t.test(
+  'the example is valid, also to a strict validator that knows the schema alone',
+  async (t) => {
+    const validate = new Ajv2020({ strict: true, formats: { 'date-time': true } }).compile(
+      JSON.parse(publishedSchema()) as object,
+    )
+    t.ok(validate(JSON.parse(example)), JSON.stringify(validate.errors))
+    t.ok(validate({}), 'what has a default may be absent')
+    t.notOk(validate({ encoders: { 'a:b': {} } }))
+    t.notOk(validate({ listen: { colour: 'red' } }))
+    t.notOk(validate({ encoders: { alpha: { keys: [{}] } } }))
+  },
+)
+
+t.test('the example shows every section, and every default as it is', async (t) => {
+  const shown = JSON.parse(example) as Record<string, Record<string, unknown>>
+  // Not a section for everybody: it takes a second Kubo.
+  const sections = Object.keys(compiledSchema.properties).filter((name) => name !== 'fallback')
+  t.same(Object.keys(shown), sections)
+  const { config: defaults } = snapshotFrom({})
+  const config = configFrom(example)
+  const { trustProxy, ...listen } = config.listen
+  t.same({ ...listen, trustProxy: [] }, defaults.listen)
+  t.same(
+    [config.cluster, config.log, config.limits],
+    [defaults.cluster, defaults.log, defaults.limits],
+  )
+  t.same(Object.keys(shown.limits ?? {}), Object.keys(defaults.limits))
+  t.same(Object.keys(shown.cluster ?? {}), Object.keys(defaults.cluster))
+  t.not(trustProxy.length, 0)
+})
+
+t.test('the table has a row for every field', async (t) => {
+  const rows = settingsTable()
+  for (const field of ['listen.port', 'limits.reads.max', 'encoders.NAME.keys[].sha256', 'roles'])
+    t.match(rows, `| \`${field}\` `)
+  t.match(rows, /`listen\.port` +\| `9098` +\| yes +\| .* 0 to 65535\./)
+})
+
+t.test('the table says which fields wait for a restart', async (t) => {
+  const rows = settingsTable().split('\n')
+  const cells = rows.map((row) => row.split(/ +\| /).map((cell) => cell.replace(/^\| /, '')))
+  const restart = new Map(cells.map(([name, , restart]) => [name, restart]))
+  for (const { path, restart: waits } of leaves) {
+    const name = path
+      .map((part) => (part === 'alpha' ? 'NAME' : part))
+      .join('.')
+      .replaceAll('.0', '[]')
+    const row = restart.get(`\`${name}\``) ?? restart.get(`\`${name.replace('.NAME', '')}\``)
+    t.equal(row, waits === true ? 'yes' : '', name)
+  }
+  t.match(restart, new Map([['`listen.tls`', 'in part']]))
+  t.match(restart, new Map([['`admin`', 'yes']]))
+})
