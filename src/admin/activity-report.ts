@@ -103,17 +103,21 @@ export function activityReport(
   now: number,
 ): ActivityReport {
   const pins = pendingPins()
-  const { lastAnswered = null, lastFault } = activity
+  const steadyNow = activity.now()
+  /** What was noted by the monotonic clock, as a time since the epoch. */
+  const timeOf: TimeOf = (steadyMs) => Math.round(now - (steadyNow - steadyMs))
+  const { lastAnswered, lastFault, encoders: seen } = activity
   const known = Object.keys(config.encoders)
-  const names = [...new Set([...activity.encoders.keys(), ...known])]
+  const names = [...new Set([...seen.keys(), ...known])]
   const reportOf = (name: string): EncoderReport => {
-    const sum = activity.encoders.get(name)?.steps.sum(now)
+    const { lastSeen, steps } = seen.get(name) ?? {}
+    const sum = steps?.sum(steadyNow)
     const fields = config.encoders[name]
     return {
       name,
       role: fields?.role ?? null,
       isEnabled: fields?.enabled ?? false,
-      lastSeen: activity.encoders.get(name)?.lastSeen ?? null,
+      lastSeen: lastSeen === undefined ? null : timeOf(lastSeen),
       ...countsOf(sum),
       limits: limitsOf(name, keyring, budgetLeft),
       pins: {
@@ -126,25 +130,30 @@ export function activityReport(
   }
   return {
     now,
-    cluster: { lastAnswered, lastFault: lastFault === undefined ? null : troubleOf(lastFault) },
-    series: seriesOf(activity, now),
+    cluster: {
+      lastAnswered: lastAnswered === undefined ? null : timeOf(lastAnswered),
+      lastFault: lastFault === undefined ? null : troubleOf(lastFault, timeOf),
+    },
+    series: seriesOf(activity, steadyNow, timeOf),
     encoders: names
       .slice(0, encodersShownMax)
       .sort()
       .map((name) => reportOf(name)),
     encodersNotShown: Math.max(0, names.length - encodersShownMax),
-    strangers: countsOf(activity.strangers.sum(now)),
-    troubles: activity.troubles().map(troubleOf),
+    strangers: countsOf(activity.strangers.sum(steadyNow)),
+    troubles: activity.troubles().map((trouble) => troubleOf(trouble, timeOf)),
   }
 }
 
-function seriesOf({ series }: Activity, now: number): Series {
+type TimeOf = (steadyMs: number) => number
+
+function seriesOf({ series }: Activity, steadyNow: number, timeOf: TimeOf): Series {
   const { stepMs, count } = series
-  const steps = series.until(now)
+  const steps = series.until(steadyNow)
   const quantiles = (share: number) => steps.map((step) => step?.durations.quantile(share) ?? null)
   return {
     stepMs,
-    from: (Math.floor(now / stepMs) - count + 1) * stepMs,
+    from: timeOf((Math.floor(steadyNow / stepMs) - count + 1) * stepMs),
     requests: steps.map((step) => step?.requests ?? 0),
     refused: steps.map((step) => step?.refused ?? 0),
     failed: steps.map((step) => step?.failed ?? 0),
@@ -185,7 +194,17 @@ function keysOf(fields: EncoderConfig | undefined, now: number) {
   return { liveKeys: expiries.length, keyExpires: first === Infinity ? null : first }
 }
 
-function troubleOf({ time, line }: TroubledRequest): TroubleReport {
+function troubleOf({ time, line }: TroubledRequest, timeOf: TimeOf): TroubleReport {
   const { id, encoder = null, client, method, path, status, outcome, reason } = line
-  return { time, id, encoder, client, method, path, status, outcome, reason: reason ?? outcome }
+  return {
+    time: timeOf(time),
+    id,
+    encoder,
+    client,
+    method,
+    path,
+    status,
+    outcome,
+    reason: reason ?? outcome,
+  }
 }

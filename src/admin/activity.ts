@@ -10,13 +10,13 @@ export type Ended = CountedEnding &
 
 /** A request that was refused, or failed. */
 export interface TroubledRequest {
-  /** In milliseconds since the epoch. */
+  /** By the clock of the activity. */
   readonly time: number
   readonly line: Ended
 }
 
 export interface EncoderActivity {
-  /** In milliseconds since the epoch. */
+  /** By the clock of the activity. */
   lastSeen: number
   readonly steps: Steps
 }
@@ -45,8 +45,8 @@ export class Activity {
   private readonly ring: TroubledRequest[] = []
   private troublesSeen = 0
 
-  /** @param now milliseconds since the epoch */
-  constructor(private readonly now: () => number = Date.now) {}
+  /** @param now a monotonic clock, in milliseconds */
+  constructor(readonly now: () => number = () => performance.now()) {}
 
   observe(line: Ended): void {
     const time = this.now()

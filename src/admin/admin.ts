@@ -36,7 +36,7 @@ export interface AdminOptions extends ReadinessParts {
   readonly log: Log
   readonly metrics: Pick<Registry, 'contentType' | 'metrics'>
   /** What `/status` shows; asked each time. */
-  readonly status: () => object
+  readonly status: () => Promise<object> | object
   /** What `/keys` shows: when each was last used. */
   readonly keys: () => Promise<object>
   /** What `/activity` shows: the last hour. */

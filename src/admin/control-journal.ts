@@ -1,21 +1,22 @@
 /** The control socket's routes around the journal: try again now, and drop what is not wanted. */
 import type { FastifyInstance } from 'fastify'
-import type { Entry } from '../journal/entry.js'
-import type { Journal } from '../journal/journal.js'
+import type { QueueEntry } from '../ledger/queue-entry.js'
+import type { Queue } from '../ledger/queue.js'
 import type { Log } from '../log/log.js'
 
 export interface JournalRoutesParts {
-  readonly journal: Journal
+  readonly queue: Queue
   /** Has what failed tried again now. */
   readonly again: () => void
   readonly log: Log
 }
 
-/** Which entries; all that is said must fit. */
+/** Which entries that wait, all that is said must fit; or those that the cluster refused. */
 export interface Which {
   readonly seq?: number
   readonly cid?: string
   readonly encoder?: string
+  readonly rejected?: true
 }
 
 export interface Dropped {
@@ -26,26 +27,35 @@ export interface Dropped {
 /** @param read gives a body that fits, or refuses it */
 export function addJournalRoutes(
   control: FastifyInstance,
-  { journal, again, log }: JournalRoutesParts,
+  { queue, again, log }: JournalRoutesParts,
   read: <T>(is: (body: unknown) => body is T, body: unknown) => T,
 ): void {
   control.post('/journal/replay', () => {
     again()
-    return { waiting: journal.size }
+    return { waiting: queue.size }
   })
 
-  control.post<{ Body: unknown }>('/journal/drop', async (request): Promise<Dropped> => {
+  control.get('/journal', () => ({ waiting: queue.entries(), rejected: queue.rejected }))
+
+  control.post<{ Body: unknown }>('/journal/drop', (request): Dropped => {
     const which = read(isWhich, request.body)
-    const entries = journal.entries().filter((entry) => fits(entry, which))
-    await Promise.all(entries.map((entry) => journal.done(entry)))
+    if (which.rejected === true) {
+      const dropped = queue.forgetRejected()
+      log.warn({ dropped }, 'rejected pins of the journal were dropped by hand')
+      return { dropped, left: queue.size }
+    }
+    const entries = queue.entries().filter((entry) => fits(entry, which))
+    for (const entry of entries) queue.done(entry)
     log.warn({ ...which, dropped: entries.length }, 'pins of the journal were dropped by hand')
-    return { dropped: entries.length, left: journal.size }
+    return { dropped: entries.length, left: queue.size }
   })
 }
 
 const isWhich = (body: unknown): body is Which => {
   if (typeof body !== 'object' || body === null) return false
-  const { seq, cid, encoder, ...others } = body as Readonly<Record<string, unknown>>
+  const { rejected, ...waiting } = body as Readonly<Record<string, unknown>>
+  const { seq, cid, encoder, ...others } = waiting
+  if (rejected !== undefined) return rejected === true && Object.keys(waiting).length === 0
   return (
     Object.keys(others).length === 0 &&
     (seq === undefined || typeof seq === 'number') &&
@@ -54,7 +64,7 @@ const isWhich = (body: unknown): body is Which => {
   )
 }
 
-const fits = (entry: Entry, { seq, cid, encoder }: Which): boolean =>
+const fits = (entry: QueueEntry, { seq, cid, encoder }: Which): boolean =>
   (seq === undefined || entry.seq === seq) &&
   (cid === undefined || entry.cid === cid) &&
   (encoder === undefined || entry.encoder === encoder)

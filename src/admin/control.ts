@@ -3,15 +3,18 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { closeNow } from '../http/close-now.js'
 import { canonicalCid } from '../cluster/cid.js'
 import { ClusterFault } from '../cluster/faults.js'
-import type { Leases } from '../leases/leases.js'
+import type { OpenLedger } from '../ledger/open-ledger.js'
+import { Deadline } from '../time/deadline.js'
 import { isLetGo, liveLeases } from '../leases/decide.js'
 import { namesByHolder } from '../leases/holder-names.js'
-import { type Outcome, type PlannedLease, Upkeep } from '../leases/upkeep.js'
+import { type Outcome, type PlannedLease, Upkeep } from '../ledger/upkeep.js'
 import type { Log } from '../log/log.js'
 import { schemaController } from '../http/fastify-options.js'
 import type { Encoder } from '../settings/keyring/encoder.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { addJournalRoutes, type JournalRoutesParts } from './control-journal.js'
+import { addLedgerRoutes, type LedgerRoutesParts } from './control-ledger.js'
+import { ControlRefusal } from './control-refusal.js'
 import { createAdminListener, onClientError } from './admin-listener.js'
 import { listenOnSocket } from './socket.js'
 
@@ -19,8 +22,10 @@ export interface ControlParts {
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly current: () => Snapshot
-  readonly leases: Leases
-  readonly journal: Omit<JournalRoutesParts, 'log'> | undefined
+  readonly leases: Pick<OpenLedger, 'ledger' | 'holdings'>
+  readonly journal: Omit<JournalRoutesParts, 'log'>
+  readonly ledgerDisk: LedgerRoutesParts['disk']
+  readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   readonly log: Log
 }
 
@@ -46,33 +51,20 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     bodyLimit: bodyBytesMax,
   })
   control.setErrorHandler((error, _request, reply) => {
-    const status = error instanceof Refusal ? error.status : (statusOf(error) ?? 500)
-    const isTold = status < 500 || error instanceof Refusal || error instanceof ClusterFault
+    const status = error instanceof ControlRefusal ? error.status : (statusOf(error) ?? 500)
+    const isTold = status < 500 || error instanceof ControlRefusal || error instanceof ClusterFault
     if (!isTold) parts.log.bug(error)
     const message = isTold ? messageOf(error) : 'internal error'
     void reply.code(status).send({ code: status, message })
   })
   addRoutes(control, parts)
-  const { journal, log } = parts
-  if (journal !== undefined) addJournalRoutes(control, { ...journal, log }, expected)
-  else
-    control.post('/journal/*', () => {
-      throw new Refusal(404, 'this daemon has no journal: "onOutage": "journal" makes one')
-    })
+  const { journal, ledgerDisk: disk, log } = parts
+  addJournalRoutes(control, { ...journal, log }, expected)
+  addLedgerRoutes(control, { disk, log })
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)
   return {
     close: () => closeNow(control),
-  }
-}
-
-/** The caller's mistake. */
-class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message)
   }
 }
 
@@ -118,9 +110,11 @@ function addRoutes(control: FastifyInstance, parts: ControlParts): void {
     return results
   })
 
+  control.get('/names', async () => Object.fromEntries(await parts.encoderNames()))
+
   control.get<{ Params: { cid: string } }>('/pins/:cid', async ({ params }) => {
     const cid = canonicalCid(params.cid)
-    if (cid === undefined) throw new Refusal(400, 'this is no CID')
+    if (cid === undefined) throw new ControlRefusal(400, 'this is no CID')
     return pinOf(cid, parts)
   })
 
@@ -128,8 +122,11 @@ function addRoutes(control: FastifyInstance, parts: ControlParts): void {
     const { leaseId } = encoderOf(current(), query.encoder ?? '')
     const { holdings } = leases
     if (holdings.since === undefined && !(await holdings.count()))
-      throw new Refusal(503, 'the leases could not be counted: the log says why')
-    return { count: holdings.size(leaseId), cids: holdings.page(leaseId, query.after, pageMax) }
+      throw new ControlRefusal(503, 'the leases could not be counted: the log says why')
+    return {
+      count: holdings.size(leaseId),
+      cids: await holdings.page(leaseId, query.after, pageMax),
+    }
   })
 }
 
@@ -138,10 +135,10 @@ const pageMax = 10_000
 /** A planned lease in JSON, which knows no Infinity. */
 export type PlannedJson = Omit<PlannedLease, 'untilMs'> & { readonly untilMs: number | null }
 
-/** @throws Refusal when a body is another one than the command sends */
+/** @throws ControlRefusal when a body is another one than the command sends */
 function expected<T>(is: (body: unknown) => body is T, body: unknown): T {
   if (is(body)) return body
-  throw new Refusal(400, 'this is not what the command sends: is it of the same version?')
+  throw new ControlRefusal(400, 'this is not what the command sends: is it of the same version?')
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -181,8 +178,8 @@ async function pinOf(cid: string, { current, leases }: ControlParts): Promise<ob
   const snapshot = current()
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { statusTimeoutMs } = snapshot.config.cluster
-  const record = await leases.ledger.look(cid, headers, statusTimeoutMs)
-  if (record === undefined) throw new Refusal(404, 'pin is not part of the pinset')
+  const { record } = await leases.ledger.look(cid, new Deadline(statusTimeoutMs), headers)
+  if (record === undefined) throw new ControlRefusal(404, 'pin is not part of the pinset')
   const names = namesByHolder(snapshot)
   const shown = ({
     holder,
@@ -215,7 +212,7 @@ const timeText = (ms: number): string | null =>
 
 function encoderOf({ keyring }: Snapshot, name: string): Encoder {
   const encoder = keyring.encoder(name)
-  if (encoder === undefined) throw new Refusal(404, `there is no encoder ${name}`)
+  if (encoder === undefined) throw new ControlRefusal(404, `there is no encoder ${name}`)
   return encoder
 }
 

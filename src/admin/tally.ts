@@ -101,11 +101,11 @@ export class Steps {
     this.steps = Array.from({ length: count }, () => ({ tally: new RequestTally(), number: -1 }))
   }
 
-  /** The tally of the step that a time, in milliseconds since the epoch, is in. */
+  /** The tally of the step that a time is in, in milliseconds. */
   at(timeMs: number): RequestTally {
     const number = Math.floor(timeMs / this.stepMs)
     const step = this.steps[number % this.count]
-    if (step === undefined) throw new RangeError(`a time before the epoch: ${timeMs}`)
+    if (step === undefined) throw new RangeError(`a time before the clock's beginning: ${timeMs}`)
     if (step.number !== number) {
       step.tally.clear()
       step.number = number

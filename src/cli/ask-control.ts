@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { Config } from '../settings/schema/schema.js'
 import { CommandError } from './report.js'
 import { unitDirectory } from '../daemon/unit-directory.js'
@@ -22,40 +23,68 @@ export function controlSocket(
   return directory && join(directory, 'control.sock')
 }
 
+/** Nobody answers at the control socket. */
+export class NoDaemon extends CommandError {}
+
 /**
  * @param config names the socket, or leaves it to where the unit has it
- * @throws CommandError when nobody listens there, or what is asked is refused
+ * @throws NoDaemon when nobody listens there, CommandError when what is asked is refused
  */
 export async function askControl(
-  { control }: Config,
+  config: Config,
   method: 'GET' | 'POST',
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  const socketPath = control?.socket ?? usual
   const text = body === undefined ? '' : JSON.stringify(body)
-  const { status, answer } = await exchange(socketPath, method, path, text)
-  if (status === 200) return JSON.parse(answer)
-  throw new CommandError(messageIn(answer))
+  const response = await send(config, method, path, text)
+  return JSON.parse(await reach(config, () => textOf(response)))
 }
 
-async function exchange(socketPath: string, method: string, path: string, text: string) {
-  try {
+/**
+ * @param take gets the answer as it comes
+ * @throws as {@link askControl}, and whatever `take` throws
+ */
+export async function downloadControl(
+  config: Config,
+  path: string,
+  take: (answer: Readable) => Promise<void>,
+): Promise<void> {
+  await take(await send(config, 'GET', path, ''))
+}
+
+async function send(config: Config, method: string, path: string, text: string) {
+  const response = await reach(config, async () => {
     const headers = text === '' ? {} : { 'content-type': 'application/json' }
     const signal = AbortSignal.timeout(waitMs)
+    const socketPath = socketOf(config)
     const asked = request({ socketPath, method, path, headers, agent: false, signal })
     asked.end(text)
     const [response] = (await once(asked, 'response')) as [IncomingMessage]
-    response.setEncoding('utf8')
-    let answer = ''
-    for await (const part of response) answer += part as string
-    return { status: response.statusCode ?? 0, answer }
+    return response
+  })
+  if (response.statusCode === 200) return response
+  throw new CommandError(messageIn(await reach(config, () => textOf(response))))
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8')
+  let answer = ''
+  for await (const part of response) answer += part as string
+  return answer
+}
+
+async function reach<T>(config: Config, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'an error'
     const why = code === 'ABORT_ERR' ? `nothing within ${waitMs / 60_000} minutes` : code
-    throw new CommandError(`no answer of the daemon at ${socketPath}: ${why}`, notThere)
+    throw new NoDaemon(`no answer of the daemon at ${socketOf(config)}: ${why}`, notThere)
   }
 }
+
+const socketOf = ({ control }: Config): string => control?.socket ?? usual
 
 const notThere =
   'it takes a running daemon, its user or root, and outside of systemd "control": {"socket": …}'

@@ -6,6 +6,7 @@ import { addEncoderCommands } from './encoders/encoders-commands.js'
 import { version, type Io } from './io.js'
 import { addKeyCommands } from './keys/keys-commands.js'
 import { addJournalCommands } from './journal/journal-commands.js'
+import { addLedgerCommands } from './ledger/ledger-commands.js'
 import { addPinCommands } from './pins/pins-commands.js'
 import { addSetupCommands } from './setup.js'
 
@@ -61,6 +62,7 @@ export function programOf(line: CommandLine): Command {
   addEncoderCommands(program, line)
   addPinCommands(program, line)
   addJournalCommands(program, line)
+  addLedgerCommands(program, line)
   addSetupCommands(program, line)
   return program
 }

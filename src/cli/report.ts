@@ -1,4 +1,5 @@
 /** Says on stderr why a command failed, and gives the exit code for it. */
+import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { Io } from './io.js'
 
 /** A command could not do what it was asked for. */
@@ -25,6 +26,11 @@ export function report(error: unknown, io: Io): 1 | 2 {
     hint(io, error.hint)
     return error instanceof UsageError ? 2 : 1
   }
+  if (error instanceof LedgerFault) {
+    fail(io, error.message)
+    hint(io, 'ledger.directory in the settings says where it is kept; one daemon has it at a time')
+    return 1
+  }
   // What the system refuses is said in its own words; all else is a bug, and shown whole.
   if (error instanceof Error && 'syscall' in error) {
     fail(io, error.message)
@@ -46,6 +52,13 @@ function wayOut(error: Error & { syscall?: unknown; code?: unknown }): string | 
 export function warn(io: Io, text: string): void {
   io.stderr.write(`pinwarden: warning: ${text}\n`)
 }
+
+/** For an edit of the configuration that another program's crossed. */
+export const warnOfCopy =
+  (io: Io) =>
+  (copy: string): void => {
+    warn(io, `another edit crossed this one, or was cut off: what it left is in ${copy}`)
+  }
 
 export function hint(io: Io, text: string | undefined): void {
   if (text !== undefined) io.stderr.write(`hint: ${text}\n`)

@@ -42,6 +42,7 @@ interface InitOption extends ConfigOption {
   readonly cluster: string
   readonly cert?: string
   readonly key?: string
+  readonly ledger?: string
   readonly plainHttp?: boolean
   readonly endpoint?: string
 }
@@ -56,13 +57,14 @@ function addInit(program: Command, line: CommandLine): void {
     .option('--cluster <url>', "base URL of the cluster's REST API", 'http://127.0.0.1:9094')
     .option('--cert <file>', 'certificate chain in PEM; goes with --key')
     .option('--key <file>', 'its private key in PEM')
+    .option('--ledger <directory>', 'of a ledger that is there, if not in the usual place')
     .option('--plain-http', 'no TLS, also on a public address: keys then travel in clear')
     .option('--endpoint <url>', 'where encoders reach the gate, such as https://host:9098')
     .action((options: InitOption) =>
       line.end(async () => {
         const { init } = await import('./init/init.js')
-        const { config, host, cert, key, plainHttp, endpoint, ...others } = options
-        const given = { host, cert, key, endpoint, plainHttp: plainHttp === true }
+        const { config, host, cert, key, ledger, plainHttp, endpoint, ...others } = options
+        const given = { host, cert, key, ledger, endpoint, plainHttp: plainHttp === true }
         return init({ ...others, ...given, configPath: config }, line.io)
       }, options.config),
     )

@@ -6,6 +6,9 @@ import { RequestCoalescer } from './coalescing.js'
 import type { ClusterRequest, OnChange } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 
+/** What has to be done with an answer first; a failure takes its place. */
+type BeforeCallback = (...answer: Parameters<Callback>) => Promise<void> | undefined
+
 /** Sends requests to the cluster in force, and coalesces equal ones. */
 export class ClusterClient {
   private cluster: Cluster
@@ -30,16 +33,30 @@ export class ClusterClient {
   /**
    * One exchange for a client's request, or its share of a coalesced one.
    *
-   * @param onAnswer called before the callback
+   * @param onAnswer called before the callback, which waits for its promise
    */
-  send(exchange: Exchange, request: ClusterRequest, callback: Callback, onAnswer: Callback): void {
+  send(
+    exchange: Exchange,
+    request: ClusterRequest,
+    callback: Callback,
+    onAnswer: BeforeCallback = () => undefined,
+  ): void {
     const { coalescingKey } = exchange
     if (coalescingKey !== undefined)
       this.coalescer.request(this.cluster, coalescingKey, exchange, request, callback)
     else
       this.ask(exchange, request, (error, answer) => {
-        onAnswer(error, answer)
-        callback(error, answer)
+        const kept = onAnswer(error, answer)
+        if (kept === undefined) callback(error, answer)
+        else
+          kept.then(
+            () => {
+              callback(error, answer)
+            },
+            (fault: unknown) => {
+              callback(fault as Error, answer)
+            },
+          )
       })
   }
 

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
-import { type Callback, type GoElsewhere, Whole } from './answer-handler.js'
+import { type Answer, type Callback, type GoElsewhere, Whole } from './answer-handler.js'
 import { type ClusterRequest, Endpoint, type EndpointEvents, type OnChange } from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
@@ -113,7 +113,7 @@ export class Cluster {
       this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
         if (error !== null) reject(error)
         else if (answer.body instanceof Whole)
-          resolve({ status: answer.statusCode, text: answer.body.text })
+          resolve({ status: answer.statusCode, text: answer.body.text, dateMs: dateIn(answer) })
         else reject(new ClusterFault('cluster-bad-answer'))
       })
     })
@@ -180,6 +180,13 @@ export class Cluster {
 export interface Told {
   readonly status: number
   readonly text: string
+  /** The cluster's clock, in milliseconds since the epoch; undefined: it did not tell. */
+  readonly dateMs: number | undefined
+}
+
+function dateIn({ headers: { date } }: Answer): number | undefined {
+  const ms = typeof date === 'string' ? Date.parse(date) : NaN
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 const availableOne = (endpoint: Endpoint): Endpoint | undefined =>

@@ -13,6 +13,9 @@ export interface LinesQuestion {
   readonly headMs: number
 }
 
+/** While a promise that it returns is open, nothing more is read. */
+export type TakeLine = (line: Buffer) => unknown
+
 /** No line of the cluster's is as long. */
 const lineBytesMax = 1024 * 1024
 
@@ -23,7 +26,7 @@ const lineBytesMax = 1024 * 1024
 export function readLines(
   cluster: ClusterClient,
   { path, headers, headMs }: LinesQuestion,
-  take: (line: Buffer) => void,
+  take: TakeLine,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const reader = new LineReader(headMs, take, (error) => {
@@ -43,7 +46,7 @@ class LineReader implements Dispatcher.DispatchHandler {
 
   constructor(
     headMs: number,
-    private readonly take: (line: Buffer) => void,
+    private readonly take: TakeLine,
     private readonly onEnd: (error?: Error) => void,
   ) {
     this.clock = setTimeout(() => {
@@ -69,10 +72,10 @@ class LineReader implements Dispatcher.DispatchHandler {
       this.end(new ClusterFault('cluster-bad-answer', new Error(`status ${status}`)))
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
     try {
-      for (const line of this.lines.take(chunk)) this.take(line)
+      for (const line of this.lines.take(chunk)) this.waitFor(controller, this.take(line))
       if (this.lines.restBytes > lineBytesMax)
         throw new ClusterFault('cluster-bad-answer', new Error('a line is too long'))
     } catch (error) {
@@ -89,6 +92,19 @@ class LineReader implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: unknown, error: Error): void {
     this.end(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
+  }
+
+  private waitFor(controller: Dispatcher.DispatchController, taken: unknown): void {
+    if (!(taken instanceof Promise)) return
+    controller.pause()
+    taken.then(
+      () => {
+        controller.resume()
+      },
+      (error: unknown) => {
+        this.end(faultOf(error))
+      },
+    )
   }
 
   private end(error?: Error): void {

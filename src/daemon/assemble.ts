@@ -11,8 +11,11 @@ import { registerEndpoints } from '../cluster/endpoint-metrics.js'
 import { registerFallback } from '../fallback/fallback-metrics.js'
 import { createGate } from '../gate/gate.js'
 import type { AccessLine } from '../log/access-line.js'
-import { registerJournal } from '../journal/journal-metrics.js'
-import { openLeases } from '../leases/leases.js'
+import { registerQueue } from '../ledger/queue-metrics.js'
+import { accessCluster } from '../ledger/cluster-access.js'
+import { registerLedger } from '../ledger/ledger-metrics.js'
+import { openLedger } from '../ledger/open-ledger.js'
+import { Unfinished } from '../ledger/unfinished.js'
 import { Listings } from '../listings/listings.js'
 import { PeerCount } from '../listings/peer-count.js'
 import { SpoolQuota } from '../listings/spool-quota.js'
@@ -27,9 +30,13 @@ import { SharedKeyUses } from '../store/key-uses.js'
 import { SharedLocks } from '../store/shared-locks.js'
 import { registerStore } from '../store/store-metrics.js'
 import type { Daemon } from './daemon.js'
+import { EncoderNames } from './encoder-names.js'
 import { endpointEvents } from './endpoint-events.js'
 import type { PassedSocket } from './listen-descriptor.js'
-import { openControlSocket, openFallback, openJournal, openStore } from './optional-parts.js'
+import { ledgerDirectory } from '../ledger/ledger-directory.js'
+import { openControlSocket, openFallback, openStorage, openStore } from './optional-parts.js'
+import { readLines } from '../cluster/lines.js'
+import { setTimer } from '../time/set-timer.js'
 import { openAdminListener } from './observation.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 import { serveOn } from './serve-on.js'
@@ -96,11 +103,10 @@ type Opened = Omit<Daemon, typeof Symbol.asyncDispose>
 async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> {
   const { settings, log, version, stateDirectory, passed } = given
   const { current } = settings
-  const { listen, listing, lookBack } = current().config
+  const { listen, listing, onOutage, journal } = current().config
   const logger = loggerOf(log)
   const userAgent = `pinwarden/${version}`
   const headers = { accept: 'application/json', 'user-agent': userAgent }
-  const keepIn = lookBack?.directory ?? stateDirectory
 
   // Before anything is opened; a name is judged once more when it is known what it was bound to.
   const addresses = passed === undefined ? await addressesOf(listen.host) : [passed.host]
@@ -109,8 +115,8 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   // What is shared with other gates, and what outlives this one.
   const store = parts.adopt(await openStore(current(), logger), (store) => store?.close())
   const keyUses = parts.adopt(store && new SharedKeyUses(store), (uses) => uses?.close())
-  const journal = parts.adopt(await openJournal(current().config, logger), (journal) =>
-    journal?.close(),
+  const storage = parts.adopt(await openStorage(current(), stateDirectory, logger), (storage) =>
+    storage.close(),
   )
 
   // The cluster, and what is known of its pins.
@@ -124,20 +130,42 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onError), (quota) => {
     quota.close()
   })
-  const severalPeers = await PeerCount.open({ directory: keepIn, log: logger })
+  const severalPeers = await PeerCount.open({
+    directory: ledgerDirectory(current().config, stateDirectory),
+    log: logger,
+  })
   const listings = parts.adopt(new Listings(cluster, spoolQuota, severalPeers), (listings) => {
     listings.close()
   })
   const asking = { config: () => current().config.cluster, userAgent, tell: logger }
-  const shared = store && new SharedLocks(store)
+  const { config } = asking
   const leases = parts.adopt(
-    await openLeases({ ...asking, link: cluster, keepIn, shared }),
-    (leases) => leases.close(),
+    openLedger({
+      ...{ storage, log: logger, entriesMax: journal.entriesMax },
+      cluster: accessCluster({ cluster, headers, config }),
+      timeoutMs: () => config().writeTimeoutMs,
+      gateLocks: store && new SharedLocks(store),
+      ...{ now: Date.now, monotonic: () => performance.now(), setTimer },
+    }),
+    (leases) => {
+      leases.close()
+    },
   )
+  const { queue } = leases
+  const encoderNames = new EncoderNames(storage, logger)
+  encoderNames.tell(current())
+  // An operator who goes back to refusing still wants what was accepted before.
+  const isQueueUsed = onOutage === 'journal' || queue.size > 0
   const fallback = parts.adopt(
-    journal && (await openFallback({ journal, cluster, current, headers, log: logger })),
+    isQueueUsed ? await openFallback({ queue, cluster, current, headers, log: logger }) : undefined,
     (fallback) => fallback?.close(),
   )
+  const unfinished = new Unfinished({
+    readOperations: (take) => {
+      const path = '/pins?filter=pin_queued,pinning'
+      return readLines(cluster, { path, headers, headMs: config().statusTimeoutMs }, take)
+    },
+  })
   const onEvent = (event: PinEvent): void => {
     countEvent(event)
     activity.pinEvent(event)
@@ -171,11 +199,14 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   // The gate, which listens last: by then all that a request may need is there.
   const gate = await createGate({
     ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
-    ...{ listings, leases, tracker, journal, onQueued: (cid) => fallback?.accepted(cid) },
+    ...{ listings, leases, unfinished, tracker, onQueued: (cid) => fallback?.accepted(cid) },
   })
   parts.defer(() => gate.close())
   const { app, connections, replay } = gate
-  if (replay) registerJournal(metrics, () => replay.report)
+  const ledgerStatus = async () => ({ ...leases.report(), ...(await storage.figures()) })
+  registerLedger(metrics, ledgerStatus, () => queue.size)
+  const isQueueShown = isQueueUsed || queue.rejected.length > 0
+  if (isQueueShown) registerQueue(metrics, () => replay.report)
   let url: string | null = null
   const obstacles = new Set(['starting'])
   const daemon: Omit<Opened, 'admin'> = {
@@ -184,22 +215,24 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     requestsUnderWay: () => connections.requestsUnderWay,
     budgetLeft: (encoder, budget) => gate.budgetLeft(encoder, budget),
     pendingPins: () => tracker.pendingPins(),
-    journal: journal &&
-      replay && {
-        journal,
-        again: () => {
-          replay.retryNow()
-        },
+    journal: {
+      queue,
+      again: () => {
+        replay.retryNow()
       },
-    journalReport: () => replay?.report,
+    },
+    ledgerDisk: storage,
+    encoderNames: () => encoderNames.read(),
+    ledgerReport: ledgerStatus,
+    journalReport: () => (isQueueShown || queue.size > 0 ? replay.report : undefined),
     fallbackReport: () => fallback?.report,
     storeReport: () => store?.report,
     endpoints,
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
+      encoderNames.tell(current())
       if (cluster.apply(current())) {
         listings.clear()
-        leases.startAnew()
         fallback?.forgetComparison()
       }
       store?.take(current().config.store, current().storeSecrets)

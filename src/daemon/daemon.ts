@@ -1,10 +1,13 @@
 /** What the daemon is once it is open. */
 import type { Activity } from '../admin/activity.js'
+import type { JournalReport } from '../admin/status-report.js'
 import type { KeyUse } from '../admin/key-use.js'
 import type { EndpointReport } from '../cluster/endpoint.js'
 import type { FallbackReport } from '../fallback/fallback.js'
-import type { Journal, JournalReport } from '../journal/journal.js'
-import type { Leases } from '../leases/leases.js'
+import type { LedgerStatus } from '../ledger/ledger-metrics.js'
+import type { OpenLedger } from '../ledger/open-ledger.js'
+import type { Queue } from '../ledger/queue.js'
+import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
 import type { PendingPins } from '../tracking/tracker.js'
@@ -24,11 +27,13 @@ export interface Daemon extends AsyncDisposable {
   readonly metrics: Registry
   readonly keyUse: KeyUse
   readonly activity: Activity
-  readonly leases: Leases
+  readonly leases: OpenLedger
   /** When other gates last saw each key; undefined: there are none. */
   readonly keyUses: SharedKeyUses | undefined
-  /** Undefined: there is none. */
-  readonly journal: OpenJournal | undefined
+  readonly journal: OpenJournal
+  readonly ledgerDisk: LedgerDisk
+  /** What each encoder is called in the ledger, by its leaseId. */
+  readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Where the admin listener is: a URL or the path of a socket; undefined: there is none. */
   readonly admin: string | undefined
   /** Why it is not ready, beside the cluster: `starting`, `stopping`. */
@@ -40,7 +45,8 @@ export interface Daemon extends AsyncDisposable {
   budgetLeft(encoder: string, budget: Budget): number | undefined
   /** How many pins of each encoder the cluster is still at. */
   pendingPins(): ReadonlyMap<string, PendingPins>
-  /** Undefined: there is none. So are the next two. */
+  ledgerReport(): Promise<LedgerStatus>
+  /** Undefined: pins never wait. The next two: there is none. */
   journalReport(): JournalReport | undefined
   fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined
@@ -58,7 +64,7 @@ export interface Daemon extends AsyncDisposable {
 }
 
 export interface OpenJournal {
-  readonly journal: Journal
+  readonly queue: Queue
   /** Has what failed tried again now. */
   readonly again: () => void
 }

@@ -30,7 +30,7 @@ export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | u
   })
 }
 
-function statusOf(daemon: Observed, startedAt: string): StatusReport {
+async function statusOf(daemon: Observed, startedAt: string): Promise<StatusReport> {
   const { config, keyring } = daemon.settings.current()
   const { since, ...settings } = daemon.settings.state
   return {
@@ -41,6 +41,7 @@ function statusOf(daemon: Observed, startedAt: string): StatusReport {
     cluster: config.cluster.endpoints.map(({ url }) => url),
     endpoints: daemon.endpoints().map(({ name, state }) => ({ name, state })),
     journal: daemon.journalReport() ?? null,
+    ledger: await daemon.ledgerReport(),
     store: daemon.storeReport() ?? null,
     encoders: keyring.encoderCount,
     requestsUnderWay: daemon.requestsUnderWay(),

@@ -5,11 +5,13 @@ import { Fallback } from '../fallback/fallback.js'
 import { answerMs, Kubo } from '../fallback/kubo.js'
 import { readKuboIds } from '../fallback/kubo-ids.js'
 import type { RequestHeaders } from '../http/headers.js'
-import { readJournal } from '../journal/journal-file.js'
-import { Journal } from '../journal/journal.js'
+import { lastWritesDirectory, ledgerDirectory } from '../ledger/ledger-directory.js'
+import type { Queue } from '../ledger/queue.js'
+import { type LedgerDisk, openLedgerDisk, openLedgerMemory } from '../ledger/storage/ledger-disk.js'
+import { LedgerFault } from '../ledger/storage/ledger-storage.js'
+import { takeOver } from '../ledger/storage/takeover.js'
 import type { Logger } from '../log/logger.js'
 import { ConfigError } from '../settings/problems.js'
-import type { Config } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { Store } from '../store/store.js'
 import { setTimer } from '../time/set-timer.js'
@@ -26,27 +28,66 @@ export async function openStore(
 }
 
 /**
- * The journal, also where only an earlier run has left pins in one.
+ * The ledger's disk, or its memory where the settings and systemd name no directory: what was
+ * promised then ends with the process.
  *
- * @throws when it is wanted and cannot be had
+ * @throws when the directory cannot be used, or another daemon has it
  */
-export async function openJournal(
-  { onOutage, journal: { directory, entriesMax } }: Config,
+export async function openStorage(
+  { config, keyring }: Snapshot,
+  stateDirectory: string | undefined,
   log: Logger,
-): Promise<Journal | undefined> {
-  const isWanted = onOutage === 'journal' || (await isLeft(directory))
-  return isWanted ? Journal.open({ directory, entriesMax, tell: log }) : undefined
+): Promise<LedgerDisk> {
+  const directory = ledgerDirectory(config, stateDirectory)
+  if (directory !== undefined) {
+    const open = () => openLedgerDisk({ directory, log })
+    try {
+      const storage = await open()
+      const writesDirectory = lastWritesDirectory(config, stateDirectory)
+      if (!(await takesOver(storage, writesDirectory, { config, keyring }, log))) return storage
+      await storage.close()
+      return await open()
+    } catch (error) {
+      throw new LedgerFault(error instanceof Error ? error.message : String(error))
+    }
+  }
+  log('info', {}, 'the ledger is kept in memory: "ledger.directory" in the settings keeps it')
+  return openLedgerMemory(log)
 }
 
-/** An operator who goes back to refusing still wants what was accepted before. */
-async function isLeft(directory: string): Promise<boolean> {
-  // Where it cannot be read, this daemon has not written it.
-  const text = await readJournal(directory).catch(() => undefined)
-  return text !== undefined && text !== ''
+/** What an older release kept in files of its own. @returns whether anything was taken over */
+async function takesOver(
+  storage: LedgerDisk,
+  writesDirectory: string | undefined,
+  { config, keyring }: Pick<Snapshot, 'config' | 'keyring'>,
+  log: Logger,
+): Promise<boolean> {
+  try {
+    const { entries, rows } = await takeOver({
+      ...{ storage, log, now: Date.now, lastWritesDirectory: writesDirectory },
+      journalDirectory: config.journal.directory,
+      cluster: config.cluster.endpoints.map(({ url }) => url),
+      keyOf: (name, keyId) => {
+        const encoder = keyring.encoder(name)
+        const key = config.encoders[name]?.keys.find(({ id }) => id === keyId)
+        return encoder && key && { holder: encoder.leaseId, keyDigest: key.sha256 }
+      },
+    })
+    return rows + entries.length > 0
+  } catch (err) {
+    // The next start tries again; until then this gate serves what needs no disk.
+    if (!(err instanceof LedgerFault)) throw err
+    log(
+      'error',
+      { directory: storage.directory, err },
+      'what an older release kept could not be taken over yet',
+    )
+    return false
+  }
 }
 
 export interface FallbackOpening {
-  readonly journal: Journal
+  readonly queue: Queue
   readonly cluster: ClusterClient
   readonly current: () => Snapshot
   /** For the cluster. */
@@ -60,7 +101,7 @@ export interface FallbackOpening {
  * @throws ConfigError when the cluster uses it
  */
 export async function openFallback({
-  journal,
+  queue,
   cluster,
   current,
   headers,
@@ -72,7 +113,7 @@ export async function openFallback({
   const fallback = new Fallback({
     ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, log, setTimer },
     clusterKubos: () => readKuboIds(cluster, headers, answerMs),
-    isWaiting: (cid) => journal.has(cid),
+    isWaiting: (cid) => queue.has(cid),
     now: () => performance.now(),
   })
   const comparison = await fallback.compare()
@@ -81,7 +122,7 @@ export async function openFallback({
     throw new ConfigError([sameKubo])
   }
   if (comparison === 'unknown') log('warn', {}, unknownKubo)
-  for (const { cid } of journal.heads()) fallback.accepted(cid)
+  for (const { cid } of queue.heads()) fallback.accepted(cid)
   return fallback
 }
 
@@ -95,7 +136,10 @@ const unknownKubo =
   'the fallback is not used before it is known that it is no Kubo of the cluster: ' +
   'one of the two does not answer'
 
-type Controlled = Pick<Daemon, 'settings' | 'leases' | 'journal' | 'log'>
+type Controlled = Pick<
+  Daemon,
+  'settings' | 'leases' | 'journal' | 'ledgerDisk' | 'encoderNames' | 'log'
+>
 
 /**
  * The socket through which commands that change pins ask the daemon to do it.
@@ -103,9 +147,9 @@ type Controlled = Pick<Daemon, 'settings' | 'leases' | 'journal' | 'log'>
  * @param socket its path; undefined: there is none, and those commands say so
  */
 export async function openControlSocket(
-  { settings, leases, journal, log }: Controlled,
+  { settings, ...parts }: Controlled,
   socket: string | undefined,
 ): Promise<OpenControl | undefined> {
   if (socket === undefined) return undefined
-  return openControl({ socket, current: settings.current, leases, journal, log })
+  return openControl({ socket, current: settings.current, ...parts })
 }

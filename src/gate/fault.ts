@@ -1,7 +1,8 @@
 /** Answers for faults behind the gate: 502 to 504, in fixed sentences; the log knows more. */
 import type { FastifyReply } from 'fastify'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
-import { LockTimeout } from '../leases/lock-timeout.js'
+import { LockTimeout } from '../ledger/lock-timeout.js'
+import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import { StoreFault, type StoreFaultReason } from '../store/store-fault.js'
 import { answer } from './answer.js'
 import { faults, type UpstreamFaultReason } from './refusals.js'
@@ -13,15 +14,19 @@ import type { FoundFault } from './record/record.js'
 /** @param error ours, or what the HTTP client and @fastify/reply-from made of it */
 export function faultIn(error: Error): FoundFault {
   if (error instanceof LockTimeout) return { reason: error.reason, cause: undefined }
+  const ledgerFault = error instanceof LedgerFault ? error : error.cause
+  if (ledgerFault instanceof LedgerFault) return { reason: ledgerFault.reason, cause: ledgerFault }
   const { reason, cause } = isStoreFault(error)
     ? error
     : faultOf(error.cause instanceof ClusterFault ? error.cause : error)
   return { reason, cause: cause instanceof Error ? cause : undefined }
 }
 
-/** Whether the change of a pin failed for the cluster or the pin's lock: it may be repeated. */
-export const isFaultOfChange = (error: unknown): error is ClusterFault | LockTimeout =>
-  error instanceof ClusterFault || error instanceof LockTimeout
+/** Whether the change failed for the cluster, the pin's lock or the ledger: it may be repeated. */
+export const isFaultOfChange = (
+  error: unknown,
+): error is ClusterFault | LockTimeout | LedgerFault =>
+  error instanceof ClusterFault || error instanceof LockTimeout || error instanceof LedgerFault
 
 /** Whether the store was asked and failed; a request that did not ask it is refused instead. */
 export const isStoreFault = (
@@ -42,4 +47,4 @@ export function answerFault(reply: FastifyReply, error: Error): void {
 }
 
 const takesLonger = (reason: UpstreamFaultReason): boolean =>
-  reason === 'cluster-down' || reason.startsWith('store-')
+  reason === 'cluster-down' || reason === 'ledger-unavailable' || reason.startsWith('store-')

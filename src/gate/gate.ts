@@ -5,8 +5,8 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log/log.js'
 import { loggerOf } from '../log/logger.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
-import type { Journal } from '../journal/journal.js'
-import type { Leases } from '../leases/leases.js'
+import type { OpenLedger } from '../ledger/open-ledger.js'
+import type { Unfinished } from '../ledger/unfinished.js'
 import type { Listings } from '../listings/listings.js'
 import type { Registry } from '../metrics/registry.js'
 import type { PinTracker } from '../tracking/tracker.js'
@@ -56,11 +56,10 @@ export interface GateParts {
   /** What several gates share; undefined: this one is alone. */
   readonly store: Store | undefined
   readonly listings: Pick<Listings, 'find'>
-  readonly leases: Pick<Leases, 'ledger' | 'holdings' | 'unfinished'>
+  readonly leases: Pick<OpenLedger, 'ledger' | 'holdings' | 'queue'>
+  readonly unfinished: Unfinished
   readonly tracker: PinTracker
-  /** Where pins wait while the cluster is away; undefined: there is none. */
-  readonly journal: Journal | undefined
-  /** A pin of this CID waits in the journal. */
+  /** A pin of this CID waits in the queue. */
   readonly onQueued: (cid: string) => void
 }
 
@@ -70,16 +69,16 @@ export interface Gate {
   readonly connections: Pick<Connections, 'requestsUnderWay' | 'retire' | 'drain'>
   /** What the encoder has left of a budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
-  /** Of the journal; undefined: there is none. */
-  readonly replay: Pick<Replay, 'report' | 'retryNow'> | undefined
-  /** Requests that wait for a pin are answered now, and no more of the journal is replayed. */
+  /** Of the queue. */
+  readonly replay: Pick<Replay, 'report' | 'retryNow'>
+  /** Requests that wait for a pin are answered now, and no more of the queue is replayed. */
   stopWaiting(): void
   close(): Promise<void>
 }
 
 /** Builds the gate; the caller lets it listen, and closes it. */
 export async function createGate(parts: GateParts): Promise<Gate> {
-  const { log, metrics, observe, leases, journal, onQueued } = parts
+  const { log, metrics, observe, leases, onQueued } = parts
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const countRequest = registerRequests(metrics, connections)
@@ -88,12 +87,12 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     countRequest(line)
     observe(line)
   }
-  const quota = new Quota(leases.holdings, leases.unfinished)
+  const quota = new Quota(leases.holdings, parts.unfinished, leases.queue)
   const onAccepted = (cid: string): void => {
-    replay?.start()
+    replay.start()
     onQueued(cid)
   }
-  const outage = new Outage({ journal, quota, onAccepted })
+  const outage = new Outage({ ...leases, quota, onAccepted })
   const app = await createLine({
     ...parts,
     ...leases,
@@ -104,10 +103,10 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     outage,
   })
   // It begins at once: nothing may fail after it.
-  const replay = journal && replayOf(parts, journal, quota)
+  const replay: Replay = replayOf(parts, quota)
   const stopWaiting = (): void => {
     outage.close()
-    replay?.close()
+    replay.close()
   }
   return {
     ...{ app, connections, replay, stopWaiting },
@@ -163,10 +162,10 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
 }
 
 /** Pins that waited are written to the cluster by the same rules as those of requests. */
-function replayOf(parts: GateParts, journal: Journal, quota: Quota): Replay {
+function replayOf(parts: GateParts, quota: Quota): Replay {
   const { current, log, cluster, userAgent, leases, tracker } = parts
   return new Replay({
-    ...{ current, journal, ledger: leases.ledger, quota, tracker, log: loggerOf(log) },
+    ...{ current, ...leases, quota, tracker, log: loggerOf(log) },
     isClusterAvailable: () => cluster.current.isAvailable,
     headers: { accept: 'application/json', 'user-agent': userAgent },
   })

@@ -1,5 +1,5 @@
 /** What an authorized request becomes: one case for each way to its answer. */
-import type { Settle } from '../leases/ledger.js'
+import type { Answer } from '../cluster/answer-handler.js'
 import type { PinOptions } from './authorize/pin-options.js'
 
 export type Plan =
@@ -57,8 +57,15 @@ export interface UpstreamCall {
   readonly cid?: string
   /** What is left of its time; that of its permission where absent. */
   readonly timeoutMs?: number
-  readonly onAnswer?: Settle
+  readonly onAnswer?: OnAnswer
 }
+
+/**
+ * What came of a call, or that its answer was lost.
+ *
+ * @returns resolves when the client may be answered; rejects with a fault that it is told instead
+ */
+export type OnAnswer = (error: Error | null, answer: Answer) => Promise<void> | undefined
 
 /** The CID that a request is about; undefined: it is about none, or several. */
 export function cidOf(plan: Plan): string | undefined {

@@ -1,6 +1,7 @@
 /** Every answer that the gate gives of its own accord: its reason word, status and sentence. */
 import type { FaultReason } from '../cluster/faults.js'
-import type { LockTimeout } from '../leases/lock-timeout.js'
+import type { LedgerFault } from '../ledger/storage/ledger-storage.js'
+import type { LockTimeout } from '../ledger/lock-timeout.js'
 import type { StoreFaultReason } from '../store/store-fault.js'
 
 export interface Refusal {
@@ -72,7 +73,8 @@ export const refusals = {
 export type RefusalReason = keyof typeof refusals
 
 /** What is at fault when the request is not: the first part of each word says who. */
-export type UpstreamFaultReason = FaultReason | LockTimeout['reason'] | StoreFaultReason
+export type UpstreamFaultReason =
+  FaultReason | LockTimeout['reason'] | LedgerFault['reason'] | StoreFaultReason
 
 /** What the client reads when something behind the gate, not the request, is at fault. */
 export const faults: Readonly<Record<UpstreamFaultReason, Refusal>> = {
@@ -87,6 +89,7 @@ export const faults: Readonly<Record<UpstreamFaultReason, Refusal>> = {
   'cluster-bad-answer': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-cut': { status: 502, message: 'the cluster broke off its answer' },
   'lock-timeout': { status: 504, message: 'another change of this pin did not end in time' },
+  'ledger-unavailable': { status: 503, message: 'the ledger cannot be written' },
   'store-timeout': { status: 503, message: 'the shared store did not answer in time' },
   'store-refused': { status: 503, message: 'the shared store answered with an error' },
   'store-hung-up': { status: 503, message: 'the shared store closed the connection' },

@@ -50,9 +50,7 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
       pending = undefined
       const { method, path, query, onAnswer } = call
       const whole = query === '' ? path : `${path}?${query}`
-      cluster.send(exchange, { method, path: whole, headers }, callback, (error, answer) => {
-        onAnswer?.(method, error, answer)
-      })
+      cluster.send(exchange, { method, path: whole, headers }, callback, onAnswer)
     },
   }
   const answering = {

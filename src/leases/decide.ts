@@ -35,19 +35,29 @@ export type Decision =
 /** Leases of one pin: one more and they would not fit into a request. */
 const holdersMax = 48
 
+/** When a change is made, and the version of the leases that it makes. */
+export interface Moment {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number
+  readonly token: string
+}
+
 /** A POST: adds or renews the caller's lease, and takes nothing from the others. */
 export function decidePin(
   record: PinRecord | undefined,
   { holder }: Caller,
   wish: PinWish,
-  now: number,
+  { nowMs, token }: Moment,
 ): Decision {
   if (record !== undefined && record.type !== 'pin') return refuse('not-a-plain-pin')
   const { cid, options, untilMs } = wish
-  const leases = record === undefined ? [] : liveLeases(record, now)
+  const leases = record === undefined ? [] : liveLeases(record, nowMs)
   const own = leases.find((lease) => lease.holder === holder)
-  const others = leases.filter((lease) => lease !== own)
-  const lease = { holder, sinceMs: own?.sinceMs ?? inSeconds(now), untilMs }
+  // What the operator holds of a pin without leases is written down from now on.
+  const others = leases
+    .filter((lease) => lease !== own)
+    .map((lease) => (record?.leases.includes(lease) === true ? lease : { ...lease, token }))
+  const lease = { holder, sinceMs: own?.sinceMs ?? inSeconds(nowMs), untilMs, token }
   const all = [...others, lease]
   const written: NewRecord = {
     cid,

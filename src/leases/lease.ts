@@ -8,6 +8,8 @@ export interface Lease {
   readonly sinceMs: number
   /** From when on it is over; Infinity: it never is. */
   readonly untilMs: number
+  /** Its version, see token.ts; undefined: another hand wrote it, or an older release. */
+  readonly token?: string | undefined
 }
 
 /** Metadata under it is the gate's; clients cannot write it. */
@@ -25,10 +27,16 @@ export type LeaseKind = 'lease' | 'former'
 
 const prefixes: Readonly<Record<LeaseKind, string>> = { lease: leasePrefix, former: formerPrefix }
 
-/** The metadata's entry of a lease, such as `pinwarden.lease.k3v9… = 20260101T000000Z/..`. */
-export const leaseEntry = (lease: Lease, kind: LeaseKind = 'lease'): Parameter => [
-  prefixes[kind] + lease.holder,
-  `${timeText(lease.sinceMs)}/${timeText(lease.untilMs)}`,
+/**
+ * The metadata's entry of a lease, such as `pinwarden.lease.k3v9… = 20260101T000000Z/../GATE.17`.
+ * Older releases read the two times and leave out the token.
+ */
+export const leaseEntry = (
+  { holder, sinceMs, untilMs, token }: Lease,
+  kind: LeaseKind = 'lease',
+): Parameter => [
+  prefixes[kind] + holder,
+  `${timeText(sinceMs)}/${timeText(untilMs)}${token === undefined ? '' : `/${token}`}`,
 ]
 
 /** Undefined: the entry is none of a lease. */
@@ -42,12 +50,13 @@ export function readLease(
       ? 'former'
       : undefined
   if (kind === undefined) return undefined
-  const [since = '', until = ''] = value.split('/')
+  const [since = '', until = '', token] = value.split('/')
   // Whatever another hand has made of it: a hold that cannot be read is one that does not end.
   const lease = {
     holder: key.slice(prefixes[kind].length),
     sinceMs: timeOf(since) ?? 0,
     untilMs: timeOf(until) ?? Infinity,
+    ...(token !== undefined && { token }),
   }
   return { kind, lease }
 }

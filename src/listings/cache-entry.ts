@@ -13,8 +13,8 @@ export interface Head {
 }
 
 export class CacheEntry {
-  /** Unix time in milliseconds when the cluster was asked: it is never older than that. */
-  askedAt = Infinity
+  /** When the cluster was asked, by the monotonic clock: it is never older than that. */
+  askedMs = Infinity
   /** Resolves with the head of the cluster's answer, or rejects with the fault. */
   readonly head: Promise<Head>
   /** Settles when nothing more will come, whatever came. */
@@ -49,7 +49,7 @@ export class CacheEntry {
   /** Asks the cluster. */
   start(cluster: Cluster, request: UpstreamRequest): void {
     const startMs = performance.now()
-    this.askedAt = Date.now()
+    this.askedMs = startMs
     this.reader = new UpstreamReader(cluster, request, {
       head: (status) => {
         this.status = status

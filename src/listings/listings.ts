@@ -61,12 +61,12 @@ export class Listings {
    */
   async find(request: ListingRequest): Promise<Found> {
     const { query, mustBeNew, signal } = request
-    const arrivedAt = Date.now()
+    const arrivedMs = performance.now()
     for (;;) {
       signal.throwIfAborted()
       const entry = this.entries.get(query)
       if (entry === undefined) return found(this.begin(request), 'fresh')
-      if (entry.isJoinable && !(mustBeNew && entry.askedAt < arrivedAt))
+      if (entry.isJoinable && !(mustBeNew && entry.askedMs < arrivedMs))
         return found(entry, entry.isOver ? 'cached' : 'shared')
       if (entry.isOver) this.forget(query, entry)
       else await either(entry.ended, signal)
@@ -113,11 +113,13 @@ export class Listings {
   private async start(entry: CacheEntry, request: ListingRequest): Promise<void> {
     const { query, headers, isCheap, mayBeLocal, hidesLetGo, headMs, runMs, idMs } = request
     const mayAsk = this.cluster.current.endpoints.length === 1 && mayBeLocal && !isCheap
-    const isLocal = mayAsk && (await this.peerCount.isOne(this.cluster.current, headers, idMs))
+    const { current } = this.cluster
+    const peers = mayAsk ? await this.peerCount.of(current, headers, idMs) : 'several'
     if (entry.isOver) return
-    const asked = isLocal ? withLocal(query) : query
+    const asked = peers === 'one' ? withLocal(query) : query
     const path = asked === '' ? '/pins' : `/pins?${asked}`
-    entry.start(this.cluster.current, { path, headers, headMs, runMs, hidesLetGo })
+    const mayBeEmpty = peers !== 'unknown'
+    entry.start(this.cluster.current, { path, headers, headMs, runMs, hidesLetGo, mayBeEmpty })
   }
 
   /** Forgets a listing that did not end well, so that the next request tries again. */

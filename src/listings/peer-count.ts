@@ -2,10 +2,11 @@
  * Whether the cluster is one peer. Then `local=true` lists the same, without a map of everything
  * in the cluster's memory, and says so when Kubo is down instead of listing nothing.
  */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
-import { DurableFile, makeDirectory, readDurable } from '../disk/durable-file.js'
+import { syncDirectory } from '../disk/sync-directory.js'
 import type { Logger } from '../log/logger.js'
 
 export interface PeerCountParts {
@@ -14,6 +15,9 @@ export interface PeerCountParts {
   /** For the log. */
   readonly log: Logger
 }
+
+/** How many peers a cluster has; `unknown`: it does not say, which proves neither. */
+export type Peers = 'one' | 'several' | 'unknown'
 
 export class PeerCount {
   private constructor(
@@ -24,8 +28,7 @@ export class PeerCount {
   /** @throws when there is a file that cannot be read */
   static async open(parts: PeerCountParts): Promise<PeerCount> {
     const { directory } = parts
-    const known = directory === undefined ? undefined : await readDurable(pathIn(directory))
-    return new PeerCount(parts, known !== undefined)
+    return new PeerCount(parts, directory !== undefined && (await isThere(pathIn(directory))))
   }
 
   /** Whether the cluster was ever seen with more than one peer, also before the last restart. */
@@ -35,13 +38,15 @@ export class PeerCount {
 
   /**
    * `cluster_peers` lists live peers only, so a second one that was ever seen may be away at the
-   * moment: then the answer stays no. When the cluster does not say, it is no for this time.
+   * moment: then there are several all the same.
    */
-  async isOne(cluster: Cluster, headers: RequestHeaders, timeoutMs: number): Promise<boolean> {
-    if (this.hasSeveral) return false
+  async of(cluster: Cluster, headers: RequestHeaders, timeoutMs: number): Promise<Peers> {
+    if (this.hasSeveral) return 'several'
     const peers = await livePeers(cluster, headers, timeoutMs)
-    if (peers > 1) void this.noteSeveral()
-    return peers === 1
+    if (peers === undefined) return 'unknown'
+    if (peers === 1) return 'one'
+    void this.noteSeveral()
+    return 'several'
   }
 
   /** Says so once. Where the disk takes nothing, it is known until the restart. */
@@ -52,29 +57,42 @@ export class PeerCount {
     log('warn', {}, told)
     if (directory === undefined) return
     try {
-      await makeDirectory(directory)
-      const file = new DurableFile(pathIn(directory), () => inFile)
-      await file.rewrite()
-      await file.close()
+      await mkdir(directory, { recursive: true, mode: 0o750 })
+      const path = pathIn(directory)
+      await writeFile(`${path}.next`, inFile, { mode: 0o600, flush: true })
+      await rename(`${path}.next`, path)
+      await syncDirectory(directory)
     } catch (err) {
       log('warn', { directory, err }, 'that the cluster has several peers cannot be kept')
     }
   }
 }
 
-/** 0 when it cannot be told. */
+/** Undefined: it cannot be told. Each peer counts itself. */
 async function livePeers(
   cluster: Cluster,
   headers: RequestHeaders,
   timeoutMs: number,
-): Promise<number> {
+): Promise<number | undefined> {
   try {
     const { status, text } = await cluster.ask('/id', headers, timeoutMs)
-    if (status !== 200) return 0
+    if (status !== 200) return undefined
     const id = JSON.parse(text) as { cluster_peers?: unknown } | null
-    return Array.isArray(id?.cluster_peers) ? id.cluster_peers.length : 0
+    const peers = id?.cluster_peers
+    return Array.isArray(peers) && peers.length > 0 ? peers.length : undefined
   } catch {
-    return 0
+    return undefined
+  }
+}
+
+/** @throws when that cannot be told */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await readFile(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
   }
 }
 

@@ -16,6 +16,8 @@ export interface UpstreamRequest {
   readonly runMs: number
   /** Whether pins that are kept for a grace are left out. */
   readonly hidesLetGo: boolean
+  /** Whether an answer without a pin is believed: one peer whose Kubo is down gives it as well. */
+  readonly mayBeEmpty: boolean
 }
 
 export interface ListingSink {
@@ -26,6 +28,9 @@ export interface ListingSink {
   end(trailers: AnswerHeaders): void
   fail(fault: ClusterFault): void
 }
+
+const unverified =
+  'it lists no pin and does not say how many peers it has: it may be one whose Kubo is down'
 
 /** Less than this gets memory of its own length, not a pooled chunk's. */
 const smallBytes = chunkBytes / 16
@@ -80,6 +85,10 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     const fault = faultOfAnswer(status, headers)
     if (fault !== undefined) {
       this.stop(new ClusterFault(fault))
+      return
+    }
+    if (status === 204 && !this.request.mayBeEmpty) {
+      this.stop(new ClusterFault('cluster-unavailable', new Error(unverified)))
       return
     }
     this.hasHead = true

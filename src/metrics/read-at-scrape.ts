@@ -6,8 +6,8 @@ export interface Instrument<Label extends string> {
   readonly name: string
   readonly help: string
   readonly labelNames?: readonly Label[]
-  /** Each scrape calls it. */
-  readonly read: () => Scraped<Label>
+  /** Each scrape calls it, and waits for it. */
+  readonly read: () => Scraped<Label> | Promise<Scraped<Label>>
 }
 
 /** One number, or one for each set of labels; numbers with equal labels are added up. */
@@ -21,8 +21,8 @@ export function addGauge<Label extends string = never>(
   new Gauge({
     ...about,
     registers: [registry],
-    collect() {
-      fill(this, read())
+    async collect() {
+      fill(this, await read())
     },
   })
 }
@@ -35,8 +35,8 @@ export function addCounter<Label extends string = never>(
   new Counter({
     ...about,
     registers: [registry],
-    collect() {
-      fill(this, read())
+    async collect() {
+      fill(this, await read())
     },
   })
 }

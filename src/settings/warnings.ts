@@ -3,7 +3,7 @@ import { isLoopback, isLoopbackUrl } from './keyring/network.js'
 import type { Config, EncoderConfig } from './schema/schema.js'
 
 export function warningsOf(config: Config, now: number): readonly string[] {
-  return [...wayWarnings(config), ...encoderWarnings(config, now)]
+  return [...wayWarnings(config), ...ledgerWarnings(config), ...encoderWarnings(config, now)]
 }
 
 function wayWarnings({ listen, cluster }: Config): string[] {
@@ -15,6 +15,13 @@ function wayWarnings({ listen, cluster }: Config): string[] {
   if (cluster.endpoints.some(isInClear))
     warnings.push('cluster.endpoints: what passes between gate and cluster travels in clear')
   return warnings
+}
+
+function ledgerWarnings({ ledger, lookBack }: Config): string[] {
+  if (lookBack === undefined) return []
+  return ledger === undefined
+    ? ['lookBack: its name is ledger now; the next release does not know the older one']
+    : ['lookBack: ledger is there as well, so this says nothing; remove it']
 }
 
 function encoderWarnings(config: Config, now: number): string[] {

@@ -5,19 +5,19 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { LockTimeout } from '../leases/lock-timeout.js'
-import type { SharedTurn, SharedTurns } from '../leases/shared-turns.js'
+import { LockTimeout } from '../ledger/lock-timeout.js'
+import type { GateLock, GateLocks } from '../ledger/gate-locks.js'
 import type { Store } from './store.js'
 
 /** A gate whose answer came too late finds a lock of its own: that one it may take over. */
-const takeScript = `
+const acquireScript = `
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return {0} end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return {1, redis.call('GET', KEYS[2])}
 `
 
-const endScript = `
+const releaseScript = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 redis.call('DEL', KEYS[1])
@@ -35,7 +35,7 @@ const pollMs = 20
 
 const gateIdChars = 16
 
-export class SharedLocks implements SharedTurns {
+export class SharedLocks implements GateLocks {
   private readonly gateId = randomBytes(gateIdChars / 2).toString('hex')
   private count = 0
 
@@ -45,36 +45,36 @@ export class SharedLocks implements SharedTurns {
     this.store.whenDown(call)
   }
 
-  async take(cid: string, timeoutMs: number): Promise<SharedTurn | undefined> {
+  async acquire(cid: string, timeoutMs: number): Promise<GateLock | undefined> {
     const { store, gateId } = this
-    const keys = [store.key(`{${cid}}`, 'turn'), store.key(`{${cid}}`, 'written')] as const
+    const keys = [store.key(`{${cid}}`, 'turn'), store.key(`{${cid}}`, 'row')] as const
     const token = `${gateId}${++this.count}`
     const lockMs = Math.ceil(timeoutMs + marginMs)
     const untilMs = performance.now() + timeoutMs
     for (;;) {
       const taken = await store.askForRequest(
         () =>
-          store.redis.eval(takeScript, 2, ...keys, gateId, token, lockMs) as Promise<
+          store.redis.eval(acquireScript, 2, ...keys, gateId, token, lockMs) as Promise<
             [isTaken: number, written?: string | null]
           >,
       )
       if (taken === undefined) return undefined
       const [isTaken, written] = taken
-      if (isTaken === 1) return this.turnOf(keys, token, written ?? '')
+      if (isTaken === 1) return this.lockOf(keys, token, written ?? '')
       if (performance.now() > untilMs) throw new LockTimeout()
       await setTimeout(pollMs * (0.5 + Math.random()))
     }
   }
 
-  private turnOf(keys: readonly [string, string], token: string, found: string): SharedTurn {
+  private lockOf(keys: readonly [string, string], token: string, found: string): GateLock {
     const { store, gateId } = this
     const isForeign = found !== '' && !found.startsWith(gateId)
     return {
       written: isForeign ? found.slice(gateIdChars) : undefined,
-      end: async (written) => {
+      release: async (written) => {
         const value = written === undefined ? '' : gateId + written
         const ended = await store.ask(() =>
-          store.redis.eval(endScript, 2, ...keys, token, value, writtenMs),
+          store.redis.eval(releaseScript, 2, ...keys, token, value, writtenMs),
         )
         return ended === 1
       },

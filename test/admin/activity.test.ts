@@ -140,6 +140,31 @@ t.test('after an hour nothing of it is left but when an encoder was last seen', 
   t.match(report().encoders[0], { requests: 1, p50: 4 })
 })
 
+t.test('a clock that is put back hides nothing of the hour, and loses nothing', async (t) => {
+  const steady = { now: 5000 }
+  const activity = new Activity(() => steady.now)
+  const standing = { budgetLeft: () => undefined, pendingPins: () => new Map() }
+  const report = (wallMs: number) => activityReport(activity, snapshot({}), standing, wallMs)
+  activity.observe(answered)
+  activity.observe({ ...answered, ...failed, id: 'first' })
+  steady.now += minuteMs
+  activity.observe({ ...answered, ...failed, id: 'second' })
+  for (const wallMs of [start, start - 60 * minuteMs]) {
+    const { encoders, series, troubles, cluster } = report(wallMs)
+    t.match(encoders[0], { requests: 3, lastSeen: wallMs })
+    t.equal(
+      series.requests.reduce((sum, count) => sum + count),
+      3,
+    )
+    t.equal(series.from, wallMs - (steady.now % series.stepMs) - 359 * series.stepMs)
+    t.match(troubles, [
+      { id: 'second', time: wallMs },
+      { id: 'first', time: wallMs - minuteMs },
+    ])
+    t.equal(cluster.lastAnswered, wallMs)
+  }
+})
+
 t.test('a bounded number of troubles and encoders is kept', async (t) => {
   const { clock, observe, report } = watched()
   for (let count = 0; count < 250; count++) {

@@ -85,6 +85,7 @@ t.test('in a browser', { skip }, async (t) => {
       'Limits used': /^writes 2 of \d+ $/,
       'Key expires': 'never',
     })
+    t.match(await page.locator('#state').textContent(), /Ledger1 pins owed/)
     t.match(await cellsOf(page, 'idle'), { Requests: '0', 'Key expires': 'has no live key' })
     t.match(await cellsOf(page, 'nobody known'), { Requests: '1', Why: '1 key-unknown' })
     t.match(await page.locator('#requests-words').textContent(), /3 in the last hour, 2 refused/)

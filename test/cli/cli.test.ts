@@ -135,7 +135,7 @@ t.test('check says every problem, and ends with 1', async (t) => {
   t.same(lines.sort(), [
     '  encoders.alpha.role: found "boss", expected one of reader, pinner, operator',
     '  listen.port: found -1, expected a whole number of 0 to 65535',
-    '  x: found an unknown field, expected one of $schema, listen, admin, control, cluster, listing, log, limits, enforcement, unpin, onOutage, lookBack, journal, fallback, store, retentionDays, roles, encoders',
+    '  x: found an unknown field, expected one of $schema, listen, admin, control, cluster, listing, log, limits, enforcement, unpin, onOutage, ledger, journal, fallback, store, retentionDays, roles, encoders',
   ])
 })
 

@@ -31,8 +31,7 @@ async function scene(t: Test) {
     control: { socket: at('control.sock') },
     cluster: { endpoints: [{ url: cluster.url }] },
     log: { file: at('log') },
-    ...{ onOutage: 'journal', journal: { directory: at('journal') } },
-    lookBack: { directory: at('state') },
+    ...{ onOutage: 'journal', ledger: { directory: at('state') } },
     store: redis,
   }
   const serve = (changed: object): Daemon => {
@@ -64,12 +63,12 @@ type Scene = Awaited<ReturnType<typeof scene>>
 /** By the step that fails. */
 const cases: Record<string, (t: Test, scene: Scene) => Promise<[changed: object, why: RegExp]>> = {
   'the log file': async (_t, { at }) => [{ log: { file: at('missing/log') } }, /missing\/log/],
-  'the journal': async (_t, { at }) => {
+  'the ledger': async (_t, { at }) => {
     writeFileSync(at('file'), '')
-    return [{ journal: { directory: at('file') } }, /file/]
+    return [{ ledger: { directory: at('file') } }, /file/]
   },
   'what is kept of the cluster': async (_t, { at }) => {
-    mkdirSync(at('state/several-peers'))
+    mkdirSync(at('state/several-peers'), { recursive: true })
     return [{}, /EISDIR|several-peers/]
   },
   'the fallback': async (t) => {

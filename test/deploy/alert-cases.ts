@@ -39,6 +39,10 @@ const settled = (result: string) =>
 const endpoint = `pinwarden_endpoint_up{${gate},endpoint="127.0.0.1:9094"}`
 const store = `pinwarden_store_up{${gate}}`
 const journal = `pinwarden_journal_pins{${gate}}`
+const ledgerWritable = `pinwarden_ledger_writable{${gate}}`
+const oldestDoubt = `pinwarden_ledger_oldest_doubt_seconds{${gate}}`
+const ledgerRows = (state: string) => `pinwarden_ledger_rows{${gate},state="${state}"}`
+const ledgerDisk = `pinwarden_ledger_disk_free_bytes{${gate}}`
 const bugs = `pinwarden_bugs_total{${gate}}`
 const lost = `pinwarden_log_lines_dropped_total{${gate}}`
 const unauthorized = `pinwarden_auth_failures_total{${gate},reason="key-unknown"}`
@@ -174,6 +178,38 @@ export const cases: Readonly<Record<string, Case>> = {
     quiet: {
       'an outage of ten minutes': { [journal]: '0x40 100x10 0x20' },
       'always new ones, and always made': { [journal]: '5 0 5 0 5 0 5x3 0 5x20 0 5x20 0 5x20' },
+    },
+  },
+  PinwardenLedgerNotWritable: {
+    at: '20m',
+    fires: { [ledgerWritable]: '1x5 0x30' },
+    quiet: {
+      'a full disk for two minutes': { [ledgerWritable]: '1x16 0x2 1x20' },
+      'now and then': { [ledgerWritable]: '0 1 0 1x20' },
+    },
+  },
+  PinwardenLedgerDoubts: {
+    at: '80m',
+    fires: { [oldestDoubt]: '0x10 0+60x80' },
+    quiet: {
+      'doubts that end': { [oldestDoubt]: '0+60x15 0+60x15 0+60x15 0+60x40' },
+      none: { [oldestDoubt]: '0x90' },
+    },
+  },
+  PinwardenLedgerReports: {
+    at: '20m',
+    fires: { [ledgerRows('reported')]: '0x5 3x30' },
+    quiet: {
+      none: { [ledgerRows('reported')]: '0x30', [ledgerRows('owed')]: '100x30' },
+      'seen at once': { [ledgerRows('reported')]: '0x15 3x2 0x20' },
+    },
+  },
+  PinwardenLedgerDiskLow: {
+    at: '30m',
+    fires: { [ledgerDisk]: '1000000000x10 200000000x30' },
+    quiet: {
+      room: { [ledgerDisk]: '1000000000x40' },
+      'a large file for a moment': { [ledgerDisk]: '1000000000x25 1000x3 1000000000x20' },
     },
   },
   PinwardenBug: {

@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { readLease } from '../../src/leases/lease.js'
-import { Upkeep } from '../../src/leases/upkeep.js'
+import { Upkeep } from '../../src/ledger/upkeep.js'
 import { leaseIdOf } from '../../src/settings/keyring/lease-id.js'
 import { type FakeCluster, generatedCid, type Pin } from '../support/fake-cluster/index.js'
 import { startGate, type TestGate } from '../support/start-gate.js'

@@ -75,6 +75,14 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
     return 'listed, replayed, dropped'
   })
 
+  await steps.step('commands: ledger', async () => {
+    await runAll([
+      ['ledger check', /^problem +none$/m],
+      [`ledger backup ${inPlace('copy.db')}`, /is backed up to/],
+    ])
+    return 'checked, backed up'
+  })
+
   await steps.step('commands: keys and encoders', async () => {
     await runAll([
       ['keys add beta', /pw_\w{49}/],
@@ -113,6 +121,9 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
 
   await steps.step('commands: none is left out', async () => {
     await installed.stop()
+    // Over the file that is there, so that it stays the daemon's.
+    writeFileSync(inPlace('ledger.db'), readFileSync(inPlace('copy.db')))
+    await runAll([['ledger trust', /is trusted/]])
     const missed = leaves.map(({ path }) => path.join(' ')).filter((path) => !done.has(path))
     assert.deepEqual(missed, [], 'each command has a case above')
     return `${leaves.length} commands`

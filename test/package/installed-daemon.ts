@@ -88,8 +88,7 @@ export async function startInstalled(
   const whole = {
     listen: { host: '127.0.0.1', port: 0, lingerMs: 0 },
     encoders,
-    lookBack: { directory },
-    journal: { directory },
+    ledger: { directory },
     ...config,
   }
   writeFileSync(configPath, JSON.stringify(whole), { mode: 0o640 })

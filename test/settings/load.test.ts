@@ -325,6 +325,14 @@ t.test('what is allowed but likely a slip is warned of', async (t) => {
       },
       /in clear/,
     ],
+    [{ lookBack: { directory: 'a' }, encoders: { a: { enabled: false } } }, /^lookBack: its name/],
+    [
+      {
+        ...{ lookBack: { directory: 'a' }, ledger: { directory: 'b' } },
+        encoders: { a: { enabled: false } },
+      },
+      /^lookBack: ledger is there/,
+    ],
     [{ encoders: { a: {}, b: {} } }, /^encoders without a key: a, b$/],
     [
       { encoders: { a: { keys: [{ id: 'k', sha256: 'ab'.repeat(32), expires }] } } },

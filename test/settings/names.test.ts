@@ -40,7 +40,16 @@ t.test('whatever a file maps from names to things inherits nothing', async (t) =
 t.test('an encoder that is not there is not found under such a name', async (t) => {
   const snapshot = snapshotFrom({ encoders: { alpha: {} } })
   const alpha = snapshot.keyring.encoder('alpha')
-  const entry = { cid: 'Qm', encoder: name, keyId: 'k', options: [], untilMs: Infinity }
+  const entry = {
+    cid: 'Qm',
+    encoder: name,
+    keyDigest: '',
+    holder: '',
+    keyId: 'k',
+    isNew: true,
+    options: [],
+    untilMs: Infinity,
+  }
   const waiting = { ...entry, requestId: '', seq: 1, atMs: 0 }
   t.equal(rejectionOf(waiting, alpha, snapshot.config, 0), 'key-revoked')
 

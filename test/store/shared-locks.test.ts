@@ -7,7 +7,7 @@ import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = generatedCid(7)
-const repaired = 'gates wrote over each other: lost leases of a pin are written again'
+const repaired = 'the cluster lacked leases that this gate wrote; pinned again'
 const away =
   'the store does not answer: until it does, limits and locks are those of this gate alone'
 

@@ -40,6 +40,7 @@ export const config = {
     ],
   },
   onOutage: 'journal',
+  ledger: { directory: 'kept' },
   lookBack: { directory: 'kept' },
   fallback: { kubo: { url: 'http://127.0.0.1:5002' } },
   store: {

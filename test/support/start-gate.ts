@@ -65,6 +65,7 @@ export interface TestGate {
   readonly leases: Daemon['leases']
   readonly journal: Daemon['journal']
   readonly journalReport: Daemon['journalReport']
+  readonly ledgerReport: Daemon['ledgerReport']
   readonly endpoints: ReturnType<Daemon['endpoints']>
   readonly metrics: Daemon['metrics']
   readonly keyUses: Daemon['keyUses']
@@ -162,6 +163,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     leases: gate.leases,
     journal: gate.journal,
     journalReport: () => gate.journalReport(),
+    ledgerReport: () => gate.ledgerReport(),
     get endpoints() {
       return gate.endpoints()
     },

@@ -2,6 +2,7 @@
 import type { ActivityReport } from '../activity-report.js'
 import { spanText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
+import { isLedgerAlarm, ledgerText } from '../ledger-text.js'
 import type { StatusReport } from '../status-report.js'
 import { byId, element, setText } from './element.js'
 import { agoText, countText, none } from './words.js'
@@ -62,11 +63,18 @@ function clusterText(endpoints: readonly Endpoint[], isAway: boolean): string {
 
 function journalRows(journal: StatusReport['journal']): readonly StateRow[] {
   if (journal === null) return []
-  const { waiting, made, dropped } = journal
-  const counts = [`${countText(made)} replayed`, `${countText(dropped)} dropped`].join(', ')
-  const words = `${countText(waiting)} pins wait, ${counts}`
-  return [['Journal', words, waiting > 0 || dropped > 0]]
+  const { waiting, made, dropped, rejected } = journal
+  const words = [
+    `${countText(waiting)} pins wait`,
+    `${countText(made)} replayed`,
+    `${countText(dropped)} dropped`,
+    ...(rejected > 0 ? [`${countText(rejected)} rejected`] : []),
+  ].join(', ')
+  return [['Journal', words, waiting > 0 || dropped > 0 || rejected > 0]]
 }
+
+const ledgerRows = (ledger: StatusReport['ledger']): readonly StateRow[] =>
+  ledger === undefined ? [] : [['Ledger', ledgerText(ledger), isLedgerAlarm(ledger)]]
 
 type StateRow = readonly [name: string, words: string, isAlarm?: boolean]
 
@@ -83,6 +91,7 @@ function rowsOf(
   return [
     ['Cluster', clusterText(rest.endpoints, isAway), isAway || rest.endpoints.some(isDown)],
     ...journalRows(rest.journal),
+    ...ledgerRows(rest.ledger),
     ['Last answer to an encoder', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
     ['Under way', `${countText(requestsUnderWay)} requests`],

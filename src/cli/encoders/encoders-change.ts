@@ -3,6 +3,7 @@ import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { configFrom } from '../../settings/load.js'
 import { removeEncoder, setField } from '../../settings/edit/encoder-edits.js'
 import type { Io } from '../io.js'
+import { warnOfCopy } from '../report.js'
 
 export type EncoderChange = 'enable' | 'disable' | 'remove'
 
@@ -18,13 +19,14 @@ export async function changeEncoder(
   io: Io,
 ): Promise<number> {
   let keys = 0
-  await editConfig(configPath, (text) => {
+  const edit = (text: string): string => {
     const { encoders } = configFrom(text)
     if (!Object.hasOwn(encoders, encoder))
       throw new EditError(`there is no encoder ${encoder}`, 'pinwarden encoders list shows them')
     keys = encoders[encoder]?.keys.length ?? 0
     return changed(text, change, encoder)
-  })
+  }
+  await editConfig(configPath, edit, warnOfCopy(io))
   io.stdout.write(`${done[change]} encoder ${encoder}${aside(change, keys)}\n`)
   return 0
 }

@@ -8,6 +8,7 @@ import { bracketed } from '../gate-url.js'
 import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { publicAddress, refuseIfTaken } from './public-address.js'
+import { knownHolders, knownText } from '../known-holder.js'
 import { UsageError, warn } from '../report.js'
 import { createFile, refuseIfThere } from './create-file.js'
 
@@ -23,6 +24,8 @@ export interface InitOptions {
   /** Files in PEM; undefined: they will lie beside the configuration. */
   readonly cert: string | undefined
   readonly key: string | undefined
+  /** Where a ledger is, or will be; undefined: in the usual place. */
+  readonly ledger: string | undefined
   /** Without TLS, also on a public address. */
   readonly plainHttp: boolean
   /** Base URL that encoders reach the gate at. */
@@ -37,7 +40,8 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     { encoder, endpoint, expires: undefined, note: undefined },
     new Date(),
   )
-  const draft = draftOf(options, host, stored)
+  const known = await knownIn(options, io)
+  const draft = draftOf(options, host, stored, known)
   const text = `${JSON.stringify(draft, null, 2)}\n`
   // The files are looked at where they are said to be there already.
   const config =
@@ -47,14 +51,41 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   await refuseIfTaken(host, config.listen.port)
   await scanHost(options.cluster, host, io)
   await createFile(configPath, text)
+  tellKnown(encoder, known, io)
   io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
   show(config, io, [`# The first key, of encoder ${encoder}, without expiry.`])
   io.stdout.write(nextSteps(options, draft.listen.tls))
   return 0
 }
 
-function draftOf(options: InitOptions, host: string, key: object) {
-  const { encoder, cluster } = options
+type LeaseIds = ReadonlyMap<string, string>
+
+/** The encoders of a ledger that is there: of settings that were lost. */
+function knownIn({ ledger, cluster }: InitOptions, io: Io): Promise<LeaseIds> {
+  const settings = { cluster: { endpoints: [{ url: cluster }] }, ...ledgerField(ledger) }
+  return knownHolders(configFrom(JSON.stringify(settings)), io)
+}
+
+const ledgerField = (directory: string | undefined) =>
+  directory === undefined ? {} : { ledger: { directory: resolve(directory) } }
+
+function tellKnown(encoder: string, known: LeaseIds, io: Io): void {
+  const found = known.get(encoder)
+  if (found !== undefined) io.stdout.write(`${knownText(encoder, found)}\n`)
+  const others = [...known.keys()].filter((name) => name !== encoder).sort()
+  if (others.length === 0) return
+  const names = others.slice(0, namesShown).join(', ') + (others.length > namesShown ? ' …' : '')
+  io.stdout.write(
+    `the ledger knows ${others.length} more: ${names}, written with their leaseIds, ` +
+      'without a key: pinwarden keys add NAME makes one\n',
+  )
+}
+
+const namesShown = 10
+
+function draftOf(options: InitOptions, host: string, key: object, known: LeaseIds) {
+  const { encoder, cluster, ledger } = options
+  const others = [...known].filter(([name]) => name !== encoder).sort()
   if ((options.cert === undefined) !== (options.key === undefined))
     throw new UsageError('--cert and --key go together')
   const tls = tlsOf(options, host)
@@ -67,7 +98,11 @@ function draftOf(options: InitOptions, host: string, key: object) {
     },
     admin: {},
     cluster: { endpoints: [{ url: cluster }] },
-    encoders: { [encoder]: { leaseId: newLeaseId(), keys: [key] } },
+    ...ledgerField(ledger),
+    encoders: {
+      [encoder]: { leaseId: known.get(encoder) ?? newLeaseId(), keys: [key] },
+      ...Object.fromEntries(others.map(([name, leaseId]) => [name, { leaseId, keys: [] }])),
+    },
   }
 }
 

@@ -19,6 +19,7 @@ export interface DropOptions {
   readonly cid?: string | undefined
   readonly encoder?: string | undefined
   readonly all?: boolean | undefined
+  readonly rejected?: boolean | undefined
 }
 
 export async function journalDrop(options: DropOptions, io: Io): Promise<number> {
@@ -30,13 +31,14 @@ export async function journalDrop(options: DropOptions, io: Io): Promise<number>
 }
 
 /** What is dropped is lost: so it takes a word, and no word too many. */
-function whichOf({ number, cid, encoder, all }: DropOptions): Which {
+function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {
   const isNarrowed = number !== undefined || cid !== undefined || encoder !== undefined
-  if (isNarrowed === (all === true))
+  if ([isNarrowed, all, rejected].filter((isGiven) => isGiven === true).length !== 1)
     throw new UsageError(
       'journal drop takes what is to be dropped',
-      '--number, --cid and --encoder, or --all',
+      '--number, --cid and --encoder, or --all, or --rejected',
     )
+  if (rejected === true) return { rejected }
   const seq = number === undefined ? undefined : Number(number)
   if (seq !== undefined && !Number.isSafeInteger(seq))
     throw new UsageError(`--number ${String(number)} is no number`, 'one of pinwarden journal list')

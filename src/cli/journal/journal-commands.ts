@@ -7,6 +7,12 @@ interface DropOption extends ConfigOption {
   readonly cid?: string
   readonly encoder?: string
   readonly all?: boolean
+  readonly rejected?: boolean
+}
+
+interface ListOption extends ConfigOption {
+  readonly json?: boolean
+  readonly rejected?: boolean
 }
 
 export function addJournalCommands(program: Command, line: CommandLine): void {
@@ -17,13 +23,15 @@ export function addJournalCommands(program: Command, line: CommandLine): void {
     .withConfig(journal.command('list'))
     .description('list what waits, also while no daemon runs')
     .option('--json', 'as JSON, one pin a line, with all of its options')
-    .action(({ config, json }: ConfigOption & { readonly json?: boolean }) =>
+    .option('--rejected', 'what the cluster refused for good, with its reason')
+    .action(({ config, json, rejected }: ListOption) =>
       line.end(async () => {
         const { journalList } = await import('./journal-list.js')
-        return journalList({ configPath: config, json: json === true }, line.io)
+        const which = { json: json === true, rejected: rejected === true }
+        return journalList({ configPath: config, ...which }, line.io)
       }, config),
     )
-  withExamples(list, 'journal list')
+  withExamples(list, 'journal list', 'journal list --rejected')
   const replay = line
     .withConfig(journal.command('replay'))
     .description('have what could not be made yet tried now')
@@ -40,12 +48,18 @@ export function addJournalCommands(program: Command, line: CommandLine): void {
     .option('--number <number>', 'the one of this number')
     .option('--cid <cid>', 'all of this CID')
     .option('--encoder <name>', 'all of this encoder')
-    .option('--all', 'all')
+    .option('--all', 'all that wait')
+    .option('--rejected', 'all that the cluster refused for good')
     .action(({ config, ...which }: DropOption) =>
       line.end(async () => {
         const { journalDrop } = await import('./journal-change.js')
         return journalDrop({ configPath: config, ...which }, line.io)
       }, config),
     )
-  withExamples(drop, 'journal drop --number 17', 'journal drop --encoder encoder-1')
+  withExamples(
+    drop,
+    'journal drop --number 17',
+    'journal drop --encoder encoder-1',
+    'journal drop --rejected',
+  )
 }

@@ -1,64 +1,56 @@
-/** `pinwarden journal list`: the pins that wait, read from the file: it needs no daemon. */
-import { type Entry, readContents } from '../../journal/entry.js'
-import { journalPath, readJournal } from '../../journal/journal-file.js'
+/** `pinwarden journal list`: the pins that wait; asked of the daemon, or read where none runs. */
+import type { QueueEntry } from '../../ledger/queue-entry.js'
 import { loadConfig } from '../../settings/load.js'
 import type { Io } from '../io.js'
-import { CommandError } from '../report.js'
+import { readQueue } from '../read-ledger.js'
 import { table } from '../text-table.js'
 
 export interface JournalListOptions {
   readonly configPath: string
   readonly json: boolean
+  /** What the cluster refused for good, in place of what waits. */
+  readonly rejected: boolean
 }
 
 /** In the order in which they were accepted; as JSON one a line. */
 export async function journalList(
-  { configPath, json }: JournalListOptions,
+  { configPath, json, rejected }: JournalListOptions,
   io: Io,
 ): Promise<number> {
-  const { directory } = (await loadConfig(configPath)).journal
-  const { entries, damaged } = readContents((await textIn(directory)) ?? '')
-  if (damaged > 0) io.stderr.write(`${damaged} lines of the journal cannot be read\n`)
+  const queue = await readQueue(await loadConfig(configPath))
+  const entries = queue.filter(({ rejection }) => (rejection !== undefined) === rejected)
   if (json) io.stdout.write(entries.map((entry) => `${JSON.stringify(shown(entry))}\n`).join(''))
-  else io.stdout.write(entries.length === 0 ? 'nothing waits\n' : tableOf(entries))
+  else if (entries.length === 0)
+    io.stdout.write(rejected ? 'nothing was rejected\n' : 'nothing waits\n')
+  else io.stdout.write(tableOf(entries, rejected))
   return 0
 }
 
-async function textIn(directory: string): Promise<string | undefined> {
-  try {
-    return await readJournal(directory)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'an error'
-    throw new CommandError(
-      `${journalPath(directory)} cannot be read: ${code}`,
-      'its owner and root may read it',
-    )
-  }
-}
-
-const shown = ({ seq, atMs, encoder, keyId, cid, options, untilMs, requestId }: Entry) => ({
-  seq,
+const shown = ({ untilMs, atMs, ...entry }: QueueEntry) => ({
+  seq: entry.seq,
   accepted: new Date(atMs).toISOString(),
-  encoder,
-  keyId,
-  cid,
-  options: Object.fromEntries(options),
+  encoder: entry.encoder,
+  keyId: entry.keyId,
+  cid: entry.cid,
+  options: Object.fromEntries(entry.options),
   until: untilMs === Infinity ? null : new Date(untilMs).toISOString(),
-  requestId,
+  requestId: entry.requestId,
+  ...(entry.rejection !== undefined && { rejection: entry.rejection }),
 })
 
 const header = ['NUMBER', 'ACCEPTED', 'ENCODER', 'CID', 'UNTIL']
 
-const tableOf = (entries: readonly Entry[]): string =>
+const tableOf = (entries: readonly QueueEntry[], rejected: boolean): string =>
   table(
-    header,
+    rejected ? [...header, 'WHY'] : header,
     entries
       .map(shown)
-      .map(({ seq, accepted, encoder, cid, until }) => [
+      .map(({ seq, accepted, encoder, cid, until, rejection }) => [
         String(seq),
         accepted,
         encoder,
         cid,
         until ?? 'no end',
+        ...(rejected ? [rejection ?? ''] : []),
       ]),
   )

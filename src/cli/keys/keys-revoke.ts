@@ -2,6 +2,7 @@
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { removeKey } from '../../settings/edit/encoder-edits.js'
 import type { Io } from '../io.js'
+import { warnOfCopy } from '../report.js'
 
 export interface KeysRevokeOptions {
   readonly configPath: string
@@ -12,13 +13,14 @@ export interface KeysRevokeOptions {
 /** A daemon that serves this file refuses the key from its next look at it, a second later. */
 export async function keysRevoke(options: KeysRevokeOptions, io: Io): Promise<number> {
   const { configPath, encoder, id } = options
-  const config = await editConfig(configPath, (text) => {
+  const change = (text: string): string => {
     const changed = removeKey(text, encoder, id)
     if (changed === undefined) {
       throw new EditError(`${encoder} has no key ${id}`, 'pinwarden keys list shows what there is')
     }
     return changed
-  })
+  }
+  const config = await editConfig(configPath, change, warnOfCopy(io))
   const left = config.encoders[encoder]?.keys.length ?? 0
   io.stdout.write(`revoked key ${id} of encoder ${encoder}; ${left} left\n`)
   return 0

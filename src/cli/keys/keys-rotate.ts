@@ -6,6 +6,7 @@ import type { KeyConfig } from '../../settings/schema/schema.js'
 import { graceEnd, timestampOf } from './expiry.js'
 import type { Io } from '../io.js'
 import { expiryText, newKey, type NewKeyOptions } from './new-key.js'
+import { warnOfCopy } from '../report.js'
 
 export interface KeysRotateOptions extends NewKeyOptions {
   readonly configPath: string
@@ -22,13 +23,14 @@ export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<nu
   const { stored, show } = newKey(options, now)
   let old: KeyConfig | undefined
   let until = timestampOf(end)
-  const config = await editConfig(configPath, (text) => {
+  const change = (text: string): string => {
     old = oldKey(configFrom(text).encoders[encoder]?.keys ?? [], options, now)
     const note = options.note ?? old.note
     if (old.expires !== undefined && Date.parse(old.expires) < end.getTime()) until = old.expires
     const key = note === undefined ? stored : { ...stored, note }
     return rotateKey(text, { encoder, old: old.id, until, key })
-  })
+  }
+  const config = await editConfig(configPath, change, warnOfCopy(io))
   show(config, io, [
     `# Key ${stored.id} of encoder ${encoder}, in place of ${old?.id ?? ''}, ` +
       `${expiryText(stored)}.`,

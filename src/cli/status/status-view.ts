@@ -1,4 +1,5 @@
 /** Asks the running daemon for its state, and lays it out as lines of a name and a value. */
+import { ledgerText } from '../../admin/ledger-text.js'
 import type { StatusReport } from '../../admin/status-report.js'
 import { daysText, spanText } from '../../time/span-text.js'
 import { askAdmin } from '../ask-admin.js'
@@ -30,6 +31,7 @@ export function statusText(shown: Shown, now: number): string {
     ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],
     ['cluster', shown.endpoints.map(endpointText).join(', ')],
     ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
+    ...(shown.ledger === undefined ? [] : [['ledger', ledgerText(shown.ledger)] as const]),
     ...(shown.store === null ? [] : [['store', shown.store.isUp ? 'shared' : storeAway] as const]),
     ['encoders', String(shown.encoders)],
     ['settings', settingsText(settings)],
@@ -44,10 +46,16 @@ export function statusText(shown: Shown, now: number): string {
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('')
 }
 
-const journalText = ({ waiting, made, dropped }: NonNullable<StatusReport['journal']>): string =>
-  waiting === 0 && dropped === 0
-    ? 'empty'
-    : `${waiting} pins wait; ${made} made and ${dropped} dropped since the start`
+function journalText(journal: NonNullable<StatusReport['journal']>): string {
+  const { waiting, made, dropped, rejected } = journal
+  const words =
+    waiting === 0 && dropped === 0
+      ? 'empty'
+      : `${waiting} pins wait; ${made} made and ${dropped} dropped since the start`
+  return rejected > 0 ? `${words}; ${rejected} rejected: ${seeRejected}` : words
+}
+
+const seeRejected = 'pinwarden journal list --rejected'
 
 const endpointText = ({ name, state }: StatusReport['endpoints'][number]): string =>
   state === 'up' ? name : `${name} (${state})`

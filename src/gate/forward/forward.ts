@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
-import type { Holdings } from '../../leases/holdings.js'
+import type { Holdings } from '../../ledger/holdings.js'
 import type { Listings } from '../../listings/listings.js'
 import type { Answering, StreamedAnswer } from '../answer.js'
 import { answeringBy } from '../answering.js'

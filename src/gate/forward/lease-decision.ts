@@ -11,11 +11,12 @@ import {
   unenforced,
   write,
 } from '../../leases/decide.js'
-import type { Ledger } from '../../leases/ledger.js'
-import type { PinRecord } from '../../leases/pin-record.js'
+import type { Ledger } from '../../ledger/ledger.js'
+import type { OpenPin } from '../../ledger/open-pin.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { UpstreamCall } from '../plan.js'
 import type { RequestRecord } from '../record/record.js'
+import type { Deadline } from '../../time/deadline.js'
 
 /** Who decides, and what it may ask. */
 export interface Deciding {
@@ -23,20 +24,22 @@ export interface Deciding {
   readonly encoder: Encoder
   /** For the cluster. */
   readonly headers: RequestHeaders
-  readonly timeoutMs: number
+  readonly deadline: Deadline
 }
+
+/** What is known of a pin when it is decided on. */
+export type Known = Pick<OpenPin, 'record' | 'nowMs' | 'token'>
 
 export async function decideToPin(
   deciding: Deciding,
-  pin: PinRecord | undefined,
+  { record, nowMs, token }: Known,
   wish: PinWish,
 ): Promise<Decision> {
   const { encoder } = deciding
-  const now = Date.now()
   const updated = await updating(deciding, wish)
   if (updated === undefined) return { kind: 'unknown' }
-  const untilMs = Math.min(updated.untilMs, Math.ceil((now + encoder.retentionMs) / 1000) * 1000)
-  return decidePin(pin, callerOf(encoder), { ...updated, untilMs }, now)
+  const untilMs = Math.min(updated.untilMs, Math.ceil((nowMs + encoder.retentionMs) / 1000) * 1000)
+  return decidePin(record, callerOf(encoder), { ...updated, untilMs }, { nowMs, token })
 }
 
 /**
@@ -44,13 +47,13 @@ export async function decideToPin(
  * takes a name and an expiry of its own, as with the cluster. Undefined: there is no such record.
  */
 async function updating(
-  { ledger, headers, timeoutMs }: Deciding,
+  { ledger, headers, deadline }: Deciding,
   wish: PinWish,
 ): Promise<PinWish | undefined> {
   const { cid, options, untilMs } = wish
   const source = options.find(([name]) => name === 'pin-update')?.[1]
   if (source === undefined || source === cid) return wish
-  const record = await ledger.look(source, headers, timeoutMs)
+  const { record } = await ledger.look(source, deadline, headers)
   if (record === undefined || isLetGo(record)) return undefined
   const name = options.find(([option]) => option === 'name')
   const copied = record.options.filter(([option]) => name === undefined || option !== 'name')
@@ -62,26 +65,33 @@ async function updating(
 }
 
 export async function decideToUnpin(
-  { ledger, encoder, headers, timeoutMs }: Deciding,
-  pin: PinRecord | undefined,
-  record: RequestRecord,
+  { ledger, encoder, headers, deadline }: Deciding,
+  known: Known,
+  request: Unpinning,
 ): Promise<Decision> {
-  const decision = unpinning(pin, encoder, record)
-  const graceMs = record.snapshot.config.unpin.graceSeconds * 1000
-  if (decision.kind !== 'unpin' || pin === undefined || graceMs === 0) return decision
-  // What is not finished would be queued again by a POST.
-  if (!(await ledger.isFinished(pin.cid, headers, timeoutMs))) return decision
-  const kept = letGo(pin, decision.last, Date.now() + graceMs)
+  const decision = unpinning(known, encoder, request)
+  const { record, nowMs } = known
+  const graceMs = request.snapshot.config.unpin.graceSeconds * 1000
+  if (decision.kind !== 'unpin' || record === undefined || graceMs === 0) return decision
+  // What the caller held has run out: there is nobody to keep it for.
+  if (decision.last.length === 0) return decision
+  // What is known to be unfinished would be queued again by a POST.
+  const finished = await ledger.isFinished(record.cid, deadline, headers)
+  if (finished === 'unfinished') return decision
+  const kept = letGo(record, decision.last, nowMs + graceMs)
   return write(kept) ?? decision
 }
 
-function unpinning(pin: PinRecord | undefined, encoder: Encoder, record: RequestRecord): Decision {
-  const now = Date.now()
+/** Of a request, what decides how its pin is unpinned, and what is noted of that. */
+export type Unpinning = Pick<RequestRecord, 'snapshot' | 'wouldRefuse'>
+
+function unpinning({ record, nowMs }: Known, encoder: Encoder, request: Unpinning): Decision {
   const { enforcement } = encoder
-  const decision = decideUnpin(pin, callerOf(encoder), now)
-  if (decision.kind !== 'refuse' || enforcement === 'enforce' || pin === undefined) return decision
-  if (enforcement === 'observe') record.wouldRefuse = decision.reason
-  return unenforced(pin, now)
+  const decision = decideUnpin(record, callerOf(encoder), nowMs)
+  if (decision.kind !== 'refuse' || enforcement === 'enforce' || record === undefined)
+    return decision
+  if (enforcement === 'observe') request.wouldRefuse = decision.reason
+  return unenforced(record, nowMs)
 }
 
 /** Undefined: the cluster is not asked. */

@@ -101,7 +101,7 @@ function answerOf(
 ): StreamedAnswer {
   const { compress, stallMs } = request.snapshot.config.listing
   const { spool, isCompressed } = entry.read(compress && acceptsGzip(encodings))
-  const ageSeconds = Math.max(0, Math.floor((Date.now() - entry.askedAt) / 1000))
+  const ageSeconds = Math.max(0, Math.floor((performance.now() - entry.askedMs) / 1000))
   const headers = {
     'content-type': 'application/json',
     age: String(ageSeconds),

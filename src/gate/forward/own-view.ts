@@ -1,6 +1,6 @@
 /** `GET /pins?owner=me`: the caller's own pins, page by page, with the cluster's status of each. */
 import { encodeQuery, fittingCids } from '../../cluster/query.js'
-import type { Holdings } from '../../leases/holdings.js'
+import type { Holdings } from '../../ledger/holdings.js'
 import type { Answering } from '../answer.js'
 import type { OwnPinsPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
@@ -10,11 +10,11 @@ export type ShowOwn = (
   request: Authorized,
   plan: OwnPinsPlan,
   answering: Answering,
-) => UpstreamCall | 'answered'
+) => Promise<UpstreamCall | 'answered'>
 
 export const createShowOwn =
   (holdings: Holdings): ShowOwn =>
-  ({ encoder }, { after, limit }, answering) => {
+  async ({ encoder }, { after, limit }, answering) => {
     const holder = encoder.leaseId
     holdings.ensure()
     if (holdings.since === undefined) {
@@ -23,14 +23,16 @@ export const createShowOwn =
       return 'answered'
     }
     // CIDs of longer hashes are fewer to a page.
-    const cids = fittingCids(holdings.page(holder, after, limit))
+    // One more than is shown says whether there is a next page.
+    const page = await holdings.page(holder, after, limit + 1)
+    const cids = fittingCids(page.slice(0, limit))
     const last = cids.at(-1)
     answering.header('x-total-count', holdings.size(holder))
     if (last === undefined) {
       answering.send(204)
       return 'answered'
     }
-    if (holdings.page(holder, last, 1).length > 0)
+    if (page.length > cids.length)
       answering.header('link', `</pins?owner=me&limit=${limit}&after=${last}>; rel="next"`)
     return { method: 'GET', path: '/pins', query: encodeQuery([['cids', cids.join(',')]]) }
   }

@@ -1,7 +1,9 @@
 /** Whose pin is it? A change leaves to other holders what is theirs, or is refused: 403, 409. */
+import { type Answer, Whole } from '../../cluster/answer-handler.js'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
-import type { Ledger, OpenPin, Settle } from '../../leases/ledger.js'
+import type { Ledger } from '../../ledger/ledger.js'
+import { type OpenPin, outcomeOf, type Wanted } from '../../ledger/open-pin.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -9,8 +11,9 @@ import { errorBody } from '../../http/error-body.js'
 import type { Answering } from '../answer.js'
 import { isFaultOfChange } from '../fault.js'
 import type { Outage } from '../outage/outage.js'
-import type { PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
+import type { OnAnswer, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
+import { Deadline } from '../../time/deadline.js'
 import { callOf, decideToPin, decideToUnpin } from './lease-decision.js'
 import { type Quota, refuseExcess } from './quota.js'
 
@@ -33,7 +36,7 @@ export interface Holders {
   readonly tracker: PinTracker
   readonly outage: Outage
   /** A monotonic clock, in milliseconds. */
-  readonly now?: () => number
+  readonly monotonic?: () => number
 }
 
 export function createChangePin(holders: Holders): ChangePin {
@@ -62,15 +65,13 @@ interface Change {
 
 /** The pin is held until the cluster has answered, or nothing is to be asked of it. */
 async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'answered'> {
-  const { ledger, now = () => performance.now() } = holders
+  const { ledger, monotonic } = holders
   const { request, plan, headers } = change
-  const { writeTimeoutMs } = request.snapshot.config.cluster
-  const startMs = now()
-  const pin = await ledger.open(plan.cid, headers, writeTimeoutMs)
-  const leftMs = writeTimeoutMs - (now() - startMs)
+  const deadline = new Deadline(request.snapshot.config.cluster.writeTimeoutMs, monotonic)
+  const pin = await ledger.open(plan.cid, deadline, headers)
   let call: UpstreamCall | 'answered' = 'answered'
   try {
-    if (!request.isClosed) call = await prepare(holders, change, pin, leftMs)
+    if (!request.isClosed) call = await prepare(holders, change, pin, deadline)
     return call
   } finally {
     if (call === 'answered') pin.release()
@@ -81,15 +82,15 @@ async function prepare(
   { ledger, quota, tracker }: Holders,
   { request, plan, headers, answering }: Change,
   pin: OpenPin,
-  timeoutMs: number,
+  deadline: Deadline,
 ): Promise<UpstreamCall | 'answered'> {
   const { encoder } = request
   const { cid } = plan
-  const deciding = { ledger, encoder, headers, timeoutMs }
+  const deciding = { ledger, encoder, headers, deadline }
   const decision =
     plan.kind === 'pin'
-      ? await decideToPin(deciding, pin.record, plan)
-      : await decideToUnpin(deciding, pin.record, request)
+      ? await decideToPin(deciding, pin, plan)
+      : await decideToUnpin(deciding, pin, request)
   const call = callOf(decision, cid)
   if (call === undefined) {
     if (!request.isClosed) answerOf(answering, decision)
@@ -97,24 +98,36 @@ async function prepare(
   }
   const isNew = plan.kind === 'pin' && !isHeldBy(pin.record, encoder)
   if (isNew && encoder.enforcement !== 'off') {
-    const excess = await quota.excess(encoder)
+    const excess = await quota.excess(encoder, cid)
     if (refuseExcess(request, answering, excess)) return 'answered'
   }
   if (request.isClosed) return 'answered'
   const unreserve = isNew ? quota.reserve(encoder) : () => undefined
-  const onAnswer: Settle = (method, error, answer) => {
-    pin.settle(method, error, answer)
-    const isDone = answer?.statusCode === 200
+  const wanted = wantedOf(decision)
+  const onAnswer: OnAnswer = (error, answer) => {
+    const status = error === null ? answer.statusCode : undefined
+    const kept = pin.settle(wanted, outcomeOf(call.method, status, textIn(error, answer)))
+    const isDone = status === 200
     if (isNew && isDone) quota.accepted(encoder)
     unreserve()
     if (isDone && plan.kind === 'pin') tracker.accepted(cid, encoder.name)
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
+    return kept
   }
   // Should it not get as far as an answer.
   request.onEnd(pin.release)
   request.onEnd(unreserve)
-  return { ...call, timeoutMs, onAnswer }
+  return { ...call, timeoutMs: deadline.leftMs, onAnswer }
 }
+
+/** Undefined: the pin stays as it is. */
+function wantedOf(decision: Decision): Wanted {
+  if (decision.kind === 'write') return decision.record
+  return decision.kind === 'unpin' ? 'unpin' : undefined
+}
+
+const textIn = (error: Error | null, answer: Answer): string | undefined =>
+  error === null && answer.body instanceof Whole ? answer.body.text : undefined
 
 function answerOf(answering: Answering, decision: Decision): void {
   if (decision.kind === 'refuse') answering.refuse(decision.reason)

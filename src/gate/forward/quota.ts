@@ -1,7 +1,8 @@
 /** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
-import type { Holdings } from '../../leases/holdings.js'
-import type { Unfinished } from '../../leases/unfinished.js'
+import type { Holdings } from '../../ledger/holdings.js'
+import type { Queue } from '../../ledger/queue.js'
+import type { Unfinished } from '../../ledger/unfinished.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Answering } from '../answer.js'
 import type { RefusalReason } from '../refusals.js'
@@ -20,15 +21,19 @@ export class Quota {
   constructor(
     private readonly holdings: Holdings,
     private readonly pendingPins: Unfinished,
+    private readonly queue: Pick<Queue, 'sizeOf'>,
   ) {}
 
   /** Undefined: there is room for one more, or it is not known yet whether there is. */
-  async excess({ leaseId, limits }: Encoder): Promise<Excess | undefined> {
+  async excess({ leaseId, limits }: Encoder, cid: string): Promise<Excess | undefined> {
     const { leases, unfinished } = limits
     if (leases !== Infinity) {
       this.holdings.ensure()
-      const held = this.holdings.size(leaseId) + this.underWay.of(leaseId)
-      if (this.holdings.since !== undefined && held >= leases) return excess('leases', held, leases)
+      const held = this.reserved(leaseId)
+      const isBeyond = this.holdings.since !== undefined && held >= leases
+      // A record that lost the lease by another hand takes no second place.
+      if (isBeyond && !(await this.holdings.holds(cid, leaseId)))
+        return excess('leases', held, leases)
     }
     if (unfinished !== Infinity) {
       const count = ((await this.pendingPins.of(leaseId)) ?? 0) + this.underWay.of(leaseId)
@@ -37,19 +42,24 @@ export class Quota {
     return undefined
   }
 
-  /**
-   * The same without a question to the cluster, which is away.
-   *
-   * @param waiting its pins in the journal
-   */
-  excessOf({ leaseId, limits }: Encoder, waiting: number): Excess | undefined {
-    const writing = this.underWay.of(leaseId)
-    const held = this.holdings.size(leaseId) + writing + waiting
+  /** The same of a pin that is to wait, without a question to the cluster, which is away. */
+  excessOf({ leaseId, limits }: Encoder): Excess | undefined {
+    const held = this.reserved(leaseId)
     if (held >= limits.leases) return excess('leases', held, limits.leases)
-    const unfinished = writing + waiting
+    const unfinished = this.underWay.of(leaseId) + this.queue.sizeOf(leaseId)
     return unfinished >= limits.unfinished
       ? excess('unfinished', unfinished, limits.unfinished)
       : undefined
+  }
+
+  /** Whether a pin that waited is one too many. @param isCounted among those that wait */
+  isBeyond({ leaseId, limits }: Encoder, isCounted: boolean): boolean {
+    return this.reserved(leaseId) + (isCounted ? 0 : 1) > limits.leases
+  }
+
+  /** Leases that are held, are being written, or wait in the queue. */
+  private reserved(holder: string): number {
+    return this.holdings.size(holder) + this.underWay.of(holder) + this.queue.sizeOf(holder)
   }
 
   /** One more is being written, until the returned function is called. */

@@ -4,7 +4,7 @@ import type { Counted } from './counter.js'
 
 interface Use {
   remaining: number
-  /** When the window ends, in milliseconds since the epoch. */
+  /** When the window ends, by the monotonic clock. */
   untilMs: number
 }
 
@@ -17,12 +17,12 @@ export class BudgetUse {
     if (uses === undefined) this.encoders.set(encoder, (uses = {}))
     const use = (uses[budget] ??= { remaining, untilMs: 0 })
     use.remaining = remaining
-    use.untilMs = Date.now() + seconds * 1000
+    use.untilMs = performance.now() + seconds * 1000
   }
 
   /** What is left of a budget in its window; undefined when none is under way. */
   remaining(encoder: string, budget: Budget): number | undefined {
     const use = this.encoders.get(encoder)?.[budget]
-    return use === undefined || use.untilMs <= Date.now() ? undefined : use.remaining
+    return use === undefined || use.untilMs <= performance.now() ? undefined : use.remaining
   }
 }

@@ -1,8 +1,9 @@
-/** Counts requests by key in a fixed window, with @fastify/rate-limit's own counters. */
+/** Counts requests by key in a fixed window, with @fastify/rate-limit. */
 import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { BudgetLimit } from '../../settings/keyring/encoder.js'
 import type { Store } from '../../store/store.js'
+import { LocalWindows, sharedWindows } from './windows.js'
 
 export interface Counted {
   readonly isExceeded: boolean
@@ -20,7 +21,7 @@ export interface Counting {
   /** @param secret of those who share the counter, to hash with what strangers choose */
   readonly key: (request: FastifyRequest, secret: string) => string
   readonly limit: (request: FastifyRequest) => BudgetLimit
-  /** The table is an LRU: with room for every key there is, none is ever evicted. */
+  /** With room for every key there is, none is ever evicted. */
   readonly keysMax: number
 }
 
@@ -37,10 +38,10 @@ export async function counters(
 ): Promise<CreateCounter> {
   // First and in a context of its own: the plugin's decorator is the one that is there already.
   const createShared = store && (await sharedLimits(app, store))
-  await app.register(rateLimit, { global: false })
+  await app.register(rateLimit, { global: false, store: LocalWindows })
   return (counting) => {
     const { name, key, keysMax } = counting
-    // `cache` is read (store/LocalStore.js) but missing in the plugin's types.
+    // `cache` is handed on to the store, but missing in the plugin's types.
     const own: CreateRateLimitOptions & { cache: number } = {
       ...limitsOf(counting),
       keyGenerator: (request) => key(request, secret),
@@ -67,8 +68,7 @@ type CreateRateLimit = FastifyInstance['createRateLimit']
 async function sharedLimits(app: FastifyInstance, store: Store): Promise<CreateRateLimit> {
   const found: CreateRateLimit[] = []
   await app.register(async (context) => {
-    const nameSpace = store.key('rate', '')
-    await context.register(rateLimit, { global: false, redis: store.redis, nameSpace })
+    await context.register(rateLimit, { global: false, store: sharedWindows(store) })
     found.push((options) => context.createRateLimit(options))
   })
   const [create] = found

@@ -1,7 +1,9 @@
 /** An outage of the cluster: pins go into the journal where the settings say so, with a 202. */
 import { ClusterFault } from '../../cluster/faults.js'
-import type { Wish } from '../../journal/entry.js'
-import { type Journal, JournalFault } from '../../journal/journal.js'
+import type { Holdings } from '../../ledger/holdings.js'
+import type { QueueRequest } from '../../ledger/queue-entry.js'
+import type { Queue } from '../../ledger/queue.js'
+import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import { setTimer } from '../../time/set-timer.js'
 import type { Answering } from '../answer.js'
 import { faultIn } from '../fault.js'
@@ -10,8 +12,8 @@ import { type Quota, refuseExcess } from '../forward/quota.js'
 import type { Authorized } from '../request.js'
 
 export interface OutageParts {
-  /** Undefined: there is none. */
-  readonly journal: Journal | undefined
+  readonly queue: Queue
+  readonly holdings: Pick<Holdings, 'holds'>
   readonly quota: Quota
   /** A pin of this CID waits in the journal. */
   readonly onAccepted: (cid: string) => void
@@ -22,19 +24,19 @@ export class Outage {
 
   constructor(private readonly parts: OutageParts) {}
 
-  /** Whether the journal has an entry of this CID: further changes queue behind it. */
+  /** Whether an entry of this CID waits: further changes queue behind it. */
   isQueued(cid: string): boolean {
-    return this.parts.journal?.has(cid) === true
+    return this.parts.queue.has(cid)
   }
 
   /**
-   * Calls back when the journal has no entry of this CID any more, or when the time is up.
+   * Calls back when no entry of this CID waits any more, or when the time is up.
    *
    * @returns stops the wait
    */
   whenDone(cid: string, waitMs: number, done: () => void, timeIsUp: () => void): () => void {
     const leave = (): void => {
-      forget?.()
+      forget()
       cancel()
       this.waiting.delete(giveUp)
     }
@@ -42,7 +44,7 @@ export class Outage {
       leave()
       timeIsUp()
     }
-    const forget = this.parts.journal?.whenDone(cid, () => {
+    const forget = this.parts.queue.whenDone(cid, () => {
       leave()
       done()
     })
@@ -62,10 +64,8 @@ export class Outage {
    * @returns what is to be waited for, where the journal takes it
    */
   fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
-    const { journal } = this.parts
     const wanted = this.entryOf(request)
-    if (journal !== undefined && wanted !== undefined)
-      return this.take(journal, wanted, request, answering, error)
+    if (wanted !== undefined) return this.take(wanted, request, answering, error)
     answering.fault(error)
     return undefined
   }
@@ -82,9 +82,9 @@ export class Outage {
 
   /** Answers the status of a queued pin from the journal. @returns whether it did */
   answersStatus(request: Authorized, answering: Answering): boolean {
-    const { journal } = this.parts
-    if (journal === undefined || journal.size === 0 || request.cid === undefined) return false
-    const entry = journal.lastOf(request.cid)
+    const { queue } = this.parts
+    if (queue.size === 0 || request.cid === undefined) return false
+    const entry = queue.lastOf(request.cid)
     if (entry === undefined) return false
     request.journaled(200)
     send(answering, 200, journaledStatus(entry))
@@ -92,32 +92,38 @@ export class Outage {
   }
 
   private async take(
-    journal: Journal,
-    wanted: Wish,
+    wanted: Omit<QueueRequest, 'isNew'>,
     request: Authorized,
     answering: Answering,
     error: Error,
   ): Promise<void> {
     const { encoder } = request
-    const excess = this.parts.quota.excessOf(encoder, journal.sizeOf(encoder.name))
-    if (refuseExcess(request, answering, excess)) return
+    const { queue, quota, holdings } = this.parts
     try {
-      const entry = await journal.accept(wanted)
+      const isNew = !(await holdings.holds(wanted.cid, encoder.leaseId))
+      const isMore = isNew && !queue.isHolder(wanted.cid, encoder.leaseId)
+      if (isMore && refuseExcess(request, answering, quota.excessOf(encoder))) return
+      const entry = await queue.accept({ ...wanted, isNew })
       request.journaled(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
       send(answering, 202, journaledPin(entry))
     } catch (fault) {
-      if (!(fault instanceof JournalFault)) throw fault
+      if (!(fault instanceof LedgerFault)) throw fault
       answering.fault(error)
     }
   }
 
   /** The entry for the journal; undefined: the journal does not take this request. */
-  private entryOf({ plan, encoder, keyId = '', id, snapshot }: Authorized): Wish | undefined {
+  private entryOf(request: Authorized): Omit<QueueRequest, 'isNew'> | undefined {
+    const { plan, encoder, keyId = '', id, snapshot } = request
     if (plan.kind !== 'pin') return undefined
     const { cid, options, untilMs } = plan
-    if (snapshot.config.onOutage === 'refuse' && !this.isQueued(cid)) return undefined
-    return { cid, encoder: encoder.name, keyId, options, untilMs, requestId: id }
+    const { onOutage, encoders } = snapshot.config
+    if (onOutage === 'refuse' && !this.isQueued(cid)) return undefined
+    const { leaseId: holder, name } = encoder
+    const key = encoders[name]?.keys.find((key) => key.id === keyId)
+    const keyDigest = key?.sha256 ?? ''
+    return { cid, holder, keyDigest, encoder: name, keyId, options, untilMs, requestId: id }
   }
 }
 

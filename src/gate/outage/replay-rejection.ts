@@ -1,5 +1,5 @@
-/** Whether a journal entry may still be replayed: much can change since its request. */
-import type { Entry } from '../../journal/entry.js'
+/** Whether an entry of the queue may still be replayed: much can change since its request. */
+import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Config } from '../../settings/schema/schema.js'
 import { readPinOptions } from '../authorize/pin-options.js'
@@ -7,14 +7,14 @@ import { BadRequest } from '../refusals.js'
 
 /** @returns why the entry is rejected; undefined: it is not */
 export function rejectionOf(
-  { encoder: name, keyId, options, untilMs }: Entry,
+  { keyDigest, options, untilMs }: QueueEntry,
   encoder: Encoder | undefined,
   { encoders }: Config,
   nowMs: number,
 ): string | undefined {
   if (encoder === undefined) return 'encoder-removed'
   if (!encoder.enabled) return 'encoder-disabled'
-  const key = encoders[name]?.keys.find(({ id }) => id === keyId)
+  const key = encoders[encoder.name]?.keys.find(({ sha256 }) => sha256 === keyDigest)
   if (key === undefined) return 'key-revoked'
   if (key.expires !== undefined && Date.parse(key.expires) <= nowMs) return 'key-expired'
   if (!encoder.permissions.has('pin')) return 'not-permitted'

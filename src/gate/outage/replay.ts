@@ -1,9 +1,10 @@
-/** Replays the journal when the cluster is back: in order per CID, not all at once. */
+/** Replays the queue when the cluster is back: in order per CID, not all at once. */
 import type { RequestHeaders } from '../../http/headers.js'
-import type { Entry } from '../../journal/entry.js'
-import type { Journal, JournalReport } from '../../journal/journal.js'
+import { DefiniteRefusal } from '../../ledger/definite-refusal.js'
+import type { QueueEntry } from '../../ledger/queue-entry.js'
+import type { Queue } from '../../ledger/queue.js'
 import { type SetTimer, setTimer as timer } from '../../time/set-timer.js'
-import type { Ledger } from '../../leases/ledger.js'
+import type { Ledger } from '../../ledger/ledger.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { StoreFault } from '../../store/store-fault.js'
 import { Scheduler } from '../../time/scheduler.js'
@@ -17,7 +18,7 @@ import { rejectionOf } from './replay-rejection.js'
 import type { Logger } from '../../log/logger.js'
 
 export interface ReplayParts {
-  readonly journal: Journal
+  readonly queue: Queue
   readonly ledger: Ledger
   readonly quota: Quota
   readonly tracker: PinTracker
@@ -40,6 +41,14 @@ const awayMs = 500
 const againMsMin = 1000
 const againMsMax = 300_000
 
+/** Entries of the queue: how many wait, and what became of others since the start. */
+export interface ReplayReport {
+  readonly waiting: number
+  readonly made: number
+  readonly dropped: number
+  readonly rejected: number
+}
+
 export class Replay {
   private readonly counts = { replayed: 0, dropped: 0 }
   /** By sequence number: entries that failed, and when they are tried again. */
@@ -58,14 +67,15 @@ export class Replay {
   }
 
   /** What became of entries since the start. */
-  get report(): JournalReport {
+  get report(): ReplayReport {
+    const { queue } = this.parts
     const { replayed, dropped } = this.counts
-    return { waiting: this.parts.journal.size, made: replayed, dropped }
+    return { waiting: queue.size, made: replayed, dropped, rejected: queue.rejected.length }
   }
 
   /** Called when there may be an entry to replay. */
   start(): void {
-    if (this.parts.journal.size > 0) this.scheduler.runWithin(0)
+    if (this.parts.queue.size > 0) this.scheduler.runWithin(0)
   }
 
   /** Tries failed entries again now. */
@@ -79,8 +89,8 @@ export class Replay {
   }
 
   private async round(): Promise<number | undefined> {
-    const { journal, isClusterAvailable, log, current } = this.parts
-    if (journal.size === 0) return undefined
+    const { queue, isClusterAvailable, log, current } = this.parts
+    if (queue.size === 0) return undefined
     if (!isClusterAvailable()) return awayMs
     const startMs = this.now()
     const due = this.due(Math.ceil((current().config.journal.perSecondMax * roundMs) / 1000))
@@ -91,7 +101,7 @@ export class Replay {
       }
     })
     await Promise.all(workers)
-    if (journal.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
+    if (queue.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
     const { replayed, dropped } = this.counts
     log(
       'info',
@@ -101,20 +111,20 @@ export class Replay {
     return undefined
   }
 
-  private due(max: number): Entry[] {
-    const due: Entry[] = []
+  private due(max: number): QueueEntry[] {
+    const due: QueueEntry[] = []
     const now = this.now()
-    for (const entry of this.parts.journal.heads()) {
+    for (const entry of this.parts.queue.heads()) {
       if (due.length >= max) break
       if ((this.failures.get(entry.seq)?.notBefore ?? 0) <= now) due.push(entry)
     }
     return due
   }
 
-  private async replayEntry(entry: Entry): Promise<void> {
-    const { journal, isClusterAvailable, log } = this.parts
+  private async replayEntry(entry: QueueEntry): Promise<void> {
+    const { queue, isClusterAvailable, log } = this.parts
     const { seq, cid, encoder, requestId, atMs } = entry
-    const about = { cid, encoder, requestId, waitedMs: Date.now() - atMs }
+    const about = { cid, encoder, requestId, waitedMs: Math.max(0, Date.now() - atMs) }
     try {
       const rejection = await this.apply(entry)
       this.failures.delete(seq)
@@ -125,8 +135,15 @@ export class Replay {
         this.counts.dropped++
         log('warn', { ...about, reason: rejection }, 'dropped a pin of the journal')
       }
-      await journal.done(entry)
+      queue.done(entry)
     } catch (error) {
+      if (error instanceof DefiniteRefusal) {
+        this.counts.dropped++
+        this.failures.delete(seq)
+        queue.reject(entry, error.message)
+        log('error', { ...about, reason: 'rejected', err: error }, rejected)
+        return
+      }
       // The endpoints log that the cluster is down again.
       const isFault = isFaultOfChange(error)
       if (isFault && !isClusterAvailable()) return
@@ -144,21 +161,22 @@ export class Replay {
   }
 
   /** @returns why the entry is rejected @throws ClusterFault, LockTimeout */
-  private async apply(entry: Entry): Promise<string | undefined> {
+  private async apply(entry: QueueEntry): Promise<string | undefined> {
     const { ledger, quota, tracker, current, headers } = this.parts
     const snapshot = current()
-    const { cid, options, untilMs } = entry
-    const encoder = snapshot.keyring.encoder(entry.encoder)
+    const { cid, options, untilMs, holder, seq } = entry
+    const encoder = snapshot.keyring.encoderOf(holder)
     const rejection = rejectionOf(entry, encoder, snapshot.config, Date.now())
     if (rejection !== undefined || encoder === undefined) return rejection
-    const deciding = { ledger, encoder, headers, timeoutMs: snapshot.config.cluster.writeTimeoutMs }
     const found: { rejection?: string | undefined; isNew: boolean } = { isNew: false }
-    await ledger.change(cid, async ({ record }) => {
-      const decision = await decideToPin(deciding, record, { cid, options, untilMs })
+    await ledger.replay(cid, holder, seq, async (pin, deadline) => {
+      const { record } = pin
+      const deciding = { ledger, encoder, headers, deadline }
+      const decision = await decideToPin(deciding, pin, { cid, options, untilMs })
       found.isNew = !isHeldBy(record, encoder)
       if (decision.kind === 'refuse') found.rejection = decision.reason
       else if (decision.kind !== 'write') found.rejection = 'not-pinned'
-      else if (found.isNew) found.rejection = beyond(quota, encoder)
+      else if (found.isNew) found.rejection = beyond(quota, encoder, entry)
       return decision.kind === 'write' && found.rejection === undefined
         ? decision.record
         : undefined
@@ -170,12 +188,10 @@ export class Replay {
   }
 }
 
+const rejected = 'the cluster refused a pin of the journal for good: its encoder had read 202'
+
 /** Pending pins are no reason: the gate checked them when it accepted the entry. */
-function beyond(quota: Quota, encoder: Encoder): string | undefined {
-  if (encoder.enforcement !== 'enforce') return undefined
-  const excess = quota.excessOf(
-    { ...encoder, limits: { ...encoder.limits, unfinished: Infinity } },
-    0,
-  )
-  return excess?.reason
-}
+const beyond = (quota: Quota, encoder: Encoder, { isNew }: QueueEntry): string | undefined =>
+  encoder.enforcement === 'enforce' && quota.isBeyond(encoder, isNew)
+    ? 'too-many-leases'
+    : undefined

@@ -1,12 +1,13 @@
 /** Changes the configuration file so that nobody ever reads half of it, and no change is lost. */
 import type { BigIntStats } from 'node:fs'
-import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { open, realpath, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncDirectory } from '../../disk/durable-file.js'
+import { syncDirectory } from '../../disk/sync-directory.js'
 import { configFrom } from '../load.js'
 import { readConfig } from '../files/read.js'
 import type { Config } from '../schema/schema.js'
 import { withoutBom } from '../files/text.js'
+import { dropFormer, restoreFormer, swapIn } from './swap.js'
 
 /** The file was left as it is, for a reason that lies outside its contents. */
 export class EditError extends Error {
@@ -22,31 +23,53 @@ export class EditError extends Error {
 /**
  * Puts `change` of the file's text in its place; the result must be a valid configuration.
  *
- * The lock is the new file itself, as in git: whoever can create `….lock` may edit, and its rename
- * over the old file is both the commit and the release. Mode and owner are kept.
+ * The lock is the new file itself, as in git: whoever can create `….lock` may edit. Other editors
+ * do not know of it: what they write meanwhile is never overwritten. Mode and owner are kept.
+ *
+ * @param onKept called with the name of a copy: another program wrote into the old file after the
+ *   new one had taken its place, or an edit was killed before its end
  */
-export async function editConfig(path: string, change: (text: string) => string): Promise<Config> {
+export async function editConfig(
+  path: string,
+  change: (text: string) => string,
+  onKept: (copy: string) => void = () => undefined,
+): Promise<Config> {
   // Behind a symbolic link it is the file that is replaced, never the link.
   const target = await realpath(path).catch(() => path)
   const lock = `${target}.lock`
   const file = await lockedFor(target, lock)
-  let config: Config
   try {
+    const left = restoreFormer(target)
+    if (left !== undefined) onKept(left)
     const before = await readConfig(target)
     const text = changed(before.text, change)
-    config = configFrom(text)
+    const config = configFrom(text)
     await write(file, text, before.stat)
-    await refuseIfTouched(target, before.stat)
-    await rename(lock, target)
-  } catch (error) {
-    await rm(lock, { force: true })
-    throw error
+    const { isReplaced, kept } = swapIn(lock, target, before)
+    if (!isReplaced) throw touched(target, kept)
+    await syncDirectory(dirname(target))
+    const copy = dropFormer(target, before)
+    if (copy !== undefined) onKept(copy)
+    return config
   } finally {
-    await file.close()
+    await release(file, lock)
   }
-  // From the rename on the lock may be another editor's: a failure here must not remove it.
-  await syncDirectory(dirname(target))
-  return config
+}
+
+/** Unless the lock is another editor's by now: where there are no links, its name was moved. */
+async function release(file: FileHandle, lock: string): Promise<void> {
+  const [own, there] = await Promise.all([
+    file.stat({ bigint: true }),
+    stat(lock, { bigint: true }).catch(() => undefined),
+  ])
+  await file.close()
+  if (there?.ino === own.ino) await rm(lock, { force: true })
+}
+
+function touched(target: string, kept: string | undefined): EditError {
+  const hint = 'nothing was written: try again'
+  const aside = kept === undefined ? '' : `; what was there before the last change is in ${kept}`
+  return new EditError(`${target} was changed meanwhile`, hint + aside)
 }
 
 async function lockedFor(target: string, lock: string): Promise<FileHandle> {
@@ -83,11 +106,4 @@ async function write(file: FileHandle, text: string, like: BigIntStats): Promise
   // After chown, which clears bits of the mode.
   await file.chmod(Number(like.mode & 0o7777n))
   await file.sync()
-}
-
-/** Other editors do not know of the lock; at least what they wrote meanwhile is not overwritten. */
-async function refuseIfTouched(target: string, before: BigIntStats): Promise<void> {
-  const now = await stat(target, { bigint: true })
-  if (now.ino !== before.ino || now.mtimeNs !== before.mtimeNs || now.size !== before.size)
-    throw new EditError(`${target} was changed meanwhile`, 'nothing was written: try again')
 }

@@ -13,14 +13,28 @@ export interface ConfigFile {
 /** About four times what the most encoders that a file may have need. */
 const bytesMax = 128 * 1024 * 1024
 
+/** Where the file is for the moment in which an edit puts another one in its place. */
+export const formerPath = (path: string): string => `${path}.former`
+
 export async function readConfig(path: string): Promise<ConfigFile> {
-  // Not blocking, so that even a pipe holds nobody up.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(unreadable)
+  const file = await openConfig(path).catch(unreadable)
   try {
     return await contentOf(file)
   } finally {
     await file.close()
   }
+}
+
+async function openConfig(path: string): Promise<FileHandle> {
+  // Not blocking, so that even a pipe holds nobody up.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK
+  for (const each of [path, formerPath(path)])
+    try {
+      return await open(each, flags)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  return open(path, flags)
 }
 
 async function contentOf(file: FileHandle): Promise<ConfigFile> {

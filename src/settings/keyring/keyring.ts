@@ -24,6 +24,8 @@ export interface Keyring {
   /** The entry of a presented key. Expiry, `enabled` and `from` are the caller's to check. */
   find(presented: string): KeyEntry | KeyFault
   encoder(name: string): Encoder | undefined
+  /** The one whose leases are kept under this id. */
+  encoderOf(leaseId: string): Encoder | undefined
 }
 
 /**
@@ -43,9 +45,11 @@ export function buildKeyring(config: Config): Keyring {
       const entry = Object.freeze({ encoder, id, expiresAtMs })
       entries.set(sha256, { entry, digest: Buffer.from(sha256, 'latin1') })
     }
+  const byLeaseId = new Map([...encoders.values()].map((encoder) => [encoder.leaseId, encoder]))
   return {
     encoderCount: encoders.size,
     encoder: (name) => encoders.get(name),
+    encoderOf: (leaseId) => byLeaseId.get(leaseId),
     find(presented) {
       const form = keyForm(presented)
       if (form !== 'well-formed') return `key-${form}`

@@ -34,6 +34,8 @@ export const annotations: Readonly<Record<keyof Annotations, true>> = {
 export interface FieldSchema extends Annotations {
   readonly type?: string
   readonly description?: string
+  /** It works for one release more: no message, and no example, proposes it. */
+  readonly deprecated?: boolean
   readonly default?: unknown
   readonly enum?: readonly string[]
   readonly items?: FieldSchema

@@ -10,7 +10,7 @@ type Restart = Pick<Annotations, 'restart'>
 export const section = <P extends TProperties>(
   properties: P,
   description: string,
-  options: Restart = {},
+  options: Restart & { readonly deprecated?: true } = {},
 ) => Type.Object(properties, { additionalProperties: false, description, ...options })
 
 /** A section that may be left out as a whole. */

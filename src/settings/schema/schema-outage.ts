@@ -12,7 +12,7 @@ export const onOutage = Type.Enum(['refuse', 'journal'], {
 
 export const journal = optionalSection(
   {
-    directory: path('directory', 'Where the journal lies; of this daemon alone.', {
+    directory: path('directory', 'Where pins wait, unless `ledger.directory` is set.', {
       default: '/var/lib/pinwarden',
       restart: true,
     }),
@@ -25,17 +25,21 @@ export const journal = optionalSection(
   { restart: false },
 )
 
+export const ledger = Type.Optional(
+  section(
+    { directory: path('directory', 'Where it is kept; of this daemon alone.') },
+    'What the gate owes: leases, pins that wait, and what is in doubt. Absent: kept in ' +
+      '`journal.directory` where `onOutage` is `journal`, else in the StateDirectory of systemd; ' +
+      'without one it ends with the process.',
+    { restart: true },
+  ),
+)
+
 export const lookBack = Type.Optional(
   section(
-    {
-      directory: path(
-        'directory',
-        'Where they are kept, of this daemon alone; no request waits for it.',
-      ),
-    },
-    'The last writes, for a cluster that is killed and forgets them. Absent: kept in the ' +
-      'StateDirectory of systemd; without one they end with the process.',
-    { restart: true },
+    { directory: path('directory', 'As `ledger.directory`, which takes its place.') },
+    'The older name of `ledger`, for this release.',
+    { restart: true, deprecated: true },
   ),
 )
 

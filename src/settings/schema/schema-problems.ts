@@ -22,7 +22,8 @@ function foundAndExpected(error: ErrorObject, field: string | undefined): Omit<P
   if (fields === undefined) return { found: 'this name', expected: schema.expects ?? 'another' }
   if (error.keyword === 'required')
     return { found: 'nothing', expected: expectedBy(fields[field] ?? {}) }
-  return { found: 'an unknown field', expected: nearest(field, Object.keys(fields)) }
+  const known = Object.keys(fields).filter((name) => fields[name]?.deprecated !== true)
+  return { found: 'an unknown field', expected: nearest(field, known) }
 }
 
 /** The field of the object that the error is about, if not the object itself. */

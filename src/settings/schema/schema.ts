@@ -13,7 +13,7 @@ import {
 import { enforcements } from '../keyring/permissions.js'
 import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
-import { fallback, journal, lookBack, onOutage } from './schema-outage.js'
+import { fallback, journal, ledger, lookBack, onOutage } from './schema-outage.js'
 import { store } from './schema-store.js'
 
 const quota = (description: string) =>
@@ -216,6 +216,7 @@ export const configSchema = Type.Object(
     }),
     unpin,
     onOutage,
+    ledger,
     lookBack,
     journal,
     fallback,

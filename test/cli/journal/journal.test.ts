@@ -17,6 +17,7 @@ import { pinwarden } from '../../support/pinwarden.js'
 
 const key = generateKey()
 const emptied = 'the journal is empty: every pin was replayed or dropped'
+const refused = 'the cluster refused a pin of the journal for good: its encoder had read 202'
 
 async function served(t: Test, settings: object = {}) {
   const cluster = await startFakeCluster()
@@ -90,8 +91,12 @@ t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
   const { daemon, pin } = await start()
   const back = away(cluster)
   for (const index of [1, 2, 3, 4]) t.equal(await pin(index), 202)
-  t.match(await command('drop'), { code: 2, stderr: /--number, --cid and --encoder, or --all/ })
+  t.match(await command('drop'), {
+    code: 2,
+    stderr: /--number, --cid and --encoder, or --all, or --rejected/,
+  })
   t.match(await command('drop', '--all', '--number', '1'), { code: 2 })
+  t.match(await command('drop', '--rejected', '--all'), { code: 2 })
   t.match(await command('drop', '--cid', 'nonsense'), { code: 2 })
   t.match(await command('drop', '--encoder', 'beta'), { stdout: '0 pins are dropped, 4 wait\n' })
   t.match(await command('drop', '--number', '1'), { stdout: '1 pins are dropped, 3 wait\n' })
@@ -105,10 +110,29 @@ t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
   t.same([...cluster.pins.keys()].sort(), [generatedCid(3), generatedCid(4)].sort())
 })
 
-t.test('a daemon without a journal says so', async (t) => {
+t.test('what the cluster refused for good is listed and dropped apart', async (t) => {
+  const { cluster, start, command } = await served(t)
+  const { daemon, pin } = await start()
+  const back = away(cluster)
+  t.equal(await pin(1), 202)
+  const refuses = cluster.behave({ method: 'POST' }, { kind: 'status', status: 400, body: 'no' })
+  back()
+  await daemon.logged(refused)
+  refuses()
+  t.equal((await command('list')).stdout, 'nothing waits\n')
+  t.match((await command('list', '--rejected')).stdout, /^NUMBER .* WHY\n\d+ .* no *\n$/)
+  t.match(await command('drop', '--all'), { stdout: '0 pins are dropped, 0 wait\n' })
+  t.match(await command('drop', '--rejected'), { stdout: '1 pins are dropped, 0 wait\n' })
+  t.equal((await command('list', '--rejected')).stdout, 'nothing was rejected\n')
+  daemon.process.kill('SIGTERM')
+  await daemon.exited
+  t.equal((await command('list', '--rejected')).stdout, 'nothing was rejected\n', 'for good')
+})
+
+t.test('a daemon that refuses pins during an outage has nothing to drop', async (t) => {
   const { start, command } = await served(t, { onOutage: 'refuse' })
   await start()
-  t.match(await command('drop', '--all'), { code: 1, stderr: /this daemon has no journal/ })
+  t.match(await command('drop', '--all'), { stdout: '0 pins are dropped, 0 wait\n' })
 })
 
 t.test('kill -9 in the middle of an outage loses no pin that was accepted', async (t) => {

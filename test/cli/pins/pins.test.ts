@@ -76,7 +76,7 @@ t.test('pins adopt gives pins that were made before to an encoder', async (t) =>
   t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [alphaId])
   t.equal(cluster.pins.get(cid(0))?.name, 'old 0')
   const since = cluster.pins.get(cid(0))?.metadata?.get(`pinwarden.lease.${alphaId}`)
-  t.equal(since, '20250516T100640Z/..', 'since it was pinned')
+  t.match(since, /^20250516T100640Z\/\.\.\/[0-9a-z]{8}\.\d+$/, 'since it was pinned')
   t.same(holdersIn(cluster.pins.get(cid(2))?.metadata), [])
   t.equal(await ask('DELETE', 0), 200)
   const again = await pinwardenWith(

@@ -61,11 +61,15 @@ t.test('status says in words how the daemon is, and ends with 0 when it is ready
   t.equal(code, 0)
   t.match(stdout, /^ready +yes$/m)
   t.match(stdout, `gate      ${url}, 0 requests under way`)
+  t.match(stdout, /^ledger +0 pins owed(?:; verifying recent writes)?$/m)
   t.match(stdout, /^encoders +2$/m)
   t.match(stdout, /^settings +in force since 20\S+Z$/m)
   t.match(stdout, /^tls +off$/m)
   const json = await pinwarden('status', '--json', '--admin', socket, '-c', '/nowhere')
-  t.match(JSON.parse(json.stdout), { ready: true, url, settings: { isLastRefused: false } })
+  t.match(JSON.parse(json.stdout), {
+    ...{ ready: true, url, settings: { isLastRefused: false } },
+    ledger: { owedRows: 0, doubts: 0, reportedRows: { missing: 0, unexpected: 0 } },
+  })
 })
 
 t.test('status ends with 1 when the cluster is down or settings were refused', async (t) => {

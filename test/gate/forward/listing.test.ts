@@ -300,6 +300,7 @@ t.test('a second peer that was seen before the restart may be away now', async (
 
 t.test('a cluster that does not say who its peers are is asked in full', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto', maxAgeMs: 0 } })
+  gate.cluster.addPin(cid)
   for (const body of ['{}', 'null', '{"cluster_peers":null}', 'nonsense']) {
     const undo = gate.cluster.behave({ path: '/id' }, { kind: 'status', status: 200, body })
     await gate.ask('GET', '/pins')
@@ -311,7 +312,35 @@ t.test('a cluster that does not say who its peers are is asked in full', async (
   const endless = gate.cluster.behave({ path: '/id' }, { kind: 'stream', lines: 1e5, bytes: 1000 })
   await gate.ask('GET', '/pins')
   endless()
-  t.same(asked(gate), Array(6).fill('/pins'))
+  const silent = gate.cluster.behave(
+    { path: '/id' },
+    { kind: 'status', status: 200, body: '{"cluster_peers":[]}' },
+  )
+  t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid })
+  silent()
+  t.same(asked(gate), Array(7).fill('/pins'))
+})
+
+t.test('no empty list is believed of a cluster that does not say who its peers are', async (t) => {
+  const gate = await shared(t, { listing: { local: 'auto' }, cluster: { idTimeoutMs: 1000 } })
+  gate.cluster.addPin(cid)
+  gate.cluster.kuboDown = true
+  const hanging = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
+  const [one, other] = await Promise.all([gate.ask('GET', '/pins'), gate.ask('GET', '/pins')])
+  for (const { status, headers, json } of [one, other]) {
+    t.equal(status, 503)
+    t.ok(headers.has('retry-after'))
+    t.same(json, { code: 503, message: 'the cluster is not available' })
+  }
+  t.match(await gate.line(), {
+    outcome: 'fault',
+    reason: 'cluster-unavailable',
+    upstreamError: /lists no pin/,
+  })
+  t.same(asked(gate), ['/pins'], 'asked once for all who wait')
+  hanging()
+  gate.cluster.kuboDown = false
+  t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid }, 'nothing of it was kept')
 })
 
 t.test('filters on operation states are cheap: passed on, shared for a second', async (t) => {

@@ -1,4 +1,5 @@
 /** A pin that waits too long for its CID's lock: what is said of it, and of whom it is not said. */
+import { Deadline } from '../../../src/time/deadline.js'
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
 import { has } from '../../support/exposition.js'
@@ -70,7 +71,7 @@ t.test('a lock that the store gives when the time is up is late as well', { skip
   const wire = await startFailingWire(t, (await TestRedis.start(t)).port)
   const gate = await startGate(t, { store: { redis: wire.url, timeoutMs: 5000 } })
   const letGo = wire.hold(':turn')
-  const open = () => gate.leases.ledger.open(cid, {}, 20)
+  const open = () => gate.leases.ledger.open(cid, new Deadline(20))
   const first = open()
   const late = [{ status: 'rejected', reason: { reason: 'lock-timeout' } }]
   // The first one has waited as long once the second one, behind it, is late.
@@ -93,7 +94,7 @@ t.test('with a journal the late pin is queued, and replayed when the lock is fre
   isWell(t, gate)
   letGo()
   t.equal((await holder).status, 200)
-  gate.journal?.again()
+  gate.journal.again()
   await gate.told('replayed a pin of the journal')
   t.equal(gate.cluster.pins.get(cid)?.name, 'late')
 })

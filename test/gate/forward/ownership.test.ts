@@ -33,7 +33,7 @@ t.test('an unknown pin is pinned with the options and the lease of who asks', as
   t.same(holders(gate), [alpha])
   const [read, write] = gate.cluster.requests.map(({ method, target }) => `${method} ${target}`)
   t.equal(read, `GET /allocations/${cid}`)
-  const since = /meta-pinwarden\.lease\.(\w+)=(\d{8}T\d{6}Z)%2F\.\.$/.exec(write ?? '')
+  const since = /meta-pinwarden\.lease\.(\w+)=(\d{8}T\d{6}Z)%2F\.\.%2F\w{8}\.\d+$/.exec(write ?? '')
   t.equal(since?.[1], alpha)
   t.ok(write?.startsWith(`POST ${path}?name=clip&meta-k=v&`))
 })

@@ -17,7 +17,7 @@ t.test('a pin of the journal is at the fallback meanwhile, and stays there', asy
   t.notOk(gate.cluster.pins.has(cid))
 
   comeBack()
-  gate.journal?.again()
+  gate.journal.again()
   await gate.pinEvent(({ result }) => result === 'pinned')
   t.ok(gate.cluster.pins.has(cid))
   await gate.close()
@@ -32,7 +32,7 @@ t.test('told to release, the gate does so once the cluster has the pin', async (
   await gate.ask('POST', `/pins/${cid}`)
   await gate.told('a pin is at the fallback')
   comeBack()
-  gate.journal?.again()
+  gate.journal.again()
   await gate.told('a pin was released at the fallback: the cluster has it')
   t.ok(gate.cluster.pins.has(cid))
   t.same([...kubo.pins], [])

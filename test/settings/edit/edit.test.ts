@@ -1,11 +1,29 @@
 /** Editing the file: nothing else changes, nobody reads half of it, no change is lost. */
-import { existsSync, lstatSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { chmod, chown, lstat, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { addKey, removeKey } from '../../../src/settings/edit/encoder-edits.js'
-import { editConfig } from '../../../src/settings/edit/edit.js'
+import { addKey, removeKey, setField } from '../../../src/settings/edit/encoder-edits.js'
+import { editConfig, EditError } from '../../../src/settings/edit/edit.js'
+import { readConfig } from '../../../src/settings/files/read.js'
 import { configFrom } from '../../../src/settings/load.js'
+import { ConfigError } from '../../../src/settings/problems.js'
 
 const key = (digit: string) => ({ id: `k${digit}`, sha256: digit.repeat(64) })
 const added = (text: string, encoder: string, role?: string) =>
@@ -166,6 +184,72 @@ t.test('what another program wrote meanwhile is not overwritten', async (t) => {
   }).catch((error: unknown) => error)
   t.match(error, { name: 'EditError', message: 'was changed meanwhile' })
   t.equal(readFileSync(path, 'utf8'), foreign)
+  t.same(readdirSync(dir), ['config.json'])
+})
+
+t.test('edits by hand at any moment are neither overwritten nor dropped', async (t) => {
+  const { dir, path } = fileIn(t)
+  const stop = join(dir, 'stop')
+  const program = fileURLToPath(new URL('hand-edits.js', import.meta.url))
+  const hand = promisify(execFile)(process.execPath, [program, path, stop])
+  const ended = { changed: 0, refused: 0 }
+  while (ended.changed < 300 || ended.refused < 300)
+    try {
+      await editConfig(path, (text) => setField(text, ['encoders'], 'alpha', {}))
+      ended.changed++
+    } catch (error) {
+      if (!(error instanceof EditError || error instanceof ConfigError)) throw error
+      ended.refused++
+    }
+  writeFileSync(stop, '')
+  const { count, lost, last } = JSON.parse((await hand).stdout) as HandEdits
+  t.comment({ count, ...ended })
+  const copies = readdirSync(dir).filter((name) => /^config\.json\.kept-\d+$/.test(name))
+  const kept = copies.map((name) => readFileSync(join(dir, name), 'utf8')).join()
+  t.same(
+    lost.filter((name) => !kept.includes(`"${name}"`)),
+    [],
+  )
+  t.ok(Object.hasOwn(configFrom(readFileSync(path, 'utf8')).encoders, last))
+  t.same(
+    readdirSync(dir).filter((name) => !copies.includes(name)),
+    ['config.json', 'stop'],
+  )
+})
+
+interface HandEdits {
+  readonly count: number
+  readonly lost: readonly string[]
+  readonly last: string
+}
+
+t.test('what was written into the old file when it was replaced is kept, and said', async (t) => {
+  const { dir, path } = fileIn(t)
+  const late = openSync(path, 'r+')
+  t.teardown(() => {
+    closeSync(late)
+  })
+  const copies: string[] = []
+  const editing = editConfig(path, addAlpha, (copy) => copies.push(copy))
+  while (readFileSync(path, 'utf8') === original) await setImmediate()
+  writeSync(late, '{ "log": {} }     ')
+  await editing
+  t.equal(readFileSync(path, 'utf8'), addAlpha(original))
+  t.equal(copies.length, 1)
+  t.match(readFileSync(copies[0] ?? '', 'utf8'), '{ "log": {} }')
+  t.same(readdirSync(dir), ['config.json', basename(copies[0] ?? '')])
+})
+
+t.test('an edit that was killed between its steps is no end of the file', async (t) => {
+  const { dir, path } = fileIn(t)
+  renameSync(path, `${path}.former`)
+  t.equal((await readConfig(path)).text, original, 'it is read where it was moved to')
+  await editConfig(path, addAlpha)
+  t.equal(readFileSync(path, 'utf8'), addAlpha(original))
+  linkSync(path, `${path}.former`)
+  const disabled = (text: string) => setField(text, ['encoders', 'alpha'], 'enabled', false)
+  await editConfig(path, disabled)
+  t.equal(readFileSync(path, 'utf8'), disabled(addAlpha(original)))
   t.same(readdirSync(dir), ['config.json'])
 })
 

@@ -78,7 +78,7 @@ function rawHead(status: number, reason: string | undefined, headers: Headers): 
     listOf(values).map((value) => `${name}: ${value}\r\n`),
   )
   const names = Object.keys(headers).map((name) => name.toLowerCase())
-  if (!names.includes('date')) lines.push(`Date: ${new Date().toUTCString()}\r\n`)
+  if (!names.includes('date')) lines.push(`Date: ${new Date(Date.now()).toUTCString()}\r\n`)
   return `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`
 }
 

@@ -123,7 +123,7 @@ export class Reply {
     return [
       `HTTP/${version} ${status} ${STATUS_CODES[status] ?? `status code ${status}`}\r\n`,
       ...headers.map(line),
-      line(['Date', new Date().toUTCString()]),
+      line(['Date', new Date(Date.now()).toUTCString()]),
       ...[...length, ...connection, ...encoding].map(line),
       '\r\n',
     ].join('')

@@ -1,0 +1,61 @@
+/** The control socket's routes around the ledger: whether it is whole, and a copy of it. */
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { ledgerName } from '../ledger/ledger-directory.js'
+import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
+import type { Log } from '../log/log.js'
+import { ControlRefusal } from './control-refusal.js'
+
+export interface LedgerRoutesParts {
+  readonly disk: Pick<LedgerDisk, 'check' | 'backUp' | 'directory'>
+  readonly log: Log
+}
+
+export function addLedgerRoutes(control: FastifyInstance, { disk, log }: LedgerRoutesParts): void {
+  control.get('/ledger/check', async () => {
+    const check = await told(() => disk.check())
+    if (check.problems.length > 0) log.error({ ...check }, 'the ledger is damaged')
+    return check
+  })
+
+  let isUnderWay = false
+  control.get('/ledger/backup', async (_request, reply) => {
+    if (disk.directory === undefined)
+      throw new ControlRefusal(409, 'the ledger is kept in memory: there is nothing to back up')
+    if (isUnderWay) throw new ControlRefusal(409, 'another backup is under way')
+    isUnderWay = true
+    try {
+      const copy = await copyOf(disk, join(disk.directory, `${ledgerName}.copy`))
+      log.info({ bytes: copy.bytes }, 'the ledger is backed up')
+      reply.header('content-type', 'application/octet-stream')
+      reply.header('content-length', copy.bytes)
+      return await reply.send(copy.stream)
+    } finally {
+      isUnderWay = false
+    }
+  })
+}
+
+/**
+ * The command writes the file, as its own user: the unit keeps the daemon out of most directories,
+ * and what it wrote to /tmp nobody else would find. So the copy has no name any more.
+ */
+async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
+  // Of a daemon that was killed meanwhile.
+  await rm(path, { force: true })
+  await told(() => disk.backUp(path))
+  const file = await open(path)
+  await rm(path)
+  const { size: bytes } = await file.stat()
+  return { bytes, stream: file.createReadStream() }
+}
+
+/** Why the disk did not do it is what the operator has to read. */
+async function told<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw new ControlRefusal(503, error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,22 @@
+/** How the ledger is, in words: for `pinwarden status` and the status page. */
+import type { LedgerStatus } from '../ledger/ledger-metrics.js'
+import { spanText } from '../time/span-text.js'
+
+export function ledgerText(ledger: LedgerStatus): string {
+  const { repairs, reportedRows, doubts, oldestDoubtMs = 0 } = ledger
+  const repaired = repairs.missing + repairs.unexpected
+  const { missing, unexpected } = reportedRows
+  return [
+    `${ledger.owedRows} pins owed`,
+    ...(ledger.isWritable ? [] : ['the disk takes nothing']),
+    ...(ledger.isWalking ? ['verifying recent writes'] : []),
+    ...(doubts > 0 ? [`${doubts} in doubt, the oldest for ${spanText(oldestDoubtMs)}`] : []),
+    ...(repaired > 0 ? [`${repaired} repaired since the start`] : []),
+    ...(missing > 0 ? [`${missing} missing`] : []),
+    ...(unexpected > 0 ? [`${unexpected} unexpected`] : []),
+  ].join('; ')
+}
+
+/** Whether an operator has to do something. */
+export const isLedgerAlarm = ({ isWritable, reportedRows }: LedgerStatus): boolean =>
+  !isWritable || reportedRows.missing + reportedRows.unexpected > 0

@@ -1,0 +1,35 @@
+/** The leaseIds of encoders that a ledger knows: what they pinned stays theirs in new settings. */
+import { newLeaseId } from '../settings/keyring/lease-id.js'
+import { encodersOf } from '../settings/keyring/resolve.js'
+import { loadConfig } from '../settings/load.js'
+import type { Config } from '../settings/schema/schema.js'
+import type { Io } from './io.js'
+import { readNames } from './read-ledger.js'
+import { CommandError, warn } from './report.js'
+
+/** By the encoder's name; none where there is no ledger, or it cannot be read, which is said. */
+export async function knownHolders(config: Config, io: Io): Promise<ReadonlyMap<string, string>> {
+  try {
+    const names = await readNames(config)
+    return new Map([...names].map(([holder, name]) => [name, holder]))
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    warn(io, `new encoders get new leaseIds, as the ledger cannot be asked: ${error.message}`)
+    return new Map()
+  }
+}
+
+/** For an encoder that the settings do not have. */
+export async function leaseIdFor(encoder: string, configPath: string, io: Io): Promise<string> {
+  const config = await loadConfig(configPath).catch(() => undefined)
+  // Whoever edits the file says what is wrong with it.
+  if (config === undefined || Object.hasOwn(config.encoders, encoder)) return newLeaseId()
+  const found = (await knownHolders(config, io)).get(encoder)
+  const isTaken = [...encodersOf(config).values()].some(({ leaseId }) => leaseId === found)
+  if (found === undefined || isTaken) return newLeaseId()
+  io.stderr.write(`${knownText(encoder, found)}\n`)
+  return found
+}
+
+export const knownText = (encoder: string, leaseId: string): string =>
+  `the ledger knows ${encoder}: it has its leaseId ${leaseId} again, and with it what it pinned`

@@ -1,0 +1,36 @@
+/** `pinwarden ledger check`: whether the ledger is whole, and what is in it. */
+import type { LedgerCheck } from '../../ledger/storage/figures.js'
+import { loadConfig } from '../../settings/load.js'
+import { askControl } from '../ask-control.js'
+import type { Io } from '../io.js'
+import { withLedger } from '../read-ledger.js'
+
+export interface LedgerCheckOptions {
+  readonly configPath: string
+  readonly json: boolean
+}
+
+/** @returns 1 when it is damaged */
+export async function ledgerCheck(options: LedgerCheckOptions, io: Io): Promise<number> {
+  const config = await loadConfig(options.configPath)
+  const ask = async () => (await askControl(config, 'GET', '/ledger/check')) as LedgerCheck
+  const check = await withLedger(config, ask, (file) => file.check())
+  io.stdout.write(options.json ? `${JSON.stringify(check)}\n` : textOf(check))
+  return check.problems.length === 0 ? 0 : 1
+}
+
+function textOf(check: LedgerCheck): string {
+  const { missing, unexpected } = check.reported
+  const rows = [
+    ['gate', check.gateId],
+    ['rows', String(check.rows)],
+    ['leases', String(check.leases)],
+    ['queue', `${check.queue} wait, ${check.rejected} were rejected`],
+    ['doubts', String(check.doubts)],
+    ['reported', `${missing} missing, ${unexpected} unexpected`],
+    ['bytes', String(check.bytes)],
+    ['copy', check.isCopy ? 'yes: nothing is repaired by it before pinwarden ledger trust' : 'no'],
+    ...(check.problems.length === 0 ? ['none'] : check.problems).map((each) => ['problem', each]),
+  ] as const
+  return rows.map(([name = '', value]) => `${name.padEnd(9)} ${value}\n`).join('')
+}

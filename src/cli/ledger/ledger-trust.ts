@@ -1,0 +1,20 @@
+/** `pinwarden ledger trust`: a backup that was put in the ledger's place is the ledger again. */
+import { loadConfig } from '../../settings/load.js'
+import type { Io } from '../io.js'
+import { ledgerPath, withLedgerFile } from '../read-ledger.js'
+import { CommandError } from '../report.js'
+
+export async function ledgerTrust(configPath: string, io: Io): Promise<number> {
+  const path = ledgerPath(await loadConfig(configPath))
+  const inUse = new CommandError(`a daemon has ${path}`, 'stop it first: systemctl stop pinwarden')
+  const { gateId, rejected } = await withLedgerFile(path, inUse, (file) => {
+    // Trusting one that is no copy would only forget what it owes.
+    if (!file.contents.isCopy) throw new CommandError(`${path} is no copy: it is trusted`)
+    const waiting = file.contents.queue.filter(({ rejection }) => rejection === undefined)
+    return { gateId: file.trust(), rejected: waiting.length }
+  })
+  io.stdout.write(`${path} is trusted, with the new id ${gateId}\n`)
+  if (rejected > 0)
+    io.stdout.write(`${rejected} pins that waited in it: pinwarden journal list --rejected\n`)
+  return 0
+}

@@ -1,0 +1,113 @@
+/** What commands do with the ledger: asked of the daemon that has it, or done with its file. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
+import type { QueueEntry } from '../ledger/queue-entry.js'
+import type { LedgerFile } from '../ledger/storage/ledger-file.js'
+import type { Config } from '../settings/schema/schema.js'
+import { askControl, NoDaemon } from './ask-control.js'
+import { CommandError } from './report.js'
+
+/** Where the packages' unit has its StateDirectory. */
+const usual = '/var/lib/pinwarden'
+
+/** Where the daemon keeps it, unless it runs under a unit of another StateDirectory. */
+export const ledgerPath = (config: Config): string =>
+  join(ledgerDirectory(config, usual) ?? usual, ledgerName)
+
+/**
+ * Asks the daemon, or does the same with the file where none runs.
+ *
+ * @throws CommandError when a daemon has it that cannot be asked, or it cannot be opened
+ */
+export async function withLedger<T>(
+  config: Config,
+  ask: () => Promise<T>,
+  read: (file: LedgerFile) => Promise<T> | T,
+): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (!(error instanceof NoDaemon)) throw error
+    return withLedgerFile(ledgerPath(config), error, read)
+  }
+}
+
+/** @param whenInUse thrown where a daemon has the file */
+export async function withLedgerFile<T>(
+  path: string,
+  whenInUse: CommandError,
+  act: (file: LedgerFile) => Promise<T> | T,
+): Promise<T> {
+  if (!existsSync(path)) throw new NoLedger(path)
+  const file = await open(path, whenInUse)
+  try {
+    return await act(file)
+  } finally {
+    file.close()
+  }
+}
+
+/** There is none where the settings say. */
+export class NoLedger extends CommandError {
+  constructor(path: string) {
+    super(
+      `there is no ledger at ${path}`,
+      'ledger.directory in the settings says where it is kept; without one it ends with the daemon',
+    )
+  }
+}
+
+async function open(path: string, whenInUse: CommandError): Promise<LedgerFile> {
+  const { LedgerFile } = await import('../ledger/storage/ledger-file.js')
+  const { DamagedLedger, LedgerInUse } = await import('../ledger/storage/open-database.js')
+  try {
+    return new LedgerFile({ path, setsAside: false })
+  } catch (error) {
+    if (error instanceof LedgerInUse) throw whenInUse
+    if (error instanceof DamagedLedger) throw new CommandError(damageText(error))
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CommandError(`${path} cannot be read: ${why}`, 'its owner and root may read it')
+  }
+}
+
+const damageText = ({ message, problems }: { message: string; problems: readonly string[] }) =>
+  [message, ...problems].join('\n  ')
+
+/** In the order in which they were accepted. @throws CommandError */
+export async function readQueue(config: Config): Promise<readonly QueueEntry[]> {
+  const ask = async () => {
+    const { waiting, rejected } = (await askControl(config, 'GET', '/journal')) as QueueJson
+    return [...rejected, ...waiting].map(entryIn)
+  }
+  try {
+    return await withLedger(config, ask, ({ contents }) => contents.queue)
+  } catch (error) {
+    if (error instanceof NoLedger) return []
+    throw error
+  }
+}
+
+/** What encoders are called, by their leaseIds, as the last daemon told it. @throws CommandError */
+export async function readNames(config: Config): Promise<ReadonlyMap<string, string>> {
+  const ask = async () => {
+    const names = (await askControl(config, 'GET', '/names')) as Readonly<Record<string, string>>
+    return new Map(Object.entries(names))
+  }
+  try {
+    return await withLedger(config, ask, ({ rows }) => rows.names())
+  } catch (error) {
+    if (error instanceof NoLedger) return new Map<string, string>()
+    throw error
+  }
+}
+
+type EntryJson = Omit<QueueEntry, 'untilMs'> & { readonly untilMs: number | null }
+
+interface QueueJson {
+  readonly waiting: readonly EntryJson[]
+  readonly rejected: readonly EntryJson[]
+}
+
+/** JSON knows no Infinity. */
+const entryIn = (json: EntryJson): QueueEntry => ({ ...json, untilMs: json.untilMs ?? Infinity })

@@ -1,0 +1,56 @@
+/**
+ * Tells the ledger what each encoder is called: `init` and `keys add` find its leaseId by that when
+ * the settings were lost.
+ */
+import type { Logger } from '../log/logger.js'
+import { namesByHolder } from '../leases/holder-names.js'
+import { operator } from '../leases/lease.js'
+import type { LedgerOperation } from '../ledger/storage/ledger-storage.js'
+import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
+import type { Snapshot } from '../settings/snapshot.js'
+
+type Names = ReadonlyMap<string, string>
+
+export class EncoderNames {
+  private inForce: Names = new Map()
+  private telling: Promise<void> = Promise.resolve()
+
+  constructor(
+    private readonly storage: Pick<LedgerDisk, 'commit' | 'names'>,
+    private readonly log: Logger,
+  ) {}
+
+  /** As the ledger knows them, by leaseId. */
+  async read(): Promise<Names> {
+    await this.telling
+    return this.storage.names()
+  }
+
+  /**
+   * An encoder that was taken out of the settings while they were in force has no name any more:
+   * who gets it next inherits nothing. Settings that were lost take no name away.
+   */
+  tell(snapshot: Snapshot): void {
+    const names = new Map(namesByHolder(snapshot))
+    names.delete(operator)
+    this.telling = this.telling
+      .then(() => this.write(names))
+      .catch((err: unknown) => {
+        this.log('warn', { err }, 'the ledger could not be told what the encoders are called')
+      })
+  }
+
+  private async write(names: Names): Promise<void> {
+    const before = this.inForce
+    this.inForce = names
+    const known = await this.storage.names()
+    const taken = new Set(names.values())
+    const operations: LedgerOperation[] = []
+    for (const [holder, name] of known)
+      if (!names.has(holder) && (before.has(holder) || taken.has(name)))
+        operations.push({ kind: 'name', holder, name: '' })
+    for (const [holder, name] of names)
+      if (known.get(holder) !== name) operations.push({ kind: 'name', holder, name })
+    if (operations.length > 0) await this.storage.commit(operations)
+  }
+}

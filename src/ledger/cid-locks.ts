@@ -1,0 +1,40 @@
+/** Whoever changes a pin has its CID alone, from reading the record until it is written. */
+import { LockTimeout } from './lock-timeout.js'
+import type { Deadline } from '../time/deadline.js'
+import type { SetTimer } from '../time/set-timer.js'
+
+/** Ends a lock. */
+export type Release = () => void
+
+export class CidLocks {
+  private readonly tails = new Map<string, Promise<void>>()
+
+  constructor(private readonly setTimer: SetTimer) {}
+
+  /**
+   * Waits for all who came before.
+   *
+   * @throws LockTimeout when it takes longer
+   */
+  async acquire(cid: string, deadline: Deadline): Promise<Release> {
+    const before = this.tails.get(cid)
+    let end: Release = () => undefined
+    const own = new Promise<void>((resolve) => (end = resolve))
+    this.tails.set(cid, own)
+    const release = (): void => {
+      if (this.tails.get(cid) === own) this.tails.delete(cid)
+      end()
+    }
+    if (before === undefined) return release
+    const { promise: tooLate, resolve } = Promise.withResolvers<'too late'>()
+    const cancel = this.setTimer(deadline.leftMs, () => {
+      resolve('too late')
+    })
+    const outcome = await Promise.race([before, tooLate])
+    cancel()
+    if (outcome === undefined) return release
+    // Those behind wait for who is before.
+    void before.then(release)
+    throw new LockTimeout()
+  }
+}

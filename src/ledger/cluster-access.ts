@@ -1,0 +1,69 @@
+/** The ledger's way to the cluster through the daemon's client. */
+import { type Answer, Whole } from '../cluster/answer-handler.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
+import { Exchange } from '../cluster/exchange.js'
+import { ClusterFault } from '../cluster/faults.js'
+import { readLines } from '../cluster/lines.js'
+import type { RequestHeaders } from '../http/headers.js'
+import type { ClusterConfig } from '../settings/schema/schema.js'
+import type { ClusterPort, Finished, WriteAnswer } from './cluster-port.js'
+
+export interface ClusterAccess {
+  readonly cluster: ClusterClient
+  /** Of what no client asked. */
+  readonly headers: RequestHeaders
+  /** Asked for each question. */
+  readonly config: () => ClusterConfig
+}
+
+export function accessCluster({ cluster, headers: own, config }: ClusterAccess): ClusterPort {
+  const ask = (path: string, timeoutMs: number, headers: RequestHeaders = own) =>
+    cluster.current.ask(path, headers, timeoutMs)
+  return {
+    async read(cid, { leftMs }, headers) {
+      const { status, text, dateMs } = await ask(`/allocations/${cid}`, leftMs, headers)
+      if (status === 200) return { text, dateMs }
+      if (status === 404) return { text: undefined, dateMs }
+      throw new ClusterFault('cluster-bad-answer', new Error(`${status}: ${text.trim()}`))
+    },
+    write: (method, path, { leftMs }) =>
+      new Promise<WriteAnswer>((resolve, reject) => {
+        const options = { isListing: false, isWhole: true, timeoutMs: leftMs }
+        const exchange = new Exchange({ ...options, onEnd: () => undefined, changes: 'all' })
+        cluster.ask(exchange, { method, path, headers: own }, (error, answer) => {
+          if (error !== null) reject(error)
+          else resolve({ status: answer.statusCode, text: textOf(answer) })
+        })
+      }),
+    async isFinished(cid, { leftMs }, headers) {
+      const { status, text } = await ask(`/pins/${cid}`, leftMs, headers)
+      return status === 200 ? finishedIn(text) : 'unknown'
+    },
+    readState: (take) => {
+      const headMs = config().listTimeoutMs
+      return readLines(cluster, { path: '/allocations?filter=pin', headers: own, headMs }, take)
+    },
+    isAvailable: () => cluster.current.isAvailable,
+    onDisconnect: (call) => {
+      cluster.onDisconnect(call)
+    },
+  }
+}
+
+const textOf = ({ body }: Answer): string => (body instanceof Whole ? body.text : '')
+
+/** Only these are known to be not there yet: an error or a peer that is away says nothing. */
+const unfinished: ReadonlySet<unknown> = new Set(['pin_queued', 'pinning', 'pin_error', 'unpinned'])
+
+/** @param text of a status: one word for each peer */
+export function finishedIn(text: string): Finished {
+  const { peer_map: peers } = JSON.parse(text) as {
+    peer_map?: Readonly<Record<string, { status?: unknown }>> | null
+  }
+  const words = Object.values(peers ?? {}).flatMap(({ status }) =>
+    status === 'remote' ? [] : [status],
+  )
+  if (words.length === 0) return 'unknown'
+  if (words.every((word) => word === 'pinned')) return 'finished'
+  return words.every((word) => unfinished.has(word)) ? 'unfinished' : 'unknown'
+}

@@ -1,0 +1,40 @@
+/** What the ledger asks of the cluster, whoever answers: the daemon's client, or a simulation. */
+import type { TakeLine } from '../cluster/lines.js'
+import type { RequestHeaders } from '../http/headers.js'
+import type { Deadline } from '../time/deadline.js'
+
+export interface ClusterPort {
+  /** @throws ClusterFault when it is not known what the cluster has */
+  read(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Reading>
+  /**
+   * Writes for nobody's request.
+   *
+   * @param path with its query
+   * @throws ClusterFault when the outcome is not known
+   */
+  write(method: 'POST' | 'DELETE', path: string, deadline: Deadline): Promise<WriteAnswer>
+  /**
+   * Whether every peer that the CID is allocated to has it; asks Kubo. Only what all of them say
+   * is known.
+   */
+  isFinished(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Finished>
+  /** Gives each line of the whole state. @throws ClusterFault also when it was not all */
+  readState(take: TakeLine): Promise<void>
+  readonly isAvailable: () => boolean
+  /** Calls when an endpoint closed a connection, went down or is back. */
+  onDisconnect(call: () => void): void
+}
+
+export interface Reading {
+  /** As of `GET /allocations/{cid}`; undefined: the cluster does not have the CID. */
+  readonly text: string | undefined
+  /** The cluster's clock, in milliseconds since the epoch; undefined: it did not tell. */
+  readonly dateMs: number | undefined
+}
+
+export interface WriteAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+export type Finished = 'finished' | 'unfinished' | 'unknown'

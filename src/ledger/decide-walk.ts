@@ -1,0 +1,75 @@
+/**
+ * A crash or a hand? A cluster that is killed forgets a suffix of what it was sent, as its log is
+ * in memory: of an ipfs-cluster-service 1.1.6 with its default datastore the last 15 to 30 writes,
+ * however old. Whatever else is missing or back was changed beside the gate. No I/O here.
+ */
+import type { LedgerRow } from './row.js'
+
+/** What was seen of one row. */
+export interface Look {
+  readonly row: LedgerRow
+  readonly differs: 'missing' | 'unexpected' | undefined
+  /**
+   * It agrees, and would if the write were lost as well: of a pin that was made and unpinned lately
+   * nothing is left either way.
+   */
+  readonly isNeutral: boolean
+}
+
+export interface Decided {
+  readonly repair: readonly LedgerRow[]
+  /** Changed by a hand: an operator decides. */
+  readonly report: readonly { readonly row: LedgerRow; readonly as: 'missing' | 'unexpected' }[]
+}
+
+/** So many agree in a row before the walk ends: many times of what is written at the same time. */
+export const agreedMin = 100
+
+/** Writes that are under way at once arrive in another order: so many may agree within the run. */
+const disorderMax = 32
+
+/** A crash forgets some tens. */
+const missingMax = 1000
+const unexpectedMax = 50
+
+/** A power cut takes what the operating system had not written yet: all of these last minutes. */
+export const rebootMs = 600_000
+
+/**
+ * @param looks the newest write first
+ * @param isRebooted whether the machine ended without an orderly stop
+ */
+export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided {
+  const run = runOf(looks)
+  const missing = looks.filter(({ differs }) => differs === 'missing')
+  const unexpected = looks.filter(({ differs }) => differs === 'unexpected')
+  const newestMs = Math.max(...looks.map(({ row }) => row.atMs))
+  const inRun = (all: readonly Look[], max: number): ReadonlySet<Look> => {
+    const found = all.filter((look) => run.has(look))
+    return new Set(found.length > max ? [] : found)
+  }
+  const lost = inRun(missing, missingMax)
+  const back = inRun(unexpected, unexpectedMax)
+  const isLate = ({ row }: Look): boolean => isRebooted && row.atMs > newestMs - rebootMs
+  const isRepaired = (look: Look): boolean =>
+    lost.has(look) || back.has(look) || (look.differs === 'missing' && isLate(look))
+  return {
+    repair: looks.filter(isRepaired).map(({ row }) => row),
+    report: looks.flatMap((look) =>
+      look.differs === undefined || isRepaired(look) ? [] : [{ row: look.row, as: look.differs }],
+    ),
+  }
+}
+
+/** From the newest write on, as long as no more agree in a row than were written at once. */
+function runOf(looks: readonly Look[]): ReadonlySet<Look> {
+  const run = new Set<Look>()
+  let gap = 0
+  for (const look of looks) {
+    if (look.isNeutral) continue
+    gap = look.differs === undefined ? gap + 1 : 0
+    if (gap > disorderMax) break
+    run.add(look)
+  }
+  return run
+}

@@ -1,0 +1,184 @@
+/** The CIDs in doubt: looks at each one when it is due, until the last look has agreed. */
+import type { Logger } from '../log/logger.js'
+import { Scheduler } from '../time/scheduler.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { type Doubt, doubtDelays, type DoubtReason } from './doubt.js'
+import type { Repair } from './reconciler.js'
+import type { LedgerStorage } from './storage/ledger-storage.js'
+
+export interface DoubtsParts {
+  readonly storage: Pick<LedgerStorage, 'note' | 'contents'>
+  readonly reconcile: (cid: string) => Promise<Repair>
+  /** Called when there are more doubts than are kept one by one. */
+  readonly onTooMany: () => void
+  readonly log: Logger
+  readonly isAvailable: () => boolean
+  /** Milliseconds since the epoch: what is kept of a due time. */
+  readonly now: () => number
+  readonly monotonic: () => number
+  readonly setTimer: SetTimer
+}
+
+/** Beyond it a walk looks at all of the last writes instead. */
+const doubtsMax = 50_000
+
+/** The cluster has other work as well. */
+const atOnceMax = 8
+
+/** After a look that saw nothing, and after a repair that had to be made at the last look. */
+const retryMs = 5000
+
+/** After a refusal: an operator has to change something. */
+const rejectedMs = 3_600_000
+
+interface Due {
+  readonly cid: string
+  readonly reason: DoubtReason
+  attempt: number
+  /** By the monotonic clock. */
+  startedMs: number
+  dueMs: number
+}
+
+export class Doubts {
+  private readonly byCid = new Map<string, Map<DoubtReason, Due>>()
+  /** Of an earlier run, and not looked at since. */
+  private readonly unseen = new Set<string>()
+  private readonly scheduler: Scheduler
+  private count = 0
+
+  constructor(private readonly parts: DoubtsParts) {
+    const { monotonic: now, setTimer } = parts
+    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+  }
+
+  /**
+   * Takes up what an earlier run left. All of it is looked at now, as nobody did meanwhile; that
+   * look comes before the others, and takes the place of none.
+   */
+  start(): void {
+    const { storage, now, monotonic } = this.parts
+    const startedMs = monotonic()
+    for (const { cid, reason, attempt, dueMs } of storage.contents.doubts) {
+      const leftMs = Math.min(Math.max(dueMs - now(), 0), delayOf(reason, attempt))
+      this.put({ cid, reason, attempt, startedMs, dueMs: startedMs + leftMs })
+      this.unseen.add(cid)
+    }
+    if (this.count > 0) this.scheduler.runWithin(0)
+  }
+
+  get size(): number {
+    return this.count
+  }
+
+  has(cid: string): boolean {
+    return this.byCid.has(cid)
+  }
+
+  /** Milliseconds since the oldest one began; undefined: there is none. */
+  get oldestMs(): number | undefined {
+    if (this.count === 0) return undefined
+    let startedMs = Infinity
+    for (const due of this.all()) startedMs = Math.min(startedMs, due.startedMs)
+    return this.parts.monotonic() - startedMs
+  }
+
+  /** From its first look on, if the CID was in doubt for the same reason already. */
+  add(cid: string, reason: DoubtReason): void {
+    const { monotonic, onTooMany } = this.parts
+    if (this.count >= doubtsMax) {
+      onTooMany()
+      return
+    }
+    const startedMs = monotonic()
+    this.put({ cid, reason, attempt: 0, startedMs, dueMs: startedMs + delayOf(reason, 0) })
+    this.keep(cid, reason)
+    this.scheduler.runWithin(delayOf(reason, 0))
+  }
+
+  close(): void {
+    this.scheduler.close()
+  }
+
+  private *all(): Generator<Due> {
+    for (const reasons of this.byCid.values()) yield* reasons.values()
+  }
+
+  private put(due: Due): void {
+    const reasons = this.byCid.get(due.cid) ?? new Map<DoubtReason, Due>()
+    if (!reasons.has(due.reason)) this.count++
+    this.byCid.set(due.cid, reasons.set(due.reason, due))
+  }
+
+  private keep(cid: string, reason: DoubtReason): void {
+    const { storage, now, monotonic } = this.parts
+    const due = this.byCid.get(cid)?.get(reason)
+    if (due === undefined) return
+    const { attempt, dueMs } = due
+    const doubt: Doubt = { cid, reason, attempt, dueMs: now() + dueMs - monotonic() }
+    void storage.note([{ kind: 'doubt', doubt }])
+  }
+
+  /** @returns milliseconds to the next one */
+  private async round(): Promise<number | undefined> {
+    const { isAvailable, monotonic } = this.parts
+    if (this.count > 0 && !isAvailable()) return retryMs
+    const nowMs = monotonic()
+    const due = new Set(this.unseen)
+    for (const { cid, dueMs } of this.all()) if (dueMs <= nowMs) due.add(cid)
+    const cids = due.values()
+    const workers = Array.from({ length: atOnceMax }, async () => {
+      for (const cid of cids) await this.look(cid)
+    })
+    await Promise.all(workers)
+    let nextMs = this.unseen.size > 0 ? monotonic() + retryMs : Infinity
+    for (const { dueMs } of this.all()) nextMs = Math.min(nextMs, dueMs)
+    return nextMs === Infinity ? undefined : Math.max(0, nextMs - monotonic())
+  }
+
+  private async look(cid: string): Promise<void> {
+    const { reconcile, log, monotonic } = this.parts
+    const startMs = monotonic()
+    // What came of a look that began before a doubt did says nothing of that one.
+    const looked = [...(this.byCid.get(cid)?.values() ?? [])].filter(
+      ({ dueMs }) => dueMs <= startMs,
+    )
+    try {
+      const repair = await reconcile(cid)
+      this.unseen.delete(cid)
+      if (repair.kind === 'rejected') {
+        log('error', { cid, message: repair.message }, 'the cluster refused to take a pin again')
+        for (const due of looked) due.dueMs = monotonic() + rejectedMs
+        return
+      }
+      for (const due of looked) this.advance(due, repair.kind === 'agreed')
+    } catch (err) {
+      for (const due of looked) due.dueMs = monotonic() + retryMs
+      log('warn', { cid, err }, 'could not see yet whether a pin is as this gate wrote it')
+    }
+  }
+
+  /** @param isAgreed false: what was written again is looked at once more */
+  private advance(due: Due, isAgreed: boolean): void {
+    const { cid, reason } = due
+    const reasons = this.byCid.get(cid)
+    // It may have begun anew meanwhile.
+    if (reasons?.get(reason) !== due) return
+    const delays = doubtDelays[reason]
+    const isLast = due.attempt + 1 >= delays.length
+    if (isLast && isAgreed) {
+      reasons.delete(reason)
+      this.count--
+      if (reasons.size === 0) this.byCid.delete(cid)
+      void this.parts.storage.note([{ kind: 'settle', cid, reason }])
+      return
+    }
+    const passedMs = delayOf(reason, due.attempt)
+    if (!isLast) due.attempt++
+    const waitMs = isLast ? retryMs : delayOf(reason, due.attempt) - passedMs
+    due.dueMs = this.parts.monotonic() + waitMs
+    this.keep(cid, reason)
+  }
+}
+
+const delayOf = (reason: DoubtReason, attempt: number): number => doubtDelays[reason][attempt] ?? 0

@@ -1,0 +1,110 @@
+/** The instruments of the ledger. */
+import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
+import type { Registry } from '../metrics/registry.js'
+import type { LedgerFigures } from './storage/figures.js'
+
+/** How the ledger is. */
+export interface LedgerReport {
+  /** What the cluster had lost and has again, since the start. */
+  readonly repairs: { readonly missing: number; readonly unexpected: number }
+  /** What was changed beside the gate and waits for an operator, since the start. */
+  readonly reported: { readonly missing: number; readonly unexpected: number }
+  /** CIDs, by reason, of which it is not known whether the cluster has what is owed. */
+  readonly doubts: number
+  /** Undefined: there is no doubt. */
+  readonly oldestDoubtMs: number | undefined
+  /** Whether recent writes are still to be verified after a start or a crash. */
+  readonly isWalking: boolean
+  /** Whether the disk takes what is written. */
+  readonly isWritable: boolean
+}
+
+/** The same, with what the file comes to. */
+export type LedgerStatus = LedgerReport & LedgerFigures
+
+/** @param queued how many pins wait for the cluster */
+export function registerLedger(
+  registry: Registry,
+  report: () => Promise<LedgerStatus>,
+  queued: () => number,
+): void {
+  addGauge(registry, {
+    name: 'pinwarden_ledger_rows',
+    help: 'Pins that are owed, queued, in doubt, or reported as changed beside the gate.',
+    labelNames: ['state'],
+    read: async () => {
+      const { owedRows, doubts, reportedRows } = await report()
+      return [
+        [{ state: 'owed' }, owedRows],
+        [{ state: 'queued' }, queued()],
+        [{ state: 'doubt' }, doubts],
+        [{ state: 'reported' }, reportedRows.missing + reportedRows.unexpected],
+      ]
+    },
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_doubts',
+    help: 'Pins of which it is not known whether the cluster has them as this gate wrote them.',
+    read: async () => (await report()).doubts,
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_oldest_doubt_seconds',
+    help: 'Age of the oldest of these doubts; 0 without any.',
+    read: async () => ((await report()).oldestDoubtMs ?? 0) / 1000,
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_verifying',
+    help: 'Whether recent writes are still to be verified after a start or a crash.',
+    read: async () => ((await report()).isWalking ? 1 : 0),
+  })
+  addCounter(registry, {
+    name: 'pinwarden_ledger_repairs_total',
+    help: 'Repaired pins: the cluster had lost them (missing), or had them back (unexpected).',
+    labelNames: ['differed'],
+    read: async () => byDifference((await report()).repairs),
+  })
+  addCounter(registry, {
+    name: 'pinwarden_ledger_reports_total',
+    help: 'Pins that were changed beside the gate: an operator decides.',
+    labelNames: ['differed'],
+    read: async () => byDifference((await report()).reported),
+  })
+  registerDisk(registry, report)
+}
+
+function registerDisk(registry: Registry, report: () => Promise<LedgerStatus>): void {
+  addGauge(registry, {
+    name: 'pinwarden_ledger_writable',
+    help: 'Whether the disk takes what the ledger writes.',
+    read: async () => ((await report()).isWritable ? 1 : 0),
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_bytes',
+    help: 'Size of the ledger.',
+    read: async () => (await report()).bytes,
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_disk_free_bytes',
+    help: 'What the disk of the ledger has left; absent where it is kept in memory.',
+    read: async () => {
+      const { freeBytes } = await report()
+      return freeBytes ?? []
+    },
+  })
+  addCounter(registry, {
+    name: 'pinwarden_ledger_commits_total',
+    help: 'Batches of changes that the ledger wrote.',
+    read: async () => (await report()).commits.count,
+  })
+  addCounter(registry, {
+    name: 'pinwarden_ledger_commit_seconds_total',
+    help: 'Time that these batches took, with their wait for the disk.',
+    read: async () => (await report()).commits.seconds,
+  })
+}
+
+const byDifference = ({ missing, unexpected }: LedgerReport['repairs']) =>
+  [
+    [{ differed: 'missing' }, missing],
+    [{ differed: 'unexpected' }, unexpected],
+  ] as const

@@ -1,0 +1,145 @@
+/**
+ * The ledger: reads a pin as it should be, and changes it. See docs/ledger.md for the model and its
+ * invariants.
+ */
+import { ClusterFault } from '../cluster/faults.js'
+import type { RequestHeaders } from '../http/headers.js'
+import type { Logger } from '../log/logger.js'
+import { Deadline } from '../time/deadline.js'
+import type { ClusterPort, Finished } from './cluster-port.js'
+import type { DoubtReason } from './doubt.js'
+import { mergeRow, ownSeq } from './merge.js'
+import { type OpenPin, tried, type Wanted } from './open-pin.js'
+import type { OpenPins } from './open-pins.js'
+import type { RecentRows } from './recent-rows.js'
+import type { Records, View } from './records.js'
+import type { LedgerStorage } from './storage/ledger-storage.js'
+
+export interface LedgerParts {
+  readonly storage: LedgerStorage
+  readonly cluster: ClusterPort
+  readonly pins: OpenPins
+  readonly records: Records
+  readonly recent: RecentRows
+  /** Longest time of one change that no client asked for. */
+  readonly timeoutMs: () => number
+  /** It is not known whether the cluster has what the ledger owes of a CID. */
+  readonly onDoubt: (cid: string, reason: DoubtReason) => void
+  /** Whether a CID is in doubt. */
+  readonly isDoubted: (cid: string) => boolean
+  readonly log: Logger
+  /** In milliseconds. */
+  readonly monotonic: () => number
+}
+
+/** Says what becomes of a pin; undefined: it stays as it is. */
+export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted> | Wanted
+
+export class Ledger {
+  constructor(private readonly parts: LedgerParts) {}
+
+  /**
+   * Waits for the lock and reads the record, without a question to Kubo.
+   *
+   * @param seq of the leases that the change makes; a new one when absent
+   * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault; then nothing is held
+   */
+  async open(
+    cid: string,
+    deadline: Deadline,
+    headers?: RequestHeaders,
+    seq?: number,
+  ): Promise<OpenPin> {
+    const { pins, log } = this.parts
+    const look = async () => {
+      const view = await this.look(cid, deadline, headers)
+      if (view.isForeign) log('warn', { cid }, foreignHand)
+      return view
+    }
+    return pins.open(cid, deadline, look, seq)
+  }
+
+  /** The record as it should be, whoever may be changing it. */
+  async look(
+    cid: string,
+    deadline: Deadline,
+    headers?: RequestHeaders,
+  ): Promise<View & { readonly isForeign: boolean }> {
+    const { isDoubted, storage, records, recent, onDoubt } = this.parts
+    const now = await records.read(cid, deadline, headers)
+    const { read, nowMs } = now
+    if (isDoubted(cid)) {
+      const row = await storage.row(cid)
+      const record = row === undefined ? read : mergeRow(row, read, storage.gateId, nowMs).record
+      return { ...now, record, isForeign: false }
+    }
+    const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
+    if (isMissing) onDoubt(cid, 'not-found')
+    return { ...now, record, isForeign }
+  }
+
+  /** Whether every peer has it. What cannot be asked in half of the time left is not known. */
+  async isFinished(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Finished> {
+    const { cluster, monotonic } = this.parts
+    const half = new Deadline(deadline.leftMs / 2, monotonic)
+    try {
+      return await cluster.isFinished(cid, half, headers)
+    } catch (error) {
+      if (error instanceof ClusterFault) return 'unknown'
+      throw error
+    }
+  }
+
+  /**
+   * Reads a pin and changes it, for nobody's request.
+   *
+   * @throws ClusterFault; DefiniteRefusal; LockTimeout, StoreFault, LedgerFault
+   */
+  async change(cid: string, change: DecideChange): Promise<void> {
+    const deadline = this.deadline()
+    const pin = await this.open(cid, deadline)
+    const wanted = await tried(pin, (pin) => change(pin, deadline))
+    if (wanted === undefined) pin.release()
+    else await this.parts.records.write(wanted, pin, deadline)
+  }
+
+  /**
+   * Writes what the queue has accepted, with the number of its entry: whoever holds the pin by a
+   * later write has it already, and no later release is undone.
+   *
+   * @throws as {@link change}
+   */
+  async replay(cid: string, holder: string, seq: number, change: DecideChange): Promise<void> {
+    const { storage } = this.parts
+    const deadline = this.deadline()
+    const pin = await this.open(cid, deadline, undefined, seq)
+    const row = await tried(pin, () => storage.row(cid))
+    const isLater = ({ token }: { readonly token?: string | undefined }): boolean =>
+      (ownSeq(token, storage.gateId) ?? -1) >= seq
+    const lease = pin.record?.leases.find((lease) => lease.holder === holder)
+    const released = row?.released.filter((gone) => gone.holder === holder) ?? []
+    if (released.some((gone) => gone.seq > seq)) {
+      pin.release()
+      return
+    }
+    if (pin.record !== undefined && lease !== undefined && isLater(lease)) {
+      // The answer to that write may have been lost: from now on a row owes what it wrote.
+      await pin.settle(pin.record, { kind: 'written', writtenMs: pin.record.writtenMs })
+      return
+    }
+    const wanted = await tried(pin, (pin) => change(pin, deadline))
+    if (wanted === undefined) {
+      pin.release()
+      return
+    }
+    await this.parts.records.write(wanted, pin, deadline)
+  }
+
+  private deadline(): Deadline {
+    return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
+  }
+}
+
+const foreignHand =
+  'the leases of a pin were changed by another hand since this gate wrote them: two gates that ' +
+  'write one cluster without a store that they share lose leases'

@@ -1,0 +1,121 @@
+/**
+ * What the cluster's record of a CID should be: the ledger's row against what was read. Leases are
+ * compared by their tokens alone. No I/O here.
+ */
+import { isLetGo, liveLeases } from '../leases/decide.js'
+import { type Lease, latestEnd } from '../leases/lease.js'
+import type { NewRecord, PinRecord } from '../leases/pin-record.js'
+import { readToken } from '../leases/token.js'
+import type { LedgerRow } from './row.js'
+
+export interface Merged {
+  /** Undefined: the CID should not be pinned. */
+  readonly record: PinRecord | undefined
+  /**
+   * How what was read differs: `missing`, it lacks something owed; `unexpected`, it has only
+   * something more that was released. Undefined: it agrees.
+   */
+  readonly differs: 'missing' | 'unexpected' | undefined
+}
+
+/**
+ * @param read undefined: the cluster does not have the CID
+ * @param gateId of the ledger that the row is of
+ */
+export function mergeRow(
+  row: LedgerRow,
+  read: PinRecord | undefined,
+  gateId: string,
+  now: number,
+): Merged {
+  const isOurs = read === undefined || read.type === 'pin'
+  if (row.report !== undefined || !isOurs) return { record: read, differs: undefined }
+  const owed = row.leases.filter(
+    (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? [], gateId),
+  )
+  const seen = read === undefined || isLetGo(read) ? [] : liveLeases(read, now)
+  const there = seen.filter((lease) => !wasReleased(row, lease, gateId))
+  const leases = [
+    ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease, gateId)),
+    ...owed.filter((own) => ownOf(there, own) === undefined),
+  ]
+  if (leases.length === 0) return withoutLeases(row, read, seen, now)
+  const isMissing =
+    read === undefined ||
+    read.expiresMs < latestEnd(leases) ||
+    leases.some((lease) => !seen.some((other) => isSame(lease, other)))
+  if (!isMissing && there.length === seen.length) return { record: read, differs: undefined }
+  // The holders' own wishes hold until another holder is there, whose record stays as it is.
+  const isAlone = there.every((lease) => ownOf(owed, lease) !== undefined)
+  const { isDirect, options } = read === undefined || isAlone ? row : read
+  const whole = { cid: row.cid, isDirect, options, leases, expiresMs: latestEnd(leases) }
+  return { record: asRead(whole, read), differs: isMissing ? 'missing' : 'unexpected' }
+}
+
+/** Nobody holds the pin: it may still be kept for its retention period. */
+function withoutLeases(
+  row: LedgerRow,
+  read: PinRecord | undefined,
+  seen: readonly Lease[],
+  now: number,
+): Merged {
+  if (read === undefined || seen.length === 0) return { record: read, differs: undefined }
+  const { cid, isDirect, options, former, expiresMs } = row
+  const isKept = former.length > 0 && expiresMs > now
+  const kept = { cid, isDirect, options, leases: [], former, expiresMs }
+  return { record: isKept ? asRead(kept, read) : undefined, differs: 'unexpected' }
+}
+
+/** A record as it would be read, had it been written. */
+export const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
+  ...record,
+  type: 'pin',
+  former: record.former ?? [],
+  writtenMs: read?.writtenMs ?? -Infinity,
+})
+
+/** A lease of ours and one that was read, of the same holder: which of them is the later one. */
+function ofOneHolder(own: Lease | undefined, read: Lease, gateId: string): Lease {
+  if (own === undefined) return read
+  if (own.token !== undefined && own.token === read.token) return own
+  const [ours, theirs] = [ownSeq(own.token, gateId), ownSeq(read.token, gateId)]
+  // Both are of this gate: its numbers are their order.
+  if (ours !== undefined && theirs !== undefined) return ours > theirs ? own : read
+  // Nobody can tell which is later: so no lease becomes shorter.
+  return own.untilMs > read.untilMs ? own : read
+}
+
+/** Whether the record has a later lease of the same holder, be it that it has run out. */
+function isOutdated(own: Lease, read: readonly Lease[], gateId: string): boolean {
+  const ours = ownSeq(own.token, gateId) ?? Infinity
+  return (ownSeq(ownOf(read, own)?.token, gateId) ?? -1) > ours
+}
+
+/**
+ * Whether a lease is one that its holder let go: by its token, or as one of this gate's that is
+ * older than the row and was not taken into it.
+ */
+function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
+  if (lease.token === undefined) return false
+  const seq = ownSeq(lease.token, gateId)
+  const own = ownOf(row.leases, lease)
+  const isNewer = own === undefined || (ownSeq(own.token, gateId) ?? -1) > (seq ?? Infinity)
+  if (seq !== undefined && seq < row.seq && isNewer) return true
+  return row.released.some(
+    (gone) =>
+      gone.holder === lease.holder &&
+      (gone.token === lease.token || (seq !== undefined && seq < gone.seq)),
+  )
+}
+
+const ownOf = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
+  leases.find((lease) => lease.holder === holder)
+
+const isSame = (one: Lease, other: Lease): boolean =>
+  one.holder === other.holder && one.token === other.token && one.untilMs === other.untilMs
+
+/** Undefined: the lease is not of this ledger. */
+export function ownSeq(token: string | undefined, gateId: string): number | undefined {
+  const read = token === undefined ? undefined : readToken(token)
+  return read?.gateId === gateId ? read.seq : undefined
+}

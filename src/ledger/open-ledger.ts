@@ -1,0 +1,144 @@
+/** The ledger and what looks after it, put together. */
+import { Doubts } from './doubts.js'
+import type { ClusterPort } from './cluster-port.js'
+import type { GateLocks } from './gate-locks.js'
+import { Holdings } from './holdings.js'
+import { Ledger } from './ledger.js'
+import type { LedgerReport } from './ledger-metrics.js'
+import type { Logger } from '../log/logger.js'
+import { type DoubtReason, landingMs } from './doubt.js'
+import { OpenPins } from './open-pins.js'
+import { Queue } from './queue.js'
+import { RecentRows } from './recent-rows.js'
+import { Reconciler } from './reconciler.js'
+import { Records } from './records.js'
+import type { LedgerStorage } from './storage/ledger-storage.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { Walk } from './walk.js'
+
+export interface LedgerOpening {
+  readonly storage: LedgerStorage
+  readonly cluster: ClusterPort
+  readonly timeoutMs: () => number
+  /** Pins that may wait in the queue. */
+  readonly entriesMax: number
+  /** Undefined: this gate alone writes the cluster. */
+  readonly gateLocks?: GateLocks | undefined
+  readonly log: Logger
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** In milliseconds. */
+  readonly monotonic: () => number
+  readonly setTimer: SetTimer
+}
+
+export interface OpenLedger {
+  readonly ledger: Ledger
+  readonly queue: Queue
+  readonly holdings: Holdings
+  report(): LedgerReport
+  /** Ends all timers; the storage is the opener's. */
+  close(): void
+}
+
+/** A gate alone hears of every change but of those by hand. */
+const aloneMs = 86_400_000
+
+/** Others write as well, and each gate remembers only what it heard of. */
+const sharedMs = 3_600_000
+
+/** Beyond it other gates may have changed what this one wrote, without its hearing of it. */
+const sharedBackMs = 300_000
+
+export function openLedger(opening: LedgerOpening): OpenLedger {
+  const { storage, cluster, timeoutMs, entriesMax, gateLocks, log } = opening
+  const clocks = { now: opening.now, monotonic: opening.monotonic, setTimer: opening.setTimer }
+  const isAvailable = cluster.isAvailable
+  const repairs = { missing: 0, unexpected: 0 }
+  const reported = { missing: 0, unexpected: 0 }
+  const { isCopy, wasClosed } = storage.contents
+  const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
+  let lastRow = storage.contents.lastRow
+  const recent = new RecentRows(opening.monotonic)
+  const records = new Records(cluster, opening.now)
+  const onDoubt = (cid: string, reason: DoubtReason): void => {
+    doubts.add(cid, reason)
+  }
+  const pins = new OpenPins({
+    ...{ storage, recent, gateLocks, onDoubt, ...clocks },
+    isAfterCrash: () => opening.monotonic() < crashedUntilMs,
+    onHeld: (added, gone, kept) => {
+      holdings.note(added, gone, kept)
+    },
+    onPlaced: (seq) => {
+      lastRow = Math.max(lastRow, seq)
+    },
+  })
+  const ledger = new Ledger({
+    ...{ storage, cluster, pins, records, recent, timeoutMs, onDoubt, log, ...clocks },
+    isDoubted: (cid) => walk.isOpen || doubts.has(cid),
+  })
+  const reconciler = new Reconciler({
+    ...{ storage, pins, records, timeoutMs, log, ...clocks },
+    onRepaired: (differed) => {
+      repairs[differed]++
+    },
+  })
+  const doubts: Doubts = new Doubts({
+    ...{ storage, log, ...clocks },
+    // A walk decides first whether a crash or a hand has changed what the cluster has.
+    isAvailable: () => cluster.isAvailable() && !walk.isOpen,
+    reconcile: (cid) => reconciler.reconcile(cid),
+    onTooMany: () => {
+      walk.soon()
+    },
+  })
+  const walk: Walk = new Walk({
+    ...{ storage, reconciler, isAvailable, log, ...clocks },
+    lastRow: () => lastRow,
+    backMs: gateLocks === undefined ? Infinity : sharedBackMs,
+    onReported: (missing, unexpected) => {
+      reported.missing += missing
+      reported.unexpected += unexpected
+      holdings.soon()
+    },
+  })
+  const holdings: Holdings = new Holdings({
+    ...{ storage, log, ...clocks },
+    cluster,
+    isWalking: () => walk.isOpen,
+    intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
+    onMissing: (missing) => {
+      reported.missing += missing
+      log('error', { missing }, 'pins that the ledger owes are not in the cluster any more')
+    },
+  })
+  const queue = new Queue({ storage, entriesMax, now: opening.now })
+  if (isCopy) log('error', {}, copyNotice)
+  else {
+    doubts.start()
+    walk.soon()
+    cluster.onDisconnect(() => {
+      walk.soon()
+    })
+    // Rows of the last writes may be lost, whose leases the cluster has.
+    if (!wasClosed) holdings.soon()
+  }
+  return {
+    ...{ ledger, queue, holdings },
+    report: () => ({
+      ...{ repairs, reported, isWritable: storage.isWritable, isWalking: walk.isOpen },
+      doubts: doubts.size,
+      oldestDoubtMs: doubts.oldestMs,
+    }),
+    close: () => {
+      walk.close()
+      doubts.close()
+      holdings.close()
+    },
+  }
+}
+
+const copyNotice =
+  'this ledger is a copy: nothing is repaired by it before `pinwarden ledger trust` says that it ' +
+  'is the one'

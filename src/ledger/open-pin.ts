@@ -1,0 +1,71 @@
+/** A pin while it is changed: what it is, what it is to become, and the end of its lock. */
+import type { NewRecord, PinRecord } from '../leases/pin-record.js'
+import type { Release } from './cid-locks.js'
+
+/** What a pin is to become; undefined: it stays as it is. */
+export type Wanted = NewRecord | 'unpin' | undefined
+
+/** What came of a write. */
+export type WriteOutcome =
+  /** @property writtenMs the record's timestamp, by the cluster's clock */
+  | { readonly kind: 'written'; readonly writtenMs: number }
+  /** It is not in the pinset any more, or was not before. */
+  | { readonly kind: 'unpinned' }
+  /** The cluster refused the request, and changed nothing. */
+  | { readonly kind: 'refused' }
+  /** The write may have been done, may still be done, or is lost. */
+  | { readonly kind: 'unknown' }
+
+/** A pin that nobody else changes until it is released. */
+export interface OpenPin {
+  readonly cid: string
+  /** Undefined: it is not in the pinset. */
+  readonly record: PinRecord | undefined
+  /** The version of the leases that this change makes. */
+  readonly token: string
+  /**
+   * By the earlier of this host's clock and the cluster's, in milliseconds since the epoch: no
+   * lease has run out before both say so.
+   */
+  readonly nowMs: number
+  /**
+   * Tells what came of the change, and ends the lock.
+   *
+   * @returns resolves when the ledger has it on the disk, where the client's answer has to wait
+   */
+  readonly settle: (wanted: Wanted, outcome: WriteOutcome) => Promise<void> | undefined
+  /** Nothing was changed; ends the lock. */
+  readonly release: Release
+}
+
+/** A change that throws leaves the pin to others. */
+export async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promise<Awaited<T>> {
+  try {
+    return await change(pin)
+  } catch (error) {
+    pin.release()
+    throw error
+  }
+}
+
+/** @param status undefined: there was no answer @param text of the answer, where it was whole */
+export function outcomeOf(
+  method: string,
+  status: number | undefined,
+  text: string | undefined,
+): WriteOutcome {
+  if (method === 'DELETE' && (status === 200 || status === 404)) return { kind: 'unpinned' }
+  if (status === 400 || status === 404) return { kind: 'refused' }
+  const writtenMs = status === 200 && text !== undefined ? timestampIn(text) : undefined
+  return writtenMs === undefined ? { kind: 'unknown' } : { kind: 'written', writtenMs }
+}
+
+const timestamp = '"timestamp":"'
+
+/** Of a record's text, which is long: the rest of it is what was sent. */
+function timestampIn(text: string): number | undefined {
+  const start = text.lastIndexOf(timestamp) + timestamp.length
+  if (start < timestamp.length) return undefined
+  const ms = Date.parse(text.slice(start, text.indexOf('"', start)))
+  return Number.isNaN(ms) ? undefined : ms
+}

@@ -1,0 +1,31 @@
+/** A pin that was accepted with 202 while the cluster was away. */
+import type { Parameter } from '../cluster/query.js'
+
+/** What a request asks the queue for. */
+export interface QueueRequest {
+  readonly cid: string
+  /** The leaseId of the encoder: a name can be given to another. */
+  readonly holder: string
+  /** SHA-256 of the key: that one must still be good when the pin is written. */
+  readonly keyDigest: string
+  /** Shown only, as they were when the request came. */
+  readonly encoder: string
+  readonly keyId: string
+  /** As they go to the cluster, without the expiry. */
+  readonly options: readonly Parameter[]
+  /** Until when it is wanted, in milliseconds since the epoch; Infinity: for ever. */
+  readonly untilMs: number
+  /** Whether the encoder did not hold the pin: it takes a place in its quota. */
+  readonly isNew: boolean
+  /** Of the request, for the log. */
+  readonly requestId: string
+}
+
+export interface QueueEntry extends QueueRequest {
+  /** In the order of tokens: the lease that comes of it has this one. */
+  readonly seq: number
+  /** When it was accepted, in milliseconds since the epoch. */
+  readonly atMs: number
+  /** Why it is not written any more; undefined: it waits. */
+  readonly rejection?: string | undefined
+}

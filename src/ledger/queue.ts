@@ -1,0 +1,208 @@
+/** Pins that were accepted while the cluster was away, on the disk until they are written. */
+import { KeyedCounter } from '../collections/keyed-counter.js'
+import type { QueueEntry, QueueRequest } from './queue-entry.js'
+import { LedgerFault, type LedgerStorage, type LedgerOperation } from './storage/ledger-storage.js'
+
+export interface QueueParts {
+  readonly storage: Pick<LedgerStorage, 'commit' | 'note' | 'nextSeq' | 'contents'>
+  /** Beyond it nothing is accepted. */
+  readonly entriesMax: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Entries that are kept to be shown, once the cluster has refused them. */
+const rejectedMax = 1000
+
+export class Queue {
+  private readonly byCid = new Map<string, QueueEntry[]>()
+  private readonly byHolder = new KeyedCounter()
+  private readonly rejectedEntries: QueueEntry[] = []
+  /** Accepted, but not yet on the disk. */
+  private readonly writing = new Map<number, Promise<void>>()
+  private readonly waiters = new Map<string, Set<() => void>>()
+  private count = 0
+
+  constructor(private readonly parts: QueueParts) {
+    for (const entry of parts.storage.contents.queue)
+      if (entry.rejection === undefined) this.add(entry)
+      else this.rejectedEntries.push(entry)
+  }
+
+  get size(): number {
+    return this.count
+  }
+
+  /** What the cluster refused, the oldest first. */
+  get rejected(): readonly QueueEntry[] {
+    return this.rejectedEntries
+  }
+
+  /** Whether anything of this CID waits. */
+  has(cid: string): boolean {
+    return this.byCid.has(cid)
+  }
+
+  /** Pins that wait for the holder, which it did not hold before. */
+  sizeOf(holder: string): number {
+    return this.byHolder.of(holder)
+  }
+
+  /** Whether the holder's pin of this CID waits. */
+  isHolder(cid: string, holder: string): boolean {
+    return this.byCid.get(cid)?.some((entry) => entry.holder === holder) === true
+  }
+
+  /** The last that was asked for of a CID. */
+  lastOf(cid: string): QueueEntry | undefined {
+    return this.byCid.get(cid)?.at(-1)
+  }
+
+  /**
+   * The first of each encoder for each CID: those that may be written now; none of a ledger that is
+   * a copy. The CIDs stand in the order in which they came.
+   */
+  *heads(): Generator<QueueEntry> {
+    if (this.parts.storage.contents.isCopy) return
+    for (const entries of this.byCid.values()) {
+      const holders = new Set<string>()
+      for (const entry of entries) {
+        if (holders.has(entry.holder)) continue
+        holders.add(entry.holder)
+        if (!this.writing.has(entry.seq) && !this.waitsForSource(entry)) yield entry
+      }
+    }
+  }
+
+  /** In the order in which they were accepted. */
+  entries(): QueueEntry[] {
+    return [...this.byCid.values()].flat().sort((one, other) => one.seq - other.seq)
+  }
+
+  /**
+   * Resolves when it is on the disk. The same once more makes no second entry, and its end counts.
+   *
+   * @throws LedgerFault
+   */
+  async accept(request: QueueRequest): Promise<QueueEntry> {
+    const { storage, entriesMax, now } = this.parts
+    const own = this.byCid.get(request.cid)?.filter(({ holder }) => holder === request.holder)
+    const last = own?.at(-1)
+    const same = last !== undefined && isSame(last, request) ? last : undefined
+    if (same?.untilMs === request.untilMs) {
+      await this.writing.get(same.seq)
+      return same
+    }
+    if (same === undefined && this.count >= entriesMax)
+      throw new LedgerFault(`the queue is full: ${this.count} pins wait in it`)
+    // A number of its own, as the one before may be on its way to the cluster.
+    const isNew = request.isNew && own?.every((other) => !other.isNew || other === same) !== false
+    const entry = { ...request, isNew, seq: storage.nextSeq(), atMs: now() }
+    // From now on what is asked of this CID goes behind it.
+    if (same === undefined) this.add(entry)
+    else this.replace(same, entry)
+    const operations: LedgerOperation[] = [{ kind: 'enqueue', entry }]
+    if (same !== undefined) operations.push({ kind: 'dequeue', seq: same.seq })
+    const writing = storage.commit(operations).catch((error: unknown) => {
+      if (same === undefined) this.remove(entry)
+      else this.replace(entry, same)
+      throw error
+    })
+    this.writing.set(entry.seq, writing)
+    try {
+      await writing
+    } finally {
+      this.writing.delete(entry.seq)
+    }
+    return entry
+  }
+
+  /**
+   * It was written, or is not to be written any more. The disk learns of it behind the row that the
+   * ledger noted of the write: whoever finds the entry after a crash finds a lease of its number.
+   */
+  done(entry: QueueEntry): void {
+    if (this.remove(entry)) void this.parts.storage.note([{ kind: 'dequeue', seq: entry.seq }])
+  }
+
+  /** The cluster refuses it for good: kept to be shown, and waited for no more. */
+  reject(entry: QueueEntry, rejection: string): void {
+    if (!this.remove(entry)) return
+    const rejected = { ...entry, rejection }
+    const operations: LedgerOperation[] = [{ kind: 'enqueue', entry: rejected }]
+    this.rejectedEntries.push(rejected)
+    const oldest = this.rejectedEntries.length > rejectedMax && this.rejectedEntries.shift()
+    if (oldest) operations.push({ kind: 'dequeue', seq: oldest.seq })
+    void this.parts.storage.note(operations)
+  }
+
+  /** An operator has seen them. @returns how many there were */
+  forgetRejected(): number {
+    const gone = this.rejectedEntries.splice(0)
+    void this.parts.storage.note(gone.map(({ seq }) => ({ kind: 'dequeue', seq })))
+    return gone.length
+  }
+
+  /**
+   * Calls back when nothing of this CID waits any more.
+   *
+   * @returns stops waiting
+   */
+  whenDone(cid: string, done: () => void): () => void {
+    const waiters = this.waiters.get(cid) ?? new Set()
+    this.waiters.set(cid, waiters.add(done))
+    return () => {
+      waiters.delete(done)
+    }
+  }
+
+  /** A copy of another pin waits for what the same encoder has in the queue of that one. */
+  private waitsForSource({ cid, holder, seq, options }: QueueEntry): boolean {
+    const source = options.find(([name]) => name === 'pin-update')?.[1]
+    if (source === undefined || source === cid) return false
+    return (this.byCid.get(source) ?? []).some(
+      (other) => other.holder === holder && other.seq < seq,
+    )
+  }
+
+  private add(entry: QueueEntry): void {
+    const entries = this.byCid.get(entry.cid)
+    if (entries === undefined) this.byCid.set(entry.cid, [entry])
+    else entries.push(entry)
+    if (entry.isNew) this.byHolder.add(entry.holder)
+    this.count++
+  }
+
+  private replace(old: QueueEntry, entry: QueueEntry): void {
+    const entries = this.byCid.get(old.cid)
+    const index = entries?.indexOf(old) ?? -1
+    if (entries === undefined || index === -1) return
+    entries[index] = entry
+    this.byHolder.add(entry.holder, Number(entry.isNew) - Number(old.isNew))
+  }
+
+  /** @returns false: it was not there any more */
+  private remove({ cid, seq, holder }: QueueEntry): boolean {
+    const entries = this.byCid.get(cid) ?? []
+    const left = entries.filter((other) => other.seq !== seq)
+    if (left.length === entries.length) return false
+    const [gone] = entries.filter((other) => other.seq === seq)
+    if (gone?.isNew === true) this.byHolder.add(holder, -1)
+    this.count--
+    if (left.length > 0) {
+      this.byCid.set(cid, left)
+      return true
+    }
+    this.byCid.delete(cid)
+    const waiters = this.waiters.get(cid)
+    this.waiters.delete(cid)
+    for (const waiter of waiters ?? []) waiter()
+    return true
+  }
+}
+
+/** All that decides what becomes of an entry, but for its end. */
+const isSame = (entry: QueueEntry, request: QueueRequest): boolean =>
+  entry.holder === request.holder &&
+  entry.keyDigest === request.keyDigest &&
+  JSON.stringify(entry.options) === JSON.stringify(request.options)

@@ -1,0 +1,60 @@
+/**
+ * What this gate wrote in the last minutes, laid over what the cluster says: with CRDT batching a
+ * write is seen only once its batch is committed, and other peers hear of it later still.
+ */
+import { AgingMap } from '../collections/aging-map.js'
+import type { PinRecord } from '../leases/pin-record.js'
+import { mergeRow } from './merge.js'
+import type { RecordNow } from './records.js'
+import { type LedgerRow, withReleased } from './row.js'
+
+/** A read lags by no more. */
+const lagMs = 300_000
+
+/** Of more than these the oldest are forgotten. */
+const keptMin = 5000
+
+export interface Recent {
+  readonly row: LedgerRow
+  /** When the cluster wrote the record, by its own clock; of one that is gone, before that. */
+  readonly writtenMs: number
+}
+
+export interface Seen {
+  readonly record: PinRecord | undefined
+  /** This gate wrote it lately, and yet the cluster does not have it. */
+  readonly isMissing: boolean
+  /** Another hand wrote the record later, and dropped leases of it. */
+  readonly isForeign: boolean
+}
+
+export class RecentRows {
+  private readonly rows = new AgingMap<Recent & { readonly atMs: number }>(keptMin)
+
+  /** @param now a monotonic clock, in milliseconds */
+  constructor(private readonly now: () => number) {}
+
+  wrote(row: LedgerRow, writtenMs: number): void {
+    const whole = withReleased(row, this.of(row.cid)?.row.released ?? [])
+    this.rows.set(row.cid, { row: whole, writtenMs, atMs: this.now() })
+  }
+
+  of(cid: string): Recent | undefined {
+    const recent = this.rows.get(cid)
+    return recent !== undefined && recent.atMs > this.now() - lagMs ? recent : undefined
+  }
+
+  /** What is to be believed of a record that was read now, of a CID that is not in doubt. */
+  over(cid: string, { read, nowMs }: RecordNow, gateId: string): Seen {
+    const recent = this.of(cid)
+    if (recent === undefined) return { record: read, isMissing: false, isForeign: false }
+    const { row, writtenMs } = recent
+    const { record, differs } = mergeRow(row, read, gateId, nowMs)
+    // Read back, the cluster's times have whole seconds.
+    const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
+    if (isLater && differs === 'missing') return { record: read, isMissing: false, isForeign: true }
+    return { record, isMissing: read === undefined && record !== undefined, isForeign: false }
+  }
+}
+
+const secondsOf = (ms: number): number => Math.floor(ms / 1000)

@@ -1,0 +1,127 @@
+/** The only repair there is: what the ledger owes of a CID against what the cluster has. */
+import type { Lease } from '../leases/lease.js'
+import type { PinRecord } from '../leases/pin-record.js'
+import type { Logger } from '../log/logger.js'
+import { Deadline } from '../time/deadline.js'
+import { DefiniteRefusal } from './definite-refusal.js'
+import { type Merged, mergeRow, ownSeq } from './merge.js'
+import type { OpenPins } from './open-pins.js'
+import type { RecordNow, Records } from './records.js'
+import type { LedgerRow } from './row.js'
+import type { LedgerStorage } from './storage/ledger-storage.js'
+
+export interface ReconcilerParts {
+  readonly storage: LedgerStorage
+  readonly pins: OpenPins
+  readonly records: Records
+  /** Longest time of one repair. */
+  readonly timeoutMs: () => number
+  readonly log: Logger
+  /** A repair was made, of a record that differed so. */
+  readonly onRepaired: (differed: Differed) => void
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** In milliseconds. */
+  readonly monotonic: () => number
+}
+
+export type Differed = NonNullable<Merged['differs']>
+
+/** What a repair came to. */
+export type Repair =
+  /** The cluster was seen to have what is owed. */
+  | { readonly kind: 'agreed' }
+  | { readonly kind: 'repaired'; readonly differed: Differed }
+  /** The cluster is there, and refuses what is owed. */
+  | { readonly kind: 'rejected'; readonly message: string }
+
+export class Reconciler {
+  constructor(private readonly parts: ReconcilerParts) {}
+
+  /**
+   * Writes again what is owed and missing, and removes only what was
+   * released.
+   *
+   * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault: it is not known
+   */
+  async reconcile(cid: string): Promise<Repair> {
+    const { storage, pins, records } = this.parts
+    const deadline = this.deadline()
+    const found: { differs?: Merged['differs'] } = {}
+    const pin = await pins.open(cid, deadline, async () => {
+      const now = await records.read(cid, deadline)
+      const { read } = now
+      const row = await storage.row(cid)
+      const { record, differs } =
+        row === undefined ? { record: read, differs: undefined } : this.merged(row, now)
+      found.differs = differs
+      if (differs === undefined && read !== undefined) this.adopt(row, read)
+      return { ...now, record }
+    })
+    const { differs } = found
+    if (differs === undefined) {
+      pin.release()
+      return { kind: 'agreed' }
+    }
+    try {
+      await records.write(pin.record ?? 'unpin', pin, deadline)
+    } catch (error) {
+      if (error instanceof DefiniteRefusal) return { kind: 'rejected', message: error.message }
+      throw error
+    }
+    this.parts.log('warn', { cid }, repaired[differs])
+    this.parts.onRepaired(differs)
+    return { kind: 'repaired', differed: differs }
+  }
+
+  /** How what the cluster has differs from what is owed; nobody is kept from changing it. */
+  async compare(row: LedgerRow): Promise<{
+    readonly differs: Merged['differs']
+    readonly isThere: boolean
+  }> {
+    const now = await this.parts.records.read(row.cid, this.deadline())
+    return { differs: this.merged(row, now).differs, isThere: now.read !== undefined }
+  }
+
+  /** Leaves a row to the operator: it was changed beside the gate. */
+  async report(row: LedgerRow, report: Differed): Promise<void> {
+    const { storage, pins } = this.parts
+    await pins.alone(row.cid, this.deadline(), async () => {
+      const current = await storage.row(row.cid)
+      if (current?.seq === row.seq)
+        void storage.note([{ kind: 'row', row: { ...current, report } }])
+    })
+  }
+
+  /** What the cluster has beyond the row is owed from now on; the row keeps its place. */
+  private adopt(row: LedgerRow | undefined, read: PinRecord): void {
+    const { storage, now } = this.parts
+    if (read.leases.length === 0 || read.type !== 'pin' || row?.report !== undefined) return
+    if (row !== undefined && versions(row.leases) === versions(read.leases)) return
+    const { cid, isDirect, options, leases, former, expiresMs } = read
+    // Of a write whose row was lost with a killed gate: a walk has to look at it as well.
+    const own = leases.map(({ token }) => ownSeq(token, storage.gateId) ?? 0)
+    const place = { seq: Math.max(row?.seq ?? 0, ...own), atMs: row?.atMs ?? now() }
+    const adopted = { cid, ...place, isDirect, options, leases, former, expiresMs, released: [] }
+    void storage.note([{ kind: 'row', row: adopted }])
+  }
+
+  private merged(row: LedgerRow, { read, nowMs }: RecordNow): Merged {
+    return mergeRow(row, read, this.parts.storage.gateId, nowMs)
+  }
+
+  private deadline(): Deadline {
+    return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
+  }
+}
+
+const versions = (leases: readonly Lease[]): string =>
+  leases
+    .map(({ holder, token = '', untilMs }) => `${holder} ${token} ${untilMs}`)
+    .sort()
+    .join()
+
+const repaired = {
+  missing: 'the cluster lacked leases that this gate wrote; pinned again',
+  unexpected: 'the cluster had leases back that were released; unpinned again',
+}

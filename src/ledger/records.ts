@@ -1,0 +1,74 @@
+/** Records of the cluster, read and written for the ledger. */
+import { ClusterFault } from '../cluster/faults.js'
+import type { RequestHeaders } from '../http/headers.js'
+import { type NewRecord, type PinRecord, readPinRecord, writing } from '../leases/pin-record.js'
+import type { Deadline } from '../time/deadline.js'
+import type { ClusterPort } from './cluster-port.js'
+import { DefiniteRefusal, isDefinite } from './definite-refusal.js'
+import { type OpenPin, outcomeOf } from './open-pin.js'
+
+/** What was read, and when. */
+export interface RecordNow {
+  /** Undefined: the cluster does not have the CID. */
+  readonly read: PinRecord | undefined
+  /** See {@link OpenPin.nowMs}. */
+  readonly nowMs: number
+  /** By the later of both clocks: by then a lease may have run out. */
+  readonly laterMs: number
+}
+
+export interface View extends RecordNow {
+  /** As it should be. */
+  readonly record: PinRecord | undefined
+}
+
+/** A Date header has whole seconds. */
+const restOfSecondMs = 999
+
+export class Records {
+  /** @param now milliseconds since the epoch */
+  constructor(
+    private readonly cluster: ClusterPort,
+    private readonly now: () => number,
+  ) {}
+
+  /** @throws ClusterFault */
+  async read(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<RecordNow> {
+    const { cluster, now } = this
+    const { text, dateMs } = await cluster.read(cid, deadline, headers)
+    const nowMs = Math.min(now(), (dateMs ?? Infinity) + restOfSecondMs)
+    const laterMs = Math.max(now(), dateMs ?? -Infinity)
+    return { read: text === undefined ? undefined : readPinRecord(text), nowMs, laterMs }
+  }
+
+  /**
+   * Writes for nobody's request, and settles the pin.
+   *
+   * @throws ClusterFault when the outcome is not known; DefiniteRefusal; LedgerFault
+   */
+  async write(wanted: NewRecord | 'unpin', pin: OpenPin, deadline: Deadline): Promise<void> {
+    const method = wanted === 'unpin' ? 'DELETE' : 'POST'
+    const path = wanted === 'unpin' ? `/pins/${pin.cid}` : pathOf(wanted)
+    try {
+      const { status, text } = await this.cluster.write(method, path, deadline)
+      const isRefused = method === 'POST' && isDefinite(status, text)
+      const outcome = isRefused ? refusal : outcomeOf(method, status, text)
+      await pin.settle(wanted, outcome)
+      if (isRefused) throw new DefiniteRefusal(text.trim())
+      if (outcome.kind === 'unknown' || outcome.kind === 'refused') throw badAnswer(status, text)
+    } catch (error) {
+      void pin.settle(wanted, { kind: 'unknown' })
+      throw error
+    }
+  }
+}
+
+const refusal = { kind: 'refused' } as const
+
+const pathOf = (record: NewRecord): string => {
+  const { path, query } = writing(record)
+  return query === '' ? path : `${path}?${query}`
+}
+
+const badAnswer = (status: number, text: string): ClusterFault =>
+  new ClusterFault('cluster-bad-answer', new Error(`${status}: ${text.trim()}`))

@@ -1,0 +1,47 @@
+/** What the ledger keeps of one CID: what the cluster's record owes to whom, and what is gone. */
+import type { Parameter } from '../cluster/query.js'
+import type { Lease } from '../leases/lease.js'
+
+export interface LedgerRow {
+  readonly cid: string
+  /**
+   * The place in the order of this gate's writes: a write and a repair move the row to the end, as
+   * a cluster that is killed forgets what it was sent last. 0: this gate has only seen the record.
+   */
+  readonly seq: number
+  /** When it was written, in milliseconds since the epoch; shown, and never an order. */
+  readonly atMs: number
+  readonly isDirect: boolean
+  /** Everything of the record but the mode, the expiry and the gate's own entries. */
+  readonly options: readonly Parameter[]
+  /** Owed to their holders, with their tokens. */
+  readonly leases: readonly Lease[]
+  /** Who held the pin before it was unpinned for a retention period. */
+  readonly former: readonly Lease[]
+  /** Of the record; Infinity: never. */
+  readonly expiresMs: number
+  /** Leases that their holders let go: the only ones that a repair may remove. */
+  readonly released: readonly Released[]
+  /** What a hand beside the gate made of the record; an operator decides, no repair does. */
+  readonly report?: 'missing' | 'unexpected' | undefined
+}
+
+/** Of more than these the oldest are forgotten. */
+const releasedMax = 64
+
+/** What was released before stays so, though a later write says nothing of it. */
+export function withReleased(row: LedgerRow, before: readonly Released[]): LedgerRow {
+  const older = before.filter(
+    (old) => !row.released.some((gone) => gone.holder === old.holder && gone.token === old.token),
+  )
+  if (older.length === 0) return row
+  return { ...row, released: [...older, ...row.released].slice(-releasedMax) }
+}
+
+export interface Released {
+  readonly holder: string
+  /** As it stood in the metadata. */
+  readonly token: string
+  /** Of the release, in the order of tokens. */
+  readonly seq: number
+}

@@ -1,0 +1,46 @@
+/** A copy of the ledger that is whole, made while it is in use. */
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { backup } from 'node:sqlite'
+import { syncDirectorySync } from './disk-reserve.js'
+import { LedgerFile } from './ledger-file.js'
+
+/** Between two portions of so many pages commits go on. */
+const pages = 500
+
+/**
+ * It is marked as a copy: whoever opens it repairs nothing by it, until somebody trusts it.
+ *
+ * @throws Error when there is a file already, or the disk takes none
+ */
+export async function backUp(file: LedgerFile, path: string): Promise<void> {
+  if (existsSync(path)) throw new Error(`${path} exists: name a new file`)
+  const partial = `${path}.partial`
+  try {
+    closeSync(openSync(partial, 'w', 0o600))
+    await backup(file.database, partial, { rate: pages })
+    chmodSync(partial, 0o600)
+    markCopy(partial)
+    sync(partial)
+    renameSync(partial, path)
+    syncDirectorySync(dirname(path))
+  } catch (error) {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(partial + suffix, { force: true })
+    throw error
+  }
+}
+
+function markCopy(path: string): void {
+  const copy = new LedgerFile({ path })
+  copy.markCopy()
+  copy.close()
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * What waits for the ledger's disk: while one batch is committed the next one gathers. What
+ * somebody waits for is on the disk or is refused; what was only noted is kept until the disk takes
+ * it.
+ */
+import type { SetTimer } from '../../time/set-timer.js'
+import { type LedgerRow, withReleased } from '../row.js'
+import type { Failure, Written } from './ledger-service.js'
+import { LedgerFault, type LedgerOperation } from './ledger-storage.js'
+import { NoteWaiters } from './note-waiters.js'
+
+export interface CommitQueueParts {
+  readonly write: (groups: readonly (readonly LedgerOperation[])[]) => Promise<Written>
+  readonly setTimer: SetTimer
+  readonly onCounts: (counts: ReadonlyMap<string, number>) => void
+  /** @param problem why the disk takes nothing new; undefined: it does again */
+  readonly onProblem: (problem: string | undefined) => void
+  /** What can never be written, which is a bug, or what there was no room for. */
+  readonly onLost: (count: number, reason: string) => void
+}
+
+/** So long a note waits for others, when nobody waits for it. */
+const gatherMs = 40
+
+/** After the disk took nothing. */
+const retryMs = 5000
+
+/** To copy so many takes a millisecond or two of the thread that serves. */
+const batchMax = 250
+
+/** So many operations wait at most. */
+const commitsMax = 20_000
+const notedMax = 100_000
+
+interface Commit {
+  readonly operations: readonly LedgerOperation[]
+  readonly order: number
+  readonly resolve: () => void
+  readonly reject: (error: LedgerFault) => void
+}
+
+interface Noted {
+  readonly operation: LedgerOperation
+  readonly order: number
+  /** Of the first one in whose place it stands: that one is on the disk only with this one. */
+  readonly since: number
+}
+
+type NotedEntry = readonly [key: string, noted: Noted]
+
+export class CommitQueue {
+  /** Why nothing more should be promised; undefined: it may. */
+  problem: string | undefined
+  private commits: Commit[] = []
+  private inFlight: readonly Commit[] = []
+  private commitOperations = 0
+  /** The last of what was noted of each thing; those that end a promise come behind all others. */
+  private readonly noted = new Map<string, Noted>()
+  private order = 0
+  private readonly waiters = new NoteWaiters()
+  private writing: Promise<void> | undefined
+  /** Notes are tried again with the clock only: not with each request that the disk refuses. */
+  private isStuck = false
+  /** Each by itself, as one of them cannot be written. */
+  private isSifting = false
+  private cancelGather: (() => void) | undefined
+  private cancelRetry: (() => void) | undefined
+  private isClosed = false
+  private lost = 0
+
+  constructor(private readonly parts: CommitQueueParts) {}
+
+  get isWritable(): boolean {
+    return (
+      !this.isClosed &&
+      this.problem === undefined &&
+      this.commitOperations < commitsMax &&
+      this.noted.size < notedMax
+    )
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.commitOperations + this.noted.size
+  }
+
+  commit(operations: readonly LedgerOperation[]): Promise<void> {
+    if (this.isClosed) return Promise.reject(new LedgerFault('the ledger is closed'))
+    if (this.commitOperations > 0 && this.commitOperations + operations.length > commitsMax)
+      return Promise.reject(new LedgerFault('too much waits for the disk of the ledger'))
+    return new Promise((resolve, reject) => {
+      const whole = operations.map((operation) => this.withNoted(operation))
+      this.commits.push({ operations: whole, order: ++this.order, resolve, reject })
+      this.commitOperations += operations.length
+      // Whoever comes within this turn is written with the first.
+      queueMicrotask(() => {
+        this.start()
+      })
+    })
+  }
+
+  /** @returns resolves when all of it is on the disk */
+  note(operations: readonly LedgerOperation[]): Promise<void> {
+    for (const operation of operations) this.keep(operation)
+    if (this.writing === undefined && !this.isStuck) this.gather()
+    return this.waiters.add(this.order)
+  }
+
+  /** The last that waits for the disk. */
+  waitingRow(cid: string): LedgerRow | undefined {
+    const noted = this.noted.get(`row ${cid}`)
+    let found = noted?.operation.kind === 'row' ? noted.operation.row : undefined
+    for (const { operations, order } of [...this.inFlight, ...this.commits])
+      for (const operation of operations)
+        if (operation.kind === 'row' && operation.row.cid === cid && order > (noted?.order ?? 0))
+          found = operation.row
+    return found
+  }
+
+  /** Tries now whether the disk takes it. */
+  retryLater(): void {
+    this.cancelRetry ??= this.parts.setTimer(retryMs, () => {
+      this.cancelRetry = undefined
+      this.isStuck = false
+      this.start(true)
+    })
+  }
+
+  /** Writes what waits, as far as the disk takes it. @returns how many were not written */
+  async close(): Promise<number> {
+    this.isClosed = true
+    this.isStuck = false
+    do {
+      this.start()
+      await this.writing
+    } while (this.canGoOn())
+    this.cancelGather?.()
+    this.cancelRetry?.()
+    return this.size
+  }
+
+  private canGoOn(): boolean {
+    return this.commits.length > 0 || (this.noted.size > 0 && !this.isStuck)
+  }
+
+  private keep(operation: LedgerOperation): void {
+    const key = keyOf(operation)
+    if (!this.noted.has(key) && this.noted.size >= notedMax) {
+      this.lost++
+      if (this.lost === 1) this.parts.onLost(1, 'too much waits for the disk of the ledger')
+      return
+    }
+    const since = this.noted.get(key)?.since
+    // What ends a promise never comes before what was done about it.
+    if (operation.kind === 'dequeue' || operation.kind === 'settle') this.noted.delete(key)
+    const whole = this.withNoted(operation)
+    const order = ++this.order
+    this.noted.set(key, { operation: whole, order, since: since ?? order })
+  }
+
+  /** A row that takes the place of one that waits takes over what that one released. */
+  private withNoted(operation: LedgerOperation): LedgerOperation {
+    const before =
+      operation.kind === 'row' ? this.noted.get(keyOf(operation))?.operation : undefined
+    if (operation.kind !== 'row' || before?.kind !== 'row') return operation
+    return { kind: 'row', row: withReleased(operation.row, before.row.released) }
+  }
+
+  /** Those whose every operation is on the disk. */
+  private settleWaiters(): void {
+    let oldest = Infinity
+    for (const { since } of this.noted.values()) oldest = Math.min(oldest, since)
+    this.waiters.settle(oldest)
+  }
+
+  private gather(): void {
+    this.cancelGather ??= this.parts.setTimer(gatherMs, () => {
+      this.cancelGather = undefined
+      this.start()
+    })
+  }
+
+  private start(isProbe = false): void {
+    if (this.writing !== undefined) return
+    if (!isProbe && this.commits.length === 0 && (this.noted.size === 0 || this.isStuck)) return
+    this.cancelGather?.()
+    this.cancelGather = undefined
+    this.writing = this.writeBatch().then(() => {
+      this.writing = undefined
+      if (this.commits.length > 0 || this.noted.size >= batchMax) this.start()
+      else if (this.noted.size > 0 && !this.isStuck) this.gather()
+    })
+  }
+
+  private async writeBatch(): Promise<void> {
+    const commits = this.takeCommits()
+    const { entries, superseded } = this.takeNoted(commits)
+    const groups = this.isSifting
+      ? entries.map(([, { operation }]) => [operation])
+      : [entries.map(([, { operation }]) => operation)]
+    this.inFlight = commits
+    const all = [...groups, ...commits.map(({ operations }) => operations)]
+    const { failures, counts, problem } = await this.write(all)
+    this.parts.onCounts(counts)
+    this.settleNoted(entries, failures)
+    commits.forEach((commit, index) => {
+      this.settleCommit(commit, failures[groups.length + index], superseded)
+    })
+    this.inFlight = []
+    this.settleWaiters()
+    this.tell(problem)
+  }
+
+  /** Whole ones, and not many more operations than one batch has. */
+  private takeCommits(): readonly Commit[] {
+    let operations = 0
+    let count = 0
+    for (const commit of this.commits) {
+      if (operations >= batchMax) break
+      operations += commit.operations.length
+      count++
+    }
+    return this.commits.splice(0, count)
+  }
+
+  /** In their order, before the commits, but for those that a commit is newer than. */
+  private takeNoted(commits: readonly Commit[]): {
+    readonly entries: readonly NotedEntry[]
+    readonly superseded: ReadonlyMap<string, Noted>
+  } {
+    const orders = new Map(
+      commits.flatMap(({ operations, order }) => operations.map((each) => [keyOf(each), order])),
+    )
+    const entries: NotedEntry[] = []
+    const superseded = new Map<string, Noted>()
+    for (const [key, order] of orders) {
+      const noted = this.noted.get(key)
+      if (noted !== undefined && noted.order < order) superseded.set(key, noted)
+    }
+    if (this.isStuck) return { entries, superseded }
+    for (const [key, noted] of this.noted) {
+      if (entries.length >= batchMax) break
+      if (superseded.has(key)) continue
+      // Noted after the commit: neither it nor what follows may be written before.
+      if (orders.has(key)) break
+      entries.push([key, noted])
+    }
+    return { entries, superseded }
+  }
+
+  private async write(groups: readonly (readonly LedgerOperation[])[]): Promise<Written> {
+    try {
+      return await this.parts.write(groups)
+    } catch (error) {
+      // Whether any of it is on the disk is not known: so nothing is acknowledged.
+      const message = error instanceof Error ? error.message : String(error)
+      const failures = groups.map((): Failure => ({ message, isBug: false }))
+      return { failures, counts: new Map(), problem: message }
+    }
+  }
+
+  private settleNoted(
+    entries: readonly NotedEntry[],
+    failures: readonly (Failure | undefined)[],
+  ): void {
+    if (entries.length === 0) return
+    const wasSifting = this.isSifting
+    this.isSifting = false
+    this.isStuck = false
+    entries.forEach((entry, index) => {
+      const failure = failures[wasSifting ? index : 0]
+      if (failure?.isBug === false) this.isStuck = true
+      else if (failure !== undefined && !wasSifting) this.isSifting = true
+      else this.forget(entry)
+      if (failure?.isBug === true && wasSifting) this.parts.onLost(1, failure.message)
+    })
+  }
+
+  private settleCommit(
+    commit: Commit,
+    failure: Failure | undefined,
+    superseded: ReadonlyMap<string, Noted>,
+  ): void {
+    this.commitOperations -= commit.operations.length
+    if (failure !== undefined) {
+      commit.reject(new LedgerFault(failure.message))
+      return
+    }
+    for (const operation of commit.operations) {
+      const key = keyOf(operation)
+      const noted = superseded.get(key)
+      if (noted !== undefined) this.forget([key, noted])
+    }
+    commit.resolve()
+  }
+
+  /** Unless another came meanwhile. */
+  private forget([key, noted]: NotedEntry): void {
+    if (this.noted.get(key) === noted) this.noted.delete(key)
+  }
+
+  private tell(problem: string | undefined): void {
+    const before = this.problem
+    this.problem = problem
+    if (problem !== undefined || this.isStuck) this.retryLater()
+    if (problem === undefined) {
+      this.isStuck = false
+      this.lost = 0
+    }
+    if ((before === undefined) !== (problem === undefined)) this.parts.onProblem(problem)
+  }
+}
+
+/** What the operation is about: of several with the same one only the last counts. */
+function keyOf(operation: LedgerOperation): string {
+  switch (operation.kind) {
+    case 'row':
+      return `row ${operation.row.cid}`
+    case 'enqueue':
+      return `entry ${operation.entry.seq}`
+    case 'dequeue':
+      return `entry ${operation.seq}`
+    case 'doubt':
+      return `doubt ${operation.doubt.cid} ${operation.doubt.reason}`
+    case 'settle':
+      return `doubt ${operation.cid} ${operation.reason}`
+    case 'name':
+      return `name ${operation.holder}`
+    case 'taken-over':
+      return operation.kind
+  }
+}

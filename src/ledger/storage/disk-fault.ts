@@ -1,0 +1,52 @@
+/** What the disk did not do for the ledger: no fault of what was asked, which may succeed later. */
+
+/** The main codes of SQLite that speak of the disk; an extended one has more bits. */
+export const sqliteCodes = {
+  busy: 5,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notDatabase: 26,
+} as const
+
+const diskCodes: readonly number[] = Object.values(sqliteCodes)
+
+export class DiskFault extends Error {
+  override readonly name: string = 'DiskFault'
+  readonly isFull: boolean
+
+  constructor(error: unknown) {
+    super(error instanceof Error ? error.message : String(error), { cause: error })
+    this.isFull = sqliteCode(error) === sqliteCodes.full
+  }
+}
+
+/** A new ledger could not be made, as the disk takes nothing now. */
+export class NoFileYet extends DiskFault {
+  override readonly name = 'NoFileYet'
+
+  /** @param setAside where a damaged ledger of before was put */
+  constructor(
+    error: unknown,
+    readonly setAside?: string,
+  ) {
+    super(error)
+  }
+}
+
+/** Undefined: SQLite did not say it. */
+export function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined
+}
+
+export const isDamage = (error: unknown): boolean =>
+  [sqliteCodes.corrupt, sqliteCodes.notDatabase].some((code) => code === sqliteCode(error))
+
+/** What SQLite or the system says of the disk, as a fault of it; else the same. */
+export function asDiskFault(error: unknown): unknown {
+  const code = sqliteCode(error)
+  if (code !== undefined) return diskCodes.includes(code) ? new DiskFault(error) : error
+  return error instanceof Error && 'syscall' in error ? new DiskFault(error) : error
+}

@@ -1,0 +1,301 @@
+/** The daemon's side of the ledger: SQLite in a thread of its own, which no request waits for. */
+import type { Logger } from '../../log/logger.js'
+import { setTimer, type SetTimer } from '../../time/set-timer.js'
+import { type LedgerRow, withReleased } from '../row.js'
+import { CommitQueue } from './commit-queue.js'
+import { FigureReader } from './figure-reader.js'
+import type { LedgerCheck, LedgerFigures } from './figures.js'
+import type { Opened } from './ledger-service.js'
+import {
+  type WholeComparison,
+  type LedgerContents,
+  LedgerFault,
+  type LedgerStorage,
+  type LedgerOperation,
+} from './ledger-storage.js'
+import { DirectCalls } from './direct-calls.js'
+import { WorkerCalls } from './worker-calls.js'
+
+export interface LedgerDiskParts {
+  /** It is made, where its parent allows that; undefined: the ledger is kept in memory. */
+  readonly directory: string | undefined
+  readonly log: Logger
+  readonly setTimer?: SetTimer
+}
+
+/** What an operator asks of it besides. */
+export interface LedgerDisk extends LedgerStorage {
+  /** Where it is kept; undefined: in memory. */
+  readonly directory: string | undefined
+  /** Never rejects; while the disk hangs, what it was before. */
+  figures(): Promise<LedgerFigures>
+  /** Reads all of the file, which takes a second with many rows. */
+  check(): Promise<LedgerCheck>
+  /** Copies the ledger while it is in use. @param path absolute, of a new file */
+  backUp(path: string): Promise<void>
+  /** Names by holder, as they were last told. */
+  names(): Promise<ReadonlyMap<string, string>>
+  /** For many calls of {@link LedgerStorage.nextSeq} at once. @throws LedgerFault */
+  reserveSeqs(count: number): Promise<void>
+}
+
+/** Numbers are given out of ranges that the disk has: so none is given out twice. */
+const rangeSize = 10_000
+
+const maintainMs = 60_000
+
+/** Lines for which a commit that comes meanwhile waits. */
+const linesAtOnce = 250
+
+/** In which a thread or a disk that hangs must end. */
+const closeMs = 5000
+
+/** @throws Error with a sentence, when the ledger cannot be read, or another daemon has it */
+export async function openLedgerDisk(parts: LedgerDiskParts): Promise<LedgerDisk> {
+  const { directory, log } = parts
+  const calls =
+    directory === undefined
+      ? new DirectCalls()
+      : new WorkerCalls(directory, (err) => {
+          log('error', { err }, 'the thread of the ledger ended; another was started')
+        })
+  try {
+    const storage = new ThreadedLedger(calls, await calls.call('open'), parts)
+    await storage.begin()
+    return storage
+  } catch (error) {
+    await calls.close(undefined, closeMs).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Nothing of it outlives the process. */
+export const openLedgerMemory = (log: Logger): Promise<LedgerDisk> =>
+  openLedgerDisk({ directory: undefined, log })
+
+class ThreadedLedger implements LedgerDisk {
+  readonly gateId: string
+  readonly contents: LedgerContents
+  readonly directory: string | undefined
+  private readonly queue: CommitQueue
+  private readonly counts: Map<string, number>
+  private readonly figureReader: FigureReader
+  private readonly commits = { count: 0, seconds: 0 }
+  private next = 0
+  /** The first number that was not reserved. */
+  private limit = 0
+  private isReserving = false
+  private isClosed = false
+  private cancelMaintenance = (): void => undefined
+
+  constructor(
+    private readonly calls: WorkerCalls | DirectCalls,
+    opened: Opened,
+    private readonly parts: LedgerDiskParts,
+  ) {
+    this.gateId = opened.gateId
+    this.contents = opened.contents
+    this.directory = parts.directory
+    this.counts = new Map(opened.contents.counts)
+    this.queue = new CommitQueue({
+      write: (groups) => this.timed(() => this.calls.call('write', groups)),
+      setTimer: parts.setTimer ?? setTimer,
+      onCounts: (counts) => {
+        this.learn(counts)
+      },
+      onProblem: (problem) => {
+        this.tell(problem)
+      },
+      onLost: (count, reason) => {
+        this.log('error', { count, reason }, 'changes of the ledger were lost')
+      },
+    })
+    // A clock of its own: a test that moves the other one still has to get its figures.
+    this.figureReader = new FigureReader(() => this.calls.call('figures'), setTimer)
+    this.tellOpened(opened)
+  }
+
+  /** Takes numbers, so that the first requests have some. */
+  async begin(): Promise<void> {
+    try {
+      await this.reserveSeqs(rangeSize)
+    } catch (error) {
+      if (!(error instanceof LedgerFault)) throw error
+      this.queue.retryLater()
+    }
+    this.maintainLater()
+  }
+
+  get isWritable(): boolean {
+    return this.queue.isWritable && this.next < this.limit
+  }
+
+  nextSeq(): number {
+    if (this.limit - this.next < rangeSize / 2) void this.reserve()
+    if (this.next >= this.limit) throw new LedgerFault('the disk of the ledger takes nothing')
+    return this.next++
+  }
+
+  commit(operations: readonly LedgerOperation[]): Promise<void> {
+    return this.queue.commit(operations)
+  }
+
+  note(operations: readonly LedgerOperation[]): Promise<void> {
+    return this.queue.note(operations)
+  }
+
+  async row(cid: string): Promise<LedgerRow | undefined> {
+    const waiting = this.queue.waitingRow(cid)
+    const kept = await this.calls.call('row', cid)
+    return waiting && kept ? withReleased(waiting, kept.released) : (waiting ?? kept)
+  }
+
+  newest(before: number, count: number): Promise<readonly LedgerRow[]> {
+    return this.calls.call('newest', before, count)
+  }
+
+  async held(holder: string, after: string | undefined, count: number): Promise<readonly string[]> {
+    // What was only noted goes before: as far as the disk takes it.
+    await this.queue.commit([]).catch(() => undefined)
+    return this.calls.call('held', holder, after, count)
+  }
+
+  count(holder: string): number {
+    return this.counts.get(holder) ?? 0
+  }
+
+  reported(): Promise<{ readonly missing: number; readonly unexpected: number }> {
+    return this.calls.call('reported')
+  }
+
+  async compare(): Promise<WholeComparison> {
+    const { calls } = this
+    await calls.call('beginComparison', this.next - 1)
+    return {
+      see: async (lines) => {
+        for (let at = 0; at < lines.length; at += linesAtOnce)
+          this.learn(await calls.call('see', lines.slice(at, at + linesAtOnce)))
+      },
+      end: async () => {
+        const { compared, counts } = await calls.call('endComparison')
+        this.learn(counts)
+        return compared
+      },
+      abandon: async () => {
+        this.learn(await calls.call('abandonComparison'))
+      },
+    }
+  }
+
+  async figures(): Promise<LedgerFigures> {
+    return { ...(await this.figureReader.read()), commits: { ...this.commits } }
+  }
+
+  check(): Promise<LedgerCheck> {
+    return this.calls.call('check')
+  }
+
+  backUp(path: string): Promise<void> {
+    return this.calls.call('backUp', path)
+  }
+
+  names(): Promise<ReadonlyMap<string, string>> {
+    return this.calls.call('names')
+  }
+
+  async reserveSeqs(count: number): Promise<void> {
+    const reserved = await this.calls.call('reserveNumbers', count)
+    const first = Math.max(this.limit, reserved)
+    if (first > this.limit) this.next = first
+    this.limit = first + count
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.cancelMaintenance()
+    const late = new Promise<undefined>((resolve) => {
+      setTimer(closeMs, () => {
+        resolve(undefined)
+      })
+    })
+    const unwritten = await Promise.race([this.queue.close(), late])
+    const isWhole = unwritten === 0 && this.limit > 0
+    if (unwritten !== 0)
+      this.log('error', { unwritten: this.queue.size }, 'changes of the ledger were lost')
+    try {
+      await this.calls.close(isWhole ? this.next : undefined, closeMs)
+    } catch (err) {
+      this.log('error', { err }, 'the ledger could not be closed')
+    }
+  }
+
+  private async timed<T>(write: () => Promise<T>): Promise<T> {
+    const startMs = performance.now()
+    try {
+      return await write()
+    } finally {
+      this.commits.count++
+      this.commits.seconds += (performance.now() - startMs) / 1000
+    }
+  }
+
+  private async reserve(): Promise<void> {
+    if (this.isReserving) return
+    this.isReserving = true
+    try {
+      await this.reserveSeqs(rangeSize)
+    } catch {
+      // Whoever asks for a number is told, and the queue tries whether the disk takes more.
+      this.queue.retryLater()
+    } finally {
+      this.isReserving = false
+    }
+  }
+
+  private maintainLater(ms = maintainMs): void {
+    this.cancelMaintenance = (this.parts.setTimer ?? setTimer)(ms, () => void this.maintain())
+  }
+
+  private async maintain(): Promise<void> {
+    let isMore = false
+    try {
+      const done = await this.calls.call('maintain')
+      this.learn(done.counts)
+      isMore = done.isMore
+    } catch {
+      // A disk that takes nothing is told of by what has to be written.
+    }
+    if (!this.isClosed) this.maintainLater(isMore ? 0 : maintainMs)
+  }
+
+  private learn(counts: ReadonlyMap<string, number>): void {
+    for (const [holder, count] of counts)
+      if (count > 0) this.counts.set(holder, count)
+      else this.counts.delete(holder)
+  }
+
+  private tellOpened({ setAside, damagedEntries, problem }: Opened): void {
+    if (setAside !== undefined)
+      this.log('error', { setAside }, 'the ledger was damaged; a new one was begun')
+    if (damagedEntries > 0)
+      this.log('error', { damagedEntries }, 'pins that wait in the ledger cannot be read')
+    if (problem === undefined) return
+    this.queue.problem = problem
+    this.tell(problem)
+    this.queue.retryLater()
+  }
+
+  private tell(problem: string | undefined): void {
+    if (problem !== undefined)
+      this.log('error', { reason: problem }, 'the ledger cannot be written')
+    else {
+      this.log('info', {}, 'the ledger can be written again')
+      if (this.next >= this.limit) void this.reserve()
+    }
+  }
+
+  private log(level: 'info' | 'error', fields: object, message: string): void {
+    this.parts.log(level, { directory: this.directory, ...fields }, message)
+  }
+}

@@ -1,0 +1,335 @@
+/** The ledger in SQLite, for one thread: what is applied is on the disk, or was not applied. */
+import { randomInt } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import type { Doubt, DoubtReason } from '../doubt.js'
+import type { QueueEntry } from '../queue-entry.js'
+import { asDiskFault, DiskFault, NoFileYet } from './disk-fault.js'
+import type { LedgerCheck } from './figures.js'
+import { knownVersion, migrate, versionOf } from './ledger-schema.js'
+import type { LedgerContents, LedgerOperation } from './ledger-storage.js'
+import { openDatabase } from './open-database.js'
+import { cidColumn, cidText, type Columns } from './row-columns.js'
+import { RowTable } from './row-table.js'
+import { Statements } from './statements.js'
+
+export interface LedgerFileOptions {
+  /** Of the file, in a directory of its own; `:memory:`: of none. */
+  readonly path: string
+  /** For a new one; else it is made at random. */
+  readonly gateId?: string | undefined
+  readonly now?: () => number
+  /** False: a damaged file stays where it is, and is not opened. */
+  readonly setsAside?: boolean
+}
+
+export class LedgerFile {
+  readonly rows: RowTable
+  /** Of the tokens that this ledger gives out. */
+  gateId: string
+  /** What the run before left. */
+  readonly contents: LedgerContents
+  /** Where a damaged ledger of before was put. */
+  readonly setAside: string | undefined
+  /** Entries of the queue that the disk has damaged: they stay in the file, and are not written. */
+  damagedEntries = 0
+  private isBegun = false
+  private readonly statements: Statements
+
+  /**
+   * @throws Error with a sentence, when it cannot be opened here
+   * @throws LedgerInUse, DamagedLedger
+   * @throws NoFileYet
+   */
+  constructor(options: LedgerFileOptions) {
+    const { path, gateId = newGateId(), now = Date.now } = options
+    const { db, setAside } = openDatabase(path, options.setsAside)
+    this.setAside = setAside
+    this.statements = new Statements(db, path)
+    this.rows = new RowTable(this.statements, now)
+    try {
+      this.make(gateId, setAside)
+      this.gateId = String(this.statements.meta('gateId'))
+      this.contents = this.readContents()
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+
+  /** For a backup, which copies it page by page while it is in use. */
+  get database(): DatabaseSync {
+    return this.statements.db
+  }
+
+  /** All of them or none. @throws DiskFault */
+  apply(operations: readonly LedgerOperation[]): void {
+    this.change(() => {
+      for (const operation of operations) this.write(operation)
+    })
+  }
+
+  /** Writes, so that it is known whether the disk takes it. @throws DiskFault */
+  probe(): void {
+    this.change(() => {
+      this.statements.setMeta('probed', Date.now())
+    })
+  }
+
+  /**
+   * Puts what was committed into the main file, so that the space of the other one is used again.
+   *
+   * @throws DiskFault
+   */
+  makeRoom(): void {
+    try {
+      this.sql('PRAGMA wal_checkpoint(RESTART)').get()
+    } catch (error) {
+      throw asDiskFault(error)
+    }
+  }
+
+  /** @returns the first of so many numbers that were never given out @throws DiskFault */
+  reserve(count: number): number {
+    return this.change(() => {
+      const from = Number(this.statements.meta('reserved') ?? 1)
+      this.statements.setMeta('reserved', from + count)
+      return from
+    })
+  }
+
+  /** Whether it is in doubt, or waits in the queue. */
+  isPending(cid: string): boolean {
+    const column = cidColumn(cid)
+    return ['doubt', 'queue'].some(
+      (table) => this.sql(`SELECT 1 FROM ${table} WHERE cid = ? LIMIT 1`).get(column) !== undefined,
+    )
+  }
+
+  /** The cluster's whole state was seen. @throws DiskFault */
+  compared(atMs: number): void {
+    this.change(() => {
+      this.statements.setMeta('compared', atMs)
+    })
+  }
+
+  /**
+   * Leases that ran out leave the counts, and rows that nobody needs go.
+   *
+   * @returns whether there is more to do at once
+   * @throws DiskFault
+   */
+  maintain(count = 500): boolean {
+    const due = this.rows.due(count)
+    if (due.length === 0) return false
+    this.change(() => {
+      this.rows.age(due)
+    })
+    return due.length === count
+  }
+
+  /** Reads all of the file. */
+  check(): LedgerCheck {
+    const findings = this.sql('PRAGMA integrity_check(20)').all()
+    const countOf = (table: string) => this.statements.number(`SELECT count(*) AS n FROM ${table}`)
+    const problems = findings.map((each) => String(each.integrity_check))
+    const { entries, damaged } = this.readQueue()
+    if (damaged > 0) problems.push(`${damaged} pins that wait cannot be read`)
+    const rejected = entries.filter(({ rejection }) => rejection !== undefined).length
+    return {
+      problems: problems.filter((it) => it !== 'ok'),
+      gateId: this.gateId,
+      isCopy: this.statements.meta('copy') === 1,
+      rows: countOf('pin'),
+      leases: countOf('held'),
+      queue: entries.length - rejected,
+      rejected,
+      doubts: countOf('doubt'),
+      reported: this.rows.reported(),
+      bytes: this.bytes,
+    }
+  }
+
+  get bytes(): number {
+    const pragma = (name: string) => Number(this.sql(`PRAGMA ${name}`).get()?.[name])
+    return pragma('page_count') * pragma('page_size')
+  }
+
+  /** Of a backup: whoever opens it next repairs nothing by it. */
+  markCopy(): void {
+    this.statements.transaction(() => {
+      this.statements.setMeta('copy', 1)
+    })
+  }
+
+  /**
+   * Makes a copy the ledger, under a new id: what was written after the backup has tokens that this
+   * ledger would give out again. What the backup owes may have been released since then: so its
+   * rows are only what was seen, and what waited is left to the operator.
+   *
+   * @returns the id
+   */
+  trust(): string {
+    const gateId = newGateId()
+    this.statements.transaction(() => {
+      this.statements.setMeta('gateId', gateId)
+      this.statements.setMeta('copy', 0)
+      this.sql("DELETE FROM meta WHERE key = 'compared'").run()
+      this.sql('DELETE FROM doubt').run()
+      this.sql('UPDATE pin SET seq = 0').run()
+      for (const entry of this.contents.queue)
+        this.write({ kind: 'enqueue', entry: { ...entry, rejection: 'ledger-restored' } })
+    })
+    this.gateId = gateId
+    return gateId
+  }
+
+  /** @param nextSeq the first number that was not given out; undefined: this is no orderly end */
+  close(nextSeq?: number): void {
+    try {
+      if (this.isBegun && nextSeq !== undefined)
+        this.statements.transaction(() => {
+          this.statements.setMeta('reserved', nextSeq)
+          this.statements.setMeta('closed', 1)
+        })
+    } finally {
+      this.database.close()
+    }
+  }
+
+  /** The first change of a run says that it began. */
+  private change<T>(work: () => T): T {
+    this.rows.forgetChanges()
+    const result = this.statements.transaction(() => {
+      if (!this.isBegun) {
+        this.statements.setMeta('closed', 0)
+        this.statements.setMeta('bootId', bootId())
+      }
+      const done = work()
+      this.rows.addUp()
+      return done
+    })
+    this.isBegun = true
+    return result
+  }
+
+  private make(gateId: string, setAside: string | undefined): void {
+    const version = versionOf(this.database)
+    const isNew = version === 0 || this.statements.meta('gateId') === undefined
+    try {
+      if (version < knownVersion) migrate(this.database)
+      if (isNew) this.statements.setMeta('gateId', gateId)
+    } catch (error) {
+      const fault = asDiskFault(error)
+      throw isNew && fault instanceof DiskFault ? new NoFileYet(error, setAside) : fault
+    }
+  }
+
+  private readContents(): LedgerContents {
+    const { statements, rows } = this
+    const queue = this.readQueue()
+    this.damagedEntries = queue.damaged
+    const compared = statements.meta('compared')
+    const before = statements.meta('bootId')
+    return {
+      queue: queue.entries,
+      doubts: this.sql('SELECT * FROM doubt ORDER BY due').all().map(doubtOf),
+      counts: rows.counts(),
+      lastRow: rows.newestSeq,
+      comparedMs: compared === undefined ? undefined : Number(compared),
+      wasClosed: statements.meta('closed') !== 0,
+      isRebooted: before !== undefined && before !== bootId(),
+      isCopy: statements.meta('copy') === 1,
+      isTakenOver: statements.meta('takenOver') === 1,
+    }
+  }
+
+  private readQueue(): { readonly entries: readonly QueueEntry[]; readonly damaged: number } {
+    const all = this.sql('SELECT entry, crc FROM queue ORDER BY seq').all().map(readEntry)
+    const entries = all.filter((entry) => entry !== undefined)
+    return { entries, damaged: all.length - entries.length }
+  }
+
+  private write(operation: LedgerOperation): void {
+    switch (operation.kind) {
+      case 'row':
+        this.rows.write(operation.row)
+        break
+      case 'enqueue':
+        this.enqueue(operation.entry)
+        break
+      case 'dequeue':
+        this.sql('DELETE FROM queue WHERE seq = ?').run(operation.seq)
+        break
+      case 'doubt':
+        this.doubt(operation.doubt)
+        break
+      case 'settle': {
+        const { cid, reason } = operation
+        this.sql('DELETE FROM doubt WHERE cid = ? AND reason = ?').run(cidColumn(cid), reason)
+        break
+      }
+      case 'name':
+        this.rows.name(operation.holder, operation.name)
+        break
+      case 'taken-over':
+        this.statements.setMeta('takenOver', 1)
+        break
+    }
+  }
+
+  private enqueue(entry: QueueEntry): void {
+    const { untilMs } = entry
+    // JSON knows no Infinity.
+    const text = JSON.stringify({ ...entry, untilMs: untilMs === Infinity ? null : untilMs })
+    this.sql('INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?)').run(
+      entry.seq,
+      cidColumn(entry.cid),
+      text,
+      crc32(text),
+    )
+  }
+
+  private doubt({ cid, reason, attempt, dueMs }: Doubt): void {
+    this.sql('INSERT OR REPLACE INTO doubt VALUES (?, ?, ?, ?)').run(
+      cidColumn(cid),
+      reason,
+      attempt,
+      Math.round(dueMs),
+    )
+  }
+
+  private sql(text: string) {
+    return this.statements.sql(text)
+  }
+}
+
+/** Undefined: it is not what was written. */
+function readEntry({ entry, crc }: Columns): QueueEntry | undefined {
+  const text = String(entry)
+  if (crc32(text) !== crc) return undefined
+  const json = JSON.parse(text) as Omit<QueueEntry, 'untilMs'> & { readonly untilMs: number | null }
+  return { ...json, untilMs: json.untilMs ?? Infinity }
+}
+
+const doubtOf = (columns: Record<string, SQLOutputValue>): Doubt => ({
+  cid: cidText(columns.cid),
+  reason: String(columns.reason) as DoubtReason,
+  attempt: Number(columns.attempt),
+  dueMs: Number(columns.due),
+})
+
+const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
+
+export const newGateId = (): string =>
+  Array.from({ length: 8 }, () => digits.charAt(randomInt(digits.length))).join('')
+
+/** Another one after each start of the machine; where there is none it never changes. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return ''
+  }
+}

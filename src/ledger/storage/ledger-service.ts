@@ -1,0 +1,261 @@
+/** What the ledger's thread does for the daemon, one call after the other. */
+import { join } from 'node:path'
+import { ledgerName } from '../ledger-directory.js'
+import type { LedgerRow } from '../row.js'
+import { backUp } from './back-up.js'
+import { DiskFault, NoFileYet } from './disk-fault.js'
+import { DiskReserve } from './disk-reserve.js'
+import type { FileFigures, LedgerCheck } from './figures.js'
+import { LedgerFile, newGateId } from './ledger-file.js'
+import type { ComparedState, LedgerContents, LedgerOperation } from './ledger-storage.js'
+import { inMemory } from './open-database.js'
+import { StateComparison } from './state-comparison.js'
+
+export interface Opened {
+  readonly gateId: string
+  readonly contents: LedgerContents
+  readonly setAside: string | undefined
+  readonly damagedEntries: number
+  /** Why nothing can be written; undefined: it can. */
+  readonly problem: string | undefined
+}
+
+export interface Written {
+  /** Of each group, why it is not on the disk; undefined: it is. */
+  readonly failures: readonly (Failure | undefined)[]
+  /** How many leases holders have, where that changed. */
+  readonly counts: ReadonlyMap<string, number>
+  /** Why nothing more should be promised; undefined: it may. */
+  readonly problem: string | undefined
+}
+
+export interface ComparisonEnd {
+  readonly compared: ComparedState
+  /** How many leases holders have, where that changed. */
+  readonly counts: ReadonlyMap<string, number>
+}
+
+export interface Failure {
+  readonly message: string
+  /** What was to be written can never be, whatever the disk does. */
+  readonly isBug: boolean
+}
+
+const nothing: LedgerContents = {
+  queue: [],
+  doubts: [],
+  counts: new Map(),
+  lastRow: 0,
+  comparedMs: undefined,
+  wasClosed: true,
+  isRebooted: false,
+  isCopy: false,
+  isTakenOver: false,
+}
+
+const diskIsFull = 'the disk is full'
+
+export class LedgerService {
+  private readonly path: string
+  private readonly reserve: DiskReserve
+  private readonly gateId = newGateId()
+  private file: LedgerFile | undefined
+  private comparison: StateComparison | undefined
+
+  /** @param directory undefined: it is kept in memory */
+  constructor(directory: string | undefined) {
+    this.path = directory === undefined ? inMemory : join(directory, ledgerName)
+    this.reserve = new DiskReserve(directory && join(directory, 'ledger.reserve'))
+  }
+
+  /** @throws Error with a sentence, when it cannot be read at all */
+  open(): Opened {
+    try {
+      const file = this.opened()
+      const { gateId, contents, setAside, damagedEntries } = file
+      return { gateId, contents, setAside, damagedEntries, problem: this.write([]).problem }
+    } catch (error) {
+      if (!(error instanceof NoFileYet)) throw error
+      const { message, setAside } = error
+      return {
+        gateId: this.gateId,
+        contents: nothing,
+        setAside,
+        damagedEntries: 0,
+        problem: message,
+      }
+    }
+  }
+
+  /** Each group is kept whole or not at all, and after those before it. */
+  write(groups: readonly (readonly LedgerOperation[])[]): Written {
+    const failures: (Failure | undefined)[] = groups.map(() => undefined)
+    const fail = (which: readonly number[], error: unknown): void => {
+      for (const index of which) failures[index] = failureOf(error)
+    }
+    const all = [...groups.keys()]
+    const promises = all.filter((index) => groups[index]?.some(isPromise))
+    const others = all.filter((index) => !promises.includes(index))
+    let problem: string | undefined
+    try {
+      const file = this.opened()
+      const isRoom = this.reserve.keep()
+      if (!isRoom) fail(promises, new DiskFault(new Error(diskIsFull)))
+      problem = isRoom ? undefined : diskIsFull
+      try {
+        this.apply(file, groups, isRoom ? all : others, fail)
+      } catch (error) {
+        if (!(error instanceof DiskFault)) throw error
+        problem = error.message
+        fail(promises, error)
+        this.reserve.free()
+        file.makeRoom()
+        this.apply(file, groups, others, fail)
+      }
+    } catch (error) {
+      fail(all, error)
+      problem = failureOf(error).message
+    }
+    return { failures, counts: this.takeChanges(), problem }
+  }
+
+  /** @returns the first of them @throws DiskFault */
+  reserveNumbers(count: number): number {
+    return this.opened().reserve(count)
+  }
+
+  row(cid: string): LedgerRow | undefined {
+    return this.readable()?.rows.row(cid)
+  }
+
+  newest(before: number, count: number): readonly LedgerRow[] {
+    return this.readable()?.rows.newest(before, count) ?? []
+  }
+
+  held(holder: string, after: string | undefined, count: number): readonly string[] {
+    return this.readable()?.rows.held(holder, after, count) ?? []
+  }
+
+  reported(): { readonly missing: number; readonly unexpected: number } {
+    return this.readable()?.rows.reported() ?? { missing: 0, unexpected: 0 }
+  }
+
+  names(): ReadonlyMap<string, string> {
+    return this.readable()?.rows.names() ?? new Map()
+  }
+
+  /** @returns whether there is more to do, and the counts that changed @throws DiskFault */
+  maintain(): { readonly isMore: boolean; readonly counts: ReadonlyMap<string, number> } {
+    const isMore = this.readable()?.maintain() ?? false
+    return { isMore, counts: this.readable()?.rows.takeChanges() ?? new Map() }
+  }
+
+  /** @throws Error the disk does not answer */
+  figures(): FileFigures {
+    const file = this.opened()
+    return {
+      owedRows: file.rows.owed(),
+      reportedRows: file.rows.reported(),
+      bytes: file.bytes,
+      freeBytes: this.reserve.freeBytes,
+    }
+  }
+
+  check(): LedgerCheck {
+    return this.opened().check()
+  }
+
+  async backUp(path: string): Promise<void> {
+    await backUp(this.opened(), path)
+  }
+
+  /** @throws DiskFault */
+  beginComparison(lastSeq: number): void {
+    if (this.comparison !== undefined) throw new Error('another comparison is under way')
+    this.comparison = new StateComparison(this.opened(), lastSeq)
+  }
+
+  see(lines: readonly string[]): ReadonlyMap<string, number> {
+    this.comparison?.see(lines)
+    return this.takeChanges()
+  }
+
+  /** @throws DiskFault */
+  async endComparison(): Promise<ComparisonEnd> {
+    const { comparison } = this
+    if (comparison === undefined) throw new Error('no comparison is under way')
+    try {
+      const compared = await comparison.end()
+      return { compared, counts: this.takeChanges() }
+    } finally {
+      this.comparison = undefined
+    }
+  }
+
+  /** @returns the counts that changed */
+  abandonComparison(): ReadonlyMap<string, number> {
+    const { comparison } = this
+    this.comparison = undefined
+    try {
+      comparison?.flush()
+    } catch (error) {
+      // The next one finds the same.
+      if (!(error instanceof DiskFault)) throw error
+    }
+    return this.takeChanges()
+  }
+
+  /** @param nextSeq the first number that was not given out; undefined: something is lost */
+  close(nextSeq: number | undefined): void {
+    this.file?.close(nextSeq)
+  }
+
+  private takeChanges(): ReadonlyMap<string, number> {
+    return this.file?.rows.takeChanges() ?? new Map<string, number>()
+  }
+
+  /** Undefined: there is nothing yet, as the disk takes nothing. */
+  private readable(): LedgerFile | undefined {
+    try {
+      return this.opened()
+    } catch (error) {
+      if (error instanceof NoFileYet) return undefined
+      throw error
+    }
+  }
+
+  /** @throws DiskFault */
+  private opened(): LedgerFile {
+    this.file ??= new LedgerFile({ path: this.path, gateId: this.gateId })
+    return this.file
+  }
+
+  /** @throws DiskFault and none of them is kept */
+  private apply(
+    file: LedgerFile,
+    groups: readonly (readonly LedgerOperation[])[],
+    which: readonly number[],
+    fail: (which: readonly number[], error: unknown) => void,
+  ): void {
+    const operations = which.flatMap((index) => groups[index] ?? [])
+    try {
+      if (operations.length === 0) file.probe()
+      else file.apply(operations)
+      this.comparison?.touch(operations)
+    } catch (error) {
+      if (error instanceof DiskFault) throw error
+      // One that SQLite does not take must not keep back the others for ever.
+      if (which.length === 1) fail(which, error)
+      else for (const index of which) this.apply(file, groups, [index], fail)
+    }
+  }
+}
+
+/** Others are small, and follow from what was promised before: they may use what is kept back. */
+const isPromise = (operation: LedgerOperation): boolean =>
+  operation.kind === 'enqueue' && operation.entry.rejection === undefined
+
+const failureOf = (error: unknown): Failure => ({
+  message: error instanceof Error ? error.message : String(error),
+  isBug: !(error instanceof DiskFault),
+})

@@ -1,0 +1,107 @@
+/** What the ledger asks of its disk. The daemon's is a file; the simulation has one in memory. */
+import type { Doubt, DoubtReason } from '../doubt.js'
+import type { QueueEntry } from '../queue-entry.js'
+import type { LedgerRow } from '../row.js'
+
+/** A change of the ledger; those of one commit are kept together or not at all. */
+export type LedgerOperation =
+  | { readonly kind: 'row'; readonly row: LedgerRow }
+  /** The same sequence once more replaces the entry. */
+  | { readonly kind: 'enqueue'; readonly entry: QueueEntry }
+  | { readonly kind: 'dequeue'; readonly seq: number }
+  | { readonly kind: 'doubt'; readonly doubt: Doubt }
+  | { readonly kind: 'settle'; readonly cid: string; readonly reason: DoubtReason }
+  /** The name of a holder, for `init` and for whoever reads the file; empty: none any more. */
+  | { readonly kind: 'name'; readonly holder: string; readonly name: string }
+  /** What an older release kept in files of its own is in the ledger now. */
+  | { readonly kind: 'taken-over' }
+
+/** The disk does not take it, or the ledger is full. */
+export class LedgerFault extends Error {
+  override readonly name = 'LedgerFault'
+  readonly reason = 'ledger-unavailable'
+}
+
+/** What an earlier run left. */
+export interface LedgerContents {
+  readonly queue: readonly QueueEntry[]
+  readonly doubts: readonly Doubt[]
+  /** Leases that have not run out, by holder. */
+  readonly counts: ReadonlyMap<string, number>
+  /** The highest place of a row. */
+  readonly lastRow: number
+  /** When the cluster's whole state was last compared, in ms since the epoch; undefined: never. */
+  readonly comparedMs: number | undefined
+  /** Whether the run before closed it. */
+  readonly wasClosed: boolean
+  /** Whether the machine started anew since then. */
+  readonly isRebooted: boolean
+  /** It is a backup that `ledger trust` has not made the ledger: nothing is repaired by it. */
+  readonly isCopy: boolean
+  /** Whether the files of an older release were taken over, or there were none. */
+  readonly isTakenOver: boolean
+}
+
+export interface LedgerStorage {
+  readonly gateId: string
+  readonly contents: LedgerContents
+  /**
+   * The next number of the order; none is given out twice, also not after a crash.
+   *
+   * @throws LedgerFault when the disk has not taken the next range of them
+   */
+  nextSeq(): number
+  /** Resolves when it is on the disk. @throws LedgerFault */
+  commit(operations: readonly LedgerOperation[]): Promise<void>
+  /**
+   * On the disk within 50 ms, and no request waits for it. What the disk does not take is kept and
+   * tried again, up to a bound.
+   *
+   * @returns resolves when it is on the disk; never rejects
+   */
+  note(operations: readonly LedgerOperation[]): Promise<void>
+  /**
+   * False while the disk takes nothing new, or too much waits for it. A commit without a new entry
+   * of the queue is tried all the same: a release has space that is kept back.
+   */
+  readonly isWritable: boolean
+  /** As it is on the disk, or waits for it. */
+  row(cid: string): Promise<LedgerRow | undefined>
+  /** Rows in the order of this gate's writes, the newest first. @param before exclusive */
+  newest(before: number, count: number): Promise<readonly LedgerRow[]>
+  /**
+   * CIDs that a holder has leases of, in a stable order.
+   *
+   * @param after any CID: the last of the page before
+   */
+  held(holder: string, after: string | undefined, count: number): Promise<readonly string[]>
+  /** How many; as of the last batch that the disk took, before its promises resolve. */
+  count(holder: string): number
+  /** Rows by what a hand beside the gate made of them. */
+  reported(): Promise<{ readonly missing: number; readonly unexpected: number }>
+  /** Begins a comparison with the cluster's whole state; one at a time. */
+  compare(): Promise<WholeComparison>
+  close(): Promise<void>
+}
+
+/** A comparison of the ledger with the cluster's whole state, which comes in lines. */
+export interface WholeComparison {
+  /** @param lines records as `/allocations` gives them, each a line of JSON */
+  see(lines: readonly string[]): Promise<void>
+  /**
+   * All of the state was seen: what was not is missing. Rows that were written since the beginning,
+   * that are in doubt or wait in the queue stay as they are.
+   */
+  end(): Promise<ComparedState>
+  /** The state was not seen to its end: what was adopted stays, nothing is missing. */
+  abandon(): Promise<void>
+}
+
+export interface ComparedState {
+  readonly pins: number
+  readonly leases: number
+  /** Records whose leases the ledger did not know, or knew otherwise. */
+  readonly adopted: number
+  /** Rows that the cluster does not have: a hand removed them. */
+  readonly missing: number
+}

@@ -1,0 +1,175 @@
+/** Opens the ledger's file for one process alone; sets aside what is damaged. */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import {
+  asDiskFault,
+  DiskFault,
+  isDamage,
+  NoFileYet,
+  sqliteCode,
+  sqliteCodes,
+} from './disk-fault.js'
+import { syncDirectorySync } from './disk-reserve.js'
+import { knownVersion, versionOf } from './ledger-schema.js'
+
+export const inMemory = ':memory:'
+
+/** Another process has the ledger. */
+export class LedgerInUse extends Error {
+  override readonly name = 'LedgerInUse'
+
+  constructor(path: string, cause: unknown) {
+    super(`another daemon has the ledger in ${dirname(path)}`, { cause })
+  }
+}
+
+/** The disk has damaged the file, which stays where it is. */
+export class DamagedLedger extends Error {
+  override readonly name = 'DamagedLedger'
+
+  constructor(
+    path: string,
+    readonly problems: readonly string[],
+  ) {
+    super(`${path} is damaged: the daemon sets it aside at its next start`)
+  }
+}
+
+export interface OpenDatabase {
+  readonly db: DatabaseSync
+  /** Where a damaged file of before was put. */
+  readonly setAside: string | undefined
+}
+
+/**
+ * @param setsAside false: what is damaged stays, and {@link DamagedLedger} is thrown
+ * @throws Error with a sentence, when it cannot be opened here
+ * @throws LedgerInUse
+ * @throws NoFileYet
+ * @throws DiskFault
+ */
+export function openDatabase(path: string, setsAside = true): OpenDatabase {
+  if (path === inMemory) return { db: configure(new DatabaseSync(path)), setAside: undefined }
+  const before = openFile(path)
+  const damage = damageOf(before)
+  if (damage.length === 0) return { db: checkedVersion(before, path), setAside: undefined }
+  if (!setsAside) {
+    before.close()
+    throw new DamagedLedger(path, damage)
+  }
+  const setAside = putAside(path)
+  // Only now: until then no other process can take the damaged file, or its place.
+  before.close()
+  return { db: openFile(path, setAside), setAside }
+}
+
+function openFile(path: string, setAside?: string): DatabaseSync {
+  try {
+    makeFile(path)
+    return openAlone(path)
+  } catch (error) {
+    const fault = asDiskFault(error)
+    const isEmpty = !statSync(path, { throwIfNoEntry: false })?.size
+    throw isEmpty && fault instanceof DiskFault ? new NoFileYet(error, setAside) : fault
+  }
+}
+
+/** @throws Error with a sentence */
+function makeFile(path: string): void {
+  const directory = dirname(path)
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o750 })
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new Error(`the ledger cannot be kept in ${directory}: ${whyOf(error)}`, { cause: error })
+  }
+  if (existsSync(path)) return
+  // Never opened where it is there: closing it would end the locks that this process has on it.
+  closeSync(openSync(path, 'wx', 0o600))
+  syncDirectorySync(directory)
+}
+
+function whyOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not write there'
+  if (code === 'EROFS') return 'the file system is read-only'
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'that is no directory'
+  if (code === 'ENOSPC') return 'the disk is full'
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** A command that reads the file, where no daemon runs, has it for a moment. */
+const busyMs = 1000
+
+function openAlone(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: busyMs })
+  try {
+    return configure(db)
+  } catch (error) {
+    // That is found once more, by the caller.
+    if (isDamage(error)) return db
+    db.close()
+    if (sqliteCode(error) === sqliteCodes.busy) throw new LedgerInUse(path, error)
+    throw error
+  }
+}
+
+/**
+ * The locks are the kernel's, on the file itself: they hold across containers with one volume, and
+ * end with the process. The default mode would take them for each transaction only.
+ */
+function configure(db: DatabaseSync): DatabaseSync {
+  db.exec('PRAGMA locking_mode = EXCLUSIVE')
+  db.exec('PRAGMA journal_mode = WAL')
+  db.exec('PRAGMA synchronous = FULL')
+  db.exec('PRAGMA cache_size = -4096')
+  db.exec('PRAGMA temp_store = MEMORY')
+  // 2 MB: on a full disk the rest of what is kept back is for the main file to grow.
+  db.exec('PRAGMA wal_autocheckpoint = 512')
+  db.exec('PRAGMA journal_size_limit = 16777216')
+  // The lock is taken with the first read.
+  db.prepare('SELECT count(*) FROM sqlite_schema').get()
+  return db
+}
+
+/** What SQLite finds; none: the file is whole. */
+function damageOf(db: DatabaseSync): readonly string[] {
+  try {
+    const findings = db.prepare('PRAGMA quick_check(20)').all()
+    return findings.map((each) => String(each.quick_check)).filter((it) => it !== 'ok')
+  } catch (error) {
+    if (isDamage(error)) return [error instanceof Error ? error.message : String(error)]
+    throw error
+  }
+}
+
+function checkedVersion(db: DatabaseSync, path: string): DatabaseSync {
+  const version = versionOf(db)
+  if (version <= knownVersion) return db
+  db.close()
+  throw new Error(
+    `the ledger in ${dirname(path)} was written by a newer release (version ${version} of its ` +
+      `tables, this release knows ${knownVersion}): install that release again`,
+  )
+}
+
+/** Under a name that SQLite's own tools open, together with what was not yet in the main file. */
+function putAside(path: string): string {
+  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  let name = `${path}.damaged-${stamp}`
+  for (let count = 2; existsSync(name); count++) name = `${path}.damaged-${stamp}-${count}`
+  for (const suffix of ['', '-wal', '-shm'])
+    if (existsSync(path + suffix)) renameSync(path + suffix, name + suffix)
+  syncDirectorySync(dirname(path))
+  return name
+}

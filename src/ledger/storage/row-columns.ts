@@ -1,0 +1,129 @@
+/** Rows of the ledger as columns: compact, as there are as many of them as pins. */
+import { base32 } from 'multiformats/bases/base32'
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
+import type { Parameter } from '../../cluster/query.js'
+import { type Lease, latestEnd } from '../../leases/lease.js'
+import type { LedgerRow, Released } from '../row.js'
+
+/** Bytes, where the text comes of them again: three indexes have the CID. */
+export function cidColumn(cid: string): Uint8Array | string {
+  if (!cid.startsWith('b')) return cid
+  try {
+    return base32.decode(cid)
+  } catch {
+    return cid
+  }
+}
+
+export const cidText = (column: SQLOutputValue | undefined): string =>
+  column instanceof Uint8Array ? base32.encode(column) : String(column)
+
+export type Columns = Readonly<Record<string, SQLOutputValue>>
+
+/** What most pins have. */
+const defaultOptions = '[["replication-min","-1"],["replication-max","-1"]]'
+
+/** Without the CID, in the order of {@link columnNames}. */
+export function columnsOf(row: LedgerRow, now: number): SQLInputValue[] {
+  const options = JSON.stringify(row.options)
+  return [
+    row.seq,
+    Math.round(row.atMs),
+    row.isDirect ? 1 : 0,
+    options === defaultOptions ? null : options,
+    leasesText(row.leases),
+    leasesText(row.former),
+    row.expiresMs === Infinity ? null : Math.round(row.expiresMs),
+    row.released.length === 0 ? null : JSON.stringify(row.released.map(releasedArray)),
+    row.report ?? null,
+    dueOf(row, now),
+  ]
+}
+
+export const columnNames = [
+  'seq',
+  'at',
+  'direct',
+  'options',
+  'leases',
+  'former',
+  'expires',
+  'released',
+  'report',
+  'due',
+] as const
+
+/** @throws when it is not what was written: the disk has damaged it */
+export function rowOf(columns: Columns): LedgerRow {
+  const { cid, seq, at, direct, options, leases, former, expires, released, report } = columns
+  return {
+    cid: cidText(cid),
+    seq: Number(seq),
+    atMs: Number(at),
+    isDirect: direct === 1,
+    options: JSON.parse(textOf(options) ?? defaultOptions) as Parameter[],
+    leases: readLeases(leases),
+    former: readLeases(former),
+    expiresMs: expires === null ? Infinity : Number(expires),
+    released: releasedIn(released),
+    ...((report === 'missing' || report === 'unexpected') && { report }),
+  }
+}
+
+/** @throws when it is not what was written */
+export const releasedIn = (column: SQLOutputValue | undefined): readonly Released[] =>
+  (JSON.parse(textOf(column) ?? '[]') as ReleasedArray[]).map(([holder, token, seq]) => ({
+    holder,
+    token,
+    seq,
+  }))
+
+/** A day: so long a row stays that says only what is over. */
+const keptMs = 86_400_000
+
+/** When the row changes by itself; null: never. */
+export function dueOf(row: LedgerRow, now: number): number | null {
+  const live = row.leases.filter(({ untilMs }) => untilMs > now)
+  if (live.length > 0) return finite(Math.min(...live.map(({ untilMs }) => untilMs)))
+  return finite(overMs(row) + keptMs)
+}
+
+/** Whether it says only what has been over for a day. */
+export const isOver = (row: LedgerRow, now: number): boolean => overMs(row) + keptMs <= now
+
+const overMs = (row: LedgerRow): number =>
+  Math.max(row.atMs, latestEnd(row.leases), row.former.length > 0 ? row.expiresMs : -Infinity)
+
+const finite = (ms: number): number | null => (Number.isFinite(ms) ? Math.ceil(ms) : null)
+
+type LeaseArray = readonly [holder: string, since: number, until: number | null, token?: string]
+type ReleasedArray = readonly [holder: string, token: string, seq: number]
+
+/** A lease of an older release has none. */
+export type TokenLease = Lease & { readonly token?: string | undefined }
+
+const releasedArray = ({ holder, token, seq }: Released): ReleasedArray => [holder, token, seq]
+
+/** In seconds, as the cluster has them. */
+function leasesText(leases: readonly TokenLease[]): string | null {
+  if (leases.length === 0) return null
+  const arrays = leases.map(({ holder, sinceMs, untilMs, token }): LeaseArray => {
+    const until = untilMs === Infinity ? null : untilMs / 1000
+    const times = [holder, sinceMs / 1000, until] as const
+    return token === undefined ? times : [...times, token]
+  })
+  return JSON.stringify(arrays)
+}
+
+export function readLeases(column: SQLOutputValue | undefined): TokenLease[] {
+  const arrays = JSON.parse(textOf(column) ?? '[]') as LeaseArray[]
+  return arrays.map(([holder, since, until, token]) => ({
+    holder,
+    sinceMs: Math.round(since * 1000),
+    untilMs: until === null ? Infinity : Math.round(until * 1000),
+    ...(token !== undefined && { token }),
+  }))
+}
+
+const textOf = (column: SQLOutputValue | undefined): string | undefined =>
+  typeof column === 'string' ? column : undefined

@@ -1,0 +1,275 @@
+/** The rows of the ledger, who holds what, and how many pins each holder has. */
+import { KeyedCounter } from '../../collections/keyed-counter.js'
+import { type LedgerRow, type Released, withReleased } from '../row.js'
+import {
+  cidColumn,
+  cidText,
+  columnNames,
+  type Columns,
+  columnsOf,
+  dueOf,
+  isOver,
+  readLeases,
+  releasedIn,
+  rowOf,
+} from './row-columns.js'
+import type { Statements } from './statements.js'
+
+const upsert = `
+  INSERT INTO pin (cid, ${columnNames.join(', ')}) VALUES (?${', ?'.repeat(columnNames.length)})
+    ON CONFLICT (cid) DO UPDATE SET
+      ${columnNames.map((name) => `${name} = excluded.${name}`).join(', ')}`
+
+/** Of rows without a lease so many stay, as a killed cluster may have their pins back. */
+const tombstonesMin = 10_000
+
+export class RowTable {
+  private readonly holderIds = new Map<string, number>()
+  private readonly changed = new Set<string>()
+  /** Of the transaction under way, by the holder's number. */
+  private readonly differences = new KeyedCounter<number>()
+  private owedCount = 0
+  private countedMs = -Infinity
+
+  constructor(
+    private readonly statements: Statements,
+    private readonly now: () => number,
+  ) {}
+
+  /** In a transaction. */
+  write(row: LedgerRow): void {
+    const now = this.now()
+    const cid = cidColumn(row.cid)
+    const old = this.sql('SELECT id, leases, released FROM pin WHERE cid = ?').get(cid)
+    const whole = withReleased(row, old === undefined ? [] : releasedBefore(old))
+    const { lastInsertRowid } = this.sql(upsert).run(cid, ...columnsOf(whole, now))
+    const pin = Number(old?.id ?? lastInsertRowid)
+    const live = new Set<string>()
+    for (const { holder, untilMs } of row.leases) if (untilMs > now) live.add(holder)
+    if (old !== undefined)
+      for (const holder of this.holdersIn(old, pin)) if (!live.has(holder)) this.letGo(holder, pin)
+    for (const holder of live) this.hold(holder, pin)
+  }
+
+  /** At the end of a transaction: each holder's number of pins is written once. */
+  addUp(): void {
+    const query = this.sql('UPDATE holder SET pins = pins + ? WHERE id = ?')
+    for (const [id, difference] of this.differences) query.run(difference, id)
+    this.differences.clear()
+  }
+
+  /** The transaction was not kept. */
+  forgetChanges(): void {
+    this.differences.clear()
+  }
+
+  row(cid: string): LedgerRow | undefined {
+    const columns = this.sql('SELECT * FROM pin WHERE cid = ?').get(cidColumn(cid))
+    return columns && read(columns)
+  }
+
+  newest(before: number, count: number): readonly LedgerRow[] {
+    return this.sql('SELECT * FROM pin WHERE seq > 0 AND seq < ? ORDER BY seq DESC LIMIT ?')
+      .all(Math.min(before, Number.MAX_SAFE_INTEGER), count)
+      .flatMap((columns) => read(columns) ?? [])
+  }
+
+  get newestSeq(): number {
+    return this.statements.number('SELECT coalesce(max(seq), 0) AS n FROM pin WHERE seq > 0')
+  }
+
+  held(holder: string, after: string | undefined, count: number): readonly string[] {
+    const id = this.idOfHolder(holder)
+    if (id === undefined) return []
+    const from = after === undefined ? 0 : this.idOf(after)
+    // A row that is gone had no lease for a day: there is no page behind it.
+    if (from === undefined) return []
+    const query = `SELECT cid FROM held JOIN pin ON pin.id = held.pin
+      WHERE holder = ? AND held.pin > ? ORDER BY held.pin LIMIT ?`
+    return this.sql(query)
+      .all(id, from, count)
+      .map(({ cid }) => cidText(cid))
+  }
+
+  count(holder: string): number {
+    const id = this.idOfHolder(holder)
+    return id === undefined
+      ? 0
+      : this.statements.number('SELECT pins AS n FROM holder WHERE id = ?', id)
+  }
+
+  counts(): ReadonlyMap<string, number> {
+    const rows = this.sql('SELECT holder, pins FROM holder WHERE pins > 0').all()
+    return new Map(rows.map(({ holder, pins }) => [String(holder), Number(pins)]))
+  }
+
+  /** The numbers that may have changed since the last call, by holder. */
+  takeChanges(): ReadonlyMap<string, number> {
+    const changes = new Map([...this.changed].map((holder) => [holder, this.count(holder)]))
+    this.changed.clear()
+    return changes
+  }
+
+  /** How many have leases; at most a minute old, as all of them are looked at. */
+  owed(): number {
+    const now = this.now()
+    if (Math.abs(now - this.countedMs) < minuteMs) return this.owedCount
+    this.countedMs = now
+    this.owedCount = this.statements.number(
+      'SELECT count(*) AS n FROM pin WHERE leases IS NOT NULL',
+    )
+    return this.owedCount
+  }
+
+  reported(): { readonly missing: number; readonly unexpected: number } {
+    const of = (report: string): number =>
+      this.statements.number('SELECT count(*) AS n FROM pin WHERE report = ?', report)
+    return { missing: of('missing'), unexpected: of('unexpected') }
+  }
+
+  /** In a transaction. @param name empty: it has none any more */
+  name(holder: string, name: string): void {
+    this.sql(
+      `INSERT INTO holder (holder, name) VALUES (?, ?)
+        ON CONFLICT (holder) DO UPDATE SET name = excluded.name`,
+    ).run(holder, name === '' ? null : name)
+  }
+
+  /** Names by holder, as they were last told. */
+  names(): ReadonlyMap<string, string> {
+    const rows = this.sql('SELECT holder, name FROM holder WHERE name IS NOT NULL').all()
+    return new Map(rows.map(({ holder, name }) => [String(holder), String(name)]))
+  }
+
+  /** The number by which pages of all rows are read; it stays. */
+  idOf(cid: string): number | undefined {
+    const id = this.sql('SELECT id FROM pin WHERE cid = ?').get(cidColumn(cid))?.id
+    return id === undefined ? undefined : Number(id)
+  }
+
+  get lastId(): number {
+    return this.statements.number('SELECT coalesce(max(id), 0) AS n FROM pin')
+  }
+
+  /** Of rows that have leases, in order. */
+  idsAfter(after: number, count: number): readonly number[] {
+    return this.sql('SELECT id FROM pin WHERE id > ? AND leases IS NOT NULL ORDER BY id LIMIT ?')
+      .all(after, count)
+      .map(({ id }) => Number(id))
+  }
+
+  rowById(id: number): LedgerRow | undefined {
+    const columns = this.sql('SELECT * FROM pin WHERE id = ?').get(id)
+    return columns && read(columns)
+  }
+
+  /** What changes by itself, and has not yet. */
+  due(count: number): readonly Columns[] {
+    return this.sql('SELECT * FROM pin WHERE due <= ? ORDER BY due LIMIT ?').all(this.now(), count)
+  }
+
+  /**
+   * Leases that ran out are counted no more; rows that say only what was over a day ago go.
+   * In a transaction.
+   */
+  age(due: readonly Columns[]): void {
+    const oldestKept = this.statements.number(
+      `SELECT coalesce(max(seq), 0) AS n FROM
+        (SELECT seq FROM pin WHERE seq > 0 ORDER BY seq DESC LIMIT 1 OFFSET ${tombstonesMin - 1})`,
+    )
+    for (const columns of due) this.ageOne(columns, oldestKept)
+  }
+
+  private ageOne(columns: Columns, oldestKept: number): void {
+    const now = this.now()
+    const row = read(columns)
+    const id = Number(columns.id)
+    const live = new Set<string>()
+    for (const { holder, untilMs } of row?.leases ?? []) if (untilMs > now) live.add(holder)
+    for (const holder of this.holdersIn(columns, id)) if (!live.has(holder)) this.letGo(holder, id)
+    const isTombstone = row?.leases.length === 0
+    if (row === undefined || (isOver(row, now) && !(isTombstone && row.seq >= oldestKept)))
+      this.sql('DELETE FROM pin WHERE id = ?').run(id)
+    else this.sql('UPDATE pin SET due = ? WHERE id = ?').run(laterDue(row, now), id)
+  }
+
+  private hold(holder: string, pin: number): void {
+    const id = this.idOfHolder(holder) ?? this.addHolder(holder)
+    const { changes } = this.sql('INSERT OR IGNORE INTO held VALUES (?, ?)').run(id, pin)
+    if (changes !== 0) this.add(holder, id, 1)
+  }
+
+  private letGo(holder: string, pin: number): void {
+    const id = this.idOfHolder(holder)
+    if (id === undefined) return
+    const { changes } = this.sql('DELETE FROM held WHERE holder = ? AND pin = ?').run(id, pin)
+    if (changes !== 0) this.add(holder, id, -1)
+  }
+
+  private add(holder: string, id: number, difference: number): void {
+    this.differences.add(id, difference)
+    this.changed.add(holder)
+  }
+
+  private holdersIn(columns: Columns, pin: number): readonly string[] {
+    try {
+      return readLeases(columns.leases).map(({ holder }) => holder)
+    } catch {
+      // The row is damaged: so every one of those who hold it is looked for, which takes long.
+      const query =
+        'SELECT holder.holder AS h FROM held JOIN holder ON id = held.holder WHERE pin = ?'
+      return this.sql(query)
+        .all(pin)
+        .map(({ h }) => String(h))
+    }
+  }
+
+  private idOfHolder(holder: string): number | undefined {
+    const known = this.holderIds.get(holder)
+    if (known !== undefined) return known
+    const id = this.sql('SELECT id FROM holder WHERE holder = ?').get(holder)?.id
+    // Only of a holder that is there already: the transaction that adds one may fail.
+    if (id !== undefined && !this.statements.db.isTransaction) this.remember(holder, Number(id))
+    return id === undefined ? undefined : Number(id)
+  }
+
+  private addHolder(holder: string): number {
+    const { lastInsertRowid } = this.sql('INSERT INTO holder (holder) VALUES (?)').run(holder)
+    return Number(lastInsertRowid)
+  }
+
+  /** Anybody who writes to the cluster makes up holders. */
+  private remember(holder: string, id: number): void {
+    if (this.holderIds.size >= 10_000) this.holderIds.clear()
+    this.holderIds.set(holder, id)
+  }
+
+  private sql(text: string) {
+    return this.statements.sql(text)
+  }
+}
+
+/** Undefined: the disk has damaged it, and nothing is known of the CID. */
+function read(columns: Columns): LedgerRow | undefined {
+  try {
+    return rowOf(columns)
+  } catch {
+    return undefined
+  }
+}
+
+/** None of a row that the disk has damaged: the new one takes its place all the same. */
+function releasedBefore({ released }: Columns): readonly Released[] {
+  try {
+    return releasedIn(released)
+  } catch {
+    return []
+  }
+}
+
+const dayMs = 86_400_000
+const minuteMs = 60_000
+
+/** What is over and stays all the same is looked at again in a day. */
+const laterDue = (row: LedgerRow, now: number): number | null =>
+  isOver(row, now) ? now + dayMs : dueOf(row, now)

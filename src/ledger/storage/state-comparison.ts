@@ -1,0 +1,145 @@
+/** One comparison of the ledger's file with the cluster's whole state, line by line. */
+import { leasePrefix } from '../../leases/lease.js'
+import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
+import type { LedgerRow } from '../row.js'
+import type { LedgerFile } from './ledger-file.js'
+import type { ComparedState, LedgerOperation } from './ledger-storage.js'
+import { compareRow } from './seen-record.js'
+
+/** With CRDT batching the cluster shows a write only later. */
+const lagMs = 300_000
+
+/** As it stands in a line of JSON: other pins are not the gate's, and need no reading. */
+const leaseBytes = `"${leasePrefix}`
+
+/** Rows that are looked at between two messages of others. */
+const pageRows = 2000
+
+/** Rows of one transaction: they are all over the file, and a commit waits for so many. */
+const foundMax = 1000
+
+interface FoundRow {
+  readonly row: LedgerRow
+  readonly isAdopted: boolean
+}
+
+export class StateComparison {
+  /** By the number of the row, a bit each. */
+  private readonly seen: Uint8Array
+  private readonly lastId: number
+  private readonly startMs: number
+  /** Written since the beginning: the state may be of before. */
+  private readonly touched = new Set<string>()
+  private readonly found: FoundRow[] = []
+  private pins = 0
+  private leases = 0
+  private adopted = 0
+
+  /** @param lastSeq the last number that was given out: rows with a later one stay as they are */
+  constructor(
+    private readonly file: LedgerFile,
+    private readonly lastSeq: number,
+    private readonly now: () => number = Date.now,
+  ) {
+    this.startMs = now()
+    this.lastId = file.rows.lastId
+    this.seen = new Uint8Array((this.lastId >>> 3) + 1)
+  }
+
+  /** What is written meanwhile. */
+  touch(operations: readonly LedgerOperation[]): void {
+    for (const operation of operations)
+      if (operation.kind === 'row') this.touched.add(operation.row.cid)
+  }
+
+  /** @throws DiskFault what was seen counts, what was to be adopted is not kept */
+  see(lines: readonly string[]): void {
+    for (const line of lines) {
+      this.pins++
+      const record = line.includes(leaseBytes) ? recordIn(line) : undefined
+      if (record === undefined) continue
+      this.leases += record.leases.length
+      this.compare(record)
+    }
+    if (this.found.length >= foundMax) this.flush()
+  }
+
+  /** Writes what was found so far. @throws DiskFault */
+  flush(): void {
+    const found = this.found.splice(0)
+    const operations = found.flatMap(({ row, isAdopted }): LedgerOperation[] => {
+      if (!this.mayChange(row.cid, row)) return []
+      if (isAdopted) this.adopted++
+      return [{ kind: 'row', row }]
+    })
+    if (operations.length > 0) this.file.apply(operations)
+  }
+
+  /** What was not seen, and is owed, is missing. @throws DiskFault */
+  async end(): Promise<ComparedState> {
+    this.flush()
+    let missing = 0
+    for (let after = 0; after < this.lastId;) {
+      const ids = this.file.rows.idsAfter(after, pageRows)
+      after = ids.at(-1) ?? this.lastId
+      const rows = ids.filter((id) => !this.has(id)).flatMap((id) => this.owed(id) ?? [])
+      const found = rows.map((row): LedgerOperation => ({
+        kind: 'row',
+        row: { ...row, report: 'missing' },
+      }))
+      if (found.length > 0) this.file.apply(found)
+      missing += found.length
+      // A commit that came meanwhile goes first.
+      await new Promise(setImmediate)
+    }
+    this.file.compared(this.now())
+    const { pins, leases, adopted } = this
+    return { pins, leases, adopted, missing }
+  }
+
+  private compare(record: PinRecord): void {
+    const { rows } = this.file
+    const id = rows.idOf(record.cid)
+    if (id !== undefined) this.mark(id)
+    const known = id === undefined ? undefined : rows.rowById(id)
+    const { row, isAdopted } = compareRow(known, record, this.file.gateId, this.now())
+    if (row === undefined) return
+    const report = this.isRecent(known) ? known?.report : row.report
+    this.found.push({ row: { ...row, report }, isAdopted })
+  }
+
+  private owed(id: number): LedgerRow | undefined {
+    const row = this.file.rows.rowById(id)
+    if (row === undefined || !this.mayChange(row.cid, row)) return undefined
+    const isOwed = row.leases.some(({ untilMs }) => untilMs > this.now())
+    return isOwed && row.report !== 'missing' && !this.isRecent(row) ? row : undefined
+  }
+
+  private isRecent(row: LedgerRow | undefined): boolean {
+    return row !== undefined && row.atMs > this.startMs - lagMs
+  }
+
+  private mayChange(cid: string, row: LedgerRow | undefined): boolean {
+    if (this.touched.has(cid) || (row !== undefined && row.seq > this.lastSeq)) return false
+    return !this.file.isPending(cid)
+  }
+
+  /** One that was added since the beginning has a number beyond. */
+  private mark(id: number): void {
+    if (id <= this.lastId) this.seen[id >>> 3] = (this.seen[id >>> 3] ?? 0) | (1 << (id & 7))
+  }
+
+  private has(id: number): boolean {
+    return id > this.lastId || ((this.seen[id >>> 3] ?? 0) & (1 << (id & 7))) !== 0
+  }
+}
+
+/** Undefined: what the cluster sent cannot be read, and says nothing of any pin. */
+function recordIn(line: string): PinRecord | undefined {
+  try {
+    const record = readPinRecord(line)
+    return record.type === 'pin' ? record : undefined
+  } catch {
+    return undefined
+  }
+}

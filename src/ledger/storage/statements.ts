@@ -1,0 +1,68 @@
+/** A database with its prepared statements, and transactions that know what failed. */
+import { statSync } from 'node:fs'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { asDiskFault, DiskFault } from './disk-fault.js'
+import { inMemory } from './open-database.js'
+
+export class Statements {
+  private readonly prepared = new Map<string, StatementSync>()
+  private readonly inode: number | undefined
+
+  constructor(
+    readonly db: DatabaseSync,
+    private readonly path: string,
+  ) {
+    this.inode = this.readInode()
+  }
+
+  sql(text: string): StatementSync {
+    const known = this.prepared.get(text)
+    if (known !== undefined) return known
+    const statement = this.db.prepare(text)
+    this.prepared.set(text, statement)
+    return statement
+  }
+
+  /** The first column, named `n`, of the only row. */
+  number(text: string, ...values: (string | number)[]): number {
+    return Number(this.sql(text).get(...values)?.n)
+  }
+
+  meta(key: string): string | number | undefined {
+    const value = this.sql('SELECT value FROM meta WHERE key = ?').get(key)?.value
+    return typeof value === 'string' || typeof value === 'number' ? value : undefined
+  }
+
+  setMeta(key: string, value: string | number): void {
+    this.sql('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(key, value)
+  }
+
+  /** On the disk when it returns; else nothing of it is kept. @throws DiskFault */
+  transaction<T>(work: () => T): T {
+    try {
+      // SQLite would go on with a file that no later start finds.
+      if (this.readInode() !== this.inode)
+        throw new DiskFault(new Error(`${this.path} was removed or replaced while it was open`))
+      this.db.exec('BEGIN IMMEDIATE')
+      const result = work()
+      this.db.exec('COMMIT')
+      return result
+    } catch (error) {
+      this.rollBack()
+      throw asDiskFault(error)
+    }
+  }
+
+  private rollBack(): void {
+    try {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK')
+    } catch {
+      // SQLite rolls back what it could not write by itself.
+    }
+  }
+
+  private readInode(): number | undefined {
+    if (this.path === inMemory) return undefined
+    return statSync(this.path, { throwIfNoEntry: false })?.ino
+  }
+}

@@ -1,0 +1,62 @@
+/** How many pins of each holder the cluster is still at: one cheap question for all who ask. */
+import { readLease } from '../leases/lease.js'
+
+export interface UnfinishedParts {
+  /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
+  readonly readOperations: (take: (line: Buffer) => void) => Promise<void>
+  /** A monotonic clock, in milliseconds. */
+  readonly now?: () => number
+}
+
+/** An answer is good for as long; pins that were accepted since are added to it. */
+const freshMs = 1000
+
+export class Unfinished {
+  private counts = new Map<string, number>()
+  private readonly accepted = new Map<string, number>()
+  private askedAt = -Infinity
+  private asking: Promise<void> | undefined
+  private readonly now: () => number
+
+  constructor(private readonly parts: UnfinishedParts) {
+    this.now = parts.now ?? (() => performance.now())
+  }
+
+  /** @returns undefined when the cluster does not say */
+  async of(holder: string): Promise<number | undefined> {
+    if (this.now() - this.askedAt >= freshMs) {
+      this.asking ??= this.ask().finally(() => {
+        this.asking = undefined
+      })
+      try {
+        await this.asking
+      } catch {
+        return undefined
+      }
+    }
+    return (this.counts.get(holder) ?? 0) + (this.accepted.get(holder) ?? 0)
+  }
+
+  /** One more was pinned. */
+  accept(holder: string): void {
+    this.accepted.set(holder, (this.accepted.get(holder) ?? 0) + 1)
+  }
+
+  private async ask(): Promise<void> {
+    const askedAt = this.now()
+    const counts = new Map<string, number>()
+    this.accepted.clear()
+    await this.parts.readOperations((line) => {
+      const { metadata } = JSON.parse(line.toString()) as {
+        metadata?: Record<string, string> | null
+      }
+      for (const [key, value] of Object.entries(metadata ?? {})) {
+        const entry = readLease(key, value)
+        if (entry?.kind !== 'lease') continue
+        counts.set(entry.lease.holder, (counts.get(entry.lease.holder) ?? 0) + 1)
+      }
+    })
+    this.counts = counts
+    this.askedAt = askedAt
+  }
+}

@@ -1,0 +1,109 @@
+/** What an operator does to leases: gives them to pins made before, takes them back, restores. */
+import { isLetGo, letGo, liveLeases, write } from '../leases/decide.js'
+import { type Lease, latestEnd, operator } from '../leases/lease.js'
+import type { Ledger } from './ledger.js'
+import type { OpenPin, Wanted } from './open-pin.js'
+import type { Deadline } from '../time/deadline.js'
+import type { PinRecord } from '../leases/pin-record.js'
+
+/** What became of one pin; `failed` has its reason beside it. */
+export type Outcome =
+  | 'adopted'
+  | 'held-already'
+  | 'restored'
+  | 'released'
+  | 'unpinned'
+  | 'changed-since'
+  | 'not-pinned'
+  | 'not-a-plain-pin'
+  | 'too-many-holders'
+
+export interface Adoption {
+  readonly holder: string
+  /** Longest life of the lease; Infinity: as long as the pin is made for. */
+  readonly retentionMs: number
+}
+
+/** A lease as a plan saw it. */
+export type PlannedLease = Lease & { readonly cid: string }
+
+export class Upkeep {
+  constructor(private readonly ledger: Ledger) {}
+
+  /** Gives a pin to an encoder. What was the operator's by default is then the encoder's alone. */
+  adopt(cid: string, { holder, retentionMs }: Adoption): Promise<Outcome> {
+    return this.changed(cid, (record, { nowMs, token }) => {
+      const held = liveLeases(record, nowMs).filter((lease) => record.leases.includes(lease))
+      if (held.some((lease) => lease.holder === holder)) return 'held-already'
+      const made = Math.floor(record.writtenMs / 1000) * 1000
+      const end = held.length === 0 && !isLetGo(record) ? record.expiresMs : Infinity
+      const untilMs = Math.min(end, Math.ceil((nowMs + retentionMs) / 1000) * 1000)
+      const leases = [...held, { holder, sinceMs: made, untilMs, token }]
+      return ['adopted', { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
+    })
+  }
+
+  /** Takes back that a pin was let go of: who held it last holds it again. */
+  restore(cid: string): Promise<Outcome> {
+    return this.changed(cid, (record, { nowMs, token }) => {
+      if (!isLetGo(record)) return 'held-already'
+      const former = record.former.filter(({ untilMs }) => untilMs > nowMs)
+      const whole = Math.floor(nowMs / 1000) * 1000
+      const holders =
+        former.length > 0 ? former : [{ holder: operator, sinceMs: whole, untilMs: Infinity }]
+      // Their own tokens are those of leases that were released.
+      const leases = holders.map((lease) => ({ ...lease, token }))
+      return ['restored', { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
+    })
+  }
+
+  /**
+   * Takes a lease out, unless it was renewed since it was planned; the last one takes the pin with
+   * it, after the grace if there is one.
+   */
+  release(planned: PlannedLease, graceMs: number): Promise<Outcome> {
+    return this.changed(planned.cid, async (record, { nowMs }, deadline) => {
+      if (isLetGo(record)) return 'not-pinned'
+      const all = record.leases.length > 0 ? record.leases : liveLeases(record, nowMs)
+      const lease = all.find(({ holder }) => holder === planned.holder)
+      const isSame =
+        lease?.sinceMs === planned.sinceMs &&
+        lease.untilMs === planned.untilMs &&
+        lease.token === planned.token
+      if (!isSame) return 'changed-since'
+      const leases = all.filter((other) => other !== lease && other.untilMs > nowMs)
+      if (leases.length > 0)
+        return ['released', { ...record, leases, expiresMs: latestEnd(leases) }]
+      const kept = letGo(record, [lease], nowMs + graceMs)
+      const isKept =
+        graceMs > 0 &&
+        write(kept) !== undefined &&
+        (await this.ledger.isFinished(record.cid, deadline)) !== 'unfinished'
+      return ['unpinned', isKept ? kept : 'unpin']
+    })
+  }
+
+  private async changed(
+    cid: string,
+    decide: (record: PinRecord, pin: OpenPin, deadline: Deadline) => Decided | Promise<Decided>,
+  ): Promise<Outcome> {
+    let outcome: Outcome = 'not-pinned'
+    await this.ledger.change(cid, async (pin, deadline) => {
+      const { record } = pin
+      if (record === undefined) return undefined
+      if (record.type !== 'pin') {
+        outcome = 'not-a-plain-pin'
+        return undefined
+      }
+      const decided = await decide(record, pin, deadline)
+      outcome = typeof decided === 'string' ? decided : decided[0]
+      const wanted = typeof decided === 'string' ? undefined : decided[1]
+      if (wanted === undefined || wanted === 'unpin' || write(wanted) !== undefined) return wanted
+      outcome = 'too-many-holders'
+      return undefined
+    })
+    return outcome
+  }
+}
+
+type Decided = Outcome | readonly [Outcome, Wanted]

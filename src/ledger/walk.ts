@@ -1,0 +1,163 @@
+/**
+ * After every start, and after an endpoint of the cluster was away: looks at what this gate wrote
+ * last, the newest first and without writing, until so many agree that no crash can have taken what
+ * was written before. Then it decides what a crash lost, and what a hand changed.
+ */
+import type { Logger } from '../log/logger.js'
+import { Scheduler } from '../time/scheduler.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { agreedMin, decideWalk, type Look, rebootMs } from './decide-walk.js'
+import type { Reconciler } from './reconciler.js'
+import type { LedgerRow } from './row.js'
+import type { LedgerStorage } from './storage/ledger-storage.js'
+
+export interface WalkParts {
+  readonly storage: Pick<LedgerStorage, 'newest' | 'contents'>
+  readonly reconciler: Pick<Reconciler, 'compare' | 'reconcile' | 'report'>
+  /** The place of the last row that was written so far. */
+  readonly lastRow: () => number
+  /** How far back it looks, in milliseconds; Infinity: as far as there are rows. */
+  readonly backMs: number
+  readonly isAvailable: () => boolean
+  readonly log: Logger
+  readonly onReported: (missing: number, unexpected: number) => void
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly monotonic: () => number
+  readonly setTimer: SetTimer
+}
+
+/** Connections end one after the other, and a cluster that starts again is not asked at once. */
+const quietMs = 1000
+
+/** Rows after which a walk ends in any case, but for the last minutes before a power cut. */
+const looksMin = 2000
+
+/** While the cluster is away. */
+const retryMs = 5000
+
+const pageRows = 64
+const atOnceMax = 8
+
+/** Of more crashes than these since the last walk, the ones between are one. */
+const pendingMax = 64
+
+export class Walk {
+  /** Places of the last row at each event that a walk has still to look behind; ascending. */
+  private pending: number[] = []
+  private isRebooted: boolean
+  private readonly scheduler: Scheduler
+
+  constructor(private readonly parts: WalkParts) {
+    const { monotonic: now, setTimer } = parts
+    const { isRebooted, wasClosed } = parts.storage.contents
+    this.isRebooted = isRebooted && !wasClosed
+    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+  }
+
+  /** Whether it is not known yet what the cluster has lost. */
+  get isOpen(): boolean {
+    return this.pending.length > 0
+  }
+
+  /** The gate started, or an endpoint of the cluster was away just now, or is back. */
+  soon(): void {
+    const lastRow = this.parts.lastRow()
+    if (lastRow > 0 && this.pending.at(-1) !== lastRow) {
+      if (this.pending.length >= pendingMax) this.pending.pop()
+      this.pending.push(lastRow)
+    }
+    if (this.isOpen) this.scheduler.runWithin(quietMs)
+  }
+
+  close(): void {
+    this.scheduler.close()
+  }
+
+  /** @returns milliseconds to the next one, if there is one */
+  private async round(): Promise<number | undefined> {
+    const { isAvailable, log } = this.parts
+    const [from] = this.pending
+    if (from === undefined) return undefined
+    if (!isAvailable()) return retryMs
+    try {
+      await this.walk(from)
+    } catch (err) {
+      log('warn', { err }, 'could not verify recent writes yet')
+      return retryMs
+    }
+    this.pending = this.pending.filter((place) => place !== from)
+    this.isRebooted &&= this.isOpen
+    return this.isOpen ? 0 : undefined
+  }
+
+  private async walk(from: number): Promise<void> {
+    const { reconciler, log, onReported } = this.parts
+    const looks = await this.looksFrom(from)
+    const { repair, report } = decideWalk(looks, this.isRebooted)
+    // The oldest first, so that they stand in the order in which they were written.
+    await inParallel(repair.toReversed(), async ({ cid }) => {
+      const { kind } = await reconciler.reconcile(cid)
+      if (kind === 'rejected') log('error', { cid }, 'the cluster refused to take a pin again')
+    })
+    for (const { row, as } of report) await reconciler.report(row, as)
+    const missing = report.filter(({ as }) => as === 'missing').length
+    const counts = { looked: looks.length, repaired: repair.length }
+    if (report.length > 0) {
+      onReported(missing, report.length - missing)
+      log('error', { ...counts, missing, unexpected: report.length - missing }, changedByHand)
+    } else if (looks.length > 0) log('info', counts, 'verified recent writes')
+  }
+
+  private async looksFrom(from: number): Promise<Look[]> {
+    const { storage, backMs, now } = this.parts
+    const looks: Look[] = []
+    let agreed = 0
+    let before = from + 1
+    while (agreed < agreedMin && !isEnough(looks, this.isRebooted)) {
+      const rows = (await storage.newest(before, pageRows)).filter(
+        ({ atMs }) => atMs >= now() - backMs,
+      )
+      const last = rows.at(-1)
+      if (last === undefined) break
+      before = last.seq
+      for (const look of await this.lookAt(rows)) {
+        looks.push(look)
+        if (look.isNeutral) continue
+        agreed = look.differs === undefined ? agreed + 1 : 0
+      }
+    }
+    return looks
+  }
+
+  private lookAt(rows: readonly LedgerRow[]): Promise<Look[]> {
+    const { reconciler, now } = this.parts
+    return inParallel(rows, async (row) => {
+      const { differs, isThere } = await reconciler.compare(row)
+      const isOwed = row.leases.some(({ untilMs }) => untilMs > now())
+      return { row, differs, isNeutral: differs === undefined && !isOwed && !isThere }
+    })
+  }
+}
+
+/** More than a crash can take is for the comparison with the whole state. */
+function isEnough(looks: readonly Look[], isRebooted: boolean): boolean {
+  const [first, last] = [looks[0], looks.at(-1)]
+  if (looks.length < looksMin || first === undefined || last === undefined) return false
+  return !isRebooted || last.row.atMs < first.row.atMs - rebootMs
+}
+
+/** In the order of the items. @throws the first failure, once all have ended */
+async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  const next = items.entries()
+  const workers = Array.from({ length: atOnceMax }, async () => {
+    for (const [index, item] of next) results[index] = await act(item)
+  })
+  const failure = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
+  if (failure?.status === 'rejected') throw failure.reason
+  return results
+}
+
+const changedByHand =
+  'pins were changed beside the gate, which repairs only what a crash can have lost'

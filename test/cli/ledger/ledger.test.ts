@@ -1,0 +1,173 @@
+/** The commands around the ledger, with the real daemon that has it and without one. */
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { LedgerFile } from '../../../src/ledger/storage/ledger-file.js'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
+import { run } from '../../support/daemon.js'
+import { generatedCid, startFakeCluster } from '../../support/fake-cluster/index.js'
+import { pinwarden } from '../../support/pinwarden.js'
+
+const key = generateKey()
+
+/** A daemon that has told an encoder 200 of one pin, and 202 of another. */
+async function served(t: Test, settings: object = { onOutage: 'journal' }) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // The path of a socket has 107 bytes at most.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const at = (name: string) => join(directory, name)
+  const config = {
+    listen: { port: 0 },
+    control: { socket: 'control.sock' },
+    cluster: { endpoints: [{ url: cluster.url }], health: { failuresMax: 1 } },
+    journal: { directory: 'state' },
+    encoders: { alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }] } },
+    ...settings,
+  }
+  writeFileSync(at('config.json'), JSON.stringify(config), { mode: 0o640 })
+  const start = async () => {
+    const daemon = run(t, ['serve', '--config', at('config.json')])
+    const { url } = await daemon.logged('listening')
+    const pin = async (index: number) => {
+      const headers = { authorization: `Bearer ${key}` }
+      const cid = generatedCid(index)
+      return (await fetch(`${String(url)}/pins/${cid}`, { method: 'POST', headers })).status
+    }
+    const end = async () => {
+      daemon.process.kill('SIGTERM')
+      await daemon.exited
+    }
+    return { daemon, pin, end }
+  }
+  const command = (...argv: string[]) => pinwarden('ledger', ...argv, '-c', at('config.json'))
+  return { cluster, at, start, command, ledger: at('state/ledger.db') }
+}
+
+/** With a pin that was written, and one that waits. */
+async function used(t: Test) {
+  const { cluster, start, ...rest } = await served(t)
+  const running = await start()
+  t.equal(await running.pin(1), 200)
+  cluster.behave({}, { kind: 'reset' })
+  t.equal(await running.pin(2), 202)
+  return { cluster, start, ...rest, ...running }
+}
+
+const whole = /^gate +[0-9a-z]{8}\nrows +1\nleases +1\nqueue +1 wait, 0 were rejected\n/
+
+t.test('ledger check says what is in it, with the daemon and without', async (t) => {
+  const { command, end } = await used(t)
+  for (const isRunning of [true, false]) {
+    if (!isRunning) await end()
+    const { code, stdout } = await command('check')
+    t.match(stdout, whole)
+    t.match(stdout, /^reported +0 missing, 0 unexpected$/m)
+    t.match(stdout, /^copy +no$/m)
+    t.match(stdout, /^problem +none$/m)
+    t.equal(code, 0)
+    const json = JSON.parse((await command('check', '--json')).stdout) as object
+    t.match(json, { rows: 1, queue: 1, isCopy: false, problems: [] })
+  }
+})
+
+t.test('a damaged ledger is told of, and stays for the daemon to set aside', async (t) => {
+  const { command, end, ledger, start } = await used(t)
+  await end()
+  const bytes = readFileSync(ledger)
+  writeFileSync(ledger, bytes.fill(0xff, 4096, 16_384))
+  const { code, stderr } = await command('check')
+  t.equal(code, 1)
+  t.match(stderr, `${ledger} is damaged: the daemon sets it aside at its next start`)
+  t.same(readFileSync(ledger), bytes)
+  const { daemon } = await start()
+  await daemon.logged('the ledger was damaged; a new one was begun')
+})
+
+t.test('ledger backup makes a copy of one that is in use, and of one that is not', async (t) => {
+  const { command, at, end } = await used(t)
+  for (const name of ['of-the-daemon.db', 'of-the-file.db']) {
+    const copy = at(name)
+    const { code, stdout } = await command('backup', copy)
+    t.equal(stdout, `the ledger is backed up to ${copy}\n`)
+    t.equal(code, 0)
+    t.equal(statSync(copy).mode & 0o777, 0o600)
+    t.match(await command('backup', copy), {
+      code: 1,
+      stderr: /is there already\nhint: name a new/,
+    })
+    const file = new LedgerFile({ path: copy })
+    t.match(file.check(), { rows: 1, queue: 1, isCopy: true, problems: [] })
+    file.close()
+    await end()
+  }
+  t.match(await command('backup', at('no/such/directory.db')), { code: 1 })
+  t.same(readdirSync(at('state')).sort(), ['ledger.db', 'ledger.reserve'])
+})
+
+t.test('a restored backup repairs nothing before it is trusted', async (t) => {
+  const { cluster, command, at, ledger, end, start } = await used(t)
+  t.equal((await command('backup', at('copy.db'))).code, 0)
+  t.match(await command('trust'), { code: 1, stderr: /a daemon has .*\nhint: stop it first/ })
+  await end()
+  t.match(await command('trust'), { code: 1, stderr: /is no copy/ })
+  const before = JSON.parse((await command('check', '--json')).stdout) as { gateId: string }
+  writeFileSync(ledger, readFileSync(at('copy.db')))
+  const copy = await start()
+  t.match((await command('check')).stdout, /^copy +yes: nothing is repaired by it before/m)
+  await copy.daemon.logged(notice)
+  await copy.end()
+  const { code, stdout } = await command('trust')
+  t.equal(code, 0)
+  const [, id] = /is trusted, with the new id ([0-9a-z]{8})\n1 pins that waited/.exec(stdout) ?? []
+  t.not(id, before.gateId)
+  t.match((await command('check')).stdout, /^queue +0 wait, 1 were rejected$/m)
+  cluster.reset()
+  const again = await start()
+  t.match((await command('check')).stdout, new RegExp(`^gate +${String(id)}\n`))
+  t.equal(again.daemon.lines().filter(({ msg }) => msg === notice).length, 0)
+  await again.end()
+})
+
+const notice =
+  'this ledger is a copy: nothing is repaired by it before `pinwarden ledger trust` says that it ' +
+  'is the one'
+
+t.test('a ledger in memory can be checked, and there is nothing to back up', async (t) => {
+  const { start, command, at } = await served(t, { onOutage: 'refuse' })
+  t.match(await command('check'), { code: 1, stderr: /there is no ledger at/ })
+  await start()
+  t.match(await command('check'), { code: 0, stdout: /^rows +0$/m })
+  t.match(await command('backup', at('copy.db')), { code: 1, stderr: /is kept in memory/ })
+})
+
+t.test('the older name of the setting works, and is warned of once', async (t) => {
+  const settings = { onOutage: 'journal', lookBack: { directory: 'older' } }
+  const { start, command, at } = await served(t, settings)
+  const { daemon, pin, end } = await start()
+  const warning = 'lookBack: its name is ledger now; the next release does not know the older one'
+  t.equal(daemon.lines().filter(({ msg }) => msg === warning).length, 1)
+  t.equal(await pin(1), 200)
+  await end()
+  t.match((await command('check')).stdout, /^rows +1$/m)
+  t.ok(existsSync(at('older/ledger.db')))
+  t.match((await pinwarden('check', '-c', at('config.json'))).stderr, `warning: ${warning}`)
+})
+
+t.test('a daemon that cannot be asked keeps its ledger', async (t) => {
+  const { start, command } = await served(t, { onOutage: 'journal', control: undefined })
+  await start()
+  t.match(await command('check'), { code: 1, stderr: /no answer of the daemon at/ })
+})

@@ -1,0 +1,129 @@
+/** The configuration was lost, and the ledger was not: encoders are what they were. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
+import { run } from '../support/daemon.js'
+import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import { pinwarden } from '../support/pinwarden.js'
+
+const leaseIds = { alpha: 'a1a1a1a1a1a1', beta: 'b2b2b2b2b2b2' }
+const key = generateKey()
+const cid = generatedCid(1)
+
+interface Written {
+  readonly encoders: Readonly<Record<string, { leaseId?: string; keys: object[] }>>
+}
+
+/** A ledger that knows alpha and beta, and a pin of alpha. */
+async function started(t: Test) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // A socket's path is short.
+  const dir = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(dir, { recursive: true })
+  })
+  const [path, ledger] = [join(dir, 'config.json'), join(dir, 'ledger')]
+  const config = {
+    listen: { port: 0 },
+    control: { socket: 'control.sock' },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    ledger: { directory: 'ledger' },
+    encoders: {
+      alpha: { leaseId: leaseIds.alpha, keys: [{ id: 'k1', sha256: digestOf(key) }] },
+      beta: { leaseId: leaseIds.beta },
+    },
+  }
+  const write = (changed: object = {}) => {
+    writeFileSync(path, JSON.stringify({ ...config, ...changed }), { mode: 0o640 })
+  }
+  write()
+  const serve = async () => {
+    const daemon = run(t, ['serve', '--config', path])
+    const { url } = await daemon.logged('listening')
+    const ask = (method: string, key: string) =>
+      fetch(`${String(url)}/pins/${cid}`, { method, headers: { authorization: `Bearer ${key}` } })
+    const stop = async () => {
+      daemon.process.kill('SIGTERM')
+      await daemon.exited
+    }
+    return { daemon, ask, stop }
+  }
+  const read = () => (JSON.parse(readFileSync(path, 'utf8')) as Written).encoders
+  const first = await serve()
+  t.equal((await first.ask('POST', key)).status, 200)
+  const add = (name: string) => pinwarden('keys', 'add', name, '-c', path)
+  return { cluster, path, ledger, write, read, serve, add, first }
+}
+
+const initArgs = ['--host', '127.0.0.1', '--port', '0'] as const
+
+t.test('init finds every encoder of the ledger, and what it pinned is its own', async (t) => {
+  const { cluster, path, ledger, read, serve, add, first } = await started(t)
+  await first.stop()
+  rmSync(path)
+  const { code, stdout } = await pinwarden(
+    ...['init', '-c', path, '--encoder', 'alpha', '--ledger', ledger],
+    ...[...initArgs, '--cluster', cluster.url],
+  )
+  t.equal(code, 0)
+  t.match(stdout, `the ledger knows alpha: it has its leaseId ${leaseIds.alpha} again`)
+  t.match(stdout, 'the ledger knows 1 more: beta, written with their leaseIds, without a key')
+  t.match(read(), {
+    alpha: { leaseId: leaseIds.alpha, keys: [{}] },
+    beta: { leaseId: leaseIds.beta, keys: [] },
+  })
+  t.match(await add('beta'), { code: 0 })
+  t.match(read(), { beta: { leaseId: leaseIds.beta, keys: [{}] } })
+  const { admin, ...config } = JSON.parse(readFileSync(path, 'utf8')) as { admin: object }
+  t.same(admin, {})
+  writeFileSync(path, JSON.stringify(config))
+  const { ask } = await serve()
+  const again = /pw_[A-Za-z0-9]{49}/.exec(stdout)?.[0] ?? ''
+  t.equal((await ask('DELETE', again)).status, 200)
+  t.notOk(cluster.pins.has(cid))
+})
+
+t.test('an encoder that is added by its old name has its leaseId, and that is said', async (t) => {
+  const { write, read, serve, add, first } = await started(t)
+  await first.stop()
+  write({ encoders: { gamma: {} } })
+  const found = await add('alpha')
+  t.match(found.stderr, `the ledger knows alpha: it has its leaseId ${leaseIds.alpha} again`)
+  t.equal(read().alpha?.leaseId, leaseIds.alpha)
+  await serve()
+  const asked = await add('beta')
+  t.match(asked.stderr, 'the ledger knows beta')
+  t.equal(read().beta?.leaseId, leaseIds.beta)
+  t.equal((await add('delta')).stderr.includes('the ledger knows'), false)
+  t.match(read().delta?.leaseId, /^[0-9a-z]{12}$/)
+})
+
+t.test('who gets the name of one that was removed inherits nothing', async (t) => {
+  const { path, read, add, first } = await started(t)
+  await pinwarden('encoders', 'remove', 'alpha', '-c', path)
+  await first.daemon.logged('settings reloaded')
+  const { stderr } = await add('alpha')
+  t.notMatch(stderr, 'the ledger knows')
+  t.match(read().alpha?.leaseId, /^[0-9a-z]{12}$/)
+  t.not(read().alpha?.leaseId, leaseIds.alpha)
+})
+
+t.test('an id that another encoder has by now is not given twice', async (t) => {
+  const { write, read, add, first } = await started(t)
+  await first.stop()
+  write({ encoders: { renamed: { leaseId: leaseIds.alpha } } })
+  t.match(await add('alpha'), { code: 0 })
+  t.not(read().alpha?.leaseId, leaseIds.alpha)
+})
+
+t.test('a ledger that cannot be asked is no end, and said', async (t) => {
+  const { write, read, add } = await started(t)
+  write({ control: { socket: 'elsewhere.sock' }, encoders: {} })
+  const { code, stderr } = await add('alpha')
+  t.equal(code, 0)
+  t.match(stderr, /warning: new encoders get new leaseIds, as the ledger cannot be asked/)
+  t.not(read().alpha?.leaseId, leaseIds.alpha)
+})

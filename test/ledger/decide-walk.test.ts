@@ -1,0 +1,60 @@
+/** A crash takes the newest writes; whatever else differs was changed by a hand. */
+import t from 'tap'
+import { decideWalk, type Look } from '../../src/ledger/decide-walk.js'
+
+type Sign = '.' | 'm' | 'u' | '-'
+
+const differs = { '.': undefined, '-': undefined, m: 'missing', u: 'unexpected' } as const
+
+/** The newest first: `.` agrees, `m` is missing, `u` is back, `-` says nothing either way. */
+const looksOf = (signs: string, ageMs = 0): Look[] =>
+  signs.split('').map((sign, index) => ({
+    row: {
+      ...{ cid: String(index), seq: signs.length - index, atMs: 1e12 - index * ageMs },
+      ...{ isDirect: false, options: [], leases: [], former: [], expiresMs: 0, released: [] },
+    },
+    differs: differs[sign as Sign],
+    isNeutral: sign === '-',
+  }))
+
+function decided(signs: string, isRebooted = false, ageMs = 0) {
+  const { repair, report } = decideWalk(looksOf(signs, ageMs), isRebooted)
+  return [repair.length, report.length]
+}
+
+t.test('a suffix that is missing is repaired, and so are some that are back in it', async (t) => {
+  t.same(decided('m'.repeat(25) + '.'.repeat(100)), [25, 0])
+  t.same(decided('mmumu' + '.'.repeat(100)), [5, 0])
+  t.same(decided('.'.repeat(100)), [0, 0])
+  t.same(decided(''), [0, 0])
+})
+
+t.test('writes that were under way at once may agree within the run', async (t) => {
+  t.same(decided('..m.mm' + '.'.repeat(20) + 'm' + '.'.repeat(100)), [4, 0])
+})
+
+t.test('what is missing further back was removed by a hand', async (t) => {
+  t.same(decided('mm' + '.'.repeat(40) + 'm' + '.'.repeat(100)), [2, 1])
+  t.same(decided('.'.repeat(40) + 'u' + '.'.repeat(100)), [0, 1])
+})
+
+t.test('pins that were made and unpinned lately say nothing, and part no run', async (t) => {
+  t.same(decided('mm' + '-'.repeat(60) + 'mm' + '.'.repeat(100)), [4, 0])
+})
+
+t.test('a restored backup has more back than a crash: nothing of it is unpinned', async (t) => {
+  t.same(decided('u'.repeat(200) + '.'.repeat(100)), [0, 200])
+  t.same(decided('u'.repeat(50) + '.'.repeat(100)), [50, 0])
+})
+
+t.test('a cluster that lost everything is left to the operator', async (t) => {
+  t.same(decided('m'.repeat(1001)), [0, 1001])
+  t.same(decided('m'.repeat(1000) + '.'.repeat(100)), [1000, 0])
+})
+
+t.test('after a power cut all of the last ten minutes is repaired, however much', async (t) => {
+  // One write a second: 600 of them.
+  t.same(decided('m'.repeat(2000), true, 1000), [600, 1400])
+  t.same(decided('m' + '.'.repeat(40) + 'm' + '.'.repeat(100), true, 1000), [2, 0])
+  t.same(decided('.'.repeat(40) + 'u' + '.'.repeat(100), true, 1000), [0, 1], 'nothing is unpinned')
+})

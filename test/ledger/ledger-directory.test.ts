@@ -1,0 +1,45 @@
+/** Where the ledger is kept, by the settings and by systemd, and where older files are looked for. */
+import { join } from 'node:path'
+import t from 'tap'
+import { lastWritesDirectory, ledgerDirectory } from '../../src/ledger/ledger-directory.js'
+import { configFrom } from '../../src/settings/load.js'
+
+const configOf = (config: object) => configFrom(JSON.stringify(config))
+
+t.test('the setting decides, then what pins wait in, then systemd', async (t) => {
+  const place = t.testdir({})
+  const [ledger, journal] = [{ directory: join(place, 'l') }, { directory: join(place, 'j') }]
+  const of = (config: object, stateDirectory?: string) =>
+    ledgerDirectory(configOf({ journal, ...config }), stateDirectory)
+  t.equal(
+    of({ ledger, lookBack: { directory: '/older' }, onOutage: 'journal' }, '/s'),
+    join(place, 'l'),
+  )
+  t.equal(of({ lookBack: ledger, onOutage: 'journal' }, '/s'), join(place, 'l'))
+  t.equal(of({ onOutage: 'journal' }, '/s'), join(place, 'j'))
+  t.equal(of({}, '/s'), '/s')
+  t.equal(of({}), undefined)
+})
+
+t.test('what waits is kept by who goes back to refusing', async (t) => {
+  for (const name of ['ledger.db', 'journal']) {
+    const directory = t.testdir({ [name]: '' })
+    t.equal(ledgerDirectory(configOf({ journal: { directory } }), undefined), directory, name)
+  }
+})
+
+t.test('what was written last is found where an older release had it', async (t) => {
+  const place = t.testdir({
+    older: { 'last-writes': '' },
+    state: { 'last-writes': '' },
+    ledger: {},
+  })
+  const [older, state, ledger] = ['older', 'state', 'ledger'].map((name) => join(place, name))
+  const journal = { directory: ledger }
+  const of = (config: object, stateDirectory?: string) =>
+    lastWritesDirectory(configOf({ journal, ...config }), stateDirectory)
+  t.equal(of({ lookBack: { directory: older } }, state), older)
+  t.equal(of({ ledger: { directory: older } }, ledger), older, 'under the new name of the setting')
+  t.equal(of({ ledger: { directory: ledger } }, state), state)
+  t.equal(of({}), undefined)
+})

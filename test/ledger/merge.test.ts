@@ -1,0 +1,181 @@
+/** The record as it should be: by tokens alone, whatever clocks and reads say. */
+import t from 'tap'
+import { mergeRow } from '../../src/ledger/merge.js'
+import type { LedgerRow } from '../../src/ledger/row.js'
+import type { Lease } from '../../src/leases/lease.js'
+import type { PinRecord } from '../../src/leases/pin-record.js'
+
+const gateId = 'gate1234'
+const now = Date.UTC(2026, 0, 1)
+const hour = 3_600_000
+
+const lease = (holder: string, token?: string, untilMs = Infinity): Lease => ({
+  holder,
+  sinceMs: 0,
+  untilMs,
+  token,
+})
+
+const own = (seq: number) => `${gateId}.${seq}`
+const other = (seq: number) => `other567.${seq}`
+
+const rowOf = (leases: readonly Lease[], more: Partial<LedgerRow> = {}): LedgerRow => ({
+  cid: 'cid',
+  seq: 100,
+  atMs: now,
+  isDirect: false,
+  options: [['name', 'row']],
+  leases,
+  former: [],
+  expiresMs: Math.max(-Infinity, ...leases.map(({ untilMs }) => untilMs)),
+  released: [],
+  ...more,
+})
+
+const readOf = (leases: readonly Lease[], more: Partial<PinRecord> = {}): PinRecord => ({
+  cid: 'cid',
+  type: 'pin',
+  isDirect: false,
+  options: [['name', 'read']],
+  leases,
+  former: [],
+  expiresMs: leases.length === 0 ? Infinity : Math.max(...leases.map(({ untilMs }) => untilMs)),
+  writtenMs: now,
+  ...more,
+})
+
+const merge = (row: LedgerRow, read?: PinRecord) => mergeRow(row, read, gateId, now)
+const held = ({ record }: ReturnType<typeof merge>) =>
+  record?.leases.map(({ holder, token, untilMs }) => [holder, token, untilMs])
+
+t.test('what has the tokens of the row agrees, whatever its name and its times', async (t) => {
+  const read = readOf([lease('a', own(1)), lease('b', own(2))], { writtenMs: 0 })
+  const merged = merge(rowOf([lease('a', own(1)), lease('b', own(2))]), read)
+  t.equal(merged.differs, undefined)
+  t.equal(merged.record, read)
+})
+
+t.test('a record that is gone is owed as it was written', async (t) => {
+  const merged = merge(rowOf([lease('a', own(1), now + hour)]))
+  t.match(merged, {
+    differs: 'missing',
+    record: { options: [['name', 'row']], expiresMs: now + hour, type: 'pin' },
+  })
+})
+
+t.test('a second holder whose write was lost is put back, in the same second too', async (t) => {
+  const merged = merge(
+    rowOf([lease('a', own(1)), lease('b', own(2))]),
+    readOf([lease('a', own(1))]),
+  )
+  t.equal(merged.differs, 'missing')
+  t.same(held(merged), [
+    ['a', own(1), Infinity],
+    ['b', own(2), Infinity],
+  ])
+})
+
+t.test('an older write of this gate never comes back over a newer one', async (t) => {
+  const late = readOf([lease('a', own(1), now + hour)])
+  const merged = merge(rowOf([lease('a', own(5))]), late)
+  t.equal(merged.differs, 'missing')
+  t.same(held(merged), [['a', own(5), Infinity]])
+})
+
+t.test(
+  'a newer write of this gate than its disk knows is believed, also a shorter one',
+  async (t) => {
+    const merged = merge(rowOf([lease('a', own(1))]), readOf([lease('a', own(5), now + hour)]))
+    t.equal(merged.differs, undefined)
+    t.same(held(merged), [['a', own(5), now + hour]])
+  },
+)
+
+t.test('a token that the gate does not know is adopted, and makes no lease shorter', async (t) => {
+  const longer = merge(rowOf([lease('a', own(1), now + hour)]), readOf([lease('a', other(9))]))
+  t.equal(longer.differs, undefined)
+  t.same(held(longer), [['a', other(9), Infinity]])
+  const shorter = merge(rowOf([lease('a', own(1))]), readOf([lease('a', other(9), now + hour)]))
+  t.equal(shorter.differs, 'missing')
+  t.same(held(shorter), [['a', own(1), Infinity]])
+  const stranger = merge(rowOf([lease('a', own(1))]), readOf([lease('b', other(9))]))
+  t.same(held(stranger), [
+    ['b', other(9), Infinity],
+    ['a', own(1), Infinity],
+  ])
+  t.match(stranger.record, { options: [['name', 'read']] }, 'the other holder keeps its options')
+})
+
+t.test(
+  'only what was released goes: by its token, or as one that the row is later than',
+  async (t) => {
+    const row = rowOf([], { seq: 7, released: [{ holder: 'a', token: other(3), seq: 7 }] })
+    for (const [holder, token] of [
+      ['a', other(3)],
+      ['a', own(6)],
+      ['b', own(6)],
+    ] as const) {
+      const merged = merge(row, readOf([lease(holder, token)]))
+      t.match(merged, { record: undefined, differs: 'unexpected' }, token)
+    }
+    for (const [holder, token] of [
+      ['a', own(8)],
+      ['a', other(1)],
+      ['a', undefined],
+      ['b', other(3)],
+    ] as const) {
+      const merged = merge(row, readOf([lease(holder, token)]))
+      t.equal(merged.differs, undefined, `${holder} ${token ?? 'without a token'}`)
+      t.equal(merged.record?.leases.length, 1)
+    }
+  },
+)
+
+t.test('a release that was lost goes again, and leaves the others', async (t) => {
+  const row = rowOf([lease('b', own(2))], { released: [{ holder: 'a', token: own(1), seq: 3 }] })
+  const merged = merge(row, readOf([lease('a', own(1)), lease('b', own(2))]))
+  t.equal(merged.differs, 'unexpected')
+  t.same(held(merged), [['b', own(2), Infinity]])
+})
+
+t.test('a pin that was kept for its retention period is kept so again', async (t) => {
+  const row = rowOf([], {
+    former: [lease('a', own(1))],
+    expiresMs: now + hour,
+    released: [{ holder: 'a', token: own(1), seq: 2 }],
+  })
+  const merged = merge(row, readOf([lease('a', own(1))]))
+  t.match(merged, {
+    differs: 'unexpected',
+    record: { leases: [], former: [{ holder: 'a' }], expiresMs: now + hour },
+  })
+  t.equal(merge(row).differs, undefined, 'nothing is owed of it once it is gone')
+})
+
+t.test('a lease that has run out is not owed', async (t) => {
+  t.equal(merge(rowOf([lease('a', own(1), now)])).differs, undefined)
+})
+
+t.test('an expiry before the end of the latest lease is lost time', async (t) => {
+  const read = readOf([lease('a', own(1))], { expiresMs: now + hour })
+  t.match(merge(rowOf([lease('a', own(1))]), read), {
+    differs: 'missing',
+    record: { expiresMs: Infinity },
+  })
+})
+
+t.test("what an operator pinned by hand stays the operator's beside the lease", async (t) => {
+  const merged = merge(rowOf([lease('a', own(1), now + hour)]), readOf([]))
+  t.equal(merged.differs, 'missing')
+  t.same(held(merged), [
+    ['operator', undefined, Infinity],
+    ['a', own(1), now + hour],
+  ])
+})
+
+t.test("what is an operator's to decide, or no plain pin, is as the cluster says", async (t) => {
+  const reported = rowOf([lease('a', own(1))], { report: 'missing' })
+  t.match(merge(reported), { record: undefined, differs: undefined })
+  const shard = readOf([], { type: 'shard-pin' })
+  t.match(merge(rowOf([lease('a', own(1))]), shard), { record: shard, differs: undefined })
+})

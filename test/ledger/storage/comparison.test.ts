@@ -1,0 +1,191 @@
+/** The ledger's file against the cluster's whole state: what is adopted, and what is missing. */
+import t, { type Test } from 'tap'
+import type { LedgerRow } from '../../../src/ledger/row.js'
+import type { LedgerDisk } from '../../../src/ledger/storage/ledger-disk.js'
+import { leaseEntry } from '../../../src/leases/lease.js'
+import type { TokenLease } from '../../../src/ledger/storage/row-columns.js'
+import { compareRow } from '../../../src/ledger/storage/seen-record.js'
+import { readPinRecord } from '../../../src/leases/pin-record.js'
+import { cidOf, defaultOptions, directoryOf, leaseOf, openLedger, rowOf } from './samples.js'
+
+/** As `/allocations` has it, with leases as an older release wrote them. */
+function lineOf(cid: string, leases: readonly TokenLease[], metadata = {}): string {
+  const entries = leases.map(({ holder, sinceMs, untilMs }) =>
+    leaseEntry({ holder, sinceMs, untilMs }),
+  )
+  return JSON.stringify({
+    cid,
+    type: 'pin',
+    name: '',
+    mode: 'recursive',
+    replication_factor_min: -1,
+    replication_factor_max: -1,
+    shard_size: 0,
+    expire_at: '0001-01-01T00:00:00Z',
+    metadata: { ...metadata, ...(Object.fromEntries(entries) as Record<string, string>) },
+    origins: null,
+    timestamp: '2026-01-01T00:00:00Z',
+  })
+}
+
+const untold = (holder: string): TokenLease => ({
+  holder,
+  sinceMs: 1_700_000_000_000,
+  untilMs: Infinity,
+})
+
+const put = (storage: LedgerDisk, ...rows: LedgerRow[]): Promise<void> =>
+  storage.commit(rows.map((row) => ({ kind: 'row', row })))
+
+async function withLedger(t: Test): Promise<LedgerDisk> {
+  return (await openLedger(t, directoryOf(t))).storage
+}
+
+t.test('a new ledger adopts every lease of the state, and counts the other pins', async (t) => {
+  const storage = await withLedger(t)
+  t.equal(storage.contents.comparedMs, undefined)
+  const comparison = await storage.compare()
+  const held = Array.from({ length: 600 }, (_, index) => lineOf(cidOf(index), [untold('alpha')]))
+  await comparison.see([...held, lineOf(cidOf(700), []), 'no JSON with "pinwarden.lease.'])
+  await comparison.see([lineOf(cidOf(701), [untold('alpha'), untold('beta')], { a: 'b' })])
+  t.same(await comparison.end(), { pins: 603, leases: 602, adopted: 601, missing: 0 })
+  t.equal(storage.count('alpha'), 601)
+  t.equal(storage.count('beta'), 1)
+  t.equal((await storage.held('alpha', undefined, 1000)).length, 601)
+  t.match(await storage.row(cidOf(701)), {
+    seq: 0,
+    options: [...defaultOptions, ['meta-a', 'b']],
+    leases: [{ holder: 'alpha' }, { holder: 'beta' }],
+  })
+  t.same(await storage.newest(Infinity, 10), [], 'none of them was written by this gate')
+  t.equal(await storage.row(cidOf(700)), undefined)
+})
+
+t.test('what the ledger owes and the state lacks is missing, until it is seen', async (t) => {
+  const directory = directoryOf(t)
+  const { storage } = await openLedger(t, directory)
+  const rows = [1, 2, 3, 4].map((index) =>
+    rowOf(cidOf(index), storage.nextSeq(), { leases: [untold('alpha')] }),
+  )
+  await put(storage, ...rows)
+  const over = rowOf(cidOf(5), storage.nextSeq(), { leases: [leaseOf('alpha', 5, Date.now() - 1)] })
+  await put(storage, over)
+  const seen = [lineOf(cidOf(1), rows[0]?.leases ?? []), lineOf(cidOf(2), [])]
+  const first = await storage.compare()
+  await first.see(seen)
+  t.same(await first.end(), { pins: 2, leases: 1, adopted: 0, missing: 3 })
+  t.same(await storage.reported(), { missing: 3, unexpected: 0 })
+  t.match(await storage.row(cidOf(3)), { ...rows[2], report: 'missing' })
+  const second = await storage.compare()
+  await second.see([...seen, lineOf(cidOf(3), rows[2]?.leases ?? [])])
+  t.same(await second.end(), { pins: 3, leases: 2, adopted: 0, missing: 0 }, 'told once')
+  t.same(await storage.reported(), { missing: 2, unexpected: 0 })
+  t.same(await storage.row(cidOf(3)), rows[2])
+  await storage.close()
+  const after = await openLedger(t, directory)
+  t.ok(after.storage.contents.comparedMs)
+})
+
+t.test('what was written since, is in doubt or waits in the queue stays as it is', async (t) => {
+  const storage = await withLedger(t)
+  const [old, doubted, queued, renewed] = [1, 2, 3, 4].map((index) =>
+    rowOf(cidOf(index), storage.nextSeq()),
+  ) as [LedgerRow, LedgerRow, LedgerRow, LedgerRow]
+  await put(storage, old, doubted, queued, renewed)
+  const doubt = { cid: doubted.cid, reason: 'near-sweep', attempt: 0, dueMs: 0 } as const
+  const entry = { ...entryFor(queued.cid), seq: storage.nextSeq() }
+  await storage.commit([
+    { kind: 'doubt', doubt },
+    { kind: 'enqueue', entry },
+  ])
+  const underWay = storage.nextSeq()
+  const comparison = await storage.compare()
+  await put(storage, { ...renewed, seq: underWay }, rowOf(cidOf(5), storage.nextSeq()))
+  await comparison.see([lineOf(doubted.cid, [untold('beta')]), lineOf(cidOf(5), [untold('beta')])])
+  t.match(await comparison.end(), { adopted: 0, missing: 1 })
+  t.match(await storage.row(old.cid), { report: 'missing' })
+  t.same(await storage.row(doubted.cid), doubted)
+  t.same(await storage.row(queued.cid), queued)
+  t.same(await storage.row(renewed.cid), { ...renewed, seq: underWay })
+  t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
+})
+
+const entryFor = (cid: string) => ({
+  ...{ cid, holder: 'alpha', isNew: true, keyDigest: 'd', encoder: 'a', keyId: 'k', options: [] },
+  ...{ untilMs: Infinity, requestId: 'r', atMs: 1 },
+})
+
+t.test('a state that was not seen to its end makes nothing missing', async (t) => {
+  const storage = await withLedger(t)
+  await put(storage, rowOf(cidOf(1), storage.nextSeq()))
+  const comparison = await storage.compare()
+  await t.rejects(storage.compare(), { message: 'another comparison is under way' })
+  await comparison.see([lineOf(cidOf(2), [untold('beta')])])
+  await comparison.abandon()
+  t.same(await storage.reported(), { missing: 0, unexpected: 0 })
+  t.equal(storage.count('beta'), 1, 'what was adopted stays')
+  await (await storage.compare()).abandon()
+})
+
+const gateId = 'abcd1234'
+const now = 1_800_000_000_000
+const cases: Readonly<
+  Record<string, readonly [owed: TokenLease[], seen: TokenLease[], LedgerRow['report'], string[]]>
+> = {
+  'equal tokens agree': [[leaseOf('alpha', 5)], [leaseOf('alpha', 5)], undefined, ['abcd1234.5']],
+  'an older token of this gate is no news': [
+    [leaseOf('alpha', 5)],
+    [leaseOf('alpha', 4)],
+    'missing',
+    ['abcd1234.5'],
+  ],
+  'a newer token of this gate is adopted': [
+    [leaseOf('alpha', 5)],
+    [leaseOf('alpha', 6)],
+    undefined,
+    ['abcd1234.6'],
+  ],
+  "another gate's lease of another holder is adopted": [
+    [leaseOf('alpha', 5)],
+    [leaseOf('alpha', 5), { ...leaseOf('beta', 1), token: 'zzzzzzzz.1' }],
+    undefined,
+    ['abcd1234.5', 'zzzzzzzz.1'],
+  ],
+  "another gate's lease of one holder never shortens what is owed": [
+    [leaseOf('alpha', 5)],
+    [{ ...leaseOf('alpha', 1, now + 1000), token: 'zzzzzzzz.1' }],
+    'missing',
+    ['abcd1234.5'],
+  ],
+  'a lease that was released and is there is unexpected': [
+    [],
+    [leaseOf('gone', 3)],
+    'unexpected',
+    [],
+  ],
+  'one that is older than the release as well': [[], [leaseOf('gone', 2)], 'unexpected', []],
+  'a lease that is owed and is not there stays owed': [
+    [leaseOf('alpha', 5)],
+    [{ ...leaseOf('beta', 1), token: 'zzzzzzzz.1' }],
+    'missing',
+    ['abcd1234.5', 'zzzzzzzz.1'],
+  ],
+  'one that ran out is missed by nobody': [
+    [leaseOf('alpha', 5, now - 1)],
+    [{ ...leaseOf('beta', 1), token: 'zzzzzzzz.1' }],
+    undefined,
+    ['zzzzzzzz.1'],
+  ],
+}
+
+for (const [title, [owed, seen, report, tokens]] of Object.entries(cases))
+  t.test(title, async (t) => {
+    const released = [{ holder: 'gone', token: 'abcd1234.3', seq: 7 }]
+    const row = rowOf(cidOf(1), 8, { leases: owed, released })
+    const record = { ...readPinRecord(lineOf(cidOf(1), [])), leases: seen }
+    const compared = compareRow(row, record, gateId, now).row ?? row
+    t.equal(compared.report, report)
+    t.same((compared.leases as TokenLease[]).map(({ token }) => token).sort(), tokens)
+    t.equal(compared.seq, 8)
+    t.equal(compareRow(compared, record, gateId, now).row, undefined, 'once more changes nothing')
+  })

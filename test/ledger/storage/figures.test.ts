@@ -1,0 +1,61 @@
+/** The figures that each scrape reads: of the file, and while its disk hangs. */
+import t from 'tap'
+import { FigureReader } from '../../../src/ledger/storage/figure-reader.js'
+import { LedgerFile } from '../../../src/ledger/storage/ledger-file.js'
+import { cidOf, directoryOf, openLedger, rowOf, tombstoneOf } from './samples.js'
+
+t.test('rows with leases are counted, and reported ones apart', async (t) => {
+  const { storage } = await openLedger(t, directoryOf(t))
+  await storage.commit([
+    { kind: 'row', row: rowOf(cidOf(1), 1) },
+    { kind: 'row', row: rowOf(cidOf(2), 2, { report: 'missing' }) },
+    { kind: 'row', row: tombstoneOf(cidOf(3), 3, { report: 'unexpected' }) },
+  ])
+  const { commits, freeBytes, ...figures } = await storage.figures()
+  t.match(figures, { owedRows: 2, reportedRows: { missing: 1, unexpected: 1 } })
+  t.ok(figures.bytes >= 4096)
+  t.ok(Number(freeBytes) > 0)
+  t.ok(commits.count >= 1)
+  t.ok(commits.seconds > 0)
+})
+
+t.test('all rows are looked at once a minute only', async (t) => {
+  let now = 1_800_000_000_000
+  const file = new LedgerFile({ path: ':memory:', now: () => now })
+  t.equal(file.rows.owed(), 0)
+  file.apply([{ kind: 'row', row: rowOf(cidOf(1), 1) }])
+  t.equal(file.rows.owed(), 0)
+  now += 60_000
+  t.equal(file.rows.owed(), 1)
+  file.close()
+})
+
+t.test('while the disk hangs the figures are those of before', async (t) => {
+  const figures = (bytes: number) => ({
+    ...{ owedRows: 1, reportedRows: { missing: 0, unexpected: 0 } },
+    ...{ bytes, freeBytes: 1 },
+  })
+  const asked: PromiseWithResolvers<ReturnType<typeof figures>>[] = []
+  const timers: (() => void)[] = []
+  const reader = new FigureReader(
+    () => {
+      const answer = Promise.withResolvers<ReturnType<typeof figures>>()
+      asked.push(answer)
+      return answer.promise
+    },
+    (_ms, call) => {
+      timers.push(call)
+      return () => undefined
+    },
+  )
+  const first = reader.read()
+  asked[0]?.resolve(figures(1))
+  t.same(await first, figures(1))
+  const hanging = [reader.read(), reader.read()]
+  for (const timer of timers) timer()
+  t.same(await Promise.all(hanging), [figures(1), figures(1)])
+  t.equal(asked.length, 2, 'and it is asked once meanwhile')
+  const failing = reader.read()
+  asked[1]?.reject(new Error('the disk failed'))
+  t.same(await failing, figures(1))
+})

@@ -1,0 +1,164 @@
+/** Encoders: they ask the gate, and remember only what they were told. */
+import { readLease } from '../../src/leases/lease.js'
+import type { Action } from './commands.js'
+import { type GateAnswer, writeTimeoutMs } from './gate-port.js'
+import type { World } from './world.js'
+
+type PinAction = Extract<Action, { kind: 'pin' }>
+type UnpinAction = Extract<Action, { kind: 'unpin' }>
+
+/** Waiting for the lock, reading and writing share one limit; a commit may come after it. */
+const answerMsMax = writeTimeoutMs + 5000
+
+/** More than the one peer can do. */
+const refusedOptions = [
+  ['replication-min', '2'],
+  ['replication-max', '2'],
+] as const
+
+export class Clients {
+  private requests = 0
+  /** The gate ended while it was asked: of what it sent then no gate knows. */
+  private wasKilledAtWork = false
+  /** Requests of the gate that runs, with when they were asked. */
+  private readonly underWay = new Map<number, { readonly atMs: number; end: () => void }>()
+
+  constructor(private readonly world: World) {}
+
+  pin({ encoder: index, cid: number, spanMs, name, isRefused, source }: PinAction): void {
+    const { gate, model, time } = this.world
+    const encoder = this.world.encoder(index)
+    const { leaseId, keyDigest, leasesMax } = encoder
+    const cid = this.world.cid(number)
+    if (gate === undefined || model.isUnderWay(cid, leaseId)) return
+    const [trueMs, gateMs] = [time.true(), time.wall()]
+    const untilMs = Math.min(trueMs, gateMs) + spanMs
+    const latestMs = Math.max(trueMs, gateMs) + spanMs + 1000
+    const before = model.sure(cid, leaseId)
+    // What the source has is a bound as well, and not known to the client.
+    const sureMs = source === undefined && isRefused !== true ? untilMs : -Infinity
+    model.asked(cid, leaseId, sureMs, trueMs)
+    model.possible(cid, leaseId, latestMs)
+    const options = [
+      ...(name === undefined ? [] : [['name', name] as const]),
+      ...(isRefused === true ? refusedOptions : []),
+      ...(source === undefined ? [] : [['pin-update', this.world.cid(source)] as const]),
+    ]
+    const title = `POST ${cid} ${leaseId} ${spanMs / 1000}s ${options.flat().join(' ')}`
+    const gateUntilMs = Math.ceil((gateMs + spanMs) / 1000) * 1000
+    this.ask(title, (requestId) =>
+      gate.pin({ cid, encoder, untilMs: gateUntilMs, options, requestId }),
+    ).then(({ status, reason }) => {
+      const most = model.heldMax(leaseId, time.true())
+      // What waits by a key that was revoked meanwhile is rejected.
+      const isRevoked = this.world.encoder(index).keyDigest !== keyDigest
+      const promisedMs = status === 202 && isRevoked ? -Infinity : sureMs
+      if (status === 200 || status === 202)
+        model.pinned(cid, leaseId, {
+          ...{ status, untilMs: promisedMs, latestMs, atMs: time.monotonic(), keyDigest },
+        })
+      else if (status === 403 || status === 404 || status === 429 || status === 400)
+        model.refused(cid, leaseId, before)
+      else model.unknown(cid, leaseId)
+      // With this one, and all that are under way.
+      if (reason === 'too-many-leases' && most <= leasesMax)
+        this.world.fail('quota', `${leaseId} holds ${most} of ${leasesMax}, and was refused`)
+    })
+  }
+
+  unpin({ encoder: index, cid: number }: UnpinAction): void {
+    const { gate, model, time } = this.world
+    const encoder = this.world.encoder(index)
+    const { leaseId } = encoder
+    const cid = this.world.cid(number)
+    if (gate === undefined || model.isUnderWay(cid, leaseId)) return
+    const before = model.sure(cid, leaseId)
+    const { graceSeconds } = this.world.settings
+    const { kubo } = this.world.cluster
+    model.asked(cid, leaseId, 'unpin', time.true())
+    this.ask(`DELETE ${cid} ${leaseId}`, (requestId) =>
+      gate.unpin({ cid, encoder, requestId }),
+    ).then(({ status }) => {
+      const isSame = graceSeconds === this.world.settings.graceSeconds
+      const isKept = isSame && kubo === this.world.cluster.kubo && kubo !== 'unfinished'
+      if (status === 200) model.unpinned(cid, leaseId)
+      if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
+        model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
+      if (status === 200) return
+      // The cluster's own words, where it had lost the pin: it is gone, as was asked.
+      if (status === 404) model.unpinned(cid, leaseId)
+      else if (status === 403) {
+        const isSure = this.world.untrusted !== 'ledger-restored' && before.minMs > time.true()
+        if (isSure && model.isKept(cid, leaseId, before))
+          this.world.fail('answer', `${leaseId} holds ${cid}, and read ${status} for its DELETE`)
+        model.unpinned(cid, leaseId)
+      } else if (status === 409) model.refused(cid, leaseId, before)
+      else model.unknown(cid, leaseId)
+    })
+  }
+
+  /** Whoever waits for the gate that ended is never answered. */
+  gateEnded(): void {
+    this.wasKilledAtWork ||= this.underWay.size > 0
+    for (const { end } of this.underWay.values()) end()
+    this.underWay.clear()
+    this.world.model.nothingUnderWay()
+  }
+
+  /** After a calm nobody waits any more. */
+  check(): void {
+    const { gate, model, time, settings, cluster } = this.world
+    const isSure = !model.hadHands && this.world.untrusted === undefined
+    if (this.underWay.size > 0)
+      this.world.fail('deadline', `${this.underWay.size} requests have no answer`)
+    for (const { leaseId, leasesMax } of settings.encoders) {
+      const key = `pinwarden.lease.${leaseId}`
+      const isHeld = (value: string | undefined): boolean =>
+        value !== undefined && (readLease(key, value)?.lease.untilMs ?? 0) > time.true()
+      const held = [...cluster.all().values()].filter((pin) => isHeld(pin.metadata[key])).length
+      if (held > leasesMax && isSure)
+        this.world.fail('quota', `${leaseId} holds ${held} of ${leasesMax} leases`)
+      const counted = gate?.counted(leaseId)
+      if (counted !== undefined && counted !== held && isSure && !this.wasKilledAtWork)
+        this.world.fail('quota', `${leaseId} holds ${held} leases, and ${counted} are counted`)
+    }
+    this.wasKilledAtWork = false
+    const queued = gate?.queued() ?? []
+    // A copy of a ledger replays nothing.
+    if (this.world.untrusted !== 'ledger-restored' && queued.length > 0)
+      this.world.fail('I1', `${queued.length} pins wait in the queue`)
+  }
+
+  private async ask(title: string, call: (id: string) => Promise<GateAnswer>): Promise<GateAnswer> {
+    const { time } = this.world
+    const number = this.requests++
+    const atMs = time.monotonic()
+    const state = { isOver: false }
+    this.underWay.set(number, { atMs, end: () => (state.isOver = true) })
+    this.world.note(`#${number} ${title}`)
+    const answer = await call(`r${number}`).catch((error: unknown): GateAnswer => {
+      this.world.fail('bug', error instanceof Error ? String(error.stack) : String(error))
+      return { status: 500 }
+    })
+    // The gate was killed meanwhile: nobody reads it.
+    if (state.isOver) return new Promise(() => undefined)
+    this.underWay.delete(number)
+    this.world.note(`#${number} ${answer.status} ${answer.reason ?? ''}`)
+    const tookMs = time.monotonic() - atMs
+    if (tookMs > answerMsMax) this.world.fail('deadline', `${title} took ${Math.round(tookMs)} ms`)
+    this.checkQueue()
+    return answer
+  }
+
+  /** The same POST once more is one entry. */
+  private checkQueue(): void {
+    const last = new Map<string, string>()
+    for (const { cid, holder, keyDigest, options } of this.world.gate?.queued() ?? []) {
+      const what = `${keyDigest} ${JSON.stringify(options)}`
+      const of = `${cid} ${holder}`
+      if (last.get(of) === what)
+        this.world.fail('L28', `${holder} waits for ${cid} twice: ${JSON.stringify(options)}`)
+      last.set(of, what)
+    }
+  }
+}

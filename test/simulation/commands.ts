@@ -1,0 +1,322 @@
+/** What is done to a world: drawn in advance from a seed, so that any of it can be left out. */
+import type { Finished } from '../../src/ledger/cluster-port.js'
+import type { SeededRandom } from './seeded-random.js'
+import type { ReadFault, WriteFault } from './simulated-cluster.js'
+
+export type Action =
+  | {
+      readonly kind: 'pin'
+      readonly encoder: number
+      readonly cid: number
+      /** Infinity: for ever. */
+      readonly spanMs: number
+      readonly name?: string | undefined
+      /** The cluster refuses it: `replication-min=2` with one peer. */
+      readonly isRefused?: boolean
+      /** `pin-update` */
+      readonly source?: number | undefined
+    }
+  | { readonly kind: 'unpin'; readonly encoder: number; readonly cid: number }
+  | { readonly kind: 'plan' | 'apply'; readonly encoder: number }
+  | { readonly kind: 'gate-kill' }
+  | { readonly kind: 'gate-stop' | 'gate-start' }
+  | { readonly kind: 'cluster-kill' | 'power-cut'; readonly forgets: number }
+  | { readonly kind: 'cluster-stop' | 'cluster-start' }
+  | { readonly kind: 'write-fault'; readonly fault: WriteFault }
+  | { readonly kind: 'read-fault'; readonly fault: ReadFault }
+  | { readonly kind: 'freeze' | 'batching' | 'disk-slow'; readonly ms: number }
+  | { readonly kind: 'kubo'; readonly status: Finished }
+  | { readonly kind: 'disk-full' | 'disk-lost' | 'disk-copy' | 'disk-restore' }
+  | { readonly kind: 'disk-heal' }
+  | { readonly kind: 'clock'; readonly aheadMs: number }
+  | { readonly kind: 'hand-remove' | 'hand-add'; readonly cid: number }
+  | { readonly kind: 'export' | 'import' | 'wipe' }
+  | { readonly kind: 'rotate-key' | 'rename'; readonly encoder: number }
+  | { readonly kind: 'grace'; readonly seconds: number }
+
+export type Command = Action & { readonly afterMs: number }
+
+/** Groups of faults, which can be switched on and off by name. */
+export const faultNames = [
+  'gate-kill',
+  'gate-stop',
+  'cluster-kill',
+  'cluster-stop',
+  'power-cut',
+  'lost-answer',
+  'late-write',
+  'server-error',
+  'rejection',
+  'read-fault',
+  'freeze',
+  'batching',
+  'kubo',
+  'disk-full',
+  'disk-slow',
+  'disk-lost',
+  'disk-restore',
+  'clock',
+  'hand',
+  'backup',
+  'keys',
+  'grace',
+  'plans',
+  'quota',
+] as const
+
+export type FaultName = (typeof faultNames)[number]
+
+export interface Plan {
+  readonly cids: number
+  readonly encoders: number
+  readonly faults: ReadonlySet<FaultName>
+  /** How often something is done in a row, without a pause. */
+  readonly burstiness: number
+}
+
+const spansMs = [Infinity, Infinity, 30_000, 300_000, 3_000_000, 21_600_000] as const
+
+/** Draws the commands of one episode after the other. */
+export class Commands {
+  /** By what was drawn: most unpins are of what may be pinned. */
+  private readonly pinned: { readonly encoder: number; readonly cid: number }[] = []
+
+  constructor(
+    private readonly random: SeededRandom,
+    private readonly plan: Plan,
+  ) {}
+
+  episode(count: number): Command[] {
+    const commands: Command[] = []
+    while (commands.length < count) {
+      const next = this.next()
+      commands.push(...next)
+    }
+    return commands
+  }
+
+  private next(): Command[] {
+    const { random, plan } = this
+    if (random.is(0.8) || plan.faults.size === 0) return this.requests()
+    const [first, ...rest] = [...plan.faults]
+    return first === undefined ? [] : this.fault(random.of([first, ...rest]))
+  }
+
+  private requests(): Command[] {
+    const { random, plan } = this
+    if (!random.is(plan.burstiness)) return [this.paused(this.request())]
+    // Many at once: of the same CID by several, or of many CIDs.
+    const count = random.between(2, 30)
+    const isOne = random.is(0.4)
+    const cid = this.cid()
+    const gapMs = random.of([0, 0, 3, 20])
+    return Array.from({ length: count }, (_, index) => {
+      const action = this.request(isOne ? cid : undefined)
+      return index === 0 ? this.paused(action) : { ...action, afterMs: gapMs }
+    })
+  }
+
+  private request(of?: number): Action {
+    const { random, plan } = this
+    const encoder = random.below(plan.encoders)
+    const known = this.pinned[random.below(this.pinned.length)]
+    if (random.is(0.3)) {
+      if (of === undefined && known !== undefined && random.is(0.8))
+        return { kind: 'unpin', ...known }
+      return { kind: 'unpin', encoder, cid: of ?? this.cid() }
+    }
+    const isAgain = of === undefined && known !== undefined && random.is(0.3)
+    const who = isAgain ? known : { encoder, cid: of ?? this.cid() }
+    this.pinned.push(who)
+    if (this.pinned.length > 100) this.pinned.shift()
+    return {
+      kind: 'pin',
+      ...who,
+      spanMs: random.of(spansMs),
+      ...(random.is(0.15) ? { name: `n${random.below(4)}` } : {}),
+      ...(random.is(0.04) ? { source: this.cid() } : {}),
+    }
+  }
+
+  private fault(name: FaultName): Command[] {
+    const { random } = this
+    const one = (action: Action): Command[] => [this.paused(action)]
+    switch (name) {
+      case 'gate-kill':
+        return [...one({ kind: 'gate-kill' }), this.again('gate-start')]
+      case 'gate-stop':
+        return [...one({ kind: 'gate-stop' }), this.again('gate-start')]
+      case 'cluster-kill':
+        return this.killedCluster()
+      case 'cluster-stop':
+        return [...one({ kind: 'cluster-stop' }), this.again('cluster-start')]
+      case 'power-cut':
+        return [...one({ kind: 'power-cut', forgets: this.forgets() }), ...this.bothAgain()]
+      case 'lost-answer':
+        return one({ kind: 'write-fault', fault: { kind: 'answer-lost' } })
+      case 'late-write':
+        return this.lateWrite()
+      case 'server-error':
+        return one({
+          kind: 'write-fault',
+          fault: { kind: random.is(0.7) ? 'error' : 'done-with-error' },
+        })
+      case 'rejection': {
+        const action = this.request()
+        return one(action.kind === 'pin' ? { ...action, isRefused: true } : action)
+      }
+      case 'read-fault':
+        return Array.from({ length: random.between(1, 4) }, () => ({
+          ...this.paused({
+            kind: 'read-fault',
+            fault: random.of(['error', 'hung-up', 'timeout'] as const),
+          }),
+          afterMs: 0,
+        }))
+      case 'freeze':
+        return one({ kind: 'freeze', ms: random.of([500, 5000, 60_000]) })
+      case 'batching':
+        return one({ kind: 'batching', ms: random.of([0, 0, 200, 1500, 10_000]) })
+      case 'kubo':
+        return one({
+          kind: 'kubo',
+          status: random.of(['finished', 'finished', 'unfinished', 'unknown'] as const),
+        })
+      case 'disk-full':
+        return [...one({ kind: 'disk-full' }), this.again('disk-heal')]
+      case 'disk-slow':
+        return [
+          ...one({ kind: 'disk-slow', ms: random.of([20, 500, 3000]) }),
+          this.again('disk-heal'),
+        ]
+      case 'disk-lost':
+        return random.is(0.2) ? [...one({ kind: 'disk-lost' }), this.again('gate-start')] : []
+      case 'disk-restore':
+        return random.is(0.5)
+          ? one({ kind: 'disk-copy' })
+          : random.is(0.3)
+            ? [...one({ kind: 'disk-restore' }), this.again('gate-start')]
+            : []
+      case 'clock': {
+        const aheadMs = random.of([-3_600_000, -4000, -1000, 1000, 60_000, 7_200_000])
+        const some = this.requests()
+        return [...one({ kind: 'clock', aheadMs }), ...some, ...one({ kind: 'clock', aheadMs: 0 })]
+      }
+      case 'hand':
+        return one({ kind: random.of(['hand-remove', 'hand-add'] as const), cid: this.cid() })
+      case 'backup':
+        return random.is(0.3) ? this.backup() : []
+      case 'keys':
+        return random.is(0.3) ? this.rotation() : one(this.keys())
+      case 'grace':
+        return one({ kind: 'grace', seconds: random.of([0, 0, 7200]) })
+      // The last encoder has one from the beginning.
+      case 'quota':
+        return this.requests()
+      case 'plans':
+        return one({
+          kind: random.of(['plan', 'apply'] as const),
+          encoder: random.below(this.plan.encoders),
+        })
+    }
+  }
+
+  /** It is away for a while; at times the gate is killed at the same moment, or while it waits. */
+  private killedCluster(): Command[] {
+    const { random } = this
+    const kill = this.paused({ kind: 'cluster-kill', forgets: this.forgets() })
+    const afterMs = random.of([5, 60, 700])
+    const gate: Command[] = random.is(0.15) ? [{ kind: 'gate-kill', afterMs }] : []
+    return [kill, ...gate, ...this.meanwhile(), ...this.bothAgain()]
+  }
+
+  private keys(): Action {
+    const { random, plan } = this
+    const encoder = random.below(plan.encoders)
+    return { kind: random.of(['rotate-key', 'rename'] as const), encoder }
+  }
+
+  /** An encoder asks for the same with its old key and its new one, while the cluster is away. */
+  private rotation(): Command[] {
+    const { random, plan } = this
+    const encoder = random.below(plan.encoders)
+    const pin = { kind: 'pin', encoder, cid: this.cid(), spanMs: random.of(spansMs) } as const
+    return [
+      this.paused({ kind: 'cluster-stop' }),
+      { ...pin, afterMs: 2000 },
+      { kind: 'rotate-key', encoder, afterMs: 100 },
+      { ...pin, afterMs: 100 },
+      this.again('cluster-start'),
+    ]
+  }
+
+  /** Alpha's write hangs, others go on, and it lands. */
+  private lateWrite(): Command[] {
+    const { random } = this
+    const landsAfterMs = random.of([2000, 27_000, 40_000, 90_000, 240_000, undefined])
+    const fault = this.paused({ kind: 'write-fault', fault: { kind: 'late', landsAfterMs } })
+    const action = this.request()
+    const cid = 'cid' in action ? action.cid : undefined
+    return [
+      fault,
+      { ...action, afterMs: 1 },
+      { ...this.request(cid), afterMs: 26_000 },
+      ...(random.is(0.5) ? [{ ...this.request(cid), afterMs: random.of([1, 2000]) }] : []),
+    ]
+  }
+
+  /** An older state comes back after much was unpinned. */
+  private backup(): Command[] {
+    const { random, plan } = this
+    const count = Math.min(plan.cids, 90)
+    const encoder = random.below(plan.encoders)
+    const all = Array.from({ length: count }, (_, cid) => cid)
+    const pins = all.map((cid) => ({ kind: 'pin', encoder, cid, spanMs: Infinity }) as const)
+    const unpins = all.map((cid) => ({ kind: 'unpin', encoder, cid }) as const)
+    const quick = (action: Action): Command => ({ ...action, afterMs: 5 })
+    const isGateDown = random.is(0.6)
+    return [
+      ...pins.map(quick),
+      this.paused({ kind: 'export' }),
+      ...unpins.map(quick),
+      ...(isGateDown ? [{ kind: 'gate-stop', afterMs: 1000 } as const] : []),
+      { kind: 'cluster-stop', afterMs: 2000 },
+      { kind: random.is(0.9) ? 'import' : 'wipe', afterMs: 100 },
+      ...this.bothAgain(),
+    ]
+  }
+
+  private meanwhile(): Command[] {
+    return this.random.is(0.5) ? this.requests() : []
+  }
+
+  private bothAgain(): Command[] {
+    const gate = this.again('gate-start')
+    const cluster = this.again('cluster-start')
+    return this.random.is(0.5) ? [gate, cluster] : [cluster, gate]
+  }
+
+  private again(kind: 'gate-start' | 'cluster-start' | 'disk-heal'): Command {
+    return { kind, afterMs: this.random.of([0, 10, 300, 2000, 30_000, 360_000]) }
+  }
+
+  private forgets(): number {
+    const { random } = this
+    return random.is(0.15) ? 0 : random.is(0.85) ? random.between(15, 30) : random.between(31, 60)
+  }
+
+  private paused(action: Action): Command {
+    const { random } = this
+    const scale = random.weighted({ none: 4, short: 4, middle: 3, long: 1.5, longest: 0.3 })
+    const afterMs = Math.floor(pausesMs[scale] * random.next())
+    return { ...action, afterMs }
+  }
+
+  private cid(): number {
+    // Some are asked for far more often than others.
+    const { random, plan } = this
+    return random.is(0.5) ? random.below(plan.cids) : random.below(Math.min(3, plan.cids))
+  }
+}
+
+const pausesMs = { none: 5, short: 100, middle: 2000, long: 60_000, longest: 400_000 } as const

@@ -1,0 +1,74 @@
+/** What each crash can cost: the documentation prints this table, the simulation checks exactly it. */
+
+export interface CrashCost {
+  /** What ends, or is lost. */
+  readonly event: string
+  /** What of the promises may be lost by it. */
+  readonly loses: string
+  /** Where the operator reads of it. */
+  readonly told: string
+}
+
+/** A row of a POST is on the disk within it; an answer of 200 does not wait for it. */
+export const rowDelayMsMax = 50
+
+/** Beyond these numbers a repair takes what it sees for the work of a hand, and only reports it. */
+export const repairs = { missingMax: 1000, returnedMax: 50 } as const
+
+export const crashCosts = {
+  gate: {
+    event: 'the gate is killed, the cluster runs on',
+    loses: 'nothing: the cluster has every write, also those without a row on the disk',
+    told: 'log',
+  },
+  'gate-lagging': {
+    event: 'the gate is killed while reads of the cluster lag behind (CRDT batching)',
+    loses:
+      `pins answered with 200 in the last ${rowDelayMsMax} ms, where another encoder changes the ` +
+      'same CID before the cluster shows them',
+    told: 'log',
+  },
+  cluster: {
+    event: 'the cluster is killed, the gate runs on or is stopped in order',
+    loses: 'nothing: the gate writes again what the cluster forgot',
+    told: 'log, metric',
+  },
+  both: {
+    event:
+      'the gate is killed, and the cluster as well before the gate is back and has read what the ' +
+      'cluster has; or the power fails',
+    loses:
+      `pins answered with 200 in the last ${rowDelayMsMax} ms before the end of the gate; ` +
+      'no unpin, no 202',
+    told: 'log',
+  },
+  'ledger-lost': {
+    event: "the ledger's file is lost",
+    loses: 'what the cluster does not have: pins with 202 that wait, and what it forgets later',
+    told: 'log, report of the start',
+  },
+  'ledger-restored': {
+    event: "the ledger's file is replaced by an older copy",
+    loses: 'nothing at once; until `ledger trust`, what the cluster forgets',
+    told: 'log, metric, status',
+  },
+  'hand-removed': {
+    event: 'a hand removes pins beside the gate (ctl, an older backup, a wiped datastore)',
+    loses: 'what it removed, until an operator decides: `pins plan --missing`',
+    told: 'log, metric, status',
+  },
+  'hand-returned': {
+    event: `a hand brings back more than ${repairs.returnedMax} pins that were unpinned`,
+    loses: 'nothing: they stay until an operator decides: `pins plan --unexpected`',
+    told: 'log, metric, status',
+  },
+  'disk-full': {
+    event: 'the disk is slow, or takes nothing',
+    loses:
+      'nothing: unpins and pins with 202 wait, or are refused. Where gate and cluster are killed ' +
+      'meanwhile, pins answered with 200 since then',
+    told: 'log, metric, status',
+  },
+} as const satisfies Readonly<Record<string, CrashCost>>
+
+export type CrashName = keyof typeof crashCosts

@@ -1,0 +1,458 @@
+/**
+ * The plain model beside the gate: it knows only what clients were told and which crashes happened,
+ * and says what the pinset has to be by it.
+ */
+import { isLetGo } from '../../src/leases/decide.js'
+import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
+import { type CrashName, repairs, rowDelayMsMax } from './crash-costs.js'
+import { readText, type SimulatedPin } from './simulated-pin.js'
+
+/** What an encoder may hold of a CID: between what is sure and what is possible. */
+interface Hold {
+  /** Until when it surely holds it, true time; -Infinity: perhaps not at all. */
+  minMs: number
+  /** Until when it may; -Infinity: it surely does not. */
+  maxMs: number
+  /** The longest that it may ever have held: what a crash may bring back. */
+  everMs: number
+  /** When the last POST was answered, by the monotonic clock, and with what. */
+  answeredAtMs: number
+  answer: 200 | 202 | undefined
+  keyDigest: string
+  isUnderWay: boolean
+  /** The gate was killed before its row was surely on the disk, and was not well since. */
+  isAtRisk: boolean
+  /** How often a cost was accepted for it. */
+  forgiven: number
+  /** POSTs with 200 or 202, and how many there were when a plan saw the lease. */
+  posts: number
+  plannedPosts: number | undefined
+}
+
+interface Entry {
+  readonly holds: Map<string, Hold>
+  /**
+   * A hand beside the gate changed it, or the ledger is a copy: what is there then is not the
+   * gate's doing. It stays so, as a cluster that is killed may go back to it.
+   */
+  isByHand: boolean
+  /** Only an operator or an encoder may change it: no repair does. */
+  frozen: 'pinned' | 'unpinned' | undefined
+  /** A hand brought it back together with many others. */
+  isReturned: boolean
+  /** Unpinned, and kept for its retention period until then; true time. */
+  keptUntilMs: number
+  /** When something was last asked of it, true time. */
+  askedMs: number
+  /** Until then, by the monotonic clock, a write may land of which no ledger knows any more. */
+  unsafeUntilMs: number
+}
+
+export interface Violation {
+  readonly invariant:
+    'I1' | 'I2' | 'I3' | 'I5' | 'L22' | 'L28' | 'quota' | 'deadline' | 'answer' | 'alarm' | 'bug'
+  readonly text: string
+}
+
+/** Of pins that a hand brought back: so many may have been in doubt. */
+const doubtedMax = 5
+
+/** What clocks may differ by when a lease ends. */
+const marginMs = 2000
+/** Whether the cluster has a lease, for as long. */
+type Has = (cid: string, leaseId: string, untilMs: number) => boolean
+
+/** A write lands no later than this after it was asked for. */
+const lateMsMax = 300_000
+
+/** A sweep every five minutes, and the time that it takes. */
+const sweptAfterMs = 480_000
+
+export class ReferenceModel {
+  private readonly entries = new Map<string, Entry>()
+  private clusterKilledAtMs = -Infinity
+  private ledgerLostAtMs = -Infinity
+  private isRestored = false
+  /** Costs that were accepted so far, by row of the table. */
+  readonly costs = new Map<CrashName, number>()
+  /** Whether a hand changed anything: then there may be reports. */
+  hadHands = false
+
+  /** Before the request: its outcome is unknown until {@link answered}. */
+  asked(cid: string, leaseId: string, wish: number | 'unpin', nowMs: number): void {
+    const entry = this.entry(cid)
+    const hold = holdOf(entry, leaseId)
+    entry.askedMs = nowMs
+    loosen(entry)
+    hold.isUnderWay = true
+    const untilMs = wish === 'unpin' ? -Infinity : wish
+    hold.minMs = Math.min(hold.minMs, untilMs)
+    hold.maxMs = Math.max(hold.maxMs, untilMs)
+    hold.everMs = Math.max(hold.everMs, hold.maxMs)
+  }
+
+  /** It may hold it as long as this; what it may rely on is less. */
+  possible(cid: string, leaseId: string, untilMs: number): void {
+    const hold = holdOf(this.entry(cid), leaseId)
+    hold.maxMs = Math.max(hold.maxMs, untilMs)
+    hold.everMs = Math.max(hold.everMs, hold.maxMs)
+  }
+
+  pinned(cid: string, leaseId: string, answer: Pinned): void {
+    const entry = this.entry(cid)
+    const hold = holdOf(entry, leaseId)
+    hold.isUnderWay = false
+    hold.minMs = answer.atMs < entry.unsafeUntilMs ? -Infinity : answer.untilMs
+    // The gate rounds up, and its clock may be ahead. What waits in the queue shortens nothing.
+    hold.maxMs = answer.status === 200 ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
+    hold.answeredAtMs = answer.atMs
+    hold.answer = answer.status
+    hold.isAtRisk = false
+    hold.keyDigest = answer.keyDigest
+    hold.posts++
+  }
+
+  /** With 200, or it was told that it does not hold it. */
+  unpinned(cid: string, leaseId: string): void {
+    const hold = holdOf(this.entry(cid), leaseId)
+    Object.assign(hold, { isUnderWay: false, minMs: -Infinity, maxMs: -Infinity })
+    Object.assign(hold, { everMs: -Infinity, answer: undefined })
+  }
+
+  /** Its last holder unpinned it with 200, for a retention period. */
+  kept(cid: string, leaseId: string, untilMs: number, atMs: number): void {
+    const entry = this.entry(cid)
+    const isHeld = [...entry.holds.values()].some(({ maxMs }) => maxMs > -Infinity)
+    // A sweep may have listed what was renewed late, and nothing without a lease is repaired.
+    const isOld = holdOf(entry, leaseId).answeredAtMs < atMs - sweptAfterMs
+    if (!isHeld && isOld) entry.keptUntilMs = untilMs
+  }
+
+  /** It was refused, and nothing changed: so it is as it was before. */
+  refused(cid: string, leaseId: string, before: Sure): void {
+    const hold = holdOf(this.entry(cid), leaseId)
+    hold.isUnderWay = false
+    if (hold.forgiven !== before.forgiven) return
+    const { minMs, maxMs, everMs } = before
+    Object.assign(hold, { minMs, maxMs, everMs })
+  }
+
+  /** It failed, or the gate ended: it may have been done. */
+  unknown(cid: string, leaseId: string): void {
+    holdOf(this.entry(cid), leaseId).isUnderWay = false
+  }
+
+  sure(cid: string, leaseId: string): Sure {
+    const { minMs, maxMs, everMs, forgiven } = holdOf(this.entry(cid), leaseId)
+    return { minMs, maxMs, everMs, forgiven }
+  }
+
+  /** Whether what was sure was not given up since. */
+  isKept(cid: string, leaseId: string, before: Sure): boolean {
+    return holdOf(this.entry(cid), leaseId).forgiven === before.forgiven
+  }
+
+  cids(): readonly string[] {
+    return [...this.entries.keys()]
+  }
+
+  /** The gate ended: nobody is answered any more. */
+  nothingUnderWay(): void {
+    for (const { holds } of this.entries.values())
+      for (const hold of holds.values()) hold.isUnderWay = false
+  }
+
+  /** An operator's plan saw the lease. */
+  planned(cid: string, leaseId: string): void {
+    const hold = holdOf(this.entry(cid), leaseId)
+    hold.plannedPosts = hold.posts
+  }
+
+  /** The plan is applied: what was not renewed since may go. */
+  releasing(cid: string, leaseId: string, isUntrusted: boolean): void {
+    const entry = this.entry(cid)
+    const hold = holdOf(entry, leaseId)
+    loosen(entry)
+    if (hold.plannedPosts === hold.posts || isUntrusted) hold.minMs = -Infinity
+  }
+
+  operatorReleased(cid: string, leaseId: string, isReleased: boolean | undefined): void {
+    const hold = holdOf(this.entry(cid), leaseId)
+    if (isReleased === true && hold.plannedPosts === hold.posts && !hold.isUnderWay)
+      Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity })
+  }
+
+  isUnderWay(cid: string, leaseId: string): boolean {
+    return this.entries.get(cid)?.holds.get(leaseId)?.isUnderWay === true
+  }
+
+  /** How many CIDs it may hold at most. */
+  heldMax(leaseId: string, nowMs: number): number {
+    const holds = [...this.entries.values()].map((entry) => entry.holds.get(leaseId)?.maxMs)
+    return holds.filter((maxMs) => (maxMs ?? -Infinity) > nowMs - marginMs).length
+  }
+
+  /**
+   * Rows of the last answers may not be on the disk: only the cluster knows of these pins.
+   *
+   * @param behindMs how long the oldest row waits for a disk that is slow or full
+   * @param isLagging whether the cluster does not show all that it was told
+   */
+  gateKilled(atMs: number, behindMs: number, isLagging: boolean): void {
+    const sinceMs = atMs - Math.max(behindMs, rowDelayMsMax)
+    for (const { holds } of this.entries.values())
+      for (const hold of holds.values()) {
+        if (hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
+        hold.isAtRisk = true
+        if (isLagging) this.forgive('gate-lagging', hold)
+      }
+    if (this.clusterKilledAtMs >= atMs - rowDelayMsMax) this.forgiveBoth()
+  }
+
+  clusterKilled(atMs: number): void {
+    this.clusterKilledAtMs = atMs
+    // Of what was kept only for a while nothing is repaired.
+    for (const entry of this.entries.values()) entry.keptUntilMs = -Infinity
+    this.forgiveBoth()
+  }
+
+  private forgiveBoth(): void {
+    for (const { holds } of this.entries.values())
+      for (const hold of holds.values()) if (hold.isAtRisk) this.forgive('both', hold)
+  }
+
+  /**
+   * @param has whether the cluster has the lease
+   * @param isPinned whether it has the CID: what it forgot to unpin, and nobody has repaired, stays
+   */
+  ledgerLost(atMs: number, nowMs: number, has: Has, isPinned: (cid: string) => boolean): void {
+    this.ledgerLostAtMs = atMs
+    for (const [cid, entry] of this.entries) {
+      const heldMs = Math.max(...Array.from(entry.holds.values(), ({ maxMs }) => maxMs))
+      if (heldMs <= nowMs && isPinned(cid)) entry.isByHand = true
+      const isUnsafe = entry.askedMs > nowMs - lateMsMax
+      if (isUnsafe) Object.assign(entry, { unsafeUntilMs: atMs + lateMsMax, isByHand: true })
+      for (const [leaseId, hold] of entry.holds)
+        if (isUnsafe || !has(cid, leaseId, hold.minMs)) this.forgive('ledger-lost', hold)
+    }
+  }
+
+  /** The ledger is an older copy, which repairs nothing: what there is stays as it is. */
+  ledgerRestored(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number): void {
+    this.isRestored = true
+    for (const [cid, entry] of this.entries) {
+      // What was asked for may still be on its way.
+      if (entry.askedMs > nowMs - lateMsMax) continue
+      const pin = pins.get(cid)
+      // What ends soon is swept.
+      if (pin === undefined || pin.expiresMs === Infinity)
+        entry.frozen = pin === undefined ? 'unpinned' : 'pinned'
+    }
+  }
+
+  /** What the cluster forgot, of which a new ledger, or one that is a copy, knows nothing. */
+  forgotten(cost: 'ledger-lost' | 'ledger-restored', cids: Iterable<string>): void {
+    const isOld = (atMs: number) => cost === 'ledger-restored' || atMs <= this.ledgerLostAtMs
+    for (const cid of cids) {
+      const entry = this.entry(cid)
+      loosen(entry)
+      const holds = [...entry.holds.values()]
+      for (const hold of holds) if (isOld(hold.answeredAtMs)) this.forgive(cost, hold)
+      if (holds.some(({ answeredAtMs }) => isOld(answeredAtMs))) entry.isByHand = true
+    }
+  }
+
+  byHand(cid: string): void {
+    this.hadHands = true
+    const entry = this.entry(cid)
+    entry.isByHand = true
+    loosen(entry)
+    for (const hold of entry.holds.values()) this.forgive('hand-removed', hold)
+  }
+
+  /** Pins that an older state brought back. */
+  returned(cids: readonly string[]): void {
+    // Not all of them need have been unpinned by the gate.
+    if (cids.length > repairs.returnedMax + 14)
+      for (const cid of cids) this.entry(cid).isReturned = true
+  }
+
+  /** A key was revoked: what waits by it may be rejected. */
+  revoked(keyDigest: string): void {
+    for (const { holds } of this.entries.values())
+      for (const hold of holds.values())
+        if (hold.keyDigest === keyDigest && hold.answer === 202) hold.minMs = -Infinity
+  }
+
+  /** After a time in which everything was well for long enough. */
+  check(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number): Violation[] {
+    const violations: Violation[] = []
+    const gone = [...this.entries].filter(([cid, each]) => each.isReturned && !pins.has(cid))
+    // A CID that was in doubt is looked at by itself.
+    if (gone.length > doubtedMax)
+      violations.push({ invariant: 'I5', text: `${gone.length} of a restored backup are unpinned` })
+    for (const [cid, entry] of this.entries) {
+      const pin = pins.get(cid)
+      const record = pin && readPinRecord(readText(pin))
+      const violation =
+        moved(cid, entry, record) ??
+        undone(cid, entry, record, nowMs) ??
+        (this.isRestored
+          ? undefined
+          : (promised(cid, entry, record, nowMs) ?? released(cid, entry, record, nowMs)))
+      if (violation !== undefined) violations.push(violation)
+      this.narrow(entry, record)
+    }
+    for (const cid of pins.keys())
+      if (!this.entries.has(cid))
+        violations.push({ invariant: 'I2', text: `${cid} is pinned, and nobody asked for it` })
+    return violations
+  }
+
+  /** What is seen not to be there is not there: nothing is under way any more. */
+  private narrow(entry: Entry, record: PinRecord | undefined): void {
+    for (const [leaseId, hold] of entry.holds) {
+      hold.isUnderWay = false
+      hold.isAtRisk = false
+      if (record?.leases.some(({ holder }) => holder === leaseId) !== true)
+        Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity })
+      else if (hold.answer === 202) hold.answer = 200
+    }
+    loosen(entry)
+  }
+
+  private forgive(cost: CrashName, hold: Hold): void {
+    if (hold.minMs > -Infinity) this.costs.set(cost, (this.costs.get(cost) ?? 0) + 1)
+    hold.forgiven++
+    hold.minMs = -Infinity
+    hold.maxMs = Math.max(hold.maxMs, hold.everMs)
+  }
+
+  private entry(cid: string): Entry {
+    let entry = this.entries.get(cid)
+    if (entry === undefined) {
+      entry = {
+        holds: new Map(),
+        isByHand: false,
+        keptUntilMs: -Infinity,
+        frozen: undefined,
+        isReturned: false,
+        askedMs: -Infinity,
+        unsafeUntilMs: -Infinity,
+      }
+      this.entries.set(cid, entry)
+    }
+    return entry
+  }
+}
+
+export interface Sure {
+  readonly minMs: number
+  readonly maxMs: number
+  readonly everMs: number
+  readonly forgiven: number
+}
+
+export interface Pinned {
+  readonly status: 200 | 202
+  /** The least that the client may rely on, and the most; true time. */
+  readonly untilMs: number
+  readonly latestMs: number
+  /** Monotonic. */
+  readonly atMs: number
+  readonly keyDigest: string
+}
+
+/** It was changed, or may have been. */
+const loosen = (entry: Entry): void => {
+  Object.assign(entry, { frozen: undefined, isReturned: false, keptUntilMs: -Infinity })
+}
+
+function holdOf({ holds }: Entry, leaseId: string): Hold {
+  let hold = holds.get(leaseId)
+  if (hold === undefined) {
+    hold = {
+      ...{ minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity },
+      ...{
+        answeredAtMs: -Infinity,
+        answer: undefined,
+        keyDigest: '',
+        isUnderWay: false,
+        isAtRisk: false,
+      },
+      ...{ forgiven: 0, posts: 0, plannedPosts: undefined },
+    }
+    holds.set(leaseId, hold)
+  }
+  return hold
+}
+
+/** I5: what only a hand can have done is left as it is. */
+function moved(
+  cid: string,
+  { frozen }: Entry,
+  record: PinRecord | undefined,
+): Violation | undefined {
+  if (frozen !== undefined && (frozen === 'pinned') !== (record !== undefined))
+    return { invariant: 'I5', text: `${cid} was ${frozen}, and the gate changed that by itself` }
+  return undefined
+}
+
+/** L22: what is kept for a retention period can be taken back. */
+function undone(
+  cid: string,
+  { keptUntilMs }: Entry,
+  record: PinRecord | undefined,
+  nowMs: number,
+): Violation | undefined {
+  if (keptUntilMs < nowMs + marginMs || record !== undefined) return undefined
+  return { invariant: 'L22', text: `${cid} was to be kept${until(keptUntilMs)}, and is gone` }
+}
+
+/** I1 and I3: what was promised is there, for as long, and is its holder's. */
+function promised(
+  cid: string,
+  { holds }: Entry,
+  record: PinRecord | undefined,
+  nowMs: number,
+): Violation | undefined {
+  for (const [leaseId, { minMs }] of holds) {
+    if (minMs <= nowMs + marginMs) continue
+    if (record === undefined)
+      return { invariant: 'I1', text: `${cid} is gone: ${leaseId} holds it${until(minMs)}` }
+    if (record.expiresMs < minMs) {
+      const text = `${cid} expires${until(record.expiresMs)}: ${leaseId} holds it${until(minMs)}`
+      return { invariant: 'I1', text }
+    }
+    const lease = record.leases.find(({ holder }) => holder === leaseId)
+    if (lease === undefined)
+      return { invariant: 'I3', text: `${cid}: the lease of ${leaseId} is gone` }
+    if (lease.untilMs < minMs)
+      return {
+        invariant: 'I3',
+        text: `${cid}: the lease of ${leaseId} ends${until(lease.untilMs)}`,
+      }
+  }
+  return undefined
+}
+
+/** I2: what nobody can hold is not pinned. */
+function released(
+  cid: string,
+  { holds, isByHand, askedMs }: Entry,
+  record: PinRecord | undefined,
+  nowMs: number,
+): Violation | undefined {
+  if (record === undefined || isByHand || isLetGo(record)) return undefined
+  const held = Math.max(...Array.from(holds.values(), ({ maxMs }) => maxMs))
+  if (held > nowMs - sweptAfterMs || askedMs > nowMs - sweptAfterMs) return undefined
+  const leases = record.leases.map(({ holder, untilMs }) => holder + until(untilMs)).join(', ')
+  return { invariant: 'I2', text: `${cid} is pinned (${leases}): all of its holders let it go` }
+}
+
+const until = (ms: number): string =>
+  ms === Infinity
+    ? ' for ever'
+    : ms === -Infinity
+      ? ' no more'
+      : ` until ${new Date(ms).toISOString().slice(11, 19)}`

