@@ -234,6 +234,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       if (cluster.apply(current())) {
         listings.clear()
         fallback?.forgetComparison()
+        leases.settingsChanged()
       }
       store?.take(current().config.store, current().storeSecrets)
       if (material !== undefined && app.server instanceof TlsServer)

@@ -43,6 +43,13 @@ export function accessCluster({ cluster, headers: own, config }: ClusterAccess):
       const headMs = config().listTimeoutMs
       return readLines(cluster, { path: '/allocations?filter=pin', headers: own, headMs }, take)
     },
+    urls: () => config().endpoints.map(({ url }) => url),
+    async peers() {
+      const { status, text } = await ask('/id', config().idTimeoutMs)
+      const peers = status === 200 ? peersIn(text) : []
+      if (peers.length > 0) return peers
+      throw new ClusterFault('cluster-bad-answer', new Error(`${status}: ${text.trim()}`))
+    },
     isAvailable: () => cluster.current.isAvailable,
     onDisconnect: (call) => {
       cluster.onDisconnect(call)
@@ -51,6 +58,16 @@ export function accessCluster({ cluster, headers: own, config }: ClusterAccess):
 }
 
 const textOf = ({ body }: Answer): string => (body instanceof Whole ? body.text : '')
+
+/** Of the peer that answered, and of those that it sees. */
+function peersIn(text: string): readonly string[] {
+  const { id, cluster_peers: others } = JSON.parse(text) as {
+    id?: unknown
+    cluster_peers?: unknown
+  }
+  const all: unknown[] = [id, ...(Array.isArray(others) ? (others as unknown[]) : [])]
+  return [...new Set(all.filter((peer) => typeof peer === 'string'))]
+}
 
 /** Only these are known to be not there yet: an error or a peer that is away says nothing. */
 const unfinished: ReadonlySet<unknown> = new Set(['pin_queued', 'pinning', 'pin_error', 'unpinned'])

@@ -20,6 +20,10 @@ export interface ClusterPort {
   isFinished(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Finished>
   /** Gives each line of the whole state. @throws ClusterFault also when it was not all */
   readState(take: TakeLine): Promise<void>
+  /** Base URLs under which it is asked now. */
+  readonly urls: () => readonly string[]
+  /** IDs of its peers, as `GET /id` has them. @throws ClusterFault when it does not say */
+  peers(): Promise<readonly string[]>
   readonly isAvailable: () => boolean
   /** Calls when an endpoint closed a connection, went down or is back. */
   onDisconnect(call: () => void): void
@@ -38,3 +42,11 @@ export interface WriteAnswer {
 }
 
 export type Finished = 'finished' | 'unfinished' | 'unknown'
+
+/** A cluster as the ledger knows it. */
+export interface KnownCluster {
+  /** Base URLs under which it was asked last. */
+  readonly urls: readonly string[]
+  /** IDs of all peers that it ever had, as far as a gate saw them. */
+  readonly peers: readonly string[]
+}

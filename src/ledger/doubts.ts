@@ -96,6 +96,13 @@ export class Doubts {
     this.scheduler.runWithin(delayOf(reason, 0))
   }
 
+  /** They were of another cluster. */
+  clear(): void {
+    this.byCid.clear()
+    this.unseen.clear()
+    this.count = 0
+  }
+
   close(): void {
     this.scheduler.close()
   }

@@ -1,5 +1,6 @@
 /** The ledger and what looks after it, put together. */
 import { Doubts } from './doubts.js'
+import { ClusterIdentity } from './cluster-identity.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { GateLocks } from './gate-locks.js'
 import { Holdings } from './holdings.js'
@@ -37,6 +38,8 @@ export interface OpenLedger {
   readonly queue: Queue
   readonly holdings: Holdings
   report(): LedgerReport
+  /** The settings may name another cluster now. */
+  settingsChanged(): void
   /** Ends all timers; the storage is the opener's. */
   close(): void
 }
@@ -53,7 +56,7 @@ const sharedBackMs = 300_000
 export function openLedger(opening: LedgerOpening): OpenLedger {
   const { storage, cluster, timeoutMs, entriesMax, gateLocks, log } = opening
   const clocks = { now: opening.now, monotonic: opening.monotonic, setTimer: opening.setTimer }
-  const isAvailable = cluster.isAvailable
+  const isAvailable = () => cluster.isAvailable() && identity.isKnown
   const repairs = { missing: 0, unexpected: 0 }
   const reported = { missing: 0, unexpected: 0 }
   const { isCopy, wasClosed } = storage.contents
@@ -87,7 +90,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const doubts: Doubts = new Doubts({
     ...{ storage, log, ...clocks },
     // A walk decides first whether a crash or a hand has changed what the cluster has.
-    isAvailable: () => cluster.isAvailable() && !walk.isOpen,
+    isAvailable: () => isAvailable() && !walk.isOpen,
     reconcile: (cid) => reconciler.reconcile(cid),
     onTooMany: () => {
       walk.soon()
@@ -114,6 +117,17 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
   })
   const queue = new Queue({ storage, entriesMax, now: opening.now })
+  const identity: ClusterIdentity = new ClusterIdentity({
+    ...{ storage, cluster, log, ...clocks },
+    onKnown: (isAnother) => {
+      if (isAnother) {
+        doubts.clear()
+        walk.clear()
+        recent.clear()
+        holdings.soon()
+      } else if (!isCopy) walk.soon()
+    },
+  })
   if (isCopy) log('error', {}, copyNotice)
   else {
     doubts.start()
@@ -131,7 +145,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       doubts: doubts.size,
       oldestDoubtMs: doubts.oldestMs,
     }),
+    settingsChanged: () => {
+      identity.check()
+    },
     close: () => {
+      identity.close()
       walk.close()
       doubts.close()
       holdings.close()

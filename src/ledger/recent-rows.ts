@@ -29,10 +29,15 @@ export interface Seen {
 }
 
 export class RecentRows {
-  private readonly rows = new AgingMap<Recent & { readonly atMs: number }>(keptMin)
+  private rows = new AgingMap<Recent & { readonly atMs: number }>(keptMin)
 
   /** @param now a monotonic clock, in milliseconds */
   constructor(private readonly now: () => number) {}
+
+  /** They were of another cluster. */
+  clear(): void {
+    this.rows = new AgingMap(keptMin)
+  }
 
   wrote(row: LedgerRow, writtenMs: number): void {
     const whole = withReleased(row, this.of(row.cid)?.row.released ?? [])

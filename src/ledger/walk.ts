@@ -70,6 +70,11 @@ export class Walk {
     if (this.isOpen) this.scheduler.runWithin(quietMs)
   }
 
+  /** What was written so far was written to another cluster. */
+  clear(): void {
+    this.pending = []
+  }
+
   close(): void {
     this.scheduler.close()
   }

@@ -25,6 +25,8 @@ export function cutOff(parts: GateParts, life: Life): GateParts {
     write: (...write) => alive(() => port.write(...write)),
     isFinished: (...asked) => alive(() => port.isFinished(...asked)),
     readState: (take) => alive(() => port.readState(take)),
+    urls: () => port.urls(),
+    peers: () => alive(() => port.peers()),
     isAvailable: port.isAvailable,
     onDisconnect: (call) => {
       port.onDisconnect(() => {

@@ -148,6 +148,8 @@ export class SimulatedCluster {
         return { text: pin && readText(pin), dateMs: Math.floor(this.time.true() / 1000) * 1000 }
       }),
     write: (method, path, deadline) => this.write(method, path, deadline),
+    urls: () => ['http://cluster:9094'],
+    peers: async () => ['12D3KooWSimulated'],
     readState: async (take) => {
       const fault = this.readFaults.shift()
       const isCut = fault === 'hung-up'

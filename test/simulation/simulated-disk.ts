@@ -150,6 +150,7 @@ export class OpenDisk implements LedgerStorage {
       isRebooted,
       isCopy: image.isCopy,
       isTakenOver: true,
+      cluster: undefined,
     }
     image.wasClosed = false
   }
@@ -312,6 +313,7 @@ export class OpenDisk implements LedgerStorage {
         image.doubts.delete(doubtKey(operation))
         break
       case 'taken-over':
+      case 'cluster':
       case 'name':
         break
     }

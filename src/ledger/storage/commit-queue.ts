@@ -327,6 +327,7 @@ function keyOf(operation: LedgerOperation): string {
     case 'name':
       return `name ${operation.holder}`
     case 'taken-over':
+    case 'cluster':
       return operation.kind
   }
 }

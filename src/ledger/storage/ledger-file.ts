@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
+import type { KnownCluster } from '../cluster-port.js'
 import type { Doubt, DoubtReason } from '../doubt.js'
 import type { QueueEntry } from '../queue-entry.js'
 import { asDiskFault, DiskFault, NoFileYet } from './disk-fault.js'
@@ -175,9 +176,7 @@ export class LedgerFile {
     this.statements.transaction(() => {
       this.statements.setMeta('gateId', gateId)
       this.statements.setMeta('copy', 0)
-      this.sql("DELETE FROM meta WHERE key = 'compared'").run()
-      this.sql('DELETE FROM doubt').run()
-      this.sql('UPDATE pin SET seq = 0').run()
+      this.onlySeen()
       for (const entry of this.contents.queue)
         this.write({ kind: 'enqueue', entry: { ...entry, rejection: 'ledger-restored' } })
     })
@@ -242,6 +241,7 @@ export class LedgerFile {
       isRebooted: before !== undefined && before !== bootId(),
       isCopy: statements.meta('copy') === 1,
       isTakenOver: statements.meta('takenOver') === 1,
+      cluster: clusterIn(statements.meta('cluster')),
     }
   }
 
@@ -276,7 +276,18 @@ export class LedgerFile {
       case 'taken-over':
         this.statements.setMeta('takenOver', 1)
         break
+      case 'cluster':
+        this.statements.setMeta('cluster', JSON.stringify(operation.cluster))
+        if (operation.isAnother) this.onlySeen()
+        break
     }
+  }
+
+  /** Rows of which no crash of the cluster has lost anything: no walk looks at them. */
+  private onlySeen(): void {
+    this.sql("DELETE FROM meta WHERE key = 'compared'").run()
+    this.sql('DELETE FROM doubt').run()
+    this.sql('UPDATE pin SET seq = 0').run()
   }
 
   private enqueue(entry: QueueEntry): void {
@@ -333,3 +344,6 @@ function bootId(): string {
     return ''
   }
 }
+
+const clusterIn = (meta: string | number | undefined): KnownCluster | undefined =>
+  typeof meta === 'string' ? (JSON.parse(meta) as KnownCluster) : undefined

@@ -51,6 +51,7 @@ const nothing: LedgerContents = {
   isRebooted: false,
   isCopy: false,
   isTakenOver: false,
+  cluster: undefined,
 }
 
 const diskIsFull = 'the disk is full'

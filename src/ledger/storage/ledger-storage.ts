@@ -1,4 +1,5 @@
 /** What the ledger asks of its disk. The daemon's is a file; the simulation has one in memory. */
+import type { KnownCluster } from '../cluster-port.js'
 import type { Doubt, DoubtReason } from '../doubt.js'
 import type { QueueEntry } from '../queue-entry.js'
 import type { LedgerRow } from '../row.js'
@@ -15,6 +16,8 @@ export type LedgerOperation =
   | { readonly kind: 'name'; readonly holder: string; readonly name: string }
   /** What an older release kept in files of its own is in the ledger now. */
   | { readonly kind: 'taken-over' }
+  /** What was written to another cluster is only what was seen from now on. */
+  | { readonly kind: 'cluster'; readonly cluster: KnownCluster; readonly isAnother: boolean }
 
 /** The disk does not take it, or the ledger is full. */
 export class LedgerFault extends Error {
@@ -40,6 +43,8 @@ export interface LedgerContents {
   readonly isCopy: boolean
   /** Whether the files of an older release were taken over, or there were none. */
   readonly isTakenOver: boolean
+  /** Undefined: none has said yet who it is. */
+  readonly cluster: KnownCluster | undefined
 }
 
 export interface LedgerStorage {
