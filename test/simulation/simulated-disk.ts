@@ -257,7 +257,8 @@ export class OpenDisk implements LedgerStorage {
     const { doubts, queue } = this.image
     const isOf = (each: { readonly cid: string }): boolean => each.cid === cid
     return (
-      [...doubts.values(), ...queue.values()].some(isOf) ||
+      [...doubts.values()].some(isOf) ||
+      [...queue.values()].some((entry) => isOf(entry) && entry.rejection === undefined) ||
       this.waiting.some(({ operations }) =>
         operations.some((operation) => operation.kind === 'row' && operation.row.cid === cid),
       )

@@ -103,8 +103,10 @@ export class LedgerFile {
   /** Whether it is in doubt, or waits in the queue. */
   isPending(cid: string): boolean {
     const column = cidColumn(cid)
-    return ['doubt', 'queue'].some(
-      (table) => this.sql(`SELECT 1 FROM ${table} WHERE cid = ? LIMIT 1`).get(column) !== undefined,
+    // What was rejected waits for nothing.
+    const waiting = "queue WHERE entry ->> '$.rejection' IS NULL AND cid = ?"
+    return ['doubt WHERE cid = ?', waiting].some(
+      (from) => this.sql(`SELECT 1 FROM ${from} LIMIT 1`).get(column) !== undefined,
     )
   }
 

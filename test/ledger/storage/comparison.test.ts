@@ -110,6 +110,15 @@ t.test('what was written since, is in doubt or waits in the queue stays as it is
   t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
 })
 
+t.test('what the cluster has refused for good keeps nothing from being seen', async (t) => {
+  const storage = await withLedger(t)
+  const entry = { ...entryFor(cidOf(1)), seq: storage.nextSeq(), rejection: 'no' }
+  await storage.commit([{ kind: 'enqueue', entry }])
+  const comparison = await storage.compare()
+  await comparison.see([lineOf(cidOf(1), [untold('beta')])])
+  t.match(await comparison.end(), { adopted: 1 })
+})
+
 const entryFor = (cid: string) => ({
   ...{ cid, holder: 'alpha', isNew: true, keyDigest: 'd', encoder: 'a', keyId: 'k', options: [] },
   ...{ untilMs: Infinity, requestId: 'r', atMs: 1 },
