@@ -4,6 +4,7 @@ import { rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { backUp } from '../../ledger/storage/back-up.js'
 import { loadConfig } from '../../settings/load.js'
 import { downloadControl } from '../ask-control.js'
 import type { Io } from '../io.js'
@@ -21,10 +22,7 @@ export async function ledgerBackup(options: LedgerBackupOptions, io: Io): Promis
   const path = resolve(options.file)
   if (existsSync(path)) throw new CommandError(`${path} is there already`, 'name a new file')
   const ask = () => downloadControl(config, '/ledger/backup', (answer) => save(answer, path))
-  await withLedger(config, ask, async (file) => {
-    const { backUp } = await import('../../ledger/storage/back-up.js')
-    await backUp(file, path)
-  })
+  await withLedger(config, ask, (file) => backUp(file, path))
   io.stdout.write(`the ledger is backed up to ${path}\n`)
   return 0
 }
