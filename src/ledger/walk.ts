@@ -37,6 +37,9 @@ const looksMin = 2000
 const retryMs = 5000
 
 const pageRows = 64
+
+/** CIDs that a line of the log names. */
+const namedMax = 20
 const atOnceMax = 8
 
 /** Of more crashes than these since the last walk, the ones between are one. */
@@ -110,7 +113,8 @@ export class Walk {
     const counts = { looked: looks.length, repaired: repair.length }
     if (report.length > 0) {
       onReported(missing, report.length - missing)
-      log('error', { ...counts, missing, unexpected: report.length - missing }, changedByHand)
+      const cids = report.slice(0, namedMax).map(({ row }) => row.cid)
+      log('error', { ...counts, missing, unexpected: report.length - missing, cids }, changedByHand)
     } else if (looks.length > 0) log('info', counts, 'verified recent writes')
   }
 

@@ -54,12 +54,12 @@ export const crashCosts = {
   },
   'hand-removed': {
     event: 'a hand removes pins beside the gate (ctl, an older backup, a wiped datastore)',
-    loses: 'what it removed, until an operator decides: `pins plan --missing`',
+    loses: 'what it removed, until an operator decides',
     told: 'log, metric, status',
   },
   'hand-returned': {
     event: `a hand brings back more than ${repairs.returnedMax} pins that were unpinned`,
-    loses: 'nothing: they stay until an operator decides: `pins plan --unexpected`',
+    loses: 'nothing: they stay until an operator decides',
     told: 'log, metric, status',
   },
   'disk-full': {
