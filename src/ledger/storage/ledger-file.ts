@@ -1,17 +1,14 @@
 /** The ledger in SQLite, for one thread: what is applied is on the disk, or was not applied. */
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
-import { crc32 } from 'node:zlib'
+import type { DatabaseSync } from 'node:sqlite'
 import type { KnownCluster } from '../cluster-port.js'
-import type { Doubt, DoubtReason } from '../doubt.js'
-import type { QueueEntry } from '../queue-entry.js'
 import { asDiskFault, DiskFault, NoFileYet } from './disk-fault.js'
 import type { LedgerCheck } from './figures.js'
 import { knownVersion, migrate, versionOf } from './ledger-schema.js'
 import type { LedgerContents, LedgerOperation } from './ledger-storage.js'
 import { openDatabase } from './open-database.js'
-import { cidColumn, cidText, type Columns } from './row-columns.js'
+import { PendingTables } from './pending-tables.js'
 import { RowTable } from './row-table.js'
 import { Statements } from './statements.js'
 
@@ -27,6 +24,7 @@ export interface LedgerFileOptions {
 
 export class LedgerFile {
   readonly rows: RowTable
+  readonly pending: PendingTables
   /** Of the tokens that this ledger gives out. */
   gateId: string
   /** What the run before left. */
@@ -49,6 +47,7 @@ export class LedgerFile {
     this.setAside = setAside
     this.statements = new Statements(db, path)
     this.rows = new RowTable(this.statements, now)
+    this.pending = new PendingTables(this.statements)
     try {
       this.make(gateId, setAside)
       this.gateId = String(this.statements.meta('gateId'))
@@ -100,16 +99,6 @@ export class LedgerFile {
     })
   }
 
-  /** Whether it is in doubt, or waits in the queue. */
-  isPending(cid: string): boolean {
-    const column = cidColumn(cid)
-    // What was rejected waits for nothing.
-    const waiting = "queue WHERE entry ->> '$.rejection' IS NULL AND cid = ?"
-    return ['doubt WHERE cid = ?', waiting].some(
-      (from) => this.sql(`SELECT 1 FROM ${from} LIMIT 1`).get(column) !== undefined,
-    )
-  }
-
   /** The cluster's whole state was seen. @throws DiskFault */
   compared(atMs: number): void {
     this.change(() => {
@@ -137,7 +126,7 @@ export class LedgerFile {
     const findings = this.sql('PRAGMA integrity_check(20)').all()
     const countOf = (table: string) => this.statements.number(`SELECT count(*) AS n FROM ${table}`)
     const problems = findings.map((each) => String(each.integrity_check))
-    const { entries, damaged } = this.readQueue()
+    const { entries, damaged } = this.pending.queue()
     if (damaged > 0) problems.push(`${damaged} pins that wait cannot be read`)
     const rejected = entries.filter(({ rejection }) => rejection !== undefined).length
     return {
@@ -228,14 +217,14 @@ export class LedgerFile {
   }
 
   private readContents(): LedgerContents {
-    const { statements, rows } = this
-    const queue = this.readQueue()
+    const { statements, rows, pending } = this
+    const queue = pending.queue()
     this.damagedEntries = queue.damaged
     const compared = statements.meta('compared')
     const before = statements.meta('bootId')
     return {
       queue: queue.entries,
-      doubts: this.sql('SELECT * FROM doubt ORDER BY due').all().map(doubtOf),
+      doubts: pending.doubts(),
       counts: rows.counts(),
       lastRow: rows.newestSeq,
       comparedMs: compared === undefined ? undefined : Number(compared),
@@ -247,31 +236,23 @@ export class LedgerFile {
     }
   }
 
-  private readQueue(): { readonly entries: readonly QueueEntry[]; readonly damaged: number } {
-    const all = this.sql('SELECT entry, crc FROM queue ORDER BY seq').all().map(readEntry)
-    const entries = all.filter((entry) => entry !== undefined)
-    return { entries, damaged: all.length - entries.length }
-  }
-
   private write(operation: LedgerOperation): void {
     switch (operation.kind) {
       case 'row':
         this.rows.write(operation.row)
         break
       case 'enqueue':
-        this.enqueue(operation.entry)
+        this.pending.enqueue(operation.entry)
         break
       case 'dequeue':
-        this.sql('DELETE FROM queue WHERE seq = ?').run(operation.seq)
+        this.pending.dequeue(operation.seq)
         break
       case 'doubt':
-        this.doubt(operation.doubt)
+        this.pending.doubt(operation.doubt)
         break
-      case 'settle': {
-        const { cid, reason } = operation
-        this.sql('DELETE FROM doubt WHERE cid = ? AND reason = ?').run(cidColumn(cid), reason)
+      case 'settle':
+        this.pending.settle(operation.cid, operation.reason)
         break
-      }
       case 'name':
         this.rows.name(operation.holder, operation.name)
         break
@@ -288,50 +269,14 @@ export class LedgerFile {
   /** Rows of which no crash of the cluster has lost anything: no walk looks at them. */
   private onlySeen(): void {
     this.sql("DELETE FROM meta WHERE key = 'compared'").run()
-    this.sql('DELETE FROM doubt').run()
+    this.pending.settleAll()
     this.sql('UPDATE pin SET seq = 0').run()
-  }
-
-  private enqueue(entry: QueueEntry): void {
-    const { untilMs } = entry
-    // JSON knows no Infinity.
-    const text = JSON.stringify({ ...entry, untilMs: untilMs === Infinity ? null : untilMs })
-    this.sql('INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?)').run(
-      entry.seq,
-      cidColumn(entry.cid),
-      text,
-      crc32(text),
-    )
-  }
-
-  private doubt({ cid, reason, attempt, dueMs }: Doubt): void {
-    this.sql('INSERT OR REPLACE INTO doubt VALUES (?, ?, ?, ?)').run(
-      cidColumn(cid),
-      reason,
-      attempt,
-      Math.round(dueMs),
-    )
   }
 
   private sql(text: string) {
     return this.statements.sql(text)
   }
 }
-
-/** Undefined: it is not what was written. */
-function readEntry({ entry, crc }: Columns): QueueEntry | undefined {
-  const text = String(entry)
-  if (crc32(text) !== crc) return undefined
-  const json = JSON.parse(text) as Omit<QueueEntry, 'untilMs'> & { readonly untilMs: number | null }
-  return { ...json, untilMs: json.untilMs ?? Infinity }
-}
-
-const doubtOf = (columns: Record<string, SQLOutputValue>): Doubt => ({
-  cid: cidText(columns.cid),
-  reason: String(columns.reason) as DoubtReason,
-  attempt: Number(columns.attempt),
-  dueMs: Number(columns.due),
-})
 
 const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 

@@ -121,7 +121,7 @@ export class StateComparison {
 
   private mayChange(cid: string, row: LedgerRow | undefined): boolean {
     if (this.touched.has(cid) || (row !== undefined && row.seq > this.lastSeq)) return false
-    return !this.file.isPending(cid)
+    return !this.file.pending.has(cid)
   }
 
   /** One that was added since the beginning has a number beyond. */

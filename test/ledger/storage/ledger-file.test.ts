@@ -161,8 +161,8 @@ t.test('queue and doubts outlive the run; a number is given out once', async (t)
     { kind: 'name', holder: 'alpha', name: 'two' },
     put(rowOf(cidOf(1), from)),
   ])
-  t.ok(before.isPending(cidOf(1)))
-  t.notOk(before.isPending(cidOf(3)))
+  t.ok(before.pending.has(cidOf(1)))
+  t.notOk(before.pending.has(cidOf(3)))
   before.close(from + 3)
   const after = open(t, path)
   t.same(after.contents.queue, [

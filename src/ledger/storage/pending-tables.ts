@@ -1,0 +1,76 @@
+/** What is still to be done, in the ledger's file: the queue and the doubts. */
+import type { SQLOutputValue } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import type { Doubt, DoubtReason } from '../doubt.js'
+import type { QueueEntry } from '../queue-entry.js'
+import { cidColumn, cidText, type Columns } from './row-columns.js'
+import type { Statements } from './statements.js'
+
+export class PendingTables {
+  constructor(private readonly statements: Statements) {}
+
+  /** In the order in which they were accepted; those that the disk has damaged are only counted. */
+  queue(): { readonly entries: readonly QueueEntry[]; readonly damaged: number } {
+    const all = this.sql('SELECT entry, crc FROM queue ORDER BY seq').all().map(readEntry)
+    const entries = all.filter((entry) => entry !== undefined)
+    return { entries, damaged: all.length - entries.length }
+  }
+
+  doubts(): readonly Doubt[] {
+    return this.sql('SELECT * FROM doubt ORDER BY due').all().map(doubtOf)
+  }
+
+  /** Whether the CID is in doubt, or waits in the queue; what was rejected waits for nothing. */
+  has(cid: string): boolean {
+    const column = cidColumn(cid)
+    const waiting = "queue WHERE entry ->> '$.rejection' IS NULL AND cid = ?"
+    return ['doubt WHERE cid = ?', waiting].some(
+      (from) => this.sql(`SELECT 1 FROM ${from} LIMIT 1`).get(column) !== undefined,
+    )
+  }
+
+  /** In a transaction, as all below. */
+  enqueue(entry: QueueEntry): void {
+    const { seq, cid, untilMs } = entry
+    // JSON knows no Infinity.
+    const text = JSON.stringify({ ...entry, untilMs: untilMs === Infinity ? null : untilMs })
+    const query = 'INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?)'
+    this.sql(query).run(seq, cidColumn(cid), text, crc32(text))
+  }
+
+  dequeue(seq: number): void {
+    this.sql('DELETE FROM queue WHERE seq = ?').run(seq)
+  }
+
+  doubt({ cid, reason, attempt, dueMs }: Doubt): void {
+    const query = 'INSERT OR REPLACE INTO doubt VALUES (?, ?, ?, ?)'
+    this.sql(query).run(cidColumn(cid), reason, attempt, Math.round(dueMs))
+  }
+
+  settle(cid: string, reason: DoubtReason): void {
+    this.sql('DELETE FROM doubt WHERE cid = ? AND reason = ?').run(cidColumn(cid), reason)
+  }
+
+  settleAll(): void {
+    this.sql('DELETE FROM doubt').run()
+  }
+
+  private sql(text: string) {
+    return this.statements.sql(text)
+  }
+}
+
+/** Undefined: it is not what was written. */
+function readEntry({ entry, crc }: Columns): QueueEntry | undefined {
+  const text = String(entry)
+  if (crc32(text) !== crc) return undefined
+  const json = JSON.parse(text) as Omit<QueueEntry, 'untilMs'> & { readonly untilMs: number | null }
+  return { ...json, untilMs: json.untilMs ?? Infinity }
+}
+
+const doubtOf = (columns: Record<string, SQLOutputValue>): Doubt => ({
+  cid: cidText(columns.cid),
+  reason: String(columns.reason) as DoubtReason,
+  attempt: Number(columns.attempt),
+  dueMs: Number(columns.due),
+})
