@@ -40,6 +40,7 @@ t.test('whatever a file maps from names to things inherits nothing', async (t) =
 t.test('an encoder that is not there is not found under such a name', async (t) => {
   const snapshot = snapshotFrom({ encoders: { alpha: {} } })
   const alpha = snapshot.keyring.encoder('alpha')
+  if (alpha === undefined) throw new Error('no such encoder')
   const entry = {
     cid: 'Qm',
     encoder: name,

@@ -5,14 +5,17 @@ import type { Config } from '../../settings/schema/schema.js'
 import { readPinOptions } from '../authorize/pin-options.js'
 import { BadRequest } from '../refusals.js'
 
-/** @returns why the entry is rejected; undefined: it is not */
+/**
+ * @param nowMs by the earlier of the host's clock and the cluster's: nothing that was accepted ends
+ *   before both say so
+ * @returns why the entry is rejected; undefined: it is not
+ */
 export function rejectionOf(
   { keyDigest, options, untilMs }: QueueEntry,
-  encoder: Encoder | undefined,
+  encoder: Encoder,
   { encoders }: Config,
   nowMs: number,
 ): string | undefined {
-  if (encoder === undefined) return 'encoder-removed'
   if (!encoder.enabled) return 'encoder-disabled'
   const key = encoders[encoder.name]?.keys.find(({ sha256 }) => sha256 === keyDigest)
   if (key === undefined) return 'key-revoked'

@@ -166,11 +166,12 @@ export class Replay {
     const snapshot = current()
     const { cid, options, untilMs, holder, seq } = entry
     const encoder = snapshot.keyring.encoderOf(holder)
-    const rejection = rejectionOf(entry, encoder, snapshot.config, Date.now())
-    if (rejection !== undefined || encoder === undefined) return rejection
+    if (encoder === undefined) return 'encoder-removed'
     const found: { rejection?: string | undefined; isNew: boolean } = { isNew: false }
     await ledger.replay(cid, holder, seq, async (pin, deadline) => {
-      const { record } = pin
+      const { record, nowMs } = pin
+      found.rejection = rejectionOf(entry, encoder, snapshot.config, nowMs)
+      if (found.rejection !== undefined) return undefined
       const deciding = { ledger, encoder, headers, deadline }
       const decision = await decideToPin(deciding, pin, { cid, options, untilMs })
       found.isNew = !isHeldBy(record, encoder)
