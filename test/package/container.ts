@@ -100,13 +100,19 @@ function mounts(): string[] {
   const named = gate.volumes.filter((volume) => typeof volume === 'string')
   return [
     ...binds.map(({ source, target }) => `mount --bind ${source} ${target}`),
-    ...named.map((volume) => volume.split(':')[1] ?? '').map((at) => `mount --bind ${at} ${at}`),
+    ...named.map((volume) => volume.split(':')[1] ?? '').map(volumeOf),
     ...(gate.tmpfs ?? []).map((each) => {
       const [at = '', options = ''] = each.split(/:(.*)/)
       return `mount -t tmpfs -o ${options} tmpfs ${at}`
     }),
     ...(gate.read_only === true ? ['mount -o remount,ro /'] : []),
   ]
+}
+
+/** Another file system than the root's, which is read-only soon; of the owner in the image. */
+function volumeOf(at: string): string {
+  const owned = `mode=$(stat -c %a ${at}),uid=$(stat -c %u ${at}),gid=$(stat -c %g ${at})`
+  return `mount -t tmpfs -o ${owned} tmpfs ${at}`
 }
 
 function daemon(files: string): string[] {
