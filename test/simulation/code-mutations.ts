@@ -1,5 +1,5 @@
 /** Mutations of methods of src, put in their place for the time of a run. */
-import { Quota } from '../../src/gate/forward/quota.js'
+import { Quota, type Reservation } from '../../src/gate/forward/quota.js'
 import { Replay } from '../../src/gate/outage/replay.js'
 import type { Lease } from '../../src/leases/lease.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'
@@ -201,7 +201,17 @@ export const codeMutations: readonly Mutation[] = [
     name: 'nothing is reserved',
     faults: ['quota'],
     seed: 4,
-    breakCode: () => replaceMethod(Quota, 'reserve', () => () => () => undefined),
+    breakCode: () =>
+      replaceMethod(
+        Quota,
+        'reserve',
+        (reserve) =>
+          async function (...args: unknown[]) {
+            const reservation = (await reserve.apply(this, args)) as Reservation
+            reservation.free()
+            return reservation
+          },
+      ),
   },
   {
     row: 'L25',

@@ -97,26 +97,27 @@ async function prepare(
     return 'answered'
   }
   const isNew = plan.kind === 'pin' && !isHeldBy(pin.record, encoder)
-  if (isNew && encoder.enforcement !== 'off') {
-    const excess = await quota.excess(encoder, cid)
-    if (refuseExcess(request, answering, excess)) return 'answered'
+  const place = isNew ? await quota.reserve(encoder, cid) : undefined
+  const free = place?.free ?? (() => undefined)
+  if (refuseExcess(request, answering, place?.excess)) return 'answered'
+  if (request.isClosed) {
+    free()
+    return 'answered'
   }
-  if (request.isClosed) return 'answered'
-  const unreserve = isNew ? quota.reserve(encoder) : () => undefined
   const wanted = wantedOf(decision)
   const onAnswer: OnAnswer = (error, answer) => {
     const status = error === null ? answer.statusCode : undefined
     const kept = pin.settle(wanted, outcomeOf(call.method, status, textIn(error, answer)))
     const isDone = status === 200
     if (isNew && isDone) quota.accepted(encoder)
-    unreserve()
+    free()
     if (isDone && plan.kind === 'pin') tracker.accepted(cid, encoder.name)
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
     return kept
   }
   // Should it not get as far as an answer.
   request.onEnd(pin.release)
-  request.onEnd(unreserve)
+  request.onEnd(free)
   return { ...call, timeoutMs: deadline.leftMs, onAnswer }
 }
 

@@ -14,6 +14,13 @@ export interface Excess {
   readonly message: string
 }
 
+export interface Reservation {
+  /** Undefined: there was room for one more, or it is not known yet whether there was. */
+  readonly excess: Excess | undefined
+  /** The pin was written, or is not to be. */
+  readonly free: () => void
+}
+
 export class Quota {
   /** Leases that are being written. */
   private readonly underWay = new KeyedCounter()
@@ -24,22 +31,40 @@ export class Quota {
     private readonly queue: Pick<Queue, 'sizeOf'>,
   ) {}
 
-  /** Undefined: there is room for one more, or it is not known yet whether there is. */
-  async excess({ leaseId, limits }: Encoder, cid: string): Promise<Excess | undefined> {
-    const { leases, unfinished } = limits
-    if (leases !== Infinity) {
-      this.holdings.ensure()
-      const held = this.reserved(leaseId)
-      const isBeyond = this.holdings.since !== undefined && held >= leases
-      // A record that lost the lease by another hand takes no second place.
-      if (isBeyond && !(await this.holdings.holds(cid, leaseId)))
-        return excess('leases', held, leases)
+  /** Takes a place in the very step that sees whether there is one: requests come at once. */
+  async reserve(encoder: Encoder, cid: string): Promise<Reservation> {
+    const { leaseId, limits, enforcement } = encoder
+    const isLooked = enforcement !== 'off'
+    if (isLooked && limits.leases !== Infinity) this.holdings.ensure()
+    // What has to be asked is asked before.
+    const isHeld = isLooked && this.isFull(encoder) && (await this.holdings.holds(cid, leaseId))
+    const pending =
+      isLooked && limits.unfinished !== Infinity ? await this.pendingPins.of(leaseId) : undefined
+    const excess = isLooked ? this.excessNow(encoder, isHeld, pending ?? 0) : undefined
+    if (excess !== undefined && enforcement === 'enforce') return { excess, free: () => undefined }
+    this.underWay.add(leaseId)
+    let isReserved = true
+    const free = (): void => {
+      if (isReserved) this.underWay.add(leaseId, -1)
+      isReserved = false
     }
-    if (unfinished !== Infinity) {
-      const count = ((await this.pendingPins.of(leaseId)) ?? 0) + this.underWay.of(leaseId)
-      if (count >= unfinished) return excess('unfinished', count, unfinished)
-    }
-    return undefined
+    return { excess, free }
+  }
+
+  /** Unknown is no excess: the leases may not have been counted yet. */
+  private isFull({ leaseId, limits }: Encoder): boolean {
+    return this.holdings.since !== undefined && this.reserved(leaseId) >= limits.leases
+  }
+
+  /** @param isHeld a record that lost the lease by another hand takes no second place */
+  private excessNow(encoder: Encoder, isHeld: boolean, pending: number): Excess | undefined {
+    const { leaseId, limits } = encoder
+    if (!isHeld && this.isFull(encoder))
+      return excess('leases', this.reserved(leaseId), limits.leases)
+    const unfinished = pending + this.underWay.of(leaseId)
+    return unfinished >= limits.unfinished
+      ? excess('unfinished', unfinished, limits.unfinished)
+      : undefined
   }
 
   /** The same of a pin that is to wait, without a question to the cluster, which is away. */
@@ -60,16 +85,6 @@ export class Quota {
   /** Leases that are held, are being written, or wait in the queue. */
   private reserved(holder: string): number {
     return this.holdings.size(holder) + this.underWay.of(holder) + this.queue.sizeOf(holder)
-  }
-
-  /** One more is being written, until the returned function is called. */
-  reserve({ leaseId }: Encoder): () => void {
-    this.underWay.add(leaseId)
-    let isReserved = true
-    return () => {
-      if (isReserved) this.underWay.add(leaseId, -1)
-      isReserved = false
-    }
   }
 
   accepted({ leaseId }: Encoder): void {
