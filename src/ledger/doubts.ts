@@ -158,7 +158,7 @@ export class Doubts {
         for (const due of looked) due.dueMs = monotonic() + rejectedMs
         return
       }
-      for (const due of looked) this.advance(due, repair.kind === 'agreed')
+      for (const due of looked) this.advance(due, repair.kind !== 'repaired')
     } catch (err) {
       for (const due of looked) due.dueMs = monotonic() + retryMs
       log('warn', { cid, err }, 'could not see yet whether a pin is as this gate wrote it')

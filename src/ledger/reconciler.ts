@@ -3,7 +3,9 @@ import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
 import { Deadline } from '../time/deadline.js'
+import { unexpectedMax } from './decide-walk.js'
 import { DefiniteRefusal } from './definite-refusal.js'
+import { landingMs } from './doubt.js'
 import { type Merged, mergeRow, ownSeq } from './merge.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecordNow, Records } from './records.js'
@@ -32,29 +34,38 @@ export type Repair =
   /** The cluster was seen to have what is owed. */
   | { readonly kind: 'agreed' }
   | { readonly kind: 'repaired'; readonly differed: Differed }
+  /** More came back than one by one by late writes: it is left to the operator. */
+  | { readonly kind: 'reported' }
   /** The cluster is there, and refuses what is owed. */
   | { readonly kind: 'rejected'; readonly message: string }
 
+/** So much may come back without a walk, in the time in which a write may land late. */
+const removalsMax = unexpectedMax
+const removalsMs = landingMs
+
 export class Reconciler {
+  /** When the last ones were, by the monotonic clock. */
+  private readonly removals: number[] = []
+
   constructor(private readonly parts: ReconcilerParts) {}
 
   /**
-   * Writes again what is owed and missing, and removes only what was
-   * released.
+   * Writes again what is owed and missing, and removes only what was released.
    *
+   * @param isDecided a walk has seen that a crash brought it back
    * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault: it is not known
    */
-  async reconcile(cid: string): Promise<Repair> {
+  async reconcile(cid: string, isDecided = false): Promise<Repair> {
     const { storage, pins, records } = this.parts
     const deadline = this.deadline()
-    const found: { differs?: Merged['differs'] } = {}
+    const found: { differs?: Merged['differs']; row?: LedgerRow | undefined } = {}
     const pin = await pins.open(cid, deadline, async () => {
       const now = await records.read(cid, deadline)
       const { read } = now
       const row = await storage.row(cid)
       const { record, differs } =
         row === undefined ? { record: read, differs: undefined } : this.merged(row, now)
-      found.differs = differs
+      Object.assign(found, { differs, row })
       if (differs === undefined && read !== undefined) this.adopt(row, read)
       return { ...now, record }
     })
@@ -62,6 +73,11 @@ export class Reconciler {
     if (differs === undefined) {
       pin.release()
       return { kind: 'agreed' }
+    }
+    if (differs === 'unexpected' && !isDecided && !this.mayRemove()) {
+      pin.release()
+      if (found.row !== undefined) await this.report(found.row, differs)
+      return { kind: 'reported' }
     }
     try {
       await records.write(pin.record ?? 'unpin', pin, deadline)
@@ -104,6 +120,18 @@ export class Reconciler {
     const place = { seq: Math.max(row?.seq ?? 0, ...own), atMs: row?.atMs ?? now() }
     const adopted = { cid, ...place, isDirect, options, leases, former, expiresMs, released: [] }
     void storage.note([{ kind: 'row', row: adopted }])
+  }
+
+  /** A backup that was restored brings back more than late writes do. */
+  private mayRemove(): boolean {
+    const nowMs = this.parts.monotonic()
+    const [oldest] = this.removals
+    if (this.removals.length >= removalsMax) {
+      if (oldest !== undefined && oldest > nowMs - removalsMs) return false
+      this.removals.shift()
+    }
+    this.removals.push(nowMs)
+    return true
   }
 
   private merged(row: LedgerRow, { read, nowMs }: RecordNow): Merged {

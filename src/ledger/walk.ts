@@ -105,7 +105,7 @@ export class Walk {
     const { repair, report } = decideWalk(looks, this.isRebooted)
     // The oldest first, so that they stand in the order in which they were written.
     await inParallel(repair.toReversed(), async ({ cid }) => {
-      const { kind } = await reconciler.reconcile(cid)
+      const { kind } = await reconciler.reconcile(cid, true)
       if (kind === 'rejected') log('error', { cid }, 'the cluster refused to take a pin again')
     })
     for (const { row, as } of report) await reconciler.report(row, as)
