@@ -6,6 +6,8 @@ import type { Log } from '../log/log.js'
 
 export interface JournalRoutesParts {
   readonly queue: Queue
+  /** The leaseId of the encoder of this name; undefined: there is none. */
+  readonly holderOf: (name: string) => string | undefined
   /** Has what failed tried again now. */
   readonly again: () => void
   readonly log: Log
@@ -27,7 +29,7 @@ export interface Dropped {
 /** @param read gives a body that fits, or refuses it */
 export function addJournalRoutes(
   control: FastifyInstance,
-  { queue, again, log }: JournalRoutesParts,
+  { queue, again, holderOf, log }: JournalRoutesParts,
   read: <T>(is: (body: unknown) => body is T, body: unknown) => T,
 ): void {
   control.post('/journal/replay', () => {
@@ -44,7 +46,8 @@ export function addJournalRoutes(
       log.warn({ dropped }, 'rejected pins of the journal were dropped by hand')
       return { dropped, left: queue.size }
     }
-    const entries = queue.entries().filter((entry) => fits(entry, which))
+    const holder = which.encoder === undefined ? undefined : holderOf(which.encoder)
+    const entries = queue.entries().filter((entry) => fits(entry, which, holder))
     for (const entry of entries) queue.done(entry)
     log.warn({ ...which, dropped: entries.length }, 'pins of the journal were dropped by hand')
     return { dropped: entries.length, left: queue.size }
@@ -64,7 +67,13 @@ const isWhich = (body: unknown): body is Which => {
   )
 }
 
-const fits = (entry: QueueEntry, { seq, cid, encoder }: Which): boolean =>
+/** @param holder of the encoder that has the name now; undefined: none has it any more */
+const fits = (
+  entry: QueueEntry,
+  { seq, cid, encoder }: Which,
+  holder: string | undefined,
+): boolean =>
   (seq === undefined || entry.seq === seq) &&
   (cid === undefined || entry.cid === cid) &&
-  (encoder === undefined || entry.encoder === encoder)
+  (encoder === undefined ||
+    (holder === undefined ? entry.encoder === encoder : entry.holder === holder))

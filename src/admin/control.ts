@@ -23,7 +23,7 @@ export interface ControlParts {
   readonly socket: string
   readonly current: () => Snapshot
   readonly leases: Pick<OpenLedger, 'ledger' | 'holdings'>
-  readonly journal: Omit<JournalRoutesParts, 'log'>
+  readonly journal: Omit<JournalRoutesParts, 'log' | 'holderOf'>
   readonly ledgerDisk: LedgerRoutesParts['disk']
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   readonly log: Log
@@ -59,7 +59,8 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   })
   addRoutes(control, parts)
   const { journal, ledgerDisk: disk, log } = parts
-  addJournalRoutes(control, { ...journal, log }, expected)
+  const holderOf = (name: string) => parts.current().keyring.encoder(name)?.leaseId
+  addJournalRoutes(control, { ...journal, holderOf, log }, expected)
   addLedgerRoutes(control, { disk, log })
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)
@@ -161,7 +162,8 @@ const arePlanned = (body: unknown): body is readonly PlannedJson[] =>
       typeof planned.cid === 'string' &&
       typeof planned.holder === 'string' &&
       typeof planned.sinceMs === 'number' &&
-      (planned.untilMs === null || typeof planned.untilMs === 'number'),
+      (planned.untilMs === null || typeof planned.untilMs === 'number') &&
+      (planned.token === undefined || typeof planned.token === 'string'),
   )
 
 /** Of what Fastify itself refuses: malformed JSON, or too much of it. */
@@ -207,8 +209,9 @@ async function pinOf(cid: string, { current, leases }: ControlParts): Promise<ob
   }
 }
 
+/** Null: it never ends, or never was: the cluster does not have a record that is owed. */
 const timeText = (ms: number): string | null =>
-  ms === Infinity ? null : new Date(ms).toISOString()
+  Number.isFinite(ms) ? new Date(ms).toISOString() : null
 
 function encoderOf({ keyring }: Snapshot, name: string): Encoder {
   const encoder = keyring.encoder(name)

@@ -30,7 +30,7 @@ const disorderMax = 32
 
 /** A crash forgets some tens. */
 const missingMax = 1000
-export const unexpectedMax = 50
+const unexpectedMax = 50
 
 /** A power cut takes what the operating system had not written yet: all of these last minutes. */
 export const rebootMs = 600_000

@@ -38,6 +38,11 @@ export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted>
 export class Ledger {
   constructor(private readonly parts: LedgerParts) {}
 
+  /** False while the disk takes nothing: no more can be promised. */
+  get isWritable(): boolean {
+    return this.parts.storage.isWritable
+  }
+
   /**
    * Waits for the lock and reads the record, without a question to Kubo.
    *

@@ -135,8 +135,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     cluster.onDisconnect(() => {
       walk.soon()
     })
-    // Rows of the last writes may be lost, whose leases the cluster has.
-    if (!wasClosed) holdings.soon()
+    if (storage.contents.isIncomplete) holdings.soon()
   }
   return {
     ...{ ledger, queue, holdings },

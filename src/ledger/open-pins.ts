@@ -167,10 +167,11 @@ export class OpenPins {
     const operation = { kind: 'row', row } as const
     const gone = holdersIn(record).filter((holder) => !holdersIn(after).includes(holder))
     const added = holdersIn(after).filter((holder) => !holdersIn(record).includes(holder))
-    // A release is acknowledged only when the disk has it: nothing else proves it.
-    const kept = gone.length > 0 ? storage.commit([operation]) : storage.note([operation])
+    // What is taken away is acknowledged only when the disk has it: nothing else proves it.
+    const isLess = gone.length > 0 || isShortened(record, after)
+    const kept = isLess ? storage.commit([operation]) : storage.note([operation])
     this.parts.onHeld(added, gone, kept)
-    if (gone.length === 0) return undefined
+    if (!isLess) return undefined
     // The client is told that it failed, and the cluster has done it all the same.
     kept.catch(() => storage.note([operation]))
     return kept
@@ -215,6 +216,12 @@ const unpinned = (cid: string): NewRecord => ({
   leases: [],
   expiresMs: Infinity,
 })
+
+/** Whether a holder that stays has less time than before. */
+const isShortened = (before: NewRecord | undefined, { leases }: NewRecord): boolean =>
+  before?.leases.some((old) =>
+    leases.some(({ holder, untilMs }) => holder === old.holder && untilMs < old.untilMs),
+  ) === true
 
 const holdersIn = (record: NewRecord | undefined): readonly string[] =>
   (record?.leases ?? []).map(({ holder }) => holder)

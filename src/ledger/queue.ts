@@ -86,6 +86,8 @@ export class Queue {
    */
   async accept(request: QueueRequest): Promise<QueueEntry> {
     const { storage, entriesMax, now } = this.parts
+    if (storage.contents.isCopy)
+      throw new LedgerFault('the ledger is a copy that nobody trusts yet')
     const own = this.byCid.get(request.cid)?.filter(({ holder }) => holder === request.holder)
     const last = own?.at(-1)
     const same = last !== undefined && isSame(last, request) ? last : undefined

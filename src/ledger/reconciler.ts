@@ -3,7 +3,6 @@ import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
 import { Deadline } from '../time/deadline.js'
-import { unexpectedMax } from './decide-walk.js'
 import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
 import { type Merged, mergeRow, ownSeq } from './merge.js'
@@ -39,8 +38,8 @@ export type Repair =
   /** The cluster is there, and refuses what is owed. */
   | { readonly kind: 'rejected'; readonly message: string }
 
-/** So much may come back without a walk, in the time in which a write may land late. */
-const removalsMax = unexpectedMax
+/** So many come back by late writes, in the time in which one may land. */
+const removalsMax = 10
 const removalsMs = landingMs
 
 export class Reconciler {

@@ -35,7 +35,9 @@ export class Upkeep {
     return this.changed(cid, (record, { nowMs, token }) => {
       const held = liveLeases(record, nowMs).filter((lease) => record.leases.includes(lease))
       if (held.some((lease) => lease.holder === holder)) return 'held-already'
-      const made = Math.floor(record.writtenMs / 1000) * 1000
+      // Of a record that is owed, and that the cluster does not have now, it is not known.
+      const madeMs = Number.isFinite(record.writtenMs) ? record.writtenMs : nowMs
+      const made = Math.floor(madeMs / 1000) * 1000
       const end = held.length === 0 && !isLetGo(record) ? record.expiresMs : Infinity
       const untilMs = Math.min(end, Math.ceil((nowMs + retentionMs) / 1000) * 1000)
       const leases = [...held, { holder, sinceMs: made, untilMs, token }]

@@ -51,6 +51,7 @@ export class SimulatedComparison implements WholeComparison {
       rows.set(cid, { ...row, report: 'missing' })
     }
     this.disk.image.comparedMs = this.time.wall()
+    this.disk.image.isIncomplete = false
     return { pins: this.seen.size, leases: this.leases, adopted: this.adopted, missing }
   }
 

@@ -21,6 +21,7 @@ export interface DiskImage {
   readonly doubts: Map<string, Doubt>
   seqEnd: number
   comparedMs: number | undefined
+  isIncomplete: boolean
   wasClosed: boolean
   isCopy: boolean
 }
@@ -109,6 +110,7 @@ export class SimulatedDisk {
       doubts: new Map(),
       seqEnd: 1,
       comparedMs: undefined,
+      isIncomplete: true,
       wasClosed: true,
       isCopy: false,
     }
@@ -140,6 +142,7 @@ export class OpenDisk implements LedgerStorage {
       for (const { holder, untilMs } of leases)
         if (untilMs > now) counts.set(holder, (counts.get(holder) ?? 0) + 1)
     }
+    image.isIncomplete ||= !image.wasClosed
     this.contents = {
       queue: [...image.queue.values()].sort((one, other) => one.seq - other.seq),
       doubts: [...image.doubts.values()],
@@ -149,7 +152,8 @@ export class OpenDisk implements LedgerStorage {
       wasClosed: image.wasClosed,
       isRebooted,
       isCopy: image.isCopy,
-      isTakenOver: true,
+      takenOver: '',
+      isIncomplete: image.isIncomplete,
       cluster: undefined,
     }
     image.wasClosed = false

@@ -70,7 +70,9 @@ async function doneIn(progress: string): Promise<number> {
 }
 
 function plannedIn(text: string, line: number): PlannedJson {
-  const [, cid = '', holder = '', since, until] = /^(\S+) (\S+) (\d+) (\d+|-)$/.exec(text) ?? []
+  const form = /^(\S+) (\S+) (\d+) (\d+|-)(?: (\S+))?$/
+  const [, cid = '', holder = '', since, until, token = '-'] = form.exec(text) ?? []
   if (since === undefined) throw new CommandError(`line ${line} is none of a plan`)
-  return { cid, holder, sinceMs: Number(since), untilMs: until === '-' ? null : Number(until) }
+  const untilMs = until === '-' ? null : Number(until)
+  return { cid, holder, sinceMs: Number(since), untilMs, ...(token !== '-' && { token }) }
 }

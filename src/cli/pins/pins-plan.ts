@@ -26,7 +26,7 @@ export interface PlanOptions {
   readonly out?: string
 }
 
-/** `CID HOLDER SINCE UNTIL NAME`, the times in milliseconds since the epoch, `-` for no end. */
+/** `CID HOLDER SINCE UNTIL TOKEN`: milliseconds since the epoch, `-` for no end and no token. */
 export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
   const wants = wantedBy(options, Date.now())
   const { snapshot } = await loadSettings(options.configPath)
@@ -99,8 +99,8 @@ function spanOf(text: string): number {
 const leasesOf = (record: PinRecord): readonly Lease[] =>
   record.leases.length > 0 ? record.leases : liveLeases(record, -Infinity)
 
-const lineOf = (cid: string, { holder, sinceMs, untilMs }: Lease): string =>
-  `${cid} ${holder} ${sinceMs} ${untilMs === Infinity ? '-' : untilMs}`
+const lineOf = (cid: string, { holder, sinceMs, untilMs, token = '-' }: Lease): string =>
+  `${cid} ${holder} ${sinceMs} ${untilMs === Infinity ? '-' : untilMs} ${token}`
 
 async function eachRecord(snapshot: Snapshot, take: (record: PinRecord) => void): Promise<void> {
   const cluster = new ClusterClient(snapshot)

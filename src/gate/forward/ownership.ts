@@ -4,6 +4,7 @@ import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import { type OpenPin, outcomeOf, type Wanted } from '../../ledger/open-pin.js'
+import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -67,6 +68,8 @@ interface Change {
 async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'answered'> {
   const { ledger, monotonic } = holders
   const { request, plan, headers } = change
+  // A pin is a promise; what is unpinned has space of its own on the disk.
+  if (plan.kind === 'pin' && !ledger.isWritable) throw new LedgerFault('the disk takes nothing')
   const deadline = new Deadline(request.snapshot.config.cluster.writeTimeoutMs, monotonic)
   const pin = await ledger.open(plan.cid, deadline, headers)
   let call: UpstreamCall | 'answered' = 'answered'

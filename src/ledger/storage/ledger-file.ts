@@ -8,7 +8,7 @@ import type { LedgerCheck } from './figures.js'
 import { knownVersion, migrate, versionOf } from './ledger-schema.js'
 import type { LedgerContents, LedgerOperation } from './ledger-storage.js'
 import { openDatabase } from './open-database.js'
-import { PendingTables } from './pending-tables.js'
+import { PendingTables, salvagedQueue } from './pending-tables.js'
 import { RowTable } from './row-table.js'
 import { Statements } from './statements.js'
 
@@ -50,6 +50,7 @@ export class LedgerFile {
     this.pending = new PendingTables(this.statements)
     try {
       this.make(gateId, setAside)
+      if (setAside !== undefined) this.salvage(setAside)
       this.gateId = String(this.statements.meta('gateId'))
       this.contents = this.readContents()
     } catch (error) {
@@ -103,6 +104,7 @@ export class LedgerFile {
   compared(atMs: number): void {
     this.change(() => {
       this.statements.setMeta('compared', atMs)
+      this.statements.setMeta('incomplete', 0)
     })
   }
 
@@ -193,6 +195,7 @@ export class LedgerFile {
     this.rows.forgetChanges()
     const result = this.statements.transaction(() => {
       if (!this.isBegun) {
+        if (this.isIncomplete()) this.statements.setMeta('incomplete', 1)
         this.statements.setMeta('closed', 0)
         this.statements.setMeta('bootId', bootId())
       }
@@ -216,6 +219,21 @@ export class LedgerFile {
     }
   }
 
+  /** What waited is a promise: it is taken over from the damaged file, under new numbers. */
+  private salvage(setAside: string): void {
+    const entries = salvagedQueue(setAside)
+    if (entries.length === 0) return
+    const from = this.reserve(entries.length)
+    const moved = entries.map((entry, index) => ({ ...entry, seq: from + index }))
+    this.apply(moved.map((entry) => ({ kind: 'enqueue', entry })))
+  }
+
+  private isIncomplete(): boolean {
+    const { statements, setAside } = this
+    const wasKilled = statements.meta('closed') === 0
+    return setAside !== undefined || wasKilled || statements.meta('incomplete') === 1
+  }
+
   private readContents(): LedgerContents {
     const { statements, rows, pending } = this
     const queue = pending.queue()
@@ -228,10 +246,11 @@ export class LedgerFile {
       counts: rows.counts(),
       lastRow: rows.newestSeq,
       comparedMs: compared === undefined ? undefined : Number(compared),
+      isIncomplete: this.isIncomplete(),
       wasClosed: statements.meta('closed') !== 0,
       isRebooted: before !== undefined && before !== bootId(),
       isCopy: statements.meta('copy') === 1,
-      isTakenOver: statements.meta('takenOver') === 1,
+      takenOver: textIn(statements.meta('takenOver')),
       cluster: clusterIn(statements.meta('cluster')),
     }
   }
@@ -257,7 +276,7 @@ export class LedgerFile {
         this.rows.name(operation.holder, operation.name)
         break
       case 'taken-over':
-        this.statements.setMeta('takenOver', 1)
+        this.statements.setMeta('takenOver', operation.files)
         break
       case 'cluster':
         this.statements.setMeta('cluster', JSON.stringify(operation.cluster))
@@ -291,6 +310,9 @@ function bootId(): string {
     return ''
   }
 }
+
+const textIn = (meta: string | number | undefined): string | undefined =>
+  typeof meta === 'string' ? meta : undefined
 
 const clusterIn = (meta: string | number | undefined): KnownCluster | undefined =>
   typeof meta === 'string' ? (JSON.parse(meta) as KnownCluster) : undefined

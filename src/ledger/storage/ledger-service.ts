@@ -47,10 +47,11 @@ const nothing: LedgerContents = {
   counts: new Map(),
   lastRow: 0,
   comparedMs: undefined,
+  isIncomplete: true,
   wasClosed: true,
   isRebooted: false,
   isCopy: false,
-  isTakenOver: false,
+  takenOver: undefined,
   cluster: undefined,
 }
 

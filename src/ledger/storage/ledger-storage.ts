@@ -15,7 +15,7 @@ export type LedgerOperation =
   /** The name of a holder, for `init` and for whoever reads the file; empty: none any more. */
   | { readonly kind: 'name'; readonly holder: string; readonly name: string }
   /** What an older release kept in files of its own is in the ledger now. */
-  | { readonly kind: 'taken-over' }
+  | { readonly kind: 'taken-over'; readonly files: string }
   /** What was written to another cluster is only what was seen from now on. */
   | { readonly kind: 'cluster'; readonly cluster: KnownCluster; readonly isAnother: boolean }
 
@@ -35,14 +35,19 @@ export interface LedgerContents {
   readonly lastRow: number
   /** When the cluster's whole state was last compared, in ms since the epoch; undefined: never. */
   readonly comparedMs: number | undefined
+  /**
+   * Whether the cluster has what the ledger may not know: a run was killed, or a damaged ledger was
+   * set aside, and no comparison has ended since.
+   */
+  readonly isIncomplete: boolean
   /** Whether the run before closed it. */
   readonly wasClosed: boolean
   /** Whether the machine started anew since then. */
   readonly isRebooted: boolean
   /** It is a backup that `ledger trust` has not made the ledger: nothing is repaired by it. */
   readonly isCopy: boolean
-  /** Whether the files of an older release were taken over, or there were none. */
-  readonly isTakenOver: boolean
+  /** The files of an older release that were taken over, as they were then; undefined: none. */
+  readonly takenOver: string | undefined
   /** Undefined: none has said yet who it is. */
   readonly cluster: KnownCluster | undefined
 }

@@ -1,5 +1,6 @@
 /** What is still to be done, in the ledger's file: the queue and the doubts. */
-import type { SQLOutputValue } from 'node:sqlite'
+import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { Doubt, DoubtReason } from '../doubt.js'
 import type { QueueEntry } from '../queue-entry.js'
@@ -58,6 +59,34 @@ export class PendingTables {
   private sql(text: string) {
     return this.statements.sql(text)
   }
+}
+
+/**
+ * Of a damaged file that was set aside: what can still be read of its queue, as each entry has a
+ * checksum of its own.
+ */
+export function salvagedQueue(path: string): readonly QueueEntry[] {
+  const entries: QueueEntry[] = []
+  // Opened, SQLite would change the file, which stays as it is for whoever looks into it.
+  const copy = `${path}.copy`
+  try {
+    for (const suffix of ['', '-wal'])
+      if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix)
+    const db = new DatabaseSync(copy)
+    try {
+      for (const columns of db.prepare('SELECT entry, crc FROM queue ORDER BY seq').iterate()) {
+        const entry = readEntry(columns)
+        if (entry !== undefined) entries.push(entry)
+      }
+    } finally {
+      db.close()
+    }
+  } catch {
+    // Beyond the damage nothing can be read.
+  } finally {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true })
+  }
+  return entries
 }
 
 /** Undefined: it is not what was written. */

@@ -1,5 +1,5 @@
 /**
- * Takes over, once, what releases before the ledger kept in files of their own: `journal`, the pins
+ * Takes over what releases before the ledger kept in files of their own: `journal`, the pins
  * that were accepted with 202, and `last-writes`, what the gate had written last.
  *
  * Both files stay as they are, so that the release before can be installed again. That costs:
@@ -12,7 +12,7 @@
  *   run for a while takes some tens of pins from a cluster alone;
  * - leases keep their times, and lose their tokens with the next write to their pin.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { readPinRecord } from '../../leases/pin-record.js'
@@ -56,7 +56,14 @@ export interface TakenOver {
  */
 export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
   const { storage, log, journalDirectory, lastWritesDirectory } = parts
-  if (storage.contents.isTakenOver) return { entries: [], rows: 0 }
+  const files = (
+    await Promise.all([
+      stateOf(lastWritesDirectory, 'last-writes'),
+      stateOf(journalDirectory, 'journal'),
+    ])
+  ).join()
+  // The release before may have run once more since then: what it did is taken over again.
+  if (storage.contents.takenOver === files) return { entries: [], rows: 0 }
   const writes = await readOld(lastWritesDirectory, 'last-writes')
   const journal = await readOld(journalDirectory, 'journal')
   await storage.reserveSeqs(writes.split('\n').length + journal.split('\n').length)
@@ -66,12 +73,19 @@ export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
   await storage.commit([
     ...rows,
     ...entries.map((entry): LedgerOperation => ({ kind: 'enqueue', entry })),
-    { kind: 'taken-over' },
+    { kind: 'taken-over', files },
   ])
   const count = rows.filter(({ kind }) => kind === 'row').length
   if (count + entries.length > 0)
     log('info', { rows: count, entries: entries.length }, 'took over what an older release kept')
   return { entries, rows: count }
+}
+
+/** Its size and when it was written; empty where there is none. */
+async function stateOf(directory: string | undefined, name: string): Promise<string> {
+  if (directory === undefined) return ''
+  const found = await stat(join(directory, name)).catch(() => undefined)
+  return found === undefined ? '' : `${found.size} ${found.mtimeMs}`
 }
 
 /** @returns the empty text, where there is none */

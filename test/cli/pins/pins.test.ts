@@ -152,7 +152,7 @@ t.test('a plan says what would go; it is done but for what was renewed, and goes
   cluster.addPin(cid(8), { metadata: new Map([...lease(alphaId), ...lease(betaId)]) })
   const plan = async (...options: string[]) =>
     (await command('pins', 'plan', ...options)).stdout.trim().split('\n').sort()
-  t.same(await plan('--removed'), [`${cid(6)} gone00000000 1577836800000 -`])
+  t.same(await plan('--removed'), [`${cid(6)} gone00000000 1577836800000 - -`])
   t.equal((await plan('--ownerless')).length, 1)
   t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
   t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [''])

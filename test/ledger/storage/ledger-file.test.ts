@@ -230,6 +230,23 @@ t.test('a damaged file is set aside whole, and a new ledger is begun', async (t)
     })
 })
 
+t.test('what waits in a damaged file is in the new ledger, under new numbers', async (t) => {
+  const path = join(directoryOf(t), 'ledger.db')
+  const before = open(t, path)
+  before.apply([5, 6, 7].map((seq) => ({ kind: 'enqueue', entry: entryOf(seq) })))
+  before.apply(Array.from({ length: 1000 }, (_, index) => put(rowOf(cidOf(index), index + 1))))
+  before.close(2001)
+  for (let page = 30; page < 34; page++) writeAt(path, page * 4096, '\xff'.repeat(64))
+  const damaged = readFileSync(path)
+  const { contents, setAside = '' } = open(t, path)
+  t.same(readFileSync(setAside), damaged)
+  t.same(
+    contents.queue.map(({ cid }) => cid),
+    [5, 6, 7].map((seq) => cidOf(seq)),
+  )
+  t.equal(contents.isIncomplete, true, 'the cluster is to be asked what it has')
+})
+
 /** The file is not open here: closing it would end SQLite's locks. */
 function writeAt(path: string, offset: number, text: string): void {
   const handle = openSync(path, 'r+')

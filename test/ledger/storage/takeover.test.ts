@@ -64,7 +64,7 @@ t.test('what waits in the journal is in the queue, once, and the file stays', as
     journalLine(entry(5)).slice(0, -9),
   ].join('')
   const { directory, storage } = await opened(t, lines, '')
-  t.equal(storage.contents.isTakenOver, false)
+  t.equal(storage.contents.takenOver, undefined)
   const logged: unknown[] = []
   const { entries } = await takeFrom(directory, storage, (level, fields, message) => {
     logged.push([level, fields, message])
@@ -81,7 +81,7 @@ t.test('what waits in the journal is in the queue, once, and the file stays', as
   t.equal(readFileSync(join(directory, 'journal'), 'utf8'), lines)
   await storage.close()
   const after = await openLedger(t, join(directory, 'ledger'))
-  t.equal(after.storage.contents.isTakenOver, true)
+  t.match(after.storage.contents.takenOver, /^\d+ \d+.*,\d+ \d+/)
   t.same(after.storage.contents.queue, entries)
   t.same(await takeFrom(directory, after.storage), { entries: [], rows: 0 })
 })
@@ -136,7 +136,20 @@ t.test('where there was no such file nothing is taken over, and that is kept', a
   const { storage } = await openLedger(t, directory)
   t.same(await takeFrom(join(directory, 'nowhere'), storage), { entries: [], rows: 0 })
   await storage.close()
-  t.equal((await openLedger(t, directory)).storage.contents.isTakenOver, true)
+  t.equal((await openLedger(t, directory)).storage.contents.takenOver, ',')
+})
+
+t.test('what the older release did after a way back is taken over again', async (t) => {
+  const { directory, storage } = await opened(t, journalLine(entry(1)), '')
+  t.equal((await takeFrom(directory, storage)).entries.length, 1)
+  await storage.close()
+  writeFileSync(join(directory, 'journal'), journalLine(entry(1)) + journalLine(entry(7)))
+  const after = await openLedger(t, join(directory, 'ledger'))
+  const { entries } = await takeFrom(directory, after.storage)
+  t.same(
+    entries.map(({ requestId }) => requestId),
+    ['r1', 'r7'],
+  )
 })
 
 t.test('a journal that cannot be read ends the start, as it holds what was promised', async (t) => {
