@@ -29,10 +29,14 @@ export interface LedgerRow {
 /** Of more than these the oldest are forgotten. */
 const releasedMax = 64
 
-/** What was released before stays so, though a later write says nothing of it. */
+/**
+ * What was released before stays so, though a later write says nothing of it; but for a lease that
+ * a hand brought back, and that a write has left there since.
+ */
 export function withReleased(row: LedgerRow, before: readonly Released[]): LedgerRow {
+  const named = [...row.released, ...row.leases]
   const older = before.filter(
-    (old) => !row.released.some((gone) => gone.holder === old.holder && gone.token === old.token),
+    (old) => !named.some(({ holder, token }) => holder === old.holder && token === old.token),
   )
   if (older.length === 0) return row
   return { ...row, released: [...older, ...row.released].slice(-releasedMax) }
