@@ -133,8 +133,8 @@ export class Reconciler {
     return true
   }
 
-  private merged(row: LedgerRow, { read, nowMs }: RecordNow): Merged {
-    return mergeRow(row, read, this.parts.storage.gateId, nowMs)
+  private merged(row: LedgerRow, { read, clusterMs }: RecordNow): Merged {
+    return mergeRow(row, read, this.parts.storage.gateId, clusterMs)
   }
 
   private deadline(): Deadline {

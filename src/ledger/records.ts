@@ -13,6 +13,8 @@ export interface RecordNow {
   readonly read: PinRecord | undefined
   /** See {@link OpenPin.nowMs}. */
   readonly nowMs: number
+  /** By the cluster's clock, by which it sweeps, and refuses what has run out. */
+  readonly clusterMs: number
   /** By the later of both clocks: by then a lease may have run out. */
   readonly laterMs: number
 }
@@ -38,7 +40,9 @@ export class Records {
     const { text, dateMs } = await cluster.read(cid, deadline, headers)
     const nowMs = Math.min(now(), (dateMs ?? Infinity) + restOfSecondMs)
     const laterMs = Math.max(now(), dateMs ?? -Infinity)
-    return { read: text === undefined ? undefined : readPinRecord(text), nowMs, laterMs }
+    const clusterMs = dateMs ?? now()
+    const read = text === undefined ? undefined : readPinRecord(text)
+    return { read, nowMs, clusterMs, laterMs }
   }
 
   /**
