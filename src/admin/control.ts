@@ -1,6 +1,7 @@
 /** The control socket: what an operator changes on pins, told to the daemon that holds them. */
 import fastify, { type FastifyInstance } from 'fastify'
 import { closeNow } from '../http/close-now.js'
+import { errorBody } from '../http/error-body.js'
 import { canonicalCid } from '../cluster/cid.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
@@ -55,7 +56,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     const isTold = status < 500 || error instanceof ControlRefusal || error instanceof ClusterFault
     if (!isTold) parts.log.bug(error)
     const message = isTold ? messageOf(error) : 'internal error'
-    void reply.code(status).send({ code: status, message })
+    reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
   })
   addRoutes(control, parts)
   const { journal, ledgerDisk: disk, log } = parts

@@ -15,6 +15,7 @@ import { Reconciler } from './reconciler.js'
 import { Records } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import type { SetTimer } from '../time/set-timer.js'
+import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import { Walk } from './walk.js'
 
 export interface LedgerOpening {
@@ -45,13 +46,13 @@ export interface OpenLedger {
 }
 
 /** A gate alone hears of every change but of those by hand. */
-const aloneMs = 86_400_000
+const aloneMs = dayMs
 
 /** Others write as well, and each gate remembers only what it heard of. */
-const sharedMs = 3_600_000
+const sharedMs = hourMs
 
 /** Beyond it other gates may have changed what this one wrote, without its hearing of it. */
-const sharedBackMs = 300_000
+const sharedBackMs = 5 * minuteMs
 
 export function openLedger(opening: LedgerOpening): OpenLedger {
   const { storage, cluster, timeoutMs, entriesMax, gateLocks, log } = opening
