@@ -137,7 +137,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const listings = parts.adopt(new Listings(cluster, spoolQuota, severalPeers), (listings) => {
     listings.close()
   })
-  const asking = { config: () => current().config.cluster, userAgent, tell: logger }
+  const asking = { config: () => current().config.cluster, userAgent }
   const { config } = asking
   const leases = parts.adopt(
     openLedger({
