@@ -23,7 +23,7 @@ export interface ControlParts {
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly current: () => Snapshot
-  readonly leases: Pick<OpenLedger, 'ledger' | 'holdings'>
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings'>
   readonly journal: Omit<JournalRoutesParts, 'log'>
   readonly ledgerDisk: LedgerRoutesParts['disk']
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
@@ -70,8 +70,8 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
 }
 
 function addRoutes(control: FastifyInstance, parts: ControlParts): void {
-  const { current, leases, log } = parts
-  const upkeep = new Upkeep(leases.ledger)
+  const { current, ledger, log } = parts
+  const upkeep = new Upkeep(ledger.changes)
   const done = async (text: string, act: (cid: string) => Promise<Outcome>): Promise<Done> => {
     const cid = canonicalCid(text)
     if (cid === undefined) return { cid: text, outcome: 'bad-cid' }
@@ -121,7 +121,7 @@ function addRoutes(control: FastifyInstance, parts: ControlParts): void {
 
   control.get<{ Querystring: { encoder?: string; after?: string } }>('/held', async ({ query }) => {
     const { leaseId } = encoderOf(current(), query.encoder ?? '')
-    const { holdings } = leases
+    const { holdings } = ledger
     if (holdings.since === undefined && !(await holdings.count()))
       throw new ControlRefusal(503, 'the leases could not be counted: the log says why')
     return {
@@ -175,11 +175,11 @@ const leaseIn = (planned: PlannedJson): PlannedLease => ({
 })
 
 /** One pin as the gate sees it. */
-async function pinOf(cid: string, { current, leases }: ControlParts): Promise<object> {
+async function pinOf(cid: string, { current, ledger }: ControlParts): Promise<object> {
   const snapshot = current()
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { statusTimeoutMs } = snapshot.config.cluster
-  const { record } = await leases.ledger.look(cid, new Deadline(statusTimeoutMs), headers)
+  const { record } = await ledger.changes.look(cid, new Deadline(statusTimeoutMs), headers)
   if (record === undefined) throw new ControlRefusal(404, 'pin is not part of the pinset')
   const names = namesByHolder(snapshot)
   const shown = ({

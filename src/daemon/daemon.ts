@@ -27,7 +27,7 @@ export interface Daemon extends AsyncDisposable {
   readonly metrics: Registry
   readonly keyUse: KeyUse
   readonly activity: Activity
-  readonly leases: OpenLedger
+  readonly ledger: OpenLedger
   /** When other gates last saw each key; undefined: there are none. */
   readonly keyUses: SharedKeyUses | undefined
   readonly journal: OpenJournal

@@ -35,7 +35,8 @@ export interface LedgerOpening {
 }
 
 export interface OpenLedger {
-  readonly ledger: Ledger
+  /** What requests and operators read and change. */
+  readonly changes: Ledger
   readonly queue: Queue
   readonly holdings: Holdings
   report(): LedgerReport
@@ -140,7 +141,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     if (!wasClosed) holdings.soon()
   }
   return {
-    ...{ ledger, queue, holdings },
+    ...{ changes: ledger, queue, holdings },
     report: () => ({
       ...{ repairs, reported, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,
