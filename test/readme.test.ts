@@ -43,16 +43,23 @@ t.test('the curl line pins a CID', async (t) => {
   t.ok(gate.cluster.pins.has(cid))
 })
 
-t.test('every reason, permission, role and option is explained', async (t) => {
+t.test('every permission has its row in their table', (t) => {
+  const table = /^\| permission +\|[^]*?\n\n/m.exec(readme)?.[0] ?? ''
+  const rows = [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, word]) => word)
+  t.same(rows, permissions)
+  t.end()
+})
+
+t.test('every reason, role and option is explained', (t) => {
   const words = [
     ...Object.keys(refusals),
     ...Object.keys(faults),
-    ...permissions,
     ...Object.keys(builtInRoles),
     ...optionGrants,
   ]
-  const missing = words.filter((word) => !readme.includes(`\`${word}`))
+  const missing = words.filter((word) => !readme.includes(`\`${word}\``))
   t.same(missing, [])
+  t.end()
 })
 
 t.test('what it says of the statuses is so', async (t) => {

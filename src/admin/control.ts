@@ -1,6 +1,7 @@
 /** The control socket: what an operator changes on pins, told to the daemon that holds them. */
 import fastify, { type FastifyInstance } from 'fastify'
 import { closeNow } from '../http/close-now.js'
+import { errorBody } from '../http/error-body.js'
 import { canonicalCid } from '../cluster/cid.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
@@ -22,7 +23,7 @@ export interface ControlParts {
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly current: () => Snapshot
-  readonly leases: Pick<OpenLedger, 'ledger' | 'holdings'>
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings'>
   readonly journal: Omit<JournalRoutesParts, 'log' | 'holderOf'>
   readonly ledgerDisk: LedgerRoutesParts['disk']
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
@@ -55,7 +56,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     const isTold = status < 500 || error instanceof ControlRefusal || error instanceof ClusterFault
     if (!isTold) parts.log.bug(error)
     const message = isTold ? messageOf(error) : 'internal error'
-    void reply.code(status).send({ code: status, message })
+    reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
   })
   addRoutes(control, parts)
   const { journal, ledgerDisk: disk, log } = parts
@@ -70,8 +71,8 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
 }
 
 function addRoutes(control: FastifyInstance, parts: ControlParts): void {
-  const { current, leases, log } = parts
-  const upkeep = new Upkeep(leases.ledger)
+  const { current, ledger, log } = parts
+  const upkeep = new Upkeep(ledger.changes)
   const done = async (text: string, act: (cid: string) => Promise<Outcome>): Promise<Done> => {
     const cid = canonicalCid(text)
     if (cid === undefined) return { cid: text, outcome: 'bad-cid' }
@@ -121,7 +122,7 @@ function addRoutes(control: FastifyInstance, parts: ControlParts): void {
 
   control.get<{ Querystring: { encoder?: string; after?: string } }>('/held', async ({ query }) => {
     const { leaseId } = encoderOf(current(), query.encoder ?? '')
-    const { holdings } = leases
+    const { holdings } = ledger
     if (holdings.since === undefined && !(await holdings.count()))
       throw new ControlRefusal(503, 'the leases could not be counted: the log says why')
     return {
@@ -176,11 +177,11 @@ const leaseIn = (planned: PlannedJson): PlannedLease => ({
 })
 
 /** One pin as the gate sees it. */
-async function pinOf(cid: string, { current, leases }: ControlParts): Promise<object> {
+async function pinOf(cid: string, { current, ledger }: ControlParts): Promise<object> {
   const snapshot = current()
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { statusTimeoutMs } = snapshot.config.cluster
-  const { record } = await leases.ledger.look(cid, new Deadline(statusTimeoutMs), headers)
+  const { record } = await ledger.changes.look(cid, new Deadline(statusTimeoutMs), headers)
   if (record === undefined) throw new ControlRefusal(404, 'pin is not part of the pinset')
   const names = namesByHolder(snapshot)
   const shown = ({

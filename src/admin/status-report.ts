@@ -1,16 +1,8 @@
 /** What `/status` shows, as JSON: the daemon's state, and what an operator looks at first. */
 import type { HealthState } from '../health/circuit-breaker.js'
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
+import type { QueueCounts } from '../ledger/queue-metrics.js'
 import type { StoreReport } from '../store/store.js'
-
-export interface JournalReport {
-  readonly waiting: number
-  /** Since the start. */
-  readonly made: number
-  readonly dropped: number
-  /** That the cluster refused for good: `pinwarden journal list --rejected` shows them. */
-  readonly rejected: number
-}
 
 export interface StatusReport {
   readonly version: string
@@ -22,7 +14,7 @@ export interface StatusReport {
   /** How each endpoint of the cluster is; `half-open`: it was down and is tried. */
   readonly endpoints: readonly { readonly name: string; readonly state: HealthState }[]
   /** Pins that were accepted while the cluster was away; null: there is no journal. */
-  readonly journal: JournalReport | null
+  readonly journal: QueueCounts | null
   /** What the gate owes, and whether the cluster has it; absent from an older daemon's answer. */
   readonly ledger?: LedgerStatus
   /** Whether what several gates share is there; null: this one is alone. */

@@ -137,9 +137,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const listings = parts.adopt(new Listings(cluster, spoolQuota, severalPeers), (listings) => {
     listings.close()
   })
-  const asking = { config: () => current().config.cluster, userAgent, tell: logger }
+  const asking = { config: () => current().config.cluster, userAgent }
   const { config } = asking
-  const leases = parts.adopt(
+  const ledger = parts.adopt(
     openLedger({
       ...{ storage, log: logger, entriesMax: journal.entriesMax },
       cluster: accessCluster({ cluster, headers, config }),
@@ -147,11 +147,11 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       gateLocks: store && new SharedLocks(store),
       ...{ now: Date.now, monotonic: () => performance.now(), setTimer },
     }),
-    (leases) => {
-      leases.close()
+    (ledger) => {
+      ledger.close()
     },
   )
-  const { queue } = leases
+  const { queue } = ledger
   const encoderNames = new EncoderNames(storage, logger)
   encoderNames.tell(current())
   // An operator who goes back to refusing still wants what was accepted before.
@@ -199,18 +199,18 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   // The gate, which listens last: by then all that a request may need is there.
   const gate = await createGate({
     ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
-    ...{ listings, leases, unfinished, tracker, onQueued: (cid) => fallback?.accepted(cid) },
+    ...{ listings, ledger, unfinished, tracker, onQueued: (cid) => fallback?.accepted(cid) },
   })
   parts.defer(() => gate.close())
   const { app, connections, replay } = gate
-  const ledgerStatus = async () => ({ ...leases.report(), ...(await storage.figures()) })
+  const ledgerStatus = async () => ({ ...ledger.report(), ...(await storage.figures()) })
   registerLedger(metrics, ledgerStatus, () => queue.size)
   const isQueueShown = isQueueUsed || queue.rejected.length > 0
   if (isQueueShown) registerQueue(metrics, () => replay.report)
   let url: string | null = null
   const obstacles = new Set(['starting'])
   const daemon: Omit<Opened, 'admin'> = {
-    ...{ settings, log, metrics, keyUse, activity, leases, keyUses, obstacles },
+    ...{ settings, log, metrics, keyUse, activity, ledger, keyUses, obstacles },
     url: () => url,
     requestsUnderWay: () => connections.requestsUnderWay,
     budgetLeft: (encoder, budget) => gate.budgetLeft(encoder, budget),
@@ -234,7 +234,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       if (cluster.apply(current())) {
         listings.clear()
         fallback?.forgetComparison()
-        leases.settingsChanged()
+        ledger.settingsChanged()
       }
       store?.take(current().config.store, current().storeSecrets)
       if (material !== undefined && app.server instanceof TlsServer)

@@ -1,11 +1,11 @@
 /** What the daemon is once it is open. */
 import type { Activity } from '../admin/activity.js'
-import type { JournalReport } from '../admin/status-report.js'
 import type { KeyUse } from '../admin/key-use.js'
 import type { EndpointReport } from '../cluster/endpoint.js'
 import type { FallbackReport } from '../fallback/fallback.js'
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
+import type { QueueCounts } from '../ledger/queue-metrics.js'
 import type { Queue } from '../ledger/queue.js'
 import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
 import type { Log } from '../log/log.js'
@@ -27,7 +27,7 @@ export interface Daemon extends AsyncDisposable {
   readonly metrics: Registry
   readonly keyUse: KeyUse
   readonly activity: Activity
-  readonly leases: OpenLedger
+  readonly ledger: OpenLedger
   /** When other gates last saw each key; undefined: there are none. */
   readonly keyUses: SharedKeyUses | undefined
   readonly journal: OpenJournal
@@ -47,7 +47,7 @@ export interface Daemon extends AsyncDisposable {
   pendingPins(): ReadonlyMap<string, PendingPins>
   ledgerReport(): Promise<LedgerStatus>
   /** Undefined: pins never wait. The next two: there is none. */
-  journalReport(): JournalReport | undefined
+  journalReport(): QueueCounts | undefined
   fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined
   /** How each endpoint of the cluster is. */

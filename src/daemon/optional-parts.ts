@@ -138,7 +138,7 @@ const unknownKubo =
 
 type Controlled = Pick<
   Daemon,
-  'settings' | 'leases' | 'journal' | 'ledgerDisk' | 'encoderNames' | 'log'
+  'settings' | 'ledger' | 'journal' | 'ledgerDisk' | 'encoderNames' | 'log'
 >
 
 /**

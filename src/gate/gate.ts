@@ -56,7 +56,7 @@ export interface GateParts {
   /** What several gates share; undefined: this one is alone. */
   readonly store: Store | undefined
   readonly listings: Pick<Listings, 'find'>
-  readonly leases: Pick<OpenLedger, 'ledger' | 'holdings' | 'queue'>
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'queue'>
   readonly unfinished: Unfinished
   readonly tracker: PinTracker
   /** A pin of this CID waits in the queue. */
@@ -78,7 +78,8 @@ export interface Gate {
 
 /** Builds the gate; the caller lets it listen, and closes it. */
 export async function createGate(parts: GateParts): Promise<Gate> {
-  const { log, metrics, observe, leases, onQueued } = parts
+  const { log, metrics, observe, onQueued } = parts
+  const { changes, holdings, queue } = parts.ledger
   const connections = new Connections()
   const budgetUse = new BudgetUse()
   const countRequest = registerRequests(metrics, connections)
@@ -87,15 +88,16 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     countRequest(line)
     observe(line)
   }
-  const quota = new Quota(leases.holdings, parts.unfinished, leases.queue)
+  const quota = new Quota(holdings, parts.unfinished, queue)
   const onAccepted = (cid: string): void => {
     replay.start()
     onQueued(cid)
   }
-  const outage = new Outage({ ...leases, quota, onAccepted })
+  const outage = new Outage({ holdings, queue, quota, onAccepted })
   const app = await createLine({
     ...parts,
-    ...leases,
+    ledger: changes,
+    holdings,
     connections,
     budgetUse,
     write,
@@ -163,9 +165,10 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
 
 /** Pins that waited are written to the cluster by the same rules as those of requests. */
 function replayOf(parts: GateParts, quota: Quota): Replay {
-  const { current, log, cluster, userAgent, leases, tracker } = parts
+  const { current, log, cluster, userAgent, ledger, tracker } = parts
   return new Replay({
-    ...{ current, ...leases, quota, tracker, log: loggerOf(log) },
+    ...{ current, ledger: ledger.changes, queue: ledger.queue, quota, tracker },
+    log: loggerOf(log),
     isClusterAvailable: () => cluster.current.isAvailable,
     headers: { accept: 'application/json', 'user-agent': userAgent },
   })

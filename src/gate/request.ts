@@ -19,7 +19,11 @@ declare module 'fastify' {
 export type Authenticated = RequestRecord & { readonly encoder: Encoder }
 
 /** Past authorize: this encoder may do this, and it is known what is to be done. */
-export type Authorized = Authenticated & { readonly permission: Permission; readonly plan: Plan }
+export type Authorized = Authenticated & {
+  readonly route: string
+  readonly permission: Permission
+  readonly plan: Plan
+}
 
 /** Node's request is the only thing that is the same before, in and after Fastify. */
 const key = Symbol('record')
@@ -57,4 +61,7 @@ const isAuthenticated = (record: RequestRecord): record is Authenticated =>
   record.encoder !== undefined
 
 const isAuthorized = (record: RequestRecord): record is Authorized =>
-  isAuthenticated(record) && record.permission !== undefined && record.plan !== undefined
+  isAuthenticated(record) &&
+  record.route !== undefined &&
+  record.permission !== undefined &&
+  record.plan !== undefined

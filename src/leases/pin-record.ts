@@ -78,7 +78,7 @@ export function readPinRecord(text: string): PinRecord {
     throw new ClusterFault('cluster-bad-answer', error)
   }
   if (!isPin(json)) throw new ClusterFault('cluster-bad-answer', new Error('no record of a pin'))
-  return recordOf(json)
+  return pinRecordOf(json)
 }
 
 const isPin = (json: Partial<PinJson> | null): json is PinJson =>
@@ -89,7 +89,7 @@ const isPin = (json: Partial<PinJson> | null): json is PinJson =>
   typeof json.metadata === 'object'
 
 /** Of one line of `/allocations`. */
-export function recordOf(json: PinJson): PinRecord {
+function pinRecordOf(json: PinJson): PinRecord {
   const entries = Object.entries(json.metadata ?? {})
   const held = entries.map(([key, value]) => readLease(key, value))
   const kept = entries.filter((_, index) => held[index] === undefined)

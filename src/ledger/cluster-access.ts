@@ -73,7 +73,7 @@ function peersIn(text: string): readonly string[] {
 const unfinished: ReadonlySet<unknown> = new Set(['pin_queued', 'pinning', 'pin_error', 'unpinned'])
 
 /** @param text of a status: one word for each peer */
-export function finishedIn(text: string): Finished {
+function finishedIn(text: string): Finished {
   const { peer_map: peers } = JSON.parse(text) as {
     peer_map?: Readonly<Record<string, { status?: unknown }>> | null
   }

@@ -2,6 +2,7 @@
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { SetTimer } from '../time/set-timer.js'
+import { hourMs } from '../time/units.js'
 import { type Doubt, doubtDelays, type DoubtReason } from './doubt.js'
 import type { Repair } from './reconciler.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
@@ -29,7 +30,7 @@ const atOnceMax = 8
 const retryMs = 5000
 
 /** After a refusal: an operator has to change something. */
-const rejectedMs = 3_600_000
+const rejectedMs = hourMs
 
 interface Due {
   readonly cid: string

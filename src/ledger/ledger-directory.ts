@@ -6,7 +6,7 @@ import type { Config } from '../settings/schema/schema.js'
 export const ledgerName = 'ledger.db'
 
 /** What releases before the ledger called the file of pins that wait. */
-export const formerJournalName = 'journal'
+const formerJournalName = 'journal'
 
 /**
  * Where none is named, pins that wait are kept in the directory that the settings have for them. A

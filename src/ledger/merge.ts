@@ -67,7 +67,7 @@ function withoutLeases(
 }
 
 /** A record as it would be read, had it been written. */
-export const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
+const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
   ...record,
   type: 'pin',
   former: record.former ?? [],

@@ -15,6 +15,7 @@ import { Reconciler } from './reconciler.js'
 import { Records } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import type { SetTimer } from '../time/set-timer.js'
+import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import { Walk } from './walk.js'
 
 export interface LedgerOpening {
@@ -34,7 +35,8 @@ export interface LedgerOpening {
 }
 
 export interface OpenLedger {
-  readonly ledger: Ledger
+  /** What requests and operators read and change. */
+  readonly changes: Ledger
   readonly queue: Queue
   readonly holdings: Holdings
   report(): LedgerReport
@@ -45,13 +47,13 @@ export interface OpenLedger {
 }
 
 /** A gate alone hears of every change but of those by hand. */
-const aloneMs = 86_400_000
+const aloneMs = dayMs
 
 /** Others write as well, and each gate remembers only what it heard of. */
-const sharedMs = 3_600_000
+const sharedMs = hourMs
 
 /** Beyond it other gates may have changed what this one wrote, without its hearing of it. */
-const sharedBackMs = 300_000
+const sharedBackMs = 5 * minuteMs
 
 export function openLedger(opening: LedgerOpening): OpenLedger {
   const { storage, cluster, timeoutMs, entriesMax, gateLocks, log } = opening
@@ -138,7 +140,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     if (storage.contents.isIncomplete) holdings.soon()
   }
   return {
-    ...{ ledger, queue, holdings },
+    ...{ changes: ledger, queue, holdings },
     report: () => ({
       ...{ repairs, reported, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,

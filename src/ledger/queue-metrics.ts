@@ -2,12 +2,13 @@
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 
+/** Entries of the queue: how many wait, and what became of others. */
 export interface QueueCounts {
   readonly waiting: number
   /** Since the start. */
   readonly made: number
   readonly dropped: number
-  /** That the cluster refused for good, and that are kept to be shown. */
+  /** That the cluster refused for good: `pinwarden journal list --rejected` shows them. */
   readonly rejected: number
 }
 

@@ -3,8 +3,8 @@ import type { Permission } from '../settings/keyring/permissions.js'
 
 /**
  * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;
- * `refused` by us; `fault` of the cluster, the store or a lock; `aborted` because the client left
- * or stopped reading; `bug` of ours.
+ * `refused` by us; `fault` of the cluster, the store, the ledger or a lock; `aborted` because the
+ * client left or stopped reading; `bug` of ours.
  */
 export type RequestOutcome = 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
 

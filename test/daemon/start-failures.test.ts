@@ -11,7 +11,12 @@ import { kuboId, startFakeCluster } from '../support/fake-cluster/index.js'
 import { startFakeKubo } from '../support/fake-kubo.js'
 import { noRedis, TestRedis } from '../support/redis.js'
 
+/** From the spawn to the first word of why; Node's own start is in it. */
+const startMs = 20_000
+/** From there to the end. */
 const endMs = 2000
+
+if (noRedis !== false) t.comment(`the store is left out: ${noRedis}`)
 
 /** Everything that may be opened is asked for; a case spoils one thing of it. */
 async function scene(t: Test) {
@@ -50,9 +55,10 @@ async function taken(t: Test): Promise<number> {
 
 /** It has closed all that it had opened when it says why: what is left open holds it up. */
 async function ends(t: Test, daemon: Daemon, why: RegExp): Promise<void> {
-  while (!daemon.stderr.includes('\n'))
-    await Promise.race([once(daemon.process.stderr, 'data'), daemon.exited])
-  const outcome = await Promise.race([daemon.exited, setTimeout(endMs, 'still there')])
+  const within = <T>(ms: number, ...events: Promise<T>[]) =>
+    Promise.race([...events, setTimeout(ms, 'still there', { ref: false })])
+  await within<unknown>(startMs, once(daemon.process.stderr, 'data'), daemon.exited)
+  const outcome = await within(endMs, daemon.exited)
   t.same(outcome, { code: 1, signal: null })
   t.match(daemon.stderr, why)
   t.notMatch(daemon.stderr, /^ +at /m, 'no stack trace')

@@ -102,7 +102,7 @@ for (const [title, graceSeconds] of [
     const { cluster } = gate
     const holds: Holds = new Map(cids.map((cid) => [cid, new Map<string, number>()]))
     const reads = new LaggingReads(gate)
-    const upkeep = new Upkeep(gate.leases.ledger)
+    const upkeep = new Upkeep(gate.ledger.changes)
     const counts = new Map<string, number>()
     const count = (what: string) => counts.set(what, (counts.get(what) ?? 0) + 1)
     const story: string[] = []

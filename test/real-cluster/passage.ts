@@ -156,12 +156,12 @@ t.test('leases live in the real state, as they do in the fake one', async (t) =>
   t.ok(left > 3_500_000 && left < 3_700_000, String(left))
   t.equal(await status(gate, cid), 'unpinned', 'to encoders')
   t.equal((await gate.ask('DELETE', path)).status, 404)
-  t.equal(await new Upkeep(gate.leases.ledger).restore(cid), 'restored')
+  t.equal(await new Upkeep(gate.ledger.changes).restore(cid), 'restored')
   t.equal(await status(gate, cid), 'pinned')
   t.match((await state()).expire_at, /^0001/)
 
-  t.equal(await gate.leases.holdings.count(), true)
-  t.same(gate.leases.holdings.page(operator, undefined, 10), [cid])
+  t.equal(await gate.ledger.holdings.count(), true)
+  t.same(gate.ledger.holdings.page(operator, undefined, 10), [cid])
   const own = await gate.ask('GET', '/pins?owner=me', { as: 'operator' })
   t.same(
     lines(own).map((info) => [info.cid, statusOf(info)]),

@@ -57,7 +57,7 @@ class SimulatedGate implements GateUnderTest {
       ...{ storage, cluster, log, now, monotonic, setTimer, entriesMax },
       timeoutMs: () => writeTimeoutMs,
     })
-    const { ledger, queue, holdings } = this.open
+    const { changes: ledger, queue, holdings } = this.open
     holdings.ensure()
     const quota = new Quota(holdings, unfinished, queue)
     this.replay = new Replay({
@@ -92,7 +92,7 @@ class SimulatedGate implements GateUnderTest {
   }
 
   async plan(leaseId: string): Promise<readonly PlannedRelease[]> {
-    const { ledger, holdings } = this.open
+    const { changes: ledger, holdings } = this.open
     const planned: PlannedRelease[] = []
     for (const cid of await holdings.page(leaseId, undefined, 20)) {
       const deadline = new Deadline(writeTimeoutMs, this.parts.monotonic)

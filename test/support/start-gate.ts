@@ -62,7 +62,7 @@ export interface TestGate {
   /** Asks as an encoder; `alpha` unless another is named. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>
   /** What it knows of leases. */
-  readonly leases: Daemon['leases']
+  readonly ledger: Daemon['ledger']
   readonly journal: Daemon['journal']
   readonly journalReport: Daemon['journalReport']
   readonly ledgerReport: Daemon['ledgerReport']
@@ -160,7 +160,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     url,
     port: Number(new URL(url).port),
     cluster,
-    leases: gate.leases,
+    ledger: gate.ledger,
     journal: gate.journal,
     journalReport: () => gate.journalReport(),
     ledgerReport: () => gate.ledgerReport(),

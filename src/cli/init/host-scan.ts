@@ -73,7 +73,7 @@ export type Ports = Readonly<Partial<Record<'rest' | 'proxy' | 'pinning', number
 /** The cluster's other APIs, which also change pins. */
 export const sidePorts: Ports = { proxy: 9095, pinning: 9097 }
 
-export const usualPorts: Ports = { rest: 9094, ...sidePorts }
+const usualPorts: Ports = { rest: 9094, ...sidePorts }
 
 interface PortProbe {
   readonly name: keyof Ports

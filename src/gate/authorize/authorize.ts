@@ -1,39 +1,52 @@
 /** Phase 3, may this encoder do this, and is it well asked? 403, 404, 405, 400; deny by default. */
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import type { Encoder } from '../../settings/keyring/encoder.js'
 import { optionGrants } from '../../settings/keyring/permissions.js'
 import { refuse } from '../answer.js'
 import { cidOf, type Plan } from '../plan.js'
+import type { Target } from '../receive/target.js'
 import type { RequestRecord } from '../record/record.js'
 import { BadRequest } from '../refusals.js'
-import { recordOf } from '../request.js'
+import { type Authenticated, authenticated } from '../request.js'
 import type { Route } from '../routes.js'
 
 /** What passes has its plan: what is to be done for it. */
 export function authorize(): onRequestHookHandler {
   return (request, reply, done) => {
-    const record = recordOf(request)
-    if (isPermitted(request, reply, record) && parse(request, reply, record)) done()
+    const record = authenticated(request)
+    const permitted = permit(request, reply, record)
+    if (permitted !== undefined && parse(reply, record, permitted)) done()
   }
 }
 
-function isPermitted(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): boolean {
-  const { gateRoute, allow } = request.routeOptions.config
-  if (record.target === undefined) {
+/** Where a permitted request goes, and how its target is read. */
+interface Permitted {
+  readonly route: Route
+  readonly target: Target
+}
+
+/** @returns undefined: the request has been refused */
+function permit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  record: Authenticated,
+): Permitted | undefined {
+  const { gateRoute: route, allow } = request.routeOptions.config
+  const { target, permission, encoder } = record
+  if (target === undefined) {
     refuse(reply, record, 'bad-path')
-    return false
+    return undefined
   }
-  if (gateRoute === undefined || record.permission === undefined) {
+  if (route === undefined || permission === undefined) {
     if (allow !== undefined) reply.header('allow', allow.join(', '))
     refuse(reply, record, allow === undefined ? 'unknown-route' : 'method-not-allowed')
-    return false
+    return undefined
   }
-  if (record.encoder?.permissions.has(record.permission) !== true) {
-    const message = `forbidden: this encoder lacks the permission ${record.permission}`
+  if (!encoder.permissions.has(permission)) {
+    const message = `forbidden: this encoder lacks the permission ${permission}`
     refuse(reply, record, 'not-permitted', message)
-    return false
+    return undefined
   }
-  return isBodyFit(request, reply, record)
+  return isBodyFit(request, reply, record) ? { route, target } : undefined
 }
 
 /** Chunked bodies of unknown length are counted as they are read. */
@@ -51,13 +64,10 @@ function isBodyFit(request: FastifyRequest, reply: FastifyReply, record: Request
   return true
 }
 
-function parse(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): boolean {
-  const route = request.routeOptions.config.gateRoute
-  const { target, encoder } = record
-  if (route === undefined || target === undefined || encoder === undefined) return false
+function parse(reply: FastifyReply, record: Authenticated, { route, target }: Permitted): boolean {
   try {
     if (target.query instanceof BadRequest) throw target.query
-    record.plan = readAs(encoder, record, route, target.segments, target.query)
+    record.plan = readAs(record, route, target.segments, target.query)
     record.cid = cidOf(record.plan)
     return true
   } catch (error) {
@@ -69,12 +79,12 @@ function parse(request: FastifyRequest, reply: FastifyReply, record: RequestReco
 
 /** An option that is not granted passes where that is not enforced. */
 function readAs(
-  { options, enforcement }: Encoder,
-  record: RequestRecord,
+  record: Authenticated,
   route: Route,
   segments: readonly string[],
   query: ReadonlyMap<string, string>,
 ): Plan {
+  const { options, enforcement } = record.encoder
   try {
     return route.parse({ segments, query, granted: options })
   } catch (error) {

@@ -136,7 +136,7 @@ const cacheStatus: Readonly<Record<Found['origin'], string>> = {
 }
 
 /** RFC 9110 §12.5.3, as far as one coding needs it. */
-export function acceptsGzip(header: string): boolean {
+function acceptsGzip(header: string): boolean {
   const codings = header.split(',').map((coding) => coding.split(';').map((part) => part.trim()))
   const quality = (name: string): number | undefined => {
     const coding = codings.find(([token = '']) => token.toLowerCase() === name)

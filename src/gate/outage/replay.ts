@@ -2,6 +2,7 @@
 import type { RequestHeaders } from '../../http/headers.js'
 import { DefiniteRefusal } from '../../ledger/definite-refusal.js'
 import type { QueueEntry } from '../../ledger/queue-entry.js'
+import type { QueueCounts } from '../../ledger/queue-metrics.js'
 import type { Queue } from '../../ledger/queue.js'
 import { type SetTimer, setTimer as timer } from '../../time/set-timer.js'
 import type { Ledger } from '../../ledger/ledger.js'
@@ -41,14 +42,6 @@ const awayMs = 500
 const againMsMin = 1000
 const againMsMax = 300_000
 
-/** Entries of the queue: how many wait, and what became of others since the start. */
-export interface ReplayReport {
-  readonly waiting: number
-  readonly made: number
-  readonly dropped: number
-  readonly rejected: number
-}
-
 export class Replay {
   private readonly counts = { replayed: 0, dropped: 0 }
   /** By sequence number: entries that failed, and when they are tried again. */
@@ -67,7 +60,7 @@ export class Replay {
   }
 
   /** What became of entries since the start. */
-  get report(): ReplayReport {
+  get report(): QueueCounts {
     const { queue } = this.parts
     const { replayed, dropped } = this.counts
     return { waiting: queue.size, made: replayed, dropped, rejected: queue.rejected.length }

@@ -54,7 +54,7 @@ export function registerRequests(
   const authFailure = by.reason('pinwarden_auth_failures_total', 'Requests answered 401.')
   const fault = by.reason(
     'pinwarden_faults_total',
-    'Requests that failed for the cluster, the shared store or the lock of a pin.',
+    'Requests that failed for the cluster, the shared store, the ledger or the lock of a pin.',
   )
   const abort = by.reason('pinwarden_aborts_total', 'Requests whose client left or stalled.')
   const bugs = by.nothing('pinwarden_bugs_total', 'Requests that failed for pinwarden itself.')

@@ -3,6 +3,7 @@ import { base32 } from 'multiformats/bases/base32'
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import type { Parameter } from '../../cluster/query.js'
 import { type Lease, latestEnd } from '../../leases/lease.js'
+import { dayMs } from '../../time/units.js'
 import type { LedgerRow, Released } from '../row.js'
 
 /** Bytes, where the text comes of them again: three indexes have the CID. */
@@ -78,8 +79,8 @@ export const releasedIn = (column: SQLOutputValue | undefined): readonly Release
     seq,
   }))
 
-/** A day: so long a row stays that says only what is over. */
-const keptMs = 86_400_000
+/** So long a row stays that says only what is over. */
+const keptMs = dayMs
 
 /** When the row changes by itself; null: never. */
 export function dueOf(row: LedgerRow, now: number): number | null {

@@ -1,5 +1,6 @@
 /** The rows of the ledger, who holds what, and how many pins each holder has. */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
+import { dayMs, minuteMs } from '../../time/units.js'
 import { type LedgerRow, type Released, withReleased } from '../row.js'
 import {
   cidColumn,
@@ -266,9 +267,6 @@ function releasedBefore({ released }: Columns): readonly Released[] {
     return []
   }
 }
-
-const dayMs = 86_400_000
-const minuteMs = 60_000
 
 /** What is over and stays all the same is looked at again in a day. */
 const laterDue = (row: LedgerRow, now: number): number | null =>

@@ -232,7 +232,6 @@ export const configSchema = Type.Object(
 export type Config = Static<typeof configSchema>
 export type ListenConfig = Config['listen']
 export type ClusterConfig = Config['cluster']
-export type ListingConfig = Config['listing']
 export type LogConfig = Config['log']
 export type LimitsConfig = Config['limits']
 export type EncoderConfig = Config['encoders'][string]

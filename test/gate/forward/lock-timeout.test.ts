@@ -71,7 +71,7 @@ t.test('a lock that the store gives when the time is up is late as well', { skip
   const wire = await startFailingWire(t, (await TestRedis.start(t)).port)
   const gate = await startGate(t, { store: { redis: wire.url, timeoutMs: 5000 } })
   const letGo = wire.hold(':turn')
-  const open = () => gate.leases.ledger.open(cid, new Deadline(20))
+  const open = () => gate.ledger.changes.open(cid, new Deadline(20))
   const first = open()
   const late = [{ status: 'rejected', reason: { reason: 'lock-timeout' } }]
   // The first one has waited as long once the second one, behind it, is late.
