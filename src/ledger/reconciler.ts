@@ -39,7 +39,7 @@ export type Repair =
   | { readonly kind: 'rejected'; readonly message: string }
 
 /** So many come back by late writes, in the time in which one may land. */
-const removalsMax = 10
+const removalsMax = 5
 const removalsMs = landingMs
 
 export class Reconciler {

@@ -269,7 +269,7 @@ export const codeMutations: readonly Mutation[] = [
             from: number,
           ) {
             for (const { row, differs } of await this.looksFrom(from))
-              if (differs !== undefined) await this.parts.reconciler.reconcile(row.cid)
+              if (differs !== undefined) await this.parts.reconciler.reconcile(row.cid, true)
           },
       ),
   },

@@ -72,6 +72,8 @@ export class ReferenceModel {
   private readonly entries = new Map<string, Entry>()
   private clusterKilledAtMs = -Infinity
   private ledgerLostAtMs = -Infinity
+  /** Whether nobody can have repaired yet what the cluster forgot. */
+  private isCrashUnchecked = false
   private isRestored = false
   /** Costs that were accepted so far, by row of the table. */
   readonly costs = new Map<CrashName, number>()
@@ -211,6 +213,7 @@ export class ReferenceModel {
 
   clusterKilled(atMs: number): void {
     this.clusterKilledAtMs = atMs
+    this.isCrashUnchecked = true
     // Of what was kept only for a while nothing is repaired.
     for (const entry of this.entries.values()) entry.keptUntilMs = -Infinity
     this.forgiveBoth()
@@ -228,8 +231,7 @@ export class ReferenceModel {
   ledgerLost(atMs: number, nowMs: number, has: Has, isPinned: (cid: string) => boolean): void {
     this.ledgerLostAtMs = atMs
     for (const [cid, entry] of this.entries) {
-      const heldMs = Math.max(...Array.from(entry.holds.values(), ({ maxMs }) => maxMs))
-      if (heldMs <= nowMs && isPinned(cid)) entry.isByHand = true
+      if (this.isCrashUnchecked && isPinned(cid)) entry.isByHand = true
       const isUnsafe = entry.askedMs > nowMs - lateMsMax
       if (isUnsafe) Object.assign(entry, { unsafeUntilMs: atMs + lateMsMax, isByHand: true })
       for (const [leaseId, hold] of entry.holds)
@@ -287,6 +289,7 @@ export class ReferenceModel {
   /** After a time in which everything was well for long enough. */
   check(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number): Violation[] {
     const violations: Violation[] = []
+    this.isCrashUnchecked = false
     const gone = [...this.entries].filter(([cid, each]) => each.isReturned && !pins.has(cid))
     // A CID that was in doubt is looked at by itself.
     if (gone.length > doubtedMax)
