@@ -23,7 +23,7 @@ export interface ControlParts {
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly current: () => Snapshot
-  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings'>
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'queue'>
   readonly journal: Omit<JournalRoutesParts, 'log' | 'holderOf'>
   readonly ledgerDisk: LedgerRoutesParts['disk']
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
@@ -72,7 +72,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
 
 function addRoutes(control: FastifyInstance, parts: ControlParts): void {
   const { current, ledger, log } = parts
-  const upkeep = new Upkeep(ledger.changes)
+  const upkeep = new Upkeep(ledger.changes, ledger.queue)
   const done = async (text: string, act: (cid: string) => Promise<Outcome>): Promise<Done> => {
     const cid = canonicalCid(text)
     if (cid === undefined) return { cid: text, outcome: 'bad-cid' }

@@ -2,6 +2,7 @@
 import { isLetGo, letGo, liveLeases, write } from '../leases/decide.js'
 import { type Lease, latestEnd, operator } from '../leases/lease.js'
 import type { Ledger } from './ledger.js'
+import type { Queue } from './queue.js'
 import type { OpenPin, Wanted } from './open-pin.js'
 import type { Deadline } from '../time/deadline.js'
 import type { PinRecord } from '../leases/pin-record.js'
@@ -28,7 +29,10 @@ export interface Adoption {
 export type PlannedLease = Lease & { readonly cid: string }
 
 export class Upkeep {
-  constructor(private readonly ledger: Ledger) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly queue: Pick<Queue, 'isHolder'>,
+  ) {}
 
   /** Gives a pin to an encoder. What was the operator's by default is then the encoder's alone. */
   adopt(cid: string, { holder, retentionMs }: Adoption): Promise<Outcome> {
@@ -72,7 +76,9 @@ export class Upkeep {
         lease?.sinceMs === planned.sinceMs &&
         lease.untilMs === planned.untilMs &&
         lease.token === planned.token
-      if (!isSame) return 'changed-since'
+      // What the holder asked for since then waits, and would be lost with it.
+      const waits = this.queue.isHolder(planned.cid, planned.holder)
+      if (!isSame || waits) return 'changed-since'
       const leases = all.filter((other) => other !== lease && other.untilMs > nowMs)
       if (leases.length > 0)
         return ['released', { ...record, leases, expiresMs: latestEnd(leases) }]

@@ -156,7 +156,7 @@ t.test('leases live in the real state, as they do in the fake one', async (t) =>
   t.ok(left > 3_500_000 && left < 3_700_000, String(left))
   t.equal(await status(gate, cid), 'unpinned', 'to encoders')
   t.equal((await gate.ask('DELETE', path)).status, 404)
-  t.equal(await new Upkeep(gate.ledger.changes).restore(cid), 'restored')
+  t.equal(await new Upkeep(gate.ledger.changes, gate.ledger.queue).restore(cid), 'restored')
   t.equal(await status(gate, cid), 'pinned')
   t.match((await state()).expire_at, /^0001/)
 

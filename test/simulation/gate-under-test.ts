@@ -72,7 +72,7 @@ class SimulatedGate implements GateUnderTest {
       },
     })
     this.changePin = createChangePin({ ledger, quota, tracker, outage: this.outage, monotonic })
-    this.upkeep = new Upkeep(ledger)
+    this.upkeep = new Upkeep(ledger, queue)
   }
 
   pin({ cid, encoder, options, untilMs, requestId }: PinRequest): Promise<GateAnswer> {
