@@ -43,7 +43,8 @@ export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided
   const run = runOf(looks)
   const missing = looks.filter(({ differs }) => differs === 'missing')
   const unexpected = looks.filter(({ differs }) => differs === 'unexpected')
-  const newestMs = Math.max(...looks.map(({ row }) => row.atMs))
+  // After a power cut there may be more of them than a call takes arguments.
+  const newestMs = looks.reduce((latest, { row }) => Math.max(latest, row.atMs), -Infinity)
   const inRun = (all: readonly Look[], max: number): ReadonlySet<Look> => {
     const found = all.filter((look) => run.has(look))
     return new Set(found.length > max ? [] : found)

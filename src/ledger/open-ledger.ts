@@ -88,6 +88,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     onRepaired: (differed) => {
       repairs[differed]++
     },
+    onReported: (differed) => {
+      reported[differed]++
+    },
   })
   const doubts: Doubts = new Doubts({
     ...{ storage, log, ...clocks },

@@ -20,6 +20,8 @@ export interface ReconcilerParts {
   readonly log: Logger
   /** A repair was made, of a record that differed so. */
   readonly onRepaired: (differed: Differed) => void
+  /** A record that differed so was left to the operator. */
+  readonly onReported: (differed: Differed) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** In milliseconds. */
@@ -76,6 +78,8 @@ export class Reconciler {
     if (differs === 'unexpected' && !isDecided && !this.mayRemove()) {
       pin.release()
       if (found.row !== undefined) await this.report(found.row, differs)
+      this.parts.log('error', { cid }, reported)
+      this.parts.onReported(differs)
       return { kind: 'reported' }
     }
     try {
@@ -147,6 +151,8 @@ const versions = (leases: readonly Lease[]): string =>
     .map(({ holder, token = '', untilMs }) => `${holder} ${token} ${untilMs}`)
     .sort()
     .join()
+
+const reported = 'more pins came back than late writes bring; the operator decides on this one'
 
 const repaired = {
   missing: 'the cluster lacked leases that this gate wrote; pinned again',

@@ -52,6 +52,10 @@ t.test('a cluster that lost everything is left to the operator', async (t) => {
   t.same(decided('m'.repeat(1000) + '.'.repeat(100)), [1000, 0])
 })
 
+t.test('a power cut with more writes than a call takes arguments is decided on', async (t) => {
+  t.same(decided('.'.repeat(300_000), true), [0, 0])
+})
+
 t.test('after a power cut all of the last ten minutes is repaired, however much', async (t) => {
   // One write a second: 600 of them.
   t.same(decided('m'.repeat(2000), true, 1000), [600, 1400])
