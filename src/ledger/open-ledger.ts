@@ -104,6 +104,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const walk: Walk = new Walk({
     ...{ storage, reconciler, isAvailable, log, ...clocks },
     lastRow: () => lastRow,
+    onUnreadable: (cid) => {
+      onDoubt(cid, 'unknown-outcome')
+    },
     backMs: gateLocks === undefined ? Infinity : sharedBackMs,
     onReported: (missing, unexpected) => {
       reported.missing += missing

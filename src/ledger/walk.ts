@@ -3,6 +3,7 @@
  * last, the newest first and without writing, until so many agree that no crash can have taken what
  * was written before. Then it decides what a crash lost, and what a hand changed.
  */
+import { ClusterFault } from '../cluster/faults.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { SetTimer } from '../time/set-timer.js'
@@ -21,6 +22,8 @@ export interface WalkParts {
   readonly isAvailable: () => boolean
   readonly log: Logger
   readonly onReported: (missing: number, unexpected: number) => void
+  /** The cluster is there, and does not say what it has of one CID. */
+  readonly onUnreadable: (cid: string) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly monotonic: () => number
@@ -38,6 +41,9 @@ const retryMs = 5000
 
 const pageRows = 64
 
+/** Of more than these it is the cluster that is in trouble, not the records. */
+const unreadableMax = 10
+
 /** CIDs that a line of the log names. */
 const namedMax = 20
 const atOnceMax = 8
@@ -49,6 +55,8 @@ export class Walk {
   /** Places of the last row at each event that a walk has still to look behind; ascending. */
   private pending: number[] = []
   private isRebooted: boolean
+  /** Records of this walk that the cluster answered for with an error. */
+  private unreadable = 0
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: WalkParts) {
@@ -101,6 +109,7 @@ export class Walk {
 
   private async walk(from: number): Promise<void> {
     const { reconciler, log, onReported } = this.parts
+    this.unreadable = 0
     const looks = await this.looksFrom(from)
     const { repair, report } = decideWalk(looks, this.isRebooted)
     // The oldest first, so that they stand in the order in which they were written.
@@ -140,14 +149,26 @@ export class Walk {
   }
 
   private lookAt(rows: readonly LedgerRow[]): Promise<Look[]> {
-    const { reconciler, now } = this.parts
+    const { reconciler, now, onUnreadable } = this.parts
     return inParallel(rows, async (row) => {
-      const { differs, isThere } = await reconciler.compare(row)
+      const seen = await reconciler.compare(row).catch((error: unknown) => {
+        if (!isUnreadable(error) || ++this.unreadable > unreadableMax) throw error
+        return undefined
+      })
+      if (seen === undefined) {
+        // One record must not keep all others from being repaired: it stays in doubt by itself.
+        onUnreadable(row.cid)
+        return { row, differs: undefined, isNeutral: true }
+      }
+      const { differs, isThere } = seen
       const isOwed = row.leases.some(({ untilMs }) => untilMs > now())
       return { row, differs, isNeutral: differs === undefined && !isOwed && !isThere }
     })
   }
 }
+
+const isUnreadable = (error: unknown): boolean =>
+  error instanceof ClusterFault && error.reason === 'cluster-bad-answer'
 
 /** More than a crash can take is for the comparison with the whole state. */
 function isEnough(looks: readonly Look[], isRebooted: boolean): boolean {

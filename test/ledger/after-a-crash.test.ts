@@ -79,6 +79,19 @@ t.test('a cluster that forgot nothing is only read', async (t) => {
   t.equal(again.stateReads, 2)
 })
 
+t.test('a record that cannot be read keeps no other from being repaired', async (t) => {
+  const gate = await startGate(t)
+  const { pins } = gate.cluster
+  t.equal((await gate.ask('POST', `/pins/${first}`)).status, 200)
+  const forget = pins.mark()
+  t.equal((await gate.ask('POST', `/pins/${second}`)).status, 200)
+  const again = await killed(t, gate.cluster, forget)
+  again.behave({ path: `/allocations/${first}` }, { kind: 'status', status: 500, body: '{}' })
+  t.match(await gate.told(verified), { repaired: 1 })
+  t.equal(pins.has(second), true)
+  t.match(await gate.ledgerReport(), { doubts: 1 }, 'that one stays in doubt')
+})
+
 t.test('a restored backup is reported, and nothing of it is unpinned', async (t) => {
   const gate = await startGate(t)
   const { pins } = gate.cluster
