@@ -3,7 +3,7 @@
  * The bin: takes the signals, loads the program, and ends with its exit code. It imports nothing
  * statically, so that a Node that is too old reads one sentence and no signal comes too early.
  */
-import type { DaemonSignal, TakeSignals } from './cli/io.js'
+import type { DaemonSignal, TakeSignals } from './daemon/serve.js'
 
 const oldestMajor = 24
 const endMs = 500

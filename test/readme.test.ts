@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { faults, refusals } from '../src/gate/refusals.js'
 import { loadSettings } from '../src/settings/load.js'
-import { builtInRoles, optionGrants, permissions } from '../src/settings/keyring/permissions.js'
+import { builtInRoles, optionGrants, permissions } from '../src/settings/values/permissions.js'
 import { certificate } from './support/certificate.js'
 import { startGate } from './support/start-gate.js'
 

@@ -68,11 +68,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 const mayImportAll = ['daemon', 'cli', 'main.ts']
+/** What puts the program together knows nothing of the command line that starts it. */
+const mayNotImport: Readonly<Record<string, string>> = { daemon: 'cli' }
 
 t.test('imports between the rooms of src go in the directions of the house only', async (t) => {
   const faults = src.flatMap((source) => {
     const room = roomOf(source.path)
-    if (mayImportAll.includes(room)) return []
+    if (mayImportAll.includes(room))
+      return importsOf(source)
+        .filter(({ target }) => roomOf(target) === mayNotImport[room])
+        .map(({ line, target }) => `${source.path}:${line}: ${room} must not import ${target}`)
     const allowed = mayImport[room]
     if (allowed === undefined) return [`${source.path}:1: no rule says what ${room} may import`]
     return importsOf(source)
@@ -96,6 +101,22 @@ t.test('what a room may import, it does import', async (t) => {
 t.test('no file of src imports itself by way of others, not even for a type', async (t) => {
   const faults = circles(src).map((circle) => `${circle.join(' -> ')}: a circle`)
   none(t, src, faults)
+})
+
+t.test('no folder of a room imports a folder beside it that imports it', async (t) => {
+  const [from, to] = [new Map<string, string>(), new Set<string>()]
+  for (const source of src)
+    for (const { line, target } of importsOf(source)) {
+      const [own, other] = [source.path, target].map((path) => path.split('/').slice(0, 3))
+      const isBeside = source.path.split('/').length > 3 && target.split('/').length > 3
+      if (!isBeside || roomOf(source.path) !== roomOf(target)) continue
+      from.set(`${own?.join('/')} ${other?.join('/')}`, `${source.path}:${line}: imports ${target}`)
+      to.add(`${other?.join('/')} ${own?.join('/')}`)
+    }
+  const faults = [...from].flatMap(([pair, at]) =>
+    to.has(pair) && new Set(pair.split(' ')).size === 2 ? [at] : [],
+  )
+  none(t, [...from.keys()], faults)
 })
 
 t.test('nothing in src imports from outside of it: no test, no tool of the build', async (t) => {

@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
 import { schemaController } from '../http/fastify-options.js'
-import { isLoopback } from '../settings/keyring/network.js'
+import { isLoopback } from '../settings/values/network.js'
 import { ConfigError } from '../settings/problems.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
 import { closeNow } from '../http/close-now.js'

@@ -3,7 +3,7 @@
  * it (DNS rebinding): the browser then still sends the page's name as Host.
  */
 import { isIP } from 'node:net'
-import { isLoopback } from '../settings/keyring/network.js'
+import { isLoopback } from '../settings/values/network.js'
 
 /** Whether a Host header, on a connection to a port of ours, names the listener. */
 export type HostCheck = (header: string, port: number) => boolean

@@ -1,27 +1,15 @@
 /** Tells the running daemon what to do, over its control socket. */
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Config } from '../settings/schema/schema.js'
 import { CommandError } from './report.js'
-import { unitDirectory } from '../daemon/unit-directory.js'
 
 /** Where the packages' unit has its RuntimeDirectory. */
 const usual = '/run/pinwarden/control.sock'
 
 /** A batch of changes waits for the cluster, each as long as the settings allow. */
 const waitMs = 300_000
-
-/** Where the daemon listens; undefined: nowhere. */
-export function controlSocket(
-  { control }: Config,
-  env: Readonly<Record<string, string | undefined>>,
-): string | undefined {
-  if (control !== undefined) return control.socket
-  const directory = unitDirectory(env.RUNTIME_DIRECTORY)
-  return directory && join(directory, 'control.sock')
-}
 
 /** Nobody answers at the control socket. */
 export class NoDaemon extends CommandError {}

@@ -1,6 +1,6 @@
 /** The address that an encoder reaches the gate at, as far as the settings tell. */
 import { isIP, isIPv6 } from 'node:net'
-import { isLoopback } from '../settings/keyring/network.js'
+import { isLoopback } from '../settings/values/network.js'
 import type { ListenConfig } from '../settings/schema/schema.js'
 import { UsageError } from './report.js'
 

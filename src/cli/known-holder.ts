@@ -1,5 +1,5 @@
 /** The leaseIds of encoders that a ledger knows: what they pinned stays theirs in new settings. */
-import { newLeaseId } from '../settings/keyring/lease-id.js'
+import { newLeaseId } from '../settings/values/lease-id.js'
 import { encodersOf } from '../settings/keyring/resolve.js'
 import { loadConfig } from '../settings/load.js'
 import type { Config } from '../settings/schema/schema.js'

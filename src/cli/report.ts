@@ -1,4 +1,5 @@
 /** Says on stderr why a command failed, and gives the exit code for it. */
+import { StartError } from '../daemon/start-error.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { Io } from './io.js'
 
@@ -25,6 +26,11 @@ export function report(error: unknown, io: Io): 1 | 2 {
     fail(io, error.message)
     hint(io, error.hint)
     return error instanceof UsageError ? 2 : 1
+  }
+  if (error instanceof StartError) {
+    fail(io, error.message)
+    hint(io, error.hint)
+    return 1
   }
   if (error instanceof LedgerFault) {
     fail(io, error.message)

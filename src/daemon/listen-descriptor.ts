@@ -1,6 +1,6 @@
 /** The socket that the service manager listens on for us: it stays open while we are restarted. */
 import { Socket } from 'node:net'
-import { CommandError } from '../cli/report.js'
+import { StartError } from './start-error.js'
 
 /** A TCP socket that was passed to this process, to be listened on. */
 export interface PassedSocket {
@@ -16,7 +16,7 @@ const firstDescriptor = 3
  * The listening socket of systemd's socket activation.
  *
  * @returns undefined when none was passed to this very process
- * @throws CommandError when there are several, as which of them is the gate's would be a guess, or
+ * @throws StartError when there are several, as which of them is the gate's would be a guess, or
  *   when what was passed is no TCP socket
  */
 export function passedSocket(
@@ -27,7 +27,7 @@ export function passedSocket(
   if (Number(env.LISTEN_PID) !== pid) return undefined
   const count = Number(env.LISTEN_FDS)
   if (count > 1)
-    throw new CommandError(
+    throw new StartError(
       `${count} sockets are passed to the daemon, and the gate listens on one`,
       'leave one ListenStream= in pinwarden.socket',
     )
@@ -37,7 +37,7 @@ export function passedSocket(
 function socketAt(descriptor: number): PassedSocket {
   const host = addressOf(descriptor)
   if (host !== undefined) return { descriptor, host }
-  throw new CommandError(
+  throw new StartError(
     'what is passed to the daemon as its socket is no TCP socket, and the gate listens on TCP only',
     'name an address or a port in pinwarden.socket, such as ListenStream=9098',
   )

@@ -6,7 +6,7 @@ import type { StatusReport } from '../admin/status-report.js'
 import type { Daemon } from './daemon.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import type { Config } from '../settings/schema/schema.js'
-import { version } from '../cli/io.js'
+import { version } from './version.js'
 
 type Observed = Omit<Daemon, 'admin' | typeof Symbol.asyncDispose>
 

@@ -4,7 +4,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { isLoopback } from '../settings/keyring/network.js'
+import { isLoopback } from '../settings/values/network.js'
 import { ConfigError } from '../settings/problems.js'
 import type { ListenConfig } from '../settings/schema/schema.js'
 

@@ -1,6 +1,4 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
-import { controlSocket } from '../cli/ask-control.js'
-import { type DaemonSignal, type TakeSignals, version } from '../cli/io.js'
 import { type Log, openLog } from '../log/log.js'
 import { LiveSettings } from '../settings/reload/live.js'
 import { assemble } from './assemble.js'
@@ -8,8 +6,14 @@ import type { Daemon } from './daemon.js'
 import { passedSocket } from './listen-descriptor.js'
 import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
-import { Systemd, servingOn } from './systemd.js'
-import { unitDirectory } from './unit-directory.js'
+import { controlSocket, servingOn, Systemd, unitDirectory } from './systemd.js'
+import { version } from './version.js'
+
+/** What the daemon does something at. */
+export type DaemonSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2'
+
+/** Hands over each signal from now on, and first of all those that came before. */
+export type TakeSignals = (obey: (signal: DaemonSignal) => void) => void
 
 export interface ServeOptions {
   readonly configPath: string

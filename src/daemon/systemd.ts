@@ -1,4 +1,6 @@
 /** Tells systemd how the daemon is: ready, reloading, stopping, and that it is alive at all. */
+import { join } from 'node:path'
+import type { Config } from '../settings/schema/schema.js'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Log } from '../log/log.js'
@@ -74,4 +76,20 @@ export class Systemd {
 export function servingOn({ url, settings }: Pick<Daemon, 'url' | 'settings'>): string {
   const refused = settings.state.isLastRefused ? '; the settings last read were refused' : ''
   return `serving on ${url() ?? 'nothing yet'}${refused}`
+}
+
+/** @param list as in `$RUNTIME_DIRECTORY`; @returns the first, which is ours; undefined: none */
+export function unitDirectory(list: string | undefined): string | undefined {
+  const [directory = ''] = (list ?? '').split(':')
+  return directory === '' ? undefined : directory
+}
+
+/** Where the daemon listens for the operator's commands; undefined: nowhere. */
+export function controlSocket(
+  { control }: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  if (control !== undefined) return control.socket
+  const directory = unitDirectory(env.RUNTIME_DIRECTORY)
+  return directory && join(directory, 'control.sock')
 }

@@ -1,7 +1,7 @@
 /** What the gate adds to Fastify's and Node's request: its record, and what its phases proved. */
 import type { IncomingMessage } from 'node:http'
 import type { Encoder } from '../settings/keyring/encoder.js'
-import type { Permission } from '../settings/keyring/permissions.js'
+import type { Permission } from '../settings/values/permissions.js'
 import type { Plan } from './plan.js'
 import type { RequestRecord } from './record/record.js'
 import type { Route } from './routes.js'

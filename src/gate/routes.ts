@@ -1,6 +1,6 @@
 /** The route table: what the gate lets through. Whatever is not here never reaches the cluster. */
 import type { ClusterConfig } from '../settings/schema/schema.js'
-import type { Budget, Permission } from '../settings/keyring/permissions.js'
+import type { Budget, Permission } from '../settings/values/permissions.js'
 import {
   idRequest,
   type Parse,

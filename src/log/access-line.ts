@@ -1,5 +1,5 @@
 /** The access log's line: what is said of every request, whatever happened to it. */
-import type { Permission } from '../settings/keyring/permissions.js'
+import type { Permission } from '../settings/values/permissions.js'
 
 /**
  * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;

@@ -1,7 +1,7 @@
 /** What must hold between the fields of a configuration, beyond the schema of each. */
-import { leaseIdOf } from './keyring/lease-id.js'
-import { isLoopback } from './keyring/network.js'
-import { builtInRoles } from './keyring/permissions.js'
+import { leaseIdOf } from './values/lease-id.js'
+import { isLoopback } from './values/network.js'
+import { builtInRoles } from './values/permissions.js'
 import { pathText, foundText, type Problem } from './problems.js'
 import { rolesOf } from './keyring/resolve.js'
 import type { ClusterConfig, Config, EncoderConfig, ListenConfig } from './schema/schema.js'

@@ -1,5 +1,5 @@
 /** What is allowed in a configuration but likely a slip, or good to know. */
-import { isLoopback, isLoopbackUrl } from './keyring/network.js'
+import { isLoopback, isLoopbackUrl } from './values/network.js'
 import type { Config, EncoderConfig } from './schema/schema.js'
 
 export function warningsOf(config: Config, now: number): readonly string[] {

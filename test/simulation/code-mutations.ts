@@ -1,5 +1,5 @@
 /** Mutations of methods of src, put in their place for the time of a run. */
-import { Quota, type Reservation } from '../../src/gate/forward/quota.js'
+import { Quota, type Reservation } from '../../src/gate/ownership/quota.js'
 import { Replay } from '../../src/gate/outage/replay.js'
 import type { Lease } from '../../src/leases/lease.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'

@@ -1,7 +1,7 @@
 /** Gates that write one cluster: no lease is lost, with the store, without it, and between. */
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
-import { leaseIdOf } from '../../src/settings/keyring/lease-id.js'
+import { leaseIdOf } from '../../src/settings/values/lease-id.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { startGate, type TestGate } from '../support/start-gate.js'

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { blockListOf } from '../../settings/keyring/network.js'
+import { blockListOf } from '../../settings/values/network.js'
 import { CommandError } from '../report.js'
 
 /** Not reachable from elsewhere as they are: RFC 1918, 6598, 3927, 4193, 4291. */

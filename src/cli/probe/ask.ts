@@ -2,7 +2,7 @@
 import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { brotliDecompressSync, unzipSync } from 'node:zlib'
-import { version } from '../io.js'
+import { version } from '../../daemon/version.js'
 import type { EncoderUrl } from './encoder-url.js'
 import { codeOf } from './time-limit.js'
 

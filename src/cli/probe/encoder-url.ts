@@ -1,6 +1,6 @@
 /** Reads the value of IPFS_CLUSTER_ENDPOINT as the encoder's axios would, and says its faults. */
 import { keyForm } from '../../settings/keyring/key-form.js'
-import { isLoopback } from '../../settings/keyring/network.js'
+import { isLoopback } from '../../settings/values/network.js'
 import { namePattern } from '../../settings/schema/names.js'
 import type { ProbeProblem } from './steps.js'
 

@@ -1,6 +1,7 @@
 /** The probe as a program of its own: what `pinwarden probe` does, in one file for an encoder. */
 import './node-version.js'
-import { type Io, version } from '../io.js'
+import { version } from '../../daemon/version.js'
+import type { Io } from '../io.js'
 import { probe } from './probe.js'
 import { report, UsageError } from '../report.js'
 import { quoted } from './steps.js'

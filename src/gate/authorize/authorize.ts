@@ -1,9 +1,9 @@
 /** Phase 3, may this encoder do this, and is it well asked? 403, 404, 405, 400; deny by default. */
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { optionGrants } from '../../settings/keyring/permissions.js'
+import { optionGrants } from '../../settings/values/permissions.js'
 import { refuse } from '../answer.js'
 import { cidOf, type Plan } from '../plan.js'
-import type { Target } from '../receive/target.js'
+import type { Target } from '../target.js'
 import type { RequestRecord } from '../record/record.js'
 import { BadRequest } from '../refusals.js'
 import { type Authenticated, authenticated } from '../request.js'

@@ -3,10 +3,10 @@ import { canonicalCid } from '../../cluster/cid.js'
 import type { Parameter } from '../../cluster/query.js'
 import { reservedPrefix } from '../../leases/lease.js'
 import { isDialableAddress, isPeerId } from '../../cluster/peer.js'
-import type { OptionGrant } from '../../settings/keyring/permissions.js'
+import type { OptionGrant } from '../../settings/values/permissions.js'
 import { BadRequest } from '../refusals.js'
 import { readExpiry } from './pin-expiry.js'
-import { quote } from '../receive/target.js'
+import { quote } from '../target.js'
 
 const bytesMax = { name: 512, metaKey: 128, metaValue: 1024 }
 const metadataMax = 32

@@ -1,12 +1,12 @@
 /** Turns a routed request into the one the cluster gets: rebuilt from parts, never relayed. */
 import { canonicalCid } from '../../cluster/cid.js'
-import type { OptionGrant, Permission } from '../../settings/keyring/permissions.js'
+import type { OptionGrant, Permission } from '../../settings/values/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
 import { wholeSeconds } from '../../leases/lease.js'
 import { readDuration } from './go-duration.js'
 import { type PinOptions, readPinOptions, unknownParameter } from './pin-options.js'
 import { BadRequest } from '../refusals.js'
-import { pathFrom } from '../receive/target.js'
+import { pathFrom } from '../target.js'
 import type { Plan, UpstreamCall } from '../plan.js'
 
 /** What a parser may look at. */

@@ -13,7 +13,7 @@ import { routes } from '../routes.js'
 import { viaHttpProxy } from '../via-http-proxy.js'
 import { type AwaitTerminal, createAwaitTerminal } from './await-terminal.js'
 import { type Accepted, createServeListing, type ServeListing } from './listing.js'
-import { type ChangePin, createChangePin, type Holders, refusesPath } from './ownership.js'
+import { type ChangePin, createChangePin, type Holders, refusesPath } from './change-pin.js'
 import { createShowOwn, type ShowOwn } from './own-view.js'
 import { streamAnswer } from './stream-answer.js'
 

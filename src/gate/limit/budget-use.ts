@@ -1,5 +1,5 @@
 /** How much of its budgets each encoder has used: as the limiter last said, for who looks on. */
-import type { Budget } from '../../settings/keyring/permissions.js'
+import type { Budget } from '../../settings/values/permissions.js'
 import type { Counted } from './counter.js'
 
 interface Use {

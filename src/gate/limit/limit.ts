@@ -1,7 +1,7 @@
 /** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
 import type { onRequestAsyncHookHandler } from 'fastify'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
-import type { Budget } from '../../settings/keyring/permissions.js'
+import type { Budget } from '../../settings/values/permissions.js'
 import { encodersMax } from '../../settings/schema/names.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import { refuse } from '../answer.js'

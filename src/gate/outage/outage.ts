@@ -8,7 +8,7 @@ import { setTimer } from '../../time/set-timer.js'
 import type { Answering } from '../answer.js'
 import { faultIn } from '../fault.js'
 import { journaledPin, journaledStatus } from './journaled-pin.js'
-import { type Quota, refuseExcess } from '../forward/quota.js'
+import { type Quota, refuseExcess } from '../ownership/quota.js'
 import type { Authorized } from '../request.js'
 
 export interface OutageParts {

@@ -15,7 +15,7 @@ import type { Connections } from './connections.js'
 import { RequestRecord } from '../record/record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
 import type { RefusalReason } from '../refusals.js'
-import { bytesUnaccounted } from './socket-bytes.js'
+import { bytesUnaccounted } from '../record/socket-bytes.js'
 
 /**
  * @param handler Fastify's

@@ -9,7 +9,7 @@ import type { AccessLine } from '../../log/access-line.js'
 import { RequestRecord } from '../record/record.js'
 import { BadRequest, type RefusalReason } from '../refusals.js'
 import { attachRecord } from '../request.js'
-import { readTarget } from './target.js'
+import { readTarget } from '../target.js'
 
 export interface Receiving {
   readonly current: () => Snapshot

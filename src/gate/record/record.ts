@@ -2,15 +2,15 @@
 import type { Socket } from 'node:net'
 import type { Origin } from '../../listings/listings.js'
 import type { Exchange } from '../../cluster/exchange.js'
-import type { Budget, Permission } from '../../settings/keyring/permissions.js'
+import type { Budget, Permission } from '../../settings/values/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { AccessLine, RequestOutcome } from '../../log/access-line.js'
 import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
-import { accountFor } from '../receive/socket-bytes.js'
-import type { Target } from '../receive/target.js'
+import { accountFor } from './socket-bytes.js'
+import type { Target } from '../target.js'
 import { type Trace, traceOf } from './trace.js'
 
 /** Everything a record needs to begin. */

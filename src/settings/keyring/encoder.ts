@@ -1,6 +1,6 @@
 /** A caller as a request sees it: what it may do, from where, and how often. */
 import type { BlockList } from 'node:net'
-import type { Budget, Enforcement, OptionGrant, Permission } from './permissions.js'
+import type { Budget, Enforcement, OptionGrant, Permission } from '../values/permissions.js'
 
 export interface BudgetLimit {
   readonly max: number

@@ -1,7 +1,7 @@
 /** Folds each encoder's role, permissions and limits into what a request needs to know of it. */
-import { leaseIdOf } from './lease-id.js'
-import { blockListOf } from './network.js'
-import { builtInRoles, type OptionGrant, type Permission } from './permissions.js'
+import { leaseIdOf } from '../values/lease-id.js'
+import { blockListOf } from '../values/network.js'
+import { builtInRoles, type OptionGrant, type Permission } from '../values/permissions.js'
 import type { Config, EncoderConfig, LimitsConfig } from '../schema/schema.js'
 import type { Encoder, EncoderLimits } from './encoder.js'
 import { dayMs } from '../../time/units.js'

@@ -1,5 +1,5 @@
 /** The forms of texts that the schema names, beside its patterns. */
-import { isHost, isNetwork } from '../keyring/network.js'
+import { isHost, isNetwork } from '../values/network.js'
 
 export const formats = {
   'date-time': isUtcTime,

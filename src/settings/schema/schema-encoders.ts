@@ -2,8 +2,8 @@
 import Type from 'typebox'
 import { name, network, section, timestamp } from './fields.js'
 import { encodersMax, nameExpects, namePattern } from './names.js'
-import { leaseIdPattern } from '../keyring/lease-id.js'
-import { enforcements, optionGrants, permissions } from '../keyring/permissions.js'
+import { leaseIdPattern } from '../values/lease-id.js'
+import { enforcements, optionGrants, permissions } from '../values/permissions.js'
 
 const permission = Type.Enum([...permissions])
 

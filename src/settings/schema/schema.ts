@@ -10,7 +10,7 @@ import {
   timeMs,
   watchedFile,
 } from './fields.js'
-import { enforcements } from '../keyring/permissions.js'
+import { enforcements } from '../values/permissions.js'
 import { cluster } from './schema-cluster.js'
 import { encoders, retentionDays, roles } from './schema-encoders.js'
 import { fallback, journal, ledger, lookBack, onOutage } from './schema-outage.js'

@@ -4,8 +4,8 @@ import t from 'tap'
 import { readPinOptions } from '../../../src/gate/authorize/pin-options.js'
 import { wholeSeconds } from '../../../src/leases/lease.js'
 import { BadRequest } from '../../../src/gate/refusals.js'
-import { readTarget } from '../../../src/gate/receive/target.js'
-import { type OptionGrant, optionGrants } from '../../../src/settings/keyring/permissions.js'
+import { readTarget } from '../../../src/gate/target.js'
+import { type OptionGrant, optionGrants } from '../../../src/settings/values/permissions.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 const cidV1 = CID.parse(cid).toV1().toString()

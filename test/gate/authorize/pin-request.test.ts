@@ -7,7 +7,7 @@ import * as parsers from '../../../src/gate/authorize/pin-request.js'
 import { encodeQuery } from '../../../src/cluster/query.js'
 import { cidOf, type Plan } from '../../../src/gate/plan.js'
 import { BadRequest } from '../../../src/gate/refusals.js'
-import { readTarget } from '../../../src/gate/receive/target.js'
+import { readTarget } from '../../../src/gate/target.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 const cidV1 = CID.parse(cid).toV1().toString()

@@ -1,6 +1,6 @@
 /** Undo: a finished pin that nobody holds any more is kept for a grace, and looks unpinned. */
 import t from 'tap'
-import { leaseIdOf } from '../../../src/settings/keyring/lease-id.js'
+import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { askedOf } from '../../support/asked.js'
 import { type FakeCluster, generatedCid } from '../../support/fake-cluster/index.js'
 import { startGate } from '../../support/start-gate.js'

@@ -1,6 +1,6 @@
 /** Whose pin is it: what an encoder does to a pin never takes it from another. */
 import t from 'tap'
-import { leaseIdOf } from '../../../src/settings/keyring/lease-id.js'
+import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { askedOf } from '../../support/asked.js'
 import { startGate, type TestGate } from '../../support/start-gate.js'
 

@@ -1,6 +1,6 @@
 /** Records of pins are read one behind the other on few connections, and never mixed up. */
 import t from 'tap'
-import { leaseIdOf } from '../../../src/settings/keyring/lease-id.js'
+import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { generatedCid } from '../../support/fake-cluster/index.js'
 import { startGate } from '../../support/start-gate.js'
 

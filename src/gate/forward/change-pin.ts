@@ -5,9 +5,7 @@ import type { Decision } from '../../leases/decide.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import { type OpenPin, outcomeOf, type Wanted } from '../../ledger/open-pin.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
-import type { PinRecord } from '../../leases/pin-record.js'
 import type { PinTracker } from '../../tracking/tracker.js'
-import type { Encoder } from '../../settings/keyring/encoder.js'
 import { errorBody } from '../../http/error-body.js'
 import type { Answering } from '../answer.js'
 import { isFaultOfChange } from '../fault.js'
@@ -15,8 +13,8 @@ import type { Outage } from '../outage/outage.js'
 import type { OnAnswer, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
 import { Deadline } from '../../time/deadline.js'
-import { callOf, decideToPin, decideToUnpin } from './lease-decision.js'
-import { type Quota, refuseExcess } from './quota.js'
+import { callOf, decideToPin, decideToUnpin, isHeldBy } from '../ownership/lease-decision.js'
+import { type Quota, refuseExcess } from '../ownership/quota.js'
 
 /**
  * Reads who holds the pin, and returns the request to the cluster that changes nothing for the
@@ -138,9 +136,6 @@ function answerOf(answering: Answering, decision: Decision): void {
   // The cluster's own words.
   else answering.send(404, errorBody(404, 'pin is not part of the pinset'))
 }
-
-export const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
-  pin?.leases.some(({ holder }) => holder === leaseId) === true
 
 /**
  * Which pin a path leads to is known only when it was replaced: so only who may do that, may.

@@ -1,5 +1,5 @@
 /** Reads a request target: decoded first, then checked, so that one resource has one spelling. */
-import { BadRequest } from '../refusals.js'
+import { BadRequest } from './refusals.js'
 
 export interface Target {
   /** Decoded path segments; doubled and trailing slashes are gone. */

@@ -11,6 +11,7 @@ import {
   unenforced,
   write,
 } from '../../leases/decide.js'
+import type { PinRecord } from '../../leases/pin-record.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { OpenPin } from '../../ledger/open-pin.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -93,6 +94,9 @@ function unpinning({ record, nowMs }: Known, encoder: Encoder, request: Unpinnin
   if (enforcement === 'observe') request.wouldRefuse = decision.reason
   return unenforced(record, nowMs)
 }
+
+export const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
+  pin?.leases.some(({ holder }) => holder === leaseId) === true
 
 /** Undefined: the cluster is not asked. */
 export function callOf(decision: Decision, cid: string): UpstreamCall | undefined {

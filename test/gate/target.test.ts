@@ -1,7 +1,7 @@
 /** The request target: decoded first, checked then, so that one resource has one spelling. */
 import t from 'tap'
-import { BadRequest } from '../../../src/gate/refusals.js'
-import { pathFrom, readTarget } from '../../../src/gate/receive/target.js'
+import { BadRequest } from '../../src/gate/refusals.js'
+import { pathFrom, readTarget } from '../../src/gate/target.js'
 
 const segmentsOf = (url: string): readonly string[] => readTarget(url).segments
 /** A title without control characters, which would garble the report. */
