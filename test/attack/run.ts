@@ -107,7 +107,7 @@ function settingsFor(
   }
   for (const [section, fields] of Object.entries(settings ?? {}))
     frame[section] = { ...frame[section], ...fields }
-  const entries = Object.entries(keys).map(([name, key]) => [
+  const entries = Object.entries(keys).map(([name, key]): [string, object] => [
     name,
     { ...encoders?.[name], keys: [{ id: 'k1', sha256: digestOf(key) }] },
   ])
