@@ -2,7 +2,8 @@
 import type { Attack } from '../attack.js'
 import { crowd, flood, open } from '../floods.js'
 
-const request = `GET /${'a'.repeat(255)} HTTP/1.1\r\nHost: x\r\nUser-Agent: ${'"'.repeat(128)}\r\n\r\n`
+const agent = `User-Agent: ${'"'.repeat(128)}`
+const request = `GET /${'a'.repeat(255)} HTTP/1.1\r\nHost: x\r\n${agent}\r\n\r\n`
 
 export const attack: Attack = {
   title: '100 connections ask without a credential, pipelined, with the longest lines',
