@@ -22,6 +22,8 @@ function faultsOf(
     faults.push(`${path} must not have "watch": it is not the path of a file`)
   if (schema.type === 'string' && schema.path === undefined && namesPath.test(path))
     faults.push(`${path} needs "path", or a name that is not that of a path`)
+  if (schema.type === 'string' && schema.secret !== true && namesSecret.test(path))
+    faults.push(`${path} needs "secret", or a name that is not that of a secret`)
   // The README says that such files are read anew, and an operator learns it by the name.
   if (schema.path === 'file' && (watch === true) !== path.endsWith('File'))
     faults.push(`${path} needs "watch" and a name in …File, or neither`)
@@ -37,3 +39,4 @@ function faultsOf(
 }
 
 const namesPath = /(?:file|directory|socket)$/i
+const namesSecret = /(?:password|passphrase|secret|token|credential|sha256|url)$/i

@@ -1,4 +1,4 @@
-/** Tells systemd how the daemon is: ready, reloading, stopping, and that it is alive at all. */
+/** What systemd gives the daemon, and what it is told: ready, reloading, stopping, still alive. */
 import { join } from 'node:path'
 import type { Config } from '../settings/schema/schema.js'
 import { execFile } from 'node:child_process'

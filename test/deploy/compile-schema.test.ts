@@ -49,6 +49,10 @@ const faulty = {
     fields: { dumpFile: { type: 'string' } },
     message: 'known.dumpFile needs "path"',
   },
+  'a secret by its name that messages may show': {
+    fields: { redisPassword: { type: 'string' } },
+    message: 'known.redisPassword needs "secret"',
+  },
   'a file that is read by its name, and not watched': {
     fields: { caFile: path },
     message: 'known.caFile needs "watch"',

@@ -109,7 +109,8 @@ export class Outage {
       send(answering, 202, journaledPin(entry))
     } catch (fault) {
       if (!(fault instanceof LedgerFault)) throw fault
-      answering.fault(error)
+      // The cluster is away as well, but what keeps the 202 back is this.
+      answering.fault(fault)
     }
   }
 

@@ -250,11 +250,18 @@ t.test('what waits counts against the quotas of its encoder', async (t) => {
   t.equal(pendingIn(gate).length, 3)
 })
 
-t.test('a journal that is full refuses in the words of the outage', async (t) => {
+t.test('a queue that is full refuses, and the log says that it is full', async (t) => {
   const { gate } = await startAway(t, { journal: { entriesMax: 1 } })
   t.equal((await gate.ask('POST', `/pins/${generatedCid(1)}`)).status, 202)
-  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 502)
+  const refused = await gate.ask('POST', `/pins/${cid}`)
+  t.equal(refused.status, 503)
+  t.equal(refused.headers.get('retry-after'), '5')
   t.equal(pendingIn(gate).length, 1)
+  const line = (await gate.logText()).split('\n').find((line) => line.includes('"status":503'))
+  t.match(JSON.parse(line ?? '{}'), {
+    reason: 'ledger-unavailable',
+    upstreamError: 'the queue is full: 1 pins wait in it',
+  })
 })
 
 t.test('a restart changes nothing, also one that goes back to refusing', async (t) => {
