@@ -45,7 +45,7 @@ async function statusOf(daemon: Observed, startedAt: string): Promise<StatusRepo
     store: daemon.storeReport() ?? null,
     encoders: keyring.encoderCount,
     requestsUnderWay: daemon.requestsUnderWay(),
-    logLinesDropped: daemon.log.dropped,
+    logLinesDropped: daemon.log.sink.dropped,
     certificateExpires: certificateExpiry(daemon.settings)?.toISOString() ?? null,
     settings: { since: since.toISOString(), ...settings },
   }

@@ -55,7 +55,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   const stop = Promise.withResolvers<DaemonSignal>()
   takeSignals?.((signal) => {
     if (signal === 'SIGHUP') reload(signal)
-    else if (signal === 'SIGUSR2') reopen(log)
+    else if (signal === 'SIGUSR2') void reopen(log)
     else stop.resolve(signal)
   })
   const signal = await stop.promise
@@ -80,9 +80,16 @@ function startOf(daemon: Daemon, configPath: string) {
   }
 }
 
-function reopen(log: Log): void {
-  log.reopen()
-  log.info({}, 'log reopened')
+const reopenAgainMs = 10_000
+
+async function reopen(log: Log): Promise<void> {
+  try {
+    await log.reopen()
+    log.info({}, 'log reopened')
+  } catch (err) {
+    log.error({ err }, 'the log file could not be reopened: the old one stays in use')
+    setTimeout(() => void reopen(log), reopenAgainMs).unref()
+  }
 }
 
 /** A state that nobody planned for is not gone on with: log it whole, exit, be restarted. */

@@ -49,6 +49,7 @@ t.test('/metrics has every instrument, with its type', async (t) => {
     pinwarden_store_up: 'gauge',
     pinwarden_store_faults_total: 'counter',
     pinwarden_log_lines_dropped_total: 'counter',
+    pinwarden_log_waiting_bytes: 'gauge',
     pinwarden_config_last_reload_successful: 'gauge',
     pinwarden_config_last_reload_success_timestamp_seconds: 'gauge',
     pinwarden_certificate_expiry_timestamp_seconds: 'gauge',
