@@ -41,25 +41,28 @@ t.test('a reader that stalls holds up nothing; lost lines are counted and told',
   t.equal(Number(lost) + written, count)
 })
 
-t.test('while nothing is taken, lines of strangers are dropped for those of encoders', async (t) => {
-  const config = await configOf(t, { bufferBytesMax: 65_536 })
-  const { daemon, url } = await startDaemon(t, config)
-  daemon.process.stdout.pause()
-  const agent = { 'user-agent': '"'.repeat(128) }
-  const ask = async (fields: Record<string, string>, count: number) => {
-    for (let i = 0; i < count; i++) await (await fetch(`${url}/id`, { headers: fields })).text()
-  }
-  await ask(agent, 700)
-  await ask({ ...headers, ...agent }, 30)
-  await ask(agent, 100)
-  daemon.process.stdout.resume()
-  const { lost } = await daemon.logged('log lines were dropped: the sink stalled')
-  daemon.process.kill('SIGTERM')
-  t.equal((await daemon.exited).code, 0)
-  const written = daemon.lines().filter((line) => line.msg === 'request')
-  t.equal(written.filter((line) => line.encoder === 'alpha').length, 30, 'all of the encoder')
-  t.equal(written.length + Number(lost), 830)
-})
+t.test(
+  'while nothing is taken, lines of strangers are dropped for those of encoders',
+  async (t) => {
+    const config = await configOf(t, { bufferBytesMax: 65_536 })
+    const { daemon, url } = await startDaemon(t, config)
+    daemon.process.stdout.pause()
+    const agent = { 'user-agent': '"'.repeat(128) }
+    const ask = async (fields: Record<string, string>, count: number) => {
+      for (let i = 0; i < count; i++) await (await fetch(`${url}/id`, { headers: fields })).text()
+    }
+    await ask(agent, 700)
+    await ask({ ...headers, ...agent }, 30)
+    await ask(agent, 100)
+    daemon.process.stdout.resume()
+    const { lost } = await daemon.logged('log lines were dropped: the sink stalled')
+    daemon.process.kill('SIGTERM')
+    t.equal((await daemon.exited).code, 0)
+    const written = daemon.lines().filter((line) => line.msg === 'request')
+    t.equal(written.filter((line) => line.encoder === 'alpha').length, 30, 'all of the encoder')
+    t.equal(written.length + Number(lost), 830)
+  },
+)
 
 t.test('a reader that goes away ends nothing', async (t) => {
   const { daemon, url } = await startDaemon(t, await configOf(t, {}))
