@@ -209,15 +209,14 @@ export class LogSink {
 
   /** Writes what is left, and no more after that; a sink that takes nothing is not waited for. */
   async end(limitMs: number): Promise<void> {
-    const isOver = Promise.withResolvers<undefined>()
-    const giveUp = (): void => {
-      isOver.resolve(undefined)
-    }
-    this.onWritten = giveUp
-    const limit = setTimeout(giveUp, limitMs)
+    let limit: NodeJS.Timeout | undefined
+    const over = new Promise<void>((resolve) => {
+      this.onWritten = resolve
+      limit = setTimeout(resolve, limitMs)
+    })
     if (this.isFailing && this.writing !== undefined) this.again(0)
     else this.flush()
-    if (this.waitingSize > 0) await isOver.promise
+    if (this.waitingSize > 0) await over
     clearTimeout(limit)
     clearTimeout(this.timer)
     this.timer = undefined
