@@ -22,8 +22,16 @@ export interface RealCluster {
   kill(): Promise<void>
   /** As by its service manager. */
   stop(): Promise<void>
-  /** Starts again what was ended, with its state, on the same ports; asks another one for news. */
-  comeBack(joins?: RealCluster): Promise<void>
+  /**
+   * Starts again what was ended, with its state, on the same ports; asks another one for news.
+   *
+   * @param program another release of it
+   */
+  comeBack(joins?: RealCluster, program?: string): Promise<void>
+  /** A command of the program, such as `state export`, while it does not run. */
+  command(...args: readonly string[]): Promise<string>
+  /** Where its configuration and its state lie. */
+  readonly folder: string
   /** It hangs until it is thawed. */
   freeze(): void
   thaw(): void
@@ -34,6 +42,8 @@ export interface Circumstances {
   readonly login?: Login | undefined
   /** The peer whose cluster it belongs to; one of its own where there is none. */
   readonly joins?: RealCluster
+  /** Fields of the parts `cluster` and `consensus.crdt` of its configuration. */
+  readonly settings?: { readonly cluster?: object; readonly crdt?: object }
 }
 
 interface ServiceConfig {
@@ -48,13 +58,13 @@ export async function startCluster(
   t: Test,
   program: string,
   kubo: Kubo,
-  { login, joins }: Circumstances = {},
+  { login, joins, settings = {} }: Circumstances = {},
 ): Promise<RealCluster> {
   const folder = temporaryFolder()
   const variables = { IPFS_CLUSTER_PATH: folder }
   await runOnce(program, ['init', '--consensus', 'crdt'], variables)
   const ports = { rest: await freePort(), swarm: await freePort(), kubo: kubo.port }
-  shutIn(join(folder, 'service.json'), ports, login)
+  shutIn(join(folder, 'service.json'), ports, login, settings)
   const url = `http://127.0.0.1:${ports.rest}`
   const authorization = login && `Basic ${btoa(`${login.username}:${login.password}`)}`
   const ask = async () => {
@@ -62,9 +72,10 @@ export async function startCluster(
     const answer = await fetch(`${url}/id`, { headers, signal: AbortSignal.timeout(2000) })
     return (await answer.json()) as { id: string; version: string; cluster_peers: string[] }
   }
+  let release = program
   const run = async (other: RealCluster | undefined) => {
     const args = other === undefined ? [] : ['--bootstrap', other.address]
-    const daemon = new Running(program, ['daemon', ...args], variables, folder)
+    const daemon = new Running(release, ['daemon', ...args], variables, folder)
     await daemon.ready(async () => {
       const { id, cluster_peers: peers } = await ask()
       return other === undefined || (peers.includes(other.id) && (await other.knows(id)))
@@ -82,9 +93,12 @@ export async function startCluster(
     knows: async (peer) => (await ask()).cluster_peers.includes(peer),
     kill: () => daemon.kill(),
     stop: () => daemon.stop(),
-    comeBack: async (other) => {
+    comeBack: async (other, changed = release) => {
+      release = changed
       daemon = await run(other)
     },
+    command: (...args) => runOnce(release, args, variables),
+    folder,
     freeze: () => {
       daemon.freeze()
     },
@@ -105,6 +119,7 @@ function shutIn(
   path: string,
   ports: Readonly<Record<'rest' | 'swarm' | 'kubo', number>>,
   login: Login | undefined,
+  settings: NonNullable<Circumstances['settings']>,
 ): void {
   const config = JSON.parse(readFileSync(path, 'utf8')) as ServiceConfig
   const shut = {
@@ -120,8 +135,11 @@ function shutIn(
       mdns_interval: '0s',
       // A peer that no ping is heard of is not asked any more.
       monitor_ping_interval: '1s',
+      ...settings.cluster,
     },
-    consensus: { crdt: { ...config.consensus.crdt, rebroadcast_interval: '2s' } },
+    consensus: {
+      crdt: { ...config.consensus.crdt, rebroadcast_interval: '2s', ...settings.crdt },
+    },
     api: {
       restapi: {
         ...config.api.restapi,

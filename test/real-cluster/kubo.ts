@@ -14,6 +14,11 @@ export interface Kubo {
   /** The types of its pins of a CID, such as `recursive`; undefined when there is none. */
   pinType(cid: string): Promise<string | undefined>
   stop(): Promise<void>
+  /** Starts again what was stopped, with its blocks and pins, on the same port. */
+  comeBack(): Promise<void>
+  /** It hangs until it is thawed. */
+  freeze(): void
+  thaw(): void
 }
 
 export async function startKubo(t: Test, program: string): Promise<Kubo> {
@@ -22,11 +27,15 @@ export async function startKubo(t: Test, program: string): Promise<Kubo> {
   await runOnce(program, ['init', '--profile=test', '--empty-repo'], variables)
   const port = await freePort()
   const id = shutIn(join(folder, 'config'), port)
-  const daemon = new Running(program, ['daemon', '--offline'], variables, folder)
-  t.teardown(() => daemon.stopAndRemove())
   const rpc = (call: string, body?: FormData) =>
     fetch(`http://127.0.0.1:${port}/api/v0/${call}`, { method: 'POST', ...(body && { body }) })
-  await daemon.ready(async () => (await rpc('version')).ok)
+  const run = async () => {
+    const daemon = new Running(program, ['daemon', '--offline'], variables, folder)
+    await daemon.ready(async () => (await rpc('version')).ok)
+    return daemon
+  }
+  let daemon = await run()
+  t.teardown(() => daemon.stopAndRemove())
 
   const add = async (query: string, name: string, content: string) => {
     const form = new FormData()
@@ -52,6 +61,15 @@ export async function startKubo(t: Test, program: string): Promise<Kubo> {
       return Keys && Object.values(Keys)[0]?.Type
     },
     stop: () => daemon.stop(),
+    comeBack: async () => {
+      daemon = await run()
+    },
+    freeze: () => {
+      daemon.freeze()
+    },
+    thaw: () => {
+      daemon.thaw()
+    },
   }
 }
 

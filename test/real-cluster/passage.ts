@@ -161,7 +161,7 @@ t.test('leases live in the real state, as they do in the fake one', async (t) =>
   t.match((await state()).expire_at, /^0001/)
 
   t.equal(await gate.ledger.holdings.count(), true)
-  t.same(gate.ledger.holdings.page(operator, undefined, 10), [cid])
+  t.same(await gate.ledger.holdings.page(operator, undefined, 10), [cid])
   const own = await gate.ask('GET', '/pins?owner=me', { as: 'operator' })
   t.same(
     lines(own).map((info) => [info.cid, statusOf(info)]),
