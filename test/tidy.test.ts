@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: [],
   settings: ['disk', 'time'],
   log: ['metrics', 'settings'],
-  cluster: ['health', 'metrics', 'settings', 'collections', 'text', 'http'],
+  cluster: ['health', 'metrics', 'settings', 'collections', 'text', 'http', 'time'],
   listings: ['leases', 'cluster', 'disk', 'time', 'log', 'http'],
   leases: ['cluster', 'settings'],
   ledger: ['leases', 'cluster', 'collections', 'settings', 'metrics', 'time', 'log', 'http'],

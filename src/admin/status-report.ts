@@ -4,6 +4,23 @@ import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import type { QueueCounts } from '../ledger/queue-metrics.js'
 import type { StoreReport } from '../store/store.js'
 
+export interface EndpointStatus {
+  readonly name: string
+  /** `half-open`: it was down and is tried. */
+  readonly state: HealthState
+  /** How long it has lacked what another one has; absent from an older daemon's answer. */
+  readonly lagSeconds?: number
+}
+
+/** An endpoint in a line: its name, and what is wrong with it. */
+export function endpointText({ name, state, lagSeconds = 0 }: EndpointStatus): string {
+  const faults = [
+    ...(state === 'up' ? [] : [state]),
+    ...(lagSeconds > 0 ? [`lags behind for ${lagSeconds} s`] : []),
+  ]
+  return faults.length === 0 ? name : `${name} (${faults.join(', ')})`
+}
+
 export interface StatusReport {
   readonly version: string
   readonly node: string
@@ -11,8 +28,7 @@ export interface StatusReport {
   /** Null until the gate listens. */
   readonly url: string | null
   readonly cluster: readonly string[]
-  /** How each endpoint of the cluster is; `half-open`: it was down and is tried. */
-  readonly endpoints: readonly { readonly name: string; readonly state: HealthState }[]
+  readonly endpoints: readonly EndpointStatus[]
   /** Pins that were accepted while the cluster was away; null: there is no journal. */
   readonly journal: QueueCounts | null
   /** What the gate owes, and whether the cluster has it; absent from an older daemon's answer. */

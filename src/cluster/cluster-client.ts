@@ -1,9 +1,9 @@
 /** The client of the cluster: new settings replace the cluster in force between two requests. */
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Callback } from './answer-handler.js'
-import { Cluster } from './cluster.js'
+import { Cluster, type ClusterEvents } from './cluster.js'
 import { RequestCoalescer } from './coalescing.js'
-import type { ClusterRequest, OnChange } from './endpoint.js'
+import type { ClusterRequest } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 
 /** What has to be done with an answer first; a failure takes its place. */
@@ -16,10 +16,10 @@ export class ClusterClient {
   private readonly coalescer = new RequestCoalescer()
   private disconnected: () => void = () => undefined
 
-  /** @param onChange called when an endpoint goes down, or is back */
+  /** @param events of endpoints that go down, are back, lag behind or have caught up */
   constructor(
     snapshot: Snapshot,
-    private readonly onChange: OnChange = () => undefined,
+    private readonly events: Partial<Omit<ClusterEvents, 'onHungUp'>> = {},
   ) {
     this.cluster = this.clusterOf(snapshot)
     this.settings = settingsOf(snapshot)
@@ -104,11 +104,14 @@ export class ClusterClient {
   private clusterOf({ config, endpointSecrets }: Snapshot): Cluster {
     return new Cluster(config.cluster, endpointSecrets, {
       onChange: (change) => {
-        this.onChange(change)
+        this.events.onChange?.(change)
         this.disconnected()
       },
       onHungUp: () => {
         this.disconnected()
+      },
+      onLag: (endpoint, change) => {
+        this.events.onLag?.(endpoint, change)
       },
     })
   }

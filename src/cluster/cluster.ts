@@ -4,21 +4,31 @@ import type { RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { type Answer, type Callback, type GoElsewhere, Whole } from './answer-handler.js'
-import { type ClusterRequest, Endpoint, type EndpointEvents, type OnChange } from './endpoint.js'
+import {
+  type ClusterRequest,
+  Endpoint,
+  type EndpointEvents,
+  type OnChange,
+  type PeerReport,
+} from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
 import { ListingRelay } from './listing-relay.js'
+import { type LagChange, PeerLag, type SeenAt } from './peer-lag.js'
 import { RecentChanges } from './recent-changes.js'
+import { setTimer } from '../time/set-timer.js'
 
 export interface ClusterEvents {
   readonly onChange: OnChange
   readonly onHungUp: EndpointEvents['onHungUp']
+  readonly onLag: (endpoint: string, change: LagChange) => void
 }
 
 /** One configuration of the cluster. */
 export class Cluster {
   readonly endpoints: readonly Endpoint[]
   private readonly changes = new RecentChanges()
+  private readonly lag: PeerLag
   /** All that is written goes here, and what is read to write it. */
   private writer: Endpoint
   private turn = 0
@@ -27,7 +37,7 @@ export class Cluster {
   constructor(
     config: ClusterConfig,
     secrets: readonly EndpointSecrets[],
-    { onChange, onHungUp }: ClusterEvents,
+    { onChange, onHungUp, onLag }: ClusterEvents,
   ) {
     this.endpoints = config.endpoints.map((endpoint, index) => {
       const own = new Endpoint(config, endpoint, secrets[index] ?? {}, {
@@ -35,6 +45,7 @@ export class Cluster {
         onChange: (change) => {
           const { isAvailable } = this
           if (change.state === 'down' && isAvailable) own.moveReadsOn()
+          if (change.state === 'up' && this.hasSeveral) this.lag.returned()
           onChange({ ...change, endpoint: own.name, isClusterAvailable: isAvailable })
         },
       })
@@ -43,6 +54,18 @@ export class Cluster {
     const [first] = this.endpoints
     if (first === undefined) throw new Error('no cluster endpoint is configured')
     this.writer = first
+    this.lag = new PeerLag({
+      available: () => this.endpoints.filter(({ health }) => health.isAvailable).map(nameOf),
+      read: (name, cid) => this.writtenAt(name, cid),
+      onChange: onLag,
+      monotonic: () => performance.now(),
+      setTimer,
+    })
+  }
+
+  /** How each endpoint is, and how far behind the others. */
+  get reports(): readonly PeerReport[] {
+    return this.endpoints.map(({ name, report }) => ({ ...report, lagMs: this.lag.lagMs(name) }))
   }
 
   /** Whether any endpoint may be asked. */
@@ -82,10 +105,15 @@ export class Cluster {
       const other = this.choose(request, endpoint)
       if (other === undefined) return false
       exchange.endpoint = other.name
-      other.request(exchange, request, leftMs, never, callback)
+      other.request(exchange, request, leftMs, never, done)
       return true
     }
-    endpoint.request(exchange, request, timeoutMs, goElsewhere, callback)
+    const done: Callback = (error, answer) => {
+      if (method !== 'GET' && error === null && answer.statusCode === 200)
+        this.lag.wrote(method, path)
+      callback(error, answer)
+    }
+    endpoint.request(exchange, request, timeoutMs, goElsewhere, done)
   }
 
   /**
@@ -109,14 +137,26 @@ export class Cluster {
    */
   ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<Told> {
     const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
-    return new Promise((resolve, reject) => {
-      this.request(exchange, { method: 'GET', path, headers }, (error, answer) => {
-        if (error !== null) reject(error)
-        else if (answer.body instanceof Whole)
-          resolve({ status: answer.statusCode, text: answer.body.text, dateMs: dateIn(answer) })
-        else reject(new ClusterFault('cluster-bad-answer'))
-      })
+    return told((callback) => {
+      this.request(exchange, { method: 'GET', path, headers }, callback)
     })
+  }
+
+  /** @throws ClusterFault */
+  private async writtenAt(name: string, cid: string): Promise<SeenAt> {
+    const endpoint = this.endpoints.find((endpoint) => endpoint.name === name)
+    const exchange = new Exchange({
+      ...{ isListing: false, isWhole: true, timeoutMs: lagTimeoutMs, onEnd: nothing },
+    })
+    const request = { method: 'GET', path: `/allocations/${cid}`, headers: {} } as const
+    const { status, text } = await told((callback) => {
+      endpoint?.request(exchange, request, lagTimeoutMs, never, callback)
+    })
+    if (status === 404) return undefined
+    const { timestamp } = JSON.parse(text) as { timestamp?: string }
+    const ms = Date.parse(timestamp ?? '')
+    if (status === 200 && !Number.isNaN(ms)) return ms
+    throw new ClusterFault('cluster-bad-answer')
   }
 
   /** Whether any endpoint answers, asked now. */
@@ -130,11 +170,13 @@ export class Cluster {
 
   /** Lets exchanges under way end, then closes the connections. */
   async retire(): Promise<void> {
+    this.lag.close()
     await Promise.all(this.endpoints.map((endpoint) => endpoint.retire()))
   }
 
   /** Ends every connection, also busy ones. */
   async close(): Promise<void> {
+    this.lag.close()
     await Promise.all(this.endpoints.map((endpoint) => endpoint.close()))
   }
 
@@ -158,8 +200,20 @@ export class Cluster {
     return other
   }
 
-  /** Of those with the same load, one after the other. */
+  /**
+   * Of those with the same load, one after the other. One that lags behind answers what was: it is
+   * asked where there is no other.
+   */
   private leastLoaded(not: Endpoint | undefined): Endpoint | undefined {
+    return (
+      this.leastLoadedOf(not, ({ name }) => !this.lag.isBehind(name)) ?? this.leastLoadedOf(not)
+    )
+  }
+
+  private leastLoadedOf(
+    not: Endpoint | undefined,
+    suits: (endpoint: Endpoint) => boolean = () => true,
+  ): Endpoint | undefined {
     const { endpoints } = this
     this.turn = (this.turn + 1) % endpoints.length
     let best: Endpoint | undefined
@@ -167,6 +221,7 @@ export class Cluster {
     for (let index = 0; index < endpoints.length; index++) {
       const endpoint = endpoints[(this.turn + index) % endpoints.length]
       if (endpoint === undefined || endpoint === not || !endpoint.health.isAvailable) continue
+      if (!suits(endpoint)) continue
       const load = (endpoint.load + 1) / endpoint.health.weight
       if (load >= bestLoad) continue
       best = endpoint
@@ -188,6 +243,23 @@ function dateIn({ headers: { date } }: Answer): number | undefined {
   const ms = typeof date === 'string' ? Date.parse(date) : NaN
   return Number.isNaN(ms) ? undefined : ms
 }
+
+/** What was answered to a question of our own. @throws ClusterFault */
+function told(ask: (callback: Callback) => void): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    ask((error, answer) => {
+      if (error !== null) reject(error)
+      else if (answer.body instanceof Whole)
+        resolve({ status: answer.statusCode, text: answer.body.text, dateMs: dateIn(answer) })
+      else reject(new ClusterFault('cluster-bad-answer'))
+    })
+  })
+}
+
+const nameOf = ({ name }: Endpoint): string => name
+
+/** Of a look at what a peer has. */
+const lagTimeoutMs = 5000
 
 const availableOne = (endpoint: Endpoint): Endpoint | undefined =>
   endpoint.health.isAvailable ? endpoint : undefined

@@ -1,15 +1,12 @@
 /** The instruments of the cluster's endpoints. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
-import type { EndpointReport } from './endpoint.js'
+import type { PeerReport } from './endpoint.js'
 
 /** @param reports a reload may change which endpoints there are */
-export function registerEndpoints(
-  registry: Registry,
-  reports: () => readonly EndpointReport[],
-): void {
+export function registerEndpoints(registry: Registry, reports: () => readonly PeerReport[]): void {
   const labelNames = ['endpoint'] as const
-  const each = (value: (report: EndpointReport) => number) => ({
+  const each = (value: (report: PeerReport) => number) => ({
     labelNames,
     read: () => reports().map((report) => [{ endpoint: report.name }, value(report)] as const),
   })
@@ -17,6 +14,11 @@ export function registerEndpoints(
     name: 'pinwarden_endpoint_up',
     help: 'Whether it is asked.',
     ...each(({ state }) => (state === 'up' ? 1 : 0)),
+  })
+  addGauge(registry, {
+    name: 'pinwarden_endpoint_lag_seconds',
+    help: 'How long it has lacked what was written at another endpoint; 0: it keeps up.',
+    ...each(({ lagMs }) => lagMs / 1000),
   })
   addGauge(registry, {
     name: 'pinwarden_endpoint_requests_in_flight',

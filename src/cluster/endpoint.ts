@@ -33,6 +33,12 @@ export interface EndpointReport {
   readonly faults: ReadonlyMap<FaultReason, number>
 }
 
+/** The same, beside the other endpoints of its cluster. */
+export interface PeerReport extends EndpointReport {
+  /** How long it has lacked what another one has; 0: it keeps up. */
+  readonly lagMs: number
+}
+
 /** Told of an endpoint whose state is another one now. */
 export type OnChange = (change: EndpointChange) => void
 

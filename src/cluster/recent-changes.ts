@@ -1,8 +1,8 @@
 /** Pins that were changed a moment ago: other peers of the cluster may not know of it yet. */
 import { AgingMap } from '../collections/aging-map.js'
 
-/** With CRDT batching the others hear of a write when its batch is committed. */
-const lagMs = 60_000
+/** A peer that cannot take what another one sent waits for it for five minutes. */
+const lagMs = 300_000
 
 /** Of more than these the oldest are forgotten. */
 const keptMin = 10_000
@@ -28,9 +28,11 @@ export class RecentChanges {
 }
 
 const prefix = '/pins/'
+const ipfsPrefix = '/pins/ipfs/'
 
-/** `/pins/CID`, of that and of what lies below it. */
-function pinIn(path: string): string | undefined {
+/** `/pins/CID`, of that, of what lies below it, and of `/pins/ipfs/CID`. */
+export function pinIn(path: string): string | undefined {
+  if (path.startsWith(ipfsPrefix)) return pinIn(prefix + path.slice(ipfsPrefix.length))
   if (!path.startsWith(prefix)) return undefined
   const query = path.indexOf('?')
   const whole = query === -1 ? path : path.slice(0, query)

@@ -181,7 +181,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
 
   // What is seen from outside.
   const metrics = openRegistry(version)
-  const endpoints = () => cluster.current.endpoints.map((endpoint) => endpoint.report)
+  const endpoints = () => cluster.current.reports
   const countEvent = registerTracking(metrics, tracker)
   registerEndpoints(metrics, endpoints)
   registerLog(metrics, log)

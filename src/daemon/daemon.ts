@@ -1,7 +1,7 @@
 /** What the daemon is once it is open. */
 import type { Activity } from '../admin/activity.js'
 import type { KeyUse } from '../admin/key-use.js'
-import type { EndpointReport } from '../cluster/endpoint.js'
+import type { PeerReport } from '../cluster/endpoint.js'
 import type { FallbackReport } from '../fallback/fallback.js'
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
@@ -51,7 +51,7 @@ export interface Daemon extends AsyncDisposable {
   fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined
   /** How each endpoint of the cluster is. */
-  endpoints(): readonly EndpointReport[]
+  endpoints(): readonly PeerReport[]
   /** Whether the cluster answers, asked with the cheapest questions it has. */
   isClusterUp(): Promise<boolean>
   /**

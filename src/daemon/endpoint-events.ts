@@ -1,14 +1,28 @@
-/** Logs, once each, which endpoints of the cluster are down, and which are back. */
-import type { OnChange } from '../cluster/endpoint.js'
+/** Logs, once each, which endpoints of the cluster are down or lag behind, and which are back. */
+import type { ClusterEvents } from '../cluster/cluster.js'
 import type { Log } from '../log/log.js'
 
-export function endpointEvents(log: Log): OnChange {
-  return ({ endpoint, state, reason, downMs, isClusterAvailable }) => {
+export function endpointEvents(log: Log): Omit<ClusterEvents, 'onHungUp'> {
+  const onChange: ClusterEvents['onChange'] = ({
+    endpoint,
+    state,
+    reason,
+    downMs,
+    isClusterAvailable,
+  }) => {
     if (state === 'up')
       log.info({ endpoint, downMs: Math.round(downMs ?? 0) }, 'an endpoint of the cluster is back')
     else if (state === 'down' && isClusterAvailable)
       log.warn({ endpoint, reason }, 'an endpoint of the cluster is down: others are asked')
     else if (state === 'down')
       log.error({ endpoint, reason }, 'the cluster is down: no endpoint is available')
+  }
+  return {
+    onChange,
+    onLag: (endpoint, { isBehind, lagMs }) => {
+      const fields = { endpoint, lagMs: Math.round(lagMs) }
+      if (isBehind) log.warn(fields, 'an endpoint of the cluster lags behind: others are read')
+      else log.info(fields, 'an endpoint of the cluster has caught up')
+    },
   }
 }

@@ -39,7 +39,9 @@ async function statusOf(daemon: Observed, startedAt: string): Promise<StatusRepo
     startedAt,
     url: daemon.url(),
     cluster: config.cluster.endpoints.map(({ url }) => url),
-    endpoints: daemon.endpoints().map(({ name, state }) => ({ name, state })),
+    endpoints: daemon.endpoints().map(({ name, state, lagMs }) => ({
+      ...{ name, state, lagSeconds: Math.round(lagMs / 1000) },
+    })),
     journal: daemon.journalReport() ?? null,
     ledger: await daemon.ledgerReport(),
     store: daemon.storeReport() ?? null,

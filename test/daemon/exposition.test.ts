@@ -24,6 +24,7 @@ t.test('/metrics has every instrument, with its type', async (t) => {
     pinwarden_pins_settled_total: 'counter',
     pinwarden_pins_unsettled: 'gauge',
     pinwarden_endpoint_up: 'gauge',
+    pinwarden_endpoint_lag_seconds: 'gauge',
     pinwarden_endpoint_requests_in_flight: 'gauge',
     pinwarden_endpoint_answers_total: 'counter',
     pinwarden_endpoint_answer_seconds_total: 'counter',

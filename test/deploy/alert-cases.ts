@@ -37,6 +37,7 @@ const pins = (result: string) => `pinwarden_pins_total{${gate},encoder="alpha",r
 const settled = (result: string) =>
   `pinwarden_pins_settled_total{${gate},encoder="alpha",result="${result}"}`
 const endpoint = `pinwarden_endpoint_up{${gate},endpoint="127.0.0.1:9094"}`
+const endpointLag = `pinwarden_endpoint_lag_seconds{${gate},endpoint="127.0.0.1:9094"}`
 const store = `pinwarden_store_up{${gate}}`
 const journal = `pinwarden_journal_pins{${gate}}`
 const ledgerWritable = `pinwarden_ledger_writable{${gate}}`
@@ -139,6 +140,11 @@ export const cases: Readonly<Record<string, Case>> = {
     at: '30m',
     fires: { [endpoint]: '1x5 0x40' },
     quiet: { 'a restart of the cluster': { [endpoint]: '1x20 0x3 1x20' } },
+  },
+  PinwardenEndpointLags: {
+    at: '40m',
+    fires: { [endpointLag]: '0x5 60+60x40' },
+    quiet: { 'minutes after a crash': { [endpointLag]: '0x20 30+60x9 0x20' } },
   },
   PinwardenStoreAway: {
     at: '20m',

@@ -3,7 +3,7 @@ import type { ActivityReport } from '../activity-report.js'
 import { spanText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
 import { isLedgerAlarm, ledgerText } from '../ledger-text.js'
-import type { StatusReport } from '../status-report.js'
+import { type EndpointStatus, endpointText, type StatusReport } from '../status-report.js'
 import { byId, element, setText } from './element.js'
 import { agoText, countText, none } from './words.js'
 
@@ -52,13 +52,10 @@ function settingsText(
     : `${age}; a restart is needed for ${needRestart.join(', ')}`
 }
 
-type Endpoint = StatusReport['endpoints'][number]
+const isDown = ({ state }: EndpointStatus): boolean => state === 'down'
 
-const isDown = ({ state }: Endpoint): boolean => state === 'down'
-
-function clusterText(endpoints: readonly Endpoint[], isAway: boolean): string {
-  const names = endpoints.map(({ name, state }) => (state === 'up' ? name : `${name} (${state})`))
-  return `${names.join(', ')} ${isAway ? 'does not answer' : 'answers'}`
+function clusterText(endpoints: readonly EndpointStatus[], isAway: boolean): string {
+  return `${endpoints.map(endpointText).join(', ')} ${isAway ? 'does not answer' : 'answers'}`
 }
 
 function journalRows(journal: StatusReport['journal']): readonly StateRow[] {

@@ -1,6 +1,6 @@
 /** Asks the running daemon for its state, and lays it out as lines of a name and a value. */
 import { ledgerText } from '../../admin/ledger-text.js'
-import type { StatusReport } from '../../admin/status-report.js'
+import { endpointText, type StatusReport } from '../../admin/status-report.js'
 import { daysText, spanText } from '../../time/span-text.js'
 import { askAdmin } from '../ask-admin.js'
 import { CommandError } from '../report.js'
@@ -56,9 +56,6 @@ function journalText(journal: NonNullable<StatusReport['journal']>): string {
 }
 
 const seeRejected = 'pinwarden journal list --rejected'
-
-const endpointText = ({ name, state }: StatusReport['endpoints'][number]): string =>
-  state === 'up' ? name : `${name} (${state})`
 
 const storeAway = 'away: limits and locks are those of this gate alone, or store.failMode refuses'
 

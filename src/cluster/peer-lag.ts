@@ -1,0 +1,129 @@
+/**
+ * Whether the peers of the cluster keep up: what was written last is looked for at each of them. A
+ * peer that was killed may lack what another one has for minutes, and answers what was.
+ */
+import { Scheduler } from '../time/scheduler.js'
+import type { SetTimer } from '../time/set-timer.js'
+import { pinIn } from './recent-changes.js'
+
+/** What an endpoint has of a pin: when it was written; undefined: it has none. */
+export type SeenAt = number | undefined
+
+export interface PeerLagParts {
+  /** @throws when an endpoint does not say */
+  readonly read: (endpoint: string, cid: string) => Promise<SeenAt>
+  /** Those that may be asked now. */
+  readonly available: () => readonly string[]
+  readonly onChange: (endpoint: string, change: LagChange) => void
+  /** In milliseconds. */
+  readonly monotonic: () => number
+  readonly setTimer: SetTimer
+}
+
+/** It lags, for so long; or it lagged, and has caught up. */
+export interface LagChange {
+  readonly isBehind: boolean
+  readonly lagMs: number
+}
+
+/** A write reaches the other peers sooner, but for what waits in a batch. */
+const checkMs = 10_000
+
+/** While nothing was written, and no endpoint is behind. */
+const idleMs = 60_000
+
+/** So long one may be behind before it is told. */
+const toldMs = 30_000
+
+interface Sample {
+  readonly cid: string
+  readonly isUnpinned: boolean
+  readonly atMs: number
+}
+
+export class PeerLag {
+  private newest: Sample | undefined
+  private sample: Sample | undefined
+  /** Endpoint → since when it lacks what another one has. */
+  private readonly behind = new Map<string, number>()
+  private readonly told = new Set<string>()
+  private readonly scheduler: Scheduler
+
+  constructor(private readonly parts: PeerLagParts) {
+    const { monotonic: now, setTimer } = parts
+    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+  }
+
+  /** An endpoint has answered that it made a write. */
+  wrote(method: string, path: string): void {
+    const cid = pinIn(path)?.slice('/pins/'.length)
+    if (cid === undefined || path.includes('/recover')) return
+    // Between two writes of one pin no two peers need to agree.
+    if (this.sample?.cid === cid) this.sample = undefined
+    this.newest = { cid, isUnpinned: method === 'DELETE', atMs: this.parts.monotonic() }
+    this.scheduler.runWithin(checkMs)
+  }
+
+  /** An endpoint is back, perhaps without what it had. */
+  returned(): void {
+    this.scheduler.runWithin(checkMs)
+  }
+
+  isBehind(endpoint: string): boolean {
+    return this.behind.has(endpoint)
+  }
+
+  /** How long it has been behind, in milliseconds. */
+  lagMs(endpoint: string): number {
+    const sinceMs = this.behind.get(endpoint)
+    return sinceMs === undefined ? 0 : this.parts.monotonic() - sinceMs
+  }
+
+  close(): void {
+    this.scheduler.close()
+  }
+
+  /** @returns milliseconds to the next one */
+  private async round(): Promise<number> {
+    const { sample } = this
+    const isAgreed = sample !== undefined && (await this.look(sample))
+    if (this.sample !== undefined && !isAgreed) return checkMs
+    if (this.newest === undefined) return idleMs
+    this.sample = this.newest
+    this.newest = undefined
+    return checkMs
+  }
+
+  /** @returns whether all endpoints agree */
+  private async look(sample: Sample): Promise<boolean> {
+    const { available, read } = this.parts
+    const asked = available().map(async (endpoint) => ({
+      endpoint,
+      at: await read(endpoint, sample.cid),
+    }))
+    const seen = (await Promise.allSettled(asked)).flatMap((one) =>
+      one.status === 'fulfilled' ? [one.value] : [],
+    )
+    // It was written again meanwhile, or nobody is there to differ from.
+    if (this.sample !== sample || seen.length < 2) return false
+    const newest = Math.max(...seen.map(({ at }) => at ?? -Infinity))
+    const isUnpinned = sample.isUnpinned && seen.some(({ at }) => at === undefined)
+    const current = isUnpinned ? undefined : newest
+    for (const { endpoint, at } of seen)
+      this.judge(endpoint, at === current || newest === -Infinity, sample.atMs)
+    return !seen.some(({ endpoint }) => this.behind.has(endpoint))
+  }
+
+  private judge(endpoint: string, isCurrent: boolean, sinceMs: number): void {
+    const { onChange } = this.parts
+    if (!isCurrent && !this.behind.has(endpoint)) this.behind.set(endpoint, sinceMs)
+    const lagMs = this.lagMs(endpoint)
+    if (isCurrent) {
+      this.behind.delete(endpoint)
+      if (this.told.delete(endpoint)) onChange(endpoint, { isBehind: false, lagMs })
+    } else if (lagMs >= toldMs && !this.told.has(endpoint)) {
+      this.told.add(endpoint)
+      onChange(endpoint, { isBehind: true, lagMs })
+    }
+  }
+}
