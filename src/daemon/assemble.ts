@@ -144,7 +144,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       ...{ storage, log: logger, entriesMax: journal.entriesMax },
       cluster: accessCluster({ cluster, headers, config }),
       timeoutMs: () => config().writeTimeoutMs,
-      gateLocks: store && new SharedLocks(store),
+      gateLocks: store && new SharedLocks({ store, gateId: storage.gateId }),
       ...{ now: Date.now, monotonic: () => performance.now(), setTimer },
     }),
     (ledger) => {

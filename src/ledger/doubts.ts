@@ -32,6 +32,8 @@ const retryMs = 5000
 /** After a refusal: an operator has to change something. */
 const rejectedMs = hourMs
 
+const landing = ['unknown-outcome', 'near-sweep', 'after-crash'] as const
+
 interface Due {
   readonly cid: string
   readonly reason: DoubtReason
@@ -74,6 +76,12 @@ export class Doubts {
 
   has(cid: string): boolean {
     return this.byCid.has(cid)
+  }
+
+  /** Whether a write of the CID may still land, as far as is known. */
+  mayLand(cid: string): boolean {
+    const reasons = this.byCid.get(cid)
+    return landing.some((reason) => reasons?.has(reason) === true)
   }
 
   /** Milliseconds since the oldest one began; undefined: there is none. */

@@ -2,22 +2,34 @@
 
 export interface GateLocks {
   /**
-   * Waits for the lock among all gates.
+   * Waits for the lock among all gates. While the store is away a change goes on without it, unless
+   * the settings refuse that.
    *
-   * @returns undefined: that cannot be had now, and another gate may change the pin meanwhile
    * @throws LockTimeout when it takes longer; StoreFault where the settings want it
    */
-  acquire(cid: string, timeoutMs: number): Promise<GateLock | undefined>
+  acquire(cid: string, timeoutMs: number): Promise<GateLock>
   /** Calls when locks may have been lost. */
   whenDown(call: () => void): void
+  /** Ends its timers. */
+  close(): void
 }
 
 export interface GateLock {
   /** What another gate wrote last, if it did so lately. */
   readonly written: string | undefined
+  /** Whether a change of another gate may still land: it ended without being over. */
+  readonly isCrowded: boolean
   /**
    * @param written what this gate wrote, for the others; undefined: nothing
-   * @returns whether the lock was this gate's all the time
+   * @param isOver nothing of the change lands any more
    */
-  readonly release: (written: string | undefined) => Promise<boolean>
+  readonly release: (written: string | undefined, isOver: boolean) => Promise<Crowd>
 }
+
+/** Whether a change was made alone. */
+export type Crowd =
+  | 'alone'
+  /** A change of another gate may still land. */
+  | 'crowded'
+  /** The lock was lost, or never had: another gate may have written at the same time. */
+  | 'unknown'

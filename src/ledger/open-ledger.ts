@@ -71,6 +71,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
   const pins = new OpenPins({
     ...{ storage, recent, gateLocks, onDoubt, ...clocks },
+    isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash: () => opening.monotonic() < crashedUntilMs,
     onHeld: (added, gone, kept) => {
       holdings.note(added, gone, kept)
@@ -160,6 +161,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       walk.close()
       doubts.close()
       holdings.close()
+      gateLocks?.close()
     },
   }
 }

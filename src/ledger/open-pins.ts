@@ -22,6 +22,8 @@ export interface OpenPinsParts {
   readonly gateLocks?: GateLocks | undefined
   /** It is not known whether the cluster has what the ledger owes of a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
+  /** Whether a write of this CID may still land. */
+  readonly isDoubted: (cid: string) => boolean
   /** Whether a write of a run before, which was killed, may still land. */
   readonly isAfterCrash: () => boolean
   /** Leases of these holders came and went; the storage counts them once it has kept the row. */
@@ -64,7 +66,7 @@ export class OpenPins {
     let lock: GateLock | undefined
     let isOver = false
     const release = (): void => {
-      if (!isOver) void lock?.release(undefined)
+      if (!isOver) void lock?.release(undefined, true)
       isOver = true
       this.lockedCids.delete(cid)
       endOwn()
@@ -81,7 +83,7 @@ export class OpenPins {
       const settle = (wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined => {
         if (isOver) return undefined
         const kept = this.settle({ cid, seq: changeSeq, ...view }, wanted, outcome)
-        if (wanted !== undefined) this.releaseShared(cid, lock)
+        if (wanted !== undefined && lock !== undefined) this.releaseShared(cid, lock, outcome)
         isOver ||= wanted !== undefined
         release()
         return kept
@@ -104,13 +106,15 @@ export class OpenPins {
   }
 
   /** Tells the other gates what was written; a gate that was not alone looks at it again. */
-  private releaseShared(cid: string, lock: GateLock | undefined): void {
-    if (this.parts.gateLocks === undefined) return
-    const recent = this.parts.recent.of(cid)
-    const told = recent && toldText(recent)
-    const released = lock?.release(told) ?? Promise.resolve(false)
-    void released.then((wasAlone) => {
-      if (!wasAlone) this.parts.onDoubt(cid, 'lock-lost')
+  private releaseShared(cid: string, lock: GateLock, { kind }: WriteOutcome): void {
+    const { recent, onDoubt, isDoubted } = this.parts
+    const written = recent.of(cid)
+    // What is in doubt here for a write that may land is so for every gate that writes now.
+    const isOver = kind !== 'unknown' && !isDoubted(cid)
+    if (lock.isCrowded) onDoubt(cid, 'unknown-outcome')
+    void lock.release(written && toldText(written), isOver).then((crowd) => {
+      if (crowd === 'unknown') onDoubt(cid, 'lock-lost')
+      if (crowd === 'crowded') onDoubt(cid, 'unknown-outcome')
     })
   }
 

@@ -4,25 +4,23 @@
  * lost, so nobody relies on it alone: who did not have it to the end looks at the pin again.
  */
 import { randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
+import { landingMs } from '../ledger/doubt.js'
 import { LockTimeout } from '../ledger/lock-timeout.js'
-import type { GateLock, GateLocks } from '../ledger/gate-locks.js'
+import type { Crowd, GateLock, GateLocks } from '../ledger/gate-locks.js'
+import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
+import { endScript, takeScript } from './lock-scripts.js'
 import type { Store } from './store.js'
 
-/** A gate whose answer came too late finds a lock of its own: that one it may take over. */
-const acquireScript = `
-local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return {0} end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return {1, redis.call('GET', KEYS[2])}
-`
-
-const releaseScript = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
-redis.call('DEL', KEYS[1])
-return 1
-`
+export interface SharedLocksParts {
+  readonly store: Store
+  /** Of the ledger: a gate that starts again takes over the locks of its run before. */
+  readonly gateId: string
+  /** Other than those of all runs before: eight characters. */
+  readonly runId?: string
+  readonly setTimer?: SetTimer
+  /** From 0 to 1. */
+  readonly random?: () => number
+}
 
 /** As long as a gate remembers its own writes. */
 const writtenMs = 300_000
@@ -33,51 +31,168 @@ const marginMs = 10_000
 /** Between two looks at a lock that is another's: about so long. */
 const pollMs = 20
 
-const gateIdChars = 16
+/** While an end cannot be told. */
+const retryMs = 1000
+
+/** Ends that are tried again: of more than these the oldest run out by themselves. */
+const endsMax = 10_000
+
+/** The id of a gate's ledger, and behind it that of its run. */
+const runIdChars = 16
+
+type Taken = [isTaken: number, written?: string | null, open?: readonly string[]]
+type Ended = [isAlone: number, open: readonly string[]]
+
+/** A lock that is to be ended in the store. */
+interface End {
+  readonly cid: string
+  readonly token: string
+  readonly written: string
+  readonly lockMs: number
+  readonly isOver: boolean
+  readonly untilMs: number
+}
 
 export class SharedLocks implements GateLocks {
-  private readonly gateId = randomBytes(gateIdChars / 2).toString('hex')
+  private readonly store: Store
+  private readonly run: string
+  private readonly setTimer: SetTimer
   private count = 0
+  /** Of locks that may be held in the store, and of takes that may still reach it. */
+  private readonly ends = new Map<string, End>()
+  private cancelRetry: (() => void) | undefined
+  private isClosed = false
 
-  constructor(private readonly store: Store) {}
+  constructor(private readonly parts: SharedLocksParts) {
+    const { store, gateId, runId = randomBytes(4).toString('hex'), setTimer = timer } = parts
+    this.store = store
+    this.run = gateId + runId
+    this.setTimer = setTimer
+  }
 
   whenDown(call: () => void): void {
     this.store.whenDown(call)
   }
 
-  async acquire(cid: string, timeoutMs: number): Promise<GateLock | undefined> {
-    const { store, gateId } = this
-    const keys = [store.key(`{${cid}}`, 'turn'), store.key(`{${cid}}`, 'row')] as const
-    const token = `${gateId}${++this.count}`
+  async acquire(cid: string, timeoutMs: number): Promise<GateLock> {
+    const { random = Math.random } = this.parts
+    const token = `${this.run}.${++this.count}`
     const lockMs = Math.ceil(timeoutMs + marginMs)
     const untilMs = performance.now() + timeoutMs
     for (;;) {
-      const taken = await store.askForRequest(
-        () =>
-          store.redis.eval(acquireScript, 2, ...keys, gateId, token, lockMs) as Promise<
-            [isTaken: number, written?: string | null]
-          >,
-      )
-      if (taken === undefined) return undefined
-      const [isTaken, written] = taken
-      if (isTaken === 1) return this.lockOf(keys, token, written ?? '')
+      const taken = await this.take(cid, token, lockMs)
+      if (taken === undefined) return this.lockOf(cid, token, lockMs, undefined)
+      if (taken[0] === 1) return this.lockOf(cid, token, lockMs, taken)
       if (performance.now() > untilMs) throw new LockTimeout()
-      await setTimeout(pollMs * (0.5 + Math.random()))
+      await new Promise<void>((resolve) => {
+        this.setTimer(pollMs * (0.5 + random()), resolve)
+      })
     }
   }
 
-  private lockOf(keys: readonly [string, string], token: string, found: string): GateLock {
-    const { store, gateId } = this
-    const isForeign = found !== '' && !found.startsWith(gateId)
+  close(): void {
+    this.isClosed = true
+    this.cancelRetry?.()
+  }
+
+  /** @returns undefined: the change goes on without it @throws StoreFault */
+  private async take(cid: string, token: string, lockMs: number): Promise<Taken | undefined> {
+    const { store, parts } = this
+    const giveUp = (isOver: boolean): void => {
+      // The packet may only be late: then nobody would know of the lock that it takes.
+      this.endLater({ cid, token, written: '', lockMs, isOver })
+    }
+    try {
+      const taken = await store.askForRequest(
+        () =>
+          store.redis.eval(
+            takeScript,
+            ...[4, ...this.keys(cid, token)],
+            ...[parts.gateId, token, lockMs, landingMs],
+          ) as Promise<Taken>,
+      )
+      if (taken === undefined) giveUp(false)
+      return taken
+    } catch (error) {
+      giveUp(true)
+      throw error
+    }
+  }
+
+  private lockOf(cid: string, token: string, lockMs: number, taken: Taken | undefined): GateLock {
+    const [, found, open = []] = taken ?? []
+    const isForeign = typeof found === 'string' && !found.startsWith(this.run)
     return {
-      written: isForeign ? found.slice(gateIdChars) : undefined,
-      release: async (written) => {
-        const value = written === undefined ? '' : gateId + written
-        const ended = await store.ask(() =>
-          store.redis.eval(releaseScript, 2, ...keys, token, value, writtenMs),
-        )
-        return ended === 1
+      written: isForeign ? found.slice(runIdChars) : undefined,
+      isCrowded: this.areOthersIn(open),
+      release: async (written, isOver) => {
+        // What was given up is ended by its token already, and must not become another's.
+        const end = { cid, token, lockMs, isOver: isOver && taken !== undefined }
+        const value = written === undefined ? '' : this.run + written
+        return this.end({ ...end, written: taken === undefined ? '' : value })
       },
     }
+  }
+
+  private async end(end: Omit<End, 'untilMs'>): Promise<Crowd> {
+    const ended = await this.askToEnd(end)
+    if (ended === undefined) {
+      this.endLater(end)
+      return 'unknown'
+    }
+    this.ends.delete(end.token)
+    if (ended[0] !== 1) return 'unknown'
+    return this.areOthersIn(ended[1]) ? 'crowded' : 'alone'
+  }
+
+  private askToEnd({ cid, token, written, lockMs, isOver }: Omit<End, 'untilMs'>) {
+    const { store } = this
+    return store.ask(
+      () =>
+        store.redis.eval(
+          endScript,
+          ...[4, ...this.keys(cid, token)],
+          ...[token, written, writtenMs, lockMs, landingMs, isOver ? 1 : 0],
+        ) as Promise<Ended>,
+    )
+  }
+
+  /** Tries until the store has heard of it, or the lock has run out. */
+  private endLater(end: Omit<End, 'untilMs'>): void {
+    if (this.ends.size >= endsMax) {
+      const [oldest] = this.ends.keys()
+      if (oldest !== undefined) this.ends.delete(oldest)
+    }
+    this.ends.set(end.token, { ...end, untilMs: performance.now() + end.lockMs })
+    this.retryWithin(0)
+  }
+
+  private retryWithin(ms: number): void {
+    if (this.isClosed) return
+    this.cancelRetry ??= this.setTimer(ms, () => {
+      this.cancelRetry = undefined
+      void this.retry()
+    })
+  }
+
+  private async retry(): Promise<void> {
+    const nowMs = performance.now()
+    for (const [token, end] of [...this.ends]) {
+      if (end.untilMs <= nowMs) this.ends.delete(token)
+      else if (this.store.isUp && (await this.askToEnd(end)) !== undefined) {
+        if (this.ends.get(token) === end) this.ends.delete(token)
+      }
+    }
+    if (this.ends.size > 0) this.retryWithin(retryMs)
+  }
+
+  /** Whether a change of another gate may still land. */
+  private areOthersIn(tokens: readonly string[]): boolean {
+    return tokens.some((token) => !token.startsWith(this.parts.gateId))
+  }
+
+  private keys(cid: string, token: string): readonly string[] {
+    const of = (...parts: readonly string[]): string => this.store.key(`{${cid}}`, ...parts)
+    return [of('turn'), of('row'), of('open'), of('ended', token)]
   }
 }

@@ -3,7 +3,6 @@
  * for it longer than a bound, and after some faults it is left alone until it answers again.
  */
 import { randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Redis, RedisOptions } from 'ioredis'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
@@ -16,6 +15,7 @@ import {
   storeFaultReasonOf,
 } from './store-fault.js'
 import type { Logger } from '../log/logger.js'
+import { setTimer } from '../time/set-timer.js'
 
 export type StoreSettings = Config['store']
 
@@ -24,6 +24,8 @@ export interface StoreParts {
   readonly secrets: StoreSecrets
   /** For the log. */
   readonly log: Logger
+  /** Not connected yet; a client of `settings.redis` when absent. */
+  readonly client?: Redis
 }
 
 export interface StoreReport {
@@ -76,12 +78,13 @@ export class Store {
 
   /** @returns once it answers, or did not in its time */
   static async open(parts: StoreParts): Promise<Store> {
-    // Most gates have none, and then do without 10 MB of memory.
-    const { Redis } = await import('./redis-client.js')
-    const store = new Store(parts, new Redis(parts.settings.redis, optionsOf(parts)))
+    const store = new Store(parts, parts.client ?? (await clientOf(parts)))
     // It may take the connection and answer nothing.
     const connecting = store.redis.connect().catch(() => undefined)
-    await Promise.race([connecting, setTimeout(connectTimeoutMs, undefined, { ref: false })])
+    const tooLate = new Promise<void>((resolve) => {
+      setTimer(connectTimeoutMs, resolve)
+    })
+    await Promise.race([connecting, tooLate])
     if (!(await store.look())) store.away()
     return store
   }
@@ -225,6 +228,12 @@ const openWords =
   'the store does not answer: until it does, limits and locks are those of this gate alone'
 
 const strictWords = 'the store does not answer: until it does, requests are refused'
+
+async function clientOf(parts: StoreParts): Promise<Redis> {
+  // Most gates have none, and then do without 10 MB of memory.
+  const { Redis } = await import('./redis-client.js')
+  return new Redis(parts.settings.redis, optionsOf(parts))
+}
 
 function optionsOf({ settings, secrets }: StoreParts) {
   const { username } = settings

@@ -1,11 +1,11 @@
 /** Encoders: they ask the gate, and remember only what they were told. */
 import { readLease } from '../../src/leases/lease.js'
-import type { Action } from './commands.js'
-import { type GateAnswer, writeTimeoutMs } from './gate-port.js'
+import type { Command } from './commands.js'
+import { type GateAnswer, type GateUnderTest, writeTimeoutMs } from './gate-port.js'
 import type { World } from './world.js'
 
-type PinAction = Extract<Action, { kind: 'pin' }>
-type UnpinAction = Extract<Action, { kind: 'unpin' }>
+type PinAction = Extract<Command, { kind: 'pin' }>
+type UnpinAction = Extract<Command, { kind: 'unpin' }>
 
 /** Waiting for the lock, reading and writing share one limit; a commit may come after it. */
 const answerMsMax = writeTimeoutMs + 5000
@@ -18,15 +18,16 @@ const refusedOptions = [
 
 export class Clients {
   private requests = 0
-  /** The gate ended while it was asked: of what it sent then no gate knows. */
+  /** A gate ended while it was asked: of what it sent then no gate knows. */
   private wasKilledAtWork = false
-  /** Requests of the gate that runs, with when they were asked. */
-  private readonly underWay = new Map<number, { readonly atMs: number; end: () => void }>()
+  /** Requests of gates that run. */
+  private readonly underWay = new Map<number, { readonly gate: number; end: () => void }>()
 
   constructor(private readonly world: World) {}
 
-  pin({ encoder: index, cid: number, spanMs, name, isRefused, source }: PinAction): void {
-    const { gate, model, time } = this.world
+  pin({ encoder: index, cid: number, spanMs, name, isRefused, source, gate: of }: PinAction): void {
+    const { model, time } = this.world
+    const { gate, index: at = 0 } = this.world.gateFrom(of ?? 0) ?? {}
     const encoder = this.world.encoder(index)
     const { leaseId, keyDigest, leasesMax } = encoder
     const cid = this.world.cid(number)
@@ -37,7 +38,7 @@ export class Clients {
     const before = model.sure(cid, leaseId)
     // What the source has is a bound as well, and not known to the client.
     const sureMs = source === undefined && isRefused !== true ? untilMs : -Infinity
-    model.asked(cid, leaseId, sureMs, trueMs)
+    model.asked(cid, leaseId, { wish: sureMs, nowMs: trueMs, gate: at })
     model.possible(cid, leaseId, latestMs)
     const options = [
       ...(name === undefined ? [] : [['name', name] as const]),
@@ -46,7 +47,7 @@ export class Clients {
     ]
     const title = `POST ${cid} ${leaseId} ${spanMs / 1000}s ${options.flat().join(' ')}`
     const gateUntilMs = Math.ceil((gateMs + spanMs) / 1000) * 1000
-    this.ask(title, (requestId) =>
+    this.ask(title, at, (requestId) =>
       gate.pin({ cid, encoder, untilMs: gateUntilMs, options, requestId }),
     ).then(({ status, reason }) => {
       const most = model.heldMax(leaseId, time.true())
@@ -66,8 +67,9 @@ export class Clients {
     })
   }
 
-  unpin({ encoder: index, cid: number }: UnpinAction): void {
-    const { gate, model, time } = this.world
+  unpin({ encoder: index, cid: number, gate: of }: UnpinAction): void {
+    const { model, time } = this.world
+    const { gate, index: at = 0 } = this.world.gateFrom(of ?? 0) ?? {}
     const encoder = this.world.encoder(index)
     const { leaseId } = encoder
     const cid = this.world.cid(number)
@@ -75,8 +77,8 @@ export class Clients {
     const before = model.sure(cid, leaseId)
     const { graceSeconds } = this.world.settings
     const { kubo } = this.world.cluster
-    model.asked(cid, leaseId, 'unpin', time.true())
-    this.ask(`DELETE ${cid} ${leaseId}`, (requestId) =>
+    model.asked(cid, leaseId, { wish: 'unpin', nowMs: time.true(), gate: at })
+    this.ask(`DELETE ${cid} ${leaseId}`, at, (requestId) =>
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {
       const isSame = graceSeconds === this.world.settings.graceSeconds
@@ -89,7 +91,7 @@ export class Clients {
       if (status === 404) model.unpinned(cid, leaseId)
       else if (status === 403) {
         const isSure = this.world.untrusted !== 'ledger-restored' && before.minMs > time.true()
-        if (isSure && model.isKept(cid, leaseId, before))
+        if (isSure && model.isKept(cid, leaseId, before) && !model.waitsElsewhere(cid, leaseId))
           this.world.fail('answer', `${leaseId} holds ${cid}, and read ${status} for its DELETE`)
         model.unpinned(cid, leaseId)
       } else if (status === 409) model.refused(cid, leaseId, before)
@@ -98,17 +100,22 @@ export class Clients {
   }
 
   /** Whoever waits for the gate that ended is never answered. */
-  gateEnded(): void {
-    this.wasKilledAtWork ||= this.underWay.size > 0
-    for (const { end } of this.underWay.values()) end()
-    this.underWay.clear()
-    this.world.model.nothingUnderWay()
+  gateEnded(at: number): void {
+    for (const [number, { gate, end }] of [...this.underWay]) {
+      if (gate !== at) continue
+      this.wasKilledAtWork = true
+      this.underWay.delete(number)
+      end()
+    }
+    this.world.model.nothingUnderWay(at)
   }
 
   /** After a calm nobody waits any more. */
   check(): void {
-    const { gate, model, time, settings, cluster } = this.world
-    const isSure = !model.hadHands && this.world.untrusted === undefined
+    const { time, settings, cluster, hosts, isUndisturbed } = this.world
+    // Each gate counts what it wrote or has seen: several see each other's within the hour.
+    const isSure = isUndisturbed && hosts.length === 1
+    const [gate] = gatesOf(hosts)
     if (this.underWay.size > 0)
       this.world.fail('deadline', `${this.underWay.size} requests have no answer`)
     for (const { leaseId, leasesMax } of settings.encoders) {
@@ -123,19 +130,24 @@ export class Clients {
         this.world.fail('quota', `${leaseId} holds ${held} leases, and ${counted} are counted`)
     }
     this.wasKilledAtWork = false
-    const queued = gate?.queued() ?? []
+    const queued = gatesOf(hosts).flatMap((gate) => gate.queued())
     // A copy of a ledger replays nothing.
     if (this.world.untrusted !== 'ledger-restored' && queued.length > 0)
       this.world.fail('I1', `${queued.length} pins wait in the queue`)
   }
 
-  private async ask(title: string, call: (id: string) => Promise<GateAnswer>): Promise<GateAnswer> {
+  private async ask(
+    title: string,
+    gate: number,
+    call: (id: string) => Promise<GateAnswer>,
+  ): Promise<GateAnswer> {
     const { time } = this.world
     const number = this.requests++
     const atMs = time.monotonic()
     const state = { isOver: false }
-    this.underWay.set(number, { atMs, end: () => (state.isOver = true) })
-    this.world.note(`#${number} ${title}`)
+    this.underWay.set(number, { gate, end: () => (state.isOver = true) })
+    const where = this.world.hosts.length > 1 ? ` at gate ${gate}` : ''
+    this.world.note(`#${number} ${title}${where}`)
     const answer = await call(`r${number}`).catch((error: unknown): GateAnswer => {
       this.world.fail('bug', error instanceof Error ? String(error.stack) : String(error))
       return { status: 500 }
@@ -146,14 +158,14 @@ export class Clients {
     this.world.note(`#${number} ${answer.status} ${answer.reason ?? ''}`)
     const tookMs = time.monotonic() - atMs
     if (tookMs > answerMsMax) this.world.fail('deadline', `${title} took ${Math.round(tookMs)} ms`)
-    this.checkQueue()
+    for (const gate of gatesOf(this.world.hosts)) this.checkQueue(gate)
     return answer
   }
 
   /** The same POST once more is one entry. */
-  private checkQueue(): void {
+  private checkQueue(gate: GateUnderTest): void {
     const last = new Map<string, string>()
-    for (const { cid, holder, keyDigest, options } of this.world.gate?.queued() ?? []) {
+    for (const { cid, holder, keyDigest, options } of gate.queued()) {
       const what = `${keyDigest} ${JSON.stringify(options)}`
       const of = `${cid} ${holder}`
       if (last.get(of) === what)
@@ -162,3 +174,6 @@ export class Clients {
     }
   }
 }
+
+const gatesOf = (hosts: World['hosts']): readonly GateUnderTest[] =>
+  hosts.flatMap(({ gate }) => gate ?? [])

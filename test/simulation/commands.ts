@@ -2,6 +2,7 @@
 import type { Finished } from '../../src/ledger/cluster-port.js'
 import type { SeededRandom } from './seeded-random.js'
 import type { ReadFault, WriteFault } from './simulated-cluster.js'
+import type { PacketFault } from './simulated-store.js'
 
 export type Action =
   | {
@@ -33,8 +34,16 @@ export type Action =
   | { readonly kind: 'export' | 'import' | 'wipe' }
   | { readonly kind: 'rotate-key' | 'rename'; readonly encoder: number }
   | { readonly kind: 'grace'; readonly seconds: number }
+  | { readonly kind: 'packet-fault'; readonly fault: PacketFault }
+  | { readonly kind: 'store-pause'; readonly ms: number }
+  | { readonly kind: 'store-kill' | 'store-start' | 'store-refuse' | 'store-heal' }
+  | { readonly kind: 'store-lose'; readonly share: number }
 
-export type Command = Action & { readonly afterMs: number }
+export type Command = Action & {
+  readonly afterMs: number
+  /** Which gate is asked, or is meant; the first when absent. */
+  readonly gate?: number | undefined
+}
 
 /** Groups of faults, which can be switched on and off by name. */
 export const faultNames = [
@@ -62,13 +71,24 @@ export const faultNames = [
   'grace',
   'plans',
   'quota',
+  'store-late',
+  'store-away',
+  'store-empty',
+  'store-loses',
+  'store-refuses',
 ] as const
+
+/** Of what several gates share: one alone has none of it. */
+export const storeFaults: ReadonlySet<FaultName> = new Set([
+  ...(['store-late', 'store-away', 'store-empty', 'store-loses', 'store-refuses'] as const),
+])
 
 export type FaultName = (typeof faultNames)[number]
 
 export interface Plan {
   readonly cids: number
   readonly encoders: number
+  readonly gates: number
   readonly faults: ReadonlySet<FaultName>
   /** How often something is done in a row, without a pause. */
   readonly burstiness: number
@@ -89,10 +109,20 @@ export class Commands {
   episode(count: number): Command[] {
     const commands: Command[] = []
     while (commands.length < count) {
-      const next = this.next()
-      commands.push(...next)
+      commands.push(...this.atGates(this.next()))
     }
     return commands
+  }
+
+  /** Each request goes to some gate; what happens to a gate, and its end, are of one. */
+  private atGates(commands: readonly Command[]): readonly Command[] {
+    const { random, plan } = this
+    if (plan.gates === 1) return commands
+    const one = random.below(plan.gates)
+    return commands.map((command) => {
+      const isRequest = command.kind === 'pin' || command.kind === 'unpin'
+      return { ...command, gate: isRequest ? random.below(plan.gates) : one }
+    })
   }
 
   private next(): Command[] {
@@ -213,6 +243,16 @@ export class Commands {
       // The last encoder has one from the beginning.
       case 'quota':
         return this.requests()
+      case 'store-late':
+        return this.latePacket()
+      case 'store-away':
+        return [...one({ kind: 'store-kill' }), ...this.meanwhile(), this.again('store-start')]
+      case 'store-empty':
+        return [...one({ kind: 'store-kill' }), { kind: 'store-start', afterMs: 0 }]
+      case 'store-loses':
+        return one({ kind: 'store-lose', share: random.of([0.3, 1]) })
+      case 'store-refuses':
+        return [...one({ kind: 'store-refuse' }), ...this.meanwhile(), this.again('store-heal')]
       case 'plans':
         return one({
           kind: random.of(['plan', 'apply'] as const),
@@ -228,6 +268,25 @@ export class Commands {
     const afterMs = random.of([5, 60, 700])
     const gate: Command[] = random.is(0.15) ? [{ kind: 'gate-kill', afterMs }] : []
     return [kill, ...gate, ...this.meanwhile(), ...this.bothAgain()]
+  }
+
+  /** To the store, or its answer; or all packets wait for a while. */
+  private latePacket(): Command[] {
+    const { random } = this
+    if (random.is(0.2)) {
+      const ms = random.of([60, 400, 6000, 60_000])
+      return [this.paused({ kind: 'store-pause', ms }), ...this.meanwhile()]
+    }
+    const fault = {
+      kind: random.of(['late', 'answer-late'] as const),
+      ms: random.of([60, 200, 9000]),
+    }
+    const cid = this.cid()
+    return [
+      this.paused({ kind: 'packet-fault', fault }),
+      { ...this.request(cid), afterMs: 0 },
+      { ...this.request(cid), afterMs: random.of([1, 100, 2000]) },
+    ]
   }
 
   private keys(): Action {
@@ -296,7 +355,7 @@ export class Commands {
     return this.random.is(0.5) ? [gate, cluster] : [cluster, gate]
   }
 
-  private again(kind: 'gate-start' | 'cluster-start' | 'disk-heal'): Command {
+  private again(kind: Again): Command {
     return { kind, afterMs: this.random.of([0, 10, 300, 2000, 30_000, 360_000]) }
   }
 
@@ -318,5 +377,7 @@ export class Commands {
     return random.is(0.5) ? random.below(plan.cids) : random.below(Math.min(3, plan.cids))
   }
 }
+
+type Again = 'gate-start' | 'cluster-start' | 'disk-heal' | 'store-start' | 'store-heal'
 
 const pausesMs = { none: 5, short: 100, middle: 2000, long: 60_000, longest: 400_000 } as const

@@ -1,6 +1,7 @@
 /** What the simulation asks of a gate, and what it gives it: the adapter stands between them. */
 import type { Parameter } from '../../src/cluster/query.js'
 import type { ClusterPort } from '../../src/ledger/cluster-port.js'
+import type { GateLocks } from '../../src/ledger/gate-locks.js'
 import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import type { LedgerStorage } from '../../src/ledger/storage/ledger-storage.js'
 import type { Logger } from '../../src/log/logger.js'
@@ -57,6 +58,8 @@ export interface PlannedRelease {
 export interface GateParts {
   readonly storage: LedgerStorage
   readonly cluster: ClusterPort
+  /** Undefined: this gate alone writes the cluster. */
+  readonly gateLocks: GateLocks | undefined
   /** The wall clock. */
   readonly now: () => number
   readonly monotonic: () => number

@@ -18,6 +18,7 @@ import { type PlannedLease, Upkeep } from '../../src/ledger/upkeep.js'
 import type { Encoder } from '../../src/settings/keyring/encoder.js'
 import type { Snapshot } from '../../src/settings/snapshot.js'
 import { Deadline } from '../../src/time/deadline.js'
+import { StoreFault } from '../../src/store/store-fault.js'
 import type { PinTracker } from '../../src/tracking/tracker.js'
 import {
   type GateAnswer,
@@ -52,9 +53,9 @@ class SimulatedGate implements GateUnderTest {
   private readonly underWay = new Set<Promise<GateAnswer>>()
 
   constructor(private readonly parts: GateParts) {
-    const { now, monotonic, setTimer, storage, cluster, log, settings } = parts
+    const { now, monotonic, setTimer, storage, cluster, gateLocks, log, settings } = parts
     this.open = openLedger({
-      ...{ storage, cluster, log, now, monotonic, setTimer, entriesMax },
+      ...{ storage, cluster, gateLocks, log, now, monotonic, setTimer, entriesMax },
       timeoutMs: () => writeTimeoutMs,
     })
     const { changes: ledger, queue, holdings } = this.open
@@ -166,7 +167,7 @@ class SimulatedGate implements GateUnderTest {
           if (call !== 'answered') await this.forward(call, request, answering)
         })
         .catch((error: unknown) => {
-          if (error instanceof LedgerFault) answering.fault(error)
+          if (error instanceof LedgerFault || error instanceof StoreFault) answering.fault(error)
           else reject(error instanceof Error ? error : new Error(String(error)))
         })
     })
@@ -208,7 +209,7 @@ class SimulatedGate implements GateUnderTest {
 }
 
 const faultAnswer = (error: Error): GateAnswer =>
-  error instanceof LedgerFault
+  error instanceof LedgerFault || error instanceof StoreFault
     ? { status: 503, reason: error.reason }
     : { status: 503, reason: faultIn(error).reason }
 

@@ -19,7 +19,11 @@ interface Hold {
   answeredAtMs: number
   answer: 200 | 202 | undefined
   keyDigest: string
+  /** The gate whose queue it waits in since its 202: no other gate knows of it. */
+  waitsAt: number | undefined
   isUnderWay: boolean
+  /** Which one was asked last. */
+  gate: number
   /** The gate was killed before its row was surely on the disk, and was not well since. */
   isAtRisk: boolean
   /** How often a cost was accepted for it. */
@@ -81,9 +85,10 @@ export class ReferenceModel {
   hadHands = false
 
   /** Before the request: its outcome is unknown until {@link answered}. */
-  asked(cid: string, leaseId: string, wish: number | 'unpin', nowMs: number): void {
+  asked(cid: string, leaseId: string, { wish, nowMs, gate }: Asked): void {
     const entry = this.entry(cid)
     const hold = holdOf(entry, leaseId)
+    hold.gate = gate
     entry.askedMs = nowMs
     loosen(entry)
     hold.isUnderWay = true
@@ -105,8 +110,11 @@ export class ReferenceModel {
     const hold = holdOf(entry, leaseId)
     hold.isUnderWay = false
     hold.minMs = answer.atMs < entry.unsafeUntilMs ? -Infinity : answer.untilMs
-    // The gate rounds up, and its clock may be ahead. What waits in the queue shortens nothing.
-    hold.maxMs = answer.status === 200 ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
+    // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
+    const isLast = answer.status === 200 && !waitsElsewhere(hold)
+    hold.maxMs = isLast ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
+    if (answer.status === 202) hold.waitsAt = hold.gate
+    else if (isLast) hold.waitsAt = undefined
     hold.answeredAtMs = answer.atMs
     hold.answer = answer.status
     hold.isAtRisk = false
@@ -117,8 +125,10 @@ export class ReferenceModel {
   /** With 200, or it was told that it does not hold it. */
   unpinned(cid: string, leaseId: string): void {
     const hold = holdOf(this.entry(cid), leaseId)
-    Object.assign(hold, { isUnderWay: false, minMs: -Infinity, maxMs: -Infinity })
-    Object.assign(hold, { everMs: -Infinity, answer: undefined })
+    Object.assign(hold, { isUnderWay: false, minMs: -Infinity })
+    if (waitsElsewhere(hold)) return
+    Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
+    hold.waitsAt = undefined
   }
 
   /** Its last holder unpinned it with 200, for a retention period. */
@@ -149,6 +159,11 @@ export class ReferenceModel {
     return { minMs, maxMs, everMs, forgiven }
   }
 
+  /** Whether it may wait in the queue of a gate, and another one was asked. */
+  waitsElsewhere(cid: string, leaseId: string): boolean {
+    return waitsElsewhere(holdOf(this.entry(cid), leaseId))
+  }
+
   /** Whether what was sure was not given up since. */
   isKept(cid: string, leaseId: string, before: Sure): boolean {
     return holdOf(this.entry(cid), leaseId).forgiven === before.forgiven
@@ -159,9 +174,9 @@ export class ReferenceModel {
   }
 
   /** The gate ended: nobody is answered any more. */
-  nothingUnderWay(): void {
+  nothingUnderWay(gate: number): void {
     for (const { holds } of this.entries.values())
-      for (const hold of holds.values()) hold.isUnderWay = false
+      for (const hold of holds.values()) if (hold.gate === gate) hold.isUnderWay = false
   }
 
   /** An operator's plan saw the lease. */
@@ -194,17 +209,12 @@ export class ReferenceModel {
     return holds.filter((maxMs) => (maxMs ?? -Infinity) > nowMs - marginMs).length
   }
 
-  /**
-   * Rows of the last answers may not be on the disk: only the cluster knows of these pins.
-   *
-   * @param behindMs how long the oldest row waits for a disk that is slow or full
-   * @param isLagging whether the cluster does not show all that it was told
-   */
-  gateKilled(atMs: number, behindMs: number, isLagging: boolean): void {
+  /** Rows of the last answers may not be on the disk: only the cluster knows of these pins. */
+  gateKilled({ atMs, behindMs, isLagging, gate }: GateKill): void {
     const sinceMs = atMs - Math.max(behindMs, rowDelayMsMax)
     for (const { holds } of this.entries.values())
       for (const hold of holds.values()) {
-        if (hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
+        if (hold.gate !== gate || hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
         hold.isAtRisk = true
         if (isLagging) this.forgive('gate-lagging', hold)
       }
@@ -317,6 +327,7 @@ export class ReferenceModel {
     for (const [leaseId, hold] of entry.holds) {
       hold.isUnderWay = false
       hold.isAtRisk = false
+      hold.waitsAt = undefined
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true)
         Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity })
       else if (hold.answer === 202) hold.answer = 200
@@ -356,6 +367,25 @@ export interface Sure {
   readonly forgiven: number
 }
 
+export interface Asked {
+  /** Until when, in true time. */
+  readonly wish: number | 'unpin'
+  /** True time. */
+  readonly nowMs: number
+  /** Which one is asked. */
+  readonly gate: number
+}
+
+export interface GateKill {
+  /** Monotonic. */
+  readonly atMs: number
+  /** How long the oldest row waits for a disk that is slow or full. */
+  readonly behindMs: number
+  /** Whether the cluster does not show all that it was told. */
+  readonly isLagging: boolean
+  readonly gate: number
+}
+
 export interface Pinned {
   readonly status: 200 | 202
   /** The least that the client may rely on, and the most; true time. */
@@ -365,6 +395,9 @@ export interface Pinned {
   readonly atMs: number
   readonly keyDigest: string
 }
+
+const waitsElsewhere = ({ waitsAt, gate }: Hold): boolean =>
+  waitsAt !== undefined && waitsAt !== gate
 
 /** It was changed, or may have been. */
 const loosen = (entry: Entry): void => {
@@ -380,7 +413,9 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         answeredAtMs: -Infinity,
         answer: undefined,
         keyDigest: '',
+        waitsAt: undefined,
         isUnderWay: false,
+        gate: 0,
         isAtRisk: false,
       },
       ...{ forgiven: 0, posts: 0, plannedPosts: undefined },

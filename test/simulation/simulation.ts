@@ -1,5 +1,5 @@
 /** Runs worlds one after the other, each from its own seed, until one breaks an invariant. */
-import { type Command, Commands, type FaultName, faultNames } from './commands.js'
+import { type Command, Commands, type FaultName, faultNames, storeFaults } from './commands.js'
 import type { CrashName } from './crash-costs.js'
 import type { OpenGate } from './gate-port.js'
 import type { Violation } from './reference-model.js'
@@ -13,6 +13,8 @@ export interface SimulationOptions {
   readonly faults: readonly FaultName[]
   /** Whether every world has all of them. */
   readonly hasAll?: boolean
+  /** That write the cluster; one when absent. */
+  readonly gates?: number
 }
 
 export interface WorldResult {
@@ -34,13 +36,15 @@ export const worldSeed = (seed: number, index: number): number =>
 /** Draws a world with its commands, and runs it. */
 export function runWorld(seed: number, stepsMax: number, options: SimulationOptions) {
   const random = new SeededRandom(seed)
-  const { faults, hasAll = false } = options
+  const { faults, hasAll = false, gates = 1 } = options
   const share = random.of([0.15, 0.3, 0.6])
   // Few faults at a time reach what many at once would hide.
-  const has = new Set(faults.filter(() => hasAll || random.is(share)))
+  const possible = faults.filter((name) => gates > 1 || !storeFaults.has(name))
+  const has = new Set(possible.filter(() => hasAll || random.is(share)))
   const commands = new Commands(random.fork(), {
     cids: random.of([3, 6, 12, 40, 250]),
     encoders: encoderCount,
+    gates,
     faults: has,
     burstiness: random.of([0.02, 0.1, 0.4]),
   })
@@ -61,10 +65,10 @@ const encoderCount = 4
 export async function runEpisodes(
   seed: number,
   episodes: readonly (readonly Command[])[],
-  { openGate, breakParts }: SimulationOptions,
+  { openGate, breakParts, gates = 1 }: SimulationOptions,
   leasesMax: number,
 ): Promise<WorldResult> {
-  const parts = { seed, openGate, breakParts, encoders: encoderCount, leasesMax }
+  const parts = { seed, openGate, breakParts, gates, encoders: encoderCount, leasesMax }
   const world = new World(parts)
   let steps = 0
   let isFirst = true

@@ -1,12 +1,10 @@
-/** One cluster, one disk, one gate at a time, and the encoders that ask it. */
+/** One cluster, gates with their disks and what they share, and the encoders that ask them. */
 import { leasePrefix, readLease } from '../../src/leases/lease.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { Clients } from './clients.js'
-import { cutOff, type Life } from './cut-off.js'
-import type { Action, Command } from './commands.js'
+import type { Command } from './commands.js'
 import type {
   GateParts,
-  GateUnderTest,
   OpenGate,
   PlannedRelease,
   SimulatedEncoder,
@@ -15,8 +13,10 @@ import type {
 import { ReferenceModel, type Violation } from './reference-model.js'
 import { SeededRandom } from './seeded-random.js'
 import { SimulatedCluster } from './simulated-cluster.js'
-import { type OpenDisk, SimulatedDisk } from './simulated-disk.js'
+import { SimulatedDisk } from './simulated-disk.js'
+import { SimulatedHost, type Surroundings } from './simulated-host.js'
 import { pinOf, type SimulatedPin } from './simulated-pin.js'
+import { SimulatedStore } from './simulated-store.js'
 import { VirtualTime } from './virtual-time.js'
 
 /** How the parts of a gate are broken, for the proof that the simulation notices. */
@@ -27,14 +27,15 @@ export interface WorldParts {
   readonly openGate: OpenGate
   readonly breakParts?: Break | undefined
   readonly encoders: number
+  /** Gates that write the cluster; several share a store. */
+  readonly gates: number
   /** `limits.leases` of the last encoder. */
   readonly leasesMax: number
 }
 
 /** Long enough for every doubt to end, and every write that is late to land. */
 const calmMs = 2_400_000
-const startMsMax = 60_000
-const stopMsMax = 30_000
+const planMsMax = 60_000
 
 /** The same in all worlds; making them is dear. */
 const cids: string[] = []
@@ -48,30 +49,27 @@ const toldElsewhere: ReadonlySet<string> = new Set([
   ...['pin', 'unpin', 'plan', 'apply', 'gate-stop', 'gate-start'],
 ])
 
-interface Running extends Life {
-  readonly gate: GateUnderTest
-  readonly disk: OpenDisk
-}
-
-export class World {
+export class World implements Surroundings {
   readonly time = new VirtualTime()
   readonly model = new ReferenceModel()
   readonly history: string[] = []
   readonly settings: SimulatedSettings
   readonly cluster: SimulatedCluster
-  readonly disk: SimulatedDisk
+  /** Undefined: there is one gate, which needs none. */
+  readonly store: SimulatedStore | undefined
+  readonly failMode: 'open' | 'closed'
+  readonly hosts: readonly SimulatedHost[]
   readonly violations: Violation[] = []
   private readonly clients: Clients
-  private running: Running | undefined
   private backup: ReadonlyMap<string, SimulatedPin> | undefined
   private plans = new Map<string, readonly PlannedRelease[]>()
   /** The ledger is a copy, or a new one: it does not know all that there was. */
   untrusted: 'ledger-lost' | 'ledger-restored' | undefined
 
-  constructor(private readonly parts: WorldParts) {
+  constructor(parts: WorldParts) {
     const random = new SeededRandom(parts.seed)
     this.cluster = new SimulatedCluster(this.time, random.fork())
-    this.disk = new SimulatedDisk(this.time, random.fork())
+    const disk = new SimulatedDisk(this.time, random.fork())
     const encoders = Array.from({ length: parts.encoders }, (_, index) => ({
       name: `encoder-${index}`,
       leaseId: `lease${index}`,
@@ -81,17 +79,36 @@ export class World {
     }))
     this.settings = { encoders, graceSeconds: 0 }
     this.clients = new Clients(this)
+    const { gates } = parts
+    this.store = gates > 1 ? new SimulatedStore(this.time, random.fork()) : undefined
+    this.hosts = Array.from({ length: gates }, (_, index) => {
+      const own = index === 0 ? disk : new SimulatedDisk(this.time, random.fork())
+      return new SimulatedHost(index, own, this, parts, random.fork())
+    })
+    this.failMode = random.of(['open', 'closed'])
   }
 
-  get gate(): GateUnderTest | undefined {
-    return this.running?.gate
+  get isUndisturbed(): boolean {
+    return !this.model.hadHands && this.untrusted === undefined
+  }
+
+  /** The gate that a balancer picks: the next one that runs. */
+  gateFrom(index: number): SimulatedHost | undefined {
+    const count = this.hosts.length
+    return this.hosts.map((_, n) => this.host((index + n) % count)).find(({ gate }) => gate)
+  }
+
+  private host(index = 0): SimulatedHost {
+    const host = this.hosts[index]
+    if (host === undefined) throw new Error(`there is no gate ${index}`)
+    return host
   }
 
   /** Runs an episode; stops at the first violation. @returns how many commands were run */
   async run(commands: readonly Command[], isFirst: boolean): Promise<number> {
     const restore = this.time.install()
     try {
-      if (isFirst) await this.startGate()
+      if (isFirst) for (const host of this.hosts) await host.start()
       let count = 0
       for (const command of commands) {
         await this.time.runFor(command.afterMs)
@@ -126,8 +143,8 @@ export class World {
     return seconds.padStart(11)
   }
 
-  private async act(action: Action): Promise<void> {
-    const { cluster, disk, time, model } = this
+  private async act(action: Command): Promise<void> {
+    const { cluster, store, time, model } = this
     if (!toldElsewhere.has(action.kind))
       this.note(JSON.stringify({ ...action, afterMs: undefined }))
     switch (action.kind) {
@@ -138,25 +155,25 @@ export class World {
         this.clients.unpin(action)
         return
       case 'gate-stop':
-        await this.stopGate()
+        await this.stopGate(action.gate ?? 0)
         return
       case 'gate-start':
-        await this.startGate()
+        await this.host(action.gate).start()
         return
       case 'plan':
       case 'apply':
-        await this.usePlan(action.kind, this.encoder(action.encoder))
+        await this.usePlan(action.kind, this.encoder(action.encoder), action.gate ?? 0)
         return
       case 'gate-kill':
-        this.killGate()
+        this.killGate(action.gate ?? 0)
         return
       case 'cluster-kill':
         this.killCluster(action.forgets)
         return
       case 'power-cut':
-        this.killGate()
+        this.killGate(action.gate ?? 0)
         this.killCluster(action.forgets)
-        disk.reboot()
+        this.disk(action).reboot()
         return
       case 'cluster-stop':
         if (cluster.isUp) cluster.stop()
@@ -180,20 +197,20 @@ export class World {
         cluster.kubo = action.status
         return
       case 'disk-full':
-        disk.isFull = true
+        this.disk(action).isFull = true
         return
       case 'disk-slow':
-        disk.slowMs = action.ms
+        this.disk(action).slowMs = action.ms
         return
       case 'disk-heal':
-        disk.heal()
+        this.disk(action).heal()
         return
       case 'disk-copy':
-        disk.copy()
+        this.disk(action).copy()
         return
       case 'disk-lost':
-        this.killGate()
-        disk.lose()
+        this.killGate(action.gate ?? 0)
+        this.disk(action).lose()
         this.untrusted = 'ledger-lost'
         model.ledgerLost(
           time.monotonic(),
@@ -203,8 +220,8 @@ export class World {
         )
         return
       case 'disk-restore':
-        this.killGate()
-        if (!disk.restore()) return
+        this.killGate(action.gate ?? 0)
+        if (!this.disk(action).restore()) return
         this.untrusted = 'ledger-restored'
         model.ledgerRestored(cluster.all(), time.true())
         return
@@ -229,7 +246,32 @@ export class World {
       case 'grace':
         this.settings.graceSeconds = action.seconds
         return
+      case 'packet-fault':
+        store?.packetFaults.push(action.fault)
+        return
+      case 'store-pause':
+        store?.pause(action.ms)
+        return
+      case 'store-kill':
+        store?.kill()
+        return
+      case 'store-start':
+        store?.start()
+        return
+      case 'store-lose':
+        store?.loseKeys(action.share)
+        return
+      case 'store-refuse':
+        if (store !== undefined) store.isReadOnly = true
+        return
+      case 'store-heal':
+        store?.heal()
+        return
     }
+  }
+
+  private disk({ gate }: { readonly gate?: number | undefined }): SimulatedDisk {
+    return this.host(gate).disk
   }
 
   encoder(index: number): SimulatedEncoder {
@@ -238,7 +280,7 @@ export class World {
     return encoder
   }
 
-  private changeEncoder({ kind, encoder: index }: Extract<Action, { encoder: number }>): void {
+  private changeEncoder({ kind, encoder: index }: Extract<Command, { encoder: number }>): void {
     const encoder = this.encoder(index)
     const [, number = '1'] = /(\d+)$/.exec(kind === 'rename' ? encoder.name : encoder.keyId) ?? []
     const next = Number(number) + 1
@@ -271,8 +313,12 @@ export class World {
     cluster.import(state)
   }
 
-  private async usePlan(kind: 'plan' | 'apply', { leaseId }: SimulatedEncoder): Promise<void> {
-    const { gate } = this
+  private async usePlan(
+    kind: 'plan' | 'apply',
+    { leaseId }: SimulatedEncoder,
+    index: number,
+  ): Promise<void> {
+    const { gate } = this.host(index)
     if (gate?.plan === undefined || gate.release === undefined) return
     if (kind === 'plan') {
       const planned = await this.within(gate.plan(leaseId))
@@ -297,7 +343,7 @@ export class World {
       .then((given) => (value = given))
       .catch(() => undefined)
       .finally(() => (isOver = true))
-    await this.time.runUntil(() => isOver, startMsMax)
+    await this.time.runUntil(() => isOver, planMsMax)
     return value
   }
 
@@ -323,93 +369,37 @@ export class World {
     )
   }
 
-  private killGate(): void {
-    const { running } = this
-    if (running === undefined) return
-    const { behindMs } = running.disk
-    running.isAlive = false
-    running.disk.crash()
-    this.running = undefined
-    this.model.gateKilled(this.time.monotonic(), behindMs, this.cluster.isLagging)
-    this.clients.gateEnded()
+  private killGate(index: number): void {
+    const { behindMs, wasRunning } = this.host(index).kill()
+    if (wasRunning) this.gateEnded(index, behindMs)
   }
 
-  private async stopGate(): Promise<void> {
-    const { running } = this
-    if (running === undefined) return
-    this.note('gate: stops in order')
-    const state = { isClosed: false }
-    const closing = running.gate.close().then(() => running.disk.close())
-    void closing.catch(() => undefined).finally(() => (state.isClosed = true))
-    await this.time.runUntil(() => state.isClosed, stopMsMax)
-    if (this.running !== running) return
-    if (state.isClosed) {
-      running.isAlive = false
-      this.running = undefined
-      this.clients.gateEnded()
-    } else this.killGate()
+  private async stopGate(index: number): Promise<void> {
+    if (this.host(index).gate === undefined) return
+    const killed = await this.host(index).stop()
+    if (killed === undefined) this.clients.gateEnded(index)
+    else this.gateEnded(index, killed.behindMs)
   }
 
-  private async startGate(): Promise<void> {
-    if (this.running !== undefined) return
-    const disk = this.disk.open()
-    this.note(`gate: starts${disk.contents.isRebooted ? ' after a reboot' : ''}`)
-    const life: Life = { isAlive: true }
-    const parts = cutOff(this.partsFor(disk), life)
-    const opened: { gate?: GateUnderTest; error?: unknown } = {}
-    this.parts
-      .openGate(this.parts.breakParts?.(parts) ?? parts)
-      .then((gate) => (opened.gate = gate))
-      .catch((error: unknown) => (opened.error = error))
-    await this.time.runUntil(() => 'gate' in opened || 'error' in opened, startMsMax)
-    const { gate, error } = opened
-    if (gate === undefined) {
-      life.isAlive = false
-      disk.crash()
-      // A disk that takes nothing may keep it from starting.
-      if (!this.disk.isFull) this.fail('bug', `the gate does not start: ${String(error)}`)
-      return
-    }
-    this.running = Object.assign(life, { gate, disk })
-  }
-
-  private partsFor(disk: OpenDisk): GateParts {
-    const { time, settings, cluster } = this
-    return {
-      storage: disk,
-      cluster: cluster.port,
-      now: time.wall,
-      monotonic: time.monotonic,
-      setTimer: time.setTimer,
-      settings,
-      log: (level, fields, message) => {
-        if (level !== 'info') this.note(`log ${level}: ${message} ${logged(fields)}`)
-        const isSure = !this.model.hadHands && this.untrusted === undefined
-        if (isSure && isAlarm.test(message)) this.fail('alarm', message)
-      },
-    }
+  private gateEnded(index: number, behindMs: number): void {
+    const { isLagging } = this.cluster
+    this.model.gateKilled({ atMs: this.time.monotonic(), behindMs, isLagging, gate: index })
+    this.clients.gateEnded(index)
   }
 
   /** Everything is well for long enough; then the invariants are checked. */
   private async calm(): Promise<void> {
-    const { cluster, disk, time, model } = this
+    const { cluster, time, model } = this
     this.note('calm')
     cluster.start()
-    disk.heal()
+    for (const { disk } of this.hosts) disk.heal()
     cluster.heal()
     time.aheadMs = 0
-    await this.startGate()
+    this.store?.heal()
+    for (const host of this.hosts) await host.start()
     await time.runFor(calmMs)
     const violations = model.check(cluster.all(), time.true())
     for (const { invariant, text } of violations) this.fail(invariant, text)
     this.clients.check()
   }
-}
-
-/** What the log says of other hands. */
-const isAlarm = /beside the gate|another hand/
-
-function logged(fields: object): string {
-  const err = 'err' in fields && fields.err instanceof Error ? { err: fields.err.message } : {}
-  return JSON.stringify({ ...fields, ...err })
 }

@@ -11,11 +11,11 @@ const repaired = 'the cluster lacked leases that this gate wrote; pinned again'
 const away =
   'the store does not answer: until it does, limits and locks are those of this gate alone'
 
-async function startGates(t: Test, count: number) {
+async function startGates(t: Test, count: number, timeoutMs = 2000) {
   const redis = await TestRedis.start(t)
   const settings = {
     enforcement: 'enforce',
-    store: { redis: redis.url, timeoutMs: 2000 },
+    store: { redis: redis.url, timeoutMs },
     encoders: Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`e${n}`, {}])),
   } as const
   const first = await startGate(t, settings)
@@ -90,6 +90,17 @@ t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, as
   await pick(0).told(repaired)
   while (holders(cluster, ['e0', 'e1', 'e2']).length < 3) await cluster.nextRequest()
   t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e1', 'e2'])
+})
+
+t.test('a take that comes late locks nobody out', { skip }, async (t) => {
+  const { redis, pick, cluster } = await startGates(t, 2, 50)
+  redis.pause()
+  t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200, 'it goes on alone')
+  redis.resume()
+  const startMs = performance.now()
+  t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e1' })).status, 200)
+  t.ok(performance.now() - startMs < 10_000, 'the lock that nobody knows of is ended by its token')
+  t.same(holders(cluster, ['e0', 'e1']), ['e0', 'e1'])
 })
 
 t.test('without the store gates that write over each other put it right', { skip }, async (t) => {

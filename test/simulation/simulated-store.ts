@@ -1,0 +1,293 @@
+/**
+ * The store that gates share, as they meet it: it may be away, hang, restart empty, lose keys,
+ * refuse writes, and a packet to it may be late. One client for each run of a gate.
+ */
+import type { Redis } from 'ioredis'
+import { endScript, takeScript } from '../../src/store/lock-scripts.js'
+import type { SeededRandom } from './seeded-random.js'
+import type { VirtualTime } from './virtual-time.js'
+
+type Value = string | Map<string, string>
+type Script = (store: SimulatedStore, keys: readonly string[], args: readonly string[]) => unknown
+
+/** Of a packet, at most. */
+const latencyMs = 0.5
+
+/** What the store does with the next packet. */
+export type PacketFault =
+  /** It comes so much later, and with it all behind it. */
+  | { readonly kind: 'late'; readonly ms: number }
+  /** It is carried out, and the answer comes so much later. */
+  | { readonly kind: 'answer-late'; readonly ms: number }
+
+export class SimulatedStore {
+  private values = new Map<string, { readonly value: Value; untilMs: number }>()
+  private generation = 0
+  private readonly clients = new Set<SimulatedRedis>()
+  private resumeAtMs = 0
+  isUp = true
+  /** Memory full, or a replica: writes are errors. */
+  isReadOnly = false
+  readonly packetFaults: PacketFault[] = []
+
+  constructor(
+    readonly time: VirtualTime,
+    readonly random: SeededRandom,
+  ) {}
+
+  /** With all that it held. */
+  kill(): void {
+    this.isUp = false
+    this.generation++
+    this.values = new Map()
+    for (const client of this.clients) client.cutOff()
+  }
+
+  start(): void {
+    this.isUp = true
+  }
+
+  /** A store that is under SIGSTOP, or whose network is gone: what comes waits. */
+  pause(ms: number): void {
+    this.resumeAtMs = Math.max(this.resumeAtMs, this.time.monotonic() + ms)
+  }
+
+  /** It had to make room, or a hand deleted some. */
+  loseKeys(share: number): void {
+    for (const key of [...this.values.keys()]) if (this.random.is(share)) this.values.delete(key)
+  }
+
+  heal(): void {
+    this.isUp = true
+    this.isReadOnly = false
+    this.resumeAtMs = 0
+    this.packetFaults.length = 0
+  }
+
+  connect(): SimulatedRedis {
+    const client = new SimulatedRedis(this)
+    this.clients.add(client)
+    return client
+  }
+
+  forget(client: SimulatedRedis): void {
+    this.clients.delete(client)
+  }
+
+  get(key: string): Value | undefined {
+    const found = this.values.get(key)
+    if (found === undefined || found.untilMs > this.time.monotonic()) return found?.value
+    this.values.delete(key)
+    return undefined
+  }
+
+  text(key: string): string | null {
+    const value = this.get(key)
+    return typeof value === 'string' ? value : null
+  }
+
+  set(key: string, value: Value, ms = Infinity): void {
+    if (this.isReadOnly) throw Object.assign(new Error('OOM'), { name: 'ReplyError' })
+    this.values.set(key, { value, untilMs: this.time.monotonic() + ms })
+  }
+
+  del(key: string): void {
+    this.values.delete(key)
+  }
+
+  hash(key: string): Map<string, string> {
+    const value = this.get(key)
+    return value instanceof Map ? value : new Map<string, string>()
+  }
+
+  /** Runs a command once its packet has come. @returns cannot be had when the store ended before */
+  carryOut<T>(arriveMs: number, run: () => T, done: (result: T | Error) => void): void {
+    const { generation, time } = this
+    time.setTimer(arriveMs, () => {
+      if (generation !== this.generation || !this.isUp) return
+      const pausedMs = this.resumeAtMs - time.monotonic()
+      if (pausedMs > 0) {
+        this.carryOut(pausedMs + this.random.next(), run, done)
+        return
+      }
+      let result: T | Error
+      try {
+        result = run()
+      } catch (error) {
+        result = error as Error
+      }
+      done(result)
+    })
+  }
+
+  delay(): number {
+    return 0.05 + this.random.next() * latencyMs
+  }
+}
+
+/** As much of the client as the store's code uses. */
+export class SimulatedRedis {
+  status: 'wait' | 'ready' | 'reconnecting' | 'end' = 'wait'
+  readonly options: { retryStrategy?: () => number | null } = {}
+  private readonly listeners = new Map<string, ((error?: Error) => void)[]>()
+  private readonly underWay = new Set<(error: Error) => void>()
+  /** A connection is in order: what is sent later comes later. */
+  private lastArrivalMs = 0
+  private isDead = false
+
+  constructor(private readonly store: SimulatedStore) {}
+
+  /** What the program takes it for. */
+  get asRedis(): Redis {
+    return this as unknown as Redis
+  }
+
+  on(event: string, call: (error?: Error) => void): void {
+    this.listeners.set(event, [...(this.listeners.get(event) ?? []), call])
+  }
+
+  async connect(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.store.time.setTimer(this.store.delay(), resolve)
+    })
+    if (this.isDead) return
+    if (!this.store.isUp) {
+      this.reconnectLater()
+      throw new Error('ECONNREFUSED')
+    }
+    this.status = 'ready'
+    this.emit('ready')
+  }
+
+  disconnect(isForReconnect = false): void {
+    const wasReady = this.status === 'ready'
+    this.status = isForReconnect ? 'reconnecting' : 'end'
+    this.hangUp()
+    if (!isForReconnect) this.store.forget(this)
+    if (wasReady) this.emit('close')
+    if (isForReconnect) this.reconnectLater()
+  }
+
+  /** The store ended. */
+  cutOff(): void {
+    if (this.status !== 'ready') return
+    this.status = 'reconnecting'
+    this.hangUp()
+    this.emit('close')
+    this.reconnectLater()
+  }
+
+  /** The gate was killed: nobody reads any more, and packets that are under way arrive. */
+  kill(): void {
+    this.isDead = true
+    this.listeners.clear()
+    this.underWay.clear()
+    this.store.forget(this)
+    this.status = 'end'
+  }
+
+  eval(script: string, count: number, ...given: readonly (string | number)[]): Promise<unknown> {
+    const texts = given.map(String)
+    const [keys, args] = [texts.slice(0, count), texts.slice(count)]
+    return this.send(() => {
+      const run = scripts.get(script)
+      if (run === undefined) throw new Error('the simulation does not know this script')
+      return run(this.store, keys, args)
+    })
+  }
+
+  /** As with `NX`: what is there stays. */
+  set(key: string, value: string): Promise<unknown> {
+    return this.send(() => {
+      this.store.set(key, this.store.get(key) ?? value)
+    })
+  }
+
+  get(key: string): Promise<string | null> {
+    return this.send(() => this.store.text(key))
+  }
+
+  private send<T>(run: () => T): Promise<T> {
+    const { store } = this
+    return new Promise((resolve, reject) => {
+      if (this.status !== 'ready') {
+        reject(new Error('Connection is closed.'))
+        return
+      }
+      this.underWay.add(reject)
+      const fault = store.packetFaults.shift()
+      const nowMs = store.time.monotonic()
+      const lateMs = fault?.kind === 'late' ? fault.ms : 0
+      this.lastArrivalMs = Math.max(this.lastArrivalMs, nowMs + store.delay() + lateMs)
+      store.carryOut(this.lastArrivalMs - nowMs, run, (result) => {
+        const answerMs = store.delay() + (fault?.kind === 'answer-late' ? fault.ms : 0)
+        store.time.setTimer(answerMs, () => {
+          if (!this.underWay.delete(reject)) return
+          if (result instanceof Error) reject(result)
+          else resolve(result)
+        })
+      })
+    })
+  }
+
+  private hangUp(): void {
+    for (const reject of [...this.underWay]) reject(new Error('Connection is closed.'))
+    this.underWay.clear()
+    this.lastArrivalMs = 0
+  }
+
+  private reconnectLater(): void {
+    const ms = this.isDead ? null : (this.options.retryStrategy?.() ?? null)
+    if (ms === null) return
+    this.status = 'reconnecting'
+    this.store.time.setTimer(ms, () => {
+      if (this.status !== 'reconnecting' || this.isDead) return
+      if (!this.store.isUp) this.reconnectLater()
+      else {
+        this.status = 'ready'
+        this.emit('ready')
+      }
+    })
+  }
+
+  private emit(event: string): void {
+    for (const call of this.listeners.get(event) ?? []) call()
+  }
+}
+
+const addTo = (store: SimulatedStore, key: string, field: string, ms: number): void => {
+  store.set(key, new Map([...store.hash(key), [field, '1']]), ms)
+}
+
+/** The same as the scripts of Lua do. */
+const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
+  [
+    takeScript,
+    (store, [lock = '', row = '', open = '', ended = ''], [gateId = '', token = '', ...times]) => {
+      const [lockMs = '', openMs = ''] = times
+      if (store.get(ended) !== undefined) return [0]
+      const held = store.text(lock)
+      if (held !== null && !held.startsWith(gateId)) return [0]
+      store.set(lock, token, Number(lockMs))
+      addTo(store, open, token, Number(openMs))
+      return [1, store.text(row), [...store.hash(open).keys()]]
+    },
+  ],
+  [
+    endScript,
+    (store, [lock = '', row = '', open = '', ended = ''], [token = '', written = '', ...rest]) => {
+      const [rowMs = '', lockMs = '', openMs = '', isOver = ''] = rest
+      const isAlone = store.text(lock) === token
+      if (isAlone) {
+        if (written !== '') store.set(row, written, Number(rowMs))
+        store.del(lock)
+      } else store.set(ended, '1', Number(lockMs))
+      if (isOver === '1') {
+        const left = store.hash(open)
+        left.delete(token)
+        if (left.size === 0) store.del(open)
+      } else addTo(store, open, token, Number(openMs))
+      return [isAlone ? 1 : 0, [...store.hash(open).keys()]]
+    },
+  ],
+])
