@@ -157,8 +157,8 @@ install_program() {
   local home=$root$program files name before
   mapfile -t files < <(cd "$checkout" && ls -d dist/src package.json package-lock.json)
   ((${#files[@]} == 3)) || die "$checkout is incomplete"
-  for name in .npmrc config.schema.json config.example.json README.md CHANGELOG.md LICENSE; do
-    [[ ! -f $checkout/$name ]] || files+=("$name")
+  for name in .npmrc config.schema.json config.example.json README.md docs CHANGELOG.md LICENSE; do
+    [[ ! -e $checkout/$name ]] || files+=("$name")
   done
   name=$(name_of_release "${files[@]}")
   if [[ ! -d $home/releases/$name ]]; then

@@ -1,80 +1,89 @@
-/** The README's table of settings, written from the schema. */
+/** The settings as docs/configuration.md has them: a table for each section, from the schema. */
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 import type { FieldSchema } from '../../src/settings/schema/field-schema.js'
 
-/** In markdown, aligned as prettier does it. */
-export function settingsTable(): string {
-  const rows = [head, ...rowsOf('', compiledSchema, true)].map((row) =>
-    row.map((cell) => cell.replaceAll('|', '\\|')),
-  )
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => widthOf(row[column]))))
-  const lines = rows.map((row) => {
-    const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0))
-    return `| ${cells.join(' | ')} |\n`
-  })
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |\n`
-  return [lines[0], rule, ...lines.slice(1)].join('')
-}
-
-type Row = readonly [field: string, fallback: string, restart: string, meaning: string]
-
-const head: Row = ['Field', 'Default', 'Restart', 'Meaning']
-
-/** A row for the field itself, then those of the fields within. */
-function rowsOf(path: string, schema: FieldSchema, isRequired: boolean, inherited = false): Row[] {
-  const { properties = {}, patternProperties = {}, items, restart = inherited } = schema
-  const own: Row = [
-    `\`${path}\``,
-    fallbackOf(schema, isRequired),
-    restartOf(schema, restart),
-    meaningOf(schema),
+/** In markdown; what stands outside of every section has a table of its own, the first. */
+export function settingsTables(): string {
+  const sections = Object.entries<FieldSchema>(compiledSchema.properties)
+  const [inside, outside] = [
+    sections.filter(hasFields),
+    sections.filter((each) => !hasFields(each)),
   ]
-  const fields = Object.entries(properties).flatMap(([name, field]) => {
+  const top = { ...compiledSchema, properties: Object.fromEntries(outside) }
+  return [
+    `### Outside of the sections\n\n${tableOf(rowsOf('', top, false, true))}`,
+    ...inside.map(([name, section]) => {
+      const { description = '', restart = false } = section
+      const rows = rowsOf(name, section, restart, false)
+      return `### \`${name}\`\n\n${description}\n\n${tableOf(rows)}`
+    }),
+  ].join('\n')
+}
+
+const hasFields = ([, field]: readonly [string, FieldSchema]): boolean => {
+  const { properties, patternProperties = {}, items } = field
+  const entries = [...Object.values(patternProperties), ...(items === undefined ? [] : [items])]
+  return properties !== undefined || entries.some((entry) => entry.properties !== undefined)
+}
+
+type Row = readonly [field: string, type: string, fallback: string, effect: string, text: string]
+
+const head: Row = ['Field', 'Type', 'Default', 'Takes effect', 'Meaning']
+
+const tableOf = (rows: readonly Row[]): string =>
+  [head, head.map(() => '---'), ...rows]
+    .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)
+    .join('')
+
+/** Of the fields within; each that has fields itself has a row before theirs. */
+function rowsOf(path: string, schema: FieldSchema, restart: boolean, isTop: boolean): Row[] {
+  const { properties = {}, patternProperties = {}, items } = schema
+  const rows = Object.entries(properties).flatMap(([name, field]) => {
+    const at = path === '' ? name : `${path}.${name}`
+    const waits = field.restart ?? restart
     const isRequired = schema.required?.includes(name) === true
-    return rowsOf(path === '' ? name : `${path}.${name}`, field, isRequired, restart)
+    return [rowOf(at, field, waits, isRequired), ...rowsOf(at, field, waits, false)]
   })
-  const entries = Object.values(patternProperties)
-    .filter(({ properties }) => properties !== undefined)
-    .flatMap((entry) => fieldsOf(`${path}.NAME`, entry, restart))
-  const listed = items?.properties === undefined ? [] : fieldsOf(`${path}[]`, items, restart)
-  return [...(path === '' ? [] : [own]), ...fields, ...entries, ...listed]
+  const entries = Object.values(patternProperties).flatMap((entry) =>
+    rowsOf(`${path}.NAME`, entry, restart, false),
+  )
+  const listed = items === undefined || isTop ? [] : rowsOf(`${path}[]`, items, restart, false)
+  return [...rows, ...entries, ...listed]
 }
 
-/** The rows of what is within, without one for the object: its list or record has it. */
-function fieldsOf(path: string, schema: FieldSchema, inherited: boolean): Row[] {
-  return rowsOf(path, schema, true, inherited).slice(1)
+function rowOf(path: string, field: FieldSchema, restart: boolean, isRequired: boolean): Row {
+  const isSection = field.properties !== undefined
+  return [
+    `\`${path}\``,
+    isSection ? 'section' : typeOf(path, field),
+    isSection ? '' : fallbackOf(field, isRequired),
+    restart ? 'restart' : 'at once',
+    field.description ?? '',
+  ]
 }
 
-function fallbackOf(schema: FieldSchema, isRequired: boolean): string {
-  if (schema.properties !== undefined) return ''
-  if ('default' in schema) return `\`${JSON.stringify(schema.default)}\``
+function fallbackOf(field: FieldSchema, isRequired: boolean): string {
+  if ('default' in field) return `\`${JSON.stringify(field.default)}\``
   return isRequired ? 'required' : 'none'
 }
 
-/** Whether a new value waits for a restart, or only that of some fields within. */
-function restartOf(schema: FieldSchema, restart: boolean): string {
-  if (isMixed(schema, restart)) return 'in part'
-  return restart ? 'yes' : ''
+/** By the end of a field's name. */
+const units: Readonly<Record<string, string>> = {
+  Ms: 'ms',
+  Seconds: 's',
+  Days: 'days',
+  BytesMax: 'bytes',
 }
 
-function isMixed({ properties = {} }: FieldSchema, restart: boolean): boolean {
-  return Object.values(properties).some(
-    (field) => (field.restart ?? restart) !== restart || isMixed(field, restart),
-  )
-}
-
-function meaningOf(schema: FieldSchema): string {
-  const { description = '', minimum, maximum, maxItems } = schema
-  const parts = [description]
-  const choices = schema.enum ?? schema.items?.enum
-  const some = schema.enum === undefined ? 'Any' : 'One'
-  if (choices !== undefined)
-    parts.push(`${some} of ${choices.map((word) => `\`${word}\``).join(', ')}.`)
-  if (minimum !== undefined && maximum !== undefined) parts.push(`${minimum} to ${maximum}.`)
-  if (maxItems !== undefined && maxItems > 1) parts.push(`At most ${maxItems}.`)
-  return parts.join(' ')
-}
-
-function widthOf(cell: string | undefined): number {
-  return cell?.length ?? 0
+function typeOf(path: string, { type, minimum, maximum, maxItems, ...field }: FieldSchema): string {
+  const choices = field.enum ?? field.items?.enum
+  if (choices !== undefined) {
+    const words = choices.map((word) => `\`${word}\``).join(', ')
+    return field.enum === undefined ? `any of ${words}` : `one of ${words}`
+  }
+  const unit = Object.entries(units).find(([ending]) => path.endsWith(ending))?.[1]
+  const range = minimum !== undefined && maximum !== undefined && `${minimum} to ${maximum}`
+  const most = maxItems !== undefined && maxItems > 1 && `at most ${maxItems}`
+  const kind = type === 'array' ? 'list' : type === 'object' ? 'by name' : type
+  return [kind, unit, range, most].filter(Boolean).join(', ')
 }

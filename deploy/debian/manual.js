@@ -33,5 +33,5 @@ ${commandsOf()
   .join('')}.SH FILES
 .I /etc/pinwarden/config.json
 .br
-.I /usr/share/doc/pinwarden/README.md.gz
+.I /usr/share/doc/pinwarden/README.md.gz, /usr/share/doc/pinwarden/docs
 `)

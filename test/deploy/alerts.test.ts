@@ -1,5 +1,5 @@
 /** The alert rules: promtool takes them, each fires when it should and only then. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { cases, type Series } from './alert-cases.js'
@@ -59,12 +59,14 @@ t.test('every metric and label in them is in /metrics', async (t) => {
 })
 
 t.test('each says what to do, and points to a section that is there', async (t) => {
-  const readme = readFileSync(`${repository}README.md`, 'utf8')
+  const pages = readdirSync(`${repository}docs`)
+    .map((name) => readFileSync(`${repository}docs/${name}`, 'utf8'))
+    .join('')
   for (const [index, alert] of alerts.entries()) {
     const name = names[index] ?? ''
     t.match(alert, /^ +severity: (page|ticket)$/m, name)
     t.match(alert, /^ +action: \S/m, name)
     const section = /^ +see: (.+)$/m.exec(alert)?.[1] ?? 'none'
-    t.ok(readme.includes(`\n## ${section}\n`), `${name}: ${section}`)
+    t.ok(new RegExp(`^#+ ${section}$`, 'm').test(pages), `${name}: ${section}`)
   }
 })

@@ -1,4 +1,4 @@
-/** TLS as the README proposes it: certbot's hook under a running daemon, and a private authority. */
+/** TLS as docs/quickstart.md proposes it: certbot's hook under a running daemon, and a private authority. */
 import {
   mkdirSync,
   mkdtempSync,
@@ -122,11 +122,11 @@ t.test(
 )
 
 t.test(
-  'an authority made by the README is one that encoders can trust',
+  'an authority made as the docs say is one that encoders can trust',
   { skip: noOpenssl },
   async (t) => {
-    const readme = readFileSync(`${repository}README.md`, 'utf8')
-    const [block = ''] = /^openssl req -x509[^]*?(?=^chgrp)/m.exec(readme) ?? []
+    const page = readFileSync(`${repository}docs/quickstart.md`, 'utf8')
+    const [block = ''] = /^openssl req -x509[^]*?(?=^chgrp)/m.exec(page) ?? []
     const commands = block.replaceAll('203.0.113.10', '127.0.0.1')
     t.ok(commands.includes('127.0.0.1'))
     const directory = folder(t)

@@ -1,0 +1,130 @@
+/** The README and the pages in docs/: examples run as they stand there, words and links are right. */
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { parseTree } from 'jsonc-parser'
+import t from 'tap'
+import { faults, refusals } from '../src/gate/refusals.js'
+import { loadSettings } from '../src/settings/load.js'
+import { builtInRoles, optionGrants, permissions } from '../src/settings/values/permissions.js'
+import { certificate } from './support/certificate.js'
+import { startGate } from './support/start-gate.js'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const written = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
+const pages = new Map(
+  written
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => [name, readFileSync(root + name, 'utf8')]),
+)
+const all = [...pages.values()].join('\n')
+const run = promisify(execFile)
+
+/** The first code block of a language that contains a text. */
+function block(language: string, containing: string): string {
+  const blocks = [...all.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))]
+  const found = blocks.map(([, text = '']) => text).find((text) => text.includes(containing))
+  if (found === undefined) throw new Error(`no ${language} block with ${containing}`)
+  return found
+}
+
+t.test('the smallest configuration is valid', async (t) => {
+  const directory = t.testdir({
+    'config.json': block('json', '203.0.113.10'),
+    'fullchain.pem': certificate.cert,
+    'privkey.pem': certificate.key,
+  })
+  const { snapshot, tls } = await loadSettings(join(directory, 'config.json'))
+  t.equal(snapshot.config.listen.port, 9098)
+  t.ok(tls)
+})
+
+t.test('the curl line pins a CID', async (t) => {
+  const gate = await startGate(t)
+  const endpoint = gate.url.replace('//', `//alpha:${gate.keys.alpha ?? ''}@`)
+  const command = block('sh', 'curl -X POST')
+  const env = { ...process.env, IPFS_CLUSTER_ENDPOINT: endpoint }
+  const { stdout } = await run('bash', ['-c', command], { env })
+  const { cid } = JSON.parse(stdout) as { cid: string }
+  t.ok(command.includes(cid))
+  t.ok(gate.cluster.pins.has(cid))
+})
+
+t.test('every permission has its row in their table', (t) => {
+  const table = /^\| permission +\| requests[^]*?\n\n/m.exec(all)?.[0] ?? ''
+  const rows = [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, word]) => word)
+  t.same(rows, permissions)
+  t.end()
+})
+
+t.test('every reason, role and option is explained', (t) => {
+  const words = [
+    ...Object.keys(refusals),
+    ...Object.keys(faults),
+    ...Object.keys(builtInRoles),
+    ...optionGrants,
+  ]
+  const missing = words.filter((word) => !all.includes(`\`${word}\``))
+  t.same(missing, [])
+  t.end()
+})
+
+t.test('what it says of the statuses is so', async (t) => {
+  for (const [reason, { status }] of Object.entries({ ...refusals, ...faults })) {
+    const row = all
+      .split('\n')
+      .find((line) => /^\| [\d, ]+ +\|.*`/.test(line) && line.includes(`\`${reason}\``))
+    t.match(row, String(status), reason)
+  }
+})
+
+t.test('each page says whom it is for, and is short enough to be read', async (t) => {
+  t.ok(Buffer.byteLength(pages.get('README.md') ?? '') <= 8 * 1024, 'README.md')
+  for (const [name, text] of pages) {
+    if (name === 'README.md') continue
+    t.match(text, /^# .+\n\n(?:For|It is for) /, name)
+    // It is generated, and looked up.
+    if (name !== 'docs/configuration.md') t.ok(Buffer.byteLength(text) <= 20 * 1024, name)
+  }
+})
+
+t.test('each link leads to a file and a heading that are there', async (t) => {
+  const dead = [...pages].flatMap(([name, text]) =>
+    linksIn(text)
+      .filter((link) => !/^https?:/.test(link))
+      .filter((link) => {
+        const [path = '', anchor] = link.split('#')
+        const file = path === '' ? name : posix.join(posix.dirname(name), path)
+        if (!existsSync(root + file)) return true
+        return anchor !== undefined && !anchorsIn(pages.get(file) ?? '').includes(anchor)
+      })
+      .map((link) => `${name}: ${link}`),
+  )
+  t.same(dead, [])
+})
+
+const withoutCode = (text: string): string => text.replaceAll(/^```[^]*?^```/gm, '')
+
+const linksIn = (text: string): string[] =>
+  [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+
+/** As GitHub makes them of headings. */
+const anchorsIn = (text: string): string[] =>
+  [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+
+t.test('each example of the shell can be parsed, and each of JSON read', async (t) => {
+  for (const [name, text] of pages)
+    for (const [, language = '', code = ''] of text.matchAll(/^```(sh|json)\n([^]*?)^```/gm)) {
+      const first = `${name}: ${code.split('\n')[0] ?? ''}`
+      if (language === 'sh') await t.resolves(run('bash', ['-n', '-c', code]), first)
+      // A part of the file is shown without the braces around it.
+      else t.ok(parseTree(code.startsWith('{') ? code : `{${code}}`), first)
+    }
+})
