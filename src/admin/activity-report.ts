@@ -3,7 +3,12 @@ import type { PendingPins } from '../tracking/tracker.js'
 import { type Budget, budgets } from '../settings/values/permissions.js'
 import type { EncoderConfig } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'
-import { type Activity, encodersShownMax, type TroubledRequest } from './activity.js'
+import {
+  type Activity,
+  encodersShownMax,
+  type TroubledRequest,
+  type TroubleGroup,
+} from './activity.js'
 import type { RequestTally } from './tally.js'
 
 /** Times are milliseconds since the epoch, durations milliseconds. */
@@ -20,19 +25,35 @@ export interface ActivityReport {
   readonly encodersNotShown: number
   /** Requests that nobody known made. */
   readonly strangers: Counts
-  /** Refusals and failures, the latest first. */
-  readonly troubles: readonly TroubleReport[]
+  /** Refusals and failures of the last hour by encoder and reason, the latest first. */
+  readonly refusals: readonly RefusalGroup[]
+  /** Left out, as there are too many. */
+  readonly refusalsNotShown: number
 }
 
-/** One value a step, the oldest first; the last step is not over. */
+export interface RefusalGroup {
+  /** Null: of nobody known. */
+  readonly encoder: string | null
+  readonly reason: string
+  /** In the last hour. */
+  readonly count: number
+  readonly last: number
+  /** The latest few, the latest first. */
+  readonly requests: readonly TroubleReport[]
+}
+
+/**
+ * One value a step, the oldest first; the last step is not over. Null: nothing is known, as the
+ * process had not begun.
+ */
 export interface Series {
   readonly stepMs: number
   /** When the first step began. */
   readonly from: number
-  readonly requests: readonly number[]
-  readonly refused: readonly number[]
-  readonly failed: readonly number[]
-  /** Null where the cluster answered nothing. */
+  readonly requests: readonly (number | null)[]
+  readonly refused: readonly (number | null)[]
+  readonly failed: readonly (number | null)[]
+  /** Null also where the cluster answered nothing. */
   readonly p50: readonly (number | null)[]
   readonly p99: readonly (number | null)[]
 }
@@ -109,9 +130,13 @@ export function activityReport(
   const { lastAnswered, lastFault, encoders: seen } = activity
   const known = Object.keys(config.encoders)
   const names = [...new Set([...seen.keys(), ...known])]
+  const groups = activity.troubles()
+  const requestsMax = Math.max(1, Math.floor(requestsShownMax / groups.length))
+  const sums = new Map([...seen].map(([name, { steps }]) => [name, steps.sum(steadyNow)]))
+  const strangers = activity.strangers.sum(steadyNow)
   const reportOf = (name: string): EncoderReport => {
-    const { lastSeen, steps } = seen.get(name) ?? {}
-    const sum = steps?.sum(steadyNow)
+    const { lastSeen } = seen.get(name) ?? {}
+    const sum = sums.get(name)
     const fields = config.encoders[name]
     return {
       name,
@@ -140,23 +165,33 @@ export function activityReport(
       .sort()
       .map((name) => reportOf(name)),
     encodersNotShown: Math.max(0, names.length - encodersShownMax),
-    strangers: countsOf(activity.strangers.sum(steadyNow)),
-    troubles: activity.troubles().map((trouble) => troubleOf(trouble, timeOf)),
+    strangers: countsOf(strangers),
+    refusals: groups
+      .slice(0, groupsShownMax)
+      .map((group) => groupOf(group, sums, strangers, timeOf, requestsMax)),
+    refusalsNotShown: Math.max(0, groups.length - groupsShownMax),
   }
 }
 
 type TimeOf = (steadyMs: number) => number
 
-function seriesOf({ series }: Activity, steadyNow: number, timeOf: TimeOf): Series {
+/** A longer list is read by nobody; of many groups each shows fewer requests. */
+const groupsShownMax = 256
+const requestsShownMax = 300
+
+function seriesOf({ series, startedAt }: Activity, steadyNow: number, timeOf: TimeOf): Series {
   const { stepMs, count } = series
   const steps = series.until(steadyNow)
+  const before = count - 1 - (Math.floor(steadyNow / stepMs) - Math.floor(startedAt / stepMs))
+  const counts = (of: (step: RequestTally) => number) =>
+    steps.map((step, index) => (index < before ? null : step === undefined ? 0 : of(step)))
   const quantiles = (share: number) => steps.map((step) => step?.durations.quantile(share) ?? null)
   return {
     stepMs,
     from: timeOf((Math.floor(steadyNow / stepMs) - count + 1) * stepMs),
-    requests: steps.map((step) => step?.requests ?? 0),
-    refused: steps.map((step) => step?.refused ?? 0),
-    failed: steps.map((step) => step?.failed ?? 0),
+    requests: counts((step) => step.requests),
+    refused: counts((step) => step.refused),
+    failed: counts((step) => step.failed),
     p50: quantiles(0.5),
     p99: quantiles(0.99),
   }
@@ -192,6 +227,23 @@ function keysOf(fields: EncoderConfig | undefined, now: number) {
     .filter((time) => time > now)
   const first = Math.min(...expiries)
   return { liveKeys: expiries.length, keyExpires: first === Infinity ? null : first }
+}
+
+function groupOf(
+  { encoder, reason, last, latest }: TroubleGroup,
+  sums: ReadonlyMap<string, RequestTally>,
+  strangers: RequestTally,
+  timeOf: TimeOf,
+  requestsMax: number,
+): RefusalGroup {
+  const tally = encoder === undefined ? strangers : sums.get(encoder)
+  return {
+    encoder: encoder ?? null,
+    reason,
+    count: tally?.reasons.get(reason) ?? latest.length,
+    last: timeOf(last),
+    requests: latest.slice(0, requestsMax).map((trouble) => troubleOf(trouble, timeOf)),
+  }
 }
 
 function troubleOf({ time, line }: TroubledRequest, timeOf: TimeOf): TroubleReport {

@@ -15,6 +15,16 @@ export interface TroubledRequest {
   readonly line: Ended
 }
 
+/** Requests of one encoder, or of strangers, that ended badly for one reason. */
+export interface TroubleGroup {
+  readonly encoder: string | undefined
+  readonly reason: string
+  /** By the clock of the activity. */
+  last: number
+  /** The latest first. */
+  readonly latest: TroubledRequest[]
+}
+
 export interface EncoderActivity {
   /** By the clock of the activity. */
   lastSeen: number
@@ -27,7 +37,9 @@ const encoderStepMs = 600_000
 /** More are known to the metrics; a page with more rows is read by nobody. */
 export const encodersShownMax = 1024
 
-const troublesMax = 100
+/** Of an encoder, or of strangers, and of one reason. */
+const groupsMax = 512
+const latestMax = 10
 
 const fine = new Set(['answered', 'journaled', 'aborted'])
 
@@ -41,12 +53,14 @@ export class Activity {
   lastAnswered: number | undefined
   lastFault: TroubledRequest | undefined
 
-  /** A ring: `troublesSeen` says where it goes on. */
-  private readonly ring: TroubledRequest[] = []
-  private troublesSeen = 0
+  /** When it began to count: nothing is known of the time before. */
+  readonly startedAt: number
+  private readonly groups = new Map<string, TroubleGroup>()
 
   /** @param now a monotonic clock, in milliseconds */
-  constructor(readonly now: () => number = () => performance.now()) {}
+  constructor(readonly now: () => number = () => performance.now()) {
+    this.startedAt = now()
+  }
 
   observe(line: Ended): void {
     const time = this.now()
@@ -55,7 +69,7 @@ export class Activity {
     if (line.upstreamStatus !== undefined) this.lastAnswered = time
     if (fine.has(line.outcome)) return
     const trouble = { time, line }
-    this.ring[this.troublesSeen++ % troublesMax] = trouble
+    this.note(trouble)
     if (line.reason?.startsWith('cluster-') === true) this.lastFault = trouble
   }
 
@@ -67,9 +81,31 @@ export class Activity {
     else if (result === 'pinned' || result === 'recovered') tally.pinned++
   }
 
-  /** The latest first. */
-  troubles(): TroubledRequest[] {
-    return this.ring.toSorted((one, other) => other.time - one.time)
+  /** Those of the last hour, the latest first. */
+  troubles(): TroubleGroup[] {
+    const from = this.now() - hourMs
+    return [...this.groups.values()]
+      .filter(({ last }) => last > from)
+      .sort((one, other) => other.last - one.last)
+  }
+
+  private note(trouble: TroubledRequest): void {
+    const { encoder, outcome, reason = outcome } = trouble.line
+    const key = `${encoder ?? ''} ${reason}`
+    let group = this.groups.get(key)
+    if (group === undefined) {
+      if (this.groups.size >= groupsMax) this.forgetGroup()
+      this.groups.set(key, (group = { encoder, reason, last: trouble.time, latest: [] }))
+    }
+    group.last = trouble.time
+    if (group.latest.unshift(trouble) > latestMax) group.latest.pop()
+  }
+
+  private forgetGroup(): void {
+    const [oldest] = [...this.groups].reduce((one, other) =>
+      other[1].last < one[1].last ? other : one,
+    )
+    this.groups.delete(oldest)
   }
 
   private stepsOf(encoder: string | undefined, time: number): Steps {

@@ -19,6 +19,11 @@ export class KeyUse {
     this.encoders.set(encoder, keys)
   }
 
+  /** Whether it was used since this process began. */
+  isUsed(encoder: string, id: string): boolean {
+    return this.encoders.get(encoder)?.has(id) === true
+  }
+
   /**
    * @param has whether there still is such a key: others are forgotten
    * @param elsewhere what other gates saw, as `encoder/id`

@@ -4,10 +4,27 @@ import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import type { QueueCounts } from '../ledger/queue-metrics.js'
 import type { StoreReport } from '../store/store.js'
 
+export interface Alarm {
+  /** Stable while it lasts: the kind, and what it is of. */
+  readonly id: string
+  /** `urgent`: encoders are refused, or soon will be; `soon`: within days. */
+  readonly severity: 'urgent' | 'soon'
+  readonly what: string
+  /** Whose fault or task it is, and who is affected. */
+  readonly whose: string
+  readonly next: string
+  /** Milliseconds since the epoch: when it began, or was first seen. */
+  readonly since: number
+}
+
 export interface EndpointStatus {
   readonly name: string
   /** `half-open`: it was down and is tried. */
   readonly state: HealthState
+  /** RFC 3339: when it came up, or stopped being up; absent from an older daemon's answer. */
+  readonly since?: string
+  /** Why it is not up. */
+  readonly reason?: string | undefined
   /** How long it has lacked what another one has; absent from an older daemon's answer. */
   readonly lagSeconds?: number
 }
@@ -24,11 +41,15 @@ export function endpointText({ name, state, lagSeconds = 0 }: EndpointStatus): s
 export interface StatusReport {
   readonly version: string
   readonly node: string
+  /** Name of the machine; absent, as `alarms` is, from an older daemon's answer. */
+  readonly host?: string
   readonly startedAt: string
   /** Null until the gate listens. */
   readonly url: string | null
   readonly cluster: readonly string[]
   readonly endpoints: readonly EndpointStatus[]
+  /** What an operator has to do something about, the most urgent first. */
+  readonly alarms?: readonly Alarm[]
   /** Pins that were accepted while the cluster was away; null: there is no journal. */
   readonly journal: QueueCounts | null
   /** What the gate owes, and whether the cluster has it; absent from an older daemon's answer. */

@@ -25,6 +25,10 @@ export interface ClusterRequest {
 export interface EndpointReport {
   readonly name: string
   readonly state: HealthState
+  /** How long it has been up, or not. */
+  readonly stateMs: number
+  /** Why it is not up. */
+  readonly reason: FaultReason | 'health-check' | undefined
   /** Exchanges under way. */
   readonly load: number
   readonly answers: number
@@ -101,7 +105,8 @@ export class Endpoint {
 
   get report(): EndpointReport {
     const { name, load, answers, answerMs, faults } = this
-    return { name, state: this.health.state, load, answers, answerMs, faults }
+    const { state, stateMs, reason } = this.health
+    return { name, state, stateMs, reason, load, answers, answerMs, faults }
   }
 
   /**

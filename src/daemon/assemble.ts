@@ -5,6 +5,7 @@
  */
 import { Server as TlsServer } from 'node:https'
 import { Activity } from '../admin/activity.js'
+import { registerKeyEnds } from '../admin/key-ends.js'
 import { KeyUse } from '../admin/key-use.js'
 import { ClusterClient } from '../cluster/cluster-client.js'
 import { registerEndpoints } from '../cluster/endpoint-metrics.js'
@@ -37,7 +38,7 @@ import { ledgerDirectory } from '../ledger/ledger-directory.js'
 import { openControlSocket, openFallback, openStorage, openStore } from './optional-parts.js'
 import { readLines } from '../cluster/lines.js'
 import { setTimer } from '../time/set-timer.js'
-import { openAdminListener } from './observation.js'
+import { keyEndsOf, openAdminListener } from './observation.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 import { serveOn } from './serve-on.js'
 import { loggerOf } from '../log/logger.js'
@@ -205,6 +206,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const { app, connections, replay } = gate
   const ledgerStatus = async () => ({ ...ledger.report(), ...(await storage.figures()) })
   registerLedger(metrics, ledgerStatus, () => queue.size)
+  registerKeyEnds(metrics, () => keyEndsOf({ settings, keyUse }, Date.now()))
   const isQueueShown = isQueueUsed || queue.rejected.length > 0
   if (isQueueShown) registerQueue(metrics, () => replay.report)
   let url: string | null = null

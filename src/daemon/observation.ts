@@ -1,6 +1,9 @@
 /** How the daemon is looked at from outside: metrics, and the admin listener that shows them. */
 import { X509Certificate } from 'node:crypto'
+import { hostname } from 'node:os'
 import { activityReport } from '../admin/activity-report.js'
+import { AlarmWatch } from '../admin/alarm-watch.js'
+import { keyEnds } from '../admin/key-ends.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
 import type { StatusReport } from '../admin/status-report.js'
 import type { Daemon } from './daemon.js'
@@ -16,31 +19,65 @@ export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | u
   const { admin } = settings.current().config
   if (admin === undefined) return undefined
   const startedAt = new Date().toISOString()
-  return openAdmin({
+  const watch = new AlarmWatch(
+    activity,
+    async () => ({
+      status: await statusOf(daemon, startedAt),
+      keyEnds: keyEndsOf(daemon, Date.now()),
+      failing: new Map(
+        [...daemon.pendingPins()].flatMap(([name, { failing }]) =>
+          failing > 0 ? [[name, failing] as const] : [],
+        ),
+      ),
+      linesDropped: log.sink.dropped,
+    }),
+    (error) => {
+      log.bug(error)
+    },
+  )
+  const opened = await openAdmin({
     address: addressOf(admin),
     ...{ log, metrics },
     obstacles: () => [...obstacles],
     isClusterUp: () => daemon.isClusterUp(),
-    status: () => statusOf(daemon, startedAt),
+    status: async () => {
+      const { status, alarms } = await watch.look()
+      return { ...status, alarms }
+    },
     activity: () => activityReport(activity, settings.current(), daemon, Date.now()),
     keys: async () => {
       const elsewhere = await keyUses?.read()
       return { since: startedAt, keys: keyUse.list(isKeyOf(settings), elsewhere) }
     },
   })
+  watch.start()
+  return {
+    at: opened.at,
+    close: () => {
+      watch.close()
+      return opened.close()
+    },
+  }
 }
 
+/** Keys whose end locks an encoder out. */
+export const keyEndsOf = ({ settings, keyUse }: Pick<Daemon, 'settings' | 'keyUse'>, now: number) =>
+  keyEnds(settings.current().config.encoders, (...key) => keyUse.isUsed(...key), now)
+
 async function statusOf(daemon: Observed, startedAt: string): Promise<StatusReport> {
+  const now = Date.now()
   const { config, keyring } = daemon.settings.current()
   const { since, ...settings } = daemon.settings.state
   return {
     version,
     node: process.version,
+    host: hostname(),
     startedAt,
     url: daemon.url(),
     cluster: config.cluster.endpoints.map(({ url }) => url),
-    endpoints: daemon.endpoints().map(({ name, state, lagMs }) => ({
-      ...{ name, state, lagSeconds: Math.round(lagMs / 1000) },
+    endpoints: daemon.endpoints().map(({ name, state, stateMs, reason, lagMs }) => ({
+      ...{ name, state, reason, lagSeconds: Math.round(lagMs / 1000) },
+      since: new Date(now - stateMs).toISOString(),
     })),
     journal: daemon.journalReport() ?? null,
     ledger: await daemon.ledgerReport(),

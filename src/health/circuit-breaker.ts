@@ -48,20 +48,34 @@ export class CircuitBreaker<Reason extends string> {
   private lastSuccessAt = -Infinity
   private upSince = -Infinity
   private downSince = 0
+  private downReason: Reason | 'health-check' | undefined
   private isChecking = false
   private isClosed = false
   private cancelCheck = (): void => undefined
+  private readonly startedAt: number
   private readonly now: () => number
   private readonly setTimer: SetTimer
 
   constructor(private readonly parts: CircuitBreakerParts<Reason>) {
     this.now = parts.now ?? (() => performance.now())
     this.setTimer = parts.setTimer ?? setTimer
+    this.startedAt = this.now()
     this.scheduleCheck()
   }
 
   get state(): HealthState {
     return this.current
+  }
+
+  /** How long it has been up, or not: `half-open` goes on with what `down` began. */
+  get stateMs(): number {
+    const { current, startedAt, upSince, downSince } = this
+    return this.now() - (current === 'up' ? Math.max(startedAt, upSince) : downSince)
+  }
+
+  /** Why it is not up. */
+  get reason(): Reason | 'health-check' | undefined {
+    return this.current === 'up' ? undefined : this.downReason
   }
 
   /** Whether the service may be asked now. */
@@ -167,6 +181,7 @@ export class CircuitBreaker<Reason extends string> {
   private goDown(reason: Reason | 'health-check', wasHalfOpen: boolean): void {
     this.halfOpenFailures = wasHalfOpen ? this.halfOpenFailures + 1 : 0
     if (!wasHalfOpen) this.downSince = this.now()
+    this.downReason = reason
     this.become('down')
     this.parts.onChange({ state: 'down', reason })
     this.scheduleCheck(this.retryMs)

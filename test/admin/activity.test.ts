@@ -69,24 +69,24 @@ t.test('requests are counted by encoder, by reason and by time', async (t) => {
   observe({ ...refused, encoder: undefined, reason: 'bad-credential' })
   observe({ outcome: 'aborted', reason: 'client-left' })
 
-  const { series, encoders, strangers, troubles, cluster } = report()
+  const { series, encoders, strangers, refusals, cluster } = report()
   const [alpha, beta] = encoders
   t.match(alpha, { name: 'alpha', requests: 102, refused: 1, failed: 0, lastSeen: start + 10_000 })
   t.same(alpha?.reasons, { 'rate-limited': 1 })
   t.match(beta, { name: 'beta', requests: 1, refused: 0, failed: 1, p50: null, p99: null })
   t.match(strangers, { requests: 1, refused: 1, reasons: { 'bad-credential': 1 } })
   t.equal(series.requests.length, 360)
-  t.same(series.requests.slice(-3), [0, 100, 4])
-  t.same(series.refused.slice(-2), [0, 2])
+  t.same(series.requests.slice(-3), [null, 100, 4], 'nothing is known of before the start')
+  t.same(series.refused.slice(-3), [null, 0, 2])
   t.same(series.failed.slice(-2), [0, 1])
   t.same(series.p50.slice(-2), [4, null])
   t.equal(series.from, start + 10_000 - 359 * series.stepMs)
   t.same(
-    troubles.map(({ encoder, reason }) => [encoder, reason]),
+    refusals.map(({ encoder, reason, count }) => [encoder, reason, count]),
     [
-      ['alpha', 'rate-limited'],
-      ['beta', 'cluster-timeout'],
-      [null, 'bad-credential'],
+      ['alpha', 'rate-limited', 1],
+      ['beta', 'cluster-timeout', 1],
+      [null, 'bad-credential', 1],
     ],
   )
   t.match(cluster, { lastAnswered: start + 10_000, lastFault: { reason: 'cluster-timeout' } })
@@ -99,7 +99,7 @@ t.test('a fault of the store or of a lock is no fault of the cluster', async (t)
   t.equal(report().cluster.lastFault, null)
   t.same(
     report()
-      .troubles.map(({ reason }) => reason)
+      .refusals.map(({ reason }) => reason)
       .sort(),
     ['lock-timeout', 'store-timeout'],
   )
@@ -135,6 +135,7 @@ t.test('after an hour nothing of it is left but when an encoder was last seen', 
   const { encoders, series } = report()
   t.match(encoders[0], { requests: 0, p50: null, lastSeen: start + 30 * minuteMs })
   t.ok(series.requests.every((count) => count === 0))
+  t.same(report().refusals, [])
   // Steps are used again.
   observe({})
   t.match(report().encoders[0], { requests: 1, p50: 4 })
@@ -150,14 +151,14 @@ t.test('a clock that is put back hides nothing of the hour, and loses nothing', 
   steady.now += minuteMs
   activity.observe({ ...answered, ...failed, id: 'second' })
   for (const wallMs of [start, start - 60 * minuteMs]) {
-    const { encoders, series, troubles, cluster } = report(wallMs)
+    const { encoders, series, refusals, cluster } = report(wallMs)
     t.match(encoders[0], { requests: 3, lastSeen: wallMs })
     t.equal(
-      series.requests.reduce((sum, count) => sum + count),
+      series.requests.reduce<number>((sum, count) => sum + (count ?? 0), 0),
       3,
     )
     t.equal(series.from, wallMs - (steady.now % series.stepMs) - 359 * series.stepMs)
-    t.match(troubles, [
+    t.match(refusals[0]?.requests, [
       { id: 'second', time: wallMs },
       { id: 'first', time: wallMs - minuteMs },
     ])
@@ -171,9 +172,20 @@ t.test('a bounded number of troubles and encoders is kept', async (t) => {
     clock.now += 1
     observe({ ...refused, id: `r${count}` })
   }
-  const { troubles } = report()
-  t.equal(troubles.length, 100)
-  t.same([troubles[0]?.id, troubles.at(-1)?.id], ['r249', 'r150'])
+  const { refusals } = report()
+  t.match(refusals, [{ reason: 'rate-limited', count: 250 }])
+  const ids = refusals[0]?.requests.map(({ id }) => id) ?? []
+  t.same([ids.length, ids[0], ids.at(-1)], [10, 'r249', 'r240'])
+
+  for (let count = 0; count < 600; count++) {
+    clock.now += 1
+    observe({ ...refused, encoder: `e${count}` })
+  }
+  const many = report()
+  t.equal(many.refusals.length + many.refusalsNotShown, 512)
+  t.equal(many.refusals[0]?.encoder, 'e599')
+  const requests = many.refusals.reduce((sum, group) => sum + group.requests.length, 0)
+  t.ok(requests <= 300, 'and of all of them no more requests are told than of a few')
 
   for (let count = 0; count < encodersShownMax + 10; count++) {
     clock.now += 1

@@ -1,7 +1,9 @@
 /** The status page in a real browser: what it shows is what the requests of the test came to. */
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
+import type { ActivityReport } from '../../src/admin/activity-report.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { startDaemon } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
@@ -10,6 +12,8 @@ const executablePath = '/usr/bin/chromium'
 const skip = !existsSync(executablePath) && `there is no ${executablePath}`
 
 const key = generateKey()
+/** The longest that is legal. */
+const longName = 'x'.repeat(63)
 const cid = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi'
 
 /** The real daemon, and a browser on this machine that looks at its page. */
@@ -23,6 +27,8 @@ async function watched(t: Test) {
     encoders: {
       alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }], limits: { reads: { max: 4 } } },
       idle: { enabled: false },
+      [longName]: {},
+      ...Object.fromEntries(Array.from({ length: 22 }, (_, index) => [`e${index + 1}`, {}])),
     },
   })
   const admin = String((await daemon.logged('listening')).admin)
@@ -77,21 +83,26 @@ t.test('in a browser', { skip }, async (t) => {
     t.equal(await ask('GET', '/id', generateKey()), 401)
     const { page, faults } = await open(browser, admin)
     t.equal(await page.locator('#verdict').textContent(), 'ready')
+    t.equal(await page.locator('#host').textContent(), hostname())
+    t.ok(await page.getByText('plain HTTP', { exact: true }).isVisible())
+    t.match(await page.locator('#alarms').textContent(), /^Nothing/)
+    t.match(await page.locator('#peers').textContent(), /^127\.0\.0\.1:\d+ up \d+ s$/)
+    t.match(await page.locator('#figures').textContent(), /Pending\d.*In doubt0.*by hand0/)
     t.match(await cellsOf(page, 'alpha'), {
       Requests: '2',
       Refused: '1',
       Failed: '0',
       Why: '1 bad-cid',
       'Limits used': /^writes 2 of \d+ $/,
-      'Key expires': 'never',
+      'Key ends': 'never',
     })
     t.match(await page.locator('#state').textContent(), /Ledger1 pins owed/)
-    t.match(await cellsOf(page, 'idle'), { Requests: '0', 'Key expires': 'has no live key' })
-    t.match(await cellsOf(page, 'nobody known'), { Requests: '1', Why: '1 key-unknown' })
+    t.match(await cellsOf(page, 'no known encoder'), { Requests: '1', Why: '1 key-unknown' })
     t.match(await page.locator('#requests-words').textContent(), /3 in the last hour, 2 refused/)
-    t.match(await page.locator('#troubles tbody tr').allTextContents(), [
-      /127\.0\.0\.1GET \/id401key-unknown/,
-      /alphaDELETE \/pins\/nonsense400bad-cid/,
+    const summaries = page.locator('#refusals summary')
+    t.match(await summaries.allTextContents(), [
+      /^key-unknown no known encoder 1 × last \d+ s ago$/,
+      /^bad-cid alpha 1 × last \d+ s ago$/,
     ])
 
     for (const status of [200, 200, 200, 200, 429]) t.equal(await ask('GET', '/id'), status)
@@ -100,11 +111,78 @@ t.test('in a browser', { skip }, async (t) => {
     t.same(faults, [])
   })
 
+  t.test('its figures are those of the log', async (t) => {
+    const lines = daemon.lines().filter(({ outcome }) => outcome !== undefined)
+    const count = (word: string) => lines.filter(({ outcome }) => outcome === word).length
+    const { page } = await open(browser, admin)
+    t.match(
+      await page.locator('#requests-words').textContent(),
+      `${lines.length} in the last hour, ${count('refused')} refused, ${count('fault')} failed`,
+    )
+    const { series } = (await (await fetch(`${admin}/activity`)).json()) as ActivityReport
+    const { from, stepMs } = series
+    const drawn = series.requests.map((requests, index) => ({
+      from: from + index * stepMs,
+      requests: requests ?? 0,
+    }))
+    // Both clocks are read, one after the other: what lies at the edge of a step may be of either.
+    for (const [edgeMs, isMost] of [
+      [100, true],
+      [-100, false],
+    ] as const)
+      for (const step of drawn.filter(({ requests }) => requests > 0)) {
+        const [start, end] = [step.from - edgeMs, step.from + stepMs + edgeMs]
+        const logged = lines.filter(({ time }) => {
+          const at = Date.parse(String(time))
+          return at >= start && at < end
+        }).length
+        t.ok(isMost ? step.requests <= logged : step.requests >= logged, `${step.requests}`)
+      }
+  })
+
+  t.test('a group is opened for its requests, and stays open; an id is copied', async (t) => {
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] })
+    t.teardown(() => context.close())
+    const page = await context.newPage()
+    await page.goto(admin)
+    const group = page.locator('#refusals > details', { hasText: 'bad-cid' })
+    await group.locator('summary').click()
+    const [logged] = daemon.lines().filter(({ reason }) => reason === 'bad-cid')
+    const id = String(logged?.id)
+    t.match(
+      await group.locator('li').textContent(),
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC.* status 400 to 127\.0\.0\.1 DELETE \/pins\/nonsense /,
+    )
+    t.equal(await group.locator('.id code').textContent(), id)
+    await group.getByRole('button', { name: `copy the id ${id}` }).click()
+    await group.getByText('copied').waitFor()
+    t.equal(await page.evaluate('navigator.clipboard.readText()'), id)
+    await ask('DELETE', '/pins/nonsense-as-well')
+    await group.getByText('2 ×').waitFor()
+    t.equal(await group.getAttribute('open'), '')
+  })
+
+  t.test('encoders are searched, ordered, and shown twenty at a time', async (t) => {
+    const { page } = await open(browser, admin)
+    const names = () => page.locator('#encoders tbody th').allTextContents()
+    t.equal((await names()).length, 20)
+    t.match((await names()).slice(2, 4), [/^e1 pinner/, /^e2 pinner/], 'after those with refusals')
+    t.match(await page.locator('#shown').textContent(), '20 of 26.')
+    await page.getByRole('button', { name: 'Show 6 more' }).click()
+    t.equal((await names()).length, 26)
+    await page.getByLabel('Order').selectOption('name')
+    t.match((await names()).slice(0, 13).join(' '), /^alpha .* e9 pinner e10 pinner e11/)
+    await page.getByLabel('Search').fill('E1')
+    t.equal((await names()).length, 11)
+    await page.getByLabel('Search').fill('nobody')
+    t.equal(await page.locator('#shown').textContent(), 'None has such a name.')
+  })
+
   t.test('what strangers send is shown as text, and is never markup', async (t) => {
     await ask('GET', '/<img/src=x/onerror=document.title=1>')
     const { page, faults } = await open(browser, admin)
-    t.match(await page.locator('#troubles tbody').textContent(), /img\/src=x/)
-    t.equal(await page.locator('#troubles img').count(), 0)
+    await page.locator('#refusals', { hasText: /img\/src=x/ }).waitFor({ state: 'attached' })
+    t.equal(await page.locator('#refusals img').count(), 0)
     t.equal(await page.title(), 'pinwarden')
     t.same(faults, [])
   })
@@ -113,9 +191,15 @@ t.test('in a browser', { skip }, async (t) => {
     await ask('DELETE', `/pins/${'x'.repeat(200)}`)
     const papers = []
     for (const colorScheme of ['light', 'dark']) {
-      const viewport = { width: 360, height: 740 }
+      const viewport = { width: 320, height: 740 }
       const { page, faults } = await open(browser, admin, { viewport, colorScheme })
-      t.equal(await page.evaluate('document.documentElement.scrollWidth'), 360, colorScheme)
+      await page.getByRole('button', { name: 'Show 6 more' }).click()
+      for (const summary of await page.locator('#refusals summary').all()) await summary.click()
+      for (const width of [320, 700, 1000, 1215, 1217, 1280]) {
+        await page.setViewportSize({ width, height: 740 })
+        const scrolled = await page.evaluate('document.documentElement.scrollWidth')
+        t.equal(scrolled, width, `${colorScheme} ${width}`)
+      }
       papers.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
       t.equal(await page.locator('#requests-plot canvas').count(), 1)
       t.match(await page.getByRole('table', { name: /The last hour of each/ }).count(), 1)
@@ -129,7 +213,10 @@ t.test('in a browser', { skip }, async (t) => {
     await cluster.close()
     t.equal(await ask('DELETE', `/pins/${cid}`), 502)
     await page.getByText('not ready: cluster').waitFor()
-    await page.locator('#state', { hasText: 'does not answer' }).waitFor()
+    const card = page.locator('#alarms .urgent', { hasText: 'The cluster does not answer' })
+    await card.waitFor()
+    t.match(await card.textContent(), /Since \d{4}-\d\d-\d\d .*Every encoder.*Now: .*systemctl/)
+    await page.locator('#peers .down').waitFor()
     t.equal(await page.title(), 'not ready: cluster – pinwarden')
     t.match(await cellsOf(page, 'alpha'), { Failed: '1' })
     t.same(
@@ -139,8 +226,10 @@ t.test('in a browser', { skip }, async (t) => {
     )
     daemon.process.kill('SIGTERM')
     await daemon.exited
-    await page.getByText('no answer of the daemon').waitFor()
-    t.match(await page.locator('#updated').textContent(), /^shown is /)
+    await page.getByText('the daemon has not answered').waitFor()
+    t.match(await page.locator('#updated').textContent(), /^shown is \d{4}-/)
+    t.match(await page.locator('#alarms li').first().textContent(), /The daemon does not answer/)
+    t.equal(await page.locator('body.stale').count(), 1, 'what is shown is dimmed')
   })
 })
 

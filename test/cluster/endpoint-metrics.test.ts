@@ -5,7 +5,9 @@ import { openRegistry } from '../../src/metrics/registry.js'
 import { has } from '../support/exposition.js'
 
 t.test('each endpoint of the cluster is counted by itself', async (t) => {
+  const state = { stateMs: 0, reason: undefined } as const
   const one = {
+    ...state,
     name: 'a:9094',
     state: 'up',
     load: 2,
@@ -14,6 +16,7 @@ t.test('each endpoint of the cluster is counted by itself', async (t) => {
     lagMs: 0,
   } as const
   const other = {
+    ...state,
     name: 'b:9094',
     state: 'down',
     load: 0,

@@ -25,3 +25,14 @@ export function setText(id: string, text: string): void {
   const found = byId(id)
   if (found.textContent !== text) found.textContent = text
 }
+
+/** The same for elements, one by one. */
+export function setChildren(id: string, children: readonly HTMLElement[]): void {
+  const parent = byId(id)
+  for (const [index, child] of children.entries()) {
+    const before = parent.children.item(index)
+    if (before === null) parent.append(child)
+    else if (!before.isEqualNode(child)) before.replaceWith(child)
+  }
+  while (parent.children.length > children.length) parent.lastElementChild?.remove()
+}

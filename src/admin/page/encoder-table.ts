@@ -1,26 +1,44 @@
-/** The table of encoders. */
+/** The table of encoders: searched, ordered, and twenty rows of it at first. */
 import { spanText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
 import type { ActivityReport, EncoderReport, LimitReport } from '../activity-report.js'
 import { byId, element, setText } from './element.js'
 import { type Column, fillTable } from './html-table.js'
-import { agoText, countText, none, tookText } from './words.js'
+import { agoText, countText, natural, none, tookText } from './words.js'
 
 type Row = EncoderReport & { readonly now: number; readonly isNobody?: boolean }
 
-export function showEncoders({ encoders, encodersNotShown, strangers, now }: ActivityReport): void {
+const rowsAtFirst = 20
+const moreRows = 100
+
+let latest: ActivityReport | undefined
+let rowsMax = rowsAtFirst
+
+export function showEncoders(activity: ActivityReport): void {
+  latest = activity
+  const { encoders, encodersNotShown, strangers, now } = activity
   const rows: Row[] = encoders.map((encoder) => ({ ...encoder, now }))
   if (strangers.requests > 0) rows.push({ ...nobody, ...strangers, now })
-  fillTable(byId('encoders'), columns, rows, keyOf)
-  setText(
-    'not-shown',
-    encodersNotShown === 0 ? '' : `${countText(encodersNotShown)} more are not shown.`,
-  )
+  const words = search().value.trim().toLowerCase()
+  const found = rows.filter(({ name }) => name.includes(words)).sort(orders[orderName()])
+  const shown = found.slice(0, rowsMax)
+  fillTable(byId('encoders'), columns, shown, keyOf)
+  setText('shown', shownText(shown.length, found.length, encodersNotShown))
+  const left = found.length - shown.length
+  byId('more').hidden = left === 0
+  setText('more', `Show ${countText(Math.min(moreRows, left))} more`)
+}
+
+function shownText(shown: number, found: number, notTold: number): string {
+  if (found === 0 && search().value === '') return 'There is none: pinwarden encoders add NAME.'
+  const told = found === 0 ? 'None has such a name.' : `${countText(shown)} of ${countText(found)}.`
+  if (notTold === 0) return told
+  return `${told} ${countText(notTold)} more are not told of here: pinwarden encoders list.`
 }
 
 /** Requests without a credential that fits, as a row of its own. */
 const nobody = {
-  name: 'nobody known',
+  name: 'no known encoder',
   isNobody: true,
   role: null,
   isEnabled: true,
@@ -31,6 +49,64 @@ const nobody = {
   keyExpires: null,
 } as const
 
+const soonMs = 7 * dayMs
+
+const isKeySoon = ({ keyExpires, now }: Row): boolean =>
+  keyExpires !== null && keyExpires - now < soonMs
+
+/** What failed counts most, then keys, then what was refused. */
+function troubleOf(row: Row): number {
+  const { failed, refused, pins } = row
+  return (
+    (failed + pins.failed + pins.failing) * 1e9 +
+    (isKeySoon(row) ? 1e8 : 0) +
+    Math.min(refused, 1e8 - 1)
+  )
+}
+
+type Order = (one: Row, other: Row) => number
+
+const byName: Order = (one, other) => natural(one.name, other.name)
+const most =
+  (figure: (row: Row) => number): Order =>
+  (one, other) =>
+    figure(other) - figure(one) || byName(one, other)
+const least =
+  (figure: (row: Row) => number | null): Order =>
+  (one, other) =>
+    (figure(one) ?? Infinity) - (figure(other) ?? Infinity) || byName(one, other)
+
+const orders = {
+  'trouble first': most(troubleOf),
+  name: byName,
+  'last seen': most(({ lastSeen }) => lastSeen ?? 0),
+  requests: most(({ requests }) => requests),
+  refused: most(({ refused }) => refused),
+  failed: most(({ failed }) => failed),
+  'pins at work': most(({ pins }) => pins.pending + pins.failing),
+  slowest: most(({ p99 }) => p99 ?? 0),
+  'limits used': most(({ limits }) => Math.max(0, ...limits.map(({ used, max }) => used / max))),
+  'key ends first': least(({ keyExpires }) => keyExpires ?? Number.MAX_SAFE_INTEGER),
+} as const satisfies Record<string, Order>
+
+const search = () => byId('search') as HTMLInputElement
+const order = () => byId('order') as HTMLSelectElement
+
+const isOrder = (word: string): word is keyof typeof orders => Object.hasOwn(orders, word)
+const orderName = () => (isOrder(order().value) ? (order().value as keyof typeof orders) : 'name')
+
+function again(): void {
+  if (latest !== undefined) showEncoders(latest)
+}
+
+order().append(...Object.keys(orders).map((name) => element('option', { value: name }, name)))
+order().addEventListener('change', again)
+search().addEventListener('input', again)
+byId('more').addEventListener('click', () => {
+  rowsMax += moreRows
+  again()
+})
+
 const columns: readonly Column<Row>[] = [
   { title: 'Encoder', cell: nameCell },
   { title: 'Last seen', cell: ({ lastSeen, now }) => element('span', {}, agoText(lastSeen, now)) },
@@ -39,10 +115,10 @@ const columns: readonly Column<Row>[] = [
   { title: 'Failed', isFigure: true, cell: failedCell },
   { title: 'Why', isWide: true, cell: reasonsCell },
   { title: 'Pins', isWide: true, cell: pinsCell },
-  { title: 'Half within', isFigure: true, cell: ({ p50 }) => tookText(p50) },
+  { title: 'Median', isFigure: true, cell: ({ p50 }) => tookText(p50) },
   { title: '99 % within', isFigure: true, cell: ({ p99 }) => tookText(p99) },
   { title: 'Limits used', isWide: true, cell: limitsCell },
-  { title: 'Key expires', cell: keyCell },
+  { title: 'Key ends', cell: keyCell },
 ]
 
 const keyOf = (row: Row): string =>
@@ -54,7 +130,7 @@ const textOf = (child: Node | string): string =>
 function nameCell({ name, role, isEnabled, isNobody }: Row) {
   if (isNobody === true) return element('em', {}, name)
   const state = role === null ? 'removed' : isEnabled ? role : `${role}, disabled`
-  return element('span', {}, name, ' ', element('small', {}, state))
+  return element('span', { class: 'name' }, name, ' ', element('small', {}, state))
 }
 
 function failedCell({ failed }: Row) {
@@ -98,14 +174,11 @@ function limitOf({ budget, used, max, windowSeconds }: LimitReport): HTMLElement
   return element('span', {}, `${words} `, meter)
 }
 
-const soonMs = 7 * dayMs
-
-function keyCell({ role, isNobody, liveKeys, keyExpires, now }: Row) {
+function keyCell(row: Row) {
+  const { role, isNobody, liveKeys, keyExpires, now } = row
   if (isNobody === true || role === null) return none
   if (liveKeys === 0) return element('strong', { class: 'alarm' }, 'has no live key')
   if (keyExpires === null) return 'never'
   const words = `in ${spanText(keyExpires - now)}`
-  return keyExpires - now < soonMs
-    ? element('strong', { class: 'alarm' }, words)
-    : element('span', {}, words)
+  return isKeySoon(row) ? element('strong', { class: 'alarm' }, words) : element('span', {}, words)
 }

@@ -27,7 +27,9 @@ export function fillTable<Row>(
     table.append(head, body)
   }
   const before = new Map([...body.rows].map((row) => [row.dataset.key ?? '', row]))
-  body.replaceChildren(...rows.map((row) => before.get(key(row)) ?? rowOf(columns, row, key(row))))
+  const after = rows.map((row) => before.get(key(row)) ?? rowOf(columns, row, key(row)))
+  if (after.some((row, index) => body.rows[index] !== row) || body.rows.length !== after.length)
+    body.replaceChildren(...after)
 }
 
 function classOf({ isFigure = false, isWide = false }: Column<never>) {

@@ -1,17 +1,21 @@
 /** The status page: asks the daemon every two seconds while it is looked at. */
+import { spanText } from '../../time/span-text.js'
 import type { ActivityReport } from '../activity-report.js'
 import { setText } from './element.js'
 import { showEncoders } from './encoder-table.js'
 import { showPlots } from './plots.js'
 import type { StatusReport } from '../status-report.js'
-import { type Readiness, setVerdict, showState, showVerdict } from './state.js'
-import { showTroubles } from './troubles.js'
+import { showRefusals } from './refusals-list.js'
+import { type Readiness, setVerdict, showAbsent, showState, showVerdict } from './state.js'
+import { clockText, dateText, zoneText } from './words.js'
 
 const pauseMs = 2000
 const waitMs = 5000
+/** One answer that is late is no news. */
+const staleMs = 6000
 
 let isAsking = false
-let answeredAt: Date | undefined
+let latest: { readonly activity: ActivityReport; readonly at: number } | undefined
 
 async function ask<T>(path: string): Promise<T> {
   const answer = await fetch(path, { signal: AbortSignal.timeout(waitMs), cache: 'no-store' })
@@ -29,22 +33,35 @@ async function refresh(): Promise<void> {
       ask<Readiness>('readyz'),
       ask<ActivityReport>('activity'),
     ])
-    showVerdict(readiness)
-    showState(status, activity, readiness)
-    showPlots(activity)
+    latest = { activity, at: performance.now() }
+    document.body.classList.remove('stale')
+    showVerdict(readiness, status.alarms ?? [])
+    showState(status, activity)
+    showPlots(activity, activity.now)
+    showRefusals(activity)
     showEncoders(activity)
-    showTroubles(activity)
-    answeredAt = new Date()
-    setText('updated', '')
+    setText('updated', `as of ${clockText(activity.now)} ${zoneText(activity.now)}`)
   } catch {
-    setVerdict('no answer of the daemon', false)
-    setText(
-      'updated',
-      answeredAt === undefined ? '' : `shown is ${answeredAt.toLocaleTimeString()}`,
-    )
+    showAbsence()
   } finally {
     isAsking = false
   }
+}
+
+/** What is shown stays, dimmed; the plots go on with a gap. */
+function showAbsence(): void {
+  if (latest === undefined) {
+    setVerdict('the daemon does not answer', 'alarm')
+    return
+  }
+  const { activity, at } = latest
+  const ageMs = performance.now() - at
+  if (ageMs < staleMs) return
+  document.body.classList.add('stale')
+  setVerdict(`the daemon has not answered for ${spanText(ageMs)}`, 'alarm')
+  setText('updated', `shown is ${dateText(activity.now)} ${zoneText(activity.now)}`)
+  showAbsent(activity.now, activity.now + ageMs)
+  showPlots(activity, activity.now + ageMs)
 }
 
 document.addEventListener('visibilitychange', () => void refresh())

@@ -2,7 +2,7 @@
 import uPlot from 'uplot'
 import type { ActivityReport, Series } from '../activity-report.js'
 import { byId, setText } from './element.js'
-import { countText, tookText } from './words.js'
+import { countText, tookText, zoneText } from './words.js'
 
 type Values = readonly (number | null)[]
 
@@ -21,6 +21,7 @@ class Plot {
     private readonly lines: readonly Line[],
     private readonly valueText: (value: number) => string,
     private readonly scale: uPlot.Scale,
+    private readonly axis: uPlot.Axis = {},
   ) {
     new ResizeObserver(() => this.drawn?.setSize(this.size())).observe(place)
   }
@@ -48,15 +49,13 @@ class Plot {
     const axis = { stroke, grid, ticks: grid, font: '12px system-ui, sans-serif' }
     const { valueText } = this
     const text = (value: number | null) => (value === null ? '–' : valueText(value))
-    // Logarithmic scales have lines that get no words.
-    const tick = (value: number | null) =>
-      value === null ? '' : value === 0 ? '0' : valueText(value)
+    const tick = (value: number) => (value === 0 ? '0' : valueText(value).replace('.0', ''))
     return {
       ...this.size(),
       scales: { x: {}, y: this.scale },
       axes: [
         { ...axis, values: '{HH}:{mm}', space: 60 },
-        { ...axis, values: (_plot, splits) => splits.map(tick), size: 62 },
+        { ...axis, values: (_plot, splits) => splits.map(tick), size: 62, ...this.axis },
       ],
       series: [
         { label: 'Time', value: '{HH}:{mm}:{ss}' },
@@ -64,13 +63,24 @@ class Plot {
           label: line.label,
           stroke: color(line.color),
           width: 1.5,
-          points: { show: false },
+          points: { show: true, size: 4, filter: alone },
           ...(line.isFilled === true && { fill: color(`${line.color}-soft`) }),
           value: (_plot: uPlot, value: number | null) => text(value),
         })),
       ],
     }
   }
+}
+
+/** A value between gaps is no line: it gets a point. */
+const alone: uPlot.Series.Points.Filter = (plot, series) => {
+  const values = plot.data[series] ?? []
+  return [...values.keys()].filter(
+    (index) =>
+      typeof values[index] === 'number' &&
+      typeof values[index - 1] !== 'number' &&
+      typeof values[index + 1] !== 'number',
+  )
 }
 
 const rateText = (rate: number): string =>
@@ -90,7 +100,7 @@ const requests = new Plot(
 const latency = new Plot(
   byId('latency-plot'),
   [
-    { label: 'half within', color: '--blue' },
+    { label: 'median', color: '--blue' },
     { label: '99 % within', color: '--violet' },
   ],
   tookText,
@@ -100,24 +110,51 @@ const latency = new Plot(
     distr: 3,
     range: (_plot, least, most) => [(least || 1) / 2, (most || 100) * 2],
   },
+  {
+    splits: (_plot, _axis, least, most) => readable(least, most),
+    // On its own it leaves most of them without words.
+    filter: (_plot, splits) => splits,
+  },
 )
 
-/** The last step is not over: it is left out, rather than looking like a fall. */
-export function showPlots({ series }: ActivityReport): void {
-  const { stepMs, from } = series
-  const whole = <T>(values: readonly T[]) => values.slice(0, -1)
-  const rates = (counts: readonly number[]) => whole(counts).map((count) => (count * 1000) / stepMs)
-  const seconds = whole(series.requests).map((_, index) => (from + index * stepMs) / 1000)
-  requests.show(seconds, [rates(series.requests), rates(series.refused), rates(series.failed)])
-  latency.show(seconds, [whole(series.p50), whole(series.p99)])
-  setText('requests-words', requestsWords(series, rates(series.requests)))
-  setText('latency-words', latencyWords(series))
+/** On a logarithmic axis: 1, 10, 100, and where these are few 3, 30, 300 as well. */
+function readable(least: number, most: number): number[] {
+  const decades = Math.log10(most / least)
+  const steps = decades > 3 ? [1] : [1, 3]
+  const first = Math.floor(Math.log10(least))
+  return Array.from({ length: Math.ceil(decades) + 2 }, (_, index) => first + index)
+    .flatMap((power) => steps.map((step) => step * 10 ** power))
+    .filter((value) => value >= least && value <= most)
 }
 
-const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0)
+/**
+ * The last step is not over: it is left out, rather than looking like a fall. Up to now, where the
+ * daemon has not answered since, and before its start is a gap.
+ */
+export function showPlots({ series }: ActivityReport, now: number): void {
+  const { stepMs, from } = series
+  const gap = Array.from<null>({
+    length: Math.max(0, Math.floor((now - from) / stepMs) + 1 - series.requests.length),
+  }).fill(null)
+  const steps = (values: Values): Values => [...values.slice(0, -1), ...gap].slice(gap.length)
+  const rates = (counts: Values) =>
+    steps(counts).map((count) => (count === null ? null : (count * 1000) / stepMs))
+  const seconds = steps(series.requests).map(
+    (_, index) => (from + (index + gap.length) * stepMs) / 1000,
+  )
+  requests.show(seconds, [rates(series.requests), rates(series.refused), rates(series.failed)])
+  latency.show(seconds, [steps(series.p50), steps(series.p99)])
+  setText('requests-words', requestsWords(series, rates(series.requests)))
+  setText('latency-words', latencyWords(series))
+  setText('zone', `by your clock, ${zoneText(now)}`)
+}
 
-const requestsWords = (series: Series, rates: readonly number[]): string =>
-  `Requests: ${rateText(rates.at(-1) ?? 0)} now, ${rateText(Math.max(...rates))} at most; ` +
+const total = (counts: Values): number =>
+  counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
+
+const requestsWords = (series: Series, rates: Values): string =>
+  `Requests: ${rateText(rates.findLast((rate) => rate !== null) ?? 0)} now, ` +
+  `${rateText(Math.max(0, ...rates.map((rate) => rate ?? 0)))} at most; ` +
   `${countText(total(series.requests))} in the last hour, ` +
   `${countText(total(series.refused))} refused, ${countText(total(series.failed))} failed.`
 
@@ -126,7 +163,7 @@ function latencyWords({ p50, p99 }: Series): string {
   if (last < 0) return 'Time to the end of an answer: none in the last hour.'
   const slowest = Math.max(...p99.map((value) => value ?? 0))
   return (
-    `Time to the end of an answer, listings left out: last half within ` +
+    `Time to the end of an answer, listings left out: last median ` +
     `${tookText(p50[last] ?? null)}, 99 % within ${tookText(p99[last] ?? null)}; ` +
     `worst ten seconds: 99 % within ${tookText(slowest)}.`
   )

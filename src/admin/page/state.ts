@@ -1,11 +1,11 @@
-/** The daemon's state: whether it is ready, and what an operator looks at first. */
+/** The daemon's state: what is wrong first, then the peers, the pins, and what is in force. */
 import type { ActivityReport } from '../activity-report.js'
 import { spanText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
 import { isLedgerAlarm, ledgerText } from '../ledger-text.js'
-import { type EndpointStatus, endpointText, type StatusReport } from '../status-report.js'
-import { byId, element, setText } from './element.js'
-import { agoText, countText, none } from './words.js'
+import type { Alarm, EndpointStatus, StatusReport } from '../status-report.js'
+import { byId, element, setChildren, setText } from './element.js'
+import { agoText, countText, dateText, none, zoneText } from './words.js'
 
 /** Of `/readyz`. */
 export interface Readiness {
@@ -13,97 +13,153 @@ export interface Readiness {
   readonly missing?: readonly string[]
 }
 
-export function showVerdict({ ready, missing = [] }: Readiness): void {
-  setVerdict(ready === true ? 'ready' : `not ready: ${missing.join(', ')}`, ready === true)
+export function showVerdict({ ready, missing = [] }: Readiness, alarms: readonly Alarm[]): void {
+  const count = alarms.length
+  const more = count === 0 ? '' : `, ${count} ${count === 1 ? 'thing is' : 'things are'} wrong`
+  if (ready !== true) setVerdict(`not ready: ${missing.join(', ')}`, 'alarm')
+  else setVerdict(`ready${more}`, count === 0 ? 'good' : 'warning')
 }
 
-export function setVerdict(words: string, isGood: boolean): void {
+export function setVerdict(words: string, kind: 'good' | 'warning' | 'alarm'): void {
   setText('verdict', words)
-  byId('verdict').className = isGood ? 'good' : 'alarm'
-  document.title = isGood ? 'pinwarden' : `${words} – pinwarden`
+  byId('verdict').className = kind
+  document.title = kind === 'good' ? 'pinwarden' : `${words} – pinwarden`
 }
 
-export function showState(
-  status: StatusReport,
-  activity: ActivityReport,
-  readiness: Readiness,
-): void {
-  const rows = rowsOf(status, activity, readiness)
-  byId('state').replaceChildren(
-    ...rows.map(([name, words, isAlarm = false]) =>
-      element(
-        'div',
-        {},
-        element('dt', {}, name),
-        element('dd', isAlarm ? { class: 'alarm' } : {}, words),
-      ),
-    ),
+export function showState(status: StatusReport, activity: ActivityReport): void {
+  const { now } = activity
+  setText('host', status.host ?? '')
+  byId('plain-http').hidden = status.url?.startsWith('http://') !== true
+  showAlarms(status.alarms ?? [], now)
+  setChildren(
+    'peers',
+    status.endpoints.map((endpoint) => peerChip(endpoint, now)),
   )
+  setChildren('figures', figuresOf(status, activity).map(entryOf))
+  setChildren('state', rowsOf(status, activity).map(entryOf))
 }
 
-function settingsText(
-  { since, isLastRefused, needRestart = [] }: StatusReport['settings'],
+/** What the daemon cannot say of itself, beside what it last said. */
+export function showAbsent(since: number, now: number): void {
+  const alarm: Alarm = {
+    id: 'absent',
+    severity: 'urgent',
+    what: 'The daemon does not answer this page.',
+    whose: 'The daemon, this machine, or the tunnel to it. All below is of the time before.',
+    next: 'systemctl status pinwarden, then journalctl -u pinwarden -n 50.',
+    since,
+  }
+  if (byId('alarms').querySelector('.absent') === null) byId('alarms').prepend(element('li'))
+  byId('alarms').firstElementChild?.replaceWith(alarmCard(alarm, now, 'urgent absent'))
+}
+
+function showAlarms(alarms: readonly Alarm[], now: number): void {
+  const cards = alarms.map((alarm) => alarmCard(alarm, now, alarm.severity))
+  const nothing = element('li', { class: 'nothing' }, 'Nothing that this gate can see.')
+  setChildren('alarms', cards.length === 0 ? [nothing] : cards)
+}
+
+const alarmCard = ({ what, whose, next, since }: Alarm, now: number, kinds: string): HTMLElement =>
+  element(
+    'li',
+    { class: kinds },
+    element('p', { class: 'what' }, element('strong', {}, what)),
+    element(
+      'p',
+      { class: 'since' },
+      'Since ',
+      element('time', { datetime: new Date(since).toISOString() }, dateText(since)),
+      ` ${zoneText(since)}, for ${spanText(now - since)}.`,
+    ),
+    element('p', {}, whose),
+    element('p', {}, element('strong', {}, 'Now: '), next),
+  )
+
+/** Its state is also a word: a colour alone says nothing to some readers. */
+function peerChip(
+  { name, state, since, reason, lagSeconds = 0 }: EndpointStatus,
   now: number,
-) {
-  if (isLastRefused) return 'the newest were refused: pinwarden check says why'
-  const age = `in force since ${spanText(now - Date.parse(since))}`
-  return needRestart.length === 0
-    ? age
-    : `${age}; a restart is needed for ${needRestart.join(', ')}`
+): HTMLElement {
+  const span = since === undefined ? '' : ` ${spanText(now - Date.parse(since))}`
+  const why = reason === undefined || state === 'up' ? '' : `, ${reason}`
+  const lag = lagSeconds > 0 ? `, lags behind ${spanText(lagSeconds * 1000)}` : ''
+  const words = element('b', {}, state + span)
+  return element('li', { class: `peer ${state}` }, `${name} `, words, why + lag)
 }
 
-const isDown = ({ state }: EndpointStatus): boolean => state === 'down'
+type Entry = readonly [name: string, words: string, isAlarm?: boolean]
 
-function clusterText(endpoints: readonly EndpointStatus[], isAway: boolean): string {
-  return `${endpoints.map(endpointText).join(', ')} ${isAway ? 'does not answer' : 'answers'}`
+const entryOf = ([name, words, isAlarm = false]: Entry): HTMLElement =>
+  element(
+    'div',
+    {},
+    element('dt', {}, name),
+    element('dd', isAlarm ? { class: 'alarm' } : {}, words),
+  )
+
+/** What becomes of pins, and what is kept of them. */
+function figuresOf(
+  { journal, ledger }: StatusReport,
+  { encoders }: ActivityReport,
+): readonly Entry[] {
+  const sum = (word: 'pinned' | 'failed' | 'pending' | 'failing') =>
+    encoders.reduce((all, { pins }) => all + pins[word], 0)
+  const [failed, failing] = [sum('failed'), sum('failing')]
+  const { missing = 0, unexpected = 0 } = ledger?.reportedRows ?? {}
+  const reports = missing + unexpected
+  return [
+    ['Pinned, last hour', countText(sum('pinned'))],
+    ['Pending', countText(sum('pending'))],
+    ['Failing, tried again', countText(failing), failing > 0],
+    ['Failed, last hour', countText(failed), failed > 0],
+    ['Queued', journal === null ? none : countText(journal.waiting), (journal?.waiting ?? 0) > 0],
+    [
+      'Refused from queue',
+      journal === null ? none : countText(journal.rejected),
+      (journal?.rejected ?? 0) > 0,
+    ],
+    ['In doubt', ledger === undefined ? none : doubtText(ledger)],
+    ['Changed by hand', ledger === undefined ? none : countText(reports), reports > 0],
+  ]
 }
 
-function journalRows(journal: StatusReport['journal']): readonly StateRow[] {
-  if (journal === null) return []
-  const { waiting, made, dropped, rejected } = journal
-  const words = [
-    `${countText(waiting)} pins wait`,
-    `${countText(made)} replayed`,
-    `${countText(dropped)} dropped`,
-    ...(rejected > 0 ? [`${countText(rejected)} rejected`] : []),
-  ].join(', ')
-  return [['Journal', words, waiting > 0 || dropped > 0 || rejected > 0]]
-}
+const doubtText = ({ doubts, oldestDoubtMs = 0 }: NonNullable<StatusReport['ledger']>): string =>
+  doubts === 0 ? '0' : `${countText(doubts)}, for ${spanText(oldestDoubtMs)}`
 
-const ledgerRows = (ledger: StatusReport['ledger']): readonly StateRow[] =>
-  ledger === undefined ? [] : [['Ledger', ledgerText(ledger), isLedgerAlarm(ledger)]]
-
-type StateRow = readonly [name: string, words: string, isAlarm?: boolean]
-
-function rowsOf(
-  { version, node, startedAt, url, requestsUnderWay, logLinesDropped, ...rest }: StatusReport,
-  { cluster, now }: ActivityReport,
-  { missing = [] }: Readiness,
-): readonly StateRow[] {
-  const { certificateExpires, settings } = rest
-  const { isLastRefused, needRestart = [] } = settings
-  const isAway = missing.includes('cluster')
+function rowsOf(status: StatusReport, { cluster, now }: ActivityReport): readonly Entry[] {
+  const { version, node, startedAt, url, requestsUnderWay, logLinesDropped, ledger, store } = status
+  const { certificateExpires, settings } = status
   const left = certificateExpires === null ? null : Date.parse(certificateExpires) - now
   const fault = cluster.lastFault
   return [
-    ['Cluster', clusterText(rest.endpoints, isAway), isAway || rest.endpoints.some(isDown)],
-    ...journalRows(rest.journal),
-    ...ledgerRows(rest.ledger),
-    ['Last answer to an encoder', agoText(cluster.lastAnswered, now)],
-    ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
-    ['Under way', `${countText(requestsUnderWay)} requests`],
     ['Gate', url ?? 'not open yet'],
-    ['Up', `${spanText(now - Date.parse(startedAt))}, version ${version} on Node ${node}`],
-    ['Settings', settingsText(settings, now), isLastRefused || needRestart.length > 0],
     [
       'Certificate',
       left === null ? 'none: plain HTTP' : `${spanText(left)} left`,
       left !== null && left < 7 * dayMs,
     ],
+    ['Settings', settingsText(settings, now), settings.isLastRefused],
+    ...(ledger === undefined
+      ? []
+      : [['Ledger', ledgerText(ledger), isLedgerAlarm(ledger)] as const]),
+    ...(store === null ? [] : [['Store', store.isUp ? 'shared' : 'away', !store.isUp] as const]),
+    ['Last answer of the cluster', agoText(cluster.lastAnswered, now)],
+    ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
+    ['Under way', `${countText(requestsUnderWay)} requests`],
     [
       'Log',
       logLinesDropped === 0 ? 'complete' : `${countText(logLinesDropped)} lines lost`,
       logLinesDropped > 0,
     ],
+    ['Up', `${spanText(now - Date.parse(startedAt))}, version ${version} on Node ${node}`],
   ]
+}
+
+function settingsText(
+  { since, isLastRefused, needRestart = [] }: StatusReport['settings'],
+  now: number,
+): string {
+  if (isLastRefused) return 'the newest were refused'
+  const age = `in force for ${spanText(now - Date.parse(since))}`
+  return needRestart.length === 0 ? age : `${age}; some wait for a restart`
 }

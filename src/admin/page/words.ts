@@ -1,4 +1,4 @@
-/** Figures as people read them. */
+/** Figures and times as people read them. */
 import { durationText, spanText } from '../../time/span-text.js'
 
 export const none = '–'
@@ -10,11 +10,27 @@ export const tookText = (ms: number | null): string => (ms === null ? none : dur
 export const agoText = (time: number | null, now: number): string =>
   time === null ? none : `${spanText(now - time)} ago`
 
-/** The day only where it is another one. */
-export function timeText(time: number, now: number): string {
-  const [at, today] = [new Date(time), new Date(now)]
-  const clock = at.toLocaleTimeString('en-GB')
-  return at.toDateString() === today.toDateString()
-    ? clock
-    : `${at.getDate()} ${at.toLocaleString('en', { month: 'short' })} ${clock}`
+const two = (value: number): string => String(value).padStart(2, '0')
+
+/** `2026-11-29 17:04:05`, by the reader's clock. */
+export function dateText(time: number): string {
+  const at = new Date(time)
+  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-')
+  return `${day} ${clockText(time)}`
 }
+
+export function clockText(time: number): string {
+  const at = new Date(time)
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':')
+}
+
+/** The reader's zone: `UTC+1`. */
+export function zoneText(time: number): string {
+  const minutes = -new Date(time).getTimezoneOffset()
+  if (minutes === 0) return 'UTC'
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
+  return `UTC${minutes < 0 ? '−' : '+'}${hours}${rest === 0 ? '' : `:${two(rest)}`}`
+}
+
+/** `10` after `9`. */
+export const natural = new Intl.Collator('en', { numeric: true }).compare

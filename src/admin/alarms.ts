@@ -1,0 +1,310 @@
+/** What an operator has to do something about: what is wrong, whose it is, and what to do now. */
+import type { LedgerStatus } from '../ledger/ledger-metrics.js'
+import { spanText } from '../time/span-text.js'
+import { dayMs, hourMs, minuteMs } from '../time/units.js'
+import type { KeyEnd } from './key-ends.js'
+import type { Alarm, EndpointStatus, StatusReport } from './status-report.js'
+
+/** An alarm whose beginning is known only where something else tells it. */
+export type Finding = Omit<Alarm, 'since'> & { readonly since?: number }
+
+export interface AlarmFacts {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly status: Omit<StatusReport, 'alarms'>
+  readonly keyEnds: readonly KeyEnd[]
+  /** Encoders with pins that the cluster could not make yet, and how many. */
+  readonly failing: ReadonlyMap<string, number>
+  /** Requests of the last five minutes. */
+  readonly recent: { readonly asked: number; readonly failed: number }
+  /** Log lines lost, and requests that failed for a bug, within the last hour. */
+  readonly lostLines: number
+  readonly bugs: number
+}
+
+export function findingsOf(facts: AlarmFacts): readonly Finding[] {
+  const { status } = facts
+  const findings = [
+    ...ofCluster(facts),
+    ...ofQueue(status),
+    ...(status.ledger === undefined ? [] : ofLedger(status.ledger, facts.now)),
+    ...ofCertificate(facts),
+    ...ofKeys(facts),
+    ...ofSettings(status.settings),
+    ...ofStore(status.store),
+    ...ofPins(facts.failing),
+    ...ofProcess(facts),
+  ]
+  return findings.sort((one, other) => Number(isUrgent(other)) - Number(isUrgent(one)))
+}
+
+const isUrgent = ({ severity }: Finding): boolean => severity === 'urgent'
+
+/** Beyond it a peer does not lag, it has lost touch. */
+const lagMsMax = 5 * minuteMs
+
+function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
+  const { endpoints, journal } = status
+  const down = endpoints.filter(({ state }) => state === 'down')
+  if (endpoints.length > 0 && down.length === endpoints.length) {
+    const since = Math.max(...down.map(sinceOf))
+    return [
+      {
+        id: 'cluster-down',
+        severity: 'urgent',
+        what: `The cluster does not answer: ${down.map(reasonText).join(', ')}.`,
+        whose:
+          journal === null
+            ? 'The cluster. Every encoder is refused with 503.'
+            : `The cluster. ${pinsText(journal.waiting)} in the queue; all else reads 503.`,
+        next: 'On its host: systemctl status ipfs-cluster, then curl http://127.0.0.1:9094/id.',
+        ...(Number.isFinite(since) && { since }),
+      },
+    ]
+  }
+  const findings: Finding[] = down.map((endpoint) => ({
+    id: `endpoint-down ${endpoint.name}`,
+    severity: 'soon',
+    what: `The peer ${reasonText(endpoint)} is down; the others are asked instead.`,
+    whose: 'The cluster. No encoder is affected while another peer answers.',
+    next: `On the host of ${endpoint.name}: systemctl status ipfs-cluster, then its log.`,
+    ...(Number.isFinite(sinceOf(endpoint)) && { since: sinceOf(endpoint) }),
+  }))
+  const behind = endpoints.filter(({ lagSeconds = 0 }) => lagSeconds * 1000 > lagMsMax)
+  findings.push(
+    ...behind.map(({ name, lagSeconds = 0 }): Finding => ({
+      id: `peer-lags ${name}`,
+      severity: 'soon',
+      what: `The peer ${name} lags behind by ${spanText(lagSeconds * 1000)}.`,
+      whose: 'The cluster: that peer does not take what the others have.',
+      next: `On the host of ${name}: ipfs-cluster-ctl health, then the log of ipfs-cluster.`,
+      since: now - lagSeconds * 1000,
+    })),
+  )
+  const share = recent.failed / Math.max(1, recent.asked)
+  if (recent.failed > 5 && share > 0.1)
+    findings.push({
+      id: 'cluster-faults',
+      severity: 'urgent',
+      what: `${Math.round(share * 100)} % of the requests of the last five minutes failed.`,
+      whose: 'The cluster or what else is behind the gate. Which encoders: see the table.',
+      next: 'pinwarden tail --outcome fault shows each, with what was wrong (upstreamError).',
+    })
+  return findings
+}
+
+const sinceOf = ({ since }: EndpointStatus): number => Date.parse(since ?? '')
+
+const reasonText = ({ name, reason }: EndpointStatus): string =>
+  reason === undefined ? name : `${name} (${reason})`
+
+function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
+  const { waiting = 0, rejected = 0 } = journal ?? {}
+  // While no endpoint is up, the alarm of the cluster says that they wait.
+  const isExpected = endpoints.every(({ state }) => state === 'down')
+  return [
+    ...(waiting === 0 || isExpected
+      ? []
+      : [
+          {
+            id: 'queue-waits',
+            severity: 'soon',
+            what: `${pinsText(waiting)} in the queue for the cluster.`,
+            whose: 'The cluster. Their encoders read 202, and not yet 200.',
+            next: 'Nothing, if it is less every minute; else pinwarden journal list says why.',
+          } as const,
+        ]),
+    ...(rejected === 0
+      ? []
+      : [
+          {
+            id: 'queue-rejected',
+            severity: 'soon',
+            what: `The cluster refused ${countOf(rejected, 'queued pin')} for good.`,
+            whose:
+              'The encoders that asked for them: pinwarden journal list --rejected names them.',
+            next: 'Tell them, then pinwarden journal drop --rejected.',
+          } as const,
+        ]),
+  ]
+}
+
+const pinsText = (count: number): string => (count === 1 ? '1 pin waits' : `${count} pins wait`)
+const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+/** The longest look at a doubt takes a quarter of an hour. */
+const doubtMsMax = hourMs
+const freeBytesMin = 256 * 1024 ** 2
+
+function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
+  const { isWritable, reportedRows, doubts, oldestDoubtMs = 0, freeBytes } = ledger
+  const { missing, unexpected } = reportedRows
+  const findings: Finding[] = []
+  if (!isWritable)
+    findings.push({
+      id: 'ledger-not-writable',
+      severity: 'urgent',
+      what: 'The disk of the ledger takes nothing.',
+      whose: 'This machine. While the cluster is down no pin is accepted; unpins may fail.',
+      next: 'df -h of ledger.directory, and dmesg. The log: "the ledger cannot be written".',
+    })
+  else if (freeBytes !== undefined && freeBytes < freeBytesMin)
+    findings.push({
+      id: 'ledger-disk-low',
+      severity: 'soon',
+      what: `The disk of the ledger has ${Math.floor(freeBytes / 1024 ** 2)} MiB left.`,
+      whose: 'This machine. When it is full, no pin is accepted while the cluster is down.',
+      next: 'Make room where ledger.directory is.',
+    })
+  if (doubts > 0 && oldestDoubtMs > doubtMsMax)
+    findings.push({
+      id: 'ledger-doubts',
+      severity: 'soon',
+      what: `${countOf(doubts, 'pin')} in doubt: the cluster has not shown that it has them.`,
+      whose: 'The cluster, or a pin that it refuses to take again.',
+      next: 'The log names them: "the cluster refused to take a pin again".',
+      since: now - oldestDoubtMs,
+    })
+  if (missing + unexpected > 0)
+    findings.push({
+      id: 'ledger-reports',
+      severity: 'soon',
+      what: `A hand beside the gate changed pins: ${missing} missing, ${unexpected} unexpected.`,
+      whose: 'Who used ipfs-cluster-ctl, restored a backup or emptied a datastore.',
+      next: 'pinwarden pins plan --missing or --unexpected lists them; apply decides.',
+    })
+  return findings
+}
+
+function ofCertificate({ status, now }: AlarmFacts): Finding[] {
+  const { certificateExpires } = status
+  if (certificateExpires === null) return []
+  const leftMs = Date.parse(certificateExpires) - now
+  // One of six days is renewed when half of them are left.
+  if (leftMs > 3 * dayMs) return []
+  return [
+    {
+      id: 'certificate-ends',
+      severity: 'urgent',
+      what: `The certificate ${endsText(leftMs)}.`,
+      whose: 'This gate. Without a new one no encoder connects.',
+      next: 'certbot renew, then look whether the deploy hook ran; a new file is taken at once.',
+    },
+  ]
+}
+
+const endsText = (leftMs: number): string =>
+  leftMs > 0 ? `expires in ${spanText(leftMs)}` : `expired ${spanText(-leftMs)} ago`
+
+const keySoonMs = 7 * dayMs
+const namedMax = 3
+
+/** One for all: two hundred keys may end on the same day. */
+function ofKeys({ keyEnds, now }: AlarmFacts): Finding[] {
+  const soon = keyEnds.filter(({ expires }) => expires < now + keySoonMs)
+  const [first] = soon
+  if (first === undefined) return []
+  const isUrgent = first.expires < now + dayMs
+  const named = soon
+    .slice(0, namedMax)
+    .map(({ encoder, keyId, expires }) => `${encoder} (${keyId} ${endsText(expires - now)})`)
+  const more = soon.length - named.length
+  return [
+    {
+      id: 'keys-end',
+      severity: isUrgent ? 'urgent' : 'soon',
+      what: `${countOf(soon.length, 'key')} near the end: ${named.join(', ')}${
+        more > 0 ? `, and ${more} more` : ''
+      }.`,
+      whose: 'Their encoders: after the end they read 401.',
+      next: `pinwarden keys add ${first.encoder}, and hand the new key over.`,
+    },
+  ]
+}
+
+function ofSettings({ isLastRefused, needRestart = [] }: StatusReport['settings']): Finding[] {
+  return [
+    ...(isLastRefused
+      ? [
+          {
+            id: 'settings-refused',
+            severity: 'soon',
+            what: 'The settings in the file are refused; those before them are still in force.',
+            whose: 'Who changed the file. No new key works and none is revoked meanwhile.',
+            next: 'pinwarden check says what is wrong; a restart would fail.',
+          } as const,
+        ]
+      : []),
+    ...(needRestart.length > 0
+      ? [
+          {
+            id: 'settings-wait',
+            severity: 'soon',
+            what: `Changed settings wait for a restart: ${needRestart.join(', ')}.`,
+            whose: 'Who changed the file.',
+            next: 'systemctl restart pinwarden.',
+          } as const,
+        ]
+      : []),
+  ]
+}
+
+function ofStore(store: StatusReport['store']): Finding[] {
+  if (store === null || store.isUp) return []
+  return [
+    {
+      id: 'store-down',
+      severity: 'soon',
+      what: 'The store that the gates share does not answer.',
+      whose: 'The Valkey or Redis of store.redis. Limits and locks are those of this gate alone.',
+      next: 'See whether it runs, and whether this machine reaches it.',
+    },
+  ]
+}
+
+function ofPins(failing: ReadonlyMap<string, number>): Finding[] {
+  const worst = [...failing].sort(([, one], [, other]) => other - one)
+  const [first] = worst
+  if (first === undefined) return []
+  const sum = worst.reduce((all, [, count]) => all + count, 0)
+  const named = worst.slice(0, namedMax).map(([encoder, count]) => `${encoder} (${count})`)
+  const more = worst.length - named.length
+  return [
+    {
+      id: 'pins-fail',
+      severity: 'soon',
+      what: `${countOf(sum, 'accepted pin')} could not be pinned yet: ${named.join(', ')}${
+        more > 0 ? `, and ${more} more encoders` : ''
+      }.`,
+      whose: 'Mostly the encoder: its own IPFS node does not offer the blocks to this host.',
+      next: 'The log says of each why: "a pin failed: the cluster will try it again".',
+    },
+  ]
+}
+
+function ofProcess({ lostLines, bugs }: AlarmFacts): Finding[] {
+  return [
+    ...(lostLines === 0
+      ? []
+      : [
+          {
+            id: 'log-lines-lost',
+            severity: 'soon',
+            what: `${countOf(lostLines, 'log line')} lost within the last hour.`,
+            whose: 'This machine: a full disk, or a journal that stalls.',
+            next: 'df -h /var/log; the metrics went on counting.',
+          } as const,
+        ]),
+    ...(bugs === 0
+      ? []
+      : [
+          {
+            id: 'bugs',
+            severity: 'soon',
+            what: `${countOf(bugs, 'request')} failed for pinwarden itself within the last hour.`,
+            whose: 'pinwarden.',
+            next: 'The log has each with "msg":"bug" and its stack: report that.',
+          } as const,
+        ]),
+  ]
+}
