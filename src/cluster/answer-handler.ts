@@ -1,11 +1,11 @@
 /** Takes in the cluster's answer to one exchange: whole where it is small, else as a stream. */
-import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders } from '../http/headers.js'
 import type { Listed } from '../collections/unordered-list.js'
 import type { Exchange } from './exchange.js'
-import { ClusterFault, faultOf, faultOfAnswer } from './faults.js'
+import { ClusterFault, faultOf, faultOfAnswer, isInterim } from './faults.js'
+import { faultOfWhole, Whole } from './whole.js'
 
 export interface Answer {
   readonly statusCode: number
@@ -13,29 +13,7 @@ export interface Answer {
   readonly body: Body
 }
 
-/** What is whole costs the gate one write, and a stream a dozen objects. */
 export type Body = Whole | Readable
-
-export class Whole {
-  private decoded: string | undefined
-
-  constructor(readonly bytes: Buffer) {}
-
-  /** Each byte as a character. */
-  get latin1(): string {
-    return (this.decoded ??= this.bytes.toString('latin1'))
-  }
-
-  /** Where it can be, the same string: a pin's answer is both sent and kept. */
-  get text(): string {
-    return isAscii(this.bytes) ? this.latin1 : this.bytes.toString()
-  }
-
-  /** What @fastify/reply-from calls when the client has left: there is nothing to end. */
-  destroy(): void {
-    // Nothing is held.
-  }
-}
 
 export type Callback = (error: Error | null, answer: Answer) => void
 
@@ -47,8 +25,12 @@ const streamBytes = 65_536
 
 /** What a handler tells the endpoint that it asks. */
 export interface Tidings {
-  /** Nothing is under way any more; with what went wrong, if anything did. */
-  readonly onEnd: (error: Error | undefined) => void
+  /**
+   * Nothing is under way any more; with what went wrong, if anything did.
+   *
+   * @param isOfOne only the contents of this one answer were wrong
+   */
+  readonly onEnd: (error: Error | undefined, isOfOne?: boolean) => void
   /** Before anybody else hears of a fault; true: the exchange goes on elsewhere. */
   readonly goElsewhere: GoElsewhere
 }
@@ -69,8 +51,10 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   private readonly clock: NodeJS.Timeout
   private readonly startMs = performance.now()
 
+  /** @param path of the request, with its query */
   constructor(
     private readonly exchange: Exchange,
+    private readonly path: string,
     timeoutMs: number,
     private readonly callback: Callback,
     private readonly tidings: Tidings,
@@ -102,7 +86,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     statusCode: number,
     headers: AnswerHeaders,
   ): void {
-    if (this.isAnswered) return
+    if (this.isAnswered || isInterim(statusCode)) return
     this.exchange.upstreamMs = performance.now() - this.startMs
     this.exchange.upstreamStatus = statusCode
     const fault = faultOfAnswer(statusCode, headers)
@@ -142,12 +126,18 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     this.stream?.push(null)
     const { head, parts } = this
     if (this.isAnswered || head === undefined || parts === undefined) return
+    const [first, ...more] = parts
+    const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)
+    const body = new Whole(bytes)
+    const fault = faultOfWhole(this.path, head.statusCode, body)
+    if (fault !== undefined) {
+      this.fail(fault, true)
+      return
+    }
     this.isAnswered = true
     clearTimeout(this.clock)
     this.end(undefined)
-    const [first, ...more] = parts
-    const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)
-    this.callback(null, { ...head, body: new Whole(bytes) })
+    this.callback(null, { ...head, body })
   }
 
   onResponseError(_controller: unknown, error: Error): void {
@@ -156,7 +146,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
       this.fail(this.head === undefined ? faultOf(error) : new ClusterFault('cluster-cut', error))
   }
 
-  private fail(error: Error): void {
+  private fail(error: Error, isOfOne = false): void {
     if (this.stream !== undefined) {
       this.stream.destroy(error)
       return
@@ -165,7 +155,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     this.isAnswered = true
     clearTimeout(this.clock)
     this.exchange.upstreamMs ??= performance.now() - this.startMs
-    this.tidings.onEnd(error)
+    this.tidings.onEnd(error, isOfOne)
     const fault = faultOf(error)
     const wasSent = this.controller !== undefined
     if (!this.exchange.isCancelled && this.tidings.goElsewhere(fault, wasSent)) return

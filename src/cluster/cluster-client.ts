@@ -46,7 +46,13 @@ export class ClusterClient {
       this.coalescer.request(this.cluster, coalescingKey, exchange, request, callback)
     else
       this.ask(exchange, request, (error, answer) => {
-        const kept = onAnswer(error, answer)
+        let kept
+        try {
+          kept = onAnswer(error, answer)
+        } catch (bug) {
+          callback(bug as Error, answer)
+          return
+        }
         if (kept === undefined) callback(error, answer)
         else
           kept.then(

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
-import { type Answer, type Callback, type GoElsewhere, Whole } from './answer-handler.js'
+import type { Answer, Callback, GoElsewhere } from './answer-handler.js'
 import {
   type ClusterRequest,
   Endpoint,
@@ -13,10 +13,12 @@ import {
 } from './endpoint.js'
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
+import { badAnswer, readObject } from './json.js'
 import { ListingRelay } from './listing-relay.js'
 import { type LagChange, PeerLag, type SeenAt } from './peer-lag.js'
 import { RecentChanges } from './recent-changes.js'
 import { setTimer } from '../time/set-timer.js'
+import { Whole } from './whole.js'
 
 export interface ClusterEvents {
   readonly onChange: OnChange
@@ -83,37 +85,38 @@ export class Cluster {
       callback(new ClusterFault(reason), undefined as never)
       return
     }
-    if (!this.hasSeveral) endpoint.request(exchange, request, timeoutMs, never, callback)
-    else this.requestOfSeveral(endpoint, exchange, request, callback)
-  }
-
-  /** A read that failed is asked elsewhere once; a write only if nothing of it was sent. */
-  private requestOfSeveral(
-    endpoint: Endpoint,
-    exchange: Exchange,
-    request: ClusterRequest,
-    callback: Callback,
-  ): void {
     const { method, path } = request
-    const { timeoutMs } = exchange
     const startMs = performance.now()
-    if (method !== 'GET') this.changes.note(path)
-    exchange.endpoint = endpoint.name
-    const goElsewhere: GoElsewhere = (_fault, wasSent) => {
+    if (this.hasSeveral && method !== 'GET') this.changes.note(path)
+    this.note(exchange, endpoint)
+    const goElsewhere: GoElsewhere = (fault, wasSent) => {
       const leftMs = timeoutMs - (performance.now() - startMs)
       if (leftMs <= 0 || (wasSent && method !== 'GET')) return false
-      const other = this.choose(request, endpoint)
-      if (other === undefined) return false
-      exchange.endpoint = other.name
-      other.request(exchange, request, leftMs, never, done)
+      const next = this.nextAfter(endpoint, request, fault)
+      if (next === undefined) return false
+      this.note(exchange, next)
+      next.request({ exchange, request, timeoutMs: leftMs, isRepeated: true }, never, done)
       return true
     }
     const done: Callback = (error, answer) => {
-      if (method !== 'GET' && error === null && answer.statusCode === 200)
+      if (this.hasSeveral && method !== 'GET' && error === null && answer.statusCode === 200)
         this.lag.wrote(method, path)
       callback(error, answer)
     }
-    endpoint.request(exchange, request, timeoutMs, goElsewhere, done)
+    endpoint.request({ exchange, request, timeoutMs, isRepeated: false }, goElsewhere, done)
+  }
+
+  /**
+   * A read that failed is asked elsewhere once; a write only if nothing of it was sent. What a
+   * connection that ended swallowed is asked once more, also where there is no other endpoint.
+   */
+  private nextAfter(endpoint: Endpoint, request: ClusterRequest, { reason }: ClusterFault) {
+    const isSwallowed = reason === 'cluster-hung-up' && endpoint.health.isAvailable
+    return this.choose(request, endpoint) ?? (isSwallowed ? endpoint : undefined)
+  }
+
+  private note(exchange: Exchange, endpoint: Endpoint): void {
+    if (this.hasSeveral) exchange.endpoint = endpoint.name
   }
 
   /**
@@ -150,13 +153,14 @@ export class Cluster {
     })
     const request = { method: 'GET', path: `/allocations/${cid}`, headers: {} } as const
     const { status, text } = await told((callback) => {
-      endpoint?.request(exchange, request, lagTimeoutMs, never, callback)
+      const asking = { exchange, request, timeoutMs: lagTimeoutMs, isRepeated: false }
+      endpoint?.request(asking, never, callback)
     })
     if (status === 404) return undefined
-    const { timestamp } = JSON.parse(text) as { timestamp?: string }
-    const ms = Date.parse(timestamp ?? '')
+    const { timestamp } = readObject(text)
+    const ms = typeof timestamp === 'string' ? Date.parse(timestamp) : NaN
     if (status === 200 && !Number.isNaN(ms)) return ms
-    throw new ClusterFault('cluster-bad-answer')
+    throw badAnswer('no record of a pin')
   }
 
   /** Whether any endpoint answers, asked now. */

@@ -9,7 +9,7 @@ import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer-handler.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
-import { openPools, type Pools } from './pools.js'
+import { openPools, type Pools, wantsPlain } from './pools.js'
 import { HealthProbe } from './health-probe.js'
 
 export type EndpointConfig = ClusterConfig['endpoints'][number]
@@ -19,6 +19,15 @@ export interface ClusterRequest {
   readonly method: Dispatcher.HttpMethod
   readonly path: string
   readonly headers: RequestHeaders
+}
+
+export interface Asking {
+  readonly exchange: Exchange
+  readonly request: ClusterRequest
+  /** What is left of the exchange's time. */
+  readonly timeoutMs: number
+  /** Whether it failed before: then it gets a connection that nothing was asked on yet. */
+  readonly isRepeated: boolean
 }
 
 /** How an endpoint is, and what it did so far. */
@@ -112,16 +121,11 @@ export class Endpoint {
   /**
    * One exchange, bounded in number and time; calls back once.
    *
-   * @param timeoutMs what is left of the exchange's time
    * @param goElsewhere told of a fault before anybody else; true: the exchange goes on elsewhere
    */
-  request(
-    exchange: Exchange,
-    { method, path, headers }: ClusterRequest,
-    timeoutMs: number,
-    goElsewhere: GoElsewhere,
-    callback: Callback,
-  ): void {
+  request(asking: Asking, goElsewhere: GoElsewhere, callback: Callback): void {
+    const { exchange, request, timeoutMs, isRepeated } = asking
+    const { method, path, headers } = request
     const pool = exchange.isListing ? 'listings' : 'requests'
     const { listingConnections, connections, queueMax } = this.config
     const max = (exchange.isListing ? listingConnections : connections) + queueMax
@@ -134,19 +138,24 @@ export class Endpoint {
     }
     this.underWay[pool]++
     const generation = this.health.begin()
-    const handler = new AnswerHandler(exchange, timeoutMs, callback, {
-      onEnd: (error) => {
+    const handler = new AnswerHandler(exchange, path, timeoutMs, callback, {
+      onEnd: (error, isOfOne = false) => {
         this.underWay[pool]--
         this.waiting.delete(handler)
         const mayBeLate = this.isRushed(timeoutMs) || asksKubo(method, path)
-        this.ended(generation, error, mayBeLate, exchange.upstreamMs)
+        const mayBeWell = (reason: FaultReason) =>
+          isOfOne ||
+          (reason === 'cluster-timeout' && mayBeLate) ||
+          (reason === 'cluster-hung-up' && method === 'GET' && !isRepeated)
+        this.ended(generation, error, mayBeWell, exchange.upstreamMs)
       },
       goElsewhere,
     })
     if (method === 'GET') this.waiting.add(handler)
-    const options = { origin: this.origin, method, path, headers: this.authorized(headers) }
+    const options = { origin: this.origin, method, path, headers: this.headersFor(headers) }
     // For undici a GET holds up those behind it, unless it is told otherwise.
-    if (isRecord(method, path))
+    if (isRepeated) this.pools.fresh.dispatch(options, handler)
+    else if (isRecord(method, path))
       this.pools.records.dispatch({ ...options, blocking: false }, handler)
     else this.pools[pool].dispatch(options, handler)
   }
@@ -160,18 +169,20 @@ export class Endpoint {
       if (isOver) return
       isOver = true
       this.underWay.cacheFills--
-      this.ended(generation, error, true, undefined)
+      this.ended(generation, error, mayBeSlow, undefined)
     }
   }
 
-  /** See {@link Cluster.dispatchListing}. */
+  /** See {@link Cluster.dispatchListing}. @param isRepeated see {@link Asking} */
   dispatchListing(
     path: string,
     headers: RequestHeaders,
     handler: Dispatcher.DispatchHandler,
+    isRepeated: boolean,
   ): void {
     const options = { origin: this.origin, path, method: 'GET' as const }
-    this.pools.cacheFills.dispatch({ ...options, headers: this.authorized(headers) }, handler)
+    const pool = isRepeated ? this.pools.fresh : this.pools.cacheFills
+    pool.dispatch({ ...options, headers: this.headersFor(headers) }, handler)
   }
 
   /** Whether it answers, asked now. */
@@ -192,12 +203,12 @@ export class Endpoint {
 
   /**
    * @param generation of the endpoint's health when the exchange began
-   * @param mayBeLate a timeout is no fault of the endpoint's: Kubo was asked, or time was short
+   * @param mayBeWell whether the endpoint may be well all the same: a check finds out
    */
   private ended(
     generation: number,
     error: Error | undefined,
-    mayBeLate: boolean,
+    mayBeWell: (reason: FaultReason) => boolean,
     ms: number | undefined,
   ): void {
     if (error === undefined) {
@@ -213,13 +224,13 @@ export class Endpoint {
     }
     const { reason } = faultOf(error)
     this.faults.add(reason)
-    if (reason === 'cluster-timeout' && mayBeLate) this.health.requestCheck(generation)
+    if (mayBeWell(reason)) this.health.requestCheck(generation)
     else this.health.recordFailure(generation, reason)
   }
 
-  private authorized(headers: RequestHeaders): RequestHeaders {
+  private headersFor(headers: RequestHeaders): RequestHeaders {
     const { authorization } = this
-    return authorization === undefined ? headers : { ...headers, authorization }
+    return { ...headers, ...wantsPlain, ...(authorization !== undefined && { authorization }) }
   }
 
   /** Lets exchanges under way end, then closes the connections. */
@@ -235,10 +246,14 @@ export class Endpoint {
   }
 
   private get allPools() {
-    const { requests, records, listings, cacheFills } = this.pools
-    return [requests, records, listings, cacheFills]
+    const { requests, records, listings, cacheFills, fresh } = this.pools
+    return [requests, records, listings, cacheFills, fresh]
   }
 }
+
+/** Kubo is asked for listings, and a connection may end as one is asked for. */
+const mayBeSlow = (reason: FaultReason): boolean =>
+  reason === 'cluster-timeout' || reason === 'cluster-hung-up'
 
 /** To be called when a listing is over, with what went wrong, if anything did. */
 export type ListingEnd = (fault: Error | undefined) => void

@@ -63,6 +63,9 @@ export function faultOf(error: unknown): ClusterFault {
 /** Statuses that the cluster's handlers give (cluster API, "Errors everywhere"). */
 const known = new Set([200, 204, 400, 404, 500])
 
+/** An answer before the answer (RFC 9110 §15.2): it is passed over. */
+export const isInterim = (status: number): boolean => status < 200
+
 /** Undefined when an answer may be relayed. */
 export function faultOfAnswer(
   status: number,
@@ -72,7 +75,21 @@ export function faultOfAnswer(
   if (status === 401 || status === 403 || status === 407) return 'cluster-auth'
   if (status >= 502 && status <= 504) return 'cluster-unavailable'
   if (!known.has(status)) return 'cluster-bad-answer'
-  // A body that only the end of the connection ends cannot be told from one that was cut short.
-  const isFramed = 'content-length' in headers || 'transfer-encoding' in headers
-  return status === 204 || isFramed ? undefined : 'cluster-bad-answer'
+  if (status === 204) return undefined
+  return isFramed(headers) && isPlain(headers) ? undefined : 'cluster-bad-answer'
 }
+
+type AnswerFields = Readonly<Record<string, unknown>>
+
+/** A body that only the end of the connection ends cannot be told from one that was cut short. */
+const isFramed = (headers: AnswerFields): boolean =>
+  'content-length' in headers || 'transfer-encoding' in headers
+
+/** Another coding was not asked for, and clients would not be told of it. */
+const isPlain = (headers: AnswerFields): boolean =>
+  hasOnly(headers['content-encoding'], 'identity') &&
+  hasOnly(headers['transfer-encoding'], 'chunked')
+
+/** @param value a field's value or values; undefined: there is no such field */
+const hasOnly = (value: unknown, coding: string): boolean =>
+  value === undefined || (typeof value === 'string' && value.trim().toLowerCase() === coding)

@@ -1,6 +1,7 @@
 /** Asks whether the cluster answers: its cheapest questions, on a connection of their own. */
 import { Client } from 'undici'
-import { type ApiAddress, whenHungUp } from './pools.js'
+import { faultOf } from './faults.js'
+import { type ApiAddress, connectorTo, wantsPlain, whenHungUp } from './pools.js'
 
 /** Longer than between two checks: so that a cluster that was away for a moment is noticed. */
 const keepAliveMs = 60_000
@@ -27,7 +28,7 @@ export class HealthProbe {
   async ask(): Promise<boolean> {
     const client = (this.client ??= this.connect())
     const signal = AbortSignal.timeout(this.timeoutMs)
-    const ask = (path: string) => this.statusOf(client, path, signal)
+    const ask = (path: string) => this.asked(client, path, signal)
     let isWell = false
     try {
       isWell = [200, 204, 404].includes(await ask('/health')) && (await ask('/version')) === 200
@@ -51,7 +52,7 @@ export class HealthProbe {
   private connect(): Client {
     const { origin, connect } = this.address
     const client = new Client(origin, {
-      connect: { timeout: this.timeoutMs, ...connect },
+      connect: connectorTo(connect, this.timeoutMs),
       maxHeaderSize: 8192,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
@@ -60,12 +61,26 @@ export class HealthProbe {
     return client
   }
 
+  /** A connection that was kept may end as it is used; undici opens another for the next. */
+  private async asked(client: Client, path: string, signal: AbortSignal): Promise<number> {
+    try {
+      return await this.statusOf(client, path, signal)
+    } catch (error) {
+      if (faultOf(error).reason !== 'cluster-hung-up') throw error
+      return this.statusOf(client, path, signal)
+    }
+  }
+
   private async statusOf(client: Client, path: string, signal: AbortSignal): Promise<number> {
     const { authorization } = this.address
     const { statusCode, body } = await client.request({
       method: 'GET',
       path,
-      headers: { 'user-agent': 'pinwarden', ...(authorization !== undefined && { authorization }) },
+      headers: {
+        'user-agent': 'pinwarden',
+        ...wantsPlain,
+        ...(authorization !== undefined && { authorization }),
+      },
       headersTimeout: this.timeoutMs,
       bodyTimeout: this.timeoutMs,
       signal,

@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Endpoint, ListingEnd } from './endpoint.js'
-import { ClusterFault, faultOfAnswer } from './faults.js'
+import { ClusterFault, faultOf, faultOfAnswer, isInterim } from './faults.js'
 
 type Handler = Dispatcher.DispatchHandler
 type Controller = Dispatcher.DispatchController
@@ -11,13 +11,19 @@ export class ListingRelay implements Handler {
   private endpoint: Endpoint | undefined
   private end: ListingEnd = () => undefined
   private hasHead = false
+  /** Asked elsewhere: what is left of this one is heard of no more. */
+  private isGone = false
 
-  /** @param choose an endpoint, but not this one; undefined: there is none */
+  /**
+   * @param choose an endpoint, but not this one; undefined: there is none
+   * @param isRepeated whether it failed early before
+   */
   constructor(
     private readonly handler: Handler,
     private readonly path: string,
     private readonly headers: RequestHeaders,
     private readonly choose: (not: Endpoint | undefined) => Endpoint | undefined,
+    private readonly isRepeated = false,
   ) {}
 
   start(): void {
@@ -37,9 +43,9 @@ export class ListingRelay implements Handler {
     headers: AnswerHeaders,
     text?: string,
   ): void {
+    if (isInterim(status)) return
     const fault = faultOfAnswer(status, headers)
     if (fault !== undefined && this.goesElsewhere(new ClusterFault(fault))) {
-      // What is left of it is heard of no more.
       controller.abort(new ClusterFault(fault))
       return
     }
@@ -57,29 +63,32 @@ export class ListingRelay implements Handler {
   }
 
   onResponseError(controller: Controller, error: Error): void {
+    if (this.isGone) return
     // What the handler itself broke off is not gone on with.
     if (!this.hasHead && 'code' in error && this.goesElsewhere(error)) return
     this.end(error)
     this.handler.onResponseError?.(controller, error)
   }
 
+  /** What a connection that ended swallowed is asked once more, also where no other endpoint is. */
   private goesElsewhere(error: Error): boolean {
-    const other = this.choose(this.endpoint)
-    if (other === undefined) return false
+    const { endpoint } = this
+    if (this.isRepeated || endpoint === undefined) return false
+    const isSwallowed = faultOf(error).reason === 'cluster-hung-up' && endpoint.health.isAvailable
+    const next = this.choose(endpoint) ?? (isSwallowed ? endpoint : undefined)
+    if (next === undefined) return false
+    this.isGone = true
     this.end(error)
-    const again = new ListingRelay(this.handler, this.path, this.headers, none)
-    again.ask(other)
+    new ListingRelay(this.handler, this.path, this.headers, this.choose, true).ask(next)
     return true
   }
 
   private ask(endpoint: Endpoint): void {
     this.endpoint = endpoint
     this.end = endpoint.beginListing()
-    endpoint.dispatchListing(this.path, this.headers, this)
+    endpoint.dispatchListing(this.path, this.headers, this, this.isRepeated)
   }
 }
-
-const none = () => undefined
 
 /** There is no exchange that could be paused or given up. */
 const nobody = undefined as never

@@ -1,6 +1,7 @@
 /** Our connections to one REST API, in pools of their own: a listing never keeps a pin waiting. */
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
+import { passingOverContinue } from './continue.js'
 import { faultOf } from './faults.js'
 import { readCoalescingConnector } from './read-coalescing-socket.js'
 
@@ -19,7 +20,14 @@ export interface Pools {
   readonly listings: Pool
   /** Listings that fill the gate's cache. */
   readonly cacheFills: Pool
+  /** Each connection for one question, which nothing that was asked before can have ended. */
+  readonly fresh: Pool
 }
+
+/** What is coded all the same is a bad answer: clients would not be told of it. */
+export const wantsPlain = { 'accept-encoding': 'identity' } as const
+
+const freshConnections = 16
 
 /**
  * A record is read from the cluster's state, without Kubo: nobody waits long for who is before him
@@ -36,7 +44,7 @@ export function openPools(
   onHungUp: () => void,
 ): Pools {
   const { connections, listingConnections, connectTimeoutMs, idleTimeoutMs } = config
-  const connect = { timeout: connectTimeoutMs, ...at }
+  const connect = connectorTo(at, connectTimeoutMs)
   const open = (connections: number, special: Partial<Pool.Options> = {}): Pool => {
     const pool = new Pool(origin, {
       connections,
@@ -54,13 +62,24 @@ export function openPools(
     return pool
   }
   const isPlainTcp = origin.startsWith('http:') && at.socketPath === undefined
-  const coalescingReads = isPlainTcp ? { connect: readCoalescingConnector(connectTimeoutMs) } : {}
+  const coalescingReads = isPlainTcp
+    ? { connect: passingOverContinue(readCoalescingConnector(connectTimeoutMs)) }
+    : {}
   return {
     requests: open(connections),
     records: open(recordConnections, { pipelining: recordsAhead }),
     listings: open(listingConnections),
     cacheFills: open(listingConnections, coalescingReads),
+    fresh: open(freshConnections, { pipelining: 0 }),
   }
+}
+
+/** HTTP/1.1 only: what the cluster speaks, and what tells a whole answer from one cut short. */
+export function connectorTo(
+  at: ApiAddress['connect'],
+  timeoutMs: number,
+): buildConnector.connector {
+  return passingOverContinue(buildConnector({ timeout: timeoutMs, allowH2: false, ...at }))
 }
 
 /** Calls when the other side ended a connection, be it an idle one. */

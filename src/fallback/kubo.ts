@@ -5,6 +5,10 @@
  */
 import { type Dispatcher, Pool } from 'undici'
 import { canonicalCid } from '../cluster/cid.js'
+import type { ClusterClient } from '../cluster/cluster-client.js'
+import { isObject, readObject } from '../cluster/json.js'
+import { readLines } from '../cluster/lines.js'
+import type { RequestHeaders } from '../http/headers.js'
 import { LineSplitter } from '../text/line-splitter.js'
 import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
 
@@ -210,4 +214,26 @@ async function* jsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator {
     if (lines.restBytes > lineBytesMax) throw new SyntaxError('a line is too long')
   }
   if (lines.restBytes > 0) yield JSON.parse(lines.takeRest().toString())
+}
+
+/**
+ * Asks every live peer, and each of them its Kubo: not a question for every day.
+ *
+ * @param headMs longest wait for the answer
+ * @returns peer IDs; undefined: one of them could not tell
+ * @throws ClusterFault
+ */
+export async function readKuboIds(
+  cluster: ClusterClient,
+  headers: RequestHeaders,
+  headMs: number,
+): Promise<ReadonlySet<string> | undefined> {
+  const ids = new Set<string>()
+  const untold: string[] = []
+  await readLines(cluster, { path: '/peers', headers, headMs }, (line) => {
+    const { ipfs } = readObject(line.toString())
+    if (isObject(ipfs) && typeof ipfs.id === 'string') ids.add(ipfs.id)
+    else untold.push(line.toString())
+  })
+  return ids.size > 0 && untold.length === 0 ? ids : undefined
 }

@@ -55,6 +55,8 @@ export interface UpstreamCall {
   readonly query: string
   /** Canonical; absent when the request is not about exactly one. */
   readonly cid?: string
+  /** Canonical; each line of the answer is about one of these. */
+  readonly cids?: readonly string[]
   /** What is left of its time; that of its permission where absent. */
   readonly timeoutMs?: number
   readonly onAnswer?: OnAnswer

@@ -1,4 +1,5 @@
 /** The way to the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
+import { Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../http/headers.js'
@@ -7,7 +8,7 @@ import { Exchange, type ExchangeOptions } from '../cluster/exchange.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { relay, relayedHeaders } from './forward/relay.js'
 import type { UpstreamCall } from './plan.js'
-import { type Authorized, authorized, recordOf } from './request.js'
+import { type Authorized, authorized } from './request.js'
 import { type Operation, operations, type Route } from './routes.js'
 
 export interface WayParts {
@@ -31,8 +32,21 @@ export interface Way {
 
 interface Pending {
   readonly request: Authorized
+  readonly reply: FastifyReply
   readonly exchange: Exchange
   readonly call: UpstreamCall
+}
+
+type Done = (error: Error | null, answer: object | undefined) => void
+
+/** What the plugin takes for a stream of the HTTP client's, and hands on. */
+class Carried {
+  constructor(readonly body: Body) {}
+
+  /** Called when the client has left; of what is whole nothing is held. */
+  destroy(): void {
+    if (this.body instanceof Readable) this.body.destroy()
+  }
 }
 
 /**
@@ -43,13 +57,22 @@ interface Pending {
 export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
   let pending: Pending | undefined
   const undici = {
-    request: ({ headers }: { headers: Record<string, string> }, callback: Callback): void => {
+    request: ({ headers }: { headers: Record<string, string> }, done: Done): void => {
       if (pending === undefined || pending.request.id !== headers['x-request-id'])
         throw new Error('a request to the cluster that was not announced')
-      const { exchange, call } = pending
+      const { reply, exchange, call } = pending
       pending = undefined
       const { method, path, query, onAnswer } = call
       const whole = query === '' ? path : `${path}?${query}`
+      const callback: Callback = (error, answer) => {
+        try {
+          done(error, error === null ? { ...answer, body: new Carried(answer.body) } : undefined)
+        } catch (bug) {
+          // Thrown on, it would end in the HTTP client's parser, and the request without an answer.
+          if (error === null && answer.body instanceof Readable) answer.body.destroy()
+          if (!reply.sent) reply.send(bug)
+        }
+      }
       cluster.send(exchange, { method, path: whole, headers }, callback, onAnswer)
     },
   }
@@ -57,14 +80,11 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
     queryString: () => '',
     rewriteRequestHeaders: (request: FastifyRequest) => headersOf(authorized(request)),
     rewriteHeaders: relayedHeaders,
-    onResponse: (request: FastifyRequest, reply: FastifyReply, response: { stream: Body }) => {
-      const { exchange } = recordOf(request)
-      relay(reply, response.stream, () => [exchange?.trailers?.['x-stream-error'] ?? []].flat())
-    },
     onError: (reply: FastifyReply, { error }: { error: Error }) => {
       onFault(reply, error)
     },
-  } as unknown as Parameters<FastifyReply['from']>[1]
+  }
+  type Options = Parameters<FastifyReply['from']>[1]
 
   return {
     async register(app, route, handle) {
@@ -87,8 +107,13 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
     send(request, reply, call) {
       const exchange = exchangeOf(request, call)
       // The plugin asks in this same turn.
-      pending = { request, exchange, call }
-      void reply.from('/', answering)
+      pending = { request, reply, exchange, call }
+      const onResponse = (_request: unknown, _reply: unknown, { stream }: { stream: Carried }) => {
+        relay(reply, stream.body, call.cids, () =>
+          [exchange.trailers?.['x-stream-error'] ?? []].flat(),
+        )
+      }
+      void reply.from('/', { ...answering, onResponse } as unknown as Options)
     },
   }
 }
@@ -98,7 +123,7 @@ function exchangeOf(record: Authorized, call: UpstreamCall): Exchange {
   const operation = operations[record.permission]
   const exchange = new Exchange({
     isListing: operation.budget === 'listings',
-    isWhole: operation.isWhole && call.path !== '/pins',
+    isWhole: operation.isWhole && call.cids === undefined,
     timeoutMs: call.timeoutMs ?? record.snapshot.config.cluster[operation.timeout],
     onEnd: record.hold(),
     ...sharing(operation, call),

@@ -1,5 +1,5 @@
 /** The cluster's record of a pin, as its state has it, and the request that writes such a one. */
-import { ClusterFault } from '../cluster/faults.js'
+import { badAnswer, isObject, readObject } from '../cluster/json.js'
 import { encodeQuery, type Parameter } from '../cluster/query.js'
 import { type Lease, leaseEntry, type LeaseKind, readLease, wholeSeconds } from './lease.js'
 
@@ -71,22 +71,28 @@ interface PinJson {
 
 /** @throws ClusterFault when it is no record of a pin */
 export function readPinRecord(text: string): PinRecord {
-  let json
-  try {
-    json = JSON.parse(text) as Partial<PinJson> | null
-  } catch (error) {
-    throw new ClusterFault('cluster-bad-answer', error)
-  }
-  if (!isPin(json)) throw new ClusterFault('cluster-bad-answer', new Error('no record of a pin'))
+  const json: Partial<PinJson> = readObject(text)
+  if (!isPin(json)) throw badAnswer('no record of a pin')
   return pinRecordOf(json)
 }
 
-const isPin = (json: Partial<PinJson> | null): json is PinJson =>
-  typeof json?.cid === 'string' &&
+/** All that may be written back: a repair must not write what was never understood. */
+const isPin = (json: Partial<PinJson>): json is PinJson =>
+  typeof json.cid === 'string' &&
   typeof json.type === 'string' &&
-  typeof json.expire_at === 'string' &&
-  typeof json.timestamp === 'string' &&
-  typeof json.metadata === 'object'
+  typeof json.name === 'string' &&
+  typeof json.mode === 'string' &&
+  [json.replication_factor_min, json.replication_factor_max, json.shard_size].every(isInteger) &&
+  isTime(json.expire_at) &&
+  isTime(json.timestamp) &&
+  (json.metadata === null || (isObject(json.metadata) && areTexts(Object.values(json.metadata)))) &&
+  (json.origins === null || (Array.isArray(json.origins) && areTexts(json.origins)))
+
+const isInteger = (value: unknown): boolean => Number.isSafeInteger(value)
+const isTime = (value: unknown): boolean =>
+  typeof value === 'string' && !Number.isNaN(Date.parse(value))
+const areTexts = (values: readonly unknown[]): boolean =>
+  values.every((value) => typeof value === 'string')
 
 /** Of one line of `/allocations`. */
 function pinRecordOf(json: PinJson): PinRecord {
@@ -129,5 +135,5 @@ function optionsOf(json: PinJson, metadata: readonly Parameter[]): Parameter[] {
 /** Go's zero time, of the year 1, is none. */
 function expiryOf(text: string): number {
   const ms = Date.parse(text)
-  return Number.isNaN(ms) || ms < 0 ? Infinity : ms
+  return ms < 0 ? Infinity : ms
 }

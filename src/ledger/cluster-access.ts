@@ -1,9 +1,12 @@
 /** The ledger's way to the cluster through the daemon's client. */
-import { type Answer, Whole } from '../cluster/answer-handler.js'
+import type { Answer } from '../cluster/answer-handler.js'
+import { Whole } from '../cluster/whole.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { Exchange } from '../cluster/exchange.js'
 import { ClusterFault } from '../cluster/faults.js'
+import { readObject } from '../cluster/json.js'
 import { readLines } from '../cluster/lines.js'
+import { readPinStatus } from '../cluster/told-status.js'
 import type { RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { ClusterPort, Finished, WriteAnswer } from './cluster-port.js'
@@ -61,25 +64,17 @@ const textOf = ({ body }: Answer): string => (body instanceof Whole ? body.text 
 
 /** Of the peer that answered, and of those that it sees. */
 function peersIn(text: string): readonly string[] {
-  const { id, cluster_peers: others } = JSON.parse(text) as {
-    id?: unknown
-    cluster_peers?: unknown
-  }
+  const { id, cluster_peers: others } = readObject(text)
   const all: unknown[] = [id, ...(Array.isArray(others) ? (others as unknown[]) : [])]
   return [...new Set(all.filter((peer) => typeof peer === 'string'))]
 }
 
 /** Only these are known to be not there yet: an error or a peer that is away says nothing. */
-const unfinished: ReadonlySet<unknown> = new Set(['pin_queued', 'pinning', 'pin_error', 'unpinned'])
+const unfinished: ReadonlySet<string> = new Set(['pin_queued', 'pinning', 'pin_error', 'unpinned'])
 
 /** @param text of a status: one word for each peer */
 function finishedIn(text: string): Finished {
-  const { peer_map: peers } = JSON.parse(text) as {
-    peer_map?: Readonly<Record<string, { status?: unknown }>> | null
-  }
-  const words = Object.values(peers ?? {}).flatMap(({ status }) =>
-    status === 'remote' ? [] : [status],
-  )
+  const words = readPinStatus(text).peers.map(({ status }) => status)
   if (words.length === 0) return 'unknown'
   if (words.every((word) => word === 'pinned')) return 'finished'
   return words.every((word) => unfinished.has(word)) ? 'unfinished' : 'unknown'

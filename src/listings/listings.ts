@@ -19,8 +19,6 @@ export interface ListingRequest {
   readonly isCheap: boolean
   /** Whether `local=true` may be used where it means the same. */
   readonly mayBeLocal: boolean
-  /** Whether pins that are kept for a grace are left out. */
-  readonly hidesLetGo: boolean
   /** Whether it must not have been asked of the cluster before now. */
   readonly mustBeNew: boolean
   /** How long a cache entry serves other clients after its end. */
@@ -111,7 +109,7 @@ export class Listings {
   }
 
   private async start(entry: CacheEntry, request: ListingRequest): Promise<void> {
-    const { query, headers, isCheap, mayBeLocal, hidesLetGo, headMs, runMs, idMs } = request
+    const { query, headers, isCheap, mayBeLocal, headMs, runMs, idMs } = request
     const mayAsk = this.cluster.current.endpoints.length === 1 && mayBeLocal && !isCheap
     const { current } = this.cluster
     const peers = mayAsk ? await this.peerCount.of(current, headers, idMs) : 'several'
@@ -119,7 +117,7 @@ export class Listings {
     const asked = peers === 'one' ? withLocal(query) : query
     const path = asked === '' ? '/pins' : `/pins?${asked}`
     const mayBeEmpty = peers !== 'unknown'
-    entry.start(this.cluster.current, { path, headers, headMs, runMs, hidesLetGo, mayBeEmpty })
+    entry.start(this.cluster.current, { path, headers, headMs, runMs, mayBeEmpty })
   }
 
   /** Forgets a listing that did not end well, so that the next request tries again. */

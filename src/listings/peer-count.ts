@@ -6,6 +6,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
+import { readObject } from '../cluster/json.js'
 import { syncDirectory } from '../disk/sync-directory.js'
 import type { Logger } from '../log/logger.js'
 
@@ -77,8 +78,7 @@ async function livePeers(
   try {
     const { status, text } = await cluster.ask('/id', headers, timeoutMs)
     if (status !== 200) return undefined
-    const id = JSON.parse(text) as { cluster_peers?: unknown } | null
-    const peers = id?.cluster_peers
+    const { cluster_peers: peers } = readObject(text)
     return Array.isArray(peers) && peers.length > 0 ? peers.length : undefined
   } catch {
     return undefined

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
-import { LinesWithoutLetGo } from '../leases/let-go.js'
+import { shownListing, ShownLines } from '../leases/shown.js'
 import { giveMemory, Chunk, chunkBytes, takeMemory } from './chunk.js'
 
 /** What is asked of the cluster. */
@@ -14,8 +14,6 @@ export interface UpstreamRequest {
   /** Longest wait for the head of the answer, and for its end. */
   readonly headMs: number
   readonly runMs: number
-  /** Whether pins that are kept for a grace are left out. */
-  readonly hidesLetGo: boolean
   /** Whether an answer without a pin is believed: one peer whose Kubo is down gives it as well. */
   readonly mayBeEmpty: boolean
 }
@@ -35,24 +33,31 @@ const unverified =
 /** Less than this gets memory of its own length, not a pooled chunk's. */
 const smallBytes = chunkBytes / 16
 
+/** A copy: what comes next takes the place of the bytes. */
+function chunkOf(bytes: Buffer): Chunk {
+  if (bytes.length < smallBytes || bytes.length > chunkBytes) return new Chunk(Buffer.from(bytes))
+  const memory = takeMemory()
+  bytes.copy(memory)
+  return new Chunk(memory.subarray(0, bytes.length), memory)
+}
+
 export class UpstreamReader implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
-  private memory = takeMemory()
+  private readonly memory = takeMemory()
   private used = 0
   private flushing: NodeJS.Immediate | undefined
   private clock: NodeJS.Timeout
   private hasHead = false
   private isOver = false
   private readonly startMs = performance.now()
-  private readonly lines: LinesWithoutLetGo | undefined
+  private lines: ShownLines | undefined
 
   constructor(
     cluster: Cluster,
     private readonly request: UpstreamRequest,
     private readonly sink: ListingSink,
   ) {
-    const { path, headers, headMs, hidesLetGo } = request
-    this.lines = hidesLetGo ? new LinesWithoutLetGo(undefined) : undefined
+    const { path, headers, headMs } = request
     this.clock = setTimeout(() => {
       this.stop(new ClusterFault('cluster-timeout'))
     }, headMs)
@@ -92,6 +97,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
       return
     }
     this.hasHead = true
+    if (status === 200) this.lines = new ShownLines(shownListing)
     clearTimeout(this.clock)
     const leftMs = this.request.runMs - (performance.now() - this.startMs)
     this.clock = setTimeout(
@@ -120,6 +126,12 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
     if (this.isOver || !this.flush()) return
+    try {
+      this.lines?.finish()
+    } catch (error) {
+      this.stop(faultOf(error))
+      return
+    }
     this.finish()
     this.sink.end(trailers)
   }
@@ -137,22 +149,16 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     if (this.used === 0) return true
     const { memory } = this
     const bytes = memory.subarray(0, this.used)
-    const isSmall = bytes.length < smallBytes
-    if (!isSmall) this.memory = takeMemory()
     this.used = 0
-    const chunk = isSmall ? new Chunk(Buffer.from(bytes)) : new Chunk(bytes, memory)
-    if (!this.handOn(chunk)) this.controller?.pause()
-    return !this.isOver
-  }
-
-  private handOn(chunk: Chunk): boolean {
-    if (this.lines === undefined) return this.sink.chunk(chunk)
     let mayGoOn = true
-    // Copies: what they were taken from is given back at once.
-    for (const lines of this.lines.take(chunk.bytes))
-      mayGoOn = this.sink.chunk(new Chunk(Buffer.from(lines))) && mayGoOn
-    chunk.release()
-    return mayGoOn
+    try {
+      for (const part of this.lines?.take(bytes) ?? [bytes])
+        mayGoOn = this.sink.chunk(chunkOf(part)) && mayGoOn
+    } catch (error) {
+      this.stop(faultOf(error))
+    }
+    if (!mayGoOn) this.controller?.pause()
+    return !this.isOver
   }
 
   private finish(): void {

@@ -1,4 +1,5 @@
 /** What the cluster says of a pin, peer by peer, put into one word. */
+import { readPinStatus } from '../cluster/told-status.js'
 
 /** `failed`: until the cluster tries again, which it does by itself. */
 export type Stage = 'pending' | 'pinned' | 'failed' | 'unpinned'
@@ -10,18 +11,14 @@ export interface StatusLine {
   readonly error: string
 }
 
-interface StatusJson {
-  readonly cid: string
-  readonly peer_map: Readonly<Record<string, { status: string; error: string }>> | null
-}
-
-/** @param line a status as `GET /pins` and `GET /pins/{cid}` give it */
+/**
+ * @param line a status as `GET /pins` and `GET /pins/{cid}` give it
+ * @throws ClusterFault when it is none
+ */
 export function readStatus(line: Buffer): StatusLine {
-  const { cid, peer_map: peers } = JSON.parse(line.toString()) as StatusJson
-  // Those that the pin is allocated to.
-  const own = Object.values(peers ?? {}).filter(({ status }) => status !== 'remote')
-  const failed = own.find(({ status }) => status === 'pin_error')
-  const stage = stageOf(own.map(({ status }) => status))
+  const { cid, peers } = readPinStatus(line.toString())
+  const failed = peers.find(({ status }) => status === 'pin_error')
+  const stage = stageOf(peers.map(({ status }) => status))
   return { cid, stage, error: stage === 'failed' ? (failed?.error ?? '') : '' }
 }
 

@@ -1,5 +1,5 @@
 /** The gate that is simulated: the real ledger, rules, queue and replay behind real plan handlers. */
-import { Whole } from '../../src/cluster/answer-handler.js'
+import { Whole } from '../../src/cluster/whole.js'
 import { ClusterFault } from '../../src/cluster/faults.js'
 import type { Answering } from '../../src/gate/answer.js'
 import { faultIn } from '../../src/gate/fault.js'

@@ -81,6 +81,7 @@ export interface TestGate {
 /** All that the cluster ever gets of headers, where it asks for no credential of ours. */
 export const headersSent = [
   'accept',
+  'accept-encoding',
   'connection',
   'host',
   'traceparent',

@@ -1,4 +1,5 @@
 /** Reads a status answer of the cluster: what each peer says of a CID, in words. */
+import { isObject } from '../../cluster/json.js'
 import { quoted, type ProbeProblem } from './steps.js'
 
 export interface PinStatus {
@@ -83,6 +84,3 @@ function peersIn(json: unknown): readonly PeerStatus[] | undefined {
   }
   return peers
 }
-
-export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

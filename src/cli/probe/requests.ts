@@ -1,4 +1,5 @@
 /** The requests of an encoder's life, each a step: /id, and the status, pin and unpin of a CID. */
+import { isObject } from '../../cluster/json.js'
 import { type GateAnswer, type Asker, type ProbeMethod, type Unanswered } from './ask.js'
 import {
   type ProbedPermission,
@@ -7,7 +8,7 @@ import {
   silenceProblem,
   strangeProblem,
 } from './answers.js'
-import { isObject, pinStatusOf } from './pin-status.js'
+import { pinStatusOf } from './pin-status.js'
 import { quoted, type ProbeSteps } from './steps.js'
 
 /** A request that was tried: its answer if it was a cluster's, else what came instead. */

@@ -57,7 +57,7 @@ export const pinsRequest: Parse = ({ query }) => {
     if (cids.length > cidsMax) throw new BadRequest('bad-query', `more than ${cidsMax} cids`)
     // The cluster ignores a filter beside cids.
     const parameters: Parameter[] = [['cids', cids.join(',')], ...local(query)]
-    return relayed({ method: 'GET', path: '/pins', query: encode(parameters) })
+    return relayed({ method: 'GET', path: '/pins', query: encode(parameters), cids })
   }
   const filter = query.get('filter')
   if (filter !== undefined && !statusNames(filter).every((name) => statuses.has(name))) {

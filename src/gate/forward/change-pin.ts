@@ -1,5 +1,6 @@
 /** Whose pin is it? A change leaves to other holders what is theirs, or is refused: 403, 409. */
-import { type Answer, Whole } from '../../cluster/answer-handler.js'
+import type { Answer } from '../../cluster/answer-handler.js'
+import { Whole } from '../../cluster/whole.js'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
 import type { Ledger } from '../../ledger/ledger.js'

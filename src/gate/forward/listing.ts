@@ -80,7 +80,6 @@ function listingRequest(
     query,
     headers,
     isCheap,
-    hidesLetGo: snapshot.config.unpin.graceSeconds > 0,
     mayBeLocal: listing.local === 'auto' && !query.includes('local='),
     mustBeNew: encoder.role === 'operator' && noCache.test(cacheControl),
     maxAgeMs: isCheap ? Math.min(cheapMaxAgeMs, listing.maxAgeMs) : listing.maxAgeMs,

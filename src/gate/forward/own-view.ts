@@ -34,5 +34,5 @@ export const createShowOwn =
     }
     if (page.length > cids.length)
       answering.header('link', `</pins?owner=me&limit=${limit}&after=${last}>; rel="next"`)
-    return { method: 'GET', path: '/pins', query: encodeQuery([['cids', cids.join(',')]]) }
+    return { method: 'GET', path: '/pins', query: encodeQuery([['cids', cids.join(',')]]), cids }
   }

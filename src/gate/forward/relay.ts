@@ -2,8 +2,10 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import type { FastifyReply } from 'fastify'
-import { type Body, Whole } from '../../cluster/answer-handler.js'
-import { asUnpinned, isOfLetGo, LinesWithoutLetGo } from '../../leases/let-go.js'
+import type { Body } from '../../cluster/answer-handler.js'
+import { Whole } from '../../cluster/whole.js'
+import { ShownLines, shownRecord, shownStatus, shownStatuses } from '../../leases/shown.js'
+import { faultOf } from '../../cluster/faults.js'
 import { faults } from '../refusals.js'
 import { authorized, recordOf } from '../request.js'
 import { operations } from '../routes.js'
@@ -25,9 +27,15 @@ const streamError = 'x-stream-error'
 /**
  * Sends the answer on as it comes; whatever ends it early is never a clean end.
  *
+ * @param cids that the lines of a stream have to be about; undefined: it is not known which
  * @param streamErrors texts of the cluster's trailer X-Stream-Error, asked at the end
  */
-export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErrors): void {
+export function relay(
+  reply: FastifyReply,
+  answer: Body,
+  cids: readonly string[] | undefined,
+  streamErrors: StreamErrors,
+): void {
   const { raw } = reply
   const announced = String(reply.getHeader('trailer') ?? '').toLowerCase()
   // Fastify would put it on answers that cannot have trailers, on which Node throws.
@@ -36,7 +44,10 @@ export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErr
     if (!raw.destroyed) sendWhole(reply, answer)
     return
   }
-  const body = showsPins(reply) ? withoutLetGo(answer) : answer
+  const isShown = reply.statusCode === 200
+  const body = isShown ? shownBody(answer, cids) : answer
+  // It is not known yet how long it is as encoders see it.
+  if (isShown) reply.removeHeader('content-length')
   if (raw.destroyed || reply.statusCode === 204) {
     body.on('error', () => undefined).resume()
     if (!raw.destroyed) reply.send()
@@ -54,26 +65,33 @@ export function relay(reply: FastifyReply, answer: Body, streamErrors: StreamErr
   void reply.send(body)
 }
 
-/** A pin that is kept for a grace looks unpinned to whoever asks for its status. */
-function shown(reply: FastifyReply, answer: Whole): Whole {
-  if (!showsPins(reply) || reply.statusCode !== 200 || !isOfLetGo(answer.bytes)) return answer
-  return new Whole(asUnpinned(answer.bytes))
+/** As encoders see it. */
+function shown({ statusCode, request }: FastifyReply, answer: Whole): Whole {
+  if (statusCode !== 200) return answer
+  const { showsPins } = operations[authorized(request).permission]
+  const bytes = (showsPins ? shownStatus : shownRecord)(answer.bytes)
+  return bytes === answer.bytes ? answer : new Whole(bytes)
 }
 
-const showsPins = ({ request }: FastifyReply): boolean =>
-  operations[authorized(request).permission].showsPins
-
-/** The same, line by line. */
-function withoutLetGo(body: Readable): Readable {
-  const lines = new LinesWithoutLetGo(asUnpinned)
+/** The same, line by line. What is thrown in a stream of Node's would end the daemon. */
+function shownBody(body: Readable, cids: readonly string[] | undefined): Readable {
+  const lines = new ShownLines(shownStatuses(cids && new Set(cids)))
   const clean = new Transform({
     transform(piece: Buffer, _encoding, done) {
-      for (const part of lines.take(piece)) this.push(part)
-      done()
+      try {
+        for (const part of lines.take(piece)) this.push(part)
+        done()
+      } catch (error) {
+        done(faultOf(error))
+      }
     },
     flush(done) {
-      this.push(lines.last())
-      done()
+      try {
+        lines.finish()
+        done()
+      } catch (error) {
+        done(faultOf(error))
+      }
     },
   })
   // It ends the other one, and with its error; both are then heard of here.

@@ -240,7 +240,9 @@ t.test('faults before an answer are told in fixed sentences, without addresses',
       t.match(answer.json, { code: status, message: /^[a-z ,]+$/ }, title)
       t.notMatch(answer.text, /127\.0\.0\.1|evil|ECONN/, title)
       t.match(gate.lines.at(-1), { status, outcome: 'fault', reason }, title)
-      t.equal(requestsOf(gate).length, 1, `${title}: asked once, no retries`)
+      // A connection that ended may have ended before the question came.
+      const times = reason === 'cluster-hung-up' ? 2 : 1
+      t.equal(requestsOf(gate).length, times, `${title}: how often it was asked`)
     }
   }
 })
@@ -266,9 +268,11 @@ t.test('a cluster that is not there is 502', async (t) => {
 
 t.test('a cluster that dies inside an answer is never a clean end', async (t) => {
   const gate = await startGate(t)
-  for (const kind of ['die-mid-stream', 'die-mid-length'] as const) {
+  const body = '{"cid":"x"}\n{"cid":'
+  for (const behaviour of [{ kind: 'die-mid-stream' }, { kind: 'die-mid-length', body }] as const) {
+    const { kind } = behaviour
     gate.cluster.reset()
-    gate.cluster.behave({ path: '/pins' }, { kind })
+    gate.cluster.behave({ path: '/pins' }, behaviour)
     const { error } = await askRaw(gate, '/pins')
     t.match(error, { code: 'ECONNRESET' }, kind)
     t.match(await gate.line((line) => line.reason === 'cluster-cut'), {
@@ -307,7 +311,7 @@ t.test(
     const client = await RawClient.to(gate.url)
     client.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
     const streaming = await gate.cluster.nextRequest()
-    stream.write('{"n":1}\n')
+    stream.write(`{"cid":"${cid}","n":1,"peer_map":{}}\n`)
     await client.until('"n":1')
     client.socket.destroy()
     await streaming.aborted

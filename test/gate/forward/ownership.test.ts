@@ -309,9 +309,10 @@ t.test('when it cannot be known who holds a pin, nothing is written', async (t) 
   ] as const
   for (const [behaviour, status] of cases)
     for (const method of ['POST', 'DELETE']) {
-      gate.cluster.behave(at, behaviour, 1)
+      const undo = gate.cluster.behave(at, behaviour)
       t.equal((await gate.ask(method, path)).status, status)
       t.match(gate.lines.at(-1), { outcome: 'fault' })
+      undo()
     }
   t.same(askedOf(gate.cluster), [])
   t.equal((await gate.ask('POST', path)).status, 200, 'and nobody is locked out')

@@ -9,6 +9,7 @@ import {
   type StreamBehaviour,
 } from './behaviours.js'
 import type { Exchange } from './connection.js'
+import { generatedCid } from './state.js'
 import { listingHead, TrickleSource } from './trickle.js'
 
 /** True: the cluster goes on with its own answer; `lost`: and nobody ever reads it. */
@@ -113,14 +114,16 @@ async function dieMidStream(
   const { reply } = exchange
   listingHead(reply)
   await reply.flush()
-  for (let index = 0; index < lines; index++) await reply.body(padded(index, bytes)).flush()
+  for (let index = 0; index < lines; index++)
+    await reply.body(padded(index, bytes, cidOf(exchange))).flush()
   exchange.end(end)
   return false
 }
 
 async function sendLines(exchange: Exchange, behaviour: StreamBehaviour): Promise<boolean> {
   const { reply } = exchange
-  const { lines, bytes, line = (index: number) => padded(index, bytes), pause } = behaviour
+  const cid = cidOf(exchange)
+  const { lines, bytes, line = (index: number) => padded(index, bytes, cid), pause } = behaviour
   const { chunkBytes = 1, trailers = [''] } = behaviour
   listingHead(reply)
   for (let index = 0; index < lines;) {
@@ -138,8 +141,13 @@ async function sendLines(exchange: Exchange, behaviour: StreamBehaviour): Promis
   return false
 }
 
-/** A JSON object in a line of so many bytes. */
-function padded(index: number, bytes: number): string {
-  const start = `{"n":${index},"pad":"`
+/** One that was asked for by name, or any. */
+const cidOf = ({ request }: Exchange): string =>
+  /\b(?:Qm|b)[A-Za-z0-9]{44,}/.exec(decodeURIComponent(request.target))?.[0] ?? generatedCid(0)
+
+/** A status in a line of so many bytes; of few, only a JSON object. */
+function padded(index: number, bytes: number, cid: string): string {
+  const status = bytes < 150 ? '' : `"cid":"${cid}","peer_map":{},`
+  const start = `{${status}"n":${index},"pad":"`
   return `${start}${'x'.repeat(Math.max(0, bytes - start.length - 3))}"}\n`
 }

@@ -1,0 +1,67 @@
+/** Connections on which `100 Continue` is passed over, as RFC 9110 §15.2 asks of every client. */
+import type { Socket } from 'node:net'
+import type { buildConnector } from 'undici'
+
+type Connector = buildConnector.connector
+
+/** undici passes over the other interim answers by itself, and ends the connection at this one. */
+export const passingOverContinue =
+  (connect: Connector): Connector =>
+  (options, callback) => {
+    connect(options, (...[error, socket]: Parameters<buildConnector.Callback>) => {
+      if (error !== null) callback(error, null)
+      else {
+        filter(socket)
+        callback(null, socket)
+      }
+    })
+  }
+
+const interim = Buffer.from('HTTP/1.1 100')
+const behindLine = Buffer.from('\nHTTP/1.1 100 ')
+const headEnd = '\r\n\r\n'
+
+/** No interim head is as long. */
+const heldBytesMax = 8192
+
+/**
+ * What the socket hands to its reader is looked at first. In the body of an answer of the cluster's
+ * no text is taken for such a head: in JSON there is no CR, and behind a line's end comes another
+ * object or the next answer.
+ */
+function filter(socket: Socket): void {
+  const push = socket.push.bind(socket)
+  let held: Buffer | undefined
+  socket.push = (chunk: Buffer | null, encoding): boolean => {
+    if (chunk === null) {
+      if (held !== undefined) push(held)
+      return push(null)
+    }
+    const bytes: Buffer = held === undefined ? chunk : Buffer.concat([held, chunk])
+    held = undefined
+    const { kept, rest } = withoutInterim(bytes)
+    // A copy: the memory may be the socket's.
+    if (rest !== undefined) held = Buffer.from(rest)
+    return kept.length === 0 || push(kept, encoding)
+  }
+}
+
+interface Split {
+  readonly kept: Buffer
+  /** The beginning of what may be an interim head. */
+  readonly rest: Buffer | undefined
+}
+
+function withoutInterim(bytes: Buffer): Split {
+  const beginning = bytes.subarray(0, interim.length)
+  if (!interim.subarray(0, beginning.length).equals(beginning)) {
+    const at = bytes.indexOf(behindLine) + 1
+    if (at === 0) return { kept: bytes, rest: undefined }
+    const { kept, rest } = withoutInterim(bytes.subarray(at))
+    return { kept: Buffer.concat([bytes.subarray(0, at), kept]), rest }
+  }
+  const end = beginning.length < interim.length ? -1 : bytes.indexOf(headEnd)
+  if (end >= 0) return withoutInterim(bytes.subarray(end + headEnd.length))
+  const mayBe = bytes.length > 0 && bytes.length <= heldBytesMax
+  return mayBe ? { kept: bytes.subarray(0, 0), rest: bytes } : { kept: bytes, rest: undefined }
+}

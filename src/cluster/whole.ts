@@ -1,0 +1,51 @@
+/** An answer that is one JSON value: taken in whole, and looked at before anybody gets it. */
+import { isAscii } from 'node:buffer'
+import { canonicalCid } from './cid.js'
+import { ClusterFault } from './faults.js'
+import { badAnswer, readObject } from './json.js'
+
+/** Costs the gate one write, where a stream costs a dozen objects. */
+export class Whole {
+  private decoded: string | undefined
+
+  constructor(readonly bytes: Buffer) {}
+
+  /** Each byte as a character. */
+  get latin1(): string {
+    return (this.decoded ??= this.bytes.toString('latin1'))
+  }
+
+  /** Where it can be, the same string: a pin's answer is both sent and kept. */
+  get text(): string {
+    return isAscii(this.bytes) ? this.latin1 : this.bytes.toString()
+  }
+}
+
+/**
+ * What is wrong with the contents of an answer; undefined: nothing. An error of the cluster's
+ * handlers is taken as it is.
+ *
+ * @param path of the request: if it names a CID, the answer has to be about that one
+ */
+export function faultOfWhole(path: string, status: number, whole: Whole): ClusterFault | undefined {
+  if (status === 204) return badAnswer('nothing, where one value was asked for')
+  if (status !== 200) return undefined
+  try {
+    const { cid } = readObject(whole.text)
+    const asked = cidIn(path)
+    if (asked === undefined || isSameCid(cid, asked)) return undefined
+    return badAnswer('an answer about another CID')
+  } catch (error) {
+    if (error instanceof ClusterFault) return error
+    throw error
+  }
+}
+
+/** Two spellings of one CID are the same; CIDv0 and CIDv1 of one hash are two pins. */
+export const isSameCid = (given: unknown, canonical: string): boolean =>
+  given === canonical || (typeof given === 'string' && canonicalCid(given) === canonical)
+
+const aboutOne = /^\/(?:allocations|pins|pins\/ipfs)\/((?:Qm|b)[A-Za-z0-9]+)(?:\/recover)?(?:\?|$)/
+
+/** Of a request's path, which has CIDs in their canonical spelling. */
+const cidIn = (path: string): string | undefined => aboutOne.exec(path)?.[1]
