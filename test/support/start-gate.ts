@@ -290,7 +290,7 @@ function watchLines(log: Log) {
     ...log,
     access: (level, line) => {
       log.access(level, line)
-      requests.add(line as AccessLine)
+      requests.add(line)
     },
     info: telling('info'),
     warn: telling('warn'),
