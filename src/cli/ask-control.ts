@@ -2,31 +2,31 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
+import { silenceMsMax } from '../admin/control-pulse.js'
 import type { Config } from '../settings/schema/schema.js'
 import { CommandError } from './report.js'
 
 /** Where the packages' unit has its RuntimeDirectory. */
 const usual = '/run/pinwarden/control.sock'
 
-/** A batch of changes waits for the cluster, each as long as the settings allow. */
-const waitMs = 300_000
-
-/** Nobody answers at the control socket. */
+/** Nothing answers at the control socket. */
 export class NoDaemon extends CommandError {}
 
 /**
  * @param config names the socket, or leaves it to where the unit has it
- * @throws NoDaemon when nobody listens there, CommandError when what is asked is refused
+ * @param silenceMs how long the daemon may give no sign of life
+ * @throws NoDaemon when nothing answers there, CommandError when what is asked is refused
  */
 export async function askControl(
   config: Config,
   method: 'GET' | 'POST',
   path: string,
   body?: unknown,
+  silenceMs = silenceMsMax,
 ): Promise<unknown> {
   const text = body === undefined ? '' : JSON.stringify(body)
-  const response = await send(config, method, path, text)
-  return JSON.parse(await reach(config, () => textOf(response)))
+  const read = async (answer: IncomingMessage) => JSON.parse(await textOf(answer)) as unknown
+  return exchange(config, { method, path, text, silenceMs }, read)
 }
 
 /**
@@ -38,41 +38,62 @@ export async function downloadControl(
   path: string,
   take: (answer: Readable) => Promise<void>,
 ): Promise<void> {
-  await take(await send(config, 'GET', path, ''))
+  await exchange(config, { method: 'GET', path, text: '', silenceMs: silenceMsMax }, take)
 }
 
-async function send(config: Config, method: string, path: string, text: string) {
-  const response = await reach(config, async () => {
-    const headers = text === '' ? {} : { 'content-type': 'application/json' }
-    const signal = AbortSignal.timeout(waitMs)
-    const socketPath = socketOf(config)
-    const asked = request({ socketPath, method, path, headers, agent: false, signal })
-    asked.end(text)
-    const [response] = (await once(asked, 'response')) as [IncomingMessage]
-    return response
+interface Question {
+  readonly method: string
+  readonly path: string
+  readonly text: string
+  readonly silenceMs: number
+}
+
+async function exchange<T>(
+  config: Config,
+  { method, path, text, silenceMs }: Question,
+  take: (answer: IncomingMessage) => Promise<T>,
+): Promise<T> {
+  const socketPath = config.control?.socket ?? usual
+  const headers = text === '' ? {} : { 'content-type': 'application/json' }
+  const asked = request({ socketPath, method, path, headers, agent: false })
+  const seen = { isSilent: false }
+  asked.setTimeout(silenceMs, () => {
+    seen.isSilent = true
+    asked.destroy()
   })
-  if (response.statusCode === 200) return response
-  throw new CommandError(messageIn(await reach(config, () => textOf(response))))
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  response.setEncoding('utf8')
-  let answer = ''
-  for await (const part of response) answer += part as string
-  return answer
-}
-
-async function reach<T>(config: Config, act: () => Promise<T>): Promise<T> {
   try {
-    return await act()
+    asked.end(text)
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    if (answer.statusCode !== 200) throw new CommandError(messageIn(await textOf(answer)))
+    return await take(answer)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'an error'
-    const why = code === 'ABORT_ERR' ? `nothing within ${waitMs / 60_000} minutes` : code
-    throw new NoDaemon(`no answer of the daemon at ${socketOf(config)}: ${why}`, notThere)
+    if (error instanceof CommandError) throw error
+    throw faultOf(error, socketPath, seen.isSilent ? silenceMs : undefined)
   }
 }
 
-const socketOf = ({ control }: Config): string => control?.socket ?? usual
+async function textOf(answer: IncomingMessage): Promise<string> {
+  answer.setEncoding('utf8')
+  let text = ''
+  for await (const part of answer) text += part as string
+  return text
+}
+
+/** @param silentMs how long there was no sign of life; undefined: it was no silence */
+function faultOf(error: unknown, socketPath: string, silentMs: number | undefined): unknown {
+  if (silentMs !== undefined) {
+    const text = `the daemon at ${socketPath} has given no sign of life for ${silentMs / 1000} s`
+    return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): its log and `ps` tell more')
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  if (code === undefined) return error
+  if (code === 'EACCES')
+    return new NoDaemon(
+      `this user may not use the control socket ${socketPath}`,
+      "only the daemon's user and root may: try it with sudo",
+    )
+  return new NoDaemon(`no answer of the daemon at ${socketPath}: ${code}`, notThere)
+}
 
 const notThere =
   'it takes a running daemon, its user or root, and outside of systemd "control": {"socket": …}'

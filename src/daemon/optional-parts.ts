@@ -137,7 +137,7 @@ const unknownKubo =
 
 type Controlled = Pick<
   Daemon,
-  'settings' | 'ledger' | 'journal' | 'ledgerDisk' | 'encoderNames' | 'log'
+  'settings' | 'ledger' | 'journal' | 'ledgerDisk' | 'encoderNames' | 'obstacles' | 'log'
 >
 
 /**
@@ -146,9 +146,10 @@ type Controlled = Pick<
  * @param socket its path; undefined: there is none, and those commands say so
  */
 export async function openControlSocket(
-  { settings, ...parts }: Controlled,
+  { settings, obstacles, ...parts }: Controlled,
   socket: string | undefined,
 ): Promise<OpenControl | undefined> {
   if (socket === undefined) return undefined
-  return openControl({ socket, current: settings.current, ...parts })
+  const isStopping = () => obstacles.has('stopping')
+  return openControl({ socket, current: settings.current, isStopping, ...parts })
 }

@@ -14,6 +14,8 @@ export interface Look {
    * nothing is left either way.
    */
   readonly isNeutral: boolean
+  /** What is back was taken down: that is final. */
+  readonly isTakenDown?: boolean
 }
 
 export interface Decided {
@@ -42,7 +44,9 @@ export const rebootMs = 600_000
 export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided {
   const run = runOf(looks)
   const missing = looks.filter(({ differs }) => differs === 'missing')
-  const unexpected = looks.filter(({ differs }) => differs === 'unexpected')
+  const unexpected = looks.filter(
+    ({ differs, isTakenDown }) => differs === 'unexpected' && isTakenDown !== true,
+  )
   // After a power cut there may be more of them than a call takes arguments.
   const newestMs = looks.reduce((latest, { row }) => Math.max(latest, row.atMs), -Infinity)
   const inRun = (all: readonly Look[], max: number): ReadonlySet<Look> => {
@@ -53,7 +57,10 @@ export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided
   const back = inRun(unexpected, unexpectedMax)
   const isLate = ({ row }: Look): boolean => isRebooted && row.atMs > newestMs - rebootMs
   const isRepaired = (look: Look): boolean =>
-    lost.has(look) || back.has(look) || (look.differs === 'missing' && isLate(look))
+    lost.has(look) ||
+    back.has(look) ||
+    (look.differs === 'missing' && isLate(look)) ||
+    (look.differs === 'unexpected' && look.isTakenDown === true)
   return {
     repair: looks.filter(isRepaired).map(({ row }) => row),
     report: looks.flatMap((look) =>

@@ -68,6 +68,11 @@ export class Holdings {
     this.scheduler.runWithin(0)
   }
 
+  /** Compares now, or waits for the comparison under way. @returns whether it came to its end */
+  refresh(): Promise<boolean> {
+    return this.compare()
+  }
+
   /** Compares now, or waits for the comparison under way. @returns whether all is known then */
   async count(): Promise<boolean> {
     await this.compare()

@@ -14,6 +14,7 @@ import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
 import type { Records, View } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
+import { isReleasedSince } from './take-down.js'
 
 export interface LedgerParts {
   readonly storage: LedgerStorage
@@ -27,6 +28,8 @@ export interface LedgerParts {
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a CID is in doubt. */
   readonly isDoubted: (cid: string) => boolean
+  /** Whether there may be rows that a hand changed. */
+  readonly hasReports: () => boolean
   readonly log: Logger
   /** In milliseconds. */
   readonly monotonic: () => number
@@ -70,13 +73,21 @@ export class Ledger {
     deadline: Deadline,
     headers?: RequestHeaders,
   ): Promise<View & { readonly isForeign: boolean }> {
-    const { isDoubted, storage, records, recent, onDoubt } = this.parts
+    const { isDoubted, hasReports, storage, records, recent, onDoubt } = this.parts
     const now = await records.read(cid, deadline, headers)
     const { read, nowMs } = now
     if (isDoubted(cid)) {
       const row = await storage.row(cid)
       const record = row === undefined ? read : mergeRow(row, read, storage.gateId, nowMs).record
       return { ...now, record, isForeign: false }
+    }
+    if (read === undefined && hasReports()) {
+      const row = await storage.row(cid)
+      // A change of what a hand removed is about all that is owed: else other holders lose theirs.
+      if (row?.report === 'missing') {
+        const owed = mergeRow({ ...row, report: undefined }, read, storage.gateId, nowMs)
+        return { ...now, record: owed.record, isForeign: false }
+      }
     }
     const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
     if (isMissing) onDoubt(cid, 'not-found')
@@ -112,9 +123,10 @@ export class Ledger {
    * Writes what the queue has accepted, with the number of its entry: whoever holds the pin by a
    * later write has it already, and no later release is undone.
    *
+   * @returns whether it was released since, so that nothing was to be written
    * @throws as {@link change}
    */
-  async replay(cid: string, holder: string, seq: number, change: DecideChange): Promise<void> {
+  async replay(cid: string, holder: string, seq: number, change: DecideChange): Promise<boolean> {
     const { storage } = this.parts
     const deadline = this.deadline()
     const pin = await this.open(cid, deadline, undefined, seq)
@@ -122,22 +134,19 @@ export class Ledger {
     const isLater = ({ token }: { readonly token?: string | undefined }): boolean =>
       (ownSeq(token, storage.gateId) ?? -1) >= seq
     const lease = pin.record?.leases.find((lease) => lease.holder === holder)
-    const released = row?.released.filter((gone) => gone.holder === holder) ?? []
-    if (released.some((gone) => gone.seq > seq)) {
+    if (isReleasedSince(row, holder, seq)) {
       pin.release()
-      return
+      return true
     }
     if (pin.record !== undefined && lease !== undefined && isLater(lease)) {
       // The answer to that write may have been lost: from now on a row owes what it wrote.
       await pin.settle(pin.record, { kind: 'written', writtenMs: pin.record.writtenMs })
-      return
+      return false
     }
     const wanted = await tried(pin, (pin) => change(pin, deadline))
-    if (wanted === undefined) {
-      pin.release()
-      return
-    }
-    await this.parts.records.write(wanted, pin, deadline)
+    if (wanted === undefined) pin.release()
+    else await this.parts.records.write(wanted, pin, deadline)
+    return false
   }
 
   private deadline(): Deadline {

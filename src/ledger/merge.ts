@@ -7,6 +7,7 @@ import { type Lease, latestEnd } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import { readToken } from '../leases/token.js'
 import type { LedgerRow } from './row.js'
+import { takeDownOf } from './take-down.js'
 
 export interface Merged {
   /** Undefined: the CID should not be pinned. */
@@ -16,6 +17,8 @@ export interface Merged {
    * something more that was released. Undefined: it agrees.
    */
   readonly differs: 'missing' | 'unexpected' | undefined
+  /** What was read was taken down: it goes, however much of it came back. */
+  readonly isTakenDown?: boolean
 }
 
 /**
@@ -30,15 +33,21 @@ export function mergeRow(
 ): Merged {
   const isOurs = read === undefined || read.type === 'pin'
   if (row.report !== undefined || !isOurs) return { record: read, differs: undefined }
+  const isTakenDown =
+    read !== undefined && read.writtenMs <= (takeDownOf(row)?.untilMs ?? -Infinity)
   const owed = row.leases.filter(
     (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? [], gateId),
   )
   const seen = read === undefined || isLetGo(read) ? [] : liveLeases(read, now)
-  const there = seen.filter((lease) => !wasReleased(row, lease, gateId))
+  const there = seen.filter((lease) =>
+    isTakenDown ? isOwed(row, lease) : !wasReleased(row, lease, gateId),
+  )
   const leases = [
     ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease, gateId)),
     ...owed.filter((own) => ownOf(there, own) === undefined),
   ]
+  if (leases.length === 0 && isTakenDown)
+    return { record: undefined, differs: 'unexpected', isTakenDown }
   if (leases.length === 0) return withoutLeases(row, read, seen, now)
   const isMissing =
     read === undefined ||
@@ -49,7 +58,8 @@ export function mergeRow(
   const isAlone = there.every((lease) => ownOf(owed, lease) !== undefined)
   const { isDirect, options } = read === undefined || isAlone ? row : read
   const whole = { cid: row.cid, isDirect, options, leases, expiresMs: latestEnd(leases) }
-  return { record: asRead(whole, read), differs: isMissing ? 'missing' : 'unexpected' }
+  const differs = isMissing ? 'missing' : 'unexpected'
+  return { record: asRead(whole, read), differs, isTakenDown }
 }
 
 /** Nobody holds the pin: it may still be kept for its retention period. */
@@ -107,6 +117,9 @@ function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
       (gone.token === lease.token || (seq !== undefined && seq < gone.seq)),
   )
 }
+
+const isOwed = ({ leases }: LedgerRow, { holder, token }: Lease): boolean =>
+  leases.some((own) => own.holder === holder && own.token === token)
 
 const ownOf = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
   leases.find((lease) => lease.holder === holder)

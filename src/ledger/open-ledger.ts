@@ -1,4 +1,5 @@
 /** The ledger and what looks after it, put together. */
+import { Decisions } from './decisions.js'
 import { Doubts } from './doubts.js'
 import { ClusterIdentity } from './cluster-identity.js'
 import type { ClusterPort } from './cluster-port.js'
@@ -39,6 +40,7 @@ export interface OpenLedger {
   readonly changes: Ledger
   readonly queue: Queue
   readonly holdings: Holdings
+  readonly decisions: Decisions
   report(): LedgerReport
   /** The settings may name another cluster now. */
   settingsChanged(): void
@@ -62,6 +64,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const repairs = { missing: 0, unexpected: 0 }
   const reported = { missing: 0, unexpected: 0 }
   const { isCopy, wasClosed } = storage.contents
+  // Until it is known of the run before.
+  let hasReports = true
+  const known = ({ missing, unexpected }: { missing: number; unexpected: number }): void => {
+    hasReports = missing + unexpected + reported.missing + reported.unexpected > 0
+  }
+  void storage.reported().then(known, () => undefined)
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
   let lastRow = storage.contents.lastRow
   const recent = new RecentRows(opening.monotonic)
@@ -83,6 +91,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const ledger = new Ledger({
     ...{ storage, cluster, pins, records, recent, timeoutMs, onDoubt, log, ...clocks },
     isDoubted: (cid) => walk.isOpen || doubts.has(cid),
+    hasReports: () => hasReports,
   })
   const reconciler = new Reconciler({
     ...{ storage, pins, records, timeoutMs, log, ...clocks },
@@ -90,6 +99,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       repairs[differed]++
     },
     onReported: (differed) => {
+      hasReports = true
       reported[differed]++
     },
   })
@@ -110,6 +120,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
     backMs: gateLocks === undefined ? Infinity : sharedBackMs,
     onReported: (missing, unexpected) => {
+      hasReports = true
       reported.missing += missing
       reported.unexpected += unexpected
       holdings.soon()
@@ -121,11 +132,15 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     isWalking: () => walk.isOpen,
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
     onMissing: (missing) => {
+      hasReports = true
       reported.missing += missing
       log('error', { missing }, 'pins that the ledger owes are not in the cluster any more')
     },
   })
   const queue = new Queue({ storage, entriesMax, now: opening.now })
+  const decisions = new Decisions({
+    ...{ storage, pins, records, recent, queue, reconciler, onDoubt, timeoutMs, ...clocks },
+  })
   const identity: ClusterIdentity = new ClusterIdentity({
     ...{ storage, cluster, log, ...clocks },
     onKnown: (isAnother) => {
@@ -147,7 +162,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     if (storage.contents.isIncomplete) holdings.soon()
   }
   return {
-    ...{ changes: ledger, queue, holdings },
+    ...{ changes: ledger, queue, holdings, decisions },
     report: () => ({
       ...{ repairs, reported, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,

@@ -23,6 +23,8 @@ export interface OpenPin {
   readonly record: PinRecord | undefined
   /** The version of the leases that this change makes. */
   readonly token: string
+  /** The number of the change, in the order of tokens. */
+  readonly seq: number
   /**
    * By the earlier of this host's clock and the cluster's, in milliseconds since the epoch: no
    * lease has run out before both say so.

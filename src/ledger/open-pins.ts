@@ -88,7 +88,8 @@ export class OpenPins {
         release()
         return kept
       }
-      return { cid, record: view.record, token, nowMs: view.nowMs, settle, release }
+      const { record, nowMs } = view
+      return { cid, record, token, seq: changeSeq, nowMs, settle, release }
     } catch (error) {
       release()
       throw error

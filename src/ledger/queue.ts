@@ -53,6 +53,11 @@ export class Queue {
     return this.byCid.get(cid)?.some((entry) => entry.holder === holder) === true
   }
 
+  /** All that waits of a CID. */
+  of(cid: string): readonly QueueEntry[] {
+    return this.byCid.get(cid) ?? []
+  }
+
   /** The last that was asked for of a CID. */
   lastOf(cid: string): QueueEntry | undefined {
     return this.byCid.get(cid)?.at(-1)
@@ -125,6 +130,11 @@ export class Queue {
    */
   done(entry: QueueEntry): void {
     if (this.remove(entry)) void this.parts.storage.note([{ kind: 'dequeue', seq: entry.seq }])
+  }
+
+  /** They are not to be written any more, and the disk has it already. */
+  drop(entries: readonly QueueEntry[]): void {
+    for (const entry of entries) this.remove(entry)
   }
 
   /** The cluster refuses it for good: kept to be shown, and waited for no more. */

@@ -40,6 +40,13 @@ export type Repair =
   /** The cluster is there, and refuses what is owed. */
   | { readonly kind: 'rejected'; readonly message: string }
 
+/** @see Merged */
+export interface Compared {
+  readonly differs: Merged['differs']
+  readonly isThere: boolean
+  readonly isTakenDown: boolean
+}
+
 /** So many come back by late writes, in the time in which one may land. */
 const removalsMax = 5
 const removalsMs = landingMs
@@ -59,23 +66,23 @@ export class Reconciler {
   async reconcile(cid: string, isDecided = false): Promise<Repair> {
     const { storage, pins, records } = this.parts
     const deadline = this.deadline()
-    const found: { differs?: Merged['differs']; row?: LedgerRow | undefined } = {}
+    const found: { merged?: Merged; row?: LedgerRow | undefined } = {}
     const pin = await pins.open(cid, deadline, async () => {
       const now = await records.read(cid, deadline)
       const { read } = now
       const row = await storage.row(cid)
-      const { record, differs } =
+      const merged =
         row === undefined ? { record: read, differs: undefined } : this.merged(row, now)
-      Object.assign(found, { differs, row })
-      if (differs === undefined && read !== undefined) this.adopt(row, read)
-      return { ...now, record }
+      Object.assign(found, { merged, row })
+      if (merged.differs === undefined && read !== undefined) this.adopt(row, read)
+      return { ...now, record: merged.record }
     })
-    const { differs } = found
+    const { differs, isTakenDown = false } = found.merged ?? {}
     if (differs === undefined) {
       pin.release()
       return { kind: 'agreed' }
     }
-    if (differs === 'unexpected' && !isDecided && !this.mayRemove()) {
+    if (differs === 'unexpected' && !isDecided && !isTakenDown && !this.mayRemove()) {
       pin.release()
       if (found.row !== undefined) await this.report(found.row, differs)
       this.parts.log('error', { cid }, reported)
@@ -94,12 +101,10 @@ export class Reconciler {
   }
 
   /** How what the cluster has differs from what is owed; nobody is kept from changing it. */
-  async compare(row: LedgerRow): Promise<{
-    readonly differs: Merged['differs']
-    readonly isThere: boolean
-  }> {
+  async compare(row: LedgerRow): Promise<Compared> {
     const now = await this.parts.records.read(row.cid, this.deadline())
-    return { differs: this.merged(row, now).differs, isThere: now.read !== undefined }
+    const { differs, isTakenDown = false } = this.merged(row, now)
+    return { differs, isThere: now.read !== undefined, isTakenDown }
   }
 
   /** Leaves a row to the operator: it was changed beside the gate. */

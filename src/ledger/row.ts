@@ -1,4 +1,5 @@
 /** What the ledger keeps of one CID: what the cluster's record owes to whom, and what is gone. */
+import { createHash } from 'node:crypto'
 import type { Parameter } from '../cluster/query.js'
 import type { Lease } from '../leases/lease.js'
 
@@ -40,6 +41,13 @@ export function withReleased(row: LedgerRow, before: readonly Released[]): Ledge
   )
   if (older.length === 0) return row
   return { ...row, released: [...older, ...row.released].slice(-releasedMax) }
+}
+
+/** What a plan saw of a row: another place or other leases make another version. */
+export function rowVersion({ seq, leases }: LedgerRow): string {
+  const said = leases.map(({ holder, token, untilMs }) => [holder, token, untilMs])
+  const digest = createHash('sha256').update(JSON.stringify([seq, said]))
+  return digest.digest('base64url').slice(0, 16)
 }
 
 export interface Released {

@@ -18,6 +18,11 @@ export type Outcome =
   | 'not-pinned'
   | 'not-a-plain-pin'
   | 'too-many-holders'
+  | 'pinned-again'
+  | 'agreed'
+  | 'accepted'
+  | 'waiting'
+  | 'rejected'
 
 export interface Adoption {
   readonly holder: string

@@ -160,9 +160,9 @@ export class Walk {
         onUnreadable(row.cid)
         return { row, differs: undefined, isNeutral: true }
       }
-      const { differs, isThere } = seen
+      const { differs, isThere, isTakenDown } = seen
       const isOwed = row.leases.some(({ untilMs }) => untilMs > now())
-      return { row, differs, isNeutral: differs === undefined && !isOwed && !isThere }
+      return { row, differs, isTakenDown, isNeutral: differs === undefined && !isOwed && !isThere }
     })
   }
 }

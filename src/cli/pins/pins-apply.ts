@@ -1,78 +1,85 @@
 /** `pinwarden pins apply`: does what a plan says, no faster than told, and goes on where it was. */
-import { createReadStream } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
-import { setTimeout } from 'node:timers/promises'
-import { KeyedCounter } from '../../collections/keyed-counter.js'
-import type { Done, PlannedJson } from '../../admin/control.js'
+import type { DecideJson, PlannedJson } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
-import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
-import { linesOf } from '../tail/follow.js'
+import { type ChangeAll, changeAll, countsText } from './change-all.js'
+import { keepDone, type PlanKind, readDone, readPlan } from './plan-file.js'
 
 export interface ApplyOptions {
   readonly configPath: string
   readonly file: string
-  /** Leases a second. */
-  readonly rate: string
+  /** Lines a second; undefined: the usual one for the kind of plan. */
+  readonly rate?: string
+  /** What a hand did beside the gate was right. */
+  readonly asIs?: boolean
 }
 
-/** The lines that are done are counted in `PLAN.done`: what is done twice does no harm. */
-export async function pinsApply({ configPath, file, rate }: ApplyOptions, io: Io): Promise<number> {
-  const perSecond = rateOf(rate)
+/** A cluster that lost its pins has nothing else to do. */
+const usualRates: Readonly<Record<PlanKind, number>> = { release: 20, missing: 200, unexpected: 20 }
+
+/** What is done twice does no harm. */
+export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> {
+  const { configPath, file, asIs = false } = options
+  const given = rateOf(options.rate)
   const config = await loadConfig(configPath)
-  const progress = `${file}.done`
-  let done = await doneIn(progress)
-  if (done > 0) io.stderr.write(`going on after ${done} lines that are done\n`)
-  const counts = new KeyedCounter()
-  // At least ten steps a second, so that the pace is even.
-  const batchMax = Math.max(1, Math.ceil(perSecond / 10))
-  let [line, batch] = [0, [] as PlannedJson[]]
-  const tell = async (): Promise<void> => {
-    if (batch.length === 0) return
-    const startMs = performance.now()
-    const results = (await askControl(config, 'POST', '/release', batch)) as readonly Done[]
-    for (const { cid, outcome, message } of results) {
-      counts.add(outcome)
-      if (outcome === 'failed') throw new CommandError(`${cid}: ${message ?? outcome}`, again)
-    }
-    done += batch.length
-    await writeFile(progress, `${done}\n`)
-    const spareMs = (batch.length / perSecond) * 1000 - (performance.now() - startMs)
-    batch = []
-    if (spareMs > 0) await setTimeout(spareMs)
-  }
-  for await (const text of linesOf(createReadStream(file))) {
-    if (++line <= done || text === '') continue
-    batch.push(plannedIn(text, line))
-    if (batch.length === batchMax) await tell()
-  }
-  await tell()
-  const words = [...counts].map(([outcome, count]) => `${count} ${outcome}`)
-  io.stdout.write(`${words.length === 0 ? 'nothing left to do' : words.join(', ')}\n`)
-  return 0
+  const plan = await readPlan(file, (kind, line, number) => {
+    if (!isOfPlan(kind, line)) throw new CommandError(`line ${number} is none of a plan`)
+  })
+  if (asIs && plan.kind === 'release')
+    throw new UsageError('--as-is is for plans of what a hand changed', '--missing, --unexpected')
+  const done = await readDone(file, plan.digest, io)
+  if (done > 0) io.stderr.write(`going on after ${done} of ${plan.count} lines\n`)
+  const perSecond = given ?? usualRates[plan.kind]
+  const minutes = Math.ceil((plan.count - done) / perSecond / 60)
+  if (minutes > 1) io.stderr.write(`${minutes} minutes at ${perSecond} a second: --rate\n`)
+  const counts = await changeAll(
+    config,
+    {
+      ...changeOf(plan.kind, asIs),
+      items: behind(plan.lines(), done),
+      total: plan.count,
+      ...{ perSecond, before: done, endsWithFault: true, goOn: 'the same command goes on with it' },
+      onDone: (count) => keepDone(file, plan.digest, count),
+    },
+    io,
+  )
+  io.stdout.write(`${counts.size === 0 ? 'nothing left to do' : countsText(counts)}\n`)
+  return counts.of('rejected') === 0 ? 0 : 1
 }
 
-const again = 'the same command goes on with it'
-
-function rateOf(text: string): number {
-  const rate = /^\d{1,4}(\.\d+)?$/.test(text) ? Number(text) : NaN
-  if (rate >= 0.1 && rate <= 1000) return rate
-  throw new UsageError(`--rate ${text} is no number of leases a second`, '0.1 to 1000')
+function rateOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const rate = /^\d{1,5}(\.\d+)?$/.test(text) ? Number(text) : NaN
+  if (rate >= 0.1 && rate <= 10_000) return rate
+  throw new UsageError(`--rate ${text} is no number of lines a second`, '0.1 to 10000')
 }
 
-async function doneIn(progress: string): Promise<number> {
-  try {
-    return Number(await readFile(progress, 'utf8')) || 0
-  } catch {
-    return 0
-  }
+async function* behind(lines: AsyncIterable<string>, done: number): AsyncGenerator<string> {
+  let left = done
+  for await (const line of lines) if (left-- <= 0) yield line
 }
 
-function plannedIn(text: string, line: number): PlannedJson {
-  const form = /^(\S+) (\S+) (\d+) (\d+|-)(?: (\S+))?$/
-  const [, cid = '', holder = '', since, until, token = '-'] = form.exec(text) ?? []
-  if (since === undefined) throw new CommandError(`line ${line} is none of a plan`)
+function changeOf(kind: PlanKind, isAsIs: boolean): Pick<ChangeAll<string>, 'path' | 'bodyOf'> {
+  if (kind === 'release')
+    return { path: '/release-planned', bodyOf: (lines) => lines.map(plannedIn) }
+  const bodyOf = (lines: readonly string[]): DecideJson => ({
+    right: isAsIs ? 'hand' : 'gate',
+    rows: lines.map((line) => {
+      const [cid = '', version = ''] = line.split(' ')
+      return { cid, report: kind, version }
+    }),
+  })
+  return { path: '/decide', bodyOf }
+}
+
+const leaseLine = /^(\S+) (\S+) (\d+) (\d+|-) (\S+)$/
+
+const isOfPlan = (kind: PlanKind, line: string): boolean =>
+  kind === 'release' ? leaseLine.test(line) : /^\S+ \S+$/.test(line)
+
+function plannedIn(line: string): PlannedJson {
+  const [, cid = '', holder = '', since, until, token = '-'] = leaseLine.exec(line) ?? []
   const untilMs = until === '-' ? null : Number(until)
   return { cid, holder, sinceMs: Number(since), untilMs, ...(token !== '-' && { token }) }
 }

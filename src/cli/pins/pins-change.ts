@@ -1,14 +1,14 @@
-/** `pinwarden pins restore` and `pins adopt`: told to the daemon, which changes pins one by one. */
+/** `pinwarden pins restore`, `adopt` and `release`: told to the daemon, which changes the pins. */
 import { createReadStream } from 'node:fs'
-import { KeyedCounter } from '../../collections/keyed-counter.js'
-import type { Done } from '../../admin/control.js'
+import type { Done } from '../../admin/control-changes.js'
+import { reasonBytesMax } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
-import type { Config } from '../../settings/schema/schema.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { readLogLine } from '../log-file.js'
 import { CommandError, UsageError } from '../report.js'
 import { linesOf } from '../tail/follow.js'
+import { changeAll, countsText } from './change-all.js'
 
 export interface RestoreOptions {
   readonly configPath: string
@@ -17,7 +17,7 @@ export interface RestoreOptions {
 
 export async function pinsRestore({ configPath, cid }: RestoreOptions, io: Io): Promise<number> {
   const config = await loadConfig(configPath)
-  const done = (await askControl(config, 'POST', '/restore', { cid })) as Done
+  const [done] = (await askControl(config, 'POST', '/restore', { cid })) as readonly [Done]
   if (done.outcome === 'restored' || done.outcome === 'held-already') {
     io.stdout.write(`${done.cid}: ${done.outcome}\n`)
     return 0
@@ -38,46 +38,55 @@ export interface AdoptOptions {
   readonly fromLog?: string
 }
 
-/** So many are told at once: the daemon changes them one after the other. */
-const batchMax = 100
+/** Nothing is read twice: the daemon says how fast it can. */
+const perSecond = 1000
 
 export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> {
   const { configPath, encoder, cids, fromLog } = options
   if ((cids === undefined) === (fromLog === undefined))
     throw new UsageError('pins adopt takes one of --cids and --from-log')
   const config = await loadConfig(configPath)
-  const wanted =
+  const items =
     fromLog === undefined ? cidsIn(linesIn(cids ?? '-', io)) : await pinnedIn(fromLog, encoder, io)
-  const counts = new KeyedCounter()
-  let batch: string[] = []
-  const tell = async (): Promise<void> => {
-    if (batch.length === 0) return
-    await adopt(config, encoder, batch, counts, io)
-    batch = []
-  }
-  for await (const cid of wanted) {
-    batch.push(cid)
-    if (batch.length === batchMax) await tell()
-  }
-  await tell()
-  const words = [...counts].map(([outcome, count]) => `${count} ${outcome}`)
-  io.stdout.write(`${words.length === 0 ? 'nothing to adopt' : words.join(', ')}\n`)
+  const counts = await changeAll(
+    config,
+    {
+      ...{ items, path: '/adopt', perSecond, endsWithFault: false },
+      total: items instanceof Set ? items.size : undefined,
+      bodyOf: (batch) => ({ encoder, cids: batch }),
+      goOn: 'the same command goes on: what the encoder holds already stays as it is',
+    },
+    io,
+  )
+  io.stdout.write(`${counts.size === 0 ? 'nothing to adopt' : countsText(counts)}\n`)
   return counts.of('failed') + counts.of('bad-cid') === 0 ? 0 : 1
 }
 
-async function adopt(
-  config: Config,
-  encoder: string,
-  cids: readonly string[],
-  counts: KeyedCounter,
-  io: Io,
-): Promise<void> {
-  const done = (await askControl(config, 'POST', '/adopt', { encoder, cids })) as readonly Done[]
-  for (const { cid, outcome, message } of done) {
-    counts.add(outcome)
-    if (outcome !== 'adopted' && outcome !== 'held-already')
-      io.stderr.write(`${cid}: ${message ?? outcome}\n`)
-  }
+export interface ReleaseOptions {
+  readonly configPath: string
+  readonly cids: readonly string[]
+  readonly reason: string
+}
+
+/** For good: whatever comes back of it by a crash goes again. */
+export async function pinsRelease(options: ReleaseOptions, io: Io): Promise<number> {
+  const { cids: items, reason } = options
+  if (reason.trim() === '' || Buffer.byteLength(reason) > reasonBytesMax)
+    throw new UsageError(`--reason takes a text of 1 to ${reasonBytesMax} bytes`)
+  const config = await loadConfig(options.configPath)
+  const counts = await changeAll(
+    config,
+    {
+      ...{ items, path: '/release', perSecond, total: items.length, endsWithFault: false },
+      bodyOf: (cids) => ({ reason, cids }),
+      goOn: 'the same command goes on: what is released already stays so',
+    },
+    io,
+  )
+  io.stdout.write(`${countsText(counts)}\n`)
+  if (counts.of('waiting') > 0)
+    io.stdout.write('waiting: the cluster is away; the daemon unpins them as soon as it is back\n')
+  return counts.of('failed') + counts.of('bad-cid') + counts.of('not-a-plain-pin') === 0 ? 0 : 1
 }
 
 const linesIn = (file: string, io: Io): AsyncGenerator<string> =>
@@ -88,7 +97,7 @@ async function* cidsIn(lines: AsyncIterable<string>): AsyncGenerator<string> {
 }
 
 /** What it pinned, and did not unpin afterwards. */
-async function pinnedIn(file: string, encoder: string, io: Io): Promise<Iterable<string>> {
+async function pinnedIn(file: string, encoder: string, io: Io): Promise<Set<string>> {
   const pinned = new Set<string>()
   for await (const text of linesIn(file, io)) {
     const line = readLogLine(text)

@@ -6,7 +6,9 @@ export function addPinCommands(program: Command, line: CommandLine): void {
   const pins = program.command('pins').description('pins, and who holds them')
   addViews(pins, line)
   addChanges(pins, line)
-  addCleanup(pins, line)
+  addRelease(pins, line)
+  addPlan(pins, line)
+  addApply(pins, line)
 }
 
 interface JsonOption extends ConfigOption {
@@ -76,22 +78,52 @@ function addChanges(pins: Command, line: CommandLine): void {
   )
 }
 
+interface ReleaseOption extends ConfigOption {
+  readonly reason: string
+}
+
+function addRelease(pins: Command, line: CommandLine): void {
+  const release = line
+    .withConfig(pins.command('release'))
+    .description('take pins down: all leases end, it is unpinned, and no repair brings it back')
+    .argument('<cid...>', 'the pins')
+    .requiredOption('--reason <text>', 'kept in the log and in the ledger')
+    .action((cids: string[], { config, reason }: ReleaseOption) =>
+      line.end(async () => {
+        const { pinsRelease } = await import('./pins-change.js')
+        return pinsRelease({ configPath: config, cids, reason }, line.io)
+      }, config),
+    )
+  withExamples(
+    release,
+    "pins release QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG --reason 'court order 12/26'",
+  )
+}
+
 interface PlanOption extends ConfigOption {
   readonly encoder?: string
   readonly removed?: boolean
   readonly ownerless?: boolean
   readonly olderThan?: string
+  readonly notRenewedFor?: string
+  readonly missing?: boolean
+  readonly unexpected?: boolean
   readonly out?: string
 }
 
-function addCleanup(pins: Command, line: CommandLine): void {
+function addPlan(pins: Command, line: CommandLine): void {
   const plan = line
     .withConfig(pins.command('plan'))
-    .description('write down which leases would go; nothing is changed')
+    .description(
+      'write down which leases would go, or what was changed beside the gate; changes nothing',
+    )
     .option('--encoder <name>', 'leases of this encoder')
     .option('--removed', 'leases of encoders that are not in the configuration any more')
     .option('--ownerless', "pins without leases, which are the operator's")
-    .option('--older-than <time>', 'only leases since before then: 12h, 90d, 12w, 1y')
+    .option('--older-than <time>', 'first pinned longer ago than this: 12h, 90d, 12w, 1y')
+    .option('--not-renewed-for <time>', 'no holder has renewed the pin for this time')
+    .option('--missing', 'pins that are owed, and that the cluster does not have')
+    .option('--unexpected', 'pins that were released, and that the cluster has again')
     .option('--out <file>', 'the plan; standard output when absent')
     .action(({ config, ...options }: PlanOption) =>
       line.end(async () => {
@@ -102,20 +134,28 @@ function addCleanup(pins: Command, line: CommandLine): void {
   withExamples(
     plan,
     'pins plan --removed --out plan.txt',
-    'pins plan --encoder encoder-1 --older-than 180d',
+    'pins plan --encoder encoder-1 --older-than 180d --not-renewed-for 30d',
+    'pins plan --missing --out missing.txt',
   )
+}
+
+interface ApplyOption extends ConfigOption {
+  readonly rate?: string
+  readonly asIs?: boolean
+}
+
+function addApply(pins: Command, line: CommandLine): void {
   const apply = line
     .withConfig(pins.command('apply'))
-    .description(
-      'do what a plan says, but for leases that were renewed since; goes on where it was',
-    )
+    .description('do what a plan says, but for what was changed since; goes on where it was')
     .argument('<plan>', 'the file')
-    .option('--rate <number>', 'leases a second at most', '20')
-    .action((file: string, { config, rate }: ConfigOption & { readonly rate: string }) =>
+    .option('--rate <number>', 'lines a second at most (default 20; 200 of --missing)')
+    .option('--as-is', 'the hand beside the gate was right: the ledger takes over what it left')
+    .action((file: string, { config, ...options }: ApplyOption) =>
       line.end(async () => {
         const { pinsApply } = await import('./pins-apply.js')
-        return pinsApply({ configPath: config, file, rate }, line.io)
+        return pinsApply({ configPath: config, file, ...options }, line.io)
       }, config),
     )
-  withExamples(apply, 'pins apply plan.txt')
+  withExamples(apply, 'pins apply plan.txt', 'pins apply missing.txt --rate 500')
 }

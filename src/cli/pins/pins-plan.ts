@@ -1,6 +1,7 @@
-/** `pinwarden pins plan`: which leases would go, read from the cluster's state. Changes nothing. */
-import { once } from 'node:events'
-import { createWriteStream, type WriteStream } from 'node:fs'
+/**
+ * `pinwarden pins plan`: which leases would go, read from the cluster's state; or what a hand
+ * changed beside the gate, asked of the daemon. Changes nothing.
+ */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
 import { ClusterClient } from '../../cluster/cluster-client.js'
@@ -8,11 +9,14 @@ import { isLetGo, liveLeases } from '../../leases/decide.js'
 import { namesByHolder } from '../../leases/holder-names.js'
 import { type Lease, operator } from '../../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
+import type { ReportedRow } from '../../ledger/storage/row-table.js'
 import { loadSettings } from '../../settings/load.js'
 import type { Snapshot } from '../../settings/snapshot.js'
+import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
 import { spanMsOf } from '../span.js'
+import { type PlanKind, refuseExisting, writePlan } from './plan-file.js'
 
 export interface PlanOptions {
   readonly configPath: string
@@ -21,66 +25,123 @@ export interface PlanOptions {
   readonly removed?: boolean
   /** Pins without leases. */
   readonly ownerless?: boolean
-  /** Such as `90d`. */
+  /** First pinned longer ago, such as `90d`. */
   readonly olderThan?: string
+  /** Not renewed for so long. */
+  readonly notRenewedFor?: string
+  /** What the ledger owes, and the cluster does not have. */
+  readonly missing?: boolean
+  /** What was released, and the cluster has. */
+  readonly unexpected?: boolean
   readonly out?: string
 }
 
-/** `CID HOLDER SINCE UNTIL TOKEN`: milliseconds since the epoch, `-` for no end and no token. */
 export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
-  const wants = wantedBy(options, Date.now())
+  const kind = kindOf(options)
+  const wants = kind === 'release' ? wantedBy(options, Date.now()) : undefined
   const { snapshot } = await loadSettings(options.configPath)
+  refuseExisting(options.out)
   const names = namesByHolder(snapshot)
-  if (options.encoder !== undefined && ![...names.values()].includes(options.encoder))
-    throw new CommandError(`there is no encoder ${options.encoder}`)
-  const file = options.out === undefined ? undefined : await newFile(options.out)
-  const sink = file ?? io.stdout
   const totals = new KeyedCounter()
-  let [pins, chosen] = [0, 0]
-  await eachRecord(snapshot, (record) => {
-    pins++
-    if (record.type !== 'pin' || isLetGo(record)) return
-    for (const lease of leasesOf(record)) {
-      const name = names.get(lease.holder)
-      if (!wants(lease, name, record)) continue
-      chosen++
-      const shown = name ?? `(removed) ${lease.holder}`
-      totals.add(shown)
-      sink.write(`${lineOf(record.cid, lease)}\n`)
-    }
-  })
-  if (file !== undefined) await once(file.end(), 'close')
+  const count = (holder: string): void => {
+    totals.add(names.get(holder) ?? `(removed) ${holder}`)
+  }
+  let lines: readonly string[]
+  let summary: string
+  if (wants === undefined) {
+    const rows = await reportedRows(snapshot, kind, io)
+    for (const row of rows) for (const holder of row.holders) count(holder)
+    lines = rows.map(({ cid, version }) => `${cid} ${version}`)
+    summary = `${rows.length} ${reports[kind]}; nothing was changed`
+  } else {
+    const { encoder } = options
+    if (encoder !== undefined && ![...names.values()].includes(encoder))
+      throw new CommandError(`there is no encoder ${encoder}`)
+    const planned = await plannedLeases(snapshot, names, wants)
+    for (const { lease } of planned.leases) count(lease.holder)
+    lines = planned.leases.map(({ cid, lease }) => lineOf(cid, lease))
+    summary = `${lines.length} leases of ${planned.pins} pins would go${ageText(options)}`
+    summary += '; nothing was changed'
+  }
+  await writePlan(options.out, kind, lines, io)
   const counts = [...totals].sort(([, one], [, other]) => other - one)
   io.stderr.write(counts.map(([name, count]) => `${String(count).padStart(9)}  ${name}\n`).join(''))
-  io.stderr.write(`${chosen} leases of ${pins} pins would go; nothing was changed\n`)
+  io.stderr.write(`${summary}\n`)
   return 0
 }
 
-/** A plan is never written over another: that may be half done. */
-async function newFile(path: string): Promise<WriteStream> {
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
-  try {
-    await once(file, 'open')
-    return file
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    throw new CommandError(`${path} cannot be written: ${code}`)
+const reports = {
+  release: '',
+  missing: 'pins are owed, and the cluster does not have them as they are owed',
+  unexpected: 'pins were released, and the cluster has them again',
+} as const satisfies Record<PlanKind, string>
+
+function kindOf({ missing, unexpected, ...options }: PlanOptions): PlanKind {
+  const { encoder, removed, ownerless, olderThan, notRenewedFor } = options
+  const isRelease = [encoder, removed, ownerless, olderThan, notRenewedFor].some(
+    (given) => given !== undefined,
+  )
+  if ([isRelease, missing, unexpected].filter((given) => given === true).length !== 1)
+    throw new UsageError(
+      'pins plan needs to know which leases, or which pins',
+      '--encoder NAME, --removed, --ownerless, --older-than 180d, --not-renewed-for 90d or ' +
+        'several of them; or --missing; or --unexpected',
+    )
+  return missing === true ? 'missing' : unexpected === true ? 'unexpected' : 'release'
+}
+
+/** What the ledger has found; it is compared with the cluster's whole state before. */
+async function reportedRows(
+  { config }: Snapshot,
+  kind: PlanKind,
+  io: Io,
+): Promise<readonly ReportedRow[]> {
+  io.stderr.write("the daemon compares the ledger with the cluster's whole state\n")
+  await askControl(config, 'POST', '/compare')
+  const all: ReportedRow[] = []
+  for (let after = ''; ;) {
+    const query = new URLSearchParams({ report: kind, ...(after !== '' && { after }) })
+    const path = `/reported?${query.toString()}`
+    const page = (await askControl(config, 'GET', path)) as readonly ReportedRow[]
+    const last = page.at(-1)
+    if (last === undefined) return all
+    after = last.cid
+    for (const row of page) all.push(row)
   }
+}
+
+interface PlannedLeases {
+  readonly pins: number
+  readonly leases: readonly { readonly cid: string; readonly lease: Lease }[]
+}
+
+async function plannedLeases(
+  snapshot: Snapshot,
+  names: ReadonlyMap<string, string>,
+  wants: Wants,
+): Promise<PlannedLeases> {
+  const leases: { cid: string; lease: Lease }[] = []
+  let pins = 0
+  await eachRecord(snapshot, (record) => {
+    pins++
+    if (record.type !== 'pin' || isLetGo(record)) return
+    for (const lease of leasesOf(record))
+      if (wants(lease, names.get(lease.holder), record)) leases.push({ cid: record.cid, lease })
+  })
+  return { pins, leases }
 }
 
 type Wants = (lease: Lease, name: string | undefined, record: PinRecord) => boolean
 
 function wantedBy(options: PlanOptions, now: number): Wants {
-  const { encoder, removed, ownerless, olderThan } = options
-  if (encoder === undefined && removed !== true && ownerless !== true && olderThan === undefined)
-    throw new UsageError(
-      'pins plan needs to know which leases',
-      '--encoder NAME, --removed, --ownerless, --older-than 180d, or several of them',
-    )
-  const beforeMs = olderThan === undefined ? Infinity : now - spanOf(olderThan)
+  const { encoder, removed, ownerless, olderThan, notRenewedFor } = options
+  const sinceMs = olderThan === undefined ? Infinity : now - spanOf('--older-than', olderThan)
+  // When the record was written last, by whichever of its holders: a lease is no younger.
+  const writtenMs =
+    notRenewedFor === undefined ? Infinity : now - spanOf('--not-renewed-for', notRenewedFor)
   const isAny = encoder === undefined && removed !== true && ownerless !== true
   return (lease, name, record) => {
-    if (lease.sinceMs >= beforeMs) return false
+    if (lease.sinceMs >= sinceMs || !(record.writtenMs < writtenMs)) return false
     const isOwnerless = record.leases.length === 0
     if (isOwnerless) return ownerless === true
     if (isAny) return lease.holder !== operator
@@ -88,17 +149,27 @@ function wantedBy(options: PlanOptions, now: number): Wants {
   }
 }
 
-function spanOf(text: string): number {
+function spanOf(option: string, text: string): number {
   const ms = spanMsOf(text)
   if (Number.isNaN(ms))
-    throw new UsageError(`--older-than ${text} is no time`, 'such as 12h, 90d, 12w, 1y')
+    throw new UsageError(`${option} ${text} is no time`, 'such as 12h, 90d, 12w, 1y')
   return ms
+}
+
+/** Which of the two ages was asked for. */
+function ageText({ olderThan, notRenewedFor }: PlanOptions): string {
+  const ages = [
+    ...(olderThan === undefined ? [] : [`first pinned more than ${olderThan} ago`]),
+    ...(notRenewedFor === undefined ? [] : [`whose pin nobody renewed for ${notRenewedFor}`]),
+  ]
+  return ages.length === 0 ? '' : ` (${ages.join(', ')})`
 }
 
 /** Also those that have run out, and what is the operator's by default. */
 const leasesOf = (record: PinRecord): readonly Lease[] =>
   record.leases.length > 0 ? record.leases : liveLeases(record, -Infinity)
 
+/** `CID HOLDER SINCE UNTIL TOKEN`: milliseconds since the epoch, `-` for no end and no token. */
 const lineOf = (cid: string, { holder, sinceMs, untilMs, token = '-' }: Lease): string =>
   `${cid} ${holder} ${sinceMs} ${untilMs === Infinity ? '-' : untilMs} ${token}`
 

@@ -160,7 +160,7 @@ export class Replay {
     const encoder = snapshot.keyring.encoderOf(holder)
     if (encoder === undefined) return 'encoder-removed'
     const found: { rejection?: string | undefined; isNew: boolean } = { isNew: false }
-    await ledger.replay(cid, holder, seq, async (pin, deadline) => {
+    const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
       const { record, nowMs } = pin
       found.rejection = rejectionOf(entry, encoder, snapshot.config, nowMs)
       if (found.rejection !== undefined) return undefined
@@ -174,6 +174,7 @@ export class Replay {
         ? decision.record
         : undefined
     })
+    if (isReleased) return 'released-since'
     if (found.rejection !== undefined) return found.rejection
     if (found.isNew) quota.accepted(encoder)
     tracker.accepted(cid, encoder.name)

@@ -14,6 +14,7 @@ import {
   type LedgerOperation,
 } from './ledger-storage.js'
 import { DirectCalls } from './direct-calls.js'
+import type { ReportedRow } from './row-table.js'
 import { WorkerCalls } from './worker-calls.js'
 
 export interface LedgerDiskParts {
@@ -33,6 +34,12 @@ export interface LedgerDisk extends LedgerStorage {
   check(): Promise<LedgerCheck>
   /** Copies the ledger while it is in use. @param path absolute, of a new file */
   backUp(path: string): Promise<void>
+  /** Rows that a hand changed, in a stable order. @param after the last of the page before */
+  reportedPage(
+    report: 'missing' | 'unexpected',
+    after: string | undefined,
+    count: number,
+  ): Promise<readonly ReportedRow[]>
   /** Names by holder, as they were last told. */
   names(): Promise<ReadonlyMap<string, string>>
   /** For many calls of {@link LedgerStorage.nextSeq} at once. @throws LedgerFault */
@@ -197,6 +204,16 @@ class ThreadedLedger implements LedgerDisk {
 
   backUp(path: string): Promise<void> {
     return this.calls.call('backUp', path)
+  }
+
+  async reportedPage(
+    report: 'missing' | 'unexpected',
+    after: string | undefined,
+    count: number,
+  ): Promise<readonly ReportedRow[]> {
+    // What was only noted goes before: as far as the disk takes it.
+    await this.queue.commit([]).catch(() => undefined)
+    return this.calls.call('reportedPage', report, after, count)
   }
 
   names(): Promise<ReadonlyMap<string, string>> {

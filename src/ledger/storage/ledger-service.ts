@@ -9,6 +9,7 @@ import type { FileFigures, LedgerCheck } from './figures.js'
 import { LedgerFile, newGateId } from './ledger-file.js'
 import type { ComparedState, LedgerContents, LedgerOperation } from './ledger-storage.js'
 import { inMemory } from './open-database.js'
+import type { ReportedRow } from './row-table.js'
 import { StateComparison } from './state-comparison.js'
 
 export interface Opened {
@@ -140,6 +141,10 @@ export class LedgerService {
 
   reported(): { readonly missing: number; readonly unexpected: number } {
     return this.readable()?.rows.reported() ?? { missing: 0, unexpected: 0 }
+  }
+
+  reportedPage(report: string, after: string | undefined, count: number): readonly ReportedRow[] {
+    return this.readable()?.rows.reportedPage(report, after, count) ?? []
   }
 
   names(): ReadonlyMap<string, string> {

@@ -5,6 +5,7 @@ import type { Parameter } from '../../cluster/query.js'
 import { type Lease, latestEnd } from '../../leases/lease.js'
 import { dayMs } from '../../time/units.js'
 import type { LedgerRow, Released } from '../row.js'
+import { takeDownOf } from '../take-down.js'
 
 /** Bytes, where the text comes of them again: three indexes have the CID. */
 export function cidColumn(cid: string): Uint8Array | string {
@@ -92,8 +93,11 @@ export function dueOf(row: LedgerRow, now: number): number | null {
 /** Whether it says only what has been over for a day. */
 export const isOver = (row: LedgerRow, now: number): boolean => overMs(row) + keptMs <= now
 
+/** What was taken down stays so. */
 const overMs = (row: LedgerRow): number =>
-  Math.max(row.atMs, latestEnd(row.leases), row.former.length > 0 ? row.expiresMs : -Infinity)
+  takeDownOf(row) === undefined
+    ? Math.max(row.atMs, latestEnd(row.leases), row.former.length > 0 ? row.expiresMs : -Infinity)
+    : Infinity
 
 const finite = (ms: number): number | null => (Number.isFinite(ms) ? Math.ceil(ms) : null)
 

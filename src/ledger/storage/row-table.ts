@@ -1,7 +1,7 @@
 /** The rows of the ledger, who holds what, and how many pins each holder has. */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { dayMs, minuteMs } from '../../time/units.js'
-import { type LedgerRow, type Released, withReleased } from '../row.js'
+import { type LedgerRow, type Released, rowVersion, withReleased } from '../row.js'
 import {
   cidColumn,
   cidText,
@@ -23,6 +23,14 @@ const upsert = `
 
 /** Of rows without a lease so many stay, as a killed cluster may have their pins back. */
 const tombstonesMin = 10_000
+
+/** A row that a hand changed, for a plan. */
+export interface ReportedRow {
+  readonly cid: string
+  readonly version: string
+  /** Who has leases of it by the ledger. */
+  readonly holders: readonly string[]
+}
 
 export class RowTable {
   private readonly holderIds = new Map<string, number>()
@@ -126,6 +134,20 @@ export class RowTable {
     const of = (report: string): number =>
       this.statements.number('SELECT count(*) AS n FROM pin WHERE report = ?', report)
     return { missing: of('missing'), unexpected: of('unexpected') }
+  }
+
+  /** Rows that a hand changed, in a stable order. @param after the last of the page before */
+  reportedPage(report: string, after: string | undefined, count: number): readonly ReportedRow[] {
+    const from = after === undefined ? 0 : this.idOf(after)
+    if (from === undefined) return []
+    return this.sql('SELECT * FROM pin WHERE report = ? AND id > ? ORDER BY id LIMIT ?')
+      .all(report, from, count)
+      .flatMap((columns) => {
+        const row = read(columns)
+        if (row === undefined) return []
+        const holders = row.leases.map(({ holder }) => holder)
+        return [{ cid: row.cid, version: rowVersion(row), holders }]
+      })
   }
 
   /** In a transaction. @param name empty: it has none any more */

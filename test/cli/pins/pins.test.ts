@@ -1,5 +1,6 @@
 /** What an operator does to pins: over the control socket of the real daemon. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -150,36 +151,123 @@ t.test('a plan says what would go; it is done but for what was renewed, and goes
   cluster.addPin(cid(6), { metadata: lease('gone00000000') })
   cluster.addPin(cid(7))
   cluster.addPin(cid(8), { metadata: new Map([...lease(alphaId), ...lease(betaId)]) })
-  const plan = async (...options: string[]) =>
-    (await command('pins', 'plan', ...options)).stdout.trim().split('\n').sort()
+  const plan = async (...options: string[]) => {
+    const lines = (await command('pins', 'plan', ...options)).stdout.trim().split('\n')
+    t.same([lines.shift(), lines.pop()], ['# pinwarden plan: release', '# end of the plan'])
+    return lines.sort()
+  }
   t.same(await plan('--removed'), [`${cid(6)} gone00000000 1577836800000 - -`])
   t.equal((await plan('--ownerless')).length, 1)
   t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
-  t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [''])
+  t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [])
   t.match(await command('pins', 'plan'), { code: 2, stderr: /needs to know which leases/ })
+  t.match(await command('pins', 'plan', '--missing', '--removed'), { code: 2 })
 
   const out = file('plan.txt')
   const planned = await command('pins', 'plan', '--encoder', 'alpha', '--out', out)
   t.match(planned.stderr, /7 {2}alpha\n7 leases of 9 pins would go; nothing was changed/)
-  t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 1)
+  t.match(await command('pins', 'plan', '--encoder', 'alpha', '--out', out), {
+    code: 1,
+    stderr: /plan\.txt exists already/,
+  })
   t.equal(cluster.pins.size, 9)
   await ask('DELETE', 0)
   await ask('POST', 0)
-  const lines = readFileSync(out, 'utf8').split('\n')
-  writeFileSync(`${out}.done`, '2\n')
+  const lines = readFileSync(out, 'utf8').split('\n').slice(1, -2)
+  writeFileSync(`${out}.done`, `${digestIn(out)} 2\n`)
   const apply = await command('pins', 'apply', out, '--rate', '1000')
   t.equal(apply.code, 0)
-  t.match(apply.stderr, 'going on after 2 lines that are done')
+  t.match(apply.stderr, 'going on after 2 of 7 lines')
   const skipped = lines.slice(0, 2).map((line) => line.split(' ')[0])
   const isFirst = skipped.includes(cid(0))
+  const isShared = skipped.includes(cid(8))
   t.match(apply.stdout, isFirst ? /^4 unpinned, 1 released|^1 released, 4/ : /1 changed-since/)
   for (const skip of skipped) t.ok(cluster.pins.has(skip ?? ''))
   t.ok(cluster.pins.has(cid(0)))
-  if (!skipped.includes(cid(8))) t.same(holdersIn(cluster.pins.get(cid(8))?.metadata), [betaId])
+  if (!isShared) t.same(holdersIn(cluster.pins.get(cid(8))?.metadata), [betaId])
   t.equal((await command('pins', 'apply', out)).stdout, 'nothing left to do\n')
-  writeFileSync(out, 'nonsense\n')
-  rmSync(`${out}.done`)
-  t.match(await command('pins', 'apply', out), { code: 1, stderr: /line 1 is none of a plan/ })
+})
+
+const digestIn = (path: string): string =>
+  createHash('sha256').update(readFileSync(path)).digest('hex')
+
+t.test('what is done is tied to the contents of the plan, not to its name', async (t) => {
+  const { cluster, file, ask, command } = await served(t)
+  const out = file('plan.txt')
+  for (const index of [1, 2]) {
+    t.equal(await ask('POST', index), 200)
+    rmSync(out, { force: true })
+    t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 0)
+    const { stdout, stderr } = await command('pins', 'apply', out)
+    t.equal(stdout, '1 unpinned\n')
+    if (index === 2) t.match(stderr, 'plan.txt.done is of another plan')
+    t.notOk(cluster.pins.has(cid(index)))
+  }
+})
+
+t.test('half a plan is never left, and never applied', async (t) => {
+  const { cluster, file, command } = await served(t)
+  const lease = new Map([[`pinwarden.lease.${alphaId}`, '20200101T000000Z/..']])
+  for (const index of [1, 2]) cluster.addPin(cid(index), { metadata: lease })
+  const out = file('plan.txt')
+  const plan = () => command('pins', 'plan', '--encoder', 'alpha', '--out', out)
+  const mend = cluster.behave(
+    { path: '/allocations' },
+    { kind: 'die-mid-stream', lines: 1, bytes: 500 },
+  )
+  t.match(await plan(), { code: 1, stderr: /state could not be read/ })
+  t.strictSame(
+    readdirSync(file('.')).filter((name) => name.startsWith('plan')),
+    [],
+  )
+  mend()
+  t.equal((await plan()).code, 0)
+  const whole = readFileSync(out, 'utf8')
+  const cases = [
+    [whole.slice(0, -10), /half a plan/],
+    [whole.slice(0, whole.length / 2), /half a plan|none of a plan/],
+    [whole.split('\n').slice(1).join('\n'), /is no plan of this release/],
+    [`${whole}${whole}`, /goes on behind its last line/],
+    [whole.replace('\n', '\nnonsense\n'), /line 2 is none of a plan/],
+    ['', /is empty/],
+  ] as const
+  for (const [text, message] of cases) {
+    writeFileSync(out, text)
+    t.match(await command('pins', 'apply', out), { code: 1, stderr: message })
+  }
+  t.equal(cluster.pins.size, 2)
+  t.match(await command('pins', 'apply', file('none')), { code: 1, stderr: /ENOENT/ })
+  // What an operator takes out of a plan stays.
+  const [first = '', kept = '', gone = '', ...rest] = whole.split('\n')
+  writeFileSync(out, [first, gone, ...rest].join('\n'))
+  t.equal((await command('pins', 'apply', out)).stdout, '1 unpinned\n')
+  t.same(
+    [...cluster.pins.values()].map(({ cid }) => cid),
+    [kept.split(' ')[0]],
+  )
+})
+
+t.test('an age is that of the first pin, or that of the last renewal, or both', async (t) => {
+  const { cluster, ask, command } = await served(t)
+  const old = new Map([[`pinwarden.lease.${alphaId}`, '20200101T000000Z/..']])
+  for (const index of [1, 2]) cluster.addPin(cid(index), { metadata: old })
+  t.equal(await ask('POST', 2), 200, 'renewed just now')
+  t.equal(await ask('POST', 3), 200)
+  const plan = async (...options: string[]) => {
+    const { stdout, stderr } = await command('pins', 'plan', '--encoder', 'alpha', ...options)
+    const cids = stdout
+      .split('\n')
+      .slice(1, -2)
+      .map((line) => line.split(' ')[0] ?? '')
+    return { cids: cids.sort(), stderr }
+  }
+  const first = await plan('--older-than', '1y')
+  t.same(first.cids, [cid(1), cid(2)].sort())
+  t.match(first.stderr, '2 leases of 3 pins would go (first pinned more than 1y ago)')
+  const both = await plan('--older-than', '1y', '--not-renewed-for', '1d')
+  t.same(both.cids, [cid(1)])
+  t.match(both.stderr, '(first pinned more than 1y ago, whose pin nobody renewed for 1d)')
+  t.match(await command('pins', 'plan', '--not-renewed-for', 'x'), { code: 2 })
 })
 
 t.test('without a daemon, or as somebody else, it is said what is missing', async (t) => {
@@ -235,7 +323,9 @@ t.test(
       ['/adopt', '{"encoder":"who","cids":[]}', 404],
       ['/restore', 'null', 400],
       ['/restore', '{', 400],
-      ['/release', '[{"cid":"x"}]', 400],
+      ['/release-planned', '[{"cid":"x"}]', 400],
+      ['/release', '{"cids":[],"reason":" "}', 400],
+      ['/decide', '{"right":"gate","rows":[{"cid":"x"}]}', 400],
       ['/nothing', '{}', 404],
     ] as const
     for (const [path, body, status] of cases) {

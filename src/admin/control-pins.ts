@@ -1,0 +1,235 @@
+/** The control socket's routes around pins: who holds them, and what an operator makes of that. */
+import type { FastifyInstance } from 'fastify'
+import { canonicalCid } from '../cluster/cid.js'
+import { isLetGo, liveLeases } from '../leases/decide.js'
+import { namesByHolder } from '../leases/holder-names.js'
+import type { Lease } from '../leases/lease.js'
+import type { Right, SeenReport } from '../ledger/decisions.js'
+import type { OpenLedger } from '../ledger/open-ledger.js'
+import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
+import { type PlannedLease, Upkeep } from '../ledger/upkeep.js'
+import type { Log } from '../log/log.js'
+import type { Encoder } from '../settings/keyring/encoder.js'
+import type { Snapshot } from '../settings/snapshot.js'
+import { Deadline } from '../time/deadline.js'
+import { changeEach, type Done } from './control-changes.js'
+import { ControlRefusal } from './control-refusal.js'
+
+export interface PinRoutesParts {
+  readonly current: () => Snapshot
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'queue' | 'decisions'>
+  readonly disk: Pick<LedgerDisk, 'reportedPage'>
+  readonly log: Log
+}
+
+/** A planned lease in JSON, which knows no Infinity. */
+export type PlannedJson = Omit<PlannedLease, 'untilMs'> & { readonly untilMs: number | null }
+
+export interface DecideJson {
+  readonly right: Right
+  readonly rows: readonly SeenReport[]
+}
+
+export interface ReleaseJson {
+  readonly reason: string
+  readonly cids: readonly string[]
+}
+
+/** Bytes: it is kept in the ledger for good. */
+export const reasonBytesMax = 300
+
+/** Handles a request that changes pins; `mustStop`: no other change begins. */
+type Change = (body: unknown, mustStop: () => boolean) => Promise<readonly Done[]>
+
+export function addPinRoutes(
+  control: FastifyInstance,
+  parts: PinRoutesParts,
+  read: <T>(is: (body: unknown) => body is T, body: unknown) => T,
+  onChange: (path: string, change: Change) => void,
+): void {
+  const { current, ledger, log } = parts
+  const { decisions, changes, queue } = ledger
+  const upkeep = new Upkeep(changes, queue)
+
+  onChange('/adopt', async (body, mustStop) => {
+    const { encoder, cids } = read(isAdoption, body)
+    const { leaseId: holder, retentionMs } = encoderOf(current(), encoder)
+    const act = (cid: string) => upkeep.adopt(cid, { holder, retentionMs })
+    const results = await changeEach(asItems(cids), mustStop, act)
+    log.info({ encoder, ...countsOf(results) }, 'pins adopted')
+    return results
+  })
+
+  onChange('/restore', async (body, mustStop) => {
+    const { cid } = read(isPin, body)
+    const results = await changeEach([{ cid }], mustStop, (cid) => upkeep.restore(cid))
+    log.info({ ...results[0] }, 'restore of a pin')
+    return results
+  })
+
+  onChange('/release-planned', async (body, mustStop) => {
+    const planned = read(arePlanned, body)
+    const graceMs = current().config.unpin.graceSeconds * 1000
+    const results = await changeEach(planned, mustStop, (cid, lease) =>
+      upkeep.release({ ...leaseIn(lease), cid }, graceMs),
+    )
+    log.info(countsOf(results), 'leases released')
+    return results
+  })
+
+  onChange('/decide', async (body, mustStop) => {
+    const { right, rows } = read(isDecision, body)
+    const results = await changeEach(rows, mustStop, async (cid, row): Promise<Done> => {
+      const decided = await decisions.decide({ ...row, cid }, right)
+      return typeof decided === 'string'
+        ? { cid, outcome: decided }
+        : { cid, outcome: 'rejected', message: decided.rejected }
+    })
+    log.info({ right, ...countsOf(results) }, 'decided on pins that were changed beside the gate')
+    return results
+  })
+
+  onChange('/release', async (body, mustStop) => {
+    const { reason, cids } = read(isRelease, body)
+    return changeEach(asItems(cids), mustStop, async (cid) => {
+      const { outcome, holders, queued } = await decisions.takeDown(cid, reason)
+      const names = namesByHolder(current())
+      const encoders = holders.map((holder) => names.get(holder) ?? holder)
+      log.warn({ cid, reason, outcome, encoders, queued }, 'an operator released a pin for good')
+      return outcome
+    })
+  })
+
+  control.get<{ Querystring: { report?: string; after?: string } }>('/reported', ({ query }) => {
+    const { report, after } = query
+    if (report !== 'missing' && report !== 'unexpected')
+      throw new ControlRefusal(400, 'report is missing or unexpected')
+    return parts.disk.reportedPage(report, after, pageMax)
+  })
+
+  control.post('/compare', async () => {
+    if (await ledger.holdings.refresh()) return {}
+    throw new ControlRefusal(503, notCompared)
+  })
+
+  control.get<{ Params: { cid: string } }>('/pins/:cid', async ({ params }) => {
+    const cid = canonicalCid(params.cid)
+    if (cid === undefined) throw new ControlRefusal(400, 'this is no CID')
+    return pinOf(cid, parts)
+  })
+
+  control.get<{ Querystring: { encoder?: string; after?: string } }>('/held', async ({ query }) => {
+    const { leaseId } = encoderOf(current(), query.encoder ?? '')
+    const { holdings } = ledger
+    if (holdings.since === undefined && !(await holdings.count()))
+      throw new ControlRefusal(503, 'the leases could not be counted: the log says why')
+    return {
+      count: holdings.size(leaseId),
+      cids: await holdings.page(leaseId, query.after, pageMax),
+    }
+  })
+}
+
+const pageMax = 10_000
+
+const notCompared =
+  'the ledger could not be compared with the cluster: it is away, or recent writes are being ' +
+  'verified, or the ledger is a copy; the log and pinwarden status say which'
+
+const asItems = (cids: readonly string[]) => cids.map((cid) => ({ cid }))
+
+type Json = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null
+
+const areTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string')
+
+const isAdoption = (body: unknown): body is { encoder: string; cids: readonly string[] } =>
+  isObject(body) && typeof body.encoder === 'string' && areTexts(body.cids)
+
+const isPin = (body: unknown): body is { cid: string } =>
+  isObject(body) && typeof body.cid === 'string'
+
+const isRelease = (body: unknown): body is ReleaseJson =>
+  isObject(body) &&
+  typeof body.reason === 'string' &&
+  body.reason.trim() !== '' &&
+  Buffer.byteLength(body.reason) <= reasonBytesMax &&
+  areTexts(body.cids)
+
+const isDecision = (body: unknown): body is DecideJson =>
+  isObject(body) &&
+  (body.right === 'gate' || body.right === 'hand') &&
+  Array.isArray(body.rows) &&
+  body.rows.every(
+    (row) =>
+      isObject(row) &&
+      typeof row.cid === 'string' &&
+      (row.report === 'missing' || row.report === 'unexpected') &&
+      typeof row.version === 'string',
+  )
+
+const arePlanned = (body: unknown): body is readonly PlannedJson[] =>
+  Array.isArray(body) &&
+  body.every(
+    (planned) =>
+      isObject(planned) &&
+      typeof planned.cid === 'string' &&
+      typeof planned.holder === 'string' &&
+      typeof planned.sinceMs === 'number' &&
+      (planned.untilMs === null || typeof planned.untilMs === 'number') &&
+      (planned.token === undefined || typeof planned.token === 'string'),
+  )
+
+const leaseIn = (planned: PlannedJson): PlannedLease => ({
+  ...planned,
+  untilMs: planned.untilMs ?? Infinity,
+})
+
+/** One pin as the gate sees it. */
+async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<object> {
+  const snapshot = current()
+  const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
+  const { statusTimeoutMs } = snapshot.config.cluster
+  const { report, takeDown } = await ledger.decisions.notesOf(cid)
+  const { record } = await ledger.changes.look(cid, new Deadline(statusTimeoutMs), headers)
+  const isGone = record === undefined && takeDown !== undefined
+  if (isGone)
+    throw new ControlRefusal(404, `an operator released this pin for good: ${takeDown.reason}`)
+  if (record === undefined) throw new ControlRefusal(404, 'pin is not part of the pinset')
+  const names = namesByHolder(snapshot)
+  const shown = ({ holder, sinceMs, untilMs }: Lease) => ({
+    encoder: names.get(holder) ?? null,
+    leaseId: holder,
+    since: timeText(sinceMs),
+    until: timeText(untilMs),
+  })
+  return {
+    cid,
+    name: record.options.find(([name]) => name === 'name')?.[1] ?? '',
+    type: record.type,
+    written: timeText(record.writtenMs),
+    expires: timeText(record.expiresMs),
+    isLetGo: isLetGo(record),
+    report: report ?? null,
+    leases: liveLeases(record, Date.now()).map(shown),
+    former: record.former.map(shown),
+  }
+}
+
+/** Null: it never ends, or never was: the cluster does not have a record that is owed. */
+const timeText = (ms: number): string | null =>
+  Number.isFinite(ms) ? new Date(ms).toISOString() : null
+
+function encoderOf({ keyring }: Snapshot, name: string): Encoder {
+  const encoder = keyring.encoder(name)
+  if (encoder === undefined) throw new ControlRefusal(404, `there is no encoder ${name}`)
+  return encoder
+}
+
+function countsOf(results: readonly Done[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { outcome } of results) counts[outcome] = (counts[outcome] ?? 0) + 1
+  return counts
+}

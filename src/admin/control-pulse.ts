@@ -1,0 +1,24 @@
+/**
+ * The one bound of a question over the control socket, for the command and the daemon alike: while
+ * the daemon works it gives signs of life (102 Processing), however long the work takes. A daemon
+ * that gives none is stopped, or hangs.
+ */
+import type { FastifyInstance } from 'fastify'
+
+const pulseMs = 1000
+
+/** So long a command waits for a sign of life. */
+export const silenceMsMax = 10_000
+
+/** Gives signs of life until the answer begins. */
+export function addPulse(control: FastifyInstance): void {
+  control.addHook('onRequest', (_request, { raw }, done) => {
+    const timer = setInterval(() => {
+      if (!raw.headersSent) raw.writeProcessing()
+    }, pulseMs)
+    raw.once('close', () => {
+      clearInterval(timer)
+    })
+    done()
+  })
+}

@@ -1,0 +1,134 @@
+/**
+ * A plan as a file: whole or not at all. Its first line says what kind of plan it is and its last
+ * one that nothing is missing; what was done of it is kept beside it, with a digest of its contents.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import type { Io } from '../io.js'
+import { CommandError } from '../report.js'
+import { linesOf } from '../tail/follow.js'
+
+/** `release`: leases that go; the others: what a hand changed beside the gate. */
+export type PlanKind = 'release' | 'missing' | 'unexpected'
+
+const kinds: readonly string[] = ['release', 'missing', 'unexpected'] satisfies PlanKind[]
+
+const firstLine = '# pinwarden plan: '
+const lastLine = '# end of the plan'
+
+/** A plan is never written over another, which may be half done. @throws CommandError */
+export function refuseExisting(path: string | undefined): void {
+  if (path !== undefined && existsSync(path))
+    throw new CommandError(`${path} exists already`, 'name a new file')
+}
+
+/** @param path undefined: to standard output @throws CommandError when it cannot be written */
+export async function writePlan(
+  path: string | undefined,
+  kind: PlanKind,
+  lines: readonly string[],
+  io: Io,
+): Promise<void> {
+  const parts = [firstLine + kind, ...lines, lastLine].map((line) => `${line}\n`)
+  if (path === undefined) {
+    io.stdout.write(parts.join(''))
+    return
+  }
+  const partial = `${path}.partial`
+  try {
+    const file = await open(partial, 'w', 0o600)
+    try {
+      await file.writeFile(parts.join(''))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    refuseExisting(path)
+    await rename(partial, path)
+  } catch (error) {
+    await rm(partial, { force: true })
+    if (error instanceof CommandError) throw error
+    throw new CommandError(`${path} cannot be written: ${whyOf(error)}`)
+  }
+}
+
+export interface ReadPlan {
+  readonly kind: PlanKind
+  /** Of the contents. */
+  readonly digest: string
+  readonly count: number
+  /** Its lines without the first and the last. */
+  readonly lines: () => AsyncIterable<string>
+}
+
+/**
+ * Reads all of it before anything is done.
+ *
+ * @param check throws when a line is none of a plan of this kind
+ * @throws CommandError it is no plan, or half of one
+ */
+export async function readPlan(
+  path: string,
+  check: (kind: PlanKind, line: string, number: number) => void,
+): Promise<ReadPlan> {
+  const digest = createHash('sha256')
+  let kind: PlanKind | undefined
+  let [number, count, last] = [0, 0, '']
+  for await (const line of rawLines(path)) {
+    digest.update(`${line}\n`)
+    number++
+    if (last === lastLine) throw new CommandError(`${path} goes on behind its last line`, makeAnew)
+    last = line
+    if (number === 1) kind = kindIn(path, line)
+    else if (kind !== undefined && !isRemark(line)) check(kind, line, number)
+    if (!isRemark(line)) count++
+  }
+  if (kind === undefined) throw new CommandError(`${path} is empty`, makeAnew)
+  if (last !== lastLine)
+    throw new CommandError(`${path} is half a plan: its last line is not "${lastLine}"`, makeAnew)
+  const lines = async function* () {
+    for await (const line of rawLines(path)) if (!isRemark(line)) yield line
+  }
+  return { kind, digest: digest.digest('hex'), count, lines }
+}
+
+/** An operator's, or the first and the last line. */
+const isRemark = (line: string): boolean => line.startsWith('#')
+
+const makeAnew = 'make it anew with pinwarden pins plan'
+
+function kindIn(path: string, line: string): PlanKind {
+  const kind = line.slice(firstLine.length)
+  if (line.startsWith(firstLine) && kinds.includes(kind)) return kind as PlanKind
+  throw new CommandError(`${path} is no plan of this release`, makeAnew)
+}
+
+async function* rawLines(path: string): AsyncGenerator<string> {
+  try {
+    yield* linesOf(createReadStream(path))
+  } catch (error) {
+    throw new CommandError(`${path} cannot be read: ${whyOf(error)}`)
+  }
+}
+
+/** How many of its lines are done; 0 where what is kept is of other contents. */
+export async function readDone(path: string, digest: string, io: Io): Promise<number> {
+  const text = await readFile(doneOf(path), 'utf8').catch(() => '')
+  if (text === '') return 0
+  const [of, count] = text.trim().split(' ')
+  if (of === digest) return Number(count) || 0
+  io.stderr.write(`${doneOf(path)} is of another plan: this one begins with its first line\n`)
+  return 0
+}
+
+export async function keepDone(path: string, digest: string, count: number): Promise<void> {
+  const partial = `${doneOf(path)}.partial`
+  await writeFile(partial, `${digest} ${count}\n`)
+  await rename(partial, doneOf(path))
+}
+
+const doneOf = (path: string): string => `${path}.done`
+
+const whyOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error)

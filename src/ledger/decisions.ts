@@ -1,0 +1,231 @@
+/**
+ * What an operator decides: of a row that a hand changed beside the gate, which of both is right;
+ * of a pin, that it goes for good.
+ */
+import { ClusterFault } from '../cluster/faults.js'
+import { type Lease } from '../leases/lease.js'
+import type { PinRecord } from '../leases/pin-record.js'
+import { tokenText } from '../leases/token.js'
+import { Deadline } from '../time/deadline.js'
+import { minuteMs } from '../time/units.js'
+import { DefiniteRefusal } from './definite-refusal.js'
+import type { DoubtReason } from './doubt.js'
+import { type Merged, mergeRow } from './merge.js'
+import type { OpenPin } from './open-pin.js'
+import type { OpenPins } from './open-pins.js'
+import type { Queue } from './queue.js'
+import type { QueueEntry } from './queue-entry.js'
+import type { RecentRows } from './recent-rows.js'
+import type { Differed, Reconciler } from './reconciler.js'
+import type { Records, View } from './records.js'
+import { type LedgerRow, type Released, rowVersion } from './row.js'
+import type { LedgerStorage } from './storage/ledger-storage.js'
+import { type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
+
+export interface DecisionsParts {
+  readonly storage: LedgerStorage
+  readonly pins: OpenPins
+  readonly records: Records
+  readonly recent: RecentRows
+  readonly queue: Pick<Queue, 'of' | 'drop'>
+  readonly reconciler: Pick<Reconciler, 'reconcile'>
+  /** It is not known whether the cluster has what the ledger says of a CID. */
+  readonly onDoubt: (cid: string, reason: DoubtReason) => void
+  /** Longest time of one change. */
+  readonly timeoutMs: () => number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly monotonic: () => number
+}
+
+/** A row that a hand changed, as a plan saw it. */
+export interface SeenReport {
+  readonly cid: string
+  readonly report: Differed
+  readonly version: string
+}
+
+/** `gate`: what the ledger says is made true. `hand`: the cluster stays as it is. */
+export type Right = 'gate' | 'hand'
+
+export type Decided =
+  /** The cluster has again what is owed, or no more what was released. */
+  | 'pinned-again'
+  | 'unpinned'
+  /** The cluster and the ledger agreed by now. */
+  | 'agreed'
+  | 'accepted'
+  | 'changed-since'
+  | { readonly rejected: string }
+
+export interface TakenDown {
+  /** `waiting`: it is durable, and is done as soon as the cluster is back. */
+  readonly outcome: 'unpinned' | 'waiting' | 'not-pinned' | 'not-a-plain-pin'
+  /** Whose leases ended. */
+  readonly holders: readonly string[]
+  /** Pins of it that waited for the cluster, and are not made any more. */
+  readonly queued: number
+}
+
+export interface PinNotes {
+  readonly report: Differed | undefined
+  readonly takeDown: TakeDown | undefined
+}
+
+/** While the cluster does not say when it wrote the record: what clocks may differ by. */
+const marginMs = minuteMs
+
+/** First look behind a take-down; the doubt's own looks follow. */
+const looksAfterMs = 1000
+
+export class Decisions {
+  constructor(private readonly parts: DecisionsParts) {}
+
+  /** @throws ClusterFault, LockTimeout, StoreFault, LedgerFault: nothing was decided, or not all */
+  async decide({ cid, report, version }: SeenReport, right: Right): Promise<Decided> {
+    const { storage, pins, records } = this.parts
+    const deadline = this.deadline()
+    const seen: { row?: LedgerRow; merged?: Merged } = {}
+    const pin = await pins.open(cid, deadline, async () => {
+      const now = await records.read(cid, deadline)
+      const row = await storage.row(cid)
+      if (row?.report !== report || rowVersion(row) !== version) return { ...now, record: now.read }
+      seen.row = { ...row, report: undefined }
+      seen.merged = mergeRow(seen.row, now.read, storage.gateId, now.clusterMs)
+      return { ...now, record: right === 'hand' ? now.read : seen.merged.record }
+    })
+    const { row, merged } = seen
+    if (row !== undefined && right === 'gate' && merged?.differs !== undefined)
+      return this.repair(pin, merged.differs, deadline)
+    try {
+      if (row === undefined) return 'changed-since'
+      const kept = right === 'hand' ? asLeft(row, pin) : row
+      await storage.commit([{ kind: 'row', row: kept }])
+      this.parts.recent.wrote(kept, pin.record?.writtenMs ?? -Infinity)
+      return right === 'hand' ? 'accepted' : 'agreed'
+    } finally {
+      pin.release()
+    }
+  }
+
+  /**
+   * Ends all leases of a pin, and what waits of it in the queue, for good: the ledger has it on the
+   * disk before the cluster is asked, and sees to it until the cluster has done it.
+   *
+   * @throws LockTimeout, StoreFault, LedgerFault: nothing was done
+   */
+  async takeDown(cid: string, reason: string): Promise<TakenDown> {
+    const { storage, pins, recent, queue, onDoubt, now } = this.parts
+    const deadline = this.deadline()
+    const found = { isSeen: false, read: undefined as PinRecord | undefined }
+    const pin = await pins.open(cid, deadline, () => this.view(cid, deadline, found))
+    const { isSeen, read } = found
+    const entries = queue.of(cid)
+    const taken = { holders: [] as readonly string[], queued: entries.length }
+    try {
+      const before = await storage.row(cid)
+      if (read !== undefined && read.type !== 'pin')
+        return { ...taken, queued: 0, outcome: 'not-a-plain-pin' }
+      const ended = [...(before?.leases ?? []), ...(read?.leases ?? []), ...(read?.former ?? [])]
+      taken.holders = [...new Set(ended.map(({ holder }) => holder))]
+      const untilMs = read?.writtenMs ?? now() + marginMs
+      const seq = storage.nextSeq()
+      const released = [
+        ...releasedOf(ended, entries, storage.gateId, seq),
+        takeDownEntry({ untilMs, reason }, seq),
+      ]
+      const row = { ...gone, cid, seq, atMs: now(), released }
+      const dueMs = now() + looksAfterMs
+      const doubt = { cid, reason: 'unknown-outcome', attempt: 0, dueMs } as const
+      await storage.commit([
+        { kind: 'row', row },
+        { kind: 'doubt', doubt },
+        ...entries.map((entry) => ({ kind: 'dequeue', seq: entry.seq }) as const),
+      ])
+      recent.wrote(row, read?.writtenMs ?? -Infinity)
+      onDoubt(cid, 'unknown-outcome')
+      queue.drop(entries)
+    } finally {
+      pin.release()
+    }
+    if (!isSeen) return { ...taken, outcome: 'waiting' }
+    if (read === undefined) return { ...taken, outcome: 'not-pinned' }
+    try {
+      await this.parts.reconciler.reconcile(cid)
+      return { ...taken, outcome: 'unpinned' }
+    } catch (error) {
+      if (error instanceof ClusterFault) return { ...taken, outcome: 'waiting' }
+      throw error
+    }
+  }
+
+  /** What the cluster has; it may be away. */
+  private async view(
+    cid: string,
+    deadline: Deadline,
+    found: { isSeen: boolean; read: PinRecord | undefined },
+  ): Promise<View> {
+    const { records, now } = this.parts
+    try {
+      const seen = await records.read(cid, deadline)
+      Object.assign(found, { isSeen: true, read: seen.read })
+      return { ...seen, record: seen.read }
+    } catch (error) {
+      if (!(error instanceof ClusterFault)) throw error
+      const nowMs = now()
+      return { read: undefined, record: undefined, nowMs, clusterMs: nowMs, laterMs: nowMs }
+    }
+  }
+
+  /** What is to be told of a CID beside its record. @throws LedgerFault */
+  async notesOf(cid: string): Promise<PinNotes> {
+    const row = await this.parts.storage.row(cid)
+    return { report: row?.report, takeDown: row && takeDownOf(row) }
+  }
+
+  private async repair(pin: OpenPin, differed: Differed, deadline: Deadline): Promise<Decided> {
+    try {
+      await this.parts.records.write(pin.record ?? 'unpin', pin, deadline)
+      return differed === 'missing' ? 'pinned-again' : 'unpinned'
+    } catch (error) {
+      if (error instanceof DefiniteRefusal) return { rejected: error.message }
+      throw error
+    }
+  }
+
+  private deadline(): Deadline {
+    return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
+  }
+}
+
+const gone = { isDirect: false, options: [], leases: [], former: [], expiresMs: Infinity } as const
+
+function releasedOf(
+  leases: readonly Lease[],
+  entries: readonly QueueEntry[],
+  gateId: string,
+  seq: number,
+): readonly Released[] {
+  const queued = entries.map((entry) => ({
+    holder: entry.holder,
+    token: tokenText({ gateId, seq: entry.seq }),
+  }))
+  const all = [...leases, ...queued].flatMap(({ holder, token }) =>
+    token === undefined ? [] : [{ holder, token, seq }],
+  )
+  return [...new Map(all.map((each) => [`${each.holder} ${each.token}`, each])).values()]
+}
+
+/** A row as a hand left the record: what it took away is released, what it gave is owed. */
+function asLeft(row: LedgerRow, { record, seq }: OpenPin): LedgerRow {
+  const { isDirect, options, leases, former, expiresMs } = record ?? gone
+  const isThere = (token: string | undefined): boolean =>
+    leases.some((lease) => lease.token === token)
+  const released = [
+    ...row.released.filter(({ token }) => !isThere(token)),
+    ...row.leases.flatMap(({ holder, token }) =>
+      token === undefined || isThere(token) ? [] : [{ holder, token, seq }],
+    ),
+  ]
+  return { ...row, isDirect, options, leases, former, expiresMs, released }
+}
