@@ -37,9 +37,11 @@ interface Shown {
   readonly cid: string
   readonly name: string
   readonly type: string
-  readonly written: string
+  readonly written: string | null
   readonly expires: string | null
   readonly isLetGo: boolean
+  /** What a hand made of it beside the gate. */
+  readonly report: 'missing' | 'unexpected' | null
   readonly leases: readonly ShownLease[]
   readonly former: readonly ShownLease[]
 }
@@ -58,13 +60,19 @@ export async function pinsShow({ configPath, cid, json }: ShowOptions, io: Io): 
   return 0
 }
 
+const reportText = {
+  missing: 'missing: owed, and the cluster does not have it: pinwarden pins plan --missing',
+  unexpected: 'unexpected: released, and the cluster has it: pinwarden pins plan --unexpected',
+} as const
+
 function textOf(pin: Shown): string {
-  const state = pin.isLetGo ? 'let go of: pinwarden pins restore takes that back' : 'held'
+  const held = pin.isLetGo ? 'let go of: pinwarden pins restore takes that back' : 'held'
+  const state = pin.report === null ? held : reportText[pin.report]
   const lines = [
     `cid      ${pin.cid}`,
     `name     ${pin.name === '' ? '-' : pin.name}`,
     `state    ${state}`,
-    `written  ${pin.written}`,
+    `written  ${pin.written ?? '-'}`,
     `expires  ${pin.expires ?? 'never'}`,
   ]
   const rows = [...pin.leases, ...pin.former].map(({ encoder, leaseId, since, until }) => [

@@ -1,0 +1,240 @@
+/** What an operator decides, and long commands: over the control socket of the real daemon. */
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import { DatabaseSync } from 'node:sqlite'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { askControl } from '../../../src/cli/ask-control.js'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
+import type { Config } from '../../../src/settings/schema/schema.js'
+import { hourMs } from '../../../src/time/units.js'
+import { type Daemon, run } from '../../support/daemon.js'
+import { generatedCid as cid, startFakeCluster } from '../../support/fake-cluster/index.js'
+import { pinwarden } from '../../support/pinwarden.js'
+
+const keys = { alpha: generateKey(), beta: generateKey() }
+const leaseIds = { alpha: 'alpha0000000', beta: 'beta00000000' }
+type Name = keyof typeof keys
+
+async function prepared(t: Test, settings: object = {}) {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // A socket's path is short.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const file = (name: string) => join(directory, name)
+  const encoder = (name: Name) => ({
+    leaseId: leaseIds[name],
+    keys: [{ id: 'k1', sha256: digestOf(keys[name]) }],
+  })
+  const config = {
+    listen: { port: 0 },
+    control: { socket: 'control.sock' },
+    ledger: { directory: 'state' },
+    cluster: { endpoints: [{ url: cluster.url }], health: { failuresMax: 1, intervalMs: 1000 } },
+    onOutage: 'journal',
+    encoders: { alpha: encoder('alpha'), beta: encoder('beta') },
+    ...settings,
+  }
+  writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
+  const start = async () => {
+    const daemon = run(t, ['serve', '--config', file('config.json')])
+    const { url } = await daemon.logged('listening')
+    const ask = async (name: Name, method: string, index: number, query = '') => {
+      const headers = { authorization: `Bearer ${keys[name]}` }
+      const { status } = await fetch(`${String(url)}/pins/${cid(index)}${query}`, {
+        ...{ method, headers },
+      })
+      return status
+    }
+    return { daemon, ask }
+  }
+  const command = (...argv: string[]) => pinwarden('pins', ...argv, '-c', file('config.json'))
+  const holders = (index: number) =>
+    [...(cluster.pins.get(cid(index))?.metadata?.keys() ?? [])]
+      .map((key) => key.replace('pinwarden.lease.', ''))
+      .sort()
+  return { cluster, file, start, command, holders }
+}
+
+const ended = async (daemon: Daemon, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
+  daemon.process.kill(signal)
+  return daemon.exited
+}
+
+const released = 'an operator released a pin for good'
+
+t.test('what a hand changed is planned and decided on, but for what changed since', async (t) => {
+  const { cluster, file, start, command, holders } = await prepared(t)
+  const first = await start()
+  const both = ['alpha', 'beta'] as const
+  for (const name of both)
+    for (const index of [1, 2, 3]) t.equal(await first.ask(name, 'POST', index, '?name=n'), 200)
+  for (const index of [4, 5]) t.equal(await first.ask('alpha', 'POST', index), 200)
+  const metadata = new Map([4, 5].map((index) => [index, cluster.pins.get(cid(index))?.metadata]))
+  for (const index of [4, 5]) t.equal(await first.ask('alpha', 'DELETE', index), 200)
+  await ended(first.daemon)
+  // What was written within the last minutes is not judged: reads may lag behind.
+  const ledger = new DatabaseSync(file('state/ledger.db'))
+  ledger.exec(`UPDATE pin SET at = at - ${hourMs}`)
+  ledger.close()
+  const { daemon, ask } = await start()
+  await daemon.logged('verified recent writes')
+  const was = cluster.pins.get(cid(1))
+  for (const index of [1, 2, 3]) cluster.pins.delete(cid(index))
+  for (const [index, kept] of metadata) cluster.addPin(cid(index), { metadata: kept ?? null })
+
+  const plan = async (kind: string) => {
+    const name = file(`${kind}.txt`)
+    rmSync(name, { force: true })
+    const { code, stderr } = await command('plan', `--${kind}`, '--out', name)
+    t.equal(code, 0, stderr)
+    return { name, stderr, lines: readFileSync(name, 'utf8').split('\n').slice(1, -2) }
+  }
+  const missing = await plan('missing')
+  t.equal(missing.lines.length, 3)
+  t.match(missing.stderr, /3 {2}alpha\n +3 {2}beta\n3 pins are owed/)
+  const unexpected = await plan('unexpected')
+  t.equal(unexpected.lines.length, 2)
+  t.match((await command('show', cid(1))).stdout, /^state +missing/m)
+  t.notOk(cluster.pins.has(cid(1)), 'nothing was changed')
+
+  t.equal(await ask('alpha', 'POST', 2), 200)
+  t.same(holders(2), [leaseIds.alpha, leaseIds.beta], 'a holder lost nothing by that')
+  t.equal(await ask('alpha', 'DELETE', 3), 200)
+  t.same(holders(3), [leaseIds.beta])
+  const apply = await command('apply', missing.name)
+  t.match(apply, { code: 0, stdout: /^1 pinned-again, 2 changed-since\n|^2 changed-since, 1/ })
+  const now = cluster.pins.get(cid(1))
+  t.same(now?.metadata, was?.metadata)
+  t.same([now?.name, now?.expireAt], [was?.name, was?.expireAt])
+  t.same((await plan('missing')).lines, [])
+
+  const [head, ...lines] = readFileSync(unexpected.name, 'utf8').split('\n')
+  const of = (index: number) => lines.find((line) => line.startsWith(cid(index))) ?? ''
+  writeFileSync(unexpected.name, [head, of(4), '# end of the plan\n'].join('\n'))
+  t.equal((await command('apply', unexpected.name)).stdout, '1 unpinned\n')
+  t.notOk(cluster.pins.has(cid(4)))
+  writeFileSync(unexpected.name, [head, of(5), '# end of the plan\n'].join('\n'))
+  t.equal((await command('apply', unexpected.name, '--as-is')).stdout, '1 accepted\n')
+  t.ok(cluster.pins.has(cid(5)))
+  t.same((await plan('unexpected')).lines, [])
+  t.equal(await ask('alpha', 'DELETE', 5), 200, 'it is its again')
+})
+
+t.test('a release is final: crashes, late looks and the queue bring nothing back', async (t) => {
+  const { cluster, start, command, holders } = await prepared(t, { unpin: { graceSeconds: 3600 } })
+  const first = await start()
+  for (const name of ['alpha', 'beta'] as const) t.equal(await first.ask(name, 'POST', 1), 200)
+  cluster.addPin(cid(2), { name: 'without a lease' })
+  t.equal(await first.ask('alpha', 'POST', 3), 200)
+  t.equal(await first.ask('alpha', 'DELETE', 3), 200)
+  t.ok(cluster.pins.has(cid(3)), 'kept for its grace')
+  const forget = cluster.pins.mark()
+  const release = (...indexes: number[]) =>
+    command('release', ...indexes.map((index) => cid(index)), '--reason', 'order 12/26')
+  t.match(await command('release', cid(1)), { code: 2 })
+  t.match(await release(1, 2, 3), { code: 0, stdout: '3 unpinned\n' })
+  t.equal(cluster.pins.size, 0)
+  const audit = await first.daemon.logged(released)
+  t.match(audit, { level: 'warn', cid: cid(1), reason: 'order 12/26', encoders: ['alpha', 'beta'] })
+  t.match(await command('show', cid(2)), {
+    code: 1,
+    stderr: /released this pin for good: order 12/,
+  })
+
+  // The cluster forgets the last writes, and comes back.
+  await ended(first.daemon)
+  forget()
+  t.equal(cluster.pins.size, 3)
+  const second = await start()
+  await second.daemon.logged('verified recent writes')
+  t.equal(cluster.pins.size, 0)
+
+  // It is away: what waits of the pin is not made, and the pin goes when the cluster is back.
+  for (const index of [4, 5]) t.equal(await second.ask('alpha', 'POST', index), 200)
+  const comeBack = cluster.behave({ path: /./ }, { kind: 'reset' })
+  for (const index of [5, 6]) t.equal(await second.ask('beta', 'POST', index), 202)
+  const waiting = await release(4, 5, 6)
+  t.match(waiting, {
+    code: 0,
+    stdout: /^3 waiting\nwaiting: the cluster is away; the daemon unpins/,
+  })
+  t.same((await pinwarden('journal', 'list', ...configOf(second.daemon))).stdout, 'nothing waits\n')
+  await ended(second.daemon, 'SIGKILL')
+  comeBack()
+  const third = await start()
+  await third.daemon.logged('verified recent writes')
+  t.equal(cluster.pins.size, 0)
+  t.equal(await third.ask('beta', 'POST', 5), 200, 'a later wish is another one')
+  t.same(holders(5), [leaseIds.beta])
+})
+
+const configOf = (daemon: Daemon): string[] => ['-c', daemon.process.spawnargs.at(-1) ?? '']
+
+t.test('a stop ends the changes under way, begins no other, and the command says so', async (t) => {
+  const { cluster, file, start, command, holders } = await prepared(t)
+  const { daemon } = await start()
+  const all = Array.from({ length: 40 }, (_, index) => index)
+  for (const index of all) cluster.addPin(cid(index))
+  writeFileSync(file('cids'), all.map((index) => `${cid(index)}\n`).join(''))
+  const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
+  cluster.behave({ method: 'POST' }, { kind: 'hold', until })
+  const adopt = () => command('adopt', '--encoder', 'alpha', '--cids', file('cids'))
+  const adopting = adopt()
+  while ((await cluster.nextRequest()).method !== 'POST');
+  const exited = ended(daemon)
+  await daemon.logged('stopping: requests under way are finished')
+  goOn(undefined)
+  const { code, stderr } = await adopting
+  t.equal(code, 1)
+  const [, done] =
+    /the daemon is stopping: (\d+) are done, and no other was begun\n/.exec(stderr) ?? []
+  t.match(stderr, /hint: the same command goes on/)
+  t.same(await exited, { code: 0, signal: null })
+  const adopted = all.filter((index) => holders(index).length > 0)
+  t.equal(adopted.length, Number(done))
+  t.ok(adopted.length > 0 && adopted.length <= 8)
+  t.same(
+    daemon.lines().filter(({ level }) => level === 'error' || level === 'warn'),
+    [],
+  )
+  cluster.reset()
+  await start()
+  t.match((await adopt()).stdout, `${adopted.length} held-already`)
+  t.equal(all.filter((index) => holders(index).length > 0).length, 40)
+})
+
+t.test('while the daemon works it gives signs of life; one that does not is told of', async (t) => {
+  const { cluster, file, start } = await prepared(t)
+  await start()
+  cluster.addPin(cid(1))
+  const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
+  cluster.behave({ method: 'POST' }, { kind: 'hold', until })
+  const asked = request({
+    ...{ socketPath: file('control.sock'), method: 'POST', path: '/adopt', agent: false },
+    headers: { 'content-type': 'application/json' },
+  })
+  asked.end(JSON.stringify({ encoder: 'alpha', cids: [cid(1)] }))
+  const [sign] = (await once(asked, 'information')) as [{ statusCode: number }]
+  t.equal(sign.statusCode, 102)
+  goOn(undefined)
+  const [answer] = (await once(asked, 'response')) as [{ statusCode: number }]
+  t.equal(answer.statusCode, 200)
+
+  const silent = createServer(() => undefined).listen(file('silent.sock'))
+  await once(silent, 'listening')
+  t.teardown(() => {
+    silent.close().closeAllConnections()
+  })
+  const config = { control: { socket: file('silent.sock') } } as unknown as Config
+  await t.rejects(askControl(config, 'GET', '/ledger/check', undefined, 50), {
+    name: 'CommandError',
+    message: /the daemon at .*silent.sock has given no sign of life for 0.05 s/,
+    hint: /SIGSTOP/,
+  })
+})
