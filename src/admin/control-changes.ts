@@ -1,4 +1,4 @@
-/** Changes of many pins for one command: some at a time, and no other begins once it has to stop. */
+/** Changes of many pins for one command: some at a time, and none begins once it has to stop. */
 import { canonicalCid } from '../cluster/cid.js'
 import type { Outcome } from '../ledger/upkeep.js'
 

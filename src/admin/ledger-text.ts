@@ -8,6 +8,7 @@ export function ledgerText(ledger: LedgerStatus): string {
   const { missing, unexpected } = reportedRows
   return [
     `${ledger.owedRows} pins owed`,
+    ...(ledger.isCopy ? ['a copy: it repairs nothing before pinwarden ledger trust'] : []),
     ...(ledger.isWritable ? [] : ['the disk takes nothing']),
     ...(ledger.isWalking ? ['verifying recent writes'] : []),
     ...(doubts > 0 ? [`${doubts} in doubt, the oldest for ${spanText(oldestDoubtMs)}`] : []),
@@ -18,5 +19,5 @@ export function ledgerText(ledger: LedgerStatus): string {
 }
 
 /** Whether an operator has to do something. */
-export const isLedgerAlarm = ({ isWritable, reportedRows }: LedgerStatus): boolean =>
-  !isWritable || reportedRows.missing + reportedRows.unexpected > 0
+export const isLedgerAlarm = ({ isCopy, isWritable, reportedRows }: LedgerStatus): boolean =>
+  isCopy || !isWritable || reportedRows.missing + reportedRows.unexpected > 0

@@ -1,5 +1,5 @@
 /** What commands do with the ledger: asked of the daemon that has it, or done with its file. */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
 import type { QueueEntry } from '../ledger/queue-entry.js'
@@ -39,7 +39,7 @@ export async function withLedgerFile<T>(
   whenInUse: CommandError,
   act: (file: LedgerFile) => Promise<T> | T,
 ): Promise<T> {
-  if (!existsSync(path)) throw new NoLedger(path)
+  if (!isThere(path)) throw new NoLedger(path)
   const file = await open(path, whenInUse)
   try {
     return await act(file)
@@ -47,6 +47,19 @@ export async function withLedgerFile<T>(
     file.close()
   }
 }
+
+/** @throws CommandError this user may not even see that */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const why = code === 'EACCES' ? 'this user may not look into its directory' : code
+    throw new CommandError(`${path} cannot be read: ${why}`, forRoot)
+  }
+}
+
+const forRoot = "the daemon's user and root may read it: try it with sudo"
 
 /** There is none where the settings say. */
 export class NoLedger extends CommandError {
@@ -67,7 +80,7 @@ async function open(path: string, whenInUse: CommandError): Promise<LedgerFile> 
     if (error instanceof LedgerInUse) throw whenInUse
     if (error instanceof DamagedLedger) throw new CommandError(damageText(error))
     const why = error instanceof Error ? error.message : String(error)
-    throw new CommandError(`${path} cannot be read: ${why}`, 'its owner and root may read it')
+    throw new CommandError(`${path} cannot be read: ${why}`, forRoot)
   }
 }
 

@@ -34,7 +34,7 @@ export function report(error: unknown, io: Io): 1 | 2 {
   }
   if (error instanceof LedgerFault) {
     fail(io, error.message)
-    hint(io, 'ledger.directory in the settings says where it is kept; one daemon has it at a time')
+    hint(io, 'ledger.directory in the settings says where it is kept')
     return 1
   }
   // What the system refuses is said in its own words; all else is a bug, and shown whole.

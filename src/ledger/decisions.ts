@@ -48,7 +48,7 @@ export interface SeenReport {
 /** `gate`: what the ledger says is made true. `hand`: the cluster stays as it is. */
 export type Right = 'gate' | 'hand'
 
-export type Decided =
+export type ReportDecision =
   /** The cluster has again what is owed, or no more what was released. */
   | 'pinned-again'
   | 'unpinned'
@@ -82,7 +82,7 @@ export class Decisions {
   constructor(private readonly parts: DecisionsParts) {}
 
   /** @throws ClusterFault, LockTimeout, StoreFault, LedgerFault: nothing was decided, or not all */
-  async decide({ cid, report, version }: SeenReport, right: Right): Promise<Decided> {
+  async decide({ cid, report, version }: SeenReport, right: Right): Promise<ReportDecision> {
     const { storage, pins, records } = this.parts
     const deadline = this.deadline()
     const seen: { row?: LedgerRow; merged?: Merged } = {}
@@ -183,7 +183,11 @@ export class Decisions {
     return { report: row?.report, takeDown: row && takeDownOf(row) }
   }
 
-  private async repair(pin: OpenPin, differed: Differed, deadline: Deadline): Promise<Decided> {
+  private async repair(
+    pin: OpenPin,
+    differed: Differed,
+    deadline: Deadline,
+  ): Promise<ReportDecision> {
     try {
       await this.parts.records.write(pin.record ?? 'unpin', pin, deadline)
       return differed === 'missing' ? 'pinned-again' : 'unpinned'

@@ -62,10 +62,10 @@ export class Holdings {
     this.scheduler.runWithin(Math.max(0, this.parts.intervalMs - ageMs))
   }
 
-  /** Compares soon, as what the cluster has was changed by a hand. */
-  soon(): void {
+  /** Compares within this time, as the cluster may have what the ledger does not know. */
+  soon(withinMs = 0): void {
     this.isWanted = true
-    this.scheduler.runWithin(0)
+    this.scheduler.runWithin(withinMs)
   }
 
   /** Compares now, or waits for the comparison under way. @returns whether it came to its end */

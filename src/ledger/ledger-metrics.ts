@@ -17,6 +17,8 @@ export interface LedgerReport {
   readonly isWalking: boolean
   /** Whether the disk takes what is written. */
   readonly isWritable: boolean
+  /** It is a copy that no operator trusts yet: nothing is repaired by it. */
+  readonly isCopy: boolean
 }
 
 /** The same, with what the file comes to. */
@@ -68,6 +70,11 @@ export function registerLedger(
     help: 'Pins that were changed beside the gate: an operator decides.',
     labelNames: ['differed'],
     read: async () => byDifference((await report()).reported),
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_copy',
+    help: 'Whether the ledger is a copy that no operator trusts yet: nothing is repaired by it.',
+    read: async () => ((await report()).isCopy ? 1 : 0),
   })
   registerDisk(registry, report)
 }

@@ -54,6 +54,9 @@ const aloneMs = dayMs
 /** Others write as well, and each gate remembers only what it heard of. */
 const sharedMs = hourMs
 
+/** After an orderly stop, or with a new ledger: the start has other work. */
+const calmMs = 30_000
+
 /** Beyond it other gates may have changed what this one wrote, without its hearing of it. */
 const sharedBackMs = 5 * minuteMs
 
@@ -159,12 +162,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     cluster.onDisconnect(() => {
       walk.soon()
     })
-    if (storage.contents.isIncomplete) holdings.soon()
+    if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
   }
   return {
     ...{ changes: ledger, queue, holdings, decisions },
     report: () => ({
-      ...{ repairs, reported, isWritable: storage.isWritable, isWalking: walk.isOpen },
+      ...{ repairs, reported, isCopy, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,
       oldestDoubtMs: doubts.oldestMs,
     }),

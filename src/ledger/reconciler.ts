@@ -41,7 +41,7 @@ export type Repair =
   | { readonly kind: 'rejected'; readonly message: string }
 
 /** @see Merged */
-export interface Compared {
+export interface ComparedRow {
   readonly differs: Merged['differs']
   readonly isThere: boolean
   readonly isTakenDown: boolean
@@ -101,7 +101,7 @@ export class Reconciler {
   }
 
   /** How what the cluster has differs from what is owed; nobody is kept from changing it. */
-  async compare(row: LedgerRow): Promise<Compared> {
+  async compare(row: LedgerRow): Promise<ComparedRow> {
     const now = await this.parts.records.read(row.cid, this.deadline())
     const { differs, isTakenDown = false } = this.merged(row, now)
     return { differs, isThere: now.read !== undefined, isTakenDown }

@@ -44,6 +44,7 @@ const ledgerWritable = `pinwarden_ledger_writable{${gate}}`
 const oldestDoubt = `pinwarden_ledger_oldest_doubt_seconds{${gate}}`
 const ledgerRows = (state: string) => `pinwarden_ledger_rows{${gate},state="${state}"}`
 const ledgerDisk = `pinwarden_ledger_disk_free_bytes{${gate}}`
+const ledgerCopy = `pinwarden_ledger_copy{${gate}}`
 const bugs = `pinwarden_bugs_total{${gate}}`
 const lost = `pinwarden_log_lines_dropped_total{${gate}}`
 const unauthorized = `pinwarden_auth_failures_total{${gate},reason="key-unknown"}`
@@ -209,6 +210,11 @@ export const cases: Readonly<Record<string, Case>> = {
       none: { [ledgerRows('reported')]: '0x30', [ledgerRows('owed')]: '100x30' },
       'seen at once': { [ledgerRows('reported')]: '0x15 3x2 0x20' },
     },
+  },
+  PinwardenLedgerCopy: {
+    at: '20m',
+    fires: { [ledgerCopy]: '0x5 1x30' },
+    quiet: { 'trusted at once': { [ledgerCopy]: '0x15 1x3 0x20' } },
   },
   PinwardenLedgerDiskLow: {
     at: '30m',

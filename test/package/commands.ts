@@ -58,6 +58,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
       ['pins list --encoder alpha', new RegExp(`${adopted}`)],
       [`pins plan --encoder alpha --out ${inPlace('plan')}`, /^/],
       [`pins apply ${inPlace('plan')}`, /./],
+      [`pins release ${generatedCid(8)} --reason test`, /1 not-pinned/],
     ])
     assert.match(readFileSync(inPlace('plan'), 'utf8'), new RegExp(`${held}`))
     return 'restored, shown, adopted, listed, planned, applied'

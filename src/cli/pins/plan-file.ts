@@ -1,6 +1,6 @@
 /**
- * A plan as a file: whole or not at all. Its first line says what kind of plan it is and its last
- * one that nothing is missing; what was done of it is kept beside it, with a digest of its contents.
+ * A plan as a file: whole or not at all. Its first line says what kind of plan it is, its last one
+ * that nothing is missing; beside it is kept how much of these contents is done.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'

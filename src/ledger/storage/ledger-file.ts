@@ -34,6 +34,7 @@ export class LedgerFile {
   /** Entries of the queue that the disk has damaged: they stay in the file, and are not written. */
   damagedEntries = 0
   private isBegun = false
+  private isNew = false
   private readonly statements: Statements
 
   /**
@@ -129,6 +130,7 @@ export class LedgerFile {
     const countOf = (table: string) => this.statements.number(`SELECT count(*) AS n FROM ${table}`)
     const problems = findings.map((each) => String(each.integrity_check))
     const { entries, damaged } = this.pending.queue()
+    if (this.statements.isReplaced) problems.push(this.statements.replacedText)
     if (damaged > 0) problems.push(`${damaged} pins that wait cannot be read`)
     const rejected = entries.filter(({ rejection }) => rejection !== undefined).length
     return {
@@ -210,6 +212,7 @@ export class LedgerFile {
   private make(gateId: string, setAside: string | undefined): void {
     const version = versionOf(this.database)
     const isNew = version === 0 || this.statements.meta('gateId') === undefined
+    this.isNew = isNew && !this.statements.isInMemory
     try {
       if (version < knownVersion) migrate(this.database)
       if (isNew) this.statements.setMeta('gateId', gateId)
@@ -229,9 +232,9 @@ export class LedgerFile {
   }
 
   private isIncomplete(): boolean {
-    const { statements, setAside } = this
+    const { statements, setAside, isNew } = this
     const wasKilled = statements.meta('closed') === 0
-    return setAside !== undefined || wasKilled || statements.meta('incomplete') === 1
+    return isNew || setAside !== undefined || wasKilled || statements.meta('incomplete') === 1
   }
 
   private readContents(): LedgerContents {

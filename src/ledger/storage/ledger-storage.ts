@@ -36,8 +36,8 @@ export interface LedgerContents {
   /** When the cluster's whole state was last compared, in ms since the epoch; undefined: never. */
   readonly comparedMs: number | undefined
   /**
-   * Whether the cluster has what the ledger may not know: a run was killed, or a damaged ledger was
-   * set aside, and no comparison has ended since.
+   * Whether the cluster has what the ledger may not know: the file is new, a run was killed, or a
+   * damaged ledger was set aside, and no comparison has ended since.
    */
   readonly isIncomplete: boolean
   /** Whether the run before closed it. */

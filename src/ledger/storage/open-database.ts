@@ -93,10 +93,26 @@ function makeFile(path: string): void {
   } catch (error) {
     throw new Error(`the ledger cannot be kept in ${directory}: ${whyOf(error)}`, { cause: error })
   }
-  if (existsSync(path)) return
+  if (existsSync(path)) {
+    for (const suffix of ['', '-wal', '-shm']) refuseForbidden(path + suffix)
+    return
+  }
   // Never opened where it is there: closing it would end the locks that this process has on it.
   closeSync(openSync(path, 'wx', 0o600))
   syncDirectorySync(directory)
+}
+
+/** SQLite says only that it is unable to open it. @throws Error with a sentence */
+function refuseForbidden(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    const user = process.getuid?.() ?? 'this user'
+    const text = `user ${user} may not read and write ${path}, which is of user ${stat.uid}`
+    throw new Error(`${text}: chown it to the daemon's user`, { cause: error })
+  }
 }
 
 function whyOf(error: unknown): string {

@@ -15,6 +15,19 @@ export class Statements {
     this.inode = this.readInode()
   }
 
+  get isInMemory(): boolean {
+    return this.path === inMemory
+  }
+
+  /** Whether another file stands in its place, or none: no later start finds this one. */
+  get isReplaced(): boolean {
+    return this.readInode() !== this.inode
+  }
+
+  get replacedText(): string {
+    return `${this.path} was removed or replaced while it was open`
+  }
+
   sql(text: string): StatementSync {
     const known = this.prepared.get(text)
     if (known !== undefined) return known
@@ -41,8 +54,7 @@ export class Statements {
   transaction<T>(work: () => T): T {
     try {
       // SQLite would go on with a file that no later start finds.
-      if (this.readInode() !== this.inode)
-        throw new DiskFault(new Error(`${this.path} was removed or replaced while it was open`))
+      if (this.isReplaced) throw new DiskFault(new Error(this.replacedText))
       this.db.exec('BEGIN IMMEDIATE')
       const result = work()
       this.db.exec('COMMIT')
