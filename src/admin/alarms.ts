@@ -137,7 +137,7 @@ const doubtMsMax = hourMs
 const freeBytesMin = 256 * 1024 ** 2
 
 function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
-  const { isWritable, reportedRows, doubts, oldestDoubtMs = 0, freeBytes } = ledger
+  const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0, freeBytes } = ledger
   const { missing, unexpected } = reportedRows
   const findings: Finding[] = []
   if (!isWritable)
@@ -155,6 +155,14 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       what: `The disk of the ledger has ${Math.floor(freeBytes / 1024 ** 2)} MiB left.`,
       whose: 'This machine. When it is full, no pin is accepted while the cluster is down.',
       next: 'Make room where ledger.directory is.',
+    })
+  if (isCopy)
+    findings.push({
+      id: 'ledger-copy',
+      severity: 'soon',
+      what: 'The ledger is a copy: nothing is repaired by it, and no pin waits in it.',
+      whose: 'Who put a backup, or an older file, in the place of ledger.db.',
+      next: 'Where it is to be the ledger: stop the daemon, pinwarden ledger trust, start it.',
     })
   if (doubts > 0 && oldestDoubtMs > doubtMsMax)
     findings.push({

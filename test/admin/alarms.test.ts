@@ -16,6 +16,7 @@ const ledger = {
   reported: { missing: 0, unexpected: 0 },
   reportedRows: { missing: 0, unexpected: 0 },
   ...{ owedRows: 7, doubts: 0, oldestDoubtMs: undefined, isWalking: false, isWritable: true },
+  isCopy: false,
   ...{ bytes: 4096, freeBytes: 1024 ** 4, commits: { count: 1, seconds: 0.1 } },
 }
 const well: Gathered['status'] = {
@@ -52,6 +53,7 @@ t.test('each thing that is wrong is one alarm, the urgent ones first', async (t)
     [{ endpoints: [down], journal: queue }, {}, ['cluster-down', 'queue-rejected']],
     [{ journal: queue }, {}, ['queue-waits', 'queue-rejected']],
     [{ ledger: { ...ledger, isWritable: false } }, {}, ['ledger-not-writable']],
+    [{ ledger: { ...ledger, isCopy: true } }, {}, ['ledger-copy']],
     [{ ledger: { ...ledger, freeBytes: 1000 } }, {}, ['ledger-disk-low']],
     [{ ledger: { ...ledger, doubts: 3, oldestDoubtMs: 2 * hourMs } }, {}, ['ledger-doubts']],
     [{ ledger: { ...ledger, doubts: 3, oldestDoubtMs: minuteMs } }, {}, []],
