@@ -27,7 +27,7 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
   const isTls = settings.tls !== undefined
   try {
     const { host, port } = listen
-    await app.listen(passed === undefined ? { host, port } : inherited(passed.descriptor))
+    await app.listen(passed === undefined ? { host, port, backlog } : inherited(passed.descriptor))
     refusePlainHttp(listen, boundTo(app), passed !== undefined)
   } catch (error) {
     await stop(parts, 0)
@@ -41,6 +41,9 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
     [Symbol.asyncDispose]: () => stop(parts, settings.current().config.listen.lingerMs),
   }
 }
+
+/** Connections that wait to be accepted: Node's own 511 are not enough in a flood. */
+const backlog = 4096
 
 const inClear = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
 

@@ -63,6 +63,7 @@ export function refuse(
  */
 export function closeUnlessBodyIsSmall(reply: FastifyReply, record: RequestRecord): void {
   if (bodyIsUnbounded(reply.request.raw.headers, record.snapshot.config.listen.bodyBytesMax)) {
+    record.connection?.end()
     reply.header('connection', 'close')
   }
 }
@@ -85,6 +86,7 @@ export function refuseUnrouted(
 ): void {
   const { status, message } = refusals[reason]
   record.refuse(reason)
+  record.connection?.end()
   const body = errorBody(status, message)
   response.writeHead(status, {
     'content-type': 'application/json',

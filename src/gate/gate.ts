@@ -80,7 +80,7 @@ export interface Gate {
 export async function createGate(parts: GateParts): Promise<Gate> {
   const { log, metrics, observe, onQueued } = parts
   const { changes, holdings, queue } = parts.ledger
-  const connections = new Connections()
+  const connections = new Connections(parts.current().config.listen, log.sink)
   const budgetUse = new BudgetUse()
   const countRequest = registerRequests(metrics, connections)
   const write = (line: AccessLine): void => {

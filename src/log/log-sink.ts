@@ -10,7 +10,7 @@ interface Part {
 }
 
 /** How long a line waits for others at most: handing one over costs a third of a request. */
-const gatherMs = 5
+const gatherMs = 10
 const writtenMax = 1_048_576
 /** So much is one part at most, and goes at once. */
 const partMax = 65_536

@@ -9,6 +9,8 @@ t.test('/metrics has every instrument, with its type', async (t) => {
     pinwarden_request_duration_seconds: 'histogram',
     pinwarden_upstream_duration_seconds: 'histogram',
     pinwarden_requests_in_flight: 'gauge',
+    pinwarden_connections: 'gauge',
+    pinwarden_connections_ended_total: 'counter',
     pinwarden_refusals_total: 'counter',
     pinwarden_would_refuse_total: 'counter',
     pinwarden_auth_failures_total: 'counter',

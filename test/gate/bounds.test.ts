@@ -110,24 +110,3 @@ t.test('a cluster that pauses for too long inside an answer is cut', async (t) =
   t.notMatch(client.text, /\r\n0\r\n/, 'no clean end')
   t.match(await gate.line(), { outcome: 'fault', reason: 'cluster-cut' })
 })
-
-t.test('connections over the bound of one address are closed, each with a line', async (t) => {
-  const gate = await startGate(t, { listen: { connectionsPerAddressMax: 2 } })
-  const first = await RawClient.to(gate.url)
-  const second = await RawClient.to(gate.url)
-  const third = await RawClient.to(gate.url)
-  await third.closed
-  t.match(await gate.line(), { reason: 'too-many-connections', client: '127.0.0.1' })
-  first.socket.destroy()
-  second.socket.destroy()
-  await Promise.all([first.closed, second.closed])
-})
-
-t.test('connections over the bound in all are closed, each with a line', async (t) => {
-  const gate = await startGate(t, { listen: { connectionsMax: 1 } })
-  const first = await RawClient.to(gate.url)
-  const second = await RawClient.to(gate.url)
-  await second.closed
-  t.match(await gate.line(), { reason: 'too-many-connections', status: 503 })
-  first.socket.destroy()
-})

@@ -88,6 +88,7 @@ function identify(record: RequestRecord, key: string, name?: string): RefusalRea
   if (fault !== undefined) return fault
   record.encoder = found.encoder
   record.keyId = found.id
+  record.connection?.authenticated(found.encoder.name)
   return undefined
 }
 
@@ -107,6 +108,7 @@ async function refuseCredential(
   countFailure: Counter,
 ): Promise<void> {
   const failures = await countFailure(request)
+  if (record.connection?.refused(failures.isExceeded) === true) reply.header('connection', 'close')
   if (failures.isExceeded) {
     reply.header('retry-after', failures.seconds)
     refuse(reply, record, 'too-many-failures')

@@ -1,22 +1,24 @@
-/** What is known of each connection: its unfinished requests, and whether it is beyond repair. */
-import type { IncomingMessage } from 'node:http'
+/** The places for connections: whose they are, who gives theirs up, and how all of them end. */
 import type { Socket } from 'node:net'
-import { type Listed, UnorderedList } from '../../collections/unordered-list.js'
+import { IdleOrder } from '../../collections/idle-order.js'
+import { KeyedCounter } from '../../collections/keyed-counter.js'
+import { UnorderedList } from '../../collections/unordered-list.js'
+import type { Log } from '../../log/log.js'
+import type { ListenConfig } from '../../settings/schema/schema.js'
 import type { RequestRecord } from '../record/record.js'
+import { addressOf, networkOf, trustOf } from './client.js'
+import { Connection, type Surroundings } from './connection.js'
 
-interface OpenSocket extends Listed {
-  readonly socket: Socket
-}
+type Bounds = Pick<ListenConfig, 'connectionsMax' | 'connectionsPerAddressMax' | 'trustProxy'>
 
-interface Connection {
-  /** Requests without a complete answer. */
-  readonly open: Set<RequestRecord>
-  /** The request that arrived last: the only one that may still be arriving. */
-  latest: { readonly record: RequestRecord; readonly request: IncomingMessage } | undefined
-  /** Bytes that will be the last, once everything before them is answered. */
-  lastWords: string | undefined
-  isDead: boolean
-}
+/** Why a connection was ended: to make room, or for what was refused on it. */
+type ConnectionEnd = 'place-taken' | 'handshake-bound' | 'over-share' | 'refused-often'
+
+const refusalsMax = 5
+/** Of all places, those that encoders leave to who has not said yet who it is. */
+const reserveShare = 1 / 8
+/** Of the places in all and of an address, those for TLS handshakes. */
+const handshakeShare = 1 / 4
 
 /**
  * On the socket rather than in a WeakMap: a WeakMap that has grown old holds its values through
@@ -24,28 +26,194 @@ interface Connection {
  */
 const known = Symbol('connection')
 
-type KnownSocket = Socket & { [known]?: Connection }
+/** A TLS socket knows the one that was accepted. */
+type KnownSocket = Socket & { [known]?: Connection; readonly _parent?: KnownSocket | null }
 
-export class Connections {
-  private readonly sockets = new UnorderedList<OpenSocket>()
+export class Connections implements Surroundings {
+  readonly ended: Record<ConnectionEnd, number> = {
+    'place-taken': 0,
+    'handshake-bound': 0,
+    'over-share': 0,
+    'refused-often': 0,
+  }
+  private readonly all = new UnorderedList<Connection>()
+  /** By network. */
+  private readonly strangers = new IdleOrder<Connection>()
+  private readonly handshakes = new IdleOrder<Connection>()
+  /** By encoder. */
+  private readonly encoders = new IdleOrder<Connection>()
+  /** Of each network, whoever they are. */
+  private readonly perNetwork = new KeyedCounter()
+  private readonly isTrusted: (address: string) => boolean
   private underWay = 0
   private onIdle: (() => void) | undefined
   private onEmpty: (() => void) | undefined
   private isLast = false
 
-  /** Takes note of a connection as it is accepted, before TLS. */
-  accept(socket: Socket): void {
-    const open = { socket, place: -1 }
-    this.sockets.add(open)
-    socket.once('close', () => {
-      this.sockets.delete(open)
-      if (this.sockets.size === 0) this.onEmpty?.()
+  /** @param sink of the log: while it is behind, strangers are not read */
+  constructor(
+    private readonly bounds: Bounds,
+    private readonly sink: Log['sink'],
+  ) {
+    this.isTrusted = trustOf(bounds.trustProxy)
+    sink.onBehind(() => {
+      for (const stranger of [...this.strangers]) stranger.proceed()
     })
+  }
+
+  get isHeld(): boolean {
+    return this.sink.isBehind
+  }
+
+  /** How many there are, by what they are. */
+  get counts(): Readonly<Record<'authenticated' | 'stranger' | 'handshake' | 'proxy', number>> {
+    const { all, strangers, handshakes, encoders } = this
+    return {
+      authenticated: encoders.size,
+      stranger: strangers.size - handshakes.size,
+      handshake: handshakes.size,
+      proxy: all.size - encoders.size - strangers.size,
+    }
+  }
+
+  /**
+   * Gives a place to a connection as it is accepted, before TLS. Those that never authenticated
+   * make room, the longest idle one first.
+   *
+   * @returns whether there was one
+   */
+  accept(socket: KnownSocket, isTls: boolean): boolean {
+    const address = addressOf(socket.remoteAddress)
+    const network = this.isTrusted(address) ? undefined : networkOf(address)
+    const { connectionsMax, connectionsPerAddressMax } = this.bounds
+    if (network !== undefined && this.perNetwork.of(network) >= connectionsPerAddressMax) {
+      if (!this.makeRoom(this.strangers, 'place-taken', network)) return false
+    }
+    if (this.all.size >= connectionsMax && !this.makeRoom(this.strangers, 'place-taken'))
+      return false
+    const connection = new Connection(socket, network, this)
+    socket[known] = connection
+    this.all.add(connection)
+    if (network !== undefined) {
+      this.perNetwork.add(network)
+      connection.order = this.strangers.add(connection, network)
+    }
+    socket.once('close', () => {
+      this.remove(connection)
+    })
+    if (isTls && network !== undefined) this.beginHandshake(connection, network)
+    return true
+  }
+
+  private beginHandshake(connection: Connection, network: string): void {
+    const { handshakes } = this
+    const { connectionsMax, connectionsPerAddressMax } = this.bounds
+    if (handshakes.count(network) >= Math.ceil(connectionsPerAddressMax * handshakeShare))
+      this.makeRoom(handshakes, 'handshake-bound', network)
+    else if (handshakes.size >= Math.ceil(connectionsMax * handshakeShare))
+      this.makeRoom(handshakes, 'handshake-bound')
+    connection.handshake = handshakes.add(connection, network)
+  }
+
+  /** Its TLS handshake is over. */
+  secured(socket: KnownSocket): void {
+    const connection = this.of(socket)
+    this.endHandshake(connection)
+    connection.carriedBy(socket)
+  }
+
+  private endHandshake(connection: Connection): void {
+    if (connection.handshake !== undefined) this.handshakes.delete(connection.handshake)
+    connection.handshake = undefined
+  }
+
+  private makeRoom(among: IdleOrder<Connection>, end: ConnectionEnd, key?: string): boolean {
+    const connection = among.longestIdle(key)
+    if (connection === undefined) return false
+    this.ended[end]++
+    this.remove(connection)
+    connection.end()
+    connection.socket.destroy()
+    return true
+  }
+
+  private remove(connection: Connection): void {
+    if (connection.place < 0) return
+    this.all.delete(connection)
+    if (connection.network !== undefined) this.perNetwork.add(connection.network, -1)
+    this.endHandshake(connection)
+    this.leaveOrder(connection)
+    if (this.all.size === 0) this.onEmpty?.()
+  }
+
+  private leaveOrder(connection: Connection): void {
+    if (connection.order === undefined) return
+    const order = connection.encoder === undefined ? this.strangers : this.encoders
+    order.delete(connection.order)
+    connection.order = undefined
+  }
+
+  touch({ order, encoder }: Connection): void {
+    if (order !== undefined) (encoder === undefined ? this.strangers : this.encoders).touch(order)
+  }
+
+  /**
+   * It is the encoder's now. Some places are left to those who come: beyond, the encoder with the
+   * most connections loses the one that it has not used for longest.
+   */
+  authenticated(connection: Connection, encoder: string): void {
+    const isPlaced = connection.order !== undefined
+    this.leaveOrder(connection)
+    connection.encoder = encoder
+    if (!isPlaced) return
+    connection.order = this.encoders.add(connection, encoder)
+    const { connectionsMax } = this.bounds
+    if (this.encoders.size <= connectionsMax - Math.floor(connectionsMax * reserveShare)) return
+    const fullest = this.encoders.fullestKey ?? encoder
+    const idle = this.encoders.of(fullest).find((other) => !other.isBusy)
+    if (idle === undefined) return
+    this.ended['over-share']++
+    this.remove(idle)
+    idle.condemn(undefined)
+  }
+
+  /**
+   * Whether this refused credential was the last one on its connection: the fifth in a row, or one
+   * of an address that fails too often. A trusted proxy brings everybody's.
+   */
+  isLastRefusal({ refusals, network }: Connection, isOverBudget: boolean): boolean {
+    if (network === undefined || (refusals < refusalsMax && !isOverBudget)) return false
+    this.ended['refused-often']++
+    return true
   }
 
   /** Whether a connection ends with its next answer. */
   get isRetiring(): boolean {
     return this.isLast
+  }
+
+  /** @throws for one that was never accepted, which is a bug */
+  of(socket: KnownSocket): Connection {
+    const connection = this.find(socket)
+    if (connection === undefined) throw new Error('a connection that was not accepted')
+    return connection
+  }
+
+  find(socket: KnownSocket): Connection | undefined {
+    return socket[known] ?? socket._parent?.[known]
+  }
+
+  /** Counts a request of any connection. */
+  opened(record: RequestRecord): void {
+    this.underWay++
+    record.onEnd(() => {
+      this.underWay--
+      if (this.underWay === 0) this.onIdle?.()
+    })
+  }
+
+  get requestsUnderWay(): number {
+    return this.underWay
   }
 
   /**
@@ -56,22 +224,7 @@ export class Connections {
    */
   async retire(lingerMs: number): Promise<void> {
     this.isLast = true
-    if (this.sockets.size > 0) await untilDone(lingerMs, (done) => (this.onEmpty = done))
-  }
-
-  open(socket: Socket, request: IncomingMessage, record: RequestRecord): void {
-    const connection = this.of(socket)
-    connection.open.add(record)
-    connection.latest = { record, request }
-    this.underWay++
-    record.onClose(() => {
-      connection.open.delete(record)
-      this.finish(socket, connection)
-    })
-    record.onEnd(() => {
-      this.underWay--
-      if (this.underWay === 0) this.onIdle?.()
-    })
+    if (this.all.size > 0) await untilDone(lingerMs, (done) => (this.onEmpty = done))
   }
 
   /**
@@ -80,71 +233,10 @@ export class Connections {
    */
   async drain(deadlineMs: number): Promise<void> {
     if (this.underWay > 0) await untilDone(deadlineMs, (done) => (this.onIdle = done))
-    for (const { socket } of this.sockets) {
+    for (const { socket } of this.all) {
       if (this.underWay > 0) socket.destroy()
       else socket.destroySoon()
     }
-  }
-
-  get requestsUnderWay(): number {
-    return this.underWay
-  }
-
-  isDead(socket: KnownSocket): boolean {
-    return socket[known]?.isDead === true
-  }
-
-  /**
-   * The request whose message is still arriving, be it answered or not: what is wrong on the wire
-   * is wrong with it.
-   */
-  arriving(socket: Socket): RequestRecord | undefined {
-    const latest = this.of(socket).latest
-    return latest?.request.complete === false ? latest.record : undefined
-  }
-
-  /** Whether requests on it wait for their answer. */
-  isBusy(socket: Socket): boolean {
-    return this.of(socket).open.size > 0
-  }
-
-  /**
-   * Nothing more is read from the connection. What was asked before is still answered, in order;
-   * then the last words are written and it closes.
-   */
-  condemn(socket: Socket, lastWords: string | undefined): void {
-    const connection = this.of(socket)
-    if (connection.isDead) return
-    connection.isDead = true
-    connection.lastWords = lastWords
-    this.finish(socket, connection)
-  }
-
-  private finish(socket: Socket, connection: Connection): void {
-    if (!connection.isDead || connection.open.size > 0) return
-    if (connection.lastWords !== undefined && socket.writable) socket.end(connection.lastWords)
-    socket.destroySoon()
-  }
-
-  private of(socket: KnownSocket): Connection {
-    let connection = socket[known]
-    if (connection === undefined) {
-      const created: Connection = {
-        open: new Set(),
-        latest: undefined,
-        lastWords: undefined,
-        isDead: false,
-      }
-      connection = socket[known] = created
-      // Pipelined requests whose turn never came get no event of their own.
-      socket.once('close', () => {
-        for (const record of created.open) {
-          record.abort('client-left', undefined)
-          record.close(499)
-        }
-      })
-    }
-    return connection
   }
 }
 

@@ -2,14 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type DropArgument, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { ListenConfig } from '../../settings/schema/schema.js'
 import type { TlsMaterial } from '../../settings/files/tls-pair.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { rawRefusal } from '../answer.js'
-import { addressOf, networkOf, trustOf } from './client.js'
+import { addressOf } from './client.js'
 import { closeFast } from '../../http/fast-close.js'
 import type { Connections } from './connections.js'
 import { RequestRecord } from '../record/record.js'
@@ -31,24 +30,24 @@ export function createPublicListener(
   const server = serverOf(listen, tls, receive(receiving, handler))
   // Node would drop the headers that come after these, unseen.
   server.maxHeadersCount = listen.headersMax + 1
-  server.maxConnections = listen.connectionsMax
   server.timeout = 0
 
-  server.on('connection', (socket: Socket) => {
-    connections.accept(socket)
-    if (tls === undefined) closeFast(socket)
-  })
   const mishap = mishaps(current, connections, write)
+  server.on('connection', (socket: Socket) => {
+    if (!connections.accept(socket, tls !== undefined)) {
+      mishap.note(socket, addressOf(socket.remoteAddress), 'too-many-connections')
+      socket.destroy()
+    } else if (tls === undefined) {
+      closeFast(socket)
+      connections.of(socket).carriedBy(socket)
+    }
+  })
+  server.on('secureConnection', (socket: Socket) => {
+    connections.secured(socket)
+  })
   server.on('checkExpectation', receiveOnly(receiving, 'bad-expectation'))
   server.on('clientError', mishap.onClientError)
   server.on('connect', mishap.onConnect)
-  server.on('drop', (dropped?: DropArgument) => {
-    mishap.note(undefined, addressOf(dropped?.remoteAddress), 'too-many-connections')
-  })
-  limitPerAddress(server, listen, (socket) => {
-    mishap.note(socket, addressOf(socket.remoteAddress), 'too-many-connections')
-    socket.destroy()
-  })
   return server
 }
 
@@ -113,9 +112,13 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
   }
 
   const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-    if (!(socket instanceof Socket) || connections.isDead(socket)) return
+    const connection = socket instanceof Socket ? connections.find(socket) : undefined
+    if (!(socket instanceof Socket) || connection === undefined || connection.isEnding) {
+      socket.destroy()
+      return
+    }
     const reason = reasonOf(error.code ?? '')
-    const arriving = connections.arriving(socket)
+    const arriving = connection.arriving()
     if (arriving !== undefined) {
       if (reason !== undefined) arriving.refuse(reason)
       socket.destroy()
@@ -124,7 +127,7 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
     // Connections that end between requests, or never said a word, asked nothing; and what was
     // asked on one that is lost has its own record. What is no HTTP was said all the same, though
     // its bytes may be counted with those of a request before it.
-    const isLost = reason === undefined && connections.isBusy(socket)
+    const isLost = reason === undefined && connection.isBusy
     const wasSilent = reason === undefined || reason === 'request-timeout'
     if (isLost || (wasSilent && bytesUnaccounted(socket) === 0)) {
       socket.destroy()
@@ -133,38 +136,15 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
     const id = note(socket, addressOf(socket.remoteAddress), reason ?? 'client-left')
     const words =
       reason === undefined || reason === 'tls-error' ? undefined : rawRefusal(id, reason)
-    connections.condemn(socket, words)
+    connection.condemn(words)
   }
 
   const onConnect = (_request: unknown, socket: Duplex): void => {
     if (!(socket instanceof Socket)) return
     const id = note(socket, addressOf(socket.remoteAddress), 'connect-refused', 'CONNECT')
     socket.on('error', () => socket.destroy())
-    connections.condemn(socket, rawRefusal(id, 'connect-refused'))
+    connections.find(socket)?.condemn(rawRefusal(id, 'connect-refused'))
   }
 
   return { note, onClientError, onConnect }
-}
-
-/** Trusted proxies are exempt: everybody behind them has their address. */
-function limitPerAddress(
-  server: Server,
-  listen: ListenConfig,
-  refuse: (socket: Socket) => void,
-): void {
-  const open = new KeyedCounter()
-  const isTrusted = trustOf(listen.trustProxy)
-  server.on('connection', (socket: Socket) => {
-    const address = addressOf(socket.remoteAddress)
-    if (isTrusted(address)) return
-    const network = networkOf(address)
-    if (open.of(network) >= listen.connectionsPerAddressMax) {
-      refuse(socket)
-      return
-    }
-    open.add(network)
-    socket.once('close', () => {
-      open.add(network, -1)
-    })
-  })
 }

@@ -19,72 +19,81 @@ export interface Receiving {
 
 /** @returns a listener that stands before Fastify's and calls it for what is worth routing */
 export function receive(receiving: Receiving, next: RequestListener): RequestListener {
-  const begin = beginner(receiving)
+  const take = taker(receiving)
   return (request, response) => {
-    const record = begin(request, response)
-    if (record === undefined) return
-    const { listen } = record.snapshot.config
-    const fault = framingFault(request, listen.headersMax, listen.urlBytesMax)
-    if (fault !== undefined) {
-      refuseUnrouted(response, record, fault)
-      return
-    }
-    try {
-      record.target = readTarget(request.url ?? '')
-    } catch (error) {
-      // It is refused by authorize, once it is known who asks.
-      if (!(error instanceof BadRequest)) throw error
-    }
-    next(request, response)
+    take(request, response, (record) => {
+      const { listen } = record.snapshot.config
+      const fault = framingFault(request, listen.headersMax, listen.urlBytesMax)
+      if (fault !== undefined) {
+        refuseUnrouted(response, record, fault)
+        return
+      }
+      try {
+        record.target = readTarget(request.url ?? '')
+      } catch (error) {
+        // It is refused by authorize, once it is known who asks.
+        if (!(error instanceof BadRequest)) throw error
+      }
+      next(request, response)
+    })
   }
 }
 
 /** For requests that Node gives no `request` event: unknown expectations. */
 export function receiveOnly(receiving: Receiving, reason: RefusalReason): RequestListener {
-  const begin = beginner(receiving)
+  const take = taker(receiving)
   return (request, response) => {
-    const record = begin(request, response)
-    if (record !== undefined) refuseUnrouted(response, record, reason)
+    take(request, response, (record) => {
+      refuseUnrouted(response, record, reason)
+    })
   }
 }
 
-type Begin = (request: IncomingMessage, response: ServerResponse) => RequestRecord | undefined
+type Take = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  run: (record: RequestRecord) => void,
+) => void
 
-function beginner({ current, connections, write }: Receiving): Begin {
+/** Of what a client pipelines, each request begins when those before it are answered. */
+function taker({ current, connections, write }: Receiving): Take {
+  const clientOf = clientReader()
+  return (request, response, run) => {
+    const { socket } = request
+    const connection = connections.of(socket)
+    const begin = (): RequestRecord => {
+      const snapshot = current()
+      const record = new RequestRecord(
+        {
+          id: randomUUID(),
+          snapshot,
+          client: clientOf(request, snapshot.config.listen.trustProxy),
+          method: request.method ?? '-',
+          url: request.url ?? '-',
+          userAgent: request.headers['user-agent'],
+          traceparent: request.headers.traceparent?.toString(),
+          ...{ socket, connection },
+        },
+        write,
+      )
+      if (connections.isRetiring) response.shouldKeepAlive = false
+      attachRecord(request, record)
+      connections.opened(record)
+      response.on('close', () => {
+        endOf(record, response)
+      })
+      return record
+    }
+    connection.take({ request, response, begin, run })
+  }
+}
+
+function clientReader(): (request: IncomingMessage, trustProxy: readonly string[]) => string {
   let trusted: readonly string[] | undefined
   let addressOfClient: ClientOf = clientOf([])
-  return (request, response) => {
-    const { socket } = request
-    // The parser hands on what follows a broken message; it is no request of anybody's.
-    if (connections.isDead(socket)) {
-      socket.destroy()
-      return undefined
-    }
-    const snapshot = current()
-    if (snapshot.config.listen.trustProxy !== trusted) {
-      trusted = snapshot.config.listen.trustProxy
-      addressOfClient = clientOf(trusted)
-    }
-    const record = new RequestRecord(
-      {
-        id: randomUUID(),
-        snapshot,
-        client: addressOfClient(request),
-        method: request.method ?? '-',
-        url: request.url ?? '-',
-        userAgent: request.headers['user-agent'],
-        traceparent: request.headers.traceparent?.toString(),
-        socket,
-      },
-      write,
-    )
-    if (connections.isRetiring) response.shouldKeepAlive = false
-    attachRecord(request, record)
-    connections.open(socket, request, record)
-    response.on('close', () => {
-      endOf(record, response)
-    })
-    return record
+  return (request, trustProxy) => {
+    if (trustProxy !== trusted) addressOfClient = clientOf((trusted = trustProxy))
+    return addressOfClient(request)
   }
 }
 

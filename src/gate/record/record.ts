@@ -13,6 +13,21 @@ import { accountFor } from './socket-bytes.js'
 import type { Target } from '../target.js'
 import { type Trace, traceOf } from './trace.js'
 
+/** What the phases have to do with the client's connection. */
+export interface ClientConnection {
+  /** A request on it showed a good key of this encoder. */
+  authenticated(encoder: string): void
+  /**
+   * A request on it showed none.
+   *
+   * @param isOverBudget whether its address has failed too often
+   * @returns whether the answer is the last one on it
+   */
+  refused(isOverBudget: boolean): boolean
+  /** The answer of this request is the last one; nothing that follows it is read. */
+  end(): void
+}
+
 /** Everything a record needs to begin. */
 export interface Arrival {
   readonly id: string
@@ -25,6 +40,8 @@ export interface Arrival {
   /** The client's, as it came. */
   readonly traceparent?: string | undefined
   readonly socket: Socket | undefined
+  /** Undefined: it never became a request. */
+  readonly connection?: ClientConnection
 }
 
 /** What exactly was wrong, with the HTTP client's own error if there is one. */
@@ -52,6 +69,7 @@ export class RequestRecord {
   readonly client: string
   readonly method: string
   readonly socket: Socket | undefined
+  readonly connection: ClientConnection | undefined
   readonly trace: Trace
 
   // What the phases find out, in their order.
@@ -99,6 +117,7 @@ export class RequestRecord {
     this.client = arrival.client
     this.method = arrival.method
     this.socket = arrival.socket
+    this.connection = arrival.connection
     this.trace = traceOf(arrival.traceparent, arrival.id)
     this.url = arrival.url
     this.userAgent = arrival.userAgent

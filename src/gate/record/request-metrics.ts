@@ -1,7 +1,7 @@
 /** The instruments of the requests: counted from the access line, and those in flight. */
 import { Histogram } from '@prometheus-io/client'
 import { absent, bounded, encoderLabelsMax, reasonsMax, remembered } from '../../metrics/labels.js'
-import { addGauge } from '../../metrics/read-at-scrape.js'
+import { addCounter, addGauge } from '../../metrics/read-at-scrape.js'
 import type { Registry } from '../../metrics/registry.js'
 import { TalliedCounter } from '../../metrics/tallied-counter.js'
 import type { AccessLine } from '../../log/access-line.js'
@@ -28,10 +28,18 @@ type Result = 'ok' | 'journaled' | 'refused' | 'failed'
 /** The gate's time limits end below the last one; only listings may go beyond. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30]
 
+interface CountedConnections {
+  readonly requestsUnderWay: number
+  /** By what they are. */
+  readonly counts: Readonly<Record<string, number>>
+  /** By why they were ended. */
+  readonly ended: Readonly<Record<string, number>>
+}
+
 /** @returns counts one request that ended; tallies are looked up, and labels are made only once */
 export function registerRequests(
   registry: Registry,
-  connections: { readonly requestsUnderWay: number },
+  connections: CountedConnections,
 ): (line: CountedLine) => void {
   const by = instrumentsOn(registry)
   const request = by.encoderPermissionAndCode(
@@ -70,6 +78,18 @@ export function registerRequests(
     name: 'pinwarden_requests_in_flight',
     help: 'Requests under way.',
     read: () => connections.requestsUnderWay,
+  })
+  addGauge(registry, {
+    name: 'pinwarden_connections',
+    help: 'Connections of encoders, strangers, trusted proxies, and in TLS handshakes.',
+    labelNames: ['kind'],
+    read: () => Object.entries(connections.counts).map(([kind, count]) => [{ kind }, count]),
+  })
+  addCounter(registry, {
+    name: 'pinwarden_connections_ended_total',
+    help: 'Connections that were ended to make room, or for refused credentials.',
+    labelNames: ['reason'],
+    read: () => Object.entries(connections.ended).map(([reason, count]) => [{ reason }, count]),
   })
 
   const encoderOf = bounded(encoderLabelsMax)

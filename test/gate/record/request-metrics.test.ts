@@ -7,7 +7,10 @@ import { has, seriesIn } from '../../support/exposition.js'
 
 function start(connections = { requestsUnderWay: 0 }) {
   const registry = openRegistry('test')
-  return { registry, observe: registerRequests(registry, connections) }
+  return {
+    registry,
+    observe: registerRequests(registry, { ...connections, counts: {}, ended: {} }),
+  }
 }
 
 const pinned: CountedLine = {

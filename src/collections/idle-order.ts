@@ -1,0 +1,103 @@
+/** Who has been idle for longest, in all and under each key: what makes room goes in this order. */
+
+interface Link<Member> {
+  readonly member: Member
+  before: Link<Member> | undefined
+  after: Link<Member> | undefined
+}
+
+/** Links rather than a Set, for the reason given in unordered-list.ts. */
+class Chain<Member> {
+  first: Link<Member> | undefined
+  private last: Link<Member> | undefined
+  size = 0
+
+  append(link: Link<Member>): void {
+    link.before = this.last
+    link.after = undefined
+    if (this.last === undefined) this.first = link
+    else this.last.after = link
+    this.last = link
+    this.size++
+  }
+
+  remove({ before, after }: Link<Member>): void {
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+    this.size--
+  }
+}
+
+/** What a member keeps, to be moved or taken out in one step. */
+export interface PlaceInOrder<Member> {
+  readonly key: string
+  readonly inAll: Link<Member>
+  readonly underKey: Link<Member>
+}
+
+export class IdleOrder<Member> implements Iterable<Member> {
+  private readonly all = new Chain<Member>()
+  private readonly byKey = new Map<string, Chain<Member>>()
+
+  get size(): number {
+    return this.all.size
+  }
+
+  count(key: string): number {
+    return this.byKey.get(key)?.size ?? 0
+  }
+
+  /** As the one that was busy last. */
+  add(member: Member, key: string): PlaceInOrder<Member> {
+    const link = (): Link<Member> => ({ member, before: undefined, after: undefined })
+    const place = { key, inAll: link(), underKey: link() }
+    this.append(place)
+    return place
+  }
+
+  delete({ key, inAll, underKey }: PlaceInOrder<Member>): void {
+    this.all.remove(inAll)
+    const chain = this.byKey.get(key)
+    chain?.remove(underKey)
+    if (chain?.size === 0) this.byKey.delete(key)
+  }
+
+  /** It is busy now. */
+  touch(place: PlaceInOrder<Member>): void {
+    // Most often it was the last one to be busy before, too.
+    if (place.inAll.after === undefined && place.underKey.after === undefined) return
+    this.delete(place)
+    this.append(place)
+  }
+
+  private append({ key, inAll, underKey }: PlaceInOrder<Member>): void {
+    this.all.append(inAll)
+    let chain = this.byKey.get(key)
+    if (chain === undefined) this.byKey.set(key, (chain = new Chain()))
+    chain.append(underKey)
+  }
+
+  /** The one that has been idle for longest, perhaps among those of a key. */
+  longestIdle(key?: string): Member | undefined {
+    return (key === undefined ? this.all : this.byKey.get(key))?.first?.member
+  }
+
+  /** Under a key: the longest idle first. */
+  *of(key: string): Generator<Member> {
+    for (let link = this.byKey.get(key)?.first; link !== undefined; link = link.after)
+      yield link.member
+  }
+
+  /** With the most members; a walk through all keys. */
+  get fullestKey(): string | undefined {
+    let [fullest, most]: [string | undefined, number] = [undefined, 0]
+    for (const [key, { size }] of this.byKey) if (size > most) [fullest, most] = [key, size]
+    return fullest
+  }
+
+  *[Symbol.iterator](): Iterator<Member> {
+    for (let link = this.all.first; link !== undefined; link = link.after) yield link.member
+  }
+}

@@ -1,0 +1,197 @@
+/** One connection: its requests, judged one after the other, and whether more of it is read. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { PlaceInOrder } from '../../collections/idle-order.js'
+import type { Listed } from '../../collections/unordered-list.js'
+import type { ClientConnection, RequestRecord } from '../record/record.js'
+import { PiecewiseReader } from './piecewise.js'
+
+/** A request that arrived, perhaps before its turn. */
+export interface Turn {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly begin: () => RequestRecord
+  /** It goes its way. */
+  readonly run: (record: RequestRecord) => void
+  record?: RequestRecord
+}
+
+/** What the connections have to do with all of them. */
+export interface Surroundings {
+  /** Whether connections that never authenticated are not read now. */
+  readonly isHeld: boolean
+  /** It is busy: it moves to the end of those who make room. */
+  touch(connection: Connection): void
+  authenticated(connection: Connection, encoder: string): void
+  isLastRefusal(connection: Connection, isOverBudget: boolean): boolean
+}
+
+/** Further requests of an encoder than these are not read before it is their turn. */
+const pipelinedMax = 16
+
+export class Connection implements Listed, ClientConnection {
+  place = -1
+  /** Where it stands among those who make room. */
+  order: PlaceInOrder<Connection> | undefined
+  handshake: PlaceInOrder<Connection> | undefined
+  /** Whose key it showed last; undefined: a stranger's. */
+  encoder: string | undefined
+  /** Refused credentials since the last good one. */
+  refusals = 0
+  private readonly waiting: Turn[] = []
+  /** Requests that had their turn and have no complete answer. */
+  private readonly open = new Set<RequestRecord>()
+  private latest: Turn | undefined
+  /** Bytes that will be the last, once everything before them is answered. */
+  private lastWords: string | undefined
+  /** Undefined: TLS is still beginning. */
+  private reader: PiecewiseReader | undefined
+  private isClosing = false
+  private isGone = false
+
+  /**
+   * @param socket as it was accepted
+   * @param network whose share it takes; undefined: exempt, a trusted proxy's
+   */
+  constructor(
+    public socket: Socket,
+    readonly network: string | undefined,
+    private readonly surroundings: Surroundings,
+  ) {}
+
+  /** Its bytes come over this one now: the same, or that of TLS. */
+  carriedBy(socket: Socket): void {
+    this.socket = socket
+    this.reader = new PiecewiseReader(socket)
+    // Requests whose turn never came get no event of their own.
+    socket.once('close', () => {
+      this.gone()
+    })
+    this.regulate()
+  }
+
+  /** The request begins, or waits for those before it. */
+  take(turn: Turn): void {
+    // What follows the end, or a broken message, is no request of anybody's.
+    if (this.isClosing) return
+    this.latest = turn
+    this.waiting.push(turn)
+    if (!turn.response.shouldKeepAlive) this.isClosing = true
+    this.surroundings.touch(this)
+    this.proceed()
+  }
+
+  /** Whose turn it is begins. */
+  proceed(): void {
+    while (this.open.size === 0 && !this.isHeld) {
+      const turn = this.waiting.shift()
+      if (turn === undefined) break
+      const record = (turn.record = turn.begin())
+      this.open.add(record)
+      record.onClose(() => {
+        this.open.delete(record)
+        this.surroundings.touch(this)
+        this.proceed()
+        this.finish()
+      })
+      turn.run(record)
+    }
+    this.regulate()
+  }
+
+  authenticated(encoder: string): void {
+    this.refusals = 0
+    if (this.encoder === encoder) return
+    this.surroundings.authenticated(this, encoder)
+    this.regulate()
+  }
+
+  refused(isOverBudget: boolean): boolean {
+    this.refusals++
+    if (this.surroundings.isLastRefusal(this, isOverBudget)) this.end()
+    return this.isClosing
+  }
+
+  end(): void {
+    this.isClosing = true
+    this.waiting.length = 0
+    this.regulate()
+  }
+
+  get isEnding(): boolean {
+    return this.isClosing
+  }
+
+  /**
+   * The request whose message is still arriving, be it answered or not: what is wrong on the wire
+   * is wrong with it. Before its turn it has no record, and never gets one.
+   */
+  arriving(): RequestRecord | undefined {
+    const { latest } = this
+    if (latest === undefined || latest.request.complete) return undefined
+    if (latest.record === undefined && this.waiting.at(-1) === latest) this.waiting.pop()
+    return latest.record
+  }
+
+  /** Whether requests on it wait for their answer. */
+  get isBusy(): boolean {
+    return this.open.size + this.waiting.length > 0
+  }
+
+  /**
+   * Nothing more is read from the connection. What was asked before is still answered, in order;
+   * then the last words are written and it closes.
+   */
+  condemn(lastWords: string | undefined): void {
+    this.isClosing = true
+    this.lastWords = lastWords
+    this.regulate()
+    this.finish()
+  }
+
+  private finish(): void {
+    if (!this.isClosing || this.isBusy) return
+    const { socket } = this
+    if (this.lastWords !== undefined && socket.writable) socket.end(this.lastWords)
+    this.lastWords = undefined
+    socket.destroySoon()
+  }
+
+  private get isStranger(): boolean {
+    return this.encoder === undefined && this.network !== undefined
+  }
+
+  private get isHeld(): boolean {
+    return this.isStranger && this.surroundings.isHeld
+  }
+
+  /** Stops or goes on reading. A body that is still arriving is read also at the end. */
+  private regulate(): void {
+    const isOver = this.isClosing && !isArriving(this.latest)
+    // An aborted request costs far more than a refused one: of a stranger none is read ahead.
+    const isFull = this.isStranger ? this.isBusy : this.waiting.length >= pipelinedMax
+    const isStopped = isOver || isFull || this.isHeld
+    if (isStopped) this.reader?.stop()
+    else this.reader?.goOn()
+  }
+
+  private gone(): void {
+    if (this.isGone) return
+    this.isGone = true
+    this.isClosing = true
+    for (const { begin } of this.waiting.splice(0)) this.leave(begin())
+    for (const record of this.open) this.leave(record)
+  }
+
+  private leave(record: RequestRecord): void {
+    record.abort('client-left', undefined)
+    record.close(499)
+  }
+}
+
+/** Whether some of its body is still to come; of one without a body Node says it late. */
+function isArriving(turn: Turn | undefined): boolean {
+  if (turn === undefined || turn.request.complete) return false
+  const { 'content-length': length, 'transfer-encoding': coding } = turn.request.headers
+  return coding !== undefined || Number(length ?? 0) > 0
+}

@@ -1,0 +1,200 @@
+/** Places for connections: who holds them, who makes room, and what ends a stranger's. */
+import { connect } from 'node:net'
+import t, { type Test } from 'tap'
+import { has } from '../../support/exposition.js'
+import { head, RawClient, statuses } from '../../support/raw.js'
+import { startGate, type TestGate } from '../../support/start-gate.js'
+
+const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+const bare = head('GET /id HTTP/1.1', 'Host: x')
+const ended = (reason: string) => `pinwarden_connections_ended_total{reason="${reason}"}`
+
+/** A connection that has shown a good key, and stays. */
+async function signedIn(gate: TestGate): Promise<RawClient> {
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head('GET /id HTTP/1.1'))
+  await client.until(/\}\n$/)
+  return client
+}
+
+async function stays(t: Test, gate: TestGate, client: RawClient) {
+  const answers = statuses(client.text).length
+  client.write(gate.head('GET /id HTTP/1.1', 'Connection: close'))
+  t.same(statuses(await client.all()).slice(answers), [200], 'it is still served')
+}
+
+t.test("a stranger's connection ends with its fifth refusal", async (t) => {
+  const gate = await startGate(t)
+  const client = await RawClient.to(gate.url)
+  const text = await client.write(bare.repeat(1000)).all()
+  t.same(statuses(text), [401, 401, 401, 401, 401])
+  t.equal(text.match(/connection: close/gi)?.length, 1)
+  t.equal(gate.lines.length, 5, 'what follows is not read')
+  await has(t, gate.metrics, { [ended('refused-often')]: 1 })
+})
+
+t.test('a good key in between begins the count anew, and one in a row goes on', async (t) => {
+  const gate = await startGate(t)
+  const client = await RawClient.to(gate.url)
+  const four = bare.repeat(4)
+  client.write(four + gate.head('GET /id HTTP/1.1') + four + gate.head('GET /id HTTP/1.1') + four)
+  client.write(bare)
+  t.same(statuses(await client.all()).filter((status) => status === 200).length, 2)
+  t.equal(gate.lines.length, 15)
+})
+
+t.test('over the budget of failures a connection ends with its first refusal', async (t) => {
+  const gate = await startGate(t, { limits: { failures: { max: 2 } } })
+  const first = await (await RawClient.to(gate.url)).write(bare.repeat(1000)).all()
+  t.same(statuses(first), [401, 401, 429])
+  const second = await (await RawClient.to(gate.url)).write(bare.repeat(1000)).all()
+  t.same(statuses(second), [429])
+  t.equal((await gate.ask('GET', '/id')).status, 200, 'a good key passes')
+})
+
+t.test('a trusted proxy brings the refusals of many, and is kept', async (t) => {
+  const listen = { trustProxy: ['127.0.0.0/8'], connectionsMax: 1 }
+  const gate = await startGate(t, { listen, limits: { failures: { max: 2 } } })
+  const client = await RawClient.to(gate.url)
+  const from = (address: string) =>
+    head('GET /id HTTP/1.1', 'Host: x', `X-Forwarded-For: ${address}`)
+  client.write(from('192.0.2.1').repeat(6) + from('192.0.2.2'))
+  await client.until(/(?:HTTP\/1.1 [^]*?\}\n){7}$/)
+  t.same(statuses(client.text), [401, 401, 429, 429, 429, 429, 401], 'a budget for each address')
+  await stays(t, gate, client)
+})
+
+t.test('a pipelined burst is judged one by one, with the figures of each', async (t) => {
+  const gate = await startGate(t, { limits: { reads: { max: 3, windowSeconds: 60 }, inFlight: 1 } })
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head('GET /id HTTP/1.1').repeat(4) + gate.head(`DELETE /pins/${cid} HTTP/1.1`))
+  await client.until(/(?:HTTP\/1.1 [^]*?\}\n){5}$/)
+  t.same(statuses(client.text), [200, 200, 200, 429, 404])
+  const figures = [...client.text.matchAll(/^ratelimit: "(\w+)";r=(\d+)/gim)]
+  t.same(figures.map(([, budget, left]) => `${budget ?? ''} ${left ?? ''}`).slice(0, 4), [
+    'reads 2',
+    'reads 1',
+    'reads 0',
+    'reads 0',
+  ])
+  client.socket.destroy()
+})
+
+t.test('a client that pipelines thousands has few of them under way', async (t) => {
+  const gate = await startGate(t)
+  const letGo = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head('GET /id HTTP/1.1').repeat(2000))
+  await gate.cluster.nextRequest()
+  await has(t, gate.metrics, { pinwarden_requests_in_flight: 1 })
+  letGo.release()
+  letGo()
+  await gate.line(() => gate.lines.length >= 30)
+  client.socket.destroy()
+  await client.closed
+})
+
+t.test('nothing that follows a refused framing is done', async (t) => {
+  const gate = await startGate(t)
+  const recover = gate.head(`POST /pins/${cid}/recover HTTP/1.1`)
+  const chunked = ['Transfer-Encoding: chunked', 'Connection: keep-alive']
+  for (const first of [
+    gate.head(`POST /pins/${cid} HTTP/1.0`, ...chunked) + '0\r\n\r\n',
+    gate.head(`POST /pins/${cid} HTTP/1.1`, 'Host: other'),
+    gate.head('GET /id HTTP/1.1', 'Expect: the-worst'),
+    gate.head(`POST /pins/${cid} HTTP/1.1`, 'Content-Length: 99999', 'Authorization: x'),
+    head('CONNECT x:1 HTTP/1.1', 'Host: x'),
+    'BROKEN\r\n\r\n',
+  ]) {
+    const client = await RawClient.to(gate.url)
+    const answers = statuses(await client.write(first + recover).all())
+    t.equal(answers.length, 1, first.slice(0, 60))
+    t.ok((answers[0] ?? 0) >= 400)
+  }
+  t.equal(gate.cluster.requests.length, 0)
+})
+
+t.test('what follows a request that says close is not done', async (t) => {
+  const gate = await startGate(t)
+  const client = await RawClient.to(gate.url)
+  const bytes = gate.head('GET /id HTTP/1.1', 'Connection: close') + gate.head('GET /id HTTP/1.1')
+  t.same(statuses(await client.write(bytes).all()), [200])
+  t.equal(gate.cluster.requests.length, 1)
+})
+
+for (const [of, listen] of [
+  ['in all', { connectionsMax: 3 }],
+  ['of an address', { connectionsPerAddressMax: 3 }],
+] as const) {
+  t.test(`when places ${of} run out, the longest idle stranger goes`, async (t) => {
+    const gate = await startGate(t, { listen })
+    const first = await RawClient.to(gate.url)
+    const second = await RawClient.to(gate.url)
+    // It asked later than the other: the other has been idle for longer.
+    await first.write(bare).until('401')
+    const encoder = await signedIn(gate)
+    const late = await signedIn(gate)
+    await second.closed
+    t.notOk(first.socket.closed)
+    const later = await signedIn(gate)
+    await first.closed
+    t.equal(gate.lines.filter(({ encoder }) => encoder === undefined).length, 1, 'no line for it')
+    await has(t, gate.metrics, { [ended('place-taken')]: 2 })
+
+    const tooMany = await RawClient.to(gate.url)
+    t.equal(await tooMany.all(), '', 'no place of those who are in')
+    t.match(await gate.line((line) => line.reason === 'too-many-connections'), {
+      client: '127.0.0.1',
+      status: 503,
+    })
+    for (const client of [encoder, late, later]) await stays(t, gate, client)
+  })
+}
+
+t.test('an encoder with all places makes room for another one', async (t) => {
+  const gate = await startGate(t, { listen: { connectionsMax: 8 }, encoders: { beta: {} } })
+  const many = []
+  for (let count = 0; count < 7; count++) many.push(await signedIn(gate))
+  const beta = await RawClient.to(gate.url)
+  const ask = (...fields: string[]) =>
+    head('GET /id HTTP/1.1', 'Host: x', `Authorization: ${gate.basic('beta')}`, ...fields)
+  await beta.write(ask()).until(/\}\n$/)
+  await many[0]?.closed
+  t.ok(
+    many.slice(1).every(({ socket }) => !socket.closed),
+    'the longest idle one only',
+  )
+  await has(t, gate.metrics, {
+    [ended('over-share')]: 1,
+    'pinwarden_connections{kind="authenticated"}': 7,
+  })
+  t.same(statuses(await beta.write(ask('Connection: close')).all()), [200, 200])
+  for (const { socket } of many) socket.destroy()
+})
+
+t.test('TLS handshakes under way are bounded for each address, the oldest goes', async (t) => {
+  const gate = await startGate(t, { tls: true, listen: { connectionsPerAddressMax: 8 } })
+  const encoder = await signedIn(gate)
+  const begin = async () => {
+    const socket = connect(gate.port, '127.0.0.1').on('error', () => undefined)
+    await new Promise((resolve) => socket.once('connect', resolve))
+    return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
+  }
+  const shaking = []
+  for (let count = 0; count < 4; count++) shaking.push(await begin())
+  await Promise.all([shaking[0]?.closed, shaking[1]?.closed])
+  t.notOk(shaking[3]?.socket.closed)
+  const other = await signedIn(gate)
+  await has(t, gate.metrics, {
+    [ended('handshake-bound')]: 3,
+    'pinwarden_connections{kind="authenticated"}': 2,
+  })
+  await stays(t, gate, encoder)
+  await stays(t, gate, other)
+  t.same(
+    gate.lines.map(({ status }) => status),
+    [200, 200, 200, 200],
+    'no line for handshakes',
+  )
+  for (const { socket } of shaking) socket.destroy()
+})
