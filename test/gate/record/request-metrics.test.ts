@@ -7,10 +7,8 @@ import { has, seriesIn } from '../../support/exposition.js'
 
 function start(connections = { requestsUnderWay: 0 }) {
   const registry = openRegistry('test')
-  return {
-    registry,
-    observe: registerRequests(registry, { ...connections, counts: {}, ended: {} }),
-  }
+  const counted = Object.assign(connections, { counts: {}, ended: {} })
+  return { registry, observe: registerRequests(registry, counted) }
 }
 
 const pinned: CountedLine = {
