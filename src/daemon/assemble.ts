@@ -146,7 +146,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       cluster: accessCluster({ cluster, headers, config }),
       timeoutMs: () => config().writeTimeoutMs,
       gateLocks: store && new SharedLocks({ store, gateId: storage.gateId }),
-      ...{ now: Date.now, monotonic: () => performance.now(), setTimer },
+      ...{ now: () => Date.now(), monotonic: () => performance.now(), setTimer },
     }),
     (ledger) => {
       ledger.close()
@@ -162,6 +162,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     (fallback) => fallback?.close(),
   )
   const unfinished = new Unfinished({
+    isUnwritten: (holder, cid) => ledger.holdings.places.isUnwritten(holder, cid),
     readOperations: (take) => {
       const path = '/pins?filter=pin_queued,pinning'
       return readLines(cluster, { path, headers, headMs: config().statusTimeoutMs }, take)

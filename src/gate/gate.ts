@@ -88,12 +88,12 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     countRequest(line)
     observe(line)
   }
-  const quota = new Quota(holdings, parts.unfinished, queue)
+  const quota = new Quota(holdings, parts.unfinished)
   const onAccepted = (cid: string): void => {
     replay.start()
     onQueued(cid)
   }
-  const outage = new Outage({ holdings, queue, quota, onAccepted })
+  const outage = new Outage({ queue, quota, onAccepted })
   const app = await createLine({
     ...parts,
     ledger: changes,

@@ -10,6 +10,8 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 export interface DoubtsParts {
   readonly storage: Pick<LedgerStorage, 'note' | 'contents'>
   readonly reconcile: (cid: string) => Promise<Repair>
+  /** A CID was looked at, and what came of that is noted. */
+  readonly onLooked: (cid: string) => void
   /** Called when there are more doubts than are kept one by one. */
   readonly onTooMany: () => void
   readonly log: Logger
@@ -168,6 +170,7 @@ export class Doubts {
         return
       }
       for (const due of looked) this.advance(due, repair.kind !== 'repaired')
+      this.parts.onLooked(cid)
     } catch (err) {
       for (const due of looked) due.dueMs = monotonic() + retryMs
       log('warn', { cid, err }, 'could not see yet whether a pin is as this gate wrote it')

@@ -1,17 +1,21 @@
 /** How many leases each holder has, and which: as the ledger knows it. */
-import { KeyedCounter } from '../collections/keyed-counter.js'
-import { leasePrefix } from '../leases/lease.js'
+import { type Lease, leasePrefix } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { SetTimer } from '../time/set-timer.js'
 import type { ClusterPort } from './cluster-port.js'
-import type { LedgerStorage } from './storage/ledger-storage.js'
+import { type Place, Places } from './quota-places.js'
+import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
 
 export interface HoldingsParts {
-  readonly storage: Pick<LedgerStorage, 'contents' | 'compare' | 'count' | 'held' | 'row'>
+  readonly storage: Pick<
+    LedgerStorage,
+    'commit' | 'compare' | 'contents' | 'count' | 'countNow' | 'held' | 'row'
+  >
   readonly cluster: Pick<ClusterPort, 'readState'>
   /** Whether a walk has still to see what the cluster lost: until then nothing is missing. */
   readonly isWalking: () => boolean
+  readonly isDoubted: (cid: string) => boolean
   /** How often the ledger is compared with the cluster's whole state. */
   readonly intervalMs: number
   /** So many rows are not in the cluster any more, though no crash can have taken them. */
@@ -29,19 +33,26 @@ const retryMs = 10_000
 /** Lines that are handed on together. */
 const batchLines = 256
 
+interface Held {
+  readonly leases: readonly Lease[]
+}
+
 const marker = Buffer.from(`"${leasePrefix}`)
 
 export class Holdings {
   private comparedMs: number | undefined
   private comparing: Promise<boolean> | undefined
   private isWanted = false
-  /** Of leases that the storage has not counted yet. */
-  private readonly ahead = new KeyedCounter()
+  /** Of pins whose leases the storage does not count, or not yet. */
+  readonly places: Places
+  /** By CID: places of writes whose outcome is not known. */
+  private readonly doubted = new Map<string, Map<string, Place>>()
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: HoldingsParts) {
     const { monotonic: now, setTimer, storage } = parts
     this.comparedMs = storage.contents.comparedMs
+    this.places = new Places(parts.now)
     this.scheduler = new Scheduler({
       now,
       setTimer,
@@ -79,29 +90,79 @@ export class Holdings {
     return this.comparedMs !== undefined
   }
 
+  /** With all places: what is being written, what waits, and what is not known. */
   size(holder: string): number {
-    return Math.max(0, this.parts.storage.count(holder) + this.ahead.of(holder))
+    return this.parts.storage.count(holder) + this.places.size(holder)
   }
 
-  /** @param kept settles when the storage counts them */
-  note(added: readonly string[], gone: readonly string[], kept: Promise<void>): void {
-    if (added.length === 0 && gone.length === 0) return
-    const change = (by: 1 | -1): void => {
-      for (const holder of added) this.ahead.add(holder, by)
-      for (const holder of gone) this.ahead.add(holder, -by)
-    }
-    change(1)
-    const done = (): void => {
-      change(-1)
-    }
-    kept.then(done, done)
+  /** The same, once the storage counts no lease any more that has run out. */
+  async sizeNow(holder: string): Promise<number> {
+    await this.parts.storage.countNow()
+    return this.size(holder)
   }
 
-  /** @throws LedgerFault */
-  async holds(cid: string, holder: string): Promise<boolean> {
-    const row = await this.parts.storage.row(cid)
+  /**
+   * A pin was written.
+   *
+   * @param added of its leases, those of holders that did not hold it
+   * @param kept resolves when the storage counts all of them
+   */
+  note(cid: string, leases: readonly Lease[], added: readonly Lease[], kept: Promise<void>) {
+    const places = added.map(({ holder, untilMs }) =>
+      this.places.take({ holder, cid, untilMs, isWritten: true }),
+    )
+    // What became of earlier writes of a holder changes nothing any more.
+    const doubted = [...(this.doubted.get(cid) ?? [])].filter(([of]) =>
+      leases.some(({ holder }) => holder === of),
+    )
+    if (places.length === 0 && doubted.length === 0) return
+    void kept.then(() => {
+      for (const place of places) place.free()
+      for (const [holder, place] of doubted) this.freeDoubted(cid, holder, place)
+    })
+  }
+
+  /** The write may have been done, and may still be: the place is kept until that is seen. */
+  doubt(cid: string, holder: string, place: Place): void {
+    if (!this.parts.isDoubted(cid)) {
+      place.free()
+      return
+    }
+    const places = this.doubted.get(cid) ?? new Map<string, Place>()
+    places.get(holder)?.free()
+    this.doubted.set(cid, places.set(holder, place))
+  }
+
+  /** A CID in doubt was looked at. @param isOver whether nothing can land any more */
+  async looked(cid: string, isOver: boolean): Promise<void> {
+    const places = [...(this.doubted.get(cid) ?? [])]
+    if (places.length === 0) return
+    try {
+      // What the look has found is on the disk, and counted.
+      await this.parts.storage.commit([])
+      for (const [holder, place] of places)
+        if (isOver || (await this.heldUntil(cid, holder)) !== undefined)
+          this.freeDoubted(cid, holder, place)
+    } catch (error) {
+      if (!(error instanceof LedgerFault)) throw error
+    }
+  }
+
+  /** Doubts were of another cluster. */
+  clearDoubts(): void {
+    for (const [cid, places] of this.doubted)
+      for (const [holder, place] of places) this.freeDoubted(cid, holder, place)
+  }
+
+  /** Until when the holder has the CID, by the ledger. @throws LedgerFault */
+  async heldUntil(cid: string, holder: string): Promise<number | undefined> {
+    return this.heldIn(await this.parts.storage.row(cid), holder)
+  }
+
+  /** The same, by a record or a row. */
+  heldIn(from: Held | undefined, holder: string): number | undefined {
     const now = this.parts.now()
-    return row?.leases.some((lease) => lease.holder === holder && lease.untilMs > now) === true
+    return from?.leases.find((lease) => lease.holder === holder && lease.untilMs > now)?.untilMs
   }
 
   /** CIDs in a stable order. @throws LedgerFault */
@@ -111,6 +172,14 @@ export class Holdings {
 
   close(): void {
     this.scheduler.close()
+  }
+
+  private freeDoubted(cid: string, holder: string, place: Place): void {
+    place.free()
+    const places = this.doubted.get(cid)
+    if (places?.get(holder) !== place) return
+    places.delete(holder)
+    if (places.size === 0) this.doubted.delete(cid)
   }
 
   private compare(): Promise<boolean> {

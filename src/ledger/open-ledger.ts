@@ -84,8 +84,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     ...{ storage, recent, gateLocks, onDoubt, ...clocks },
     isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash: () => opening.monotonic() < crashedUntilMs,
-    onHeld: (added, gone, kept) => {
-      holdings.note(added, gone, kept)
+    onHeld: (...held) => {
+      holdings.note(...held)
     },
     onPlaced: (seq) => {
       lastRow = Math.max(lastRow, seq)
@@ -111,6 +111,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     // A walk decides first whether a crash or a hand has changed what the cluster has.
     isAvailable: () => isAvailable() && !walk.isOpen,
     reconcile: (cid) => reconciler.reconcile(cid),
+    onLooked: (cid) => {
+      void holdings.looked(cid, !doubts.has(cid))
+    },
     onTooMany: () => {
       walk.soon()
     },
@@ -133,6 +136,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     ...{ storage, log, ...clocks },
     cluster,
     isWalking: () => walk.isOpen,
+    isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
     onMissing: (missing) => {
       hasReports = true
@@ -140,7 +144,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       log('error', { missing }, 'pins that the ledger owes are not in the cluster any more')
     },
   })
-  const queue = new Queue({ storage, entriesMax, now: opening.now })
+  const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
   const decisions = new Decisions({
     ...{ storage, pins, records, recent, queue, reconciler, onDoubt, timeoutMs, ...clocks },
   })
@@ -149,6 +153,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     onKnown: (isAnother) => {
       if (isAnother) {
         doubts.clear()
+        holdings.clearDoubts()
         walk.clear()
         recent.clear()
         holdings.soon()

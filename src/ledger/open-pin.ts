@@ -1,4 +1,6 @@
 /** A pin while it is changed: what it is, what it is to become, and the end of its lock. */
+import { ClusterFault, type FaultReason } from '../cluster/faults.js'
+import { isDefinite } from './definite-refusal.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { Release } from './cid-locks.js'
 
@@ -11,7 +13,7 @@ export type WriteOutcome =
   | { readonly kind: 'written'; readonly writtenMs: number }
   /** It is not in the pinset any more, or was not before. */
   | { readonly kind: 'unpinned' }
-  /** The cluster refused the request, and changed nothing. */
+  /** The cluster refused the request, or was not asked: nothing was changed. */
   | { readonly kind: 'refused' }
   /** The write may have been done, may still be done, or is lost. */
   | { readonly kind: 'unknown' }
@@ -50,17 +52,22 @@ export async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promi
   }
 }
 
-/** @param status undefined: there was no answer @param text of the answer, where it was whole */
-export function outcomeOf(
-  method: string,
-  status: number | undefined,
-  text: string | undefined,
-): WriteOutcome {
+/** @param text of the answer, where it was whole */
+export function outcomeOf(method: string, status: number, text: string | undefined): WriteOutcome {
   if (method === 'DELETE' && (status === 200 || status === 404)) return { kind: 'unpinned' }
-  if (status === 400 || status === 404) return { kind: 'refused' }
+  if (isDefinite(status, method === 'POST' ? (text ?? '') : '')) return { kind: 'refused' }
   const writtenMs = status === 200 && text !== undefined ? timestampIn(text) : undefined
   return writtenMs === undefined ? { kind: 'unknown' } : { kind: 'written', writtenMs }
 }
+
+/** Of a write that got no answer. */
+export const outcomeOfFault = (error: Error): WriteOutcome =>
+  error instanceof ClusterFault && neverSent.has(error.reason)
+    ? { kind: 'refused' }
+    : { kind: 'unknown' }
+
+/** The cluster was not even asked. */
+const neverSent: ReadonlySet<FaultReason> = new Set(['cluster-busy', 'cluster-down'])
 
 const timestamp = '"timestamp":"'
 

@@ -8,6 +8,7 @@ import type { SetTimer } from '../time/set-timer.js'
 import { CidLocks } from './cid-locks.js'
 import type { DoubtReason } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
+import type { Holdings } from './holdings.js'
 import type { OpenPin, Wanted, WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import type { RecentRows } from './recent-rows.js'
@@ -26,8 +27,8 @@ export interface OpenPinsParts {
   readonly isDoubted: (cid: string) => boolean
   /** Whether a write of a run before, which was killed, may still land. */
   readonly isAfterCrash: () => boolean
-  /** Leases of these holders came and went; the storage counts them once it has kept the row. */
-  readonly onHeld: (added: readonly string[], gone: readonly string[], kept: Promise<void>) => void
+  /** A pin was written; the storage counts its leases once they are kept. */
+  readonly onHeld: Holdings['note']
   /** A row was put at the end of the order. */
   readonly onPlaced: (seq: number) => void
   /** Milliseconds since the epoch. */
@@ -170,16 +171,19 @@ export class OpenPins {
     if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
     if (this.parts.isAfterCrash()) onDoubt(cid, 'after-crash')
     const operation = { kind: 'row', row } as const
+    const now = this.parts.now()
     const gone = holdersIn(record).filter((holder) => !holdersIn(after).includes(holder))
-    const added = holdersIn(after).filter((holder) => !holdersIn(record).includes(holder))
+    // A lease that has run out is counted no more.
+    const counted = holdersIn(record, now)
+    const leases = after.leases.filter(({ untilMs }) => untilMs > now)
+    const added = leases.filter(({ holder }) => !counted.includes(holder))
     // What is taken away is acknowledged only when the disk has it: nothing else proves it.
     const isLess = gone.length > 0 || isShortened(record, after)
     const kept = isLess ? storage.commit([operation]) : storage.note([operation])
-    this.parts.onHeld(added, gone, kept)
-    if (!isLess) return undefined
     // The client is told that it failed, and the cluster has done it all the same.
-    kept.catch(() => storage.note([operation]))
-    return kept
+    const counts = isLess ? kept.catch(() => storage.note([operation])) : kept
+    this.parts.onHeld(cid, leases, added, counts)
+    return isLess ? kept : undefined
   }
 
   private rowOf(
@@ -228,5 +232,5 @@ const isShortened = (before: NewRecord | undefined, { leases }: NewRecord): bool
     leases.some(({ holder, untilMs }) => holder === old.holder && untilMs < old.untilMs),
   ) === true
 
-const holdersIn = (record: NewRecord | undefined): readonly string[] =>
-  (record?.leases ?? []).map(({ holder }) => holder)
+const holdersIn = (record: NewRecord | undefined, afterMs = -Infinity): readonly string[] =>
+  (record?.leases ?? []).filter(({ untilMs }) => untilMs > afterMs).map(({ holder }) => holder)

@@ -15,8 +15,11 @@ export interface QueueRequest {
   readonly options: readonly Parameter[]
   /** Until when it is wanted, in milliseconds since the epoch; Infinity: for ever. */
   readonly untilMs: number
-  /** Whether the encoder did not hold the pin: it takes a place in its quota. */
-  readonly isNew: boolean
+  /**
+   * Until when the encoder holds the pin without this entry, in milliseconds since the epoch; from
+   * then on the entry takes a place in its quota. Undefined: it does not hold the pin.
+   */
+  readonly heldUntilMs?: number | undefined
   /** Of the request, for the log. */
   readonly requestId: string
 }

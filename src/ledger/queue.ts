@@ -1,10 +1,12 @@
 /** Pins that were accepted while the cluster was away, on the disk until they are written. */
-import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { QueueEntry, QueueRequest } from './queue-entry.js'
+import type { Place, Places } from './quota-places.js'
 import { LedgerFault, type LedgerStorage, type LedgerOperation } from './storage/ledger-storage.js'
 
 export interface QueueParts {
   readonly storage: Pick<LedgerStorage, 'commit' | 'note' | 'nextSeq' | 'contents'>
+  /** Of quotas: an entry takes one there. */
+  readonly places: Places
   /** Beyond it nothing is accepted. */
   readonly entriesMax: number
   /** Milliseconds since the epoch. */
@@ -16,7 +18,7 @@ const rejectedMax = 1000
 
 export class Queue {
   private readonly byCid = new Map<string, QueueEntry[]>()
-  private readonly byHolder = new KeyedCounter()
+  private readonly places = new Map<number, Place>()
   private readonly rejectedEntries: QueueEntry[] = []
   /** Accepted, but not yet on the disk. */
   private readonly writing = new Map<number, Promise<void>>()
@@ -41,11 +43,6 @@ export class Queue {
   /** Whether anything of this CID waits. */
   has(cid: string): boolean {
     return this.byCid.has(cid)
-  }
-
-  /** Pins that wait for the holder, which it did not hold before. */
-  sizeOf(holder: string): number {
-    return this.byHolder.of(holder)
   }
 
   /** Whether the holder's pin of this CID waits. */
@@ -103,8 +100,7 @@ export class Queue {
     if (same === undefined && this.count >= entriesMax)
       throw new LedgerFault(`the queue is full: ${this.count} pins wait in it`)
     // A number of its own, as the one before may be on its way to the cluster.
-    const isNew = request.isNew && own?.every((other) => !other.isNew || other === same) !== false
-    const entry = { ...request, isNew, seq: storage.nextSeq(), atMs: now() }
+    const entry = { ...request, seq: storage.nextSeq(), atMs: now() }
     // From now on what is asked of this CID goes behind it.
     if (same === undefined) this.add(entry)
     else this.replace(same, entry)
@@ -127,9 +123,14 @@ export class Queue {
   /**
    * It was written, or is not to be written any more. The disk learns of it behind the row that the
    * ledger noted of the write: whoever finds the entry after a crash finds a lease of its number.
+   *
+   * @param heldUntilMs of the lease that was written: what waits behind it only renews that one
    */
-  done(entry: QueueEntry): void {
+  done(entry: QueueEntry, heldUntilMs?: number): void {
     if (this.remove(entry)) void this.parts.storage.note([{ kind: 'dequeue', seq: entry.seq }])
+    if (heldUntilMs === undefined) return
+    for (const other of this.byCid.get(entry.cid) ?? [])
+      if (other.holder === entry.holder) this.takePlace({ ...other, heldUntilMs })
   }
 
   /** They are not to be written any more, and the disk has it already. */
@@ -181,8 +182,20 @@ export class Queue {
     const entries = this.byCid.get(entry.cid)
     if (entries === undefined) this.byCid.set(entry.cid, [entry])
     else entries.push(entry)
-    if (entry.isNew) this.byHolder.add(entry.holder)
+    this.takePlace(entry)
     this.count++
+  }
+
+  /** In the place of the one that the entry had. */
+  private takePlace(entry: QueueEntry): void {
+    const before = this.places.get(entry.seq)
+    this.places.set(entry.seq, this.parts.places.take(entry))
+    before?.free()
+  }
+
+  private freePlace({ seq }: QueueEntry): void {
+    this.places.get(seq)?.free()
+    this.places.delete(seq)
   }
 
   private replace(old: QueueEntry, entry: QueueEntry): void {
@@ -190,16 +203,17 @@ export class Queue {
     const index = entries?.indexOf(old) ?? -1
     if (entries === undefined || index === -1) return
     entries[index] = entry
-    this.byHolder.add(entry.holder, Number(entry.isNew) - Number(old.isNew))
+    this.takePlace(entry)
+    this.freePlace(old)
   }
 
   /** @returns false: it was not there any more */
-  private remove({ cid, seq, holder }: QueueEntry): boolean {
+  private remove(entry: QueueEntry): boolean {
+    const { cid, seq } = entry
     const entries = this.byCid.get(cid) ?? []
     const left = entries.filter((other) => other.seq !== seq)
     if (left.length === entries.length) return false
-    const [gone] = entries.filter((other) => other.seq === seq)
-    if (gone?.isNew === true) this.byHolder.add(holder, -1)
+    this.freePlace(entry)
     this.count--
     if (left.length > 0) {
       this.byCid.set(cid, left)

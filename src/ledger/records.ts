@@ -4,8 +4,8 @@ import type { RequestHeaders } from '../http/headers.js'
 import { type NewRecord, type PinRecord, readPinRecord, writing } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
 import type { ClusterPort } from './cluster-port.js'
-import { DefiniteRefusal, isDefinite } from './definite-refusal.js'
-import { type OpenPin, outcomeOf } from './open-pin.js'
+import { DefiniteRefusal } from './definite-refusal.js'
+import { type OpenPin, outcomeOf, outcomeOfFault } from './open-pin.js'
 
 /** What was read, and when. */
 export interface RecordNow {
@@ -55,19 +55,16 @@ export class Records {
     const path = wanted === 'unpin' ? `/pins/${pin.cid}` : pathOf(wanted)
     try {
       const { status, text } = await this.cluster.write(method, path, deadline)
-      const isRefused = method === 'POST' && isDefinite(status, text)
-      const outcome = isRefused ? refusal : outcomeOf(method, status, text)
+      const outcome = outcomeOf(method, status, text)
       await pin.settle(wanted, outcome)
-      if (isRefused) throw new DefiniteRefusal(text.trim())
+      if (outcome.kind === 'refused' && method === 'POST') throw new DefiniteRefusal(text.trim())
       if (outcome.kind === 'unknown' || outcome.kind === 'refused') throw badAnswer(status, text)
     } catch (error) {
-      void pin.settle(wanted, { kind: 'unknown' })
+      void pin.settle(wanted, outcomeOfFault(error as Error))
       throw error
     }
   }
 }
-
-const refusal = { kind: 'refused' } as const
 
 const pathOf = (record: NewRecord): string => {
   const { path, query } = writing(record)

@@ -2,6 +2,8 @@
 import { readLease } from '../leases/lease.js'
 
 export interface UnfinishedParts {
+  /** Pins that are counted elsewhere, as it is not known whether the cluster has them. */
+  readonly isUnwritten: (holder: string, cid: string) => boolean
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
   readonly readOperations: (take: (line: Buffer) => void) => Promise<void>
   /** A monotonic clock, in milliseconds. */
@@ -13,7 +15,8 @@ const freshMs = 1000
 
 export class Unfinished {
   private counts = new Map<string, number>()
-  private readonly accepted = new Map<string, number>()
+  /** Since the last question, by holder. */
+  private readonly accepted = new Map<string, Set<string>>()
   private askedAt = -Infinity
   private asking: Promise<void> | undefined
   private readonly now: () => number
@@ -34,12 +37,13 @@ export class Unfinished {
         return undefined
       }
     }
-    return (this.counts.get(holder) ?? 0) + (this.accepted.get(holder) ?? 0)
+    return (this.counts.get(holder) ?? 0) + (this.accepted.get(holder)?.size ?? 0)
   }
 
   /** One more was pinned. */
-  accept(holder: string): void {
-    this.accepted.set(holder, (this.accepted.get(holder) ?? 0) + 1)
+  accept(holder: string, cid: string): void {
+    const accepted = this.accepted.get(holder) ?? new Set()
+    this.accepted.set(holder, accepted.add(cid))
   }
 
   private async ask(): Promise<void> {
@@ -47,13 +51,17 @@ export class Unfinished {
     const counts = new Map<string, number>()
     this.accepted.clear()
     await this.parts.readOperations((line) => {
-      const { metadata } = JSON.parse(line.toString()) as {
+      const { cid, metadata } = JSON.parse(line.toString()) as {
+        cid: string
         metadata?: Record<string, string> | null
       }
       for (const [key, value] of Object.entries(metadata ?? {})) {
         const entry = readLease(key, value)
         if (entry?.kind !== 'lease') continue
-        counts.set(entry.lease.holder, (counts.get(entry.lease.holder) ?? 0) + 1)
+        const { holder } = entry.lease
+        const isCounted = this.accepted.get(holder)?.has(cid) === true
+        if (isCounted || this.parts.isUnwritten(holder, cid)) continue
+        counts.set(holder, (counts.get(holder) ?? 0) + 1)
       }
     })
     this.counts = counts

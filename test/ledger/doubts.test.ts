@@ -28,6 +28,7 @@ function doubtsOf(answers: readonly (Repair | Error)[] = [], left: readonly obje
       const answer = queue.shift() ?? agreed
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer)
     },
+    onLooked: () => undefined,
     onTooMany: () => undefined,
     log: () => undefined,
     isAvailable: () => state.isAvailable,

@@ -47,7 +47,6 @@ t.test('an encoder that is not there is not found under such a name', async (t) 
     keyDigest: '',
     holder: '',
     keyId: 'k',
-    isNew: true,
     options: [],
     untilMs: Infinity,
   }

@@ -208,7 +208,7 @@ export const codeMutations: readonly Mutation[] = [
         (reserve) =>
           async function (...args: unknown[]) {
             const reservation = (await reserve.apply(this, args)) as Reservation
-            reservation.free()
+            reservation.place?.free()
             return reservation
           },
       ),

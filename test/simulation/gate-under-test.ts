@@ -60,19 +60,21 @@ class SimulatedGate implements GateUnderTest {
     })
     const { changes: ledger, queue, holdings } = this.open
     holdings.ensure()
-    const quota = new Quota(holdings, unfinished, queue)
+    const quota = new Quota(holdings, unfinished)
     this.replay = new Replay({
       ...{ queue, ledger, quota, tracker, headers: {}, log, now: monotonic, setTimer },
       current: () => snapshotOf(settings),
       isClusterAvailable: cluster.isAvailable,
     })
     this.outage = new Outage({
-      ...{ queue, quota, holdings },
+      ...{ queue, quota },
       onAccepted: () => {
         this.replay.start()
       },
     })
-    this.changePin = createChangePin({ ledger, quota, tracker, outage: this.outage, monotonic })
+    this.changePin = createChangePin({
+      ...{ ledger, holdings, quota, tracker, outage: this.outage, monotonic },
+    })
     this.upkeep = new Upkeep(ledger, queue)
   }
 

@@ -217,6 +217,9 @@ export class ReferenceModel {
         if (hold.gate !== gate || hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
         hold.isAtRisk = true
         if (isLagging) this.forgive('gate-lagging', hold)
+        // The cluster may have forgotten it since, and nobody has repaired that.
+        const isForgotten = this.isCrashUnchecked && this.clusterKilledAtMs >= hold.answeredAtMs
+        if (isForgotten) this.forgive(behindMs > rowDelayMsMax ? 'disk-full' : 'both', hold)
       }
     if (this.clusterKilledAtMs >= atMs - rowDelayMsMax) this.forgiveBoth()
   }

@@ -66,6 +66,9 @@ export class World implements Surroundings {
   /** The ledger is a copy, or a new one: it does not know all that there was. */
   untrusted: 'ledger-lost' | 'ledger-restored' | undefined
 
+  /** The host's clock, for a while. */
+  wasClockWrong = false
+
   constructor(parts: WorldParts) {
     const random = new SeededRandom(parts.seed)
     this.cluster = new SimulatedCluster(this.time, random.fork())
@@ -227,6 +230,7 @@ export class World implements Surroundings {
         return
       case 'clock':
         time.aheadMs = action.aheadMs
+        this.wasClockWrong ||= action.aheadMs !== 0
         return
       case 'hand-remove':
       case 'hand-add':

@@ -3,8 +3,9 @@ import type { Answer } from '../../cluster/answer-handler.js'
 import { Whole } from '../../cluster/whole.js'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
+import type { Holdings } from '../../ledger/holdings.js'
 import type { Ledger } from '../../ledger/ledger.js'
-import { type OpenPin, outcomeOf, type Wanted } from '../../ledger/open-pin.js'
+import { type OpenPin, outcomeOf, outcomeOfFault, type Wanted } from '../../ledger/open-pin.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { errorBody } from '../../http/error-body.js'
@@ -15,7 +16,7 @@ import type { OnAnswer, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
 import { Deadline } from '../../time/deadline.js'
 import { callOf, decideToPin, decideToUnpin, isHeldBy } from '../ownership/lease-decision.js'
-import { type Quota, refuseExcess } from '../ownership/quota.js'
+import { type Quota, refuseExcess, type Reservation } from '../ownership/quota.js'
 
 /**
  * Reads who holds the pin, and returns the request to the cluster that changes nothing for the
@@ -32,6 +33,7 @@ export type ChangePin = (
 
 export interface Holders {
   readonly ledger: Ledger
+  readonly holdings: Pick<Holdings, 'doubt'>
   readonly quota: Quota
   readonly tracker: PinTracker
   readonly outage: Outage
@@ -55,6 +57,8 @@ export function createChangePin(holders: Holders): ChangePin {
     }
   }
 }
+
+const nothingReserved: Reservation = { excess: undefined, place: undefined }
 
 interface Change {
   readonly request: Authorized
@@ -81,7 +85,7 @@ async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'a
 }
 
 async function prepare(
-  { ledger, quota, tracker }: Holders,
+  { ledger, holdings, quota, tracker }: Holders,
   { request, plan, headers, answering }: Change,
   pin: OpenPin,
   deadline: Deadline,
@@ -98,20 +102,29 @@ async function prepare(
     if (!request.isClosed) answerOf(answering, decision)
     return 'answered'
   }
-  const isNew = plan.kind === 'pin' && !isHeldBy(pin.record, encoder)
-  const place = isNew ? await quota.reserve(encoder, cid) : undefined
-  const free = place?.free ?? (() => undefined)
-  if (refuseExcess(request, answering, place?.excess)) return 'answered'
+  const { excess, place } =
+    plan.kind === 'pin' ? await quota.reserve(encoder, plan, pin.record) : nothingReserved
+  if (refuseExcess(request, answering, excess)) return 'answered'
   if (request.isClosed) {
-    free()
+    place?.free()
     return 'answered'
   }
   const wanted = wantedOf(decision)
+  let isUnknown = false
+  const free = (): void => {
+    if (!isUnknown) place?.free()
+  }
   const onAnswer: OnAnswer = (error, answer) => {
-    const status = error === null ? answer.statusCode : undefined
-    const kept = pin.settle(wanted, outcomeOf(call.method, status, textIn(error, answer)))
-    const isDone = status === 200
-    if (isNew && isDone) quota.accepted(encoder)
+    const outcome =
+      error === null
+        ? outcomeOf(call.method, answer.statusCode, textIn(answer))
+        : outcomeOfFault(error)
+    const kept = pin.settle(wanted, outcome)
+    const isDone = error === null && answer.statusCode === 200
+    isUnknown = outcome.kind === 'unknown'
+    if (isUnknown && place !== undefined) holdings.doubt(cid, encoder.leaseId, place)
+    if (isDone && plan.kind === 'pin' && !isHeldBy(pin.record, encoder))
+      quota.accepted(encoder, cid)
     free()
     if (isDone && plan.kind === 'pin') tracker.accepted(cid, encoder.name)
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
@@ -129,8 +142,8 @@ function wantedOf(decision: Decision): Wanted {
   return decision.kind === 'unpin' ? 'unpin' : undefined
 }
 
-const textIn = (error: Error | null, answer: Answer): string | undefined =>
-  error === null && answer.body instanceof Whole ? answer.body.text : undefined
+const textIn = ({ body }: Answer): string | undefined =>
+  body instanceof Whole ? body.text : undefined
 
 function answerOf(answering: Answering, decision: Decision): void {
   if (decision.kind === 'refuse') answering.refuse(decision.reason)

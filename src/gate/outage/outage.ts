@@ -1,6 +1,5 @@
 /** An outage of the cluster: pins go into the journal where the settings say so, with a 202. */
 import { ClusterFault } from '../../cluster/faults.js'
-import type { Holdings } from '../../ledger/holdings.js'
 import type { QueueRequest } from '../../ledger/queue-entry.js'
 import type { Queue } from '../../ledger/queue.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
@@ -13,7 +12,6 @@ import type { Authorized } from '../request.js'
 
 export interface OutageParts {
   readonly queue: Queue
-  readonly holdings: Pick<Holdings, 'holds'>
   readonly quota: Quota
   /** A pin of this CID waits in the journal. */
   readonly onAccepted: (cid: string) => void
@@ -92,18 +90,18 @@ export class Outage {
   }
 
   private async take(
-    wanted: Omit<QueueRequest, 'isNew'>,
+    wanted: QueueRequest,
     request: Authorized,
     answering: Answering,
     error: Error,
   ): Promise<void> {
     const { encoder } = request
-    const { queue, quota, holdings } = this.parts
+    const { queue, quota } = this.parts
     try {
-      const isNew = !(await holdings.holds(wanted.cid, encoder.leaseId))
-      const isMore = isNew && !queue.isHolder(wanted.cid, encoder.leaseId)
-      if (isMore && refuseExcess(request, answering, quota.excessOf(encoder))) return
-      const entry = await queue.accept({ ...wanted, isNew })
+      const heldUntilMs = await quota.heldUntil(encoder, wanted.cid)
+      const excess = quota.excessOf(encoder, wanted.cid, heldUntilMs)
+      if (refuseExcess(request, answering, excess)) return
+      const entry = await queue.accept({ ...wanted, heldUntilMs })
       request.journaled(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
       send(answering, 202, journaledPin(entry))
@@ -115,7 +113,7 @@ export class Outage {
   }
 
   /** The entry for the journal; undefined: the journal does not take this request. */
-  private entryOf(request: Authorized): Omit<QueueRequest, 'isNew'> | undefined {
+  private entryOf(request: Authorized): QueueRequest | undefined {
     const { plan, encoder, keyId = '', id, snapshot } = request
     if (plan.kind !== 'pin') return undefined
     const { cid, options, untilMs } = plan

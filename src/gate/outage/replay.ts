@@ -9,7 +9,6 @@ import type { Ledger } from '../../ledger/ledger.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { StoreFault } from '../../store/store-fault.js'
 import { Scheduler } from '../../time/scheduler.js'
-import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { faultIn, isFaultOfChange } from '../fault.js'
 import { decideToPin, isHeldBy } from '../ownership/lease-decision.js'
@@ -118,7 +117,7 @@ export class Replay {
     const { seq, cid, encoder, requestId, atMs } = entry
     const about = { cid, encoder, requestId, waitedMs: Math.max(0, Date.now() - atMs) }
     try {
-      const rejection = await this.apply(entry)
+      const { rejection, heldUntilMs } = await this.apply(entry)
       this.failures.delete(seq)
       if (rejection === undefined) {
         this.counts.replayed++
@@ -127,7 +126,7 @@ export class Replay {
         this.counts.dropped++
         log('warn', { ...about, reason: rejection }, 'dropped a pin of the journal')
       }
-      queue.done(entry)
+      queue.done(entry, heldUntilMs)
     } catch (error) {
       if (error instanceof DefiniteRefusal) {
         this.counts.dropped++
@@ -152,14 +151,14 @@ export class Replay {
     this.failures.set(seq, { waitMs, notBefore: this.now() + waitMs })
   }
 
-  /** @returns why the entry is rejected @throws ClusterFault, LockTimeout */
-  private async apply(entry: QueueEntry): Promise<string | undefined> {
+  /** @throws ClusterFault, LockTimeout */
+  private async apply(entry: QueueEntry): Promise<Applied> {
     const { ledger, quota, tracker, current, headers } = this.parts
     const snapshot = current()
     const { cid, options, untilMs, holder, seq } = entry
     const encoder = snapshot.keyring.encoderOf(holder)
-    if (encoder === undefined) return 'encoder-removed'
-    const found: { rejection?: string | undefined; isNew: boolean } = { isNew: false }
+    if (encoder === undefined) return { rejection: 'encoder-removed' }
+    const found: { -readonly [Key in keyof Applied]: Applied[Key] } & { isNew?: boolean } = {}
     const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
       const { record, nowMs } = pin
       found.rejection = rejectionOf(entry, encoder, snapshot.config, nowMs)
@@ -169,23 +168,24 @@ export class Replay {
       found.isNew = !isHeldBy(record, encoder)
       if (decision.kind === 'refuse') found.rejection = decision.reason
       else if (decision.kind !== 'write') found.rejection = 'not-pinned'
-      else if (found.isNew) found.rejection = beyond(quota, encoder, entry)
-      return decision.kind === 'write' && found.rejection === undefined
-        ? decision.record
-        : undefined
+      if (decision.kind !== 'write') return undefined
+      found.heldUntilMs = decision.record.leases.find((lease) => lease.holder === holder)?.untilMs
+      return decision.record
     })
-    if (isReleased) return 'released-since'
-    if (found.rejection !== undefined) return found.rejection
-    if (found.isNew) quota.accepted(encoder)
+    if (isReleased) return { rejection: 'released-since' }
+    if (found.rejection !== undefined) return found
+    // Its place in the quota was taken when it was accepted.
+    if (found.isNew === true) quota.accepted(encoder, cid)
     tracker.accepted(cid, encoder.name)
-    return undefined
+    return found
   }
 }
 
-const rejected = 'the cluster refused a pin of the journal for good: its encoder had read 202'
+interface Applied {
+  /** Why the entry is not written; undefined: it was. */
+  readonly rejection?: string | undefined
+  /** Of the lease that was written. */
+  readonly heldUntilMs?: number | undefined
+}
 
-/** Pending pins are no reason: the gate checked them when it accepted the entry. */
-const beyond = (quota: Quota, encoder: Encoder, { isNew }: QueueEntry): string | undefined =>
-  encoder.enforcement === 'enforce' && quota.isBeyond(encoder, isNew)
-    ? 'too-many-leases'
-    : undefined
+const rejected = 'the cluster refused a pin of the journal for good: its encoder had read 202'

@@ -1,10 +1,11 @@
 /** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
-import { KeyedCounter } from '../../collections/keyed-counter.js'
+import type { PinRecord } from '../../leases/pin-record.js'
 import type { Holdings } from '../../ledger/holdings.js'
-import type { Queue } from '../../ledger/queue.js'
+import type { Place } from '../../ledger/quota-places.js'
 import type { Unfinished } from '../../ledger/unfinished.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Answering } from '../answer.js'
+import type { PinPlan } from '../plan.js'
 import type { RefusalReason } from '../refusals.js'
 import type { Authorized } from '../request.js'
 
@@ -17,78 +18,93 @@ export interface Excess {
 export interface Reservation {
   /** Undefined: there was room for one more, or it is not known yet whether there was. */
   readonly excess: Excess | undefined
-  /** The pin was written, or is not to be. */
-  readonly free: () => void
+  /** Undefined: it is refused. */
+  readonly place: Place | undefined
 }
 
 export class Quota {
-  /** Leases that are being written. */
-  private readonly underWay = new KeyedCounter()
-
   constructor(
     private readonly holdings: Holdings,
     private readonly pendingPins: Unfinished,
-    private readonly queue: Pick<Queue, 'sizeOf'>,
   ) {}
 
-  /** Takes a place in the very step that sees whether there is one: requests come at once. */
-  async reserve(encoder: Encoder, cid: string): Promise<Reservation> {
-    const { leaseId, limits, enforcement } = encoder
+  /**
+   * Takes a place in the very step that sees whether there is one: requests come at once.
+   *
+   * @param record of the pin, which nobody else changes meanwhile
+   */
+  async reserve(
+    encoder: Encoder,
+    { cid, untilMs }: Pick<PinPlan, 'cid' | 'untilMs'>,
+    record: PinRecord | undefined,
+  ): Promise<Reservation> {
+    const { leaseId: holder, limits, enforcement } = encoder
+    const { holdings } = this
     const isLooked = enforcement !== 'off'
-    if (isLooked && limits.leases !== Infinity) this.holdings.ensure()
+    if (isLooked && limits.leases !== Infinity) holdings.ensure()
     // What has to be asked is asked before.
-    const isHeld = isLooked && this.isFull(encoder) && (await this.holdings.holds(cid, leaseId))
-    const pending =
-      isLooked && limits.unfinished !== Infinity ? await this.pendingPins.of(leaseId) : undefined
-    const excess = isLooked ? this.excessNow(encoder, isHeld, pending ?? 0) : undefined
-    if (excess !== undefined && enforcement === 'enforce') return { excess, free: () => undefined }
-    this.underWay.add(leaseId)
-    let isReserved = true
-    const free = (): void => {
-      if (isReserved) this.underWay.add(leaseId, -1)
-      isReserved = false
+    let heldUntilMs = holdings.heldIn(record, holder)
+    const isNew = heldUntilMs === undefined
+    if (isLooked && isNew && this.isFull(encoder)) {
+      await holdings.sizeNow(holder)
+      // A record that lost the lease by another hand takes no second place.
+      heldUntilMs = await holdings.heldUntil(cid, holder)
     }
-    return { excess, free }
+    const pending =
+      isLooked && isNew && limits.unfinished !== Infinity
+        ? await this.pendingPins.of(holder)
+        : undefined
+    const { places } = holdings
+    const isMore = heldUntilMs === undefined && !places.has(holder, cid)
+    const isUnfinished = isNew && !places.isUnwritten(holder, cid)
+    const excess = isLooked
+      ? this.excessNow(encoder, isMore, isUnfinished, pending ?? 0)
+      : undefined
+    if (excess !== undefined && enforcement === 'enforce') return { excess, place: undefined }
+    return { excess, place: places.take({ holder, cid, heldUntilMs, untilMs }) }
+  }
+
+  /** Until when the encoder holds a pin that is to wait, by the ledger: the cluster is away. */
+  async heldUntil(encoder: Encoder, cid: string): Promise<number | undefined> {
+    const { leaseId } = encoder
+    if (this.isFull(encoder)) await this.holdings.sizeNow(leaseId)
+    return this.holdings.heldUntil(cid, leaseId)
+  }
+
+  /**
+   * Of a pin that is to wait; whoever sees that there is room takes the place in the same step.
+   *
+   * @param heldUntilMs of {@link heldUntil}
+   */
+  excessOf({ leaseId, limits }: Encoder, cid: string, heldUntilMs: number | undefined) {
+    if (heldUntilMs !== undefined || this.holdings.places.has(leaseId, cid)) return undefined
+    const held = this.holdings.size(leaseId)
+    if (held >= limits.leases) return excess('leases', held, limits.leases)
+    const unfinished = this.holdings.places.unwritten(leaseId)
+    return unfinished >= limits.unfinished
+      ? excess('unfinished', unfinished, limits.unfinished)
+      : undefined
+  }
+
+  accepted({ leaseId }: Encoder, cid: string): void {
+    this.pendingPins.accept(leaseId, cid)
   }
 
   /** Unknown is no excess: the leases may not have been counted yet. */
   private isFull({ leaseId, limits }: Encoder): boolean {
-    return this.holdings.since !== undefined && this.reserved(leaseId) >= limits.leases
+    const { holdings } = this
+    return holdings.since !== undefined && holdings.size(leaseId) >= limits.leases
   }
 
-  /** @param isHeld a record that lost the lease by another hand takes no second place */
-  private excessNow(encoder: Encoder, isHeld: boolean, pending: number): Excess | undefined {
+  /** @param isMore whether it takes a place @param isUnfinished whether it is pinned only now */
+  private excessNow(encoder: Encoder, isMore: boolean, isUnfinished: boolean, pending: number) {
     const { leaseId, limits } = encoder
-    if (!isHeld && this.isFull(encoder))
-      return excess('leases', this.reserved(leaseId), limits.leases)
-    const unfinished = pending + this.underWay.of(leaseId)
-    return unfinished >= limits.unfinished
+    if (isMore && this.isFull(encoder))
+      return excess('leases', this.holdings.size(leaseId), limits.leases)
+    const unfinished = pending + this.holdings.places.unwritten(leaseId)
+    return isUnfinished && unfinished >= limits.unfinished
       ? excess('unfinished', unfinished, limits.unfinished)
       : undefined
-  }
-
-  /** The same of a pin that is to wait, without a question to the cluster, which is away. */
-  excessOf({ leaseId, limits }: Encoder): Excess | undefined {
-    const held = this.reserved(leaseId)
-    if (held >= limits.leases) return excess('leases', held, limits.leases)
-    const unfinished = this.underWay.of(leaseId) + this.queue.sizeOf(leaseId)
-    return unfinished >= limits.unfinished
-      ? excess('unfinished', unfinished, limits.unfinished)
-      : undefined
-  }
-
-  /** Whether a pin that waited is one too many. @param isCounted among those that wait */
-  isBeyond({ leaseId, limits }: Encoder, isCounted: boolean): boolean {
-    return this.reserved(leaseId) + (isCounted ? 0 : 1) > limits.leases
-  }
-
-  /** Leases that are held, are being written, or wait in the queue. */
-  private reserved(holder: string): number {
-    return this.holdings.size(holder) + this.underWay.of(holder) + this.queue.sizeOf(holder)
-  }
-
-  accepted({ leaseId }: Encoder): void {
-    this.pendingPins.accept(leaseId)
   }
 }
 

@@ -171,6 +171,10 @@ class ThreadedLedger implements LedgerDisk {
     return this.counts.get(holder) ?? 0
   }
 
+  async countNow(): Promise<void> {
+    while (await this.age());
+  }
+
   reported(): Promise<{ readonly missing: number; readonly unexpected: number }> {
     return this.calls.call('reported')
   }
@@ -275,15 +279,20 @@ class ThreadedLedger implements LedgerDisk {
   }
 
   private async maintain(): Promise<void> {
-    let isMore = false
+    const isMore = await this.age()
+    if (!this.isClosed) this.maintainLater(isMore ? 0 : maintainMs)
+  }
+
+  /** @returns whether there is more to do */
+  private async age(): Promise<boolean> {
     try {
-      const done = await this.calls.call('maintain')
-      this.learn(done.counts)
-      isMore = done.isMore
+      const { counts, isMore } = await this.calls.call('maintain')
+      this.learn(counts)
+      return isMore
     } catch {
       // A disk that takes nothing is told of by what has to be written.
+      return false
     }
-    if (!this.isClosed) this.maintainLater(isMore ? 0 : maintainMs)
   }
 
   private learn(counts: ReadonlyMap<string, number>): void {

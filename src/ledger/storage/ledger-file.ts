@@ -35,6 +35,9 @@ export class LedgerFile {
   damagedEntries = 0
   private isBegun = false
   private isNew = false
+  private readonly now: () => number
+  /** The last row that was counted again. */
+  private recountAfter = 0
   private readonly statements: Statements
 
   /**
@@ -43,11 +46,12 @@ export class LedgerFile {
    * @throws NoFileYet
    */
   constructor(options: LedgerFileOptions) {
-    const { path, gateId = newGateId(), now = Date.now } = options
+    const { path, gateId = newGateId(), now = () => Date.now() } = options
     const { db, setAside } = openDatabase(path, options.setsAside)
     this.setAside = setAside
     this.statements = new Statements(db, path)
     this.rows = new RowTable(this.statements, now)
+    this.now = now
     this.pending = new PendingTables(this.statements)
     try {
       this.make(gateId, setAside)
@@ -75,7 +79,7 @@ export class LedgerFile {
   /** Writes, so that it is known whether the disk takes it. @throws DiskFault */
   probe(): void {
     this.change(() => {
-      this.statements.setMeta('probed', Date.now())
+      this.statements.setMeta('probed', this.now())
     })
   }
 
@@ -116,12 +120,26 @@ export class LedgerFile {
    * @throws DiskFault
    */
   maintain(count = 500): boolean {
+    const nowMs = this.now()
+    // By a clock that was put back since, leases left the counts that have not run out.
+    if (nowMs < Number(this.statements.meta('aged') ?? -Infinity)) return this.recount(nowMs, count)
+    this.recountAfter = 0
     const due = this.rows.due(count)
     if (due.length === 0) return false
     this.change(() => {
       this.rows.age(due)
+      this.statements.setMeta('aged', nowMs)
     })
     return due.length === count
+  }
+
+  private recount(nowMs: number, count: number): boolean {
+    this.change(() => {
+      const last = this.rows.recount(this.recountAfter, count)
+      this.recountAfter = last ?? 0
+      if (last === undefined) this.statements.setMeta('aged', nowMs)
+    })
+    return true
   }
 
   /** Reads all of the file. */

@@ -87,6 +87,8 @@ export interface LedgerStorage {
   held(holder: string, after: string | undefined, count: number): Promise<readonly string[]>
   /** How many; as of the last batch that the disk took, before its promises resolve. */
   count(holder: string): number
+  /** Leases that ran out are counted no more, as far as the disk takes it. */
+  countNow(): Promise<void>
   /** Rows by what a hand beside the gate made of them. */
   reported(): Promise<{ readonly missing: number; readonly unexpected: number }>
   /** Begins a comparison with the cluster's whole state; one at a time. */

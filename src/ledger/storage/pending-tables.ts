@@ -32,9 +32,8 @@ export class PendingTables {
 
   /** In a transaction, as all below. */
   enqueue(entry: QueueEntry): void {
-    const { seq, cid, untilMs } = entry
-    // JSON knows no Infinity.
-    const text = JSON.stringify({ ...entry, untilMs: untilMs === Infinity ? null : untilMs })
+    const { seq, cid } = entry
+    const text = JSON.stringify(entry)
     const query = 'INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?)'
     this.sql(query).run(seq, cidColumn(cid), text, crc32(text))
   }
@@ -93,8 +92,8 @@ export function salvagedQueue(path: string): readonly QueueEntry[] {
 function readEntry({ entry, crc }: Columns): QueueEntry | undefined {
   const text = String(entry)
   if (crc32(text) !== crc) return undefined
-  const json = JSON.parse(text) as Omit<QueueEntry, 'untilMs'> & { readonly untilMs: number | null }
-  return { ...json, untilMs: json.untilMs ?? Infinity }
+  // JSON has null for Infinity.
+  return JSON.parse(text, (_key, value: unknown) => value ?? Infinity) as QueueEntry
 }
 
 const doubtOf = (columns: Record<string, SQLOutputValue>): Doubt => ({

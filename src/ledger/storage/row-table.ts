@@ -203,6 +203,23 @@ export class RowTable {
     for (const columns of due) this.ageOne(columns, oldestKept)
   }
 
+  /**
+   * Counts again all leases that have not run out, after a clock was put back. In a transaction.
+   *
+   * @returns the last row that was looked at; undefined: all were
+   */
+  recount(after: number, count: number): number | undefined {
+    const now = this.now()
+    const ids = this.idsAfter(after, count)
+    for (const id of ids) {
+      const row = this.rowById(id)
+      if (row === undefined) continue
+      for (const { holder, untilMs } of row.leases) if (untilMs > now) this.hold(holder, id)
+      this.sql('UPDATE pin SET due = ? WHERE id = ?').run(laterDue(row, now), id)
+    }
+    return ids.at(-1)
+  }
+
   private ageOne(columns: Columns, oldestKept: number): void {
     const now = this.now()
     const row = read(columns)

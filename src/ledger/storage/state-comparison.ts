@@ -39,7 +39,7 @@ export class StateComparison {
   constructor(
     private readonly file: LedgerFile,
     private readonly lastSeq: number,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = () => Date.now(),
   ) {
     this.startMs = now()
     this.lastId = file.rows.lastId

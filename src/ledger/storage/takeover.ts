@@ -131,7 +131,6 @@ function entriesOf({ storage, keyOf, log }: TakeoverParts, text: string): QueueE
     const key = keyOf(entry.encoder, entry.keyId)
     return {
       ...entry,
-      isNew: true,
       seq: storage.nextSeq(),
       untilMs: entry.untilMs ?? Infinity,
       holder: key?.holder ?? '',

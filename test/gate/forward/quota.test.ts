@@ -1,5 +1,6 @@
 /** Quotas: what an encoder may hold, and how much of it may be unfinished at a time. */
 import t from 'tap'
+import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { askedOf } from '../../support/asked.js'
 import { generatedCid } from '../../support/fake-cluster/index.js'
 import { startGate, type TestGate } from '../../support/start-gate.js'
@@ -40,12 +41,95 @@ t.test('what an encoder held before the start counts, once it was counted', asyn
 })
 
 t.test('requests at the same time do not pass it together', async (t) => {
-  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 3 } })
+  const limits = [{ leases: 5 }, { unfinished: 5 }]
+  const encoders = { held: { limits: limits[0] }, pending: { limits: limits[1] }, away: {} }
+  const gate = await startGate(t, { enforcement: 'enforce', onOutage: 'journal', encoders })
   await counted(gate)
-  const asks = Array.from({ length: 12 }, (_, index) => gate.ask('POST', path(index)))
-  const statuses = (await Promise.all(asks)).map(({ status }) => status)
-  t.equal(statuses.filter((status) => status === 200).length, 3)
-  t.equal(statuses.filter((status) => status === 403).length, 9)
+  gate.cluster.statusOfNewPins = 'pinning'
+  const atOnce = async (as: string): Promise<Record<number, number>> => {
+    const asks = Array.from({ length: 32 }, (_, index) => gate.ask('POST', path(index), { as }))
+    const counts: Record<number, number> = {}
+    for (const { status } of await Promise.all(asks)) counts[status] = (counts[status] ?? 0) + 1
+    return counts
+  }
+  t.same(await atOnce('held'), { 200: 5, 403: 27 })
+  t.same(await atOnce('pending'), { 200: 5, 429: 27 })
+  for (const limit of limits) {
+    gate.replace({
+      enforcement: 'enforce',
+      onOutage: 'journal',
+      encoders: { away: { limits: limit } },
+    })
+    gate.cluster.behave({}, { kind: 'reset' })
+    const refused = 'leases' in limit ? 403 : 429
+    t.same(await atOnce('away'), { 202: 5, [refused]: 27 }, 'also where they wait')
+    for (const entry of gate.journal.queue.entries()) gate.journal.queue.done(entry)
+  }
+})
+
+t.test(
+  'a lease that ran out makes room at once, and takes a place when it is renewed',
+  async (t) => {
+    const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 2 } })
+    await counted(gate)
+    for (const index of [1, 2])
+      t.equal((await gate.ask('POST', `${path(index)}?expire-in=60s`)).status, 200)
+    t.equal((await gate.ask('POST', path(3))).status, 403)
+    const now = Date.now.bind(Date)
+    t.teardown(() => (Date.now = now))
+    Date.now = () => now() + 61_000
+    t.equal((await gate.ask('POST', path(3))).status, 200)
+    const both = await Promise.all([1, 2].map((index) => gate.ask('POST', path(index))))
+    t.same(both.map(({ status }) => status).sort(), [200, 403])
+  },
+)
+
+t.test('leases count again when the clock by which they ran out is put back', async (t) => {
+  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1 } })
+  await counted(gate)
+  t.equal((await gate.ask('POST', `${path(1)}?expire-in=60s`)).status, 200)
+  const now = Date.now.bind(Date)
+  t.teardown(() => (Date.now = now))
+  const leaseId = leaseIdOf('alpha')
+  t.same(await gate.ledger.holdings.page(leaseId, undefined, 9), [generatedCid(1)], 'on the disk')
+  Date.now = () => now() + 3_600_000
+  t.equal(await gate.ledger.holdings.sizeNow(leaseId), 0)
+  Date.now = now
+  t.equal(await gate.ledger.holdings.sizeNow(leaseId), 1)
+  t.equal((await gate.ask('POST', path(2))).status, 403)
+})
+
+t.test('a write keeps its place while it is not known whether it was done', async (t) => {
+  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 2 } })
+  await counted(gate)
+  gate.cluster.behave({ method: 'POST', path: path(1) }, { kind: 'lose-answer' }, 1)
+  t.equal((await gate.ask('POST', path(1))).status, 502)
+  t.equal((await gate.ask('POST', path(2))).status, 200)
+  t.equal((await gate.ask('POST', path(3))).status, 403)
+  t.equal((await gate.ask('POST', path(1))).status, 200, 'the same once more takes no second one')
+  await gate.ask('DELETE', path(1))
+  t.equal((await gate.ask('POST', path(3))).status, 200)
+})
+
+t.test('what the cluster refuses, and what a client gives up, gives its place back', async (t) => {
+  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1, unfinished: 1 } })
+  await counted(gate)
+  const body = '{"code":500,"message":"not enough peers to allocate CID"}'
+  gate.cluster.behave({ method: 'POST' }, { kind: 'status', status: 500, body }, 1)
+  t.equal((await gate.ask('POST', path(1))).status, 500)
+  const read = gate.cluster.behave(
+    { path: `/allocations/${generatedCid(2)}` },
+    { kind: 'stall' },
+    1,
+  )
+  const controller = new AbortController()
+  const gone = gate.ask('POST', path(2), { signal: controller.signal })
+  await gate.cluster.nextRequest()
+  controller.abort()
+  await t.rejects(gone)
+  await gate.line(({ outcome }) => outcome === 'aborted')
+  read.release()
+  t.equal((await gate.ask('POST', path(3))).status, 200)
 })
 
 t.test('observed, it passes and is noted; off, it is not even counted', async (t) => {

@@ -120,7 +120,7 @@ t.test('what the cluster has refused for good keeps nothing from being seen', as
 })
 
 const entryFor = (cid: string) => ({
-  ...{ cid, holder: 'alpha', isNew: true, keyDigest: 'd', encoder: 'a', keyId: 'k', options: [] },
+  ...{ cid, holder: 'alpha', keyDigest: 'd', encoder: 'a', keyId: 'k', options: [] },
   ...{ untilMs: Infinity, requestId: 'r', atMs: 1 },
 })
 

@@ -52,7 +52,6 @@ export const entryOf = (seq: number, cid = cidOf(seq)): QueueEntry => ({
   cid,
   atMs: 1_700_000_000_000,
   holder: 'alpha',
-  isNew: true,
   keyDigest: 'd'.repeat(64),
   encoder: 'encoder-alpha',
   keyId: 'k1',
