@@ -1,5 +1,6 @@
 /** The admin listener's server: every bound given, as little room as its few callers need. */
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { rawError } from '../http/error-body.js'
 
@@ -21,10 +22,36 @@ export function createAdminListener(handler: RequestListener): Server {
     handler,
   )
   server.maxHeadersCount = 64
-  server.maxConnections = connectionsMax
+  makeRoom(server)
   // A reader that takes nothing of its answer.
   server.timeout = 70_000
   return server
+}
+
+/** When places run out, the connection goes that has been idle for longest. */
+function makeRoom(server: Server): void {
+  // In this order; a connection with a request under way is in none.
+  const idle = new Set<Socket>()
+  let places = 0
+  server.on('connection', (socket: Socket) => {
+    if (places >= connectionsMax) {
+      const [longestIdle = socket] = idle
+      idle.delete(longestIdle)
+      longestIdle.destroy()
+    }
+    places++
+    if (!socket.destroyed) idle.add(socket)
+    socket.once('close', () => {
+      places--
+      idle.delete(socket)
+    })
+  })
+  server.on('request', ({ socket }, response) => {
+    idle.delete(socket)
+    response.once('close', () => {
+      if (!socket.destroyed) idle.add(socket)
+    })
+  })
 }
 
 /** Answers what Node's parser gave up on. */

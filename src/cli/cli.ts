@@ -4,7 +4,7 @@ import { CommandLine, defaultPath } from './command-line.js'
 import { addDaemonCommands } from './daemon-commands.js'
 import { addEncoderCommands } from './encoders/encoders-commands.js'
 import { version } from '../daemon/version.js'
-import type { Io } from './io.js'
+import { escapingIo, type Io } from './io.js'
 import { addKeyCommands } from './keys/keys-commands.js'
 import { addJournalCommands } from './journal/journal-commands.js'
 import { addLedgerCommands } from './ledger/ledger-commands.js'
@@ -19,7 +19,7 @@ export type { Io } from './io.js'
  * @returns 0: done, 1: it failed, 2: it was asked for wrongly
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const line = new CommandLine(io)
+  const line = new CommandLine(escapingIo(io))
   try {
     await programOf(line).parseAsync([...argv], { from: 'user' })
     return line.exitCode

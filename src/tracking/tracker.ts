@@ -46,6 +46,7 @@ const givenUpMs = dayMs
 export class PinTracker {
   private readonly tracked = new Map<string, TrackedPin>()
   private waiting = 0
+  private isClosed = false
   private waitMs = waitMsMin
   private readonly scheduler: Scheduler
   private readonly now: () => number
@@ -78,12 +79,12 @@ export class PinTracker {
 
   /**
    * Calls back once it is in a terminal state (pinned, failed, or not pinned at all), at the latest
-   * after so long; at once where too many requests wait.
+   * after so long; at once where too many requests wait, or the daemon stops.
    *
    * @returns stops the wait
    */
   wait(cid: string, ms: number, done: () => void): () => void {
-    const pin = this.waiting < waitersMax ? this.pinOf(cid) : undefined
+    const pin = this.waiting < waitersMax && !this.isClosed ? this.pinOf(cid) : undefined
     if (pin === undefined) {
       done()
       return () => undefined
@@ -122,6 +123,7 @@ export class PinTracker {
 
   /** Calls every waiting request back. */
   close(): void {
+    this.isClosed = true
     this.scheduler.close()
     for (const pin of [...this.tracked.values()]) pin.release()
     this.tracked.clear()

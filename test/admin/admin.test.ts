@@ -155,3 +155,19 @@ t.test('closing waits for nobody', async (t) => {
   await Promise.all([silent.closed, waiting.closed])
   t.ok(performance.now() - startMs < 1000)
 })
+
+t.test('64 connections that are kept for nothing lock out nobody', async (t) => {
+  const admin = await startAdmin(t)
+  const ask = head('GET /healthz HTTP/1.1', `Host: ${new URL(admin.at).host}`)
+  const kept: RawClient[] = []
+  for (let count = 0; count < 64; count++) kept.push(await RawClient.to(admin.at))
+  await kept[0]?.write(ask).until(/\}$/)
+  t.equal((await admin.ask('GET', '/readyz')).status, 200)
+  await kept[1]?.closed
+  t.ok(
+    kept.slice(2).every(({ socket }) => !socket.closed),
+    'the one that was idle for longest',
+  )
+  t.notOk(kept[0]?.socket.closed)
+  for (const { socket } of kept) socket.destroy()
+})

@@ -133,17 +133,17 @@ t.test('queries that two servers could read in two ways are refused', async (t) 
 t.test('too much of anything is refused with the status that says of what', async (t) => {
   const gate = await startGate(t)
   await refuses(t, gate, [
-    ['headers', gate.head('GET /id HTTP/1.1', `A: ${'a'.repeat(9000)}`), 431],
+    ['headers', gate.head('GET /id HTTP/1.1', `A: ${'a'.repeat(30_000)}`), 431],
     ['header lines', gate.head('GET /id HTTP/1.1', ...Array<string>(70).fill('A: b')), 431],
     [
       'thousands of header lines',
       gate.head('GET /id HTTP/1.1', ...Array<string>(3000).fill('A:b')),
       431,
     ],
-    ['request target', gate.head(`GET /${'a'.repeat(6500)} HTTP/1.1`), 414],
+    ['request target', gate.head(`GET /${'a'.repeat(21_000)} HTTP/1.1`), 414],
     [
       'credential',
-      `GET /id HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${'A'.repeat(9000)}\r\n\r\n`,
+      `GET /id HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${'A'.repeat(30_000)}\r\n\r\n`,
       431,
     ],
     [
@@ -159,6 +159,16 @@ t.test('too much of anything is refused with the status that says of what', asyn
       413,
     ],
   ])
+})
+
+t.test('100 CIDs fit into a query, however they are written', async (t) => {
+  const gate = await startGate(t)
+  const longest = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
+  const list = Array<string>(100).fill(longest).join(',')
+  const escaped = Buffer.from(list).toString('hex').replace(/../g, '%$&')
+  for (const written of [list, encodeURIComponent(list), escaped])
+    t.equal((await gate.ask('GET', `/pins?cids=${written}`)).status, 200)
+  t.equal(new Set(gate.cluster.requests.map(({ target }) => target)).size, 1)
 })
 
 t.test('a refusal with a body still to come closes the connection', async (t) => {

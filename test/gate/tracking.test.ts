@@ -1,6 +1,7 @@
 /** What becomes of pins that pass through, and waiting for it, at a real gate. */
 import t from 'tap'
 import { generatedCid } from '../support/fake-cluster/index.js'
+import { RawClient } from '../support/raw.js'
 import { startGate } from '../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -95,6 +96,19 @@ t.test('a client that leaves while it waits costs no more questions', async (t) 
     gate.cluster.requests.map(({ target }) => target),
     [`/pins?cids=${cid}`],
   )
+})
+
+t.test('a wait that begins while the gate stops is answered at once', async (t) => {
+  const gate = await startGate(t, { listen: { lingerMs: 60_000 } })
+  gate.cluster.addPin(cid, { status: 'pinning' })
+  const client = await RawClient.to(gate.url)
+  await client.write(gate.head('GET /id HTTP/1.1')).until(/\}\n$/)
+  const closing = gate.close()
+  // Whatever closes in the same turn is closed by then.
+  await new Promise((resolve) => setImmediate(resolve))
+  client.write(gate.head(`GET /pins/${cid}?wait=60s HTTP/1.1`))
+  t.match(await client.all(), '"status":"pinning"')
+  await closing
 })
 
 t.test('a gate that closes answers those who wait', async (t) => {

@@ -173,9 +173,9 @@ const bad: readonly (readonly [
     /at most listen\.requestTimeoutMs, 20000/,
   ],
   [
-    '{"listen": {"urlBytesMax": 9000}}',
+    '{"listen": {"urlBytesMax": 30000}}',
     'listen.urlBytesMax',
-    '9000',
+    '30000',
     /at most listen\.headerBytesMax/,
   ],
   [

@@ -112,7 +112,14 @@ class Progress {
     const nowMs = performance.now()
     if (nowMs - this.toldMs < (isTTY === true ? tellMs / 20 : tellMs)) return
     this.toldMs = nowMs
-    this.io.stderr.write(isTTY === true ? `\r${this.text}` : `${this.text}\n`)
+    if (isTTY === true) this.redraw(this.text)
+    else this.io.stderr.write(`${this.text}\n`)
+  }
+
+  private redraw(text: string): void {
+    const { stderr } = this.io
+    const bare = stderr.bare ?? stderr
+    bare.write(`\r\u001b[K${text}`)
   }
 
   /** @returns how many are done in their order, without a gap */
@@ -122,7 +129,7 @@ class Progress {
   }
 
   end(): void {
-    if (this.io.stderr.isTTY === true) this.io.stderr.write('\r\u001b[K')
+    if (this.io.stderr.isTTY === true) this.redraw('')
   }
 }
 

@@ -33,7 +33,10 @@ export async function watchStatus(watching: Watching, io: Io): Promise<number> {
   while (!signal.aborted) {
     const view = await viewOf(where)
     if (json) io.stdout.write(`${JSON.stringify(documentOf(view))}\n`)
-    else io.stdout.write((io.stdout.isTTY === true ? clear : '') + textOf(view))
+    else {
+      if (io.stdout.isTTY === true) (io.stdout.bare ?? io.stdout).write(clear)
+      io.stdout.write(textOf(view))
+    }
     await setTimeout(everyMs, undefined, { signal }).catch(() => undefined)
   }
   ending.abort()

@@ -1,4 +1,5 @@
 /** One line of the log, as a person reads it. */
+import { printable } from '../../text/printable.js'
 import { styleText } from 'node:util'
 import type { AccessLine } from '../../log/access-line.js'
 import { readLogLine } from '../log-file.js'
@@ -70,11 +71,7 @@ const timeOf = ({ time }: LogFields): string =>
   harmless(typeof time === 'string' ? time.replace(/\.\d+Z$/, 'Z') : '-')
 
 /** JSON gives back what it had escaped: clients may have sent what moves a terminal's cursor. */
-const harmless = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0
-    return `\\u${code.toString(16).padStart(4, '0')}`
-  })
+const harmless = (text: string): string => printable(text, '')
 
 const isRequest = (fields: LogFields): fields is AccessLine & LogFields =>
   typeof fields.status === 'number' &&

@@ -29,7 +29,8 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   const isWanted = wantedBy(options.filters)
   const hasColor = options.color ?? wantsColor(io)
   const show = (line: string): void => {
-    io.stdout.write(`${json ? line : lineText(line, hasColor)}\n`)
+    if (json) io.stdout.write(`${line}\n`)
+    else (io.stdout.bare ?? io.stdout).write(`${lineText(line, hasColor)}\n`)
   }
   if (file === '-') {
     for await (const line of linesOf(io.stdin ?? [])) if (isWanted(line)) show(line)

@@ -14,6 +14,9 @@ const peersMax = 32
 /** The cluster tells Kubo to dial no more than this many. */
 const originsMax = 10
 
+/** Who lists pins prints them. */
+const controls = /\p{Cc}/u
+
 type Reader = (value: string, name: string) => string | undefined
 
 /**
@@ -82,14 +85,15 @@ function readMetadata(name: string, value: string): Parameter {
   const key = name.slice('meta-'.length)
   const tooLong =
     Buffer.byteLength(key) > bytesMax.metaKey || Buffer.byteLength(value) > bytesMax.metaValue
-  if (key === '' || tooLong) throw new BadRequest('bad-option', `parameter ${quote(name)} invalid`)
+  if (key === '' || tooLong || controls.test(key + value))
+    throw new BadRequest('bad-option', `parameter ${quote(name)} invalid`)
   if (key.startsWith(reservedPrefix))
     throw new BadRequest('bad-option', `metadata under ${reservedPrefix} is reserved`)
   return [name, value]
 }
 
 function bounded(max: number): Reader {
-  return (value) => (Buffer.byteLength(value) > max ? undefined : value)
+  return (value) => (Buffer.byteLength(value) > max || controls.test(value) ? undefined : value)
 }
 
 /** `direct` on this route is echoed but pinned recursively (state.go keeps only the depth). */

@@ -19,6 +19,7 @@ export interface OutageParts {
 
 export class Outage {
   private readonly waiting = new Set<() => void>()
+  private isClosed = false
 
   constructor(private readonly parts: OutageParts) {}
 
@@ -33,6 +34,10 @@ export class Outage {
    * @returns stops the wait
    */
   whenDone(cid: string, waitMs: number, done: () => void, timeIsUp: () => void): () => void {
+    if (this.isClosed) {
+      timeIsUp()
+      return () => undefined
+    }
     const leave = (): void => {
       forget()
       cancel()
@@ -51,8 +56,9 @@ export class Outage {
     return leave
   }
 
-  /** Ends every wait. */
+  /** Ends every wait, also those that are yet to come. */
   close(): void {
+    this.isClosed = true
     for (const giveUp of this.waiting) giveUp()
   }
 

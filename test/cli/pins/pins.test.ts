@@ -130,6 +130,23 @@ t.test('pins show and list say who holds what', async (t) => {
   t.match(await command('pins', 'list', '--encoder', 'who'), { code: 1, stderr: /no encoder who/ })
 })
 
+t.test("no words of a cluster, or of a file, move an operator's cursor", async (t) => {
+  const { cluster, command, file, path } = await served(t)
+  const evil = 'x\x1b[2J\r\x9b1m\u202e'
+  cluster.addPin(cid(5), { name: evil })
+  const show = await command('pins', 'show', cid(5))
+  t.match(show.stdout, 'x\\u001b[2J\\u000d\\u009b1m\\u202e')
+  const { stdout } = await command('pins', 'show', cid(5), '--json')
+  t.match(JSON.parse(stdout), { name: evil }, 'JSON says the same')
+  writeFileSync(file('cids'), `${evil}\n`)
+  const adopt = await command('pins', 'adopt', '--encoder', 'beta', '--cids', file('cids'))
+  const other = await startFakeCluster({ version: evil, peername: evil })
+  t.teardown(() => other.close())
+  const init = await pinwarden('init', '-c', `${path}.2`, '--cluster', other.url)
+  for (const text of [show, adopt, init].flatMap(({ stdout, stderr }) => [stdout, stderr]))
+    t.notMatch(text, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/)
+})
+
 t.test('pins restore takes back that a pin was let go of', async (t) => {
   const { cluster, ask, command } = await served(t, { unpin: { graceSeconds: 3600 } })
   await ask('POST', 1)

@@ -111,6 +111,16 @@ t.test('a bad value is refused by name', async (t) => {
   }
 })
 
+t.test('no control character gets into a name or metadata', async (t) => {
+  for (const character of ['\x00', '\x07', '\r', '\n', '\x1b', '\x7f', '\x9b']) {
+    const value = encodeURIComponent(`a${character}b`)
+    t.equal(read(`name=${value}`), 'bad-option: parameter name invalid')
+    t.equal(read(`meta-k=${value}`), 'bad-option: parameter "meta-k" invalid')
+    t.match(read(`meta-${value}=v`), /^bad-option: parameter "meta-a[^]*" invalid$/)
+  }
+  t.same(read(`name=${encodeURIComponent('größe ✓')}`), ['name=größe ✓'])
+})
+
 t.test('lists, names and metadata are taken up to their bounds', async (t) => {
   const queries = [
     `user-allocations=${times(32, () => id)}`,
