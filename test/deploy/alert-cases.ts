@@ -27,6 +27,9 @@ const slow = (perMinute: number, permission?: string): Series => ({
 })
 const started = `process_start_time_seconds{${gate}}`
 const expiry = `pinwarden_certificate_expiry_timestamp_seconds{${gate}}`
+const keyEnd = `pinwarden_key_expiry_timestamp_seconds{${gate},encoder="alpha",key="k1"}`
+const rejected = `pinwarden_journal_rejected_pins{${gate}}`
+const lags = `pinwarden_endpoint_lag_seconds{${gate},endpoint="127.0.0.1:9094"}`
 const reload = `pinwarden_config_last_reload_successful{${gate}}`
 const faultOf = (reason: string) => `pinwarden_faults_total{${gate},reason="${reason}"}`
 const fault = faultOf('cluster-timeout')
@@ -94,6 +97,35 @@ export const cases: Readonly<Record<string, Case>> = {
       'one of six days, renewed by the second try': {
         [expiry]: `${160 * 3600}x91 ${252 * 3600}x91`,
       },
+    },
+  },
+  PinwardenKeyEndsSoon: {
+    at: '4h',
+    fires: { [keyEnd]: `${6 * daySeconds}x300` },
+    quiet: {
+      'eight days left': { [keyEnd]: `${8 * daySeconds}x300` },
+      'replaced at once': { [keyEnd]: `${6 * daySeconds}x30 _x300` },
+    },
+  },
+  PinwardenKeyEnds: {
+    at: '60m',
+    fires: { [keyEnd]: `${daySeconds}x100` },
+    quiet: {
+      'two days left': { [keyEnd]: `${2 * daySeconds}x100` },
+      'over, which the other alert says': { [keyEnd]: '60x100' },
+    },
+  },
+  PinwardenQueueRejected: {
+    at: '20m',
+    fires: { [rejected]: '0x5 2x30' },
+    quiet: { none: { [rejected]: '0x30' }, 'dropped at once': { [rejected]: '0x12 2x2 0x20' } },
+  },
+  PinwardenPeerLags: {
+    at: '30m',
+    fires: { [lags]: '0x5 60+60x40' },
+    quiet: {
+      'a peer that keeps up': { [lags]: '0x40' },
+      'behind for a moment': { [lags]: '0x25 400x3 0x20' },
     },
   },
   PinwardenReloadRefused: {

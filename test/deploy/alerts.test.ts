@@ -1,5 +1,5 @@
 /** The alert rules: promtool takes them, each fires when it should and only then. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { cases, type Series } from './alert-cases.js'
@@ -58,15 +58,25 @@ t.test('every metric and label in them is in /metrics', async (t) => {
   ])
 })
 
-t.test('each says what to do, and points to a section that is there', async (t) => {
-  const pages = readdirSync(`${repository}docs`)
-    .map((name) => readFileSync(`${repository}docs/${name}`, 'utf8'))
-    .join('')
+t.test('each says what to do, and its runbook is a section that is there', async (t) => {
+  const place = 'file:///usr/share/doc/pinwarden/'
   for (const [index, alert] of alerts.entries()) {
     const name = names[index] ?? ''
     t.match(alert, /^ +severity: (page|ticket)$/m, name)
     t.match(alert, /^ +action: \S/m, name)
-    const section = /^ +see: (.+)$/m.exec(alert)?.[1] ?? 'none'
-    t.ok(new RegExp(`^#+ ${section}$`, 'm').test(pages), `${name}: ${section}`)
+    const runbook = /^ +runbook_url: (.+)$/m.exec(alert)?.[1] ?? ''
+    t.ok(runbook.startsWith(place), `${name}: ${runbook}`)
+    const [file = '', anchor = ''] = runbook.slice(place.length).split('#')
+    const page = existsSync(repository + file) ? readFileSync(repository + file, 'utf8') : ''
+    t.ok(anchorsOf(page).includes(anchor), `${name}: ${runbook}`)
   }
 })
+
+/** As those who show Markdown make them of its titles. */
+const anchorsOf = (page: string): string[] =>
+  [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )

@@ -1,5 +1,7 @@
 /** What /metrics of a gate says that has every part, after requests that ended in every way. */
 import type { Test } from 'tap'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
+import { dayMs } from '../../src/time/units.js'
 import { registerReload } from '../../src/daemon/reload-metrics.js'
 import { generatedCid } from './fake-cluster/index.js'
 import { startFakeKubo } from './fake-kubo.js'
@@ -14,7 +16,9 @@ export async function busyGate(t: Test): Promise<string> {
   // Nothing listens there: the instruments of the store say so.
   const store = { redis: `redis://127.0.0.1:${await freePort()}` }
   const fallback = { kubo: { url: kubo.url } }
-  const encoders = { beta: {} }
+  const expires = new Date(Date.now() + dayMs).toISOString()
+  const ending = { id: 'k1', sha256: digestOf(generateKey()), expires }
+  const encoders = { beta: {}, gamma: { keys: [ending] } }
   const outage = { onOutage: 'journal', fallback } as const
   const gate = await startGate(t, { ...outage, store, encoders, enforcement: 'observe' })
   const { cluster } = gate
