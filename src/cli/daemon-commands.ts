@@ -78,7 +78,7 @@ function addTail(program: Command, line: CommandLine): void {
     .option('-n, --lines <number>', 'how many of the last lines', '20')
     .option('-f, --follow', 'go on with what comes, also after logrotate moved the file')
     .option('--encoder <name>', 'only requests of this encoder; - of nobody known')
-    .option('--outcome <word>', 'only answered, journaled, refused, fault, aborted or bug')
+    .option('--outcome <word>', 'only answered, journaled, checked, refused, fault, aborted or bug')
     .option('--status <code>', 'only such as 429, 4xx, 500-599')
     .option('--json', 'the lines as they are in the file')
     .option('--color', 'also where it goes to no terminal')

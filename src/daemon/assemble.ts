@@ -198,10 +198,13 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     given.observe?.(line)
   }
 
+  const obstacles = new Set(['starting'])
+
   // The gate, which listens last: by then all that a request may need is there.
   const gate = await createGate({
     ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
     ...{ listings, ledger, unfinished, tracker, onQueued: (cid) => fallback?.accepted(cid) },
+    isReady: () => obstacles.size === 0 && cluster.current.isAvailable,
   })
   parts.defer(() => gate.close())
   const { app, connections, replay } = gate
@@ -211,7 +214,6 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const isQueueShown = isQueueUsed || queue.rejected.length > 0
   if (isQueueShown) registerQueue(metrics, () => replay.report)
   let url: string | null = null
-  const obstacles = new Set(['starting'])
   const daemon: Omit<Opened, 'admin'> = {
     ...{ settings, log, metrics, keyUse, activity, ledger, keyUses, obstacles },
     url: () => url,

@@ -59,6 +59,8 @@ export interface GateParts {
   readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'queue'>
   readonly unfinished: Unfinished
   readonly tracker: PinTracker
+  /** Whether requests can be served, as far as is known without asking: for health checks. */
+  readonly isReady: () => boolean
   /** A pin of this CID waits in the queue. */
   readonly onQueued: (cid: string) => void
 }

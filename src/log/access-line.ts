@@ -3,10 +3,12 @@ import type { Permission } from '../settings/values/permissions.js'
 
 /**
  * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;
- * `refused` by us; `fault` of the cluster, the store, the ledger or a lock; `aborted` because the
- * client left or stopped reading; `bug` of ours.
+ * `checked`: a balancer asked whether the gate serves; `refused` by us; `fault` of the cluster,
+ * the store, the ledger or a lock; `aborted` because the client left or stopped reading; `bug` of
+ * ours.
  */
-export type RequestOutcome = 'answered' | 'journaled' | 'refused' | 'fault' | 'aborted' | 'bug'
+export type RequestOutcome =
+  'answered' | 'journaled' | 'checked' | 'refused' | 'fault' | 'aborted' | 'bug'
 
 /** The access log's line, in the order in which it is written. Undefined ones are left out. */
 export interface AccessLine {
@@ -65,6 +67,7 @@ export interface AccessLine {
 export const levels = {
   answered: 'info',
   journaled: 'info',
+  checked: 'info',
   refused: 'info',
   fault: 'warn',
   aborted: 'info',

@@ -44,6 +44,10 @@ function listenProblems(listen: ListenConfig): Problem[] {
     )
   if (listen.headersTimeoutMs > listen.requestTimeoutMs)
     problems.push(atMost(listen, 'headersTimeoutMs', 'requestTimeoutMs'))
+  if (listen.healthPath === '/id' || listen.healthPath === '/pins')
+    problems.push(
+      problem(['listen', 'healthPath'], foundText(listen.healthPath), 'no path of the cluster'),
+    )
   if (listen.urlBytesMax > listen.headerBytesMax)
     problems.push(atMost(listen, 'urlBytesMax', 'headerBytesMax'))
   return problems

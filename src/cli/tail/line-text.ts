@@ -25,6 +25,7 @@ const outcomeStyles: Readonly<Record<AccessLine['outcome'], Style>> = {
   refused: 'yellow',
   fault: 'red',
   journaled: 'cyan',
+  checked: 'gray',
   aborted: 'gray',
   bug: ['bold', 'red'],
 }

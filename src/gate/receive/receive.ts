@@ -9,17 +9,21 @@ import type { AccessLine } from '../../log/access-line.js'
 import { RequestRecord } from '../record/record.js'
 import { BadRequest, type RefusalReason } from '../refusals.js'
 import { attachRecord } from '../request.js'
+import { healthChecks } from './health-check.js'
 import { readTarget } from '../target.js'
 
 export interface Receiving {
   readonly current: () => Snapshot
   readonly connections: Connections
   readonly write: (line: AccessLine) => void
+  /** Whether requests can be served, as far as is known without asking. */
+  readonly isReady: () => boolean
 }
 
 /** @returns a listener that stands before Fastify's and calls it for what is worth routing */
 export function receive(receiving: Receiving, next: RequestListener): RequestListener {
   const take = taker(receiving)
+  const isHealthCheck = healthChecks(receiving.isReady)
   return (request, response) => {
     take(request, response, (record) => {
       const { listen } = record.snapshot.config
@@ -28,6 +32,7 @@ export function receive(receiving: Receiving, next: RequestListener): RequestLis
         refuseUnrouted(response, record, fault)
         return
       }
+      if (isHealthCheck(request, response, record)) return
       try {
         record.target = readTarget(request.url ?? '')
       } catch (error) {

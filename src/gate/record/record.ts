@@ -140,6 +140,11 @@ export class RequestRecord {
     this.settle('journaled', fault?.reason, status)
   }
 
+  /** A balancer asked whether the gate serves. */
+  checked(status: number): void {
+    this.settle('checked', undefined, status)
+  }
+
   get isFault(): boolean {
     return this.outcome === 'fault'
   }

@@ -82,6 +82,13 @@ const listen = optionalSection(
     headersTimeoutMs: timeMs(10_000, 'Longest wait for a complete request head.'),
     requestTimeoutMs: timeMs(20_000, 'Longest wait for a complete request, body included.'),
     keepAliveTimeoutMs: timeMs(65_000, 'How long an idle connection is kept for the next request.'),
+    healthPath: Type.Optional(
+      Type.String({
+        pattern: '^/[A-Za-z0-9._-]{1,64}$',
+        description:
+          'Path that answers 200 or 503 without a credential, for balancers. Absent: none does.',
+      }),
+    ),
     stallMs: timeMs(30_000, 'A client that takes nothing of its answer for this long is cut.'),
     lingerMs: timeMs(1000, 'How long, at shutdown, idle connections are still listened to.', 0),
     shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),

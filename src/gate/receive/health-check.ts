@@ -1,0 +1,50 @@
+/**
+ * The health check of balancers (`listen.healthPath`): the one request that is answered before it
+ * is known who asks. It says 200 or 503 and nothing else, and has a share of its own.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { AgingMap } from '../../collections/aging-map.js'
+import { refuseUnrouted } from '../answer.js'
+import type { RequestRecord } from '../record/record.js'
+import { networkOf } from './client.js'
+
+/** For each address, so that no other can use up a balancer's share. */
+const [checksMax, windowMs, addressesMax] = [30, 10_000, 4096]
+
+interface Window {
+  count: number
+  readonly startMs: number
+}
+
+/** @returns whether it was a health check, which is answered then */
+export function healthChecks(isReady: () => boolean) {
+  const windows = new AgingMap<Window>(addressesMax)
+
+  return (request: IncomingMessage, response: ServerResponse, record: RequestRecord): boolean => {
+    const { healthPath } = record.snapshot.config.listen
+    const { method, url } = request
+    if (healthPath === undefined || url !== healthPath) return false
+    if (method !== 'GET' && method !== 'HEAD') return false
+    record.route = healthPath
+    const key = networkOf(record.client)
+    const nowMs = performance.now()
+    let window = windows.get(key)
+    if (window === undefined || window.startMs + windowMs <= nowMs)
+      windows.set(key, (window = { count: 0, startMs: nowMs }))
+    if (++window.count > checksMax) refuseUnrouted(response, record, 'rate-limited')
+    else answerCheck(response, record, isReady() ? 200 : 503)
+    return true
+  }
+}
+
+/** The connection ends: it may be a stranger's. */
+function answerCheck(response: ServerResponse, record: RequestRecord, status: 200 | 503): void {
+  record.checked(status)
+  response.writeHead(status, {
+    'cache-control': 'no-store',
+    'content-length': 0,
+    'x-request-id': record.id,
+    connection: 'close',
+  })
+  response.end()
+}
