@@ -1,0 +1,256 @@
+/** The gate's HTTP interface as OpenAPI, from the route table and the refusals: docs/openapi.yaml. */
+import { stringify } from 'yaml'
+import { faults, type Refusal, refusals } from '../../src/gate/refusals.js'
+import { type Route, routes } from '../../src/gate/routes.js'
+import { optionGrants } from '../../src/settings/values/permissions.js'
+
+interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query'
+  readonly required?: boolean
+  readonly description: string
+  readonly schema: object
+  readonly example?: string
+}
+
+/** Reasons that no operation of the table meets: they are what other requests read. */
+const elsewhere = new Set(['unknown-route', 'method-not-allowed', 'connect-refused'])
+
+/** Reasons that only some permissions meet. */
+const onlyOf: Readonly<Record<string, readonly string[]>> = {
+  'too-many-holders': ['pin'],
+  'not-a-plain-pin': ['pin', 'unpin'],
+}
+
+const reasonsByStatus = Object.groupBy(
+  Object.entries<Refusal>({ ...refusals, ...faults }).filter(([reason]) => !elsewhere.has(reason)),
+  ([, { status }]) => status,
+)
+
+export function openapiText(version: string): string {
+  const head =
+    '# The interface that encoders use. Generated from src/gate/routes.ts and src/gate/refusals.ts by\n' +
+    '# npm run docs; test/gate/openapi.test.ts compares it with the gate.\n'
+  return head + stringify(openapi(version), { lineWidth: 0, singleQuote: true })
+}
+
+export function openapi(version: string) {
+  const urls = [...new Set(routes.map(({ url }) => url))]
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'pinwarden',
+      version,
+      license: { name: 'MIT', identifier: 'MIT' },
+      description:
+        'The part of the REST API of IPFS Cluster that encoders may use, with a key. Every answer has ' +
+        'X-Request-Id, which is also in the log of the gate.',
+    },
+    servers: [{ url: 'https://pins.example.org:9098' }],
+    security: [{ basic: [] }, { bearer: [] }],
+    paths: Object.fromEntries(urls.map((url) => [pathOf(url), pathItem(url)])),
+    components: { securitySchemes, schemas, responses: refusedResponses() },
+  }
+}
+
+/** find-my-way's notation to OpenAPI's. */
+export const pathOf = (url: string): string =>
+  url.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{path}')
+
+const pathItem = (url: string) =>
+  Object.fromEntries(
+    routes
+      .filter((route) => route.url === url)
+      .map((route) => [route.method.toLowerCase(), operationOf(route)]),
+  )
+
+function operationOf(route: Route) {
+  const { method, url } = route
+  const permission = permissionOf(route)
+  return {
+    operationId: `${method.toLowerCase()}${pathOf(url)}`.replace(/\W+/g, '-').replace(/-$/, ''),
+    summary: summaries[permission] ?? permission,
+    description: `Needs the permission ${permission === 'list' ? '`list`, or `status` with `cids`, `owner` or a filter of operation states' : `\`${permission}\``}.`,
+    parameters: [...pathParameters(url), ...queryParameters(route)],
+    responses: {
+      ...successOf(route),
+      ...Object.fromEntries(
+        Object.entries(reasonsByStatus)
+          .filter(([, reasons = []]) => reasons.some(([reason]) => meets(permission, reason)))
+          .map(([status]) => [status, { $ref: `#/components/responses/Refused${status}` }]),
+      ),
+    },
+  }
+}
+
+const permissionOf = ({ permission }: Route): string =>
+  typeof permission === 'string' ? permission : permission(new Map())
+
+const meets = (permission: string, reason: string): boolean =>
+  onlyOf[reason]?.includes(permission) ?? true
+
+const summaries: Readonly<Record<string, string>> = {
+  id: 'The identity of the peer that answers',
+  list: 'Pins: all, some by CID or state, or one’s own',
+  status: 'The state of a pin',
+  pin: 'Pin, or pin anew with other options',
+  unpin: 'Let go of a pin',
+  recover: 'Have the cluster try a failed pin again',
+  'recover-all': 'Have the cluster try all failed pins again',
+  resolve: 'Pin or unpin what a path leads to',
+}
+
+const cidExample = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+
+function pathParameters(url: string): Parameter[] {
+  const parameter = (name: string, description: string, example: string): Parameter => ({
+    ...{ name, in: 'path', required: true, description, schema: { type: 'string' }, example },
+  })
+  return [
+    ...(url.includes(':cid') ? [parameter('cid', 'A CID, of version 0 or 1.', cidExample)] : []),
+    ...(url.endsWith('*')
+      ? [
+          parameter(
+            'path',
+            'The rest of the path, with its slashes.',
+            url.includes('ipld') ? cidExample : 'a',
+          ),
+        ]
+      : []),
+  ]
+}
+
+const query = (
+  name: string,
+  description: string,
+  example: string,
+  schema: object = {},
+): Parameter => ({
+  ...{ name, in: 'query', description, schema: { type: 'string', ...schema }, example },
+})
+
+const local = query('local', 'Only of the peer that is asked.', 'true', { enum: ['true', 'false'] })
+const granted = (name: string): string =>
+  (optionGrants as readonly string[]).some((grant) => name.startsWith(grant))
+    ? ' Only for encoders to which it is granted.'
+    : ''
+const option = (name: string, description: string, example: string, schema: object = {}) =>
+  query(name, description + granted(name), example, schema)
+
+const pinOptions = [
+  option('name', 'A name, up to 512 bytes.', 'video-1', { maxLength: 512 }),
+  option('mode', 'Only this mode.', 'recursive', { enum: ['recursive'] }),
+  option('expire-in', 'A span after which the pin ends, as Go writes it; at least 1s.', '720h'),
+  option('expire-at', 'When the pin ends: RFC 3339.', '2099-01-01T00:00:00Z'),
+  option('meta-KEY', 'Metadata: `meta-` and a key of your own, up to 32 of them.', 'x'),
+  option('replication-min', 'Fewest peers.', '-1'),
+  option('replication-max', 'Most peers.', '-1'),
+  option(
+    'user-allocations',
+    'Peers to prefer, by their IDs.',
+    '12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X',
+  ),
+  option(
+    'origins',
+    'Addresses of peers that have it, up to 10.',
+    '/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X',
+  ),
+  option('pin-update', 'A pin that this one replaces.', cidExample),
+]
+
+/** By permission; the last are of `GET /pins`. */
+function queryParameters(route: Route): readonly Parameter[] {
+  const permission = permissionOf(route)
+  if (permission === 'pin' || (permission === 'resolve' && route.method === 'POST'))
+    return pinOptions
+  if (permission === 'status')
+    return [
+      local,
+      query('wait', 'Answers once the pin is pinned or failed, at most so long.', '25s'),
+    ]
+  if (permission.startsWith('recover')) return [local]
+  if (permission !== 'list') return []
+  return [
+    local,
+    query('cids', 'Only these, up to 100, with commas between.', cidExample),
+    query('filter', 'Only pins of these states, with commas between.', 'queued'),
+    query('owner', 'Only pins that the caller holds.', 'me', { enum: ['me'] }),
+    query('limit', 'With `owner`: so many, up to 100.', '10'),
+    query('after', 'With `owner`: those after this CID.', cidExample),
+  ]
+}
+
+const json = (schema: string, description: string, isStream = false) => ({
+  description,
+  content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
+  ...(isStream && { 'x-stream': 'One such document a line, as they come.' }),
+})
+
+function successOf(route: Route): Readonly<Record<string, object>> {
+  const permission = permissionOf(route)
+  const notPinned = json('Error', 'The cluster has no such pin.')
+  if (permission === 'id') return { 200: json('Peer', 'The peer.') }
+  if (permission === 'list' || permission === 'recover-all')
+    return { 200: json('Status', 'Pins.', true), 204: { description: 'No pin.' } }
+  if (permission === 'status') return { 200: json('Status', 'How it is at each peer.') }
+  if (permission === 'recover') return { 200: json('Status', 'As it is now.'), 404: notPinned }
+  if (permission === 'pin')
+    return {
+      200: json('Pin', 'The cluster has taken it. That is not yet pinned.'),
+      202: json('Pin', 'The cluster is away: it waits at the gate, and will be made.'),
+    }
+  const ofPath = permission === 'resolve' && route.method === 'POST'
+  return { 200: json('Pin', ofPath ? 'As pinned.' : 'As it was.'), 404: notPinned }
+}
+
+const refusedResponses = () =>
+  Object.fromEntries(
+    Object.entries(reasonsByStatus).map(([status, reasons = []]) => [
+      `Refused${status}`,
+      {
+        description: reasons.map(([reason, { message }]) => `${reason}: ${message}`).join('\n'),
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+        'x-reasons': reasons.map(([reason]) => reason),
+      },
+    ]),
+  )
+
+const securitySchemes = {
+  basic: { type: 'http', scheme: 'basic', description: 'The name of the encoder, and a key.' },
+  bearer: { type: 'http', scheme: 'bearer', description: 'A key.' },
+}
+
+const string = { type: 'string' }
+const schemas = {
+  Error: {
+    type: 'object',
+    required: ['code', 'message'],
+    properties: { code: { type: 'integer' }, message: string },
+  },
+  Peer: {
+    type: 'object',
+    required: ['id', 'peername', 'version'],
+    properties: { id: string, peername: string, version: string },
+  },
+  Pin: {
+    type: 'object',
+    required: ['cid'],
+    properties: { cid: string, name: string, allocations: { type: ['array', 'null'] } },
+  },
+  Status: {
+    type: 'object',
+    required: ['cid', 'peer_map'],
+    properties: {
+      cid: string,
+      name: string,
+      peer_map: {
+        type: 'object',
+        additionalProperties: {
+          type: 'object',
+          required: ['status'],
+          properties: { status: string, error: string, attempt_count: { type: 'integer' } },
+        },
+      },
+    },
+  },
+}
