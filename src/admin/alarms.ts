@@ -179,7 +179,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       severity: 'soon',
       what: `A hand beside the gate changed pins: ${missing} missing, ${unexpected} unexpected.`,
       whose: 'Who used ipfs-cluster-ctl, restored a backup or emptied a datastore.',
-      next: 'pinwarden pins plan --missing or --unexpected lists them; apply decides.',
+      next: 'pinwarden pins plan --missing or --unexpected lists them; pins apply decides.',
     })
   return findings
 }

@@ -230,6 +230,11 @@ t.test('in a browser', { skip }, async (t) => {
     t.match(await page.locator('#updated').textContent(), /^shown is \d{4}-/)
     t.match(await page.locator('#alarms li').first().textContent(), /The daemon does not answer/)
     t.equal(await page.locator('body.stale').count(), 1, 'what is shown is dimmed')
+    const filterOf = (selector: string) =>
+      page.evaluate(`getComputedStyle(document.querySelector('${selector}')).filter`)
+    t.equal(await filterOf('#alarms > li'), 'none', 'but not what is so now')
+    t.equal(await filterOf('section:has(#alarms)'), 'none')
+    t.equal(await filterOf('section:has(#state)'), 'grayscale(1)')
   })
 })
 

@@ -109,7 +109,10 @@ byId('more').addEventListener('click', () => {
 
 const columns: readonly Column<Row>[] = [
   { title: 'Encoder', cell: nameCell },
-  { title: 'Last seen', cell: ({ lastSeen, now }) => element('span', {}, agoText(lastSeen, now)) },
+  {
+    title: 'Last seen',
+    cell: ({ lastSeen, now }) => element('span', { class: 'short' }, agoText(lastSeen, now)),
+  },
   { title: 'Requests', isFigure: true, cell: ({ requests }) => countText(requests) },
   { title: 'Refused', isFigure: true, cell: ({ refused }) => countText(refused) },
   { title: 'Failed', isFigure: true, cell: failedCell },
@@ -180,5 +183,5 @@ function keyCell(row: Row) {
   if (liveKeys === 0) return element('strong', { class: 'alarm' }, 'has no live key')
   if (keyExpires === null) return 'never'
   const words = `in ${spanText(keyExpires - now)}`
-  return isKeySoon(row) ? element('strong', { class: 'alarm' }, words) : element('span', {}, words)
+  return element('span', { class: isKeySoon(row) ? 'alarm short' : 'short' }, words)
 }
