@@ -1,4 +1,4 @@
-/** The gate's HTTP interface as OpenAPI, from the route table and the refusals: docs/openapi.yaml. */
+/** docs/openapi.yaml: the gate's HTTP interface, from the route table and the refusals. */
 import { stringify } from 'yaml'
 import { faults, type Refusal, refusals } from '../../src/gate/refusals.js'
 import { type Route, routes } from '../../src/gate/routes.js'
@@ -29,8 +29,8 @@ const reasonsByStatus = Object.groupBy(
 
 export function openapiText(version: string): string {
   const head =
-    '# The interface that encoders use. Generated from src/gate/routes.ts and src/gate/refusals.ts by\n' +
-    '# npm run docs; test/gate/openapi.test.ts compares it with the gate.\n'
+    '# The interface that encoders use: npm run docs makes it from src/gate/routes.ts and\n' +
+    '# src/gate/refusals.ts, and test/gate/openapi.test.ts compares it with the gate.\n'
   return head + stringify(openapi(version), { lineWidth: 0, singleQuote: true })
 }
 
@@ -43,8 +43,8 @@ export function openapi(version: string) {
       version,
       license: { name: 'MIT', identifier: 'MIT' },
       description:
-        'The part of the REST API of IPFS Cluster that encoders may use, with a key. Every answer has ' +
-        'X-Request-Id, which is also in the log of the gate.',
+        'What encoders may use of the REST API of IPFS Cluster, with a key. Every answer ' +
+        'has X-Request-Id, which is also in the log of the gate.',
     },
     servers: [{ url: 'https://pins.example.org:9098' }],
     security: [{ basic: [] }, { bearer: [] }],
@@ -70,7 +70,7 @@ function operationOf(route: Route) {
   return {
     operationId: `${method.toLowerCase()}${pathOf(url)}`.replace(/\W+/g, '-').replace(/-$/, ''),
     summary: summaries[permission] ?? permission,
-    description: `Needs the permission ${permission === 'list' ? '`list`, or `status` with `cids`, `owner` or a filter of operation states' : `\`${permission}\``}.`,
+    description: `Needs the permission ${permissionText(permission)}.`,
     parameters: [...pathParameters(url), ...queryParameters(route)],
     responses: {
       ...successOf(route),
@@ -82,6 +82,11 @@ function operationOf(route: Route) {
     },
   }
 }
+
+const permissionText = (permission: string): string =>
+  permission === 'list'
+    ? '`list`, or `status` with `cids`, `owner` or a filter of operation states'
+    : `\`${permission}\``
 
 const permissionOf = ({ permission }: Route): string =>
   typeof permission === 'string' ? permission : permission(new Map())

@@ -145,7 +145,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       id: 'ledger-not-writable',
       severity: 'urgent',
       what: 'The disk of the ledger takes nothing.',
-      whose: 'This machine. While the cluster is down no pin is accepted; unpins may fail.',
+      whose: 'This machine. Every pin reads 503 meanwhile, and unpins may; reads go on.',
       next: 'df -h of ledger.directory, and dmesg. The log: "the ledger cannot be written".',
     })
   else if (freeBytes !== undefined && freeBytes < freeBytesMin)
@@ -153,7 +153,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       id: 'ledger-disk-low',
       severity: 'soon',
       what: `The disk of the ledger has ${Math.floor(freeBytes / 1024 ** 2)} MiB left.`,
-      whose: 'This machine. When it is full, no pin is accepted while the cluster is down.',
+      whose: 'This machine. When it is full, every pin reads 503.',
       next: 'Make room where ledger.directory is.',
     })
   if (isCopy)
