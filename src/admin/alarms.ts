@@ -41,7 +41,7 @@ export function findingsOf(facts: AlarmFacts): readonly Finding[] {
 const isUrgent = ({ severity }: Finding): boolean => severity === 'urgent'
 
 /** Beyond it a peer does not lag, it has lost touch. */
-const lagMsMax = 5 * minuteMs
+const lagMsMax = 10 * minuteMs
 
 function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
   const { endpoints, journal } = status
@@ -70,7 +70,9 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
     next: `On the host of ${endpoint.name}: systemctl status ipfs-cluster, then its log.`,
     ...(Number.isFinite(sinceOf(endpoint)) && { since: sinceOf(endpoint) }),
   }))
-  const behind = endpoints.filter(({ lagSeconds = 0 }) => lagSeconds * 1000 > lagMsMax)
+  const behind = endpoints.filter(
+    ({ state, lagSeconds = 0 }) => state !== 'down' && lagSeconds * 1000 > lagMsMax,
+  )
   findings.push(
     ...behind.map(({ name, lagSeconds = 0 }): Finding => ({
       id: `peer-lags ${name}`,

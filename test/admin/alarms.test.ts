@@ -50,6 +50,9 @@ t.test('each thing that is wrong is one alarm, the urgent ones first', async (t)
   const inDays = (days: number) => new Date(Date.now() + days * dayMs).toISOString()
   const cases: readonly [Partial<Gathered['status']>, Partial<Gathered>, readonly string[]][] = [
     [{ endpoints: [up, down] }, {}, ['endpoint-down b:9094']],
+    [{ endpoints: [up, { ...down, lagSeconds: 900 }] }, {}, ['endpoint-down b:9094']],
+    [{ endpoints: [{ ...up, lagSeconds: 900 }] }, {}, ['peer-lags a:9094']],
+    [{ endpoints: [{ ...up, lagSeconds: 60 }] }, {}, []],
     [{ endpoints: [down], journal: queue }, {}, ['cluster-down', 'queue-rejected']],
     [{ journal: queue }, {}, ['queue-waits', 'queue-rejected']],
     [{ ledger: { ...ledger, isWritable: false } }, {}, ['ledger-not-writable']],

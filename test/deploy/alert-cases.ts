@@ -29,7 +29,6 @@ const started = `process_start_time_seconds{${gate}}`
 const expiry = `pinwarden_certificate_expiry_timestamp_seconds{${gate}}`
 const keyEnd = `pinwarden_key_expiry_timestamp_seconds{${gate},encoder="alpha",key="k1"}`
 const rejected = `pinwarden_journal_rejected_pins{${gate}}`
-const lags = `pinwarden_endpoint_lag_seconds{${gate},endpoint="127.0.0.1:9094"}`
 const reload = `pinwarden_config_last_reload_successful{${gate}}`
 const faultOf = (reason: string) => `pinwarden_faults_total{${gate},reason="${reason}"}`
 const fault = faultOf('cluster-timeout')
@@ -120,14 +119,6 @@ export const cases: Readonly<Record<string, Case>> = {
     fires: { [rejected]: '0x5 2x30' },
     quiet: { none: { [rejected]: '0x30' }, 'dropped at once': { [rejected]: '0x12 2x2 0x20' } },
   },
-  PinwardenPeerLags: {
-    at: '30m',
-    fires: { [lags]: '0x5 60+60x40' },
-    quiet: {
-      'a peer that keeps up': { [lags]: '0x40' },
-      'behind for a moment': { [lags]: '0x25 400x3 0x20' },
-    },
-  },
   PinwardenReloadRefused: {
     at: '20m',
     fires: { [reload]: '1x5 0x20' },
@@ -216,6 +207,7 @@ export const cases: Readonly<Record<string, Case>> = {
     fires: { [journal]: '0x10 5x60' },
     quiet: {
       'an outage of ten minutes': { [journal]: '0x40 100x10 0x20' },
+      'seen for ten minutes only': { [journal]: '_x50 5x20' },
       'always new ones, and always made': { [journal]: '5 0 5 0 5 0 5x3 0 5x20 0 5x20 0 5x20' },
     },
   },
@@ -223,6 +215,7 @@ export const cases: Readonly<Record<string, Case>> = {
     at: '20m',
     fires: { [ledgerWritable]: '1x5 0x30' },
     quiet: {
+      'seen for two minutes only': { [ledgerWritable]: '_x18 0x20' },
       'a full disk for two minutes': { [ledgerWritable]: '1x16 0x2 1x20' },
       'now and then': { [ledgerWritable]: '0 1 0 1x20' },
     },
