@@ -1,5 +1,6 @@
 /** Tables that a phone shows as a card for each row. */
 import { type Child, element } from './element.js'
+import { none } from './words.js'
 
 export interface Column<Row> {
   readonly title: string
@@ -54,7 +55,10 @@ function rowOf<Row>(columns: readonly Column<Row>[], row: Row, key: string): HTM
   const cells = columns.map((column, index) => {
     const { title, cell } = column
     if (index === 0) return element('th', { scope: 'row', role: 'rowheader' }, cell(row))
-    return element('td', { role: 'cell', 'data-title': title, ...classOf(column) }, cell(row))
+    const content = cell(row)
+    const { class: names = '' } = classOf(column) ?? {}
+    const kinds = content === none ? `${names} none` : names
+    return element('td', { role: 'cell', 'data-title': title, class: kinds }, content)
   })
   return element('tr', { role: 'row', 'data-key': key }, ...cells)
 }
