@@ -103,7 +103,7 @@ place_files() {
   cp -r deploy/{caddy,certbot,fail2ban,firewall,grafana,nginx,prometheus} "$doc/examples"
   install -m 0644 config.example.json config.schema.json "$doc"
   gzip -9n <README.md >"$doc/README.md.gz"
-  install -D -m 0644 -t "$doc/docs" docs/*.md docs/openapi.yaml
+  install -D -m 0644 -t "$doc/docs" docs/*.md docs/openapi.yaml docs/status-page.png
   node "$here/changelog.js" "$version" "$maintainer" <CHANGELOG.md | gzip -9n >"$doc/changelog.gz"
   install -m 0644 SECURITY.md "$doc"
   install -D -m 0644 "$here/lintian-overrides" "$root/usr/share/lintian/overrides/pinwarden"
