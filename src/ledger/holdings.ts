@@ -30,6 +30,10 @@ export interface HoldingsParts {
 /** After a comparison that failed. */
 const retryMs = 10_000
 
+/** So long an operator's question waits for a walk; it looks so often whether that has ended. */
+const walkMsMax = 60_000
+const lookMs = 250
+
 /** Lines that are handed on together. */
 const batchLines = 256
 
@@ -79,8 +83,12 @@ export class Holdings {
     this.scheduler.runWithin(withinMs)
   }
 
-  /** Compares now, or waits for the comparison under way. @returns whether it came to its end */
-  refresh(): Promise<boolean> {
+  /** Compares now, or when the walk of a start has ended. @returns whether it came to its end */
+  async refresh(): Promise<boolean> {
+    const { isWalking, monotonic, setTimer } = this.parts
+    const endMs = monotonic() + walkMsMax
+    while (isWalking() && monotonic() < endMs)
+      await new Promise<void>((resolve) => setTimer(lookMs, resolve))
     return this.compare()
   }
 
