@@ -10,8 +10,7 @@ export type Plan =
   | OwnPinsPlan
   | PinPlan
   | UnpinPlan
-  /** A pin that is known only once Kubo has resolved its path. */
-  | { readonly kind: 'path'; readonly call: UpstreamCall }
+  | PathPlan
 
 export interface PinStatusPlan {
   readonly kind: 'pinStatus'
@@ -45,6 +44,13 @@ export interface PinPlan extends PinOptions {
 export interface UnpinPlan {
   readonly kind: 'unpin'
   readonly cid: string
+}
+
+/** A pin that is known only once Kubo has resolved its path. */
+export interface PathPlan extends PinOptions {
+  readonly kind: 'path'
+  readonly method: 'POST' | 'DELETE'
+  readonly path: string
 }
 
 /** The canonical request to the cluster; it has no body, whatever the client sent. */

@@ -65,6 +65,10 @@ export const refusals = {
   'bad-query': { status: 400, message: 'malformed query' },
   'bad-cid': { status: 400, message: 'error decoding Cid: invalid cid' },
   'bad-option': { status: 400, message: 'invalid pin option' },
+  'options-too-long': {
+    status: 400,
+    message: 'name, metadata and options are too long: other holders of the pin need room',
+  },
   'unexpected-body': { status: 400, message: 'a GET request has no body' },
   'body-too-large': { status: 413, message: 'request body too large' },
   'bad-content-type': { status: 415, message: 'malformed Content-Type' },

@@ -1,5 +1,5 @@
 /** Whose pin is it: what becomes of it when an encoder pins it, or lets go of it. No I/O here. */
-import { type Parameter, queryBytesMax } from '../cluster/query.js'
+import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
 import { type Lease, latestEnd, operator } from './lease.js'
 import { type NewRecord, type PinRecord, type Writing, writing } from './pin-record.js'
 
@@ -19,7 +19,7 @@ export interface PinWish {
   readonly untilMs: number
 }
 
-export type Refused = 'not-owner' | 'too-many-holders' | 'not-a-plain-pin'
+export type Refused = 'not-owner' | 'too-many-holders' | 'not-a-plain-pin' | 'options-too-long'
 
 export type Decision =
   /** The record is written. */
@@ -34,6 +34,15 @@ export type Decision =
 
 /** Leases of one pin: one more and they would not fit into a request. */
 const holdersMax = 48
+
+/** Name, metadata and options of one holder leave room for as many, each with this at most. */
+const holdersMin = 16
+const leaseBytesMax = 100
+const ownBytesMax = queryBytesMax - holdersMin * leaseBytesMax
+
+/** Whether others could not hold the pin as well: they take its options as they are. */
+export const areTooLong = (options: readonly Parameter[]): boolean =>
+  encodeQuery(options).length > ownBytesMax
 
 /** When a change is made, and the version of the leases that it makes. */
 export interface Moment {
@@ -68,6 +77,7 @@ export function decidePin(
     leases: all,
   }
   if (all.length > holdersMax) return refuse('too-many-holders')
+  if (others.length === 0 && areTooLong(options)) return refuse('options-too-long')
   return write(written) ?? refuse('too-many-holders')
 }
 

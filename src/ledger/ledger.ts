@@ -149,6 +149,28 @@ export class Ledger {
     return false
   }
 
+  /**
+   * The cluster changed a pin by a path, and what it led to is known only now: what is gone is owed
+   * no more; what was replaced gets its leases back.
+   *
+   * @throws LedgerFault, LockTimeout, StoreFault; ClusterFault: it is in doubt
+   */
+  async changedElsewhere(cid: string, isUnpinned: boolean): Promise<void> {
+    const { pins, records, storage, onDoubt } = this.parts
+    onDoubt(cid, 'unknown-outcome')
+    if (!isUnpinned) return
+    const deadline = this.deadline()
+    const pin = await pins.open(cid, deadline, async () => {
+      const now = await records.read(cid, deadline)
+      const row = now.read === undefined ? await storage.row(cid) : undefined
+      const open = row && { ...row, report: undefined }
+      return { ...now, record: open && mergeRow(open, undefined, storage.gateId, now.nowMs).record }
+    })
+    const kept = pin.record && pin.settle('unpin', { kind: 'unpinned' })
+    pin.release()
+    await kept
+  }
+
   private deadline(): Deadline {
     return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
   }

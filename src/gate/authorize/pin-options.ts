@@ -78,6 +78,13 @@ export function readPinOptions(
   return { options, untilMs: readExpiry(query, Date.now()) }
 }
 
+/** Whether an encoder may ask for an option of this name. */
+export function mayAsk(name: string, granted: ReadonlySet<OptionGrant>): boolean {
+  const option = readers.get(name)
+  const isKnown = option !== undefined || name.startsWith('meta-')
+  return isKnown && (option?.grant === undefined || granted.has(option.grant))
+}
+
 export const unknownParameter = (name: string): BadRequest =>
   new BadRequest('bad-option', `unknown parameter ${quote(name)}`)
 

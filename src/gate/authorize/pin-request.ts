@@ -2,7 +2,7 @@
 import { canonicalCid } from '../../cluster/cid.js'
 import type { OptionGrant, Permission } from '../../settings/values/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
-import { wholeSeconds } from '../../leases/lease.js'
+import { areTooLong } from '../../leases/decide.js'
 import { readDuration } from './go-duration.js'
 import { type PinOptions, readPinOptions, unknownParameter } from './pin-options.js'
 import { BadRequest } from '../refusals.js'
@@ -120,10 +120,7 @@ export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
 /** `POST /pins/{cid}` and `POST /pins/ipfs/{cid}`, which is the same to the cluster. */
 export const pinRequest: Parse = ({ segments, query, granted }) => {
   const cid = readCid(segments.at(-1))
-  const options = readPinOptions(query, granted)
-  // What goes up has the leases as well; too long without them is too long.
-  encode(withExpiry(options))
-  return { kind: 'pin', cid, ...options }
+  return { kind: 'pin', cid, ...readOptions(query, granted) }
 }
 
 /** `DELETE /pins/{cid}` and `DELETE /pins/ipfs/{cid}` */
@@ -149,14 +146,15 @@ export const recoverAllRequest: Parse = ({ query }) => {
 /** `POST /pins/(ipfs|ipns|ipld)/{path…}`: Kubo resolves the path first. */
 export const pinPathRequest: Parse = ({ segments, query, granted }) => {
   const path = resolvedPath(segments)
-  const parameters = withExpiry(readPinOptions(query, granted))
-  return { kind: 'path', call: { method: 'POST', path, query: encode(parameters) } }
+  const { options, untilMs } = readOptions(query, granted)
+  return { kind: 'path', method: 'POST', path, options, untilMs }
 }
 
 /** `DELETE` of the same */
 export const unpinPathRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, [])
-  return { kind: 'path', call: { method: 'DELETE', path: resolvedPath(segments), query: '' } }
+  const path = resolvedPath(segments)
+  return { kind: 'path', method: 'DELETE', path, options: [], untilMs: Infinity }
 }
 
 const relayed = (call: UpstreamCall): Plan => ({ kind: 'relay', call })
@@ -174,8 +172,15 @@ function resolvedPath(segments: readonly string[]): string {
   return path
 }
 
-const withExpiry = ({ options, untilMs }: PinOptions): readonly Parameter[] =>
-  untilMs === Infinity ? options : [...options, ['expire-at', wholeSeconds(untilMs)]]
+/** The leases of other holders go up with them. */
+function readOptions(
+  query: ReadonlyMap<string, string>,
+  granted: ReadonlySet<OptionGrant>,
+): PinOptions {
+  const read = readPinOptions(query, granted)
+  if (areTooLong(read.options)) throw new BadRequest('options-too-long')
+  return read
+}
 
 function readCid(text: string | undefined): string {
   const cid = canonicalCid(text ?? '')

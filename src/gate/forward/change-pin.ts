@@ -1,8 +1,11 @@
 /** Whose pin is it? A change leaves to other holders what is theirs, or is refused: 403, 409. */
 import type { Answer } from '../../cluster/answer-handler.js'
 import { Whole } from '../../cluster/whole.js'
+import { encodeQuery, type Parameter } from '../../cluster/query.js'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
+import { wholeSeconds } from '../../leases/lease.js'
+import { readPinRecord } from '../../leases/pin-record.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import { type OpenPin, outcomeOf, outcomeOfFault, type Wanted } from '../../ledger/open-pin.js'
@@ -12,10 +15,16 @@ import { errorBody } from '../../http/error-body.js'
 import type { Answering } from '../answer.js'
 import { isFaultOfChange } from '../fault.js'
 import type { Outage } from '../outage/outage.js'
-import type { OnAnswer, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
+import type { OnAnswer, PathPlan, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
 import { Deadline } from '../../time/deadline.js'
-import { callOf, decideToPin, decideToUnpin, isHeldBy } from '../ownership/lease-decision.js'
+import {
+  callOf,
+  decideToPin,
+  decideToUnpin,
+  isHeldBy,
+  withinRetention,
+} from '../ownership/lease-decision.js'
 import { type Quota, refuseExcess, type Reservation } from '../ownership/quota.js'
 
 /**
@@ -152,17 +161,33 @@ function answerOf(answering: Answering, decision: Decision): void {
 }
 
 /**
- * Which pin a path leads to is known only when it was replaced: so only who may do that, may.
+ * Which pin a path leads to is known only when it was replaced: so only encoders that may do that,
+ * may. The ledger hears of it from the cluster's answer.
  *
- * @returns whether it was refused
+ * @returns undefined: it was refused
  */
-export function refusesPath(request: Authorized, answering: Answering): boolean {
-  const { enforcement, permissions } = request.encoder
-  if (permissions.has('unpin-any') || enforcement === 'off') return false
-  if (enforcement === 'observe') {
+export function changeByPath(
+  { ledger }: Pick<Holders, 'ledger'>,
+  request: Authorized,
+  { method, path, options, untilMs }: PathPlan,
+  answering: Answering,
+): UpstreamCall | undefined {
+  const { encoder } = request
+  const { enforcement, permissions } = encoder
+  if (!permissions.has('unpin-any') && enforcement !== 'off') {
+    if (enforcement === 'enforce') {
+      answering.refuse('not-owner', 'forbidden: a path may lead to what others hold')
+      return undefined
+    }
     request.wouldRefuse = 'not-owner'
-    return false
   }
-  answering.refuse('not-owner', 'forbidden: a path may lead to what others hold')
-  return true
+  const endMs = method === 'POST' ? withinRetention(untilMs, encoder, Date.now()) : Infinity
+  const expiry: readonly Parameter[] =
+    endMs === Infinity ? [] : [['expire-at', wholeSeconds(endMs)]]
+  const onAnswer: OnAnswer = (error, answer) => {
+    const text = textIn(error, answer)
+    if (error !== null || answer.statusCode !== 200 || text === undefined) return undefined
+    return ledger.changedElsewhere(readPinRecord(text).cid, method === 'DELETE')
+  }
+  return { method, path, query: encodeQuery([...options, ...expiry]), onAnswer }
 }

@@ -13,7 +13,7 @@ import { routes } from '../routes.js'
 import { viaHttpProxy } from '../via-http-proxy.js'
 import { type AwaitTerminal, createAwaitTerminal } from './await-terminal.js'
 import { type Accepted, createServeListing, type ServeListing } from './listing.js'
-import { type ChangePin, createChangePin, type Holders, refusesPath } from './change-pin.js'
+import { type ChangePin, createChangePin, type Holders, changeByPath } from './change-pin.js'
 import { createShowOwn, type ShowOwn } from './own-view.js'
 import { streamAnswer } from './stream-answer.js'
 
@@ -32,6 +32,7 @@ interface Handlers {
   readonly showOwn: ShowOwn
   readonly awaitTerminal: AwaitTerminal
   readonly outage: Outage
+  readonly holders: Holders
 }
 
 /** What the cluster is asked for a request, or what is sent; or the handler has answered it. */
@@ -46,6 +47,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
     showOwn: createShowOwn(holdings),
     awaitTerminal: createAwaitTerminal(tracker, outage),
     outage,
+    holders: parts,
   }
   const headersOf = ({ id, trace }: Authorized) => ({
     accept: 'application/json',
@@ -90,7 +92,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
 }
 
 function handlerOf(
-  { outage, serveListing, changePin, showOwn, awaitTerminal }: Handlers,
+  { holders, outage, serveListing, changePin, showOwn, awaitTerminal }: Handlers,
   request: Authorized,
   accepted: Accepted,
   headersOf: (request: Authorized) => RequestHeaders,
@@ -113,7 +115,7 @@ function handlerOf(
     case 'unpin':
       return changePin(request, plan, headersOf(request), answering)
     case 'path':
-      return refusesPath(request, answering) ? 'answered' : plan.call
+      return changeByPath(holders, request, plan, answering) ?? 'answered'
   }
 }
 

@@ -1,4 +1,5 @@
 /** What becomes of one pin or unpin, with all that has to be asked of the cluster for it. */
+import type { Parameter } from '../../cluster/query.js'
 import type { RequestHeaders } from '../../http/headers.js'
 import {
   type Caller,
@@ -15,6 +16,7 @@ import type { PinRecord } from '../../leases/pin-record.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { OpenPin } from '../../ledger/open-pin.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
+import { mayAsk } from '../authorize/pin-options.js'
 import type { UpstreamCall } from '../plan.js'
 import type { RequestRecord } from '../record/record.js'
 import type { Deadline } from '../../time/deadline.js'
@@ -39,16 +41,24 @@ export async function decideToPin(
   const { encoder } = deciding
   const updated = await updating(deciding, wish)
   if (updated === undefined) return { kind: 'unknown' }
-  const untilMs = Math.min(updated.untilMs, Math.ceil((nowMs + encoder.retentionMs) / 1000) * 1000)
+  const untilMs = withinRetention(updated.untilMs, encoder, nowMs)
   return decidePin(record, callerOf(encoder), { ...updated, untilMs }, { nowMs, token })
 }
 
+/** No lease of an encoder is longer than its retention. */
+export const withinRetention = (
+  untilMs: number,
+  { retentionMs }: Pick<Encoder, 'retentionMs'>,
+  nowMs: number,
+): number => Math.min(untilMs, Math.ceil((nowMs + retentionMs) / 1000) * 1000)
+
 /**
  * `pin-update` copies another record, leases and all; so the copy is made here, without them. It
- * takes a name and an expiry of its own, as with the cluster. Undefined: there is no such record.
+ * takes a name and an expiry of its own, as with the cluster, and no option that the encoder could
+ * not ask for itself. Undefined: there is no such record.
  */
 async function updating(
-  { ledger, headers, deadline }: Deciding,
+  { ledger, encoder, headers, deadline }: Deciding,
   wish: PinWish,
 ): Promise<PinWish | undefined> {
   const { cid, options, untilMs } = wish
@@ -57,7 +67,11 @@ async function updating(
   const { record } = await ledger.look(source, deadline, headers)
   if (record === undefined || isLetGo(record)) return undefined
   const name = options.find(([option]) => option === 'name')
-  const copied = record.options.filter(([option]) => name === undefined || option !== 'name')
+  const isGranted = ([option]: Parameter): boolean =>
+    encoder.enforcement !== 'enforce' || mayAsk(option, encoder.options)
+  const copied = record.options.filter(
+    (option) => isGranted(option) && (name === undefined || option[0] !== 'name'),
+  )
   return {
     cid,
     options: [...(name === undefined ? [] : [name]), ...copied],

@@ -42,6 +42,7 @@ function targetOf(plan: Plan): string {
   if ('call' in plan) return target(plan.call.path, plan.call.query)
   if (plan.kind === 'listing') return target('/pins', plan.query)
   if (plan.kind === 'pin') return target(`/pins/${plan.cid}`, encodeQuery(plan.options))
+  if (plan.kind === 'path') return target(plan.path, encodeQuery(plan.options))
   return plan.kind === 'unpin' ? `/pins/${plan.cid}` : plan.kind
 }
 
@@ -218,13 +219,17 @@ t.test('a path to resolve needs a root, and has an end', async (t) => {
   t.equal(sent('pinPath', `/pins/ipfs/${cid}${'/a'.repeat(65)}`), 'bad-path: malformed path')
 })
 
-t.test('a query that leaves the cluster no room for headers is refused', async (t) => {
+t.test('name and metadata leave room for other holders, also of a path', async (t) => {
   const query = (count: number): string =>
     Array.from({ length: count }, (_none, i) => `meta-${i}=${'v'.repeat(1000)}`).join('&')
-  t.match(sent('pin', `/pins/${cid}?${query(6)}`), /^\/pins\/Qm/)
-  t.equal(sent('pin', `/pins/${cid}?${query(7)}`), 'bad-query: query too long')
-  t.equal(
-    sent('pin', `/pins/${cid}?meta-a=${'%C3%A9'.repeat(500)}&${query(4)}`),
-    'bad-query: query too long',
-  )
+  const room = 'other holders of the pin need room'
+  const tooLong = `options-too-long: name, metadata and options are too long: ${room}`
+  for (const [route, path] of [
+    ['pin', `/pins/${cid}`],
+    ['pinPath', `/pins/ipfs/${cid}/a`],
+  ] as const) {
+    t.match(sent(route, `${path}?${query(4)}`), path)
+    t.equal(sent(route, `${path}?${query(5)}`), tooLong)
+    t.equal(sent(route, `${path}?meta-a=${'%C3%A9'.repeat(500)}&${query(2)}`), tooLong)
+  }
 })

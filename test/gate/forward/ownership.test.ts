@@ -235,6 +235,59 @@ t.test('a path is for those who may unpin what others hold', async (t) => {
   t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
 })
 
+t.test(
+  'a path that leads to what others hold takes no lease, nor does it bring one back',
+  async (t) => {
+    const gate = await startGate(t, {
+      ...enforced,
+      retentionDays: { operator: 1 },
+      encoders: { ops: { role: 'operator' }, beta: {} },
+    })
+    const below = `/pins/ipfs/${cid}/a`
+    const { json } = await gate.ask('POST', below, { as: 'ops' })
+    const { cid: found, expire_at: end } = json as { cid: string; expire_at: string }
+    t.match(end, /^20/, 'no longer than the retention of who asks')
+    t.equal((await gate.ask('POST', `/pins/${found}`)).status, 200)
+    const alphas = () => gate.cluster.pins.get(found)?.metadata?.get(`pinwarden.lease.${alpha}`)
+    const before = alphas()
+    t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
+    t.equal(alphas(), undefined)
+    while ((await gate.cluster.nextRequest()).method !== 'POST');
+    await gate.cluster.connectionsClosed()
+    t.equal(alphas(), before)
+
+    t.equal((await gate.ask('DELETE', below, { as: 'ops' })).status, 200)
+    t.notOk(gate.cluster.pins.has(found))
+    t.notOk(await gate.ledger.holdings.holds(found, alpha), 'it is owed no more')
+  },
+)
+
+t.test('one holder cannot fill a record so that others have no room', async (t) => {
+  const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
+  const many = Object.fromEntries(Array.from({ length: 15 }, (_, index) => [`e${index}`, {}]))
+  const gate = await startGate(t, {
+    enforcement: 'enforce',
+    encoders: { ...many, beta: { options: ['pin-update'] } },
+  })
+  const query = (bytes: number) =>
+    Array.from({ length: 10 }, (_, index) => `meta-k${index}=${'v'.repeat(bytes / 10)}`).join('&')
+  t.match(await gate.ask('POST', `${path}?${query(4800)}`), { status: 400, text: /need room/ })
+  t.match(gate.lines.at(-1), { outcome: 'refused', reason: 'options-too-long' })
+  t.equal((await gate.ask('POST', `${path}?${query(4600)}`)).status, 200)
+  for (const name of Object.keys(many))
+    t.equal((await gate.ask('POST', path, { as: name })).status, 200, name)
+  // A copy of what was made beside the gate is no way around it, nor to options without a grant.
+  const metadata = new Map(
+    Array.from({ length: 8 }, (_, index) => [`k${index}`, 'x'.repeat(700)] as const),
+  )
+  gate.cluster.addPin(cid, { metadata })
+  const copy = () => gate.ask('POST', `/pins/${other}?pin-update=${cid}`, { as: 'beta' })
+  t.match(await copy(), { status: 400, text: /need room/ })
+  gate.cluster.addPin(cid, { metadata: null, replicationMin: 1, replicationMax: 1 })
+  t.equal((await copy()).status, 200)
+  t.equal(gate.cluster.pins.get(other)?.replicationMax, -1)
+})
+
 t.test('pin-update copies what is pinned, but not who holds it', async (t) => {
   const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
   const gate = await startGate(t, {
