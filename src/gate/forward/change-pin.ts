@@ -185,8 +185,8 @@ export function changeByPath(
   const expiry: readonly Parameter[] =
     endMs === Infinity ? [] : [['expire-at', wholeSeconds(endMs)]]
   const onAnswer: OnAnswer = (error, answer) => {
-    const text = textIn(error, answer)
-    if (error !== null || answer.statusCode !== 200 || text === undefined) return undefined
+    const text = error === null && answer.statusCode === 200 ? textIn(answer) : undefined
+    if (text === undefined) return undefined
     return ledger.changedElsewhere(readPinRecord(text).cid, method === 'DELETE')
   }
   return { method, path, query: encodeQuery([...options, ...expiry]), onAnswer }

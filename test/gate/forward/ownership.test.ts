@@ -258,7 +258,7 @@ t.test(
 
     t.equal((await gate.ask('DELETE', below, { as: 'ops' })).status, 200)
     t.notOk(gate.cluster.pins.has(found))
-    t.notOk(await gate.ledger.holdings.holds(found, alpha), 'it is owed no more')
+    t.equal(await gate.ledger.holdings.heldUntil(found, alpha), undefined, 'it is owed no more')
   },
 )
 
