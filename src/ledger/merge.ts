@@ -33,8 +33,7 @@ export function mergeRow(
 ): Merged {
   const isOurs = read === undefined || read.type === 'pin'
   if (row.report !== undefined || !isOurs) return { record: read, differs: undefined }
-  const isTakenDown =
-    read !== undefined && read.writtenMs <= (takeDownOf(row)?.untilMs ?? -Infinity)
+  const isTakenDown = read !== undefined && wasTakenDown(row, read, gateId)
   const owed = row.leases.filter(
     (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? [], gateId),
   )
@@ -116,6 +115,18 @@ function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
       gone.holder === lease.holder &&
       (gone.token === lease.token || (seq !== undefined && seq < gone.seq)),
   )
+}
+
+/**
+ * Whether a record is of before a take-down: by its time, or as all of its tokens are of before. So
+ * a late write brings back nothing that has no token either.
+ */
+function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean {
+  const down = takeDownOf(row)
+  if (down === undefined) return false
+  const tokened = [...read.leases, ...read.former].filter(({ token }) => token !== undefined)
+  const isReleased = tokened.length > 0 && tokened.every((lease) => wasReleased(row, lease, gateId))
+  return read.writtenMs <= down.untilMs || isReleased
 }
 
 const isOwed = ({ leases }: LedgerRow, { holder, token }: Lease): boolean =>

@@ -4,6 +4,7 @@ import { Replay } from '../../src/gate/outage/replay.js'
 import type { Lease } from '../../src/leases/lease.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'
 import type { DoubtReason } from '../../src/ledger/doubt.js'
+import { Decisions, type DecisionsParts } from '../../src/ledger/decisions.js'
 import { Doubts } from '../../src/ledger/doubts.js'
 import { Ledger } from '../../src/ledger/ledger.js'
 import type { QueueEntry, QueueRequest } from '../../src/ledger/queue-entry.js'
@@ -270,6 +271,28 @@ export const codeMutations: readonly Mutation[] = [
           ) {
             for (const { row, differs } of await this.looksFrom(from))
               if (differs !== undefined) await this.parts.reconciler.reconcile(row.cid, true)
+          },
+      ),
+  },
+  {
+    row: 'L31',
+    name: 'a take-down is an unpin like others',
+    faults: ['take-down', 'cluster-stop', 'cluster-kill', 'hand'],
+    seed: 1,
+    breakCode: () =>
+      replaceMethod(
+        Decisions,
+        'takeDown',
+        () =>
+          async function (this: WithParts<DecisionsParts>, cid: string) {
+            const { pins, records, timeoutMs, monotonic } = this.parts
+            const deadline = new Deadline(timeoutMs(), monotonic)
+            const pin = await pins.open(cid, deadline, async () => {
+              const now = await records.read(cid, deadline)
+              return { ...now, record: now.read }
+            })
+            await records.write('unpin', pin, deadline)
+            return { outcome: 'unpinned', holders: [], queued: 0 }
           },
       ),
   },

@@ -30,6 +30,7 @@ export type Action =
   | { readonly kind: 'disk-full' | 'disk-lost' | 'disk-copy' | 'disk-restore' }
   | { readonly kind: 'disk-heal' }
   | { readonly kind: 'clock'; readonly aheadMs: number }
+  | { readonly kind: 'take-down'; readonly cid: number; readonly gate?: number }
   | { readonly kind: 'hand-remove' | 'hand-add'; readonly cid: number }
   | { readonly kind: 'export' | 'import' | 'wipe' }
   | { readonly kind: 'rotate-key' | 'rename'; readonly encoder: number }
@@ -70,6 +71,7 @@ export const faultNames = [
   'keys',
   'grace',
   'plans',
+  'take-down',
   'quota',
   'store-late',
   'store-away',
@@ -240,6 +242,8 @@ export class Commands {
         return random.is(0.3) ? this.rotation() : one(this.keys())
       case 'grace':
         return one({ kind: 'grace', seconds: random.of([0, 0, 7200]) })
+      case 'take-down':
+        return one({ kind: 'take-down', cid: this.cid() })
       // The last encoder has one from the beginning.
       case 'quota':
         return this.requests()

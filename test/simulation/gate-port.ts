@@ -79,6 +79,8 @@ export interface GateUnderTest {
   plan?(leaseId: string): Promise<readonly PlannedRelease[]>
   /** @returns whether the lease was released */
   release?(planned: PlannedRelease): Promise<boolean>
+  /** Takes a pin down for good. @returns whether that is done, or waits for the cluster */
+  takeDown(cid: string): Promise<'done' | 'waiting'>
   close(): Promise<void>
 }
 

@@ -113,6 +113,11 @@ class SimulatedGate implements GateUnderTest {
     return outcome === 'released' || outcome === 'unpinned'
   }
 
+  async takeDown(cid: string): Promise<'done' | 'waiting'> {
+    const { outcome } = await this.open.decisions.takeDown(cid, 'an order')
+    return outcome === 'waiting' ? 'waiting' : 'done'
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled(this.underWay)
     this.replay.close()

@@ -42,6 +42,8 @@ interface Entry {
   isByHand: boolean
   /** Only an operator or an encoder may change it: no repair does. */
   frozen: 'pinned' | 'unpinned' | undefined
+  /** Only the ledger knows that it was taken down. */
+  isLossy: boolean
   /** A hand brought it back together with many others. */
   isReturned: boolean
   /** Unpinned, and kept for its retention period until then; true time. */
@@ -199,6 +201,26 @@ export class ReferenceModel {
       Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity })
   }
 
+  /** Whether a request is under way: it may come before a take-down, or after it. */
+  isAsked(cid: string): boolean {
+    return [...this.entry(cid).holds.values()].some(({ isUnderWay }) => isUnderWay)
+  }
+
+  /**
+   * An operator took a pin down, or tried to: its holders may hold it no more. What is done is
+   * final, unless the ledger is lost before the cluster was asked.
+   */
+  takenDown(cid: string, done: 'done' | 'waiting' | 'perhaps'): void {
+    const entry = this.entry(cid)
+    loosen(entry)
+    const holds = [...entry.holds.values()]
+    for (const hold of holds) hold.minMs = -Infinity
+    if (done === 'perhaps') return
+    for (const hold of holds)
+      Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
+    Object.assign(entry, { isByHand: false, isLossy: done === 'waiting' })
+  }
+
   isUnderWay(cid: string, leaseId: string): boolean {
     return this.entries.get(cid)?.holds.get(leaseId)?.isUnderWay === true
   }
@@ -244,7 +266,7 @@ export class ReferenceModel {
   ledgerLost(atMs: number, nowMs: number, has: Has, isPinned: (cid: string) => boolean): void {
     this.ledgerLostAtMs = atMs
     for (const [cid, entry] of this.entries) {
-      if (this.isCrashUnchecked && isPinned(cid)) entry.isByHand = true
+      if ((this.isCrashUnchecked || entry.isLossy) && isPinned(cid)) entry.isByHand = true
       const isUnsafe = entry.askedMs > nowMs - lateMsMax
       if (isUnsafe) Object.assign(entry, { unsafeUntilMs: atMs + lateMsMax, isByHand: true })
       for (const [leaseId, hold] of entry.holds)
@@ -354,6 +376,7 @@ export class ReferenceModel {
         keptUntilMs: -Infinity,
         frozen: undefined,
         isReturned: false,
+        isLossy: false,
         askedMs: -Infinity,
         unsafeUntilMs: -Infinity,
       }

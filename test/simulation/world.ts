@@ -167,6 +167,9 @@ export class World implements Surroundings {
       case 'apply':
         await this.usePlan(action.kind, this.encoder(action.encoder), action.gate ?? 0)
         return
+      case 'take-down':
+        await this.takeDown(this.cid(action.cid), action.gate ?? 0)
+        return
       case 'gate-kill':
         this.killGate(action.gate ?? 0)
         return
@@ -338,6 +341,16 @@ export class World implements Surroundings {
       const isReleased = await this.within(gate.release(planned))
       this.model.operatorReleased(planned.cid, leaseId, isReleased)
     }
+  }
+
+  private async takeDown(cid: string, index: number): Promise<void> {
+    const { gate } = this.host(index)
+    if (gate === undefined) return
+    // Of several gates each owes what it wrote, until it has heard of the release.
+    const isSure = this.hosts.length === 1 && !this.model.isAsked(cid)
+    const done = await this.within(gate.takeDown(cid))
+    this.note(`the take-down of ${cid}: ${done ?? 'no answer'}`)
+    this.model.takenDown(cid, (isSure ? done : undefined) ?? 'perhaps')
   }
 
   private async within<T>(promise: Promise<T>): Promise<T | undefined> {
