@@ -1,9 +1,11 @@
 /** The commands around the ledger, with the real daemon that has it and without one. */
 import {
+  copyFileSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -81,6 +83,15 @@ t.test('ledger check says what is in it, with the daemon and without', async (t)
     const json = JSON.parse((await command('check', '--json')).stdout) as object
     t.match(json, { rows: 1, queue: 1, isCopy: false, problems: [] })
   }
+})
+
+t.test('a file that was replaced under the daemon is a problem, not none', async (t) => {
+  const { command, ledger } = await used(t)
+  copyFileSync(ledger, `${ledger}.other`)
+  renameSync(`${ledger}.other`, ledger)
+  const { code, stdout } = await command('check')
+  t.match(stdout, `problem   ${ledger} was removed or replaced while it was open\n`)
+  t.equal(code, 1)
 })
 
 t.test('a damaged ledger is told of, and stays for the daemon to set aside', async (t) => {
