@@ -10,7 +10,7 @@ const answerMs = 1000
 /** @throws when the path is too long, taken by somebody who listens, or not a socket */
 export async function listenOnSocket(server: Server, path: string, mode: number): Promise<void> {
   if (Buffer.byteLength(path) > pathBytesMax) {
-    throw new Error(`${path}: longer than the ${pathBytesMax} bytes of a socket's path`)
+    throw new SocketFault(`${path}: longer than the ${pathBytesMax} bytes of a socket's path`)
   }
   await removeStale(path)
   const listening = once(server, 'listening')
@@ -26,16 +26,28 @@ export async function listenOnSocket(server: Server, path: string, mode: number)
 
 /** Removes what a process that was killed left behind. */
 async function removeStale(path: string): Promise<void> {
-  let stat
+  const holder = await socketHolder(path)
+  if (holder === 'file') throw new SocketFault(`${path} is a file, and no socket`)
+  if (holder === 'listener') throw new SocketFault(`another program listens at ${path}`)
+  if (holder === 'nobody') await unlink(path)
+}
+
+/** What is said of a socket's place; the errors of the system have the same field. */
+class SocketFault extends Error {
+  readonly syscall = 'listen'
+}
+
+/** Who has the place: nothing is there, a socket that was left behind, or what is in the way. */
+export async function socketHolder(
+  path: string,
+): Promise<'nothing' | 'nobody' | 'listener' | 'file'> {
   try {
-    stat = await lstat(path)
+    if (!(await lstat(path)).isSocket()) return 'file'
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
+    if (codeOf(error) === 'ENOENT') return 'nothing'
     throw error
   }
-  if (!stat.isSocket()) throw new Error(`${path}: there is a file that is not a socket`)
-  if (!(await isAbandoned(path))) throw new Error(`${path}: somebody listens there already`)
-  await unlink(path)
+  return (await isAbandoned(path)) ? 'nobody' : 'listener'
 }
 
 /** Only a refusal says that nobody listens: a full queue, say, is the sign of somebody busy. */

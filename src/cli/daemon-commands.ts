@@ -15,17 +15,30 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
   withExamples(serving, 'serve', 'serve --config config.json')
   const checking = line
     .withConfig(program.command('check'))
-    .description('check the configuration and the files it names, and say what is wrong')
-    .action(({ config }: ConfigOption) =>
+    .description('say whether the daemon would start, and all that would keep it from that')
+    .option('--online', 'also ask the cluster, its clock, the fallback and the store')
+    .option(
+      '--user <name>',
+      "judge files as this user; root's default is pinwarden, if there is one",
+    )
+    .option('--json', 'as JSON')
+    .action(({ config, online, user, json }: CheckOption) =>
       line.end(async () => {
-        const { check } = await import('./check.js')
-        return check({ configPath: config }, line.io)
+        const { check } = await import('./check/check.js')
+        const asked = { online: online === true, json: json === true, user }
+        return check({ configPath: config, ...asked }, line.io)
       }, config),
     )
-  withExamples(checking, 'check', 'check --config config.json')
+  withExamples(checking, 'check', 'check --online', 'check --config config.json --json')
   addStatus(program, line)
   addTail(program, line)
   addReport(program, line)
+}
+
+interface CheckOption extends ConfigOption {
+  readonly online?: boolean
+  readonly user?: string
+  readonly json?: boolean
 }
 
 interface StatusOption extends ConfigOption {

@@ -1,4 +1,5 @@
 /** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
+import { X509Certificate } from 'node:crypto'
 import { expiryWarning } from '../settings/files/certificate.js'
 import { watchFiles } from '../settings/reload/watch.js'
 import type { LiveSettings } from '../settings/reload/live.js'
@@ -47,8 +48,8 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): (why: stri
 export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>): void {
   setInterval(() => {
     const { tls } = settings
-    const warning = tls && expiryWarning(tls.cert, Date.now())
-    if (warning !== undefined) log.warn({}, warning)
+    const warning = tls && expiryWarning(new X509Certificate(tls.cert), Date.now())
+    if (warning !== undefined) log.warn({}, `listen.tls.certFile: ${warning}`)
   }, dayMs).unref()
 }
 

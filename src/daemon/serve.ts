@@ -1,9 +1,12 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { type Log, openLog } from '../log/log.js'
+import { inLinesOf } from '../settings/load.js'
+import { ConfigError } from '../settings/problems.js'
 import { LiveSettings } from '../settings/reload/live.js'
 import { assemble } from './assemble.js'
 import type { Daemon } from './daemon.js'
 import { passedSocket } from './listen-descriptor.js'
+import { startProblems } from './start-problems.js'
 import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { controlSocket, servingOn, Systemd, unitDirectory } from './systemd.js'
@@ -32,16 +35,20 @@ export interface ServeOptions {
 export async function serve({ configPath, takeSignals }: ServeOptions): Promise<number> {
   const passed = passedSocket(process.env, process.pid)
   const { live, warnings } = await LiveSettings.load(configPath)
+  const { config } = live.current()
+  const stateDirectory = unitDirectory(process.env.STATE_DIRECTORY)
+  const socket = controlSocket(config, process.env)
+  const place = { stateDirectory, controlSocket: socket, passedHost: passed?.host }
+  const problems = await startProblems(config, place)
+  if (problems.length > 0) throw new ConfigError(await inLinesOf(configPath, problems))
   await using parts = new AsyncDisposableStack()
-  const log = parts.adopt(await openLog(live.current().config.log), (log) => log.close())
+  const log = parts.adopt(await openLog(config.log), (log) => log.close())
   failLoudly(log)
   for (const warning of warnings) log.warn({ config: configPath }, warning)
 
   const daemon = parts.use(
     await assemble({
-      ...{ settings: live, log, version, passed },
-      stateDirectory: unitDirectory(process.env.STATE_DIRECTORY),
-      controlSocket: controlSocket(live.current().config, process.env),
+      ...{ settings: live, log, version, passed, stateDirectory, controlSocket: socket },
     }),
   )
   const systemd = new Systemd(process.env, log)

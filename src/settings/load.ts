@@ -1,7 +1,8 @@
 /** Turns the configuration file into the settings in force, or into all that is wrong with it. */
 import { dirname, resolve } from 'node:path'
 import { buildKeyring } from './keyring/keyring.js'
-import { parseJson } from './files/parse.js'
+import { parseJson, withLines } from './files/parse.js'
+import { type Environment, overridden, type Override } from './overrides.js'
 import { ConfigError, type Problem } from './problems.js'
 import { makePathsAbsolute, socketProblems } from './files/paths.js'
 import { readConfig } from './files/read.js'
@@ -21,20 +22,37 @@ export interface Settings {
   readonly fileDigests: ReadonlyMap<string, string>
   /** Allowed, but likely a slip, or good to know. */
   readonly warnings: readonly string[]
+  /** Fields whose value is that of a variable of the environment. */
+  readonly overrides: readonly Override[]
 }
 
 /** Throws a ConfigError that holds every problem. */
-export async function loadSettings(path: string): Promise<Settings> {
+export async function loadSettings(path: string, env = process.env): Promise<Settings> {
   const { text, stat } = await readConfig(path)
-  const settings = settingsFrom(text, dirname(resolve(path)))
+  const settings = inLines(text, () => settingsFrom(text, dirname(resolve(path)), env))
   if ((stat.mode & 0o004n) === 0n) return settings
   return { ...settings, warnings: ['the file is readable by everybody', ...settings.warnings] }
 }
 
 /** The same for a text; files it names are looked for from `baseDir`. */
-export function settingsFrom(text: string, baseDir: string): Settings {
+export function settingsFrom(text: string, baseDir: string, env: Environment = {}): Settings {
   const { value, problems } = parseJson(text)
-  return settingsOf(value, problems, baseDir)
+  return settingsOf(value, problems, baseDir, env)
+}
+
+/** Problems are told with the lines of the text that they stand in. */
+function inLines<T>(text: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(withLines(text, error.problems), error.hint)
+  }
+}
+
+/** Problems that were found later, with the lines of the file. */
+export async function inLinesOf(path: string, problems: readonly Problem[]) {
+  return withLines((await readConfig(path)).text, problems)
 }
 
 /** The same for an object, such as a test or the demo has it. */
@@ -46,23 +64,30 @@ export function snapshotFrom(
 }
 
 /** The configuration of a file, without a look at the files that it names. */
-export async function loadConfig(path: string): Promise<Config> {
-  const config = configFrom((await readConfig(path)).text)
+export async function loadConfig(path: string, env = process.env): Promise<Config> {
+  const { text } = await readConfig(path)
+  const config = inLines(text, () => configFrom(text, env))
   makePathsAbsolute(config, dirname(resolve(path)))
   return config
 }
 
 /** The configuration of a text, without a look at the files that it names. */
-export function configFrom(text: string): Config {
+export function configFrom(text: string, env: Environment = {}): Config {
   const { value, problems } = parseJson(text)
-  const { config, problems: more } = examine(value)
+  const { config, problems: more } = examine(value, overridden(value, env))
   refuse([...problems, ...more])
   return config
 }
 
-function settingsOf(value: unknown, known: readonly Problem[], baseDir: string): Settings {
+function settingsOf(
+  value: unknown,
+  known: readonly Problem[],
+  baseDir: string,
+  env: Environment = {},
+): Settings {
   const now = Date.now()
-  const { config, problems } = examine(value)
+  const overrides = overridden(value, env)
+  const { config, problems } = examine(value, overrides)
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
   refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
@@ -74,13 +99,18 @@ function settingsOf(value: unknown, known: readonly Problem[], baseDir: string):
     storeSecrets: frozen(storeSecrets),
   })
   const warnings = [...warningsOf(config, now), ...secrets.warnings]
-  return { snapshot, tls, fileDigests, warnings }
+  return { snapshot, tls, fileDigests, warnings, overrides }
 }
 
 /** The rules between fields are checked also where other fields are at fault. */
-function examine(value: unknown): Validated {
+function examine(value: unknown, overrides: readonly Override[]): Validated {
   const { config, problems } = validate(value)
-  return { config, problems: [...problems, ...rulesBroken(config)] }
+  const variables = new Map(overrides.map(({ variable, field }) => [field, variable]))
+  const all = [...problems, ...rulesBroken(config)].map((problem) => {
+    const variable = variables.get(problem.path)
+    return variable === undefined ? problem : { ...problem, path: `${variable} (${problem.path})` }
+  })
+  return { config, problems: all }
 }
 
 function refuse(problems: readonly Problem[]): void {

@@ -1,11 +1,17 @@
 /** What is wrong with a configuration: every problem says where, what is there, what should be. */
 
+import { dirname, resolve } from 'node:path'
+
 export interface Problem {
   /** Such as `encoders.alice.keys[0].sha256`; empty for the file as a whole. */
   readonly path: string
   /** What is there, bounded and free of secrets. */
   readonly found: string
   readonly expected: string
+  /** The same in one sentence, where that reads better. */
+  readonly says?: string
+  /** Of the configuration file, from 1 on; absent: it is not known, or not of the file. */
+  readonly line?: number
 }
 
 /** Thrown with all problems of a configuration at once. */
@@ -26,11 +32,14 @@ const linesMax = 200
 
 /** One line of text a problem. */
 export function problemLines(problems: readonly Problem[]): string[] {
-  const lines = problems
-    .slice(0, linesMax)
-    .map(({ path, found, expected }) => `${path || '(file)'}: found ${found}, expected ${expected}`)
+  const lines = problems.slice(0, linesMax).map(problemText)
   const left = problems.length - lines.length
   return left > 0 ? [...lines, `and ${left} more`] : lines
+}
+
+export function problemText({ path, found, expected, says, line }: Problem): string {
+  const place = line === undefined ? '' : `line ${line}: `
+  return `${place}${path || '(file)'}: ${says ?? `found ${found}, expected ${expected}`}`
 }
 
 export type Segment = string | number
@@ -45,6 +54,12 @@ export function pathText(segments: readonly Segment[]): string {
   }, '')
 }
 
+/** The same backwards; what stands for a secret leads nowhere. */
+export const segmentsIn = (path: string): Segment[] =>
+  [...path.matchAll(/\[(\d+)\]|\["([^"]*)"\]|([A-Za-z$][\w$-]*)/g)].map(
+    ([, index, quoted, plain]) => (index === undefined ? (quoted ?? plain ?? '') : Number(index)),
+  )
+
 /** Names of encoders are shown also when they are long; a key in their place has capitals. */
 function isPlainName(text: string): boolean {
   return /^[a-z0-9._-]{1,63}$/.test(text) && !/pw_[a-z0-9]{20}/.test(text)
@@ -55,6 +70,19 @@ export function foundText(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object' && value !== null) return 'an object'
   return typeof value === 'string' ? quoted(value) : String(value)
+}
+
+/**
+ * The path of a file, unless it may be a secret that was pasted in its place: a bare word is shown
+ * only with the ending of a file.
+ *
+ * @param baseDir where relative ones start
+ */
+export function shownPath(path: string, baseDir: string): string | undefined {
+  const isOdd = /pw_|-----|[?\p{Cc}]|[A-Za-z0-9+=]{40}/u.test(path)
+  const isBare = dirname(path) === resolve(baseDir)
+  const hasEnding = /\.(?:pem|crt|cer|key|txt|json|log|sock)$/i.test(path)
+  return path.length > 256 || isOdd || (isBare && !hasEnding) ? undefined : path
 }
 
 function quoted(text: string): string {

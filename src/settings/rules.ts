@@ -10,6 +10,8 @@ export function rulesBroken(config: Config): readonly Problem[] {
   return [
     ...listenProblems(config.listen),
     ...adminProblems(config.admin),
+    ...sharedPortProblems(config),
+    ...trustProblems(config.listen),
     ...config.cluster.endpoints.flatMap(endpointProblems),
     ...fallbackProblems(config),
     ...storeProblems(config.store),
@@ -30,6 +32,63 @@ function adminProblems(admin: Config['admin']): Problem[] {
   if (socket !== undefined || allowRemote || isLoopback(host)) return []
   const expected = 'a loopback address or a socket, or "allowRemote": true'
   return [problem(['admin', 'host'], foundText(host), expected)]
+}
+
+/** One port is listened on once, and the gate is not its own cluster. */
+function sharedPortProblems({ listen, admin, cluster, fallback }: Config): Problem[] {
+  const problems: Problem[] = []
+  if (admin !== undefined && admin.socket === undefined && meet(listen, admin))
+    problems.push(problem(['admin', 'port'], 'listen.port as well', 'another port'))
+  const isGate = (text: string): boolean => {
+    if (!URL.canParse(text)) return false
+    const { hostname, port, protocol } = new URL(text)
+    const number = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    // Any other name may be that of another machine.
+    const isHere = host === listen.host || isLoopback(host)
+    return isHere && meet(listen, { host, port: number })
+  }
+  const itself = 'the port that the gate itself listens on'
+  cluster.endpoints.forEach(({ url, socket }, index) => {
+    if (socket === undefined && isGate(url))
+      problems.push(problem(['cluster', 'endpoints', index, 'url'], itself, "the cluster's"))
+  })
+  if (fallback !== undefined && isGate(fallback.kubo.url))
+    problems.push(problem(['fallback', 'kubo', 'url'], itself, "the Kubo's"))
+  return problems
+}
+
+interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** Whether one address reaches both. */
+const meet = (one: HostAndPort, other: HostAndPort): boolean =>
+  one.port === other.port &&
+  one.port !== 0 &&
+  (one.host === other.host ||
+    isEverywhere(one.host) ||
+    isEverywhere(other.host) ||
+    ([one.host, other.host].includes('localhost') &&
+      isLoopback(one.host) &&
+      isLoopback(other.host)))
+
+const isEverywhere = (host: string): boolean => host === '0.0.0.0' || host === '::'
+
+/** From anywhere, the header is what a client writes: `from` and the limits would mean nothing. */
+function trustProblems({ trustProxy }: ListenConfig): Problem[] {
+  return trustProxy.flatMap((network, index) =>
+    network.endsWith('/0')
+      ? [
+          problem(
+            ['listen', 'trustProxy', index],
+            `${foundText(network)}, which is everybody`,
+            'the addresses of the proxies',
+          ),
+        ]
+      : [],
+  )
 }
 
 function listenProblems(listen: ListenConfig): Problem[] {

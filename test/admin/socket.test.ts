@@ -58,14 +58,14 @@ t.test('a socket that a killed process left behind is replaced', async (t) => {
 t.test('a socket on which somebody listens is left to him', async (t) => {
   const socket = freePath()
   await startAdmin(t, { address: { socket }, status: () => ({ name: 'first' }) })
-  await t.rejects(startAdmin(t, { address: { socket } }), /somebody listens/)
+  await t.rejects(startAdmin(t, { address: { socket } }), /another program listens/)
   t.match((await ask(socket, 'GET', '/status')).text, 'first')
 })
 
 t.test('a file that is no socket is never removed', async (t) => {
   for (const name of ['file', 'folder', 'symlink']) {
     const socket = join(folder, name)
-    await t.rejects(startAdmin(t, { address: { socket } }), /not a socket/, name)
+    await t.rejects(startAdmin(t, { address: { socket } }), /is a file, and no socket/, name)
     t.ok(existsSync(socket), name)
   }
   t.equal(readFileSync(join(folder, 'file'), 'utf8'), 'precious')

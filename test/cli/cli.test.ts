@@ -102,11 +102,12 @@ t.test('check says what a valid configuration comes to, and ends with 0', async 
   const { code, stdout, stderr } = await pinwarden(['check', '--config', path])
   t.equal(code, 0)
   t.equal(stderr, '')
+  const days = Math.floor((Date.parse('2126-10-30T00:44:55Z') - Date.now()) / 86_400_000)
   t.equal(
     stdout,
     `ok: ${path}
   listen    0.0.0.0 port 9443
-  tls       TLSv1.2 or newer
+  tls       TLSv1.2 or newer, for localhost, 127.0.0.1, until 2126-10-30 (${days} days)
   cluster   http://127.0.0.1:9094
   encoders  2 (1 disabled)
   keys      2 (1 expired)
@@ -133,9 +134,9 @@ t.test('check says every problem, and ends with 1', async (t) => {
   const lines = stderr.trimEnd().split('\n')
   t.equal(lines.shift(), `pinwarden: error: ${path} has 3 problems`)
   t.same(lines.sort(), [
-    '  encoders.alpha.role: found "boss", expected one of reader, pinner, operator',
-    '  listen.port: found -1, expected a whole number of 0 to 65535',
-    '  x: found an unknown field, expected one of $schema, listen, admin, control, cluster, listing, log, limits, enforcement, unpin, onOutage, ledger, journal, fallback, store, retentionDays, roles, encoders',
+    '  line 10: x: unknown field, expected one of $schema, listen, admin, control, cluster, listing, log, limits, enforcement, unpin, onOutage, ledger, journal, fallback, store, retentionDays, roles, encoders',
+    '  line 3: listen.port: found -1, expected a whole number of 0 to 65535',
+    '  line 7: encoders.alpha.role: found "boss", expected one of reader, pinner, operator',
   ])
 })
 
@@ -232,7 +233,7 @@ t.test('keys add that fails ends with 1 and changes nothing', async (t) => {
     [{}, ['--role', 'boss'], /encoders\.alpha\.role: found "boss"/],
     [{ encoders: { alpha: {} } }, ['--role', 'reader'], /--role is for new encoders\nhint: /],
     [{}, ['--note', 'x'.repeat(300)], /note: found a string of 300/],
-    ['{"encoders": {},}', [], /line 1, column 17/],
+    ['{"encoders": {},,}', [], /line 1, column 17/],
     [{ encoders: [] }, [], /encoders: found a list of 0/],
     [{ encoders: { alpha: { keys: {} } } }, [], /alpha\.keys: found an object/],
   ]

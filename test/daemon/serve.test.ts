@@ -105,8 +105,10 @@ t.test('an address in use is said plainly, with exit code 1', async (t) => {
   writeFileSync(path, JSON.stringify(configOf(cluster, { port })))
   const daemon = run(t, ['serve', '--config', path])
   t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^pinwarden: error: .*in use/m)
-  t.match(daemon.stderr, /^hint: /m)
+  t.match(
+    daemon.stderr,
+    /^pinwarden: error: .* has a problem\n {2}line 1: listen\.port: .*ss -ltnp/,
+  )
 })
 
 t.test('a config with problems does not start', async (t) => {
@@ -114,8 +116,8 @@ t.test('a config with problems does not start', async (t) => {
   writeFileSync(path, '{"listen":{"port":"x"},"encoder":{}}')
   const daemon = run(t, ['serve', '--config', path])
   t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^ {2}listen\.port: found "x"/m)
-  t.match(daemon.stderr, /^ {2}encoder: found an unknown field/m)
+  t.match(daemon.stderr, /^ {2}line 1: listen\.port: found "x"/m)
+  t.match(daemon.stderr, /^ {2}line 1: encoder: unknown field, did you mean encoders/m)
   t.equal(daemon.stdout, '')
 })
 

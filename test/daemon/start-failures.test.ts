@@ -68,7 +68,10 @@ type Scene = Awaited<ReturnType<typeof scene>>
 
 /** By the step that fails. */
 const cases: Record<string, (t: Test, scene: Scene) => Promise<[changed: object, why: RegExp]>> = {
-  'the log file': async (_t, { at }) => [{ log: { file: at('missing/log') } }, /missing\/log/],
+  'the log file': async (_t, { at }) => [
+    { log: { file: at('missing/log') } },
+    /missing does not exist/,
+  ],
   'the ledger': async (_t, { at }) => {
     writeFileSync(at('file'), '')
     return [{ ledger: { directory: at('file') } }, /file/]
@@ -85,10 +88,10 @@ const cases: Record<string, (t: Test, scene: Scene) => Promise<[changed: object,
     { control: { socket: at('missing/control.sock') } },
     /control\.sock/,
   ],
-  'the admin port': async (t) => [{ admin: { port: await taken(t) } }, /in use/],
+  'the admin port': async (t) => [{ admin: { port: await taken(t) } }, /another program listens/],
   'the public port': async (t) => [
     { listen: { host: '127.0.0.1', port: await taken(t) } },
-    /in use/,
+    /another program listens/,
   ],
 }
 
@@ -106,7 +109,7 @@ for (const [step, spoil] of Object.entries(cases)) {
 t.test('after a failed start the next one takes the same files', async (t) => {
   const { at, serve } = await scene(t)
   const port = await taken(t)
-  await ends(t, serve({ admin: { port } }), /in use/)
+  await ends(t, serve({ admin: { port } }), /another program listens/)
   const daemon = serve({ log: {} })
   await daemon.logged('listening')
   t.ok(existsSync(at('control.sock')))

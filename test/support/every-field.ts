@@ -32,7 +32,7 @@ function leavesOf(schema: FieldSchema, path: Path = [], inherited?: boolean): Le
 /** With something in each section that may be absent, so that each field can be changed in it. */
 export const config = {
   listen: { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } },
-  admin: {},
+  admin: { port: 9090 },
   control: { socket: 'control.sock' },
   cluster: {
     endpoints: [

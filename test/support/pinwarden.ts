@@ -11,7 +11,12 @@ export const pinwarden = (...argv: string[]): Promise<Ended> => pinwardenWith({}
 
 /** With an environment, a standard input or a terminal of its own. */
 export async function pinwardenWith(
-  { env = {}, stdin, isTTY }: Partial<Pick<Io, 'env' | 'stdin'>> & { readonly isTTY?: boolean },
+  {
+    env = {},
+    stdin,
+    isTTY,
+    takeSignals,
+  }: Partial<Pick<Io, 'env' | 'stdin' | 'takeSignals'>> & { readonly isTTY?: boolean },
   ...argv: string[]
 ): Promise<Ended> {
   let [stdout, stderr] = ['', '']
@@ -20,6 +25,7 @@ export async function pinwardenWith(
     stderr: { write: (text) => (stderr += text) },
     env,
     ...(stdin && { stdin }),
+    ...(takeSignals && { takeSignals }),
   })
   return { code, stdout, stderr }
 }

@@ -3,7 +3,7 @@ import { applyEdits, findNodeAtLocation, modify, type Node, parseTree } from 'js
 import { parseJson } from '../files/parse.js'
 import { configFrom } from '../load.js'
 import type { KeyConfig } from '../schema/schema.js'
-import { insertLast } from './insert.js'
+import { insertLast, withoutEntry } from './entries.js'
 
 export interface KeyAddition {
   readonly encoder: string
@@ -67,13 +67,20 @@ export function rotateKey(text: string, { encoder, old, until, key }: KeyRotatio
  */
 export function removeKey(text: string, encoder: string, id: string): string | undefined {
   const index = indexOfKey(text, encoder, id)
-  return index < 0 ? undefined : withoutItem(text, ['encoders', encoder, 'keys'], index)
+  return index < 0 ? undefined : without(text, ['encoders', encoder, 'keys'], index)
 }
 
 /** The same for an encoder with all of its keys; undefined when the text has no such encoder. */
 export function removeEncoder(text: string, encoder: string): string | undefined {
   if (!Object.hasOwn(configFrom(text).encoders, encoder)) return undefined
-  return applyEdits(text, modify(text, ['encoders', encoder], undefined, {}))
+  return without(text, ['encoders'], encoder)
+}
+
+function without(text: string, path: Path, name: string | number): string {
+  const container = nodeAt(parseTree(text), path)
+  const found = container && nodeAt(container, [name])
+  if (container === undefined || found === undefined) return text
+  return withoutEntry(text, container, typeof name === 'number' ? found : (found.parent ?? found))
 }
 
 /**
@@ -108,16 +115,4 @@ function nodeAt(root: Node | undefined, path: Path): Node | undefined {
 function indexOfKey(text: string, encoder: string, id: string): number {
   const keys = configFrom(text).encoders[encoder]?.keys ?? []
   return keys.findIndex((key) => key.id === id)
-}
-
-/** `modify` takes the last item of a list to have white space behind it, and cuts elsewhere. */
-function withoutItem(text: string, path: Path, index: number): string {
-  const list = nodeAt(parseTree(text), path)
-  const items = list?.children ?? []
-  const [item, before, after] = [items[index], items[index - 1], items[index + 1]]
-  if (list === undefined || item === undefined) return text
-  const cut = (from: number, to: number) => text.slice(0, from) + text.slice(to)
-  if (before !== undefined) return cut(before.offset + before.length, item.offset + item.length)
-  if (after !== undefined) return cut(item.offset, after.offset)
-  return cut(list.offset + 1, list.offset + list.length - 1)
 }

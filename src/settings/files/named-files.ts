@@ -1,7 +1,8 @@
 /** Reads the files that the configuration names, and collects in words what is wrong with them. */
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { pathText, type Problem, type Segment } from '../problems.js'
+import { refusal } from '../../disk/access.js'
+import { pathText, type Problem, type Segment, shownPath } from '../problems.js'
 import { utf8Text, withoutBom } from './text.js'
 
 export interface NamedFiles {
@@ -9,7 +10,7 @@ export interface NamedFiles {
   readonly warnings: string[]
   /** Field → digest of what its file holds, of those that were read. */
   readonly digests: Map<string, string>
-  report(segments: readonly Segment[], found: string, expected: string): void
+  report(segments: readonly Segment[], found: string, expected: string, says?: string): void
   /**
    * @param segments the field that names the file
    * @returns undefined: it cannot be read, which is reported
@@ -17,13 +18,13 @@ export interface NamedFiles {
   read(file: string, segments: readonly Segment[], secret: boolean): Buffer | undefined
 }
 
-/** Contents and paths stay out of what is reported: a path may be a pasted secret. */
+/** Contents stay out of what is reported, and a path that may be a pasted secret. */
 export function namedFilesIn(baseDir: string): NamedFiles {
   const problems: Problem[] = []
   const warnings: string[] = []
   const digests = new Map<string, string>()
-  const report = (segments: readonly Segment[], found: string, expected: string) => {
-    problems.push({ path: pathText(segments), found, expected })
+  const report: NamedFiles['report'] = (segments, found, expected, says) => {
+    problems.push({ path: pathText(segments), found, expected, ...(says && { says }) })
   }
   const read = (file: string, segments: readonly Segment[], secret: boolean) => {
     const expected = `a readable file; relative paths start at ${baseDir}`
@@ -38,7 +39,9 @@ export function namedFilesIn(baseDir: string): NamedFiles {
       report(segments, 'no regular file, or a very large one', expected)
     } catch (error) {
       const { code = 'an error' } = error as NodeJS.ErrnoException
-      report(segments, code === 'ENOENT' ? 'no such file (ENOENT)' : code, expected)
+      const shown = shownPath(file, baseDir)
+      const says = shown && refusal(shown, code)
+      report(segments, code === 'ENOENT' ? 'no such file (ENOENT)' : code, expected, says)
     }
     return undefined
   }

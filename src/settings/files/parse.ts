@@ -1,6 +1,16 @@
-/** Reads JSON strictly, and says where it is broken or names a field twice. */
-import { printParseErrorCode, visit, type JSONPath } from 'jsonc-parser'
-import { ConfigError, pathText, type Problem } from '../problems.js'
+/**
+ * Reads JSON with comments and trailing commas, otherwise strictly, and says where it is broken or
+ * names a field twice.
+ */
+import {
+  findNodeAtLocation,
+  type JSONPath,
+  type Node,
+  parseTree,
+  printParseErrorCode,
+  visit,
+} from 'jsonc-parser'
+import { ConfigError, pathText, type Problem, segmentsIn } from '../problems.js'
 import { withoutBom } from './text.js'
 
 export interface Parsed {
@@ -11,11 +21,12 @@ export interface Parsed {
 
 const depthMax = 64
 
-/** The value of a JSON text; a syntax error is thrown alone, as all after it is guesswork. */
+/** The value of the text; a syntax error is thrown alone, as all after it is guesswork. */
 export function parseJson(text: string): Parsed {
   const json = withoutBom(text)
   const problems: Problem[] = []
   const fields: Set<string>[] = []
+  const extras = new Extras()
   const enter = (line: number) => {
     fields.push(new Set())
     if (fields.length > depthMax) throw syntaxError(line, 0, 'objects nested too deeply', 'less')
@@ -23,15 +34,33 @@ export function parseJson(text: string): Parsed {
   visit(
     json,
     {
+      onComment: (offset, length) => {
+        extras.comment(offset, length)
+      },
+      onSeparator: (character, offset) => {
+        if (character === ',') extras.comma(offset)
+      },
+      onLiteralValue: () => {
+        extras.more()
+      },
       onObjectBegin: (_offset, _length, line) => {
+        extras.more()
         enter(line)
       },
-      onObjectEnd: () => void fields.pop(),
+      onObjectEnd: () => {
+        extras.end()
+        fields.pop()
+      },
       onArrayBegin: (_offset, _length, line) => {
+        extras.more()
         enter(line)
       },
-      onArrayEnd: () => void fields.pop(),
+      onArrayEnd: () => {
+        extras.end()
+        fields.pop()
+      },
       onObjectProperty: (field, _offset, _length, line, _column, parent: () => JSONPath) => {
+        extras.more()
         const seen = fields.at(-1)
         if (seen?.has(field) === true)
           problems.push({
@@ -47,9 +76,64 @@ export function parseJson(text: string): Parsed {
         throw syntaxError(line, column, found, expected)
       },
     },
-    { disallowComments: true, allowTrailingComma: false },
+    { disallowComments: false, allowTrailingComma: true },
   )
-  return { value: JSON.parse(json) as unknown, problems }
+  return { value: JSON.parse(extras.without(json)) as unknown, problems }
+}
+
+/** Each problem with the line of its field, or of what the field is missing in. */
+export function withLines(text: string, problems: readonly Problem[]): readonly Problem[] {
+  const json = withoutBom(text)
+  const root = parseTree(json, [], { allowTrailingComma: true })
+  return problems.map((problem) => {
+    const segments = segmentsIn(problem.path)
+    if (root === undefined || segments.length === 0 || /^(?:line |[A-Z_]+ \()/.test(problem.path))
+      return problem
+    const { offset } = nearestTo(root, segments)
+    return { ...problem, line: json.slice(0, offset).split('\n').length }
+  })
+}
+
+function nearestTo(root: Node, segments: JSONPath): Node {
+  const found = findNodeAtLocation(root, segments)
+  if (found !== undefined) return found.parent?.type === 'property' ? found.parent : found
+  return segments.length === 0 ? root : nearestTo(root, segments.slice(0, -1))
+}
+
+/** What JSON itself does not have. The rest is JSON.parse's, which makes no prototypes. */
+class Extras {
+  private readonly spans: { readonly offset: number; readonly length: number }[] = []
+  private lastComma: number | undefined
+
+  comment(offset: number, length: number): void {
+    this.spans.push({ offset, length })
+  }
+
+  comma(offset: number): void {
+    this.lastComma = offset
+  }
+
+  /** Something follows the comma. */
+  more(): void {
+    this.lastComma = undefined
+  }
+
+  /** Of an object or a list: a comma just before it is too many. */
+  end(): void {
+    if (this.lastComma !== undefined) this.spans.push({ offset: this.lastComma, length: 1 })
+    this.lastComma = undefined
+  }
+
+  without(text: string): string {
+    if (this.spans.length === 0) return text
+    let [json, at] = ['', 0]
+    // A trailing comma is known behind the comments that follow it.
+    for (const { offset, length } of this.spans.sort((one, other) => one.offset - other.offset)) {
+      json += text.slice(at, offset)
+      at = offset + length
+    }
+    return json + text.slice(at)
+  }
 }
 
 function syntaxError(line: number, column: number, found: string, expected: string): ConfigError {
@@ -60,15 +144,14 @@ function syntaxError(line: number, column: number, found: string, expected: stri
 const syntax: Readonly<Record<string, readonly [found: string, expected: string]>> = {
   InvalidSymbol: ['an unknown word', 'JSON: a string, number, object, list, true, false or null'],
   InvalidNumberFormat: ['a malformed number', 'a number as JSON has it'],
-  PropertyNameExpected: ['no field name', 'a field name in double quotes, no comma after the last'],
-  ValueExpected: ['no value', 'a value, no comma after the last'],
+  PropertyNameExpected: ['no field name', 'a field name in double quotes'],
+  ValueExpected: ['no value', 'a value'],
   ColonExpected: ['no colon', 'a colon after the field name'],
   CommaExpected: ['no comma', 'a comma between the fields or items'],
   CloseBraceExpected: ['the end', '"}"'],
   CloseBracketExpected: ['the end', '"]"'],
   EndOfFileExpected: ['more text', 'the end of the file'],
-  InvalidCommentToken: ['a comment', 'JSON without comments'],
-  UnexpectedEndOfComment: ['a comment', 'JSON without comments'],
+  UnexpectedEndOfComment: ['a comment without end', '*/ at its end'],
   UnexpectedEndOfString: ['a string without end', 'a closing double quote in the same line'],
   UnexpectedEndOfNumber: ['a number without end', 'a number as JSON has it'],
   InvalidUnicode: ['a malformed \\u escape', '\\u and four hex digits'],

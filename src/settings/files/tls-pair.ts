@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { basename } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { expiryWarning } from './certificate.js'
+import { certificateWarnings } from './certificate.js'
 import { type NamedFiles, namedFilesIn, pemText } from './named-files.js'
 import type { Config } from '../schema/schema.js'
 
@@ -59,8 +59,7 @@ function pairIn(files: NamedFiles, tls: TlsConfig, now: number): TlsMaterial | u
     files.report(['listen', 'tls'], `${found} (${code})`, expected)
     return undefined
   }
-  const warning = expiryWarning(cert, now)
-  if (warning !== undefined) files.warnings.push(warning)
+  files.warnings.push(...certificateWarnings(chain, now))
   return { cert, key, minVersion }
 }
 

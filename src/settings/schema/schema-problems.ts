@@ -23,7 +23,11 @@ function foundAndExpected(error: ErrorObject, field: string | undefined): Omit<P
   if (error.keyword === 'required')
     return { found: 'nothing', expected: expectedBy(fields[field] ?? {}) }
   const known = Object.keys(fields).filter((name) => fields[name]?.deprecated !== true)
-  return { found: 'an unknown field', expected: nearest(field, known) }
+  const expected = nearest(field, known)
+  const isGuess = expected.startsWith('perhaps ')
+  const rest = isGuess ? `did you mean ${expected.slice(8)}?` : `expected ${expected}`
+  const says = `unknown field, ${rest}`
+  return { found: 'an unknown field', expected, says }
 }
 
 /** The field of the object that the error is about, if not the object itself. */
@@ -81,8 +85,39 @@ function between(minimum: number | undefined, maximum: number | undefined, unit 
 function nearest(field: string, known: readonly string[]): string {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
   const wanted = plain(field)
-  const close = known.filter(
-    (name) => wanted !== '' && (plain(name).startsWith(wanted) || wanted.startsWith(plain(name))),
-  )
+  const away = (name: string): number => {
+    const text = plain(name)
+    const isPart = text.startsWith(wanted) || wanted.startsWith(text)
+    return Math.min(isPart ? 2 : Infinity, editsBetween(wanted, text))
+  }
+  const least = Math.min(...known.map(away))
+  const isClose = wanted !== '' && least <= Math.min(2, wanted.length / 2)
+  const close = isClose ? known.filter((name) => away(name) === least) : []
   return close.length > 0 ? `perhaps ${close.join(' or ')}` : `one of ${known.join(', ')}`
+}
+
+/** How many letters must be added, left out, replaced or exchanged with the next one. */
+function editsBetween(one: string, other: string): number {
+  if (Math.abs(one.length - other.length) > 2 || one.length > 64) return Infinity
+  let [before, last]: [number[], number[]] = [
+    [],
+    Array.from({ length: other.length + 1 }, (_, at) => at),
+  ]
+  for (let row = 1; row <= one.length; row++) {
+    const next = [row]
+    for (let column = 1; column <= other.length; column++) {
+      const isSame = one[row - 1] === other[column - 1]
+      const isSwap = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1]
+      next.push(
+        Math.min(
+          (next[column - 1] ?? 0) + 1,
+          (last[column] ?? 0) + 1,
+          (last[column - 1] ?? 0) + (isSame ? 0 : 1),
+          isSwap ? (before[column - 2] ?? 0) + 1 : Infinity,
+        ),
+      )
+    }
+    ;[before, last] = [last, next]
+  }
+  return last.at(-1) ?? 0
 }

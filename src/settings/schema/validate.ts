@@ -51,6 +51,6 @@ function soundPart(value: unknown, faults: readonly LocatedProblem[]): unknown {
   return value
 }
 
-function isRecord(value: unknown): value is Record<Segment, unknown> {
+export function isRecord(value: unknown): value is Record<Segment, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

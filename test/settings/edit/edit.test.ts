@@ -19,7 +19,12 @@ import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { addKey, removeKey, setField } from '../../../src/settings/edit/encoder-edits.js'
+import {
+  addKey,
+  removeEncoder,
+  removeKey,
+  setField,
+} from '../../../src/settings/edit/encoder-edits.js'
 import { editConfig, EditError } from '../../../src/settings/edit/edit.js'
 import { readConfig } from '../../../src/settings/files/read.js'
 import { configFrom } from '../../../src/settings/load.js'
@@ -85,6 +90,52 @@ function isInsertion(before: string, after: string): boolean {
     (_, at) => before === after.slice(0, at) + after.slice(at + length),
   )
 }
+
+const commented = `{
+  // Who may come.
+  "encoders": {
+    // Alpha's machine.
+    "alpha": { "keys": [] }, // quiet since May
+    /* the new one */
+    "beta": {
+      "keys": [
+        { "id": "ka", "sha256": "${'a'.repeat(64)}" }, // of Bob
+        { "id": "kc", "sha256": "${'c'.repeat(64)}" } // of Eve
+        // more to come
+      ],
+    },
+    // The end.
+  },
+}
+`
+
+t.test('an added key stands behind the comments of its neighbour', async (t) => {
+  const text = added(commented, 'beta')
+  const line = (lines: string, at: number) => lines.split('\n')[at]
+  t.equal(line(text, 9), line(commented, 9)?.replace(' //', ', //'))
+  t.equal(line(text, 10), `        { "id": "kb", "sha256": "${'b'.repeat(64)}" }`)
+  t.equal(line(text, 11), '        // more to come')
+  t.ok(added(text, 'gamma').includes('      ]\n    },\n    // The end.'), 'commas as before')
+  const empty = '{\n  "encoders": {\n    // none yet\n  }\n}\n'
+  t.match(added(empty, 'alpha'), /\{\n {4}\/\/ none yet\n {4}"alpha": /)
+})
+
+t.test('what is taken out leaves every comment, and a configuration', async (t) => {
+  const comments = (text: string) => text.match(/\/\/.*|\/\*.*\*\//g)
+  const results = [
+    removeKey(commented, 'beta', 'ka'),
+    removeKey(commented, 'beta', 'kc'),
+    removeEncoder(commented, 'alpha'),
+    setField(commented, ['encoders', 'alpha'], 'enabled', false),
+  ]
+  t.match(removeEncoder(commented, 'beta'), /the new one \*\/\n {4}\/\/ The end/, 'but its own')
+  for (const text of results) {
+    t.same(comments(text ?? ''), comments(commented), text ?? '')
+    configFrom(text ?? '')
+  }
+  t.same(Object.keys(configFrom(results[2] ?? '').encoders), ['beta'])
+  t.notMatch(results[1], /,\s*\/\/ of Bob/, 'the comma went with its key')
+})
 
 t.test('names that objects inherit are names like others', async (t) => {
   const text = added('{"encoders": {}}', 'constructor', 'operator')

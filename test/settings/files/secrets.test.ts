@@ -116,9 +116,10 @@ t.test('a certificate that has expired, or soon will, is warned of', async (t) =
   const dayMs = 86_400_000
   const warnings = (now: number) => readSecrets(config, dir, now).warnings
   const expires = 'listen.tls.certFile: the certificate expires in'
+  const expired = 'listen.tls.certFile: the certificate has expired on'
   t.same(warnings(end - 15.5 * dayMs), [])
   t.same(warnings(end - 14.5 * dayMs), [`${expires} 14 days`])
   t.same(warnings(end - 1.5 * dayMs), [`${expires} 1 day`])
   t.same(warnings(end - 0.5 * dayMs), [`${expires} 12 hours`])
-  t.same(warnings(end + 1), ['listen.tls.certFile: the certificate has expired'])
+  t.same(warnings(end + 1), [`${expired} ${new Date(end).toISOString().slice(0, 10)}`])
 })

@@ -1,0 +1,51 @@
+/** Judges files as the user of the daemon does, where root checks what another user will serve. */
+import { execFileSync } from 'node:child_process'
+import { UsageError } from '../report.js'
+
+/** Of the packages' unit. */
+const packaged = 'pinwarden'
+
+/**
+ * For the rest of this process: there is no way back to root.
+ *
+ * @param user named by the operator; undefined: the packages' one for the packages' file
+ * @returns whether this process is now that of the packages' unit
+ * @throws UsageError where there is no such user, or this process may not become it
+ */
+export function becomeDaemonUser(user: string | undefined, isUsualFile: boolean): boolean {
+  const isRoot = process.geteuid?.() === 0
+  if (user === undefined) {
+    if (!isRoot || !isUsualFile || groupOf(packaged) === undefined) return false
+    become(packaged)
+    return true
+  }
+  if (groupOf(user) === undefined) throw new UsageError(`--user ${user} is no user of this machine`)
+  if (!isRoot && user !== ownName())
+    throw new UsageError(`--user ${user} takes root, who alone may be another user`)
+  if (isRoot) become(user)
+  return user === packaged
+}
+
+function become(user: string): void {
+  const group = groupOf(user)
+  if (group === undefined) return
+  process.initgroups?.(user, group)
+  process.setgid?.(group)
+  process.setuid?.(user)
+}
+
+/** @returns the number of its first group; undefined: there is no such user */
+function groupOf(user: string): number | undefined {
+  const found = idOf('-g', '--', user)
+  return found === undefined ? undefined : Number(found)
+}
+
+const ownName = (): string | undefined => idOf('-un')
+
+function idOf(...args: readonly string[]): string | undefined {
+  try {
+    return execFileSync('id', args, { encoding: 'utf8', stdio: 'pipe' }).trim()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,153 @@
+/** Asks what the daemon would use: the cluster and its clocks, the fallback, the store. */
+import { request, Client } from 'undici'
+import { Store } from '../../store/store.js'
+import { isObject } from '../probe/pin-status.js'
+import type { Problem } from '../../settings/problems.js'
+import type { Snapshot } from '../../settings/snapshot.js'
+
+export interface OnlineAnswers {
+  readonly answers: readonly Row[]
+  readonly faults: readonly Problem[]
+}
+
+const waitMs = 5000
+const bytesMax = 1024 * 1024
+/** Leases and their ends go by both clocks. */
+const skewMaxMs = 5000
+
+type Row = readonly [name: string, value: string]
+type Answer = Row | Problem
+
+export async function onlineAnswers(snapshot: Snapshot): Promise<OnlineAnswers> {
+  const { cluster } = snapshot.config
+  const found = await Promise.all([
+    ...cluster.endpoints.map((_, index) => endpointAnswer(snapshot, index)),
+    storeAnswer(snapshot),
+  ])
+  const kubo = await fallbackAnswer(snapshot)
+  const all = [...found, kubo].filter((answer) => answer !== undefined)
+  return {
+    answers: all.filter((answer): answer is Row => !isFault(answer)),
+    faults: all.filter(isFault),
+  }
+}
+
+const isFault = (answer: Answer): answer is Problem => 'path' in answer
+
+async function endpointAnswer(snapshot: Snapshot, index: number): Promise<Answer> {
+  const path = `cluster.endpoints[${index}].url`
+  const { url } = endpointAt(snapshot, index)
+  try {
+    const { status, date, json, challenge } = await askEndpoint(snapshot, index, '/id')
+    if (status === 401)
+      return challenge.includes('pinwarden')
+        ? fault(path, `a pinwarden answers at ${url}, not a cluster`)
+        : fault(path, `the cluster at ${url} refuses this username and password, or asks for one`)
+    if (status !== 200 || !isObject(json) || !Array.isArray(json.cluster_peers))
+      return fault(path, `something other than a cluster answers at ${url} (status ${status})`)
+    const skewMs = date - Date.now()
+    if (Math.abs(skewMs) > skewMaxMs)
+      return fault(
+        path,
+        `its clock is ${Math.round(skewMs / 1000)} s from this one: set both by NTP`,
+      )
+    const peers = json.cluster_peers.length
+    const version = typeof json.version === 'string' ? json.version : 'unknown'
+    return [
+      'online',
+      `${url} answers: version ${version}, ${peers} ${peers === 1 ? 'peer' : 'peers'}`,
+    ]
+  } catch (error) {
+    return fault(path, `no answer from ${url} (${wordOf(error)}); is ipfs-cluster running?`)
+  }
+}
+
+async function fallbackAnswer(snapshot: Snapshot): Promise<Answer | undefined> {
+  const url = snapshot.config.fallback?.kubo.url
+  if (url === undefined) return undefined
+  const path = 'fallback.kubo.url'
+  try {
+    const signal = AbortSignal.timeout(waitMs)
+    const { body } = await request(`${url.replace(/\/$/, '')}/api/v0/id`, {
+      method: 'POST',
+      signal,
+    })
+    const own = JSON.parse(await textOf(body)) as { readonly ID?: unknown }
+    const { json } = await askEndpoint(snapshot, 0, '/id')
+    const ipfs = isObject(json) && isObject(json.ipfs) ? json.ipfs.id : undefined
+    if (own.ID === ipfs) return fault(path, `${url} is a Kubo that the cluster uses: name another`)
+    return ['fallback', `${url} answers`]
+  } catch (error) {
+    return fault(path, `no answer from ${url} (${wordOf(error)})`)
+  }
+}
+
+async function storeAnswer({
+  config,
+  storeSecrets: secrets,
+}: Snapshot): Promise<Answer | undefined> {
+  const { redis } = config.store
+  if (redis === undefined) return undefined
+  const store = await Store.open({
+    settings: { ...config.store, redis },
+    secrets,
+    log: () => undefined,
+  })
+  try {
+    if (store.report.isUp) return ['store', 'answers']
+    return fault('store.redis', 'the store does not answer, or not as one: URL, user and password?')
+  } finally {
+    store.close()
+  }
+}
+
+const fault = (path: string, says: string): Problem => ({
+  ...{ path, says, found: says, expected: 'an answer' },
+})
+
+function endpointAt({ config }: Snapshot, index: number) {
+  const endpoint = config.cluster.endpoints[index]
+  if (endpoint === undefined) throw new RangeError('no such endpoint')
+  return endpoint
+}
+
+async function askEndpoint(snapshot: Snapshot, index: number, path: string) {
+  const { url, socket, username } = endpointAt(snapshot, index)
+  const { password = '', ca } = snapshot.endpointSecrets[index] ?? {}
+  const authorization = `Basic ${Buffer.from(`${username ?? ''}:${password}`).toString('base64')}`
+  const client = new Client(new URL(url).origin, {
+    connect: {
+      ...(ca !== undefined && { ca }),
+      ...(socket !== undefined && { socketPath: socket }),
+    },
+  })
+  try {
+    const { statusCode, headers, body } = await client.request({
+      ...{ method: 'GET', path, signal: AbortSignal.timeout(waitMs) },
+      headers: { accept: 'application/json', ...(username !== undefined && { authorization }) },
+    })
+    const json: unknown = JSON.parse((await textOf(body)) || 'null')
+    const date = Date.parse(String(headers.date)) || Date.now()
+    return { status: statusCode, date, json, challenge: String(headers['www-authenticate'] ?? '') }
+  } finally {
+    await client.destroy()
+  }
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of body) {
+    bytes += part.length
+    if (bytes > bytesMax) throw new Error('a very long answer')
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+function wordOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'an error'
+  if (error instanceof SyntaxError) return 'what answers sends no JSON'
+  if (error.name === 'TimeoutError') return `nothing within ${waitMs / 1000} s`
+  return 'code' in error ? String(error.code) : error.message
+}

@@ -1,0 +1,153 @@
+/**
+ * What a start would end at, found without opening anything: places that cannot be written to or
+ * listened on. `serve` looks first, and `check` looks the same way, so the two cannot disagree.
+ */
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer, isIP } from 'node:net'
+import { dirname, join } from 'node:path'
+import { socketHolder } from '../admin/socket.js'
+import { appendFault, directoryFault, newDirectoryFault, readFault } from '../disk/access.js'
+import { ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
+import { ConfigError, type Problem } from '../settings/problems.js'
+import type { Config } from '../settings/schema/schema.js'
+import { addressesOf, refusePlainHttp } from './plain-http.js'
+
+export interface StartPlace {
+  /** Where the system lets the daemon keep what outlives it. */
+  readonly stateDirectory: string | undefined
+  /** Path of the control socket; undefined: there is none. */
+  readonly controlSocket: string | undefined
+  /** systemd listens on the public port; undefined: the daemon does. */
+  readonly passedHost?: string | undefined
+  /** Directories that systemd makes before it starts the daemon, if they are not there yet. */
+  readonly madeAtStart?: readonly string[]
+  /** Whether a daemon that runs holds it, which is no problem then; absent: it is one. */
+  readonly isOwn?: (listener: Listener) => Promise<boolean>
+}
+
+/** What only one process can have. */
+export type Listener =
+  | { readonly kind: 'public' | 'admin'; readonly host: string; readonly port: number }
+  | { readonly kind: 'admin' | 'control'; readonly socket: string }
+
+/** @returns all of them; none: the daemon would come to listen */
+export async function startProblems(config: Config, place: StartPlace): Promise<Problem[]> {
+  const { listen, admin, log } = config
+  const addresses =
+    place.passedHost === undefined ? await addressesOf(listen.host) : [place.passedHost]
+  const isFree = (path: string, listener: Listener): Promise<readonly Problem[]> =>
+    listenerProblems(path, listener, place.isOwn ?? (() => Promise.resolve(false)))
+  const isMade = (path: string): boolean =>
+    place.madeAtStart?.some((made) => `${path}/`.startsWith(`${made}/`) && !existsSync(made)) ===
+    true
+  const socket = async (path: string, kind: 'admin' | 'control', at: string) =>
+    isMade(at) ? [] : isFree(path, { kind, socket: at })
+  return [
+    ...plainHttpProblems(config, addresses, place.passedHost !== undefined),
+    ...(log.file === undefined || isMade(log.file) ? [] : said('log.file', appendFault(log.file))),
+    ...ledgerProblems(config, place.stateDirectory, isMade),
+    ...(place.controlSocket === undefined
+      ? []
+      : await socket('control.socket', 'control', place.controlSocket)),
+    ...(admin === undefined
+      ? []
+      : admin.socket === undefined
+        ? await isFree('admin', { kind: 'admin', ...admin })
+        : await socket('admin.socket', 'admin', admin.socket)),
+    ...(place.passedHost === undefined
+      ? await isFree('listen', { kind: 'public', ...listen })
+      : []),
+  ]
+}
+
+const said = (path: string, says: string | undefined): Problem[] =>
+  says === undefined ? [] : [{ path, found: says, expected: 'a place that can be used', says }]
+
+function plainHttpProblems(
+  { listen }: Config,
+  addresses: readonly string[],
+  isPassed: boolean,
+): readonly Problem[] {
+  try {
+    refusePlainHttp(listen, addresses, isPassed)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+function ledgerProblems(
+  config: Config,
+  stateDirectory: string | undefined,
+  isMade: (path: string) => boolean,
+): Problem[] {
+  const directory = ledgerDirectory(config, stateDirectory)
+  if (directory === undefined || isMade(directory)) return []
+  const path = config.ledger?.directory === directory ? 'ledger.directory' : 'journal.directory'
+  const fault = newDirectoryFault(directory)
+  if (fault !== undefined) return said(path, fault)
+  if (directoryFault(directory) !== undefined) return []
+  const files = [
+    appendIfThere(join(directory, ledgerName)),
+    readFault(join(directory, 'several-peers')),
+  ]
+  return said(
+    path,
+    files.find((file) => file !== undefined && !file.endsWith(' does not exist')),
+  )
+}
+
+const appendIfThere = (path: string): string | undefined =>
+  readFault(path) === `${path} does not exist` ? undefined : appendFault(path)
+
+async function listenerProblems(
+  path: string,
+  listener: Listener,
+  isOwn: (listener: Listener) => Promise<boolean>,
+): Promise<readonly Problem[]> {
+  if ('socket' in listener) {
+    const { socket } = listener
+    const fault = directoryFault(dirname(socket))
+    if (fault !== undefined) return said(path, fault)
+    const holder = await socketHolder(socket)
+    if (holder === 'file') return said(path, `${socket} is a file, and no socket`)
+    if (holder !== 'listener' || (await isOwn(listener))) return []
+    return said(path, `another program listens at ${socket}: ss -lxp shows which`)
+  }
+  const code = await refusedAt(listener)
+  if (code === undefined || (code === 'EADDRINUSE' && (await isOwn(listener)))) return []
+  const { host, port } = listener
+  return said(
+    `${path}.${code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'}`,
+    {
+      EADDRINUSE: `another program listens on port ${port} of ${host}: ss -ltnp shows which`,
+      EADDRNOTAVAIL: `${host} is no address of this machine: ip address shows them`,
+      EACCES:
+        `this user may not listen on port ${port}: ports below 1024 need the capability ` +
+        'CAP_NET_BIND_SERVICE, or pinwarden.socket',
+    }[code] ?? `${isIP(host) === 0 ? `the name ${host}` : host} cannot be listened on (${code})`,
+  )
+}
+
+/** @returns the system's word; undefined: it can be listened on */
+async function refusedAt({
+  host,
+  port,
+}: {
+  host: string
+  port: number
+}): Promise<string | undefined> {
+  const server = createServer()
+  try {
+    const listening = once(server, 'listening')
+    server.listen({ host, port })
+    await listening
+    return undefined
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'an error'
+  } finally {
+    server.close()
+  }
+}

@@ -1,0 +1,53 @@
+/** Variables of the environment that take the place of fields: those that containers need. */
+import { isRecord } from './schema/validate.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Override {
+  readonly variable: string
+  /** Such as `listen.port`. */
+  readonly field: string
+}
+
+/** Each with the place of its field; the URL is that of the first endpoint. */
+const variables: Readonly<Record<string, readonly [...sections: string[], field: string]>> = {
+  PINWARDEN_LISTEN_HOST: ['listen', 'host'],
+  PINWARDEN_LISTEN_PORT: ['listen', 'port'],
+  PINWARDEN_CLUSTER_URL: ['cluster', 'endpoints', 'url'],
+  PINWARDEN_LOG_LEVEL: ['log', 'level'],
+  PINWARDEN_ADMIN_HOST: ['admin', 'host'],
+}
+
+/**
+ * Changes `value`: a variable that is set, and not empty, takes the place of its field.
+ *
+ * @param value of the file; it may be anything, which the validation will say
+ */
+export function overridden(value: unknown, env: Environment): readonly Override[] {
+  if (!isRecord(value)) return []
+  return Object.entries(variables).flatMap(([variable, place]) => {
+    const text = env[variable]
+    if (text === undefined || text === '') return []
+    // As a number where it is one: the schema says what is wrong with any other text.
+    const wanted = variable.endsWith('_PORT') && /^\d{1,9}$/.test(text) ? Number(text) : text
+    return put(value, place, wanted) ? [{ variable, field: fieldAt(place) }] : []
+  })
+}
+
+const fieldAt = (place: readonly string[]): string =>
+  place.join('.').replace('endpoints', 'endpoints[0]')
+
+function put(value: Record<string, unknown>, place: readonly string[], wanted: unknown): boolean {
+  const [name = '', ...rest] = place
+  if (rest.length === 0) {
+    value[name] = wanted
+    return true
+  }
+  if (name === 'endpoints') {
+    const [first = {}, ...others] = Array.isArray(value[name]) ? (value[name] as unknown[]) : []
+    value[name] = [first, ...others]
+    return isRecord(first) && put(first, rest, wanted)
+  }
+  const inner = (value[name] ??= {})
+  return isRecord(inner) && put(inner, rest, wanted)
+}

@@ -1,0 +1,194 @@
+/** `check` is the twin of the start: what one says, the other says. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { certificate, otherCertificate } from '../../support/certificate.js'
+import { run, startDaemon } from '../../support/daemon.js'
+import { startFakeCluster } from '../../support/fake-cluster/index.js'
+import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
+
+const fixtures = fileURLToPath(new URL('../../../../test/cli/check/fixtures', import.meta.url))
+const names = (kind: string) => readdirSync(fixtures).filter((name) => name.endsWith(kind))
+
+/** The fixtures, with what they name beside them, in a directory of a short name. */
+async function scene(t: Test) {
+  const directory = mkdtempSync(join(tmpdir(), 'check-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const at = (name: string) => join(directory, name)
+  cpSync(fixtures, at('.'), { recursive: true })
+  cpSync(fixtures, at('directory'), { recursive: true })
+  writeFileSync(at('file'), '')
+  writeFileSync(at('cert.pem'), certificate.cert)
+  writeFileSync(at('key.pem'), certificate.key)
+  writeFileSync(at('other-key.pem'), otherCertificate.key)
+  execFileSync('mkfifo', [at('pipe')])
+  const port = createServer().listen(0, '127.0.0.1')
+  const socket = createServer().listen(at('taken.sock'))
+  for (const server of [port, socket]) t.teardown(() => server.close())
+  await Promise.all([once(port, 'listening'), once(socket, 'listening')])
+  const taken = String((port.address() as AddressInfo).port)
+  for (const name of names('.json'))
+    writeFileSync(at(name), readFileSync(at(name), 'utf8').replace('11111', taken), { mode: 0o640 })
+  writeFileSync(at('broken.bad.json'), '{ "listen": {} "log": {} }', { mode: 0o640 })
+  return { at }
+}
+
+t.test('what check refuses, serve refuses in the same words', async (t) => {
+  const { at } = await scene(t)
+  const before = readdirSync(at('.'))
+  for (const name of [...names('.bad.json'), 'broken.bad.json']) {
+    const checked = await pinwarden('check', '-c', at(name))
+    const served = await pinwardenWith(
+      {
+        takeSignals: (obey) => {
+          obey('SIGTERM')
+        },
+      },
+      'serve',
+      '-c',
+      at(name),
+    )
+    t.equal(checked.code, 1, name)
+    // The daemon warns in its log.
+    const stderr = checked.stderr.replaceAll(/^pinwarden: warning: .*\n/gm, '')
+    t.match(stderr, /^pinwarden: error: .* has (a problem|\d problems)\n {2}\S/, name)
+    t.notMatch(checked.stderr, /^ +at /m, 'no stack trace')
+    t.same(served, { ...checked, stderr }, name)
+  }
+  t.same(readdirSync(at('.')), before, 'neither made anything')
+})
+
+t.test('what check takes, serve takes', async (t) => {
+  const { at } = await scene(t)
+  for (const name of names('.good.json')) {
+    const checked = await pinwarden('check', '-c', at(name))
+    t.match(checked, { code: 0, stdout: /^ok: / }, checked.stderr)
+    const daemon = run(t, ['serve', '-c', at(name)])
+    await daemon.logged('listening')
+    daemon.process.kill('SIGTERM')
+    t.same(await daemon.exited, { code: 0, signal: null }, daemon.stderr)
+  }
+})
+
+t.test(
+  'what the running daemon holds is no problem; another program in its place is',
+  async (t) => {
+    const cluster = await startFakeCluster()
+    t.teardown(() => cluster.close())
+    const { at } = await scene(t)
+    const config = {
+      listen: { port: 0, tls: { certFile: at('cert.pem'), keyFile: at('key.pem') } },
+      cluster: { endpoints: [{ url: cluster.url }] },
+      admin: { port: 0 },
+      ...{ control: { socket: at('c.sock') }, ledger: { directory: at('state') } },
+    }
+    const { daemon, url, configPath } = await startDaemon(t, config)
+    const { admin } = await daemon.logged('listening')
+    const portOf = (text: unknown) => Number(new URL(String(text)).port)
+    const inUse = {
+      ...config,
+      listen: { ...config.listen, port: portOf(url) },
+      admin: { port: portOf(admin) },
+    }
+    writeFileSync(configPath, JSON.stringify(inUse))
+    t.match(await pinwarden('check', '-c', configPath), { code: 0 })
+    writeFileSync(
+      configPath,
+      JSON.stringify({ ...inUse, listen: { port: portOf(admin) }, admin: { port: portOf(url) } }),
+    )
+    t.match(await pinwarden('check', '-c', configPath), {
+      code: 1,
+      stderr: /listen\.port: .*ss -ltnp/,
+    })
+
+    writeFileSync(configPath, JSON.stringify({ ...inUse, store: { redis: 'redis://127.0.0.1:1' } }))
+    const online = await pinwarden('check', '--online', '-c', configPath)
+    t.match(online, { code: 1, stderr: /has a problem\n {2}line 1: store\.redis: / })
+    writeFileSync(configPath, JSON.stringify(inUse))
+    const { stdout } = await pinwarden('check', '--online', '-c', configPath)
+    t.match(stdout, `online    ${cluster.url} answers: version`)
+    // Asked of itself, it is told from a cluster.
+    const plain = await startDaemon(t, { listen: { port: 0 } })
+    const asked = { listen: { port: 0 }, cluster: { endpoints: [{ url: plain.url }] } }
+    writeFileSync(configPath, JSON.stringify(asked))
+    t.match(await pinwarden('check', '--online', '-c', configPath), {
+      code: 1,
+      stderr: /not a cluster/,
+    })
+  },
+)
+
+t.test('as JSON it says each problem with its line, and ends with 1', async (t) => {
+  const { at } = await scene(t)
+  writeFileSync(
+    at('c.json'),
+    '{\n  "listen": { "port": 0, "prot": 1 },\n  "log": { "level": "loud" }\n}\n',
+  )
+  const { code, stdout } = await pinwarden('check', '--json', '-c', at('c.json'))
+  t.equal(code, 1)
+  t.match(JSON.parse(stdout), {
+    ok: false,
+    problems: [
+      { path: 'listen.prot', line: 2, message: /did you mean port/ },
+      { path: 'log.level', line: 3, found: '"loud"' },
+    ],
+  })
+  const good = await pinwarden('check', '--json', '-c', at('sockets.good.json'))
+  t.match(JSON.parse(good.stdout), { ok: true, problems: [], summary: { encoders: '0' } })
+})
+
+t.test('variables take the place of fields, and check names them', async (t) => {
+  const { at } = await scene(t)
+  const env = {
+    PINWARDEN_LISTEN_HOST: '127.0.0.2',
+    PINWARDEN_LISTEN_PORT: '9444',
+    PINWARDEN_CLUSTER_URL: 'http://cluster:9094',
+    PINWARDEN_LOG_LEVEL: 'warn',
+    PINWARDEN_ADMIN_HOST: '127.0.0.3',
+  }
+  const { code, stdout } = await pinwardenWith({ env }, 'check', '-c', at('sockets.good.json'))
+  t.equal(code, 0)
+  t.match(stdout, 'listen    127.0.0.2 port 9444')
+  t.match(stdout, 'cluster   http://cluster:9094')
+  for (const variable of Object.keys(env)) t.match(stdout, variable)
+  const bad = await pinwardenWith(
+    { env: { PINWARDEN_LISTEN_PORT: '94x' } },
+    'check',
+    '-c',
+    at('sockets.good.json'),
+  )
+  t.match(bad, { code: 1, stderr: /^ {2}PINWARDEN_LISTEN_PORT \(listen\.port\): found "94x"/m })
+  const unset = { PINWARDEN_LISTEN_PORT: '' }
+  t.notMatch(await pinwardenWith({ env: unset }, 'check', '-c', at('sockets.good.json')), /set by/)
+})
+
+const noOther = process.geteuid?.() !== 0 && 'only root may be another user'
+
+t.test('files are judged as the user that the daemon runs as', { skip: noOther }, async (t) => {
+  const { at } = await scene(t)
+  chmodSync(at('.'), 0o755)
+  chmodSync(at('key.pem'), 0o600)
+  chmodSync(at('comments.good.json'), 0o644)
+  const checked = run(t, ['check', '-c', at('comments.good.json'), '--user', 'nobody'])
+  t.equal((await checked.exited).code, 1)
+  const key = at('key.pem')
+  t.match(checked.stderr, `user nobody may not read ${key} (root:root 0600); try chgrp `)
+  t.match(checked.stderr, `chmod g+r ${key}\n`)
+  const unknown = run(t, ['check', '-c', at('comments.good.json'), '--user', 'no-such-user'])
+  t.equal((await unknown.exited).code, 2)
+})
