@@ -28,7 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   health: ['time'],
   disk: [],
   http: [],
-  settings: ['disk', 'time'],
+  settings: ['disk', 'text', 'time'],
   log: ['metrics', 'settings'],
   cluster: ['health', 'metrics', 'settings', 'collections', 'text', 'http', 'time'],
   listings: ['leases', 'cluster', 'disk', 'time', 'log', 'http'],

@@ -20,12 +20,17 @@ export function gateUrlGiven(text: string): GateUrl {
       '--endpoint is no base URL',
       'such as https://pins.example.org:9098, without path or credentials',
     )
+  return urlIn(text)
+}
+
+function urlIn(text: string): GateUrl {
   const { protocol, host } = new URL(text)
   return { scheme: protocol.slice(0, -1), authority: host, doubt: undefined }
 }
 
-/** What follows from where the gate listens. */
-export function gateUrlOf({ host, port, tls }: ListenConfig): GateUrl {
+/** What the settings say, or what follows from where the gate listens. */
+export function gateUrlOf({ host, port, tls, publicUrl }: ListenConfig): GateUrl {
+  if (publicUrl !== undefined) return urlIn(publicUrl)
   const isAny = host === '0.0.0.0' || host === '::'
   const name = isAny ? 'YOUR-HOST' : bracketed(host)
   const scheme = tls === undefined ? 'http' : 'https'
@@ -38,10 +43,10 @@ export const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` :
 
 function doubtOf(host: string, port: number, isAny: boolean, isTls: boolean) {
   if (isAny || port === 0)
-    return 'replace the part in capitals, or give --endpoint with the address that encoders use'
+    return 'replace the part in capitals, or set listen.publicUrl to the address that encoders use'
   if (isLoopback(host))
-    return `${host} is reachable from this machine only; --endpoint gives the public address`
+    return `${host} is reachable from this machine only; listen.publicUrl is for the public address`
   if (isTls && isIP(host) !== 0)
-    return 'certificates are for names: give --endpoint with the one that yours is for'
+    return 'certificates are for names: set listen.publicUrl to one that yours is for'
   return undefined
 }

@@ -98,7 +98,7 @@ function settingsOf(
     endpointSecrets: frozen(endpointSecrets),
     storeSecrets: frozen(storeSecrets),
   })
-  const warnings = [...warningsOf(config, now), ...secrets.warnings]
+  const warnings = [...warningsOf(config, now, tls?.cert), ...secrets.warnings]
   return { snapshot, tls, fileDigests, warnings, overrides }
 }
 

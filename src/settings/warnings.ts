@@ -1,9 +1,37 @@
 /** What is allowed in a configuration but likely a slip, or good to know. */
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { isLoopback, isLoopbackUrl } from './values/network.js'
 import type { Config, EncoderConfig } from './schema/schema.js'
 
-export function warningsOf(config: Config, now: number): readonly string[] {
-  return [...wayWarnings(config), ...ledgerWarnings(config), ...encoderWarnings(config, now)]
+/** @param cert of the public port, in PEM */
+export function warningsOf(config: Config, now: number, cert?: string): readonly string[] {
+  return [
+    ...wayWarnings(config),
+    ...publicUrlWarnings(config.listen, cert),
+    ...ledgerWarnings(config),
+    ...encoderWarnings(config, now),
+  ]
+}
+
+/** Where a proxy ends TLS, its scheme and its names are other ones. */
+function publicUrlWarnings(listen: Config['listen'], cert: string | undefined): string[] {
+  const { publicUrl, tls, trustProxy, allowPlainHttp } = listen
+  if (publicUrl === undefined) return []
+  const { protocol, hostname } = new URL(publicUrl)
+  const isHttps = protocol === 'https:'
+  if (tls !== undefined && !isHttps)
+    return ['listen.publicUrl: it says http, and the gate speaks TLS: write https']
+  if (tls === undefined && isHttps && trustProxy.length === 0 && !allowPlainHttp)
+    return [
+      'listen.publicUrl: it says https, and the gate speaks plain HTTP: is listen.tls missing?',
+    ]
+  if (cert === undefined || !isHttps) return []
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const certificate = new X509Certificate(cert)
+  const isNamed = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
+  if (isNamed !== undefined) return []
+  return [`listen.publicUrl: the certificate is not for ${host}: clients will refuse it`]
 }
 
 function wayWarnings({ listen, cluster }: Config): string[] {

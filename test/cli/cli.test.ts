@@ -170,7 +170,7 @@ t.test('keys add creates the encoder and shows its key once', async (t) => {
     '--role',
     'reader',
   ])
-  t.match(result, { code: 0, stderr: /^hint: certificates are for names/ })
+  t.match(result, { code: 0, stderr: /^hint: certificates are for names/m })
   const secret = secretIn(result.stdout)
   t.match(result.stdout, `\nIPFS_CLUSTER_ENDPOINT=https://alpha:${secret}@203.0.113.7:9443\n`)
   t.match(result.stdout, 'curl "$IPFS_CLUSTER_ENDPOINT/id"')
@@ -202,7 +202,7 @@ t.test('keys add gives an encoder that is there another key, and keeps the first
   const first = secretIn((await pinwarden(['keys', 'add', 'alpha', '-c', path])).stdout)
   const { stdout, stderr } = await pinwarden(['keys', 'add', 'alpha', '-c', path])
   t.match(stdout, 'one of 2, without expiry')
-  t.match(stderr, /^hint: 127\.0\.0\.1 is reachable from this machine only; --endpoint/)
+  t.match(stderr, /^hint: 127\.0\.0\.1 is reachable from this machine only; listen\.publicUrl/)
   const { keyring, config } = (await loadSettings(path)).snapshot
   t.match(keyring.find(first), { encoder: { name: 'alpha', enabled: false } })
   t.match(keyring.find(secretIn(stdout)), { encoder: { name: 'alpha' } })
@@ -212,12 +212,12 @@ t.test('keys add gives an encoder that is there another key, and keeps the first
 t.test('the address is that of --endpoint, or follows from where the gate listens', async (t) => {
   const cases: readonly (readonly [listen: object, args: string[], url: string, stderr: RegExp])[] =
     [
-      [{}, [], 'http://127.0.0.1:9098', /^hint: .*this machine only/],
-      [{ host: '0.0.0.0', tls }, [], 'https://YOUR-HOST:9098', /^hint: .*capitals/],
-      [{ host: '::', tls, port: 0 }, [], 'https://YOUR-HOST:YOUR-PORT', /^hint: .*capitals/],
-      [{ host: '2001:db8::1', tls }, [], 'https://[2001:db8::1]:9098', /^hint: .*names/],
-      [{}, ['--endpoint', 'https://pins.example.org/'], 'https://pins.example.org', /^$/],
-      [{}, ['--endpoint', 'https://[2001:db8::1]:1'], 'https://[2001:db8::1]:1', /^$/],
+      [{}, [], 'http://127.0.0.1:9098', /^hint: .*this machine only/m],
+      [{ host: '0.0.0.0', tls }, [], 'https://YOUR-HOST:9098', /^hint: .*capitals/m],
+      [{ host: '::', tls, port: 0 }, [], 'https://YOUR-HOST:YOUR-PORT', /^hint: .*capitals/m],
+      [{ host: '2001:db8::1', tls }, [], 'https://[2001:db8::1]:9098', /^hint: .*names/m],
+      [{}, ['--endpoint', 'https://pins.example.org/'], 'https://pins.example.org', /^new.*\n$/],
+      [{}, ['--endpoint', 'https://[2001:db8::1]:1'], 'https://[2001:db8::1]:1', /^new.*\n$/],
     ]
   for (const [listen, args, url, hint] of cases) {
     const path = configIn(t, { listen })

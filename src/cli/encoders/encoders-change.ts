@@ -24,12 +24,23 @@ export async function changeEncoder(
     if (!Object.hasOwn(encoders, encoder))
       throw new EditError(`there is no encoder ${encoder}`, 'pinwarden encoders list shows them')
     keys = encoders[encoder]?.keys.length ?? 0
+    const isEnabled = encoders[encoder]?.enabled === true
+    if (change !== 'remove' && isEnabled === (change === 'enable')) throw new AsWanted()
     return changed(text, change, encoder)
   }
-  await editConfig(configPath, edit, warnOfCopy(io))
+  try {
+    await editConfig(configPath, edit, warnOfCopy(io))
+  } catch (error) {
+    if (!(error instanceof AsWanted)) throw error
+    io.stdout.write(`encoder ${encoder} is ${done[change]} already: nothing was changed\n`)
+    return 0
+  }
   io.stdout.write(`${done[change]} encoder ${encoder}${aside(change, keys)}\n`)
   return 0
 }
+
+/** The file says already what it shall say. */
+class AsWanted extends Error {}
 
 function changed(text: string, change: EncoderChange, encoder: string): string {
   if (change === 'remove') return removeEncoder(text, encoder) ?? text

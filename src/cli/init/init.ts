@@ -93,6 +93,7 @@ function draftOf(options: InitOptions, host: string, key: object, known: LeaseId
     listen: {
       host,
       port: Number(options.port),
+      ...(options.endpoint === undefined ? {} : { publicUrl: options.endpoint }),
       ...(tls === undefined ? {} : { tls }),
       ...(tls === undefined && !isLoopback(host) ? { allowPlainHttp: true } : {}),
     },

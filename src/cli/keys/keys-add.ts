@@ -1,9 +1,12 @@
 /** `pinwarden keys add`: makes a key, stores its hash, and shows it this once. */
-import { addKey } from '../../settings/edit/encoder-edits.js'
+import { addKey, clearExpired } from '../../settings/edit/encoder-edits.js'
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { namePattern } from '../../settings/schema/names.js'
+import type { Config } from '../../settings/schema/schema.js'
+import { editsBetween } from '../../text/edits-between.js'
 import type { Io } from '../io.js'
-import { expiryText, newKey, type NewKeyOptions } from './new-key.js'
+import { keyState } from './keys-list.js'
+import { clearedText, expiryText, newKey, type NewKeyOptions } from './new-key.js'
 import { leaseIdFor } from '../known-holder.js'
 import { UsageError, warnOfCopy } from '../report.js'
 
@@ -11,28 +14,87 @@ export interface KeysAddOptions extends NewKeyOptions {
   readonly configPath: string
   /** Of a new encoder. */
   readonly role: string | undefined
+  /** Whether the name is meant, though another encoder has nearly the same. */
+  readonly isNew: boolean
+  /** Makes none where the encoder has one that is let in, of that note if one is given. */
+  readonly ifMissing: boolean
+  readonly json: boolean
 }
 
 export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> {
-  const { configPath, encoder, role } = options
+  const { configPath, encoder, role, json, ifMissing } = options
   if (!new RegExp(namePattern).test(encoder))
     throw new UsageError(
       'this is no name for an encoder',
       '1 to 63 of a-z 0-9 . _ - with a letter or digit first, such as encoder-1',
     )
-  const { stored, show } = newKey(options, new Date())
+  const now = new Date()
+  const { stored, show } = newKey(options, now)
   const leaseId = await leaseIdFor(encoder, configPath, io)
-  const change = (text: string): string => {
-    const added = addKey(text, { encoder, key: stored, role, leaseId })
+  let [cleared, isNewEncoder] = [0, false]
+  const change = (text: string, before: Config): string => {
+    refuseTypo(before, options)
+    if (ifMissing) {
+      const keyId = liveKeyOf(before, options, now.getTime())
+      if (keyId !== undefined) throw new KeyThere(keyId)
+    }
+    const { text: left, count } = clearExpired(text, encoder, now.getTime())
+    const added = addKey(left, { encoder, key: stored, role, leaseId })
     if (role !== undefined && !added.isNewEncoder)
       throw new EditError(`${encoder} exists already, --role is for new encoders`, roleHint)
+    ;[cleared, isNewEncoder] = [count, added.isNewEncoder]
     return added.text
   }
-  const config = await editConfig(configPath, change, warnOfCopy(io))
-  const count = config.encoders[encoder]?.keys.length ?? 0
-  const place = count === 1 ? 'its only one' : `one of ${count}`
-  show(config, io, [`# Key ${stored.id} of encoder ${encoder}, ${place}, ${expiryText(stored)}.`])
+  try {
+    const config = await editConfig(configPath, change, warnOfCopy(io))
+    const { keys = [], role: granted = '' } = config.encoders[encoder] ?? {}
+    if (isNewEncoder) io.stderr.write(`new encoder ${encoder}, with the role ${granted}\n`)
+    const place = keys.length === 1 ? 'its only one' : `one of ${keys.length}`
+    const about = `# Key ${stored.id} of encoder ${encoder}, ${place}, ${expiryText(stored)}.`
+    show(config, io, [about, ...clearedText(cleared)], json)
+  } catch (error) {
+    if (!(error instanceof KeyThere)) throw error
+    const { keyId } = error
+    const told = { changed: false, encoder, keyId }
+    const words = `encoder ${encoder} has a live key, ${keyId}: nothing was changed`
+    io.stdout.write(`${json ? JSON.stringify(told) : words}\n`)
+  }
   return 0
+}
+
+/** What was asked for is there already. */
+class KeyThere extends Error {
+  constructor(readonly keyId: string) {
+    super('a key is there')
+  }
+}
+
+/** @returns the id of a key that is let in */
+function liveKeyOf(
+  { encoders }: Config,
+  { encoder, note }: KeysAddOptions,
+  now: number,
+): string | undefined {
+  const fields = encoders[encoder]
+  const isWanted = (key: Config['encoders'][string]['keys'][number]): boolean =>
+    (note === undefined || key.note === note) &&
+    fields !== undefined &&
+    keyState(fields, key, now) === 'live'
+  return fields?.keys.find(isWanted)?.id
+}
+
+/** Names that differ by their numbers only are meant: encoder-1, encoder-2. */
+function refuseTypo({ encoders }: Config, { encoder, isNew }: KeysAddOptions): void {
+  if (isNew || Object.hasOwn(encoders, encoder)) return
+  const letters = (name: string): string => name.replaceAll(/\d+/g, '0')
+  const near = Object.keys(encoders).find(
+    (name) => letters(name) !== letters(encoder) && editsBetween(name, encoder) <= 2,
+  )
+  if (near === undefined || Math.min(near.length, encoder.length) < 4) return
+  throw new UsageError(
+    `there is no encoder ${encoder}; is ${near} meant?`,
+    `pinwarden keys add ${encoder} --new makes another encoder of this name`,
+  )
 }
 
 const roleHint = 'change its role in the file, or leave --role out to add the key alone'

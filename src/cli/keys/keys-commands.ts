@@ -14,29 +14,42 @@ interface NewKeyOption extends ConfigOption {
   readonly expires?: string
   readonly note?: string
   readonly endpoint?: string
+  readonly json?: boolean
+}
+
+interface AddOption extends NewKeyOption {
+  readonly role?: string
+  readonly new?: boolean
+  readonly ifMissing?: boolean
 }
 
 const withNewKey = (command: Command): Command =>
   command
     .option('--expires <when>', 'such as 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z')
     .option('--note <text>', 'whatever helps to tell the key from others')
-    .option('--endpoint <url>', 'where encoders reach the gate, such as https://host:9098')
+    .option('--endpoint <url>', 'where encoders reach the gate, instead of listen.publicUrl')
+    .option('--json', 'as JSON, the key in it')
 
 function addAdd(keys: Command, line: CommandLine): void {
   const command = withNewKey(line.withConfig(keys.command('add')))
     .description('make a key for an encoder, which is created if it is new, and show it once')
     .argument('<name>', 'the encoder')
     .option('--role <role>', 'of a new encoder: reader, pinner, operator or one of the file')
-    .action((encoder: string, options: NewKeyOption & { readonly role?: string }) =>
+    .option('--new', 'a new encoder, though another one has nearly the same name')
+    .option('--if-missing', 'only if the encoder has no live key (with --note: none of that note)')
+    .action((encoder: string, options: AddOption) =>
       line.end(async () => {
         const { keysAdd } = await import('./keys-add.js')
-        const { config, expires, note, role, endpoint } = options
-        return keysAdd({ configPath: config, encoder, expires, note, role, endpoint }, line.io)
+        const { config: configPath, expires, note, role, endpoint } = options
+        const [isNew, ifMissing] = [options.new === true, options.ifMissing === true]
+        const asked = { encoder, expires, note, role, endpoint, isNew, ifMissing }
+        return keysAdd({ configPath, ...asked, json: options.json === true }, line.io)
       }, options.config),
     )
   withExamples(
     command,
-    'keys add encoder-1 --endpoint https://pins.example.org:9098',
+    'keys add encoder-1',
+    'keys add encoder-1 --if-missing --json',
     'keys add watcher --role reader --expires 90d --note "the dashboard"',
   )
 }
@@ -66,16 +79,12 @@ function addRotate(keys: Command, line: CommandLine): void {
     .action((encoder: string, id: string | undefined, options: NewKeyOption & { grace: string }) =>
       line.end(async () => {
         const { keysRotate } = await import('./keys-rotate.js')
-        const { config, grace, expires, note, endpoint } = options
-        const rotation = { encoder, id, grace, expires, note, endpoint }
+        const { config, grace, expires, note, endpoint, json } = options
+        const rotation = { encoder, id, grace, expires, note, endpoint, json: json === true }
         return keysRotate({ configPath: config, ...rotation }, line.io)
       }, options.config),
     )
-  withExamples(
-    command,
-    'keys rotate encoder-1',
-    'keys rotate encoder-1 0becc756 --grace 12h --endpoint https://pins.example.org:9098',
-  )
+  withExamples(command, 'keys rotate encoder-1', 'keys rotate encoder-1 0becc756 --grace 12h')
 }
 
 function addRevoke(keys: Command, line: CommandLine): void {

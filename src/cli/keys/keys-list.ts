@@ -3,7 +3,7 @@ import { loadConfig } from '../../settings/load.js'
 import type { EncoderConfig } from '../../settings/schema/schema.js'
 import type { Io } from '../io.js'
 import { lastUseHint, type LastUses, lastUses, lastUseText } from './last-use.js'
-import { hint } from '../report.js'
+import { CommandError, hint } from '../report.js'
 import { table } from '../text-table.js'
 
 export interface KeysListOptions {
@@ -36,6 +36,8 @@ export function keyState(
 
 export async function keysList({ configPath, encoder, json }: KeysListOptions, io: Io) {
   const config = await loadConfig(configPath)
+  if (encoder !== undefined && !Object.hasOwn(config.encoders, encoder))
+    throw new CommandError(`there is no encoder ${encoder}`, 'pinwarden encoders list shows them')
   const uses = await lastUses(config)
   const rows = Object.entries(config.encoders)
     .filter(([name]) => encoder === undefined || name === encoder)

@@ -2,7 +2,7 @@
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { removeKey } from '../../settings/edit/encoder-edits.js'
 import type { Io } from '../io.js'
-import { warnOfCopy } from '../report.js'
+import { warn, warnOfCopy } from '../report.js'
 
 export interface KeysRevokeOptions {
   readonly configPath: string
@@ -23,5 +23,6 @@ export async function keysRevoke(options: KeysRevokeOptions, io: Io): Promise<nu
   const config = await editConfig(configPath, change, warnOfCopy(io))
   const left = config.encoders[encoder]?.keys.length ?? 0
   io.stdout.write(`revoked key ${id} of encoder ${encoder}; ${left} left\n`)
+  if (left === 0) warn(io, `encoder ${encoder} has no key left: every request of it is refused`)
   return 0
 }

@@ -1,11 +1,11 @@
 /** `pinwarden keys rotate`: makes a new key, and lets the old one live on for a grace. */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { configFrom } from '../../settings/load.js'
-import { rotateKey } from '../../settings/edit/encoder-edits.js'
+import { clearExpired, rotateKey } from '../../settings/edit/encoder-edits.js'
 import type { KeyConfig } from '../../settings/schema/schema.js'
 import { graceEnd, timestampOf } from './expiry.js'
 import type { Io } from '../io.js'
-import { expiryText, newKey, type NewKeyOptions } from './new-key.js'
+import { clearedText, expiryText, newKey, type NewKeyOptions } from './new-key.js'
 import { warnOfCopy } from '../report.js'
 
 export interface KeysRotateOptions extends NewKeyOptions {
@@ -14,6 +14,7 @@ export interface KeysRotateOptions extends NewKeyOptions {
   readonly id: string | undefined
   /** How long the old key stays valid, such as `7d`; `0`: not at all. */
   readonly grace: string
+  readonly json: boolean
 }
 
 export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<number> {
@@ -23,19 +24,26 @@ export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<nu
   const { stored, show } = newKey(options, now)
   let old: KeyConfig | undefined
   let until = timestampOf(end)
+  let cleared = 0
   const change = (text: string): string => {
     old = oldKey(configFrom(text).encoders[encoder]?.keys ?? [], options, now)
     const note = options.note ?? old.note
     if (old.expires !== undefined && Date.parse(old.expires) < end.getTime()) until = old.expires
+    // Of a key that was made in this very second.
+    if (until === old.created) until = timestampOf(new Date(Date.parse(until) + 1000))
     const key = note === undefined ? stored : { ...stored, note }
-    return rotateKey(text, { encoder, old: old.id, until, key })
+    const left = clearExpired(text, encoder, now.getTime())
+    cleared = left.count
+    return rotateKey(left.text, { encoder, old: old.id, until, key })
   }
   const config = await editConfig(configPath, change, warnOfCopy(io))
-  show(config, io, [
+  const about = [
     `# Key ${stored.id} of encoder ${encoder}, in place of ${old?.id ?? ''}, ` +
       `${expiryText(stored)}.`,
     `# The old one is good until ${until}: put the new one in before.`,
-  ])
+    ...clearedText(cleared),
+  ]
+  show(config, io, about, options.json)
   return 0
 }
 

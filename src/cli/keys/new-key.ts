@@ -17,8 +17,8 @@ export interface NewKeyOptions {
 
 export interface NewKey {
   readonly stored: KeyConfig
-  /** Prints the key as the encoder's variable. */
-  readonly show: (config: Config, io: Io, about: readonly string[]) => void
+  /** Prints the key as the encoder's variable, or all of it as JSON. */
+  readonly show: (config: Config, io: Io, about: readonly string[], json?: boolean) => void
 }
 
 /** @throws UsageError when the options do not make sense, before anything is written */
@@ -37,16 +37,23 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
   }
   return {
     stored,
-    show: (config, io, about) => {
+    show: (config, io, about, json = false) => {
       const { scheme, authority, doubt } = given ?? gateUrlOf(config.listen)
+      const url = `${scheme}://${encoder}:${secret}@${authority}`
+      hint(io, doubt)
+      if (json) {
+        const { id: keyId, expires = null } = stored
+        const told = { changed: true, encoder, keyId, key: secret, expires, endpoint: url }
+        io.stdout.write(`${JSON.stringify(told)}\n`)
+        return
+      }
       const lines = [
         ...about,
         '# Shown this once: the configuration holds only its hash.',
-        `IPFS_CLUSTER_ENDPOINT=${scheme}://${encoder}:${secret}@${authority}`,
+        `IPFS_CLUSTER_ENDPOINT=${url}`,
         '# To try it: curl "$IPFS_CLUSTER_ENDPOINT/id"',
       ]
       io.stdout.write(lines.map((line) => `${line}\n`).join(''))
-      hint(io, doubt)
     },
   }
 }
@@ -54,3 +61,9 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
 /** Such as `without expiry`. */
 export const expiryText = ({ expires }: KeyConfig): string =>
   expires === undefined ? 'without expiry' : `expires ${expires}`
+
+/** Such as `2 expired keys were cleared`. */
+export const clearedText = (count: number): string[] =>
+  count === 0
+    ? []
+    : [`# ${count === 1 ? 'An expired key was' : `${count} expired keys were`} cleared.`]

@@ -1,7 +1,8 @@
 /** Changes the configuration file so that nobody ever reads half of it, and no change is lost. */
 import type { BigIntStats } from 'node:fs'
-import { open, realpath, rm, stat, type FileHandle } from 'node:fs/promises'
+import { lstat, open, realpath, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { syncDirectory } from '../../disk/sync-directory.js'
 import { configFrom } from '../load.js'
 import { readConfig } from '../files/read.js'
@@ -23,7 +24,8 @@ export class EditError extends Error {
 /**
  * Puts `change` of the file's text in its place; the result must be a valid configuration.
  *
- * The lock is the new file itself, as in git: whoever can create `….lock` may edit. Other editors
+ * The lock is the new file itself, as in git: whoever can create `….lock` may edit, and others wait.
+ * Other editors
  * do not know of it: what they write meanwhile is never overwritten. Mode and owner are kept.
  *
  * @param onKept called with the name of a copy: another program wrote into the old file after the
@@ -31,18 +33,19 @@ export class EditError extends Error {
  */
 export async function editConfig(
   path: string,
-  change: (text: string) => string,
+  change: (text: string, before: Config) => string,
   onKept: (copy: string) => void = () => undefined,
+  waitMs = 10_000,
 ): Promise<Config> {
   // Behind a symbolic link it is the file that is replaced, never the link.
   const target = await realpath(path).catch(() => path)
   const lock = `${target}.lock`
-  const file = await lockedFor(target, lock)
+  const file = await lockedFor(target, lock, performance.now() + waitMs)
   try {
     const left = restoreFormer(target)
     if (left !== undefined) onKept(left)
     const before = await readConfig(target)
-    const text = changed(before.text, change)
+    const text = changed(before.text, (plain) => change(plain, configFrom(plain)))
     const config = configFrom(text)
     await write(file, text, before.stat)
     const { isReplaced, kept } = swapIn(lock, target, before)
@@ -72,11 +75,15 @@ function touched(target: string, kept: string | undefined): EditError {
   return new EditError(`${target} was changed meanwhile`, hint + aside)
 }
 
-async function lockedFor(target: string, lock: string): Promise<FileHandle> {
+async function lockedFor(target: string, lock: string, endMs: number): Promise<FileHandle> {
   try {
     return await open(lock, 'wx', 0o600)
   } catch (error) {
     const { code = 'an error' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && performance.now() < endMs && (await isInUse(lock))) {
+      await setTimeout(againMs)
+      return lockedFor(target, lock, endMs)
+    }
     if (code === 'EEXIST')
       throw new EditError(
         `${target} is being edited: ${lock} exists`,
@@ -89,6 +96,17 @@ async function lockedFor(target: string, lock: string): Promise<FileHandle> {
       'the new file is written beside the old one: run this as a user who may write there',
     )
   }
+}
+
+const againMs = 50
+
+/** No edit takes as long; one that was cut off leaves its lock for good. */
+const editMs = 10_000
+
+async function isInUse(lock: string): Promise<boolean> {
+  const found = await lstat(lock).catch(() => undefined)
+  // None: it was given back just now.
+  return found === undefined || (found.isFile() && Math.abs(Date.now() - found.mtimeMs) < editMs)
 }
 
 function changed(text: string, change: (text: string) => string): string {

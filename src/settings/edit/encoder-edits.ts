@@ -1,6 +1,8 @@
 /** Adds, rotates and removes encoders and keys in the text of a configuration. */
 import { applyEdits, findNodeAtLocation, modify, type Node, parseTree } from 'jsonc-parser'
 import { parseJson } from '../files/parse.js'
+import { dayMs } from '../../time/units.js'
+import { keysMax } from '../schema/names.js'
 import { configFrom } from '../load.js'
 import type { KeyConfig } from '../schema/schema.js'
 import { insertLast, withoutEntry } from './entries.js'
@@ -68,6 +70,28 @@ export function rotateKey(text: string, { encoder, old, until, key }: KeyRotatio
 export function removeKey(text: string, encoder: string, id: string): string | undefined {
   const index = indexOfKey(text, encoder, id)
   return index < 0 ? undefined : without(text, ['encoders', encoder, 'keys'], index)
+}
+
+export interface KeysCleared {
+  readonly text: string
+  /** How many keys were taken out. */
+  readonly count: number
+}
+
+/** Beyond it a key that expired says nothing any more to an operator. */
+const expiredMs = 30 * dayMs
+
+/** Takes out keys that expired a month ago, and earlier ones where the list has no room left. */
+export function clearExpired(text: string, encoder: string, now: number): KeysCleared {
+  const keys = configFrom(text).encoders[encoder]?.keys ?? []
+  const expired = keys
+    .map(({ id, expires = '' }) => ({ id, endMs: Date.parse(expires) }))
+    .filter(({ endMs }) => endMs <= now)
+    .sort((one, other) => one.endMs - other.endMs)
+  const surplus = keys.length + 1 - keysMax
+  const gone = expired.filter(({ endMs }, index) => endMs <= now - expiredMs || index < surplus)
+  const left = gone.reduce((text, { id }) => removeKey(text, encoder, id) ?? text, text)
+  return { text: left, count: gone.length }
 }
 
 /** The same for an encoder with all of its keys; undefined when the text has no such encoder. */

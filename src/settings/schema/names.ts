@@ -8,5 +8,8 @@ export const nameExpects = 'a name of 1 to 63 of a-z 0-9 . _ - that begins with 
 /** Bound on the encoders of one file; the limiter's tables hold this many, so none is evicted. */
 export const encodersMax = 100_000
 
+/** Keys of one encoder. */
+export const keysMax = 16
+
 /** A word for a store that is none. */
 export const memory = 'memory'

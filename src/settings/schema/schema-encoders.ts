@@ -1,7 +1,7 @@
 /** The part of the configuration's schema that says who may come, and what each may do. */
 import Type from 'typebox'
 import { name, network, section, timestamp } from './fields.js'
-import { encodersMax, nameExpects, namePattern } from './names.js'
+import { encodersMax, keysMax, nameExpects, namePattern } from './names.js'
 import { leaseIdPattern } from '../values/lease-id.js'
 import { enforcements, optionGrants, permissions } from '../values/permissions.js'
 
@@ -98,7 +98,7 @@ const encoder = section(
     }),
     keys: Type.Array(key, {
       default: [],
-      maxItems: 16,
+      maxItems: keysMax,
       description: 'Live keys: several make rotation free of downtime.',
     }),
     limits: Type.Optional(

@@ -1,6 +1,7 @@
 /** Turns what the validator says about a field into a problem that an operator understands. */
 import type { ErrorObject } from 'ajv'
 import type { FieldSchema } from './field-schema.js'
+import { editsBetween } from '../../text/edits-between.js'
 import { foundText, pathText, type Problem, type Segment } from '../problems.js'
 
 export interface LocatedProblem {
@@ -94,30 +95,4 @@ function nearest(field: string, known: readonly string[]): string {
   const isClose = wanted !== '' && least <= Math.min(2, wanted.length / 2)
   const close = isClose ? known.filter((name) => away(name) === least) : []
   return close.length > 0 ? `perhaps ${close.join(' or ')}` : `one of ${known.join(', ')}`
-}
-
-/** How many letters must be added, left out, replaced or exchanged with the next one. */
-function editsBetween(one: string, other: string): number {
-  if (Math.abs(one.length - other.length) > 2 || one.length > 64) return Infinity
-  let [before, last]: [number[], number[]] = [
-    [],
-    Array.from({ length: other.length + 1 }, (_, at) => at),
-  ]
-  for (let row = 1; row <= one.length; row++) {
-    const next = [row]
-    for (let column = 1; column <= other.length; column++) {
-      const isSame = one[row - 1] === other[column - 1]
-      const isSwap = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1]
-      next.push(
-        Math.min(
-          (next[column - 1] ?? 0) + 1,
-          (last[column] ?? 0) + 1,
-          (last[column - 1] ?? 0) + (isSame ? 0 : 1),
-          isSwap ? (before[column - 2] ?? 0) + 1 : Infinity,
-        ),
-      )
-    }
-    ;[before, last] = [last, next]
-  }
-  return last.at(-1) ?? 0
 }

@@ -1,6 +1,7 @@
 /** The configuration file: one schema gives its type, validation, defaults and documentation. */
 import Type, { type Static } from 'typebox'
 import {
+  baseUrl,
   count,
   host,
   network,
@@ -35,6 +36,10 @@ const listen = optionalSection(
       description: 'Address to listen on; a supernode sets its public one.',
     }),
     port: count(9098, 0, 65_535, "Port to listen on. 9094 to 9097 are the cluster's on 127.0.0.1."),
+    publicUrl: Type.Optional({
+      ...baseUrl('Base URL that encoders reach the gate at, as commands print it.'),
+      restart: false,
+    }),
     tls: Type.Optional(
       section(
         {

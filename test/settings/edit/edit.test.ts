@@ -13,7 +13,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { chmod, chown, lstat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -186,24 +186,28 @@ t.test('behind a symbolic link the file is edited, and the link stays', async (t
   t.equal(readFileSync(path, 'utf8'), addAlpha(original))
 })
 
-t.test('a second editor is refused while the first is at work', async (t) => {
+t.test('a second editor waits while the first is at work', async (t) => {
   const { path, lock } = fileIn(t)
   let second: Promise<unknown> = Promise.resolve()
   await editConfig(path, (text) => {
     t.equal(statSync(lock).mode & 0o777, 0o600, 'nobody else may read the unfinished file')
-    second = editConfig(path, (text) => added(text, 'beta')).catch((error: unknown) => error)
+    second = editConfig(path, (text) => added(text, 'beta'))
     return addAlpha(text)
   })
-  t.match(await second, { name: /Error/ })
-  t.equal(readFileSync(path, 'utf8'), addAlpha(original))
+  await second
+  t.equal(readFileSync(path, 'utf8'), added(addAlpha(original), 'beta'))
   t.notOk(existsSync(lock))
 })
 
 t.test('a lock that was left behind is named, and so is what to do', async (t) => {
   const { path, lock } = fileIn(t)
   await writeFile(lock, 'half of')
-  const error: unknown = await editConfig(path, addAlpha).catch((error: unknown) => error)
-  t.match(error, { name: 'EditError', message: lock, hint: `delete ${lock}` })
+  const edit = (waitMs?: number) =>
+    editConfig(path, addAlpha, undefined, waitMs).catch((error: unknown) => error)
+  const named = { name: 'EditError', message: lock, hint: `delete ${lock}` }
+  t.match(await edit(0), named, 'one that was left just now')
+  await utimes(lock, 0, 0)
+  t.match(await edit(), named, 'an old one is waited for by nobody')
   t.equal(readFileSync(path, 'utf8'), original)
   t.equal(readFileSync(lock, 'utf8'), 'half of', 'it is for the operator to delete')
 })
