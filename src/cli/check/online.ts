@@ -1,7 +1,7 @@
 /** Asks what the daemon would use: the cluster and its clocks, the fallback, the store. */
 import { request, Client } from 'undici'
 import { Store } from '../../store/store.js'
-import { isObject } from '../probe/pin-status.js'
+import { isObject } from '../../cluster/json.js'
 import type { Problem } from '../../settings/problems.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 

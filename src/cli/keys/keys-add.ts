@@ -5,7 +5,6 @@ import { namePattern } from '../../settings/schema/names.js'
 import type { Config } from '../../settings/schema/schema.js'
 import { editsBetween } from '../../text/edits-between.js'
 import type { Io } from '../io.js'
-import { keyState } from './keys-list.js'
 import { clearedText, expiryText, newKey, type NewKeyOptions } from './new-key.js'
 import { leaseIdFor } from '../known-holder.js'
 import { UsageError, warnOfCopy } from '../report.js'
@@ -69,18 +68,17 @@ class KeyThere extends Error {
   }
 }
 
-/** @returns the id of a key that is let in */
+/** @returns the id of one that has not expired; a disabled encoder stays that by its own switch */
 function liveKeyOf(
   { encoders }: Config,
   { encoder, note }: KeysAddOptions,
   now: number,
 ): string | undefined {
-  const fields = encoders[encoder]
-  const isWanted = (key: Config['encoders'][string]['keys'][number]): boolean =>
+  const keys = encoders[encoder]?.keys ?? []
+  const isWanted = (key: (typeof keys)[number]): boolean =>
     (note === undefined || key.note === note) &&
-    fields !== undefined &&
-    keyState(fields, key, now) === 'live'
-  return fields?.keys.find(isWanted)?.id
+    (key.expires === undefined || Date.parse(key.expires) > now)
+  return keys.find(isWanted)?.id
 }
 
 /** Names that differ by their numbers only are meant: encoder-1, encoder-2. */

@@ -24,7 +24,7 @@ export class EditError extends Error {
 /**
  * Puts `change` of the file's text in its place; the result must be a valid configuration.
  *
- * The lock is the new file itself, as in git: whoever can create `….lock` may edit, and others wait.
+ * The lock is the new file itself, as in git: whoever can create `….lock` may edit, others wait.
  * Other editors
  * do not know of it: what they write meanwhile is never overwritten. Mode and owner are kept.
  *
