@@ -21,7 +21,11 @@ process.on('SIGUSR1', () => undefined)
 closeInspector()
 
 // A reader that leaves early, such as `head`, is no reason for a stack trace.
-process.stdout.on('error', () => (process.exitCode = 1))
+const reader = new AbortController()
+process.stdout.on('error', () => {
+  process.exitCode = 1
+  reader.abort()
+})
 process.stderr.on('error', () => (process.exitCode = 1))
 
 const argv = process.argv.slice(2)
@@ -33,7 +37,8 @@ const { run } = await import('./cli/cli.js')
 setImmediate(closeInspector)
 setTimeout(closeInspector, lateMs).unref()
 // Setting the code rather than exiting lets what was written reach its reader.
-const code = await run(argv, { stdout, stderr, stdin, env, takeSignals })
+const readerLeft = reader.signal
+const code = await run(argv, { stdout, stderr, stdin, env, takeSignals, readerLeft })
 process.exitCode ??= code
 // A daemon that is at its end ends, whatever was left open. A reader of the others may be slow.
 if (takeSignals !== undefined) setTimeout(() => process.exit(), endMs).unref()

@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   disk: [],
   http: [],
   settings: ['disk', 'text', 'time'],
-  log: ['metrics', 'settings'],
+  log: ['metrics', 'settings', 'time'],
   cluster: ['health', 'metrics', 'settings', 'collections', 'text', 'http', 'time'],
   listings: ['leases', 'cluster', 'disk', 'time', 'log', 'http'],
   leases: ['cluster', 'settings'],
@@ -173,7 +173,8 @@ t.test('the phases of a request never import each other', async (t) => {
 /** What other rooms may have of the gate when the program runs, and why. */
 const gateValues = new Map([
   ['src/gate/gate.ts createGate', 'builds it'],
-  ['src/gate/refusals.ts refusals', "the probe knows one of the gate's sentences"],
+  ['src/gate/refusals.ts refusals', "the probe has advice for the gate's sentences"],
+  ['src/gate/refusals.ts faults', "the probe has advice for the gate's sentences"],
 ])
 
 t.test(

@@ -76,21 +76,27 @@ function addStatus(program: Command, line: CommandLine): void {
 interface TailOption extends ConfigOption {
   readonly lines: string
   readonly follow?: boolean
-  readonly encoder?: string
-  readonly outcome?: string
-  readonly status?: string
+  readonly since?: string
+  readonly encoder: string | undefined
+  readonly outcome: string | undefined
+  readonly status: string | undefined
+  readonly id: string | undefined
+  readonly cid: string | undefined
   readonly json?: boolean
-  readonly color?: boolean
+  readonly color: boolean | undefined
 }
 
 function addTail(program: Command, line: CommandLine): void {
   const command = line
     .withConfig(program.command('tail'))
     .description('show the log as a person reads it')
-    .argument('[file]', 'the log file, or - for standard input; else the one of the configuration')
+    .argument('[file]', "the log, also compressed, or - for standard input; else the daemon's own")
     .option('-n, --lines <number>', 'how many of the last lines', '20')
     .option('-f, --follow', 'go on with what comes, also after logrotate moved the file')
-    .option('--encoder <name>', 'only requests of this encoder; - of nobody known')
+    .option('--since <when>', 'all lines since then: 30m, 2h, 7d, 2026-11-29T18:00:00Z')
+    .option('--id <id>', 'only of this request, as its client read it in X-Request-Id')
+    .option('--cid <cid>', 'only about this CID')
+    .option('--encoder <name>', 'only requests of this encoder; - of those without a good key')
     .option('--outcome <word>', 'only answered, journaled, checked, refused, fault, aborted or bug')
     .option('--status <code>', 'only such as 429, 4xx, 500-599')
     .option('--json', 'the lines as they are in the file')
@@ -99,30 +105,40 @@ function addTail(program: Command, line: CommandLine): void {
     .action((file: string | undefined, options: TailOption) =>
       line.end(async () => {
         const { tail } = await import('./tail/tail.js')
-        const { config, lines, encoder, outcome, status, color } = options
+        const { config: configPath, lines, since, color, ...filters } = options
         const [follow, json] = [options.follow === true, options.json === true]
-        const filters = { encoder, outcome, status }
-        return tail({ configPath: config, file, lines, follow, filters, json, color }, line.io)
+        return tail({ configPath, file, lines, since, follow, filters, json, color }, line.io)
       }, options.config),
     )
   withExamples(
     command,
     'tail -f --outcome refused',
-    'tail --encoder encoder-1 --status 5xx -n 100 /var/log/pinwarden/access.log',
+    'tail --since 2h --encoder encoder-1 --status 5xx',
+    'tail --id 02ce92e6-3bf6-44f6-be26-4c0f99c58482',
   )
-  command.addHelpText('after', '  $ journalctl -u pinwarden -o cat -f | pinwarden tail -')
+  command.addHelpText(
+    'after',
+    "\nThe daemon's own log is log.file with its rotated files, or else the journal of systemd.",
+  )
+}
+
+interface ReportOption extends ConfigOption {
+  readonly since?: string
+  readonly json?: boolean
 }
 
 function addReport(program: Command, line: CommandLine): void {
   const command = line
     .withConfig(program.command('report'))
     .description('sum up by encoder what was, and would be, refused')
-    .argument('[file]', 'the log file, or - for standard input; else the one of the configuration')
+    .argument('[file]', "the log, also compressed, or - for standard input; else the daemon's own")
+    .option('--since <when>', 'such as 2h, 7d, 2026-11-29; else all that is there')
     .option('--json', 'as JSON')
-    .action((file: string | undefined, { config, json }: ConfigOption & { json?: boolean }) =>
+    .action((file: string | undefined, { config, json, since }: ReportOption) =>
       line.end(async () => {
         const { reportRefusals } = await import('./report-refusals.js')
-        return reportRefusals({ configPath: config, file, json: json === true }, line.io)
+        const asked = { file, since, json: json === true }
+        return reportRefusals({ configPath: config, ...asked }, line.io)
       }, config),
     )
   withExamples(command, 'report', 'report --json /var/log/pinwarden/access.log.1')

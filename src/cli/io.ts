@@ -7,6 +7,8 @@ export interface Io {
   readonly stdout: Sink
   readonly stderr: Sink
   readonly stdin?: AsyncIterable<unknown>
+  /** Aborted when the reader of stdout is gone, such as `head`. */
+  readonly readerLeft?: AbortSignal
   readonly env: Readonly<Record<string, string | undefined>>
   /** Only where the process is to be a daemon. */
   readonly takeSignals?: TakeSignals | undefined

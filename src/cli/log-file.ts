@@ -1,36 +1,167 @@
-/** The daemon's log, as commands read it back. */
-import type { AccessLine } from '../log/access-line.js'
+/** The daemon's log as commands read it back: from files, from rotated ones, or from systemd. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { readLogLine } from '../log/line-text.js'
 import { loadConfig } from '../settings/load.js'
-import { CommandError } from './report.js'
+import { CommandError, UsageError } from './report.js'
+import { spanMsOf } from './span.js'
+import { linesOf } from './tail/follow.js'
 
-/** As the daemon writes it; a stranger's line may have anything in these fields. */
-export type LogLine = Partial<AccessLine> & {
-  readonly time?: string
-  readonly level?: string
-  /** `request` in an access line. */
-  readonly msg?: string
+/**
+ * What the daemon wrote, taken out of what carries it: lines of journald in any of its formats, of
+ * docker's and CRI's log files, of `docker compose logs`. Any other text stays as it is.
+ */
+export function ownLine(text: string): string {
+  if (text.startsWith('{"level":')) return text
+  if (text.startsWith('{')) {
+    const { log, MESSAGE } = (readLogLine(text) ?? {}) as { log?: unknown; MESSAGE?: unknown }
+    const inner = typeof log === 'string' ? log : MESSAGE
+    return typeof inner === 'string' ? inner.trimEnd() : text
+  }
+  const at = text.indexOf('{"level":"')
+  return at < 0 ? text : text.slice(at)
 }
 
-/** @returns undefined where it is not a JSON object: a log's last line may be half there */
-export function readLogLine(text: string): LogLine | undefined {
-  try {
-    const value = JSON.parse(text) as unknown
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch {
-    return undefined
-  }
+/** The file that the configuration names; undefined: the daemon writes to its standard output. */
+export async function configuredLog(configPath: string): Promise<string | undefined> {
+  return (await loadConfig(configPath)).log.file
+}
+
+/** With those that logrotate made of it, the oldest first. */
+export async function rotatedFiles(file: string): Promise<string[]> {
+  const [directory, name] = [dirname(file), basename(file)]
+  const names = (await readdir(directory).catch(() => [])).filter(
+    (other) =>
+      other.startsWith(name) && /^[.-][\w.-]*\d(?:\.(?:gz|zst))?$/.test(other.slice(name.length)),
+  )
+  const dated = await Promise.all(
+    names.map(async (other) => {
+      const path = join(directory, other)
+      return { path, mtimeMs: (await stat(path)).mtimeMs }
+    }),
+  )
+  return [...dated.sort((one, other) => one.mtimeMs - other.mtimeMs).map(({ path }) => path), file]
 }
 
 /**
- * The log file that the configuration names.
+ * Lines of a file, also of one that is compressed.
  *
- * @param pipe what reads the log of systemd instead, such as `journalctl … | pinwarden tail -`
+ * @param until offset in a file that grows
+ * @throws CommandError where it cannot be read
  */
-export async function configuredLog(configPath: string, pipe: string): Promise<string> {
-  const { log } = await loadConfig(configPath)
-  if (log.file !== undefined) return log.file
-  throw new CommandError(
-    'the configuration names no log file: the daemon logs to its standard output',
-    `under systemd: ${pipe}`,
+export async function* linesIn(path: string, until?: number): AsyncGenerator<string> {
+  if (until === 0) return
+  const form = await formOf(path)
+  const bytes = createReadStream(path, until === undefined ? {} : { end: until - 1 })
+  const unpacked = form === 'plain' ? bytes : unpack(bytes, form)
+  try {
+    for await (const line of linesOf(unpacked)) yield ownLine(line)
+  } catch (error) {
+    throw new CommandError(`${path} cannot be read: ${messageOf(error)}`)
+  }
+}
+
+type Form = 'plain' | 'gzip' | 'zstd'
+
+/** By its first bytes, whatever its name. */
+export async function formOf(path: string): Promise<Form> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw new CommandError(`${path} cannot be read: ${messageOf(error)}`)
+  })
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
+    const start = buffer.subarray(0, bytesRead).toString('hex')
+    if (start.startsWith('1f8b')) return 'gzip'
+    if (start.startsWith('28b52ffd')) return 'zstd'
+    const other = start === 'fd377a585a00' ? 'xz' : start.startsWith('425a68') ? 'bzip2' : undefined
+    if (other === undefined) return 'plain'
+    throw new CommandError(
+      `${path} is compressed with ${other}, which is not read here`,
+      `${other} -dc ${path} | pinwarden tail -`,
+    )
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(`${path} cannot be read: ${messageOf(error)}`)
+  } finally {
+    await file.close()
+  }
+}
+
+function unpack(bytes: Readable, form: 'gzip' | 'zstd'): Readable {
+  const unpacker = form === 'gzip' ? createGunzip() : createZstdDecompress()
+  bytes.on('error', (error) => unpacker.destroy(error))
+  return bytes.pipe(unpacker)
+}
+
+export interface JournalWish {
+  readonly sinceMs?: number | undefined
+  /** How many of the last lines; undefined: all. */
+  readonly count?: number | undefined
+  readonly follow?: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * What systemd keeps of the daemon's standard output.
+ *
+ * @throws CommandError where there is no journal, or it may not be read
+ */
+export async function* journalLines(wish: JournalWish): AsyncGenerator<string> {
+  const { sinceMs, count, follow = false, signal } = wish
+  const program = spawn(
+    'journalctl',
+    [
+      ...['--unit=pinwarden', '--output=cat', '--no-pager', '--quiet', '--all'],
+      ...(sinceMs === undefined ? [] : [`--since=@${Math.floor(sinceMs / 1000)}`]),
+      ...(count === undefined ? [] : [`--lines=${count}`]),
+      ...(follow ? ['--follow'] : []),
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'], ...(signal && { signal }) },
+  )
+  let said = ''
+  program.stderr.on('data', (part: Buffer) => (said += part.toString()))
+  const ended = once(program, 'close') as Promise<[code: number | null]>
+  ended.catch(() => undefined)
+  try {
+    for await (const line of linesOf(program.stdout)) yield ownLine(line)
+    const [code] = await ended
+    if (code !== 0) throw new Error(said.trim() === '' ? `exit code ${code ?? 0}` : said.trim())
+  } catch (error) {
+    if (signal?.aborted === true) return
+    throw new CommandError(
+      `the journal of systemd cannot be read: ${messageOf(error)}`,
+      'name a file, or pipe the log in: docker logs gate | pinwarden tail -',
+    )
+  } finally {
+    program.kill()
+  }
+}
+
+/** @returns a time in ms; undefined: none was asked for */
+export function sinceOf(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
+  const minutes = /^(\d{1,6})m(?:in)?$/.exec(text)?.[1]
+  const spanMs = minutes === undefined ? spanMsOf(text) : Number(minutes) * 60_000
+  if (!Number.isNaN(spanMs)) return now - spanMs
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN
+  if (!Number.isNaN(time)) return time
+  throw new UsageError(
+    `--since ${text} is not a time`,
+    'such as 30m, 2h, 7d, 2026-11-29, 2026-11-29T18:00:00Z',
   )
 }
+
+/** A line without a time belongs to the one before it. */
+export function isSince(text: string, sinceMs: number | undefined): boolean {
+  if (sinceMs === undefined) return true
+  const time = Date.parse(/"time":"([^"]{10,40})"/.exec(text)?.[1] ?? '')
+  return Number.isNaN(time) || time >= sinceMs
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? ('code' in error ? String(error.code) : error.message) : String(error)

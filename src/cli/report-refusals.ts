@@ -1,8 +1,18 @@
 /** `pinwarden report`: what is, and would be, refused to whom; from the log, to decide upon. */
-import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { Io } from './io.js'
-import { configuredLog, type LogLine, readLogLine } from './log-file.js'
+import { type LogLine, readLogLine } from '../log/line-text.js'
+import {
+  configuredLog,
+  isSince,
+  journalLines,
+  linesIn,
+  ownLine,
+  rotatedFiles,
+  sinceOf,
+} from './log-file.js'
+import { fail, hint } from './report.js'
 import { table } from './text-table.js'
 import { linesOf } from './tail/follow.js'
 
@@ -10,11 +20,10 @@ export interface ReportOptions {
   readonly configPath: string
   /** Log file; `-` is standard input, undefined the one that the configuration names. */
   readonly file: string | undefined
+  /** Such as `7d`, or a time; undefined: all that is there. */
+  readonly since?: string | undefined
   readonly json: boolean
 }
-
-/** Where the log is systemd's. */
-const journal = 'journalctl -u pinwarden -o cat | pinwarden report -'
 
 interface Sum {
   requests: number
@@ -23,17 +32,29 @@ interface Sum {
   readonly wouldRefuse: KeyedCounter
 }
 
+/**
+ * Reads the whole log, with its rotated files, unless a file or a time is named.
+ *
+ * @returns 1: what was read holds no request, so nothing was summed up
+ */
 export async function reportRefusals(options: ReportOptions, io: Io): Promise<number> {
-  const { file = await configuredLog(options.configPath, journal), json } = options
-  const lines = linesOf(file === '-' ? (io.stdin ?? []) : createReadStream(file))
+  const { json } = options
+  const sinceMs = sinceOf(options.since, Date.now())
   const sums = new Map<string, Sum>()
-  let [first, last] = ['', '']
-  for await (const text of lines) {
-    const line = readLogLine(text)
+  let [first, last, count] = ['', '', 0]
+  for await (const text of allLines(options, sinceMs, io)) {
+    count++
+    const line = isSince(text, sinceMs) ? readLogLine(text) : undefined
     if (line?.msg !== 'request') continue
     if (first === '') first = line.time ?? ''
     last = line.time ?? last
     add(sums, line)
+  }
+  if (sums.size === 0) {
+    const lines = count === 1 ? '1 line' : `${count} lines`
+    fail(io, `there is no request in the ${lines} that were read`)
+    hint(io, 'is it the log of pinwarden, as JSON, and of that time?')
+    return 1
   }
   const rows = [...sums].sort(([one], [other]) => (one < other ? -1 : 1))
   if (json) {
@@ -53,8 +74,30 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
     wordsOf(refused),
   ])
   io.stdout.write(table(['ENCODER', 'REQUESTS', 'WOULD BE REFUSED', 'REFUSED'], cells))
-  io.stderr.write(first === '' ? 'there are no requests in it\n' : `from ${first} to ${last}\n`)
+  io.stderr.write(`from ${first} to ${last}\n`)
   return 0
+}
+
+async function* allLines(
+  { configPath, file }: ReportOptions,
+  sinceMs: number | undefined,
+  io: Io,
+): AsyncGenerator<string> {
+  if (file === '-') {
+    for await (const line of linesOf(io.stdin ?? [])) yield ownLine(line)
+    return
+  }
+  if (file !== undefined) {
+    yield* linesIn(file)
+    return
+  }
+  const configured = await configuredLog(configPath)
+  if (configured === undefined) {
+    yield* journalLines({ sinceMs })
+    return
+  }
+  for (const path of await rotatedFiles(configured))
+    if (sinceMs === undefined || (await stat(path)).mtimeMs >= sinceMs) yield* linesIn(path)
 }
 
 function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: LogLine): void {

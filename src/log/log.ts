@@ -2,6 +2,7 @@
 import pino, { type Level, type Logger } from 'pino'
 import type { LogConfig } from '../settings/schema/schema.js'
 import type { AccessLine } from './access-line.js'
+import { lineText } from './line-text.js'
 import { LogSink } from './log-sink.js'
 
 /** Lines beside those of requests: fields first, then a sentence. */
@@ -40,7 +41,7 @@ const standardOutput = 1
  * @throws when the log file cannot be opened
  */
 export async function openLog(config: LogConfig): Promise<Log> {
-  const { file, bufferBytesMax } = config
+  const { file, bufferBytesMax, format } = config
   const opened = file === undefined ? standardOutput : await LogSink.open(file)
   const sink = new LogSink(opened, bufferBytesMax, () => {
     reportDrops()
@@ -56,7 +57,8 @@ export async function openLog(config: LogConfig): Promise<Log> {
     },
     {
       write: (line: string) => {
-        if (closing === undefined) sink.add(line, isOfStrangers)
+        if (closing !== undefined) return
+        sink.add(format === 'json' ? line : `${lineText(line, false)}\n`, isOfStrangers)
       },
     },
   )

@@ -24,7 +24,10 @@ export interface Answer {
 
 export async function startAdmin(t: Test, parts: Partial<AdminOptions> = {}): Promise<TestAdmin> {
   const bugs: unknown[] = []
-  const real = await openLog({ level: 'error', bufferBytesMax: 65_536, file: '/dev/null' })
+  const real = await openLog({
+    ...({ level: 'error', format: 'json' } as const),
+    ...{ bufferBytesMax: 65_536, file: '/dev/null' },
+  })
   const log: Log = { ...real, bug: (error) => bugs.push(error) }
   const admin = await openAdmin({
     address: tcp,

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { lineText } from '../../src/cli/tail/line-text.js'
+import { lineText } from '../../src/log/line-text.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { certificate } from '../support/certificate.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'

@@ -98,7 +98,7 @@ t.test('a log file that cannot be opened stops the start, and says why', async (
   writeFileSync(path, JSON.stringify(await configOf(t, { file: join(directory, 'no', 'log') })))
   const daemon = run(t, ['serve', '--config', path])
   t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^pinwarden: error: ENOENT/)
+  t.match(daemon.stderr, /log\.file: .*no does not exist/)
 })
 
 function readLines(file: string): Record<string, unknown>[] {
@@ -111,3 +111,13 @@ function readLines(file: string): Record<string, unknown>[] {
     return []
   }
 }
+
+t.test('for people the log has lines that they read', async (t) => {
+  const config = await configOf(t, { file: 'log', format: 'pretty' })
+  const dir = t.testdir({ 'config.json': JSON.stringify(config) })
+  const daemon = run(t, ['serve', '-c', join(dir, 'config.json')])
+  const text = await waitForFile(join(dir, 'log'), (text) => text.includes('listening'))
+  t.match(text, /^\d{4}-\d\d-\d\dT[\d:]+Z info +listening version=/m)
+  daemon.process.kill('SIGTERM')
+  t.equal((await daemon.exited).code, 0)
+})

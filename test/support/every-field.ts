@@ -72,6 +72,7 @@ const files = {
 const others: Readonly<Record<string, unknown>> = {
   'listen.host': '127.0.0.2',
   'listen.trustProxy': ['192.0.2.1'],
+  'listen.publicUrl': 'https://pins.example.org',
   'listen.tls.certFile': 'other/cert.pem',
   'listen.tls.keyFile': 'other/key.pem',
   'admin.host': '127.0.0.2',

@@ -1,5 +1,6 @@
 /** Answers that are none a client hoped for, in words: whose business it is and what helps. */
 import { refusals } from '../../gate/refusals.js'
+import { adviceFor } from './advice.js'
 import type { GateAnswer, Unanswered } from './ask.js'
 import { secondsText } from '../../time/span-text.js'
 import { quoted, type ProbeProblem } from './steps.js'
@@ -59,7 +60,9 @@ function helpFor(
   said: string,
   id: string | undefined,
 ): string {
-  const log = id === undefined ? '' : `; the operator finds it in the log under ${id}`
+  const log = id === undefined ? '' : `; the operator finds it: pinwarden tail --id ${id}`
+  const known = adviceFor(said)
+  if (known !== undefined) return `${known}${log}`
   switch (answer.status) {
     case 400:
       return `the message says what is wrong with the request${log}`
@@ -69,7 +72,7 @@ function helpFor(
             'credential: are host and port right?'
         : 'the key is unknown, expired or of another name than the one before the colon, ' +
             'or this encoder is disabled or may not come from this network. The gate does ' +
-            `not say which, but the operator's log does, under ${id}`
+            `not say which, but the operator's log does: pinwarden tail --id ${id}`
     case 403:
       return (
         `the operator grants the permission \`${asked}\` to this encoder, by a role or ` +

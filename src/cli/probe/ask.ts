@@ -40,13 +40,18 @@ export class Asker {
       : new http.Agent({ keepAlive: true })
   }
 
-  async ask(method: ProbeMethod, path: string): Promise<GateAnswer | Unanswered> {
+  /** @param isAnonymous without a credential */
+  async ask(
+    method: ProbeMethod,
+    path: string,
+    isAnonymous = false,
+  ): Promise<GateAnswer | Unanswered> {
     const limitMs = this.timeoutMs ?? (path === '/id' ? limits.id : limits.pins)
     const signal = AbortSignal.timeout(limitMs)
     const start = performance.now()
     let isBegun = false
     try {
-      const request = this.#request(method, path, signal)
+      const request = this.#request(method, path, signal, isAnonymous)
       // The request names a fault in the middle of the answer; the answer says only `aborted`.
       const failure = new Promise<never>((_, reject) => request.on('error', reject))
       const response = await Promise.race([responseTo(request), failure])
@@ -65,7 +70,12 @@ export class Asker {
   }
 
   /** @returns a request that is sent */
-  #request(method: ProbeMethod, path: string, signal: AbortSignal): ClientRequest {
+  #request(
+    method: ProbeMethod,
+    path: string,
+    signal: AbortSignal,
+    isAnonymous: boolean,
+  ): ClientRequest {
     const { base, isTls, authorization } = this.endpoint
     const send = isTls ? https.request : http.request
     const request = send(new URL(base + path), {
@@ -75,7 +85,7 @@ export class Asker {
         ...(method !== 'GET' && { 'content-type': 'application/json' }),
         'accept-encoding': 'gzip, compress, deflate, br',
         'user-agent': `pinwarden/${version}`,
-        authorization,
+        ...(!isAnonymous && { authorization }),
       },
     })
     // What axios makes of no data at all.

@@ -36,7 +36,9 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
   if (source !== undefined) steps.note('endpoint', `IPFS_CLUSTER_ENDPOINT is the one in ${source}`)
   if (!isEndpoint) {
     steps.fail('endpoint', ...endpoint)
-    return end(steps, '')
+    end(steps, '')
+    // What was typed is wrong usage; what lies in a file or in the environment is what is probed.
+    return options.url === undefined ? 1 : 2
   }
   steps.ok('endpoint', `${endpoint.base} as ${endpoint.name}`)
   for (const note of endpoint.notes) steps.note('endpoint', note)
@@ -100,12 +102,9 @@ async function talk(
   const asker = new Asker(endpoint, timeoutMs, ca)
   const requests = new Requests(asker, steps)
   try {
-    const fault = await requests.id()
-    if (fault !== undefined && !endpoint.isTls && (!isAnswer(fault) || fault.status === 400)) {
-      // Only now: where HTTP is answered as it should be, nobody needs to be asked for TLS.
-      if (await speaksTls(endpoint, address, timeoutMs ?? wayMs))
-        steps.note('id', 'TLS is spoken at this port: write https:// instead of http://')
-    }
+    const isTlsPort = () =>
+      endpoint.isTls ? Promise.resolve(false) : speaksTls(endpoint, address, timeoutMs ?? wayMs)
+    const fault = await requests.id(isTlsPort)
     // A gate that says who may not, or that the cluster is slow, may answer the next one.
     const isOver =
       fault !== undefined && (isAnswer(fault) ? !mayGoOn(fault.status) : fault.code !== 'ETIMEDOUT')

@@ -9,7 +9,7 @@ import {
   strangeProblem,
 } from './answers.js'
 import { pinStatusOf } from './pin-status.js'
-import { quoted, type ProbeSteps } from './steps.js'
+import { quoted, type ProbeProblem, type ProbeSteps } from './steps.js'
 
 /** A request that was tried: its answer if it was a cluster's, else what came instead. */
 interface Tried {
@@ -23,10 +23,22 @@ export class Requests {
     private readonly steps: ProbeSteps,
   ) {}
 
-  /** @returns what came instead of an answer; undefined when all is well */
-  async id(): Promise<GateAnswer | Unanswered | undefined> {
-    const { good, came } = await this.#ask('id', 'GET', '/id', isId)
-    if (good === undefined) return came
+  /**
+   * @param isTlsPort asked only where what came may be the answer of a port for TLS
+   * @returns what came instead of an answer; undefined when all is well
+   */
+  async id(isTlsPort: () => Promise<boolean>): Promise<GateAnswer | Unanswered | undefined> {
+    const { good, came } = await this.#try('GET', '/id', isId)
+    if (good === undefined) {
+      const mayBeTls = !isAnswer(came) || came.status === 400
+      const problem = mayBeTls && (await isTlsPort()) ? httpAtTls : this.#problemOf(came, 'id')
+      this.steps.fail('id', problem)
+      return came
+    }
+    if (await this.#isUnprotected(good)) {
+      this.steps.fail('id', unprotected)
+      return came
+    }
     const { peername, version, cluster_peers: peers, ipfs } = good.json as Id
     const count = peers.length === 1 ? '1 cluster peer' : `${peers.length} cluster peers`
     const who = `${quoted(peername, 64)}, version ${quoted(version, 64)}, ${count}`
@@ -97,16 +109,40 @@ export class Requests {
     path: string,
     fits: (json: unknown) => boolean,
   ): Promise<Tried> {
+    const tried = await this.#try(method, path, fits)
+    if (tried.good === undefined) this.steps.fail(asked, this.#problemOf(tried.came, asked))
+    return tried
+  }
+
+  async #try(method: ProbeMethod, path: string, fits: (json: unknown) => boolean): Promise<Tried> {
     const came = await this.asker.ask(method, path)
     if (isAnswer(came) && came.status === 200 && fits(came.json)) return { good: came, came }
-    this.steps.fail(asked, this.#problemOf(came, asked))
     return { came }
+  }
+
+  /** The gate names each request, and lets nobody in without a credential. */
+  async #isUnprotected({ headers }: GateAnswer): Promise<boolean> {
+    if (headers['x-request-id'] !== undefined) return false
+    const anonymous = await this.asker.ask('GET', '/id', true)
+    return isAnswer(anonymous) && anonymous.status === 200
   }
 
   #problemOf(came: GateAnswer | Unanswered, asked: ProbedPermission) {
     if (!isAnswer(came)) return silenceProblem(came)
     return refusalProblem(came, asked) ?? strangeProblem(came)
   }
+}
+
+const httpAtTls: ProbeProblem = {
+  what: 'TLS is spoken at this port, and the endpoint says http://',
+  help: 'write https:// instead of http:// in the endpoint',
+}
+
+const unprotected: ProbeProblem = {
+  what: 'this is the cluster itself, without pinwarden before it: it answers without any key',
+  help:
+    "whoever reaches this port pins and unpins as he likes. Put pinwarden's own port into the " +
+    'endpoint (usually 9098), and the operator closes this one to the world',
 }
 
 /** What the encoder reads of it. */

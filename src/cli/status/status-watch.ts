@@ -23,7 +23,8 @@ export interface Watching {
 export async function watchStatus(watching: Watching, io: Io): Promise<number> {
   const { where, everyMs, json } = watching
   const ending = new AbortController()
-  const signal = AbortSignal.any([ending.signal, ...(watching.signal ? [watching.signal] : [])])
+  const others = [watching.signal, io.readerLeft].filter((signal) => signal !== undefined)
+  const signal = AbortSignal.any([ending.signal, ...others])
   void once(process, 'SIGINT', { signal }).then(
     () => {
       ending.abort()

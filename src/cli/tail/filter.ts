@@ -1,6 +1,7 @@
 /** Which lines of the log somebody wants to see. */
 import { type AccessLine, levels } from '../../log/access-line.js'
-import { type LogLine, readLogLine } from '../log-file.js'
+import { canonicalCid } from '../../cluster/cid.js'
+import { type LogLine, readLogLine } from '../../log/line-text.js'
 import { UsageError } from '../report.js'
 
 export interface Filters {
@@ -9,6 +10,10 @@ export interface Filters {
   readonly outcome: string | undefined
   /** Such as `429`, `4xx`, `500-599`. */
   readonly status: string | undefined
+  /** Of a request, as a client read it in X-Request-Id; also in other lines about it. */
+  readonly id?: string | undefined
+  /** In any spelling. */
+  readonly cid?: string | undefined
 }
 
 const outcomes = Object.keys(levels)
@@ -18,13 +23,21 @@ const outcomes = Object.keys(levels)
  *
  * @throws UsageError
  */
-export function wantedBy({ encoder, outcome, status }: Filters): (line: string) => boolean {
+export function wantedBy(filters: Filters): (line: string) => boolean {
+  const { encoder, outcome, status, id, cid } = filters
+  const canonical = cid === undefined ? undefined : canonicalCid(cid)
+  if (cid !== undefined && canonical === undefined)
+    throw new UsageError(`--cid ${cid} is not a CID`, 'such as QmUNLL…, bafy…')
   if (outcome !== undefined && !outcomes.includes(outcome))
-    throw new UsageError(`--outcome ${outcome} is none`, outcomes.join(', '))
+    throw new UsageError(`--outcome ${outcome} is not an outcome; use ${outcomes.join(', ')}`)
   const [least, most] = status === undefined ? [0, Infinity] : rangeOf(status)
-  if (encoder === undefined && outcome === undefined && status === undefined) return () => true
+  const names = (text: string): boolean =>
+    (id === undefined || text.includes(`"id":${JSON.stringify(id)}`)) &&
+    (canonical === undefined || text.includes(`"cid":"${canonical}"`))
+  if (encoder === undefined && outcome === undefined && status === undefined) return names
 
   return (text) => {
+    if (!names(text)) return false
     const line = requestLine(text)
     return (
       line !== undefined &&
@@ -40,7 +53,8 @@ function rangeOf(text: string): readonly [least: number, most: number] {
   const family = /^([1-5])xx$/i.exec(text)?.[1]
   if (family !== undefined) return [Number(family) * 100, Number(family) * 100 + 99]
   const [, least, most = least] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(text) ?? []
-  if (least === undefined) throw new UsageError(`--status ${text} is none`, '429, 4xx, 500-599')
+  if (least === undefined)
+    throw new UsageError(`--status ${text} is not a status; use 429, 4xx or 500-599`)
   return [Number(least), Number(most)]
 }
 

@@ -14,15 +14,20 @@ const lineBytesMax = 1024 * 1024
 
 const newline = 0x0a
 
-/** The last `count` lines that fit, in the order of the file. */
+/**
+ * The last `count` lines that fit, in the order of the file.
+ *
+ * @param until offset behind the end of a line
+ */
 export async function lastLines(
   path: string,
   isWanted: (line: string) => boolean,
   count: number,
+  until?: number,
 ): Promise<LastLines> {
   const file = await open(path, 'r')
   try {
-    const end = await endOfLines(file)
+    const end = until ?? (await endOfLines(file))
     const lines: string[] = []
     if (count > 0)
       for await (const line of backwards(file, end)) {

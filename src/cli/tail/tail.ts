@@ -1,11 +1,21 @@
 /** `pinwarden tail`: the access log as a person reads it. */
+import { stat } from 'node:fs/promises'
 import type { Io } from '../io.js'
-import { configuredLog } from '../log-file.js'
-import { UsageError } from '../report.js'
+import {
+  configuredLog,
+  formOf,
+  isSince,
+  journalLines,
+  linesIn,
+  ownLine,
+  rotatedFiles,
+  sinceOf,
+} from '../log-file.js'
+import { fail, hint, UsageError } from '../report.js'
 import { type Filters, wantedBy } from './filter.js'
 import { followFile, linesOf } from './follow.js'
 import { lastLines } from './last-lines.js'
-import { lineText } from './line-text.js'
+import { lineText } from '../../log/line-text.js'
 
 export interface TailOptions {
   readonly configPath: string
@@ -14,36 +24,131 @@ export interface TailOptions {
   /** How many of the last lines that fit are shown first. */
   readonly lines: string
   readonly follow: boolean
+  /** Such as `2h`, or a time: all lines since then. */
+  readonly since?: string | undefined
   readonly filters: Filters
   /** As they are in the file. */
   readonly json: boolean
   /** Undefined: where it goes to a terminal that wants it. */
   readonly color: boolean | undefined
   /** Ends the following. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
+/** @returns 1: one request or CID was asked for, and there is no line of it */
 export async function tail(options: TailOptions, io: Io): Promise<number> {
-  const { file = await configuredLog(options.configPath, journal), follow, json, signal } = options
+  const { filters, json, signal = io.readerLeft } = options
   const count = countOf(options.lines)
-  const isWanted = wantedBy(options.filters)
+  const sinceMs = sinceOf(options.since, Date.now())
+  const isFiltered = wantedBy(filters)
+  const isWanted = (line: string) => isFiltered(line) && isSince(line, sinceMs)
   const hasColor = options.color ?? wantsColor(io)
+  let shown = 0
   const show = (line: string): void => {
+    shown++
     if (json) io.stdout.write(`${line}\n`)
     else (io.stdout.bare ?? io.stdout).write(`${lineText(line, hasColor)}\n`)
   }
-  if (file === '-') {
-    for await (const line of linesOf(io.stdin ?? [])) if (isWanted(line)) show(line)
-    return 0
+  const wish = { ...options, sinceMs, count, isWanted, isFiltered, signal }
+  for await (const line of linesWanted(wish, io)) {
+    if (signal?.aborted === true) break
+    show(line)
   }
-  const { lines, end } = await lastLines(file, isWanted, count)
-  for (const line of lines) show(line)
-  if (follow) for await (const line of followFile(file, end, signal)) if (isWanted(line)) show(line)
-  return 0
+  const isLookup = filters.id !== undefined || filters.cid !== undefined
+  if (shown > 0 || !isLookup || options.follow) return 0
+  fail(io, 'no line of the log is about it')
+  hint(io, options.file === undefined ? undefined : 'without a file, rotated logs are read too')
+  return 1
 }
 
-/** Where the log is systemd's. */
-const journal = 'journalctl -u pinwarden -o cat -f | pinwarden tail -'
+interface Wish extends Omit<TailOptions, 'since' | 'lines'> {
+  readonly sinceMs: number | undefined
+  readonly count: number
+  readonly isWanted: (line: string) => boolean
+  readonly isFiltered: (line: string) => boolean
+}
+
+async function* linesWanted(wish: Wish, io: Io): AsyncGenerator<string> {
+  const { configPath, follow, sinceMs, count, isWanted, signal } = wish
+  if (wish.file === '-') {
+    for await (const line of linesOf(io.stdin ?? []))
+      if (isWanted(ownLine(line))) yield ownLine(line)
+    return
+  }
+  const file = wish.file ?? (await configuredLog(configPath))
+  if (file === undefined) {
+    yield* ofJournal(wish)
+    return
+  }
+  const files = wish.file === undefined ? await rotatedFiles(file) : [file]
+  // What is written from here on is followed, and belongs to no look back.
+  const end = follow ? (await lastLines(file, () => true, 0)).end : undefined
+  const endOf = (path: string) => (path === file ? end : undefined)
+  if (sinceMs === undefined) yield* await lastOf(files, isWanted, count, endOf)
+  else
+    for (const path of files)
+      if ((await stat(path)).mtimeMs >= sinceMs)
+        for await (const line of linesIn(path, endOf(path))) if (isWanted(line)) yield line
+  if (end === undefined) return
+  for await (const line of followFile(file, end, signal))
+    if (isWanted(ownLine(line))) yield ownLine(line)
+}
+
+/** The last lines that fit, from the newest file back, in the order in which they were written. */
+async function lastOf(
+  files: readonly string[],
+  isWanted: (line: string) => boolean,
+  count: number,
+  endOf: (path: string) => number | undefined,
+): Promise<readonly string[]> {
+  let found: string[] = []
+  for (const path of files.toReversed()) {
+    if (found.length >= count) break
+    const left = count - found.length
+    found = [...(await lastOfFile(path, isWanted, left, endOf(path))), ...found]
+  }
+  return found
+}
+
+async function lastOfFile(
+  path: string,
+  isWanted: (line: string) => boolean,
+  count: number,
+  until: number | undefined,
+) {
+  if ((await formOf(path)) === 'plain') {
+    const { lines } = await lastLines(path, (line) => isWanted(ownLine(line)), count, until)
+    return lines.map(ownLine)
+  }
+  const last: string[] = []
+  for await (const line of linesIn(path)) {
+    if (!isWanted(line)) continue
+    last.push(line)
+    if (last.length > count) last.shift()
+  }
+  return last
+}
+
+/** As many of its lines as it takes to find those that fit. */
+async function* ofJournal(wish: Wish): AsyncGenerator<string> {
+  const { sinceMs, count, follow, isWanted, isFiltered, signal } = wish
+  const isAll = sinceMs !== undefined
+  const last: string[] = []
+  if (isAll) {
+    for await (const line of journalLines({ sinceMs, follow, signal }))
+      if (isWanted(line)) yield line
+    return
+  }
+  for await (const line of journalLines({ signal })) {
+    if (!isFiltered(line)) continue
+    last.push(line)
+    if (last.length > count) last.shift()
+  }
+  yield* last
+  if (!follow) return
+  for await (const line of journalLines({ count: 0, follow, signal }))
+    if (isWanted(line)) yield line
+}
 
 function countOf(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text)

@@ -167,6 +167,11 @@ const log = optionalSection(
     file: Type.Optional(
       path('file', 'File to append to; standard output when absent.', { restart: true }),
     ),
+    format: Type.Enum(['json', 'pretty'], {
+      default: 'json',
+      restart: true,
+      description: 'One JSON object a line, or lines for people, which no command reads back.',
+    }),
     bufferBytesMax: count(
       4_194_304,
       65_536,

@@ -369,5 +369,5 @@ t.test('a control socket that cannot be is an error, and no daemon is left behin
   writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
   const daemon = run(t, ['serve', '--config', path])
   t.same(await daemon.exited, { code: 1, signal: null })
-  t.match(daemon.stderr, /nowhere\/control\.sock/)
+  t.match(daemon.stderr, /control\.socket: \/nowhere does not exist/)
 })

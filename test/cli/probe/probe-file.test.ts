@@ -147,7 +147,7 @@ async function outcomes(t: Test, node: string): Promise<void> {
     ]
     for (const [headers, body, words] of answers) {
       const server = createServer((_request, response) => {
-        response.writeHead(200, { 'content-length': body.length, ...headers })
+        response.writeHead(200, { 'content-length': body.length, 'x-request-id': 'r', ...headers })
         response.write(body, () => response.socket?.end())
       }).listen(0, '127.0.0.1')
       await once(server, 'listening')

@@ -5,12 +5,14 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from '
 import { createServer as createTlsServer } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { refusalProblem } from '../../../src/cli/probe/answers.js'
 import { probe, type ProbeOptions } from '../../../src/cli/probe/probe.js'
 import { readEncoderUrl } from '../../../src/cli/probe/encoder-url.js'
 import { expiryNote } from '../../../src/cli/probe/tls.js'
 import { ProbeSteps } from '../../../src/cli/probe/steps.js'
 import { connectTcp } from '../../../src/cli/probe/connectivity.js'
 import { UsageError } from '../../../src/cli/report.js'
+import { faults, refusals } from '../../../src/gate/refusals.js'
 import { generateKey } from '../../../src/settings/keyring/key.js'
 import { dayMs } from '../../../src/time/units.js'
 import { askedOf } from '../../support/asked.js'
@@ -107,7 +109,7 @@ t.test('its requests are those of axios', async (t) => {
       seen.push(`${method} ${type} ${length} ${body}`)
       const peer_map = { p: { peername: 'p', status: 'unpinned', error: '' } }
       const json = { peername: 'p', version: '1', cluster_peers: ['p'], cid, peer_map }
-      response.writeHead(200, { 'content-encoding': 'gzip' })
+      response.writeHead(200, { 'content-encoding': 'gzip', 'x-request-id': 'r' })
       response.end(gzipSync(JSON.stringify(json)))
     })
   })
@@ -174,7 +176,7 @@ t.test('a key that the gate does not know: what it may be, and where the reason 
   t.equal(code, 1)
   const { id } = await gate.line()
   t.match(text, `FAIL  id        401, unauthorized: access denied (request id ${id})`)
-  t.match(text, `does not say which, but the operator's log does, under ${id}`)
+  t.match(text, `does not say which, but the operator's log does: pinwarden tail --id ${id}`)
   t.match(text, /\n1 of 4 steps failed\n$/)
   t.same(asked(gate), [])
 })
@@ -217,7 +219,7 @@ t.test('a cluster that is down is the business of the operator', async (t) => {
   const { code, text } = await run(t, endpointOf(gate), { cid })
   t.equal(code, 1)
   t.match(text, /^FAIL {2}id {8}502, the cluster cannot be reached \(request id [\w-]+\)$/m)
-  t.match(text, 'this is not about the key: the cluster behind the gate')
+  t.match(text, 'the cluster behind the gate is down or restarts')
   t.match(text, /\n2 of 5 steps failed\n$/)
 })
 
@@ -371,7 +373,8 @@ t.test('http where TLS is spoken, and https where it is not', async (t) => {
   const secure = await startGate(t, { tls: true })
   const plainly = await run(t, endpointOf(secure).replace('https:', 'http:'))
   t.equal(plainly.code, 1)
-  t.match(plainly.text, 'TLS is spoken at this port: write https:// instead of http://')
+  t.match(plainly.text, /FAIL {2}id +TLS is spoken at this port, .*\n.* write https:\/\/ instead/)
+  t.notMatch(plainly.text, 'try again')
   const open = await startGate(t)
   const securely = await run(t, endpointOf(open).replace('http:', 'https:'))
   t.equal(securely.code, 1)
@@ -502,4 +505,41 @@ t.test('without an endpoint, or with what is no CID, it is used wrongly', async 
   await t.rejects(run(t, undefined, { env: { IPFS_CLUSTER_ENDPOINT: '' } }), UsageError)
   await t.rejects(run(t, cid), UsageError)
   await t.rejects(run(t, IPFS_CLUSTER_ENDPOINT, { cid: 'nonsense' }), UsageError)
+})
+
+t.test('the cluster itself is told from a gate: it takes anybody', async (t) => {
+  const gate = await startGate(t)
+  const { code, text } = await run(t, withKey(gate.cluster.url, stranger), { cid })
+  t.equal(code, 1)
+  t.match(text, /FAIL {2}id +this is the cluster itself, without pinwarden before it/)
+  t.notOk(gate.cluster.pins.has(cid), 'nothing is pinned there')
+})
+
+t.test('each answer of the gate has advice of its own, by its sentence', async (t) => {
+  const help = (reason: keyof typeof refusals | keyof typeof faults) => {
+    const { status, message } = { ...refusals, ...faults }[reason]
+    const answer = {
+      status,
+      headers: { 'x-request-id': 'r1' },
+      json: { code: status, message },
+      ms: 1,
+    }
+    return refusalProblem(answer, 'pin')?.help ?? ''
+  }
+  const cases = {
+    'not-permitted': /permission `pin`/,
+    'not-owner': /another encoder holds this pin.*pinwarden pins show/,
+    'too-many-leases': /limits\.leases/,
+    'too-many-unfinished': /limits\.unfinished/,
+    'option-not-granted': /`options`/,
+    'cluster-auth': /what stands behind the gate answers otherwise/,
+    'cluster-down': /ipfs-cluster runs/,
+    'ledger-unavailable': /disk/,
+    'too-many-in-flight': /limits\.inFlight/,
+  } as const
+  for (const [reason, words] of Object.entries(cases)) {
+    const said = help(reason as keyof typeof cases)
+    t.match(said, words, reason)
+    t.match(said, /pinwarden tail --id r1$/)
+  }
 })

@@ -1,8 +1,17 @@
 /** The log as a person reads it: laid out, filtered, followed. */
-import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
+import { setTimeout } from 'node:timers/promises'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
 import { bin } from '../../support/daemon.js'
@@ -101,8 +110,8 @@ t.test('filters keep the requests that fit all of them', async (t) => {
 t.test('a filter or number that makes no sense is wrong usage', async (t) => {
   const log = logOf(t, whole)
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
-    [['--outcome', 'fine'], /--outcome fine is none\nhint: answered, journaled, refused/],
-    [['--status', '99'], /--status 99 is none\nhint: 429, 4xx/],
+    [['--outcome', 'fine'], /--outcome fine is not an outcome; use answered, journaled/],
+    [['--status', '99'], /--status 99 is not a status; use 429, 4xx/],
     [['--lines', 'all'], /--lines all is no number/],
   ]
   for (const [args, message] of cases)
@@ -155,19 +164,128 @@ t.test('standard input is read as it comes', async (t) => {
   t.equal(stdout, whole)
 })
 
-t.test('without a file it is the one of the configuration, if it names one', async (t) => {
+t.test(
+  'without a file it is that of the configuration, with those it was rotated to',
+  async (t) => {
+    const day = (time: string, id: string) =>
+      `${line({ msg: 'request', id, time: `2026-11-${time}:00.000Z` })}\n`
+    const dir = t.testdir({
+      'config.json': '{ "log": { "file": "access.log" } }',
+      'access.log': day('29T10:00', 'd') + day('29T11:00', 'e'),
+      'access.log.1': day('28T10:00', 'c'),
+      'access.log.2.gz': gzipSync(day('27T10:00', 'b')),
+      'access.log-20261126.zst': zstdCompressSync(day('26T10:00', 'a')),
+      'access.log.former.txt': 'no log',
+    })
+    const order = ['access.log-20261126.zst', 'access.log.2.gz', 'access.log.1', 'access.log']
+    for (const [index, name] of order.entries())
+      utimesSync(join(dir, name), 0, Date.UTC(2026, 10, 27 + index) / 1000)
+    const config = ['-c', join(dir, 'config.json')]
+    const ids = async (...args: string[]) => {
+      const { code, stdout } = await pinwarden('tail', '--json', ...args, ...config)
+      return [code, ...stdout.split('\n').flatMap((text) => /"id":"(\w)"/.exec(text)?.[1] ?? [])]
+    }
+    t.same(await ids('-n', '1'), [0, 'e'])
+    t.same(await ids(), [0, 'a', 'b', 'c', 'd', 'e'])
+    t.same(await ids('--id', 'b'), [0, 'b'])
+    t.same(await ids('--since', '2026-11-28T00:00:00Z'), [0, 'c', 'd', 'e'])
+    t.same(await ids('--id', 'z'), [1], 'none is about it')
+    const report = await pinwarden('report', '--json', ...config)
+    t.match(JSON.parse(report.stdout), { from: /^2026-11-26/, encoders: [{ requests: 5 }] })
+    const since = await pinwarden('report', '--since', '2026-11-28', '--json', ...config)
+    t.match(JSON.parse(since.stdout), { from: /^2026-11-28/, encoders: [{ requests: 3 }] })
+  },
+)
+
+t.test('lines are taken out of what carries them', async (t) => {
+  const own = line({ msg: 'request', cid: 'bafy' })
+  const carried = [
+    `Nov 29 18:00:00 host pinwarden[123]: ${own}`,
+    `2026-11-29T18:00:00+0000 host node[123]: ${own}`,
+    JSON.stringify({ MESSAGE: own, _PID: '1' }),
+    JSON.stringify({ log: `${own}\n`, stream: 'stdout', time: '2026-11-29T18:00:00Z' }),
+    `2026-11-29T18:00:00.123456789Z stdout F ${own}`,
+    `gate-1  | ${own}`,
+    own,
+  ]
+  const log = logOf(t, `${carried.join('\n')}\n`)
+  const { stdout } = await pinwarden('tail', '--encoder', 'alpha', '--json', log)
+  t.same(
+    stdout.trimEnd().split('\n'),
+    carried.map(() => own),
+  )
+  const report = await pinwarden('report', '--json', log)
+  t.match(JSON.parse(report.stdout), { encoders: [{ encoder: 'alpha', requests: carried.length }] })
+})
+
+t.test('what cannot be read is an error, and not an empty report', async (t) => {
   const dir = t.testdir({
-    'config.json': '{ "log": { "file": "log" } }',
-    log: whole,
-    'none.json': '{}',
+    'other.log': 'GET /id 200\nGET /id 200\n',
+    'log.xz': Buffer.from('fd377a585a000000', 'hex'),
+    'cut.gz': gzipSync(whole).subarray(0, 40),
+    none: '',
   })
-  const { stdout } = await pinwarden('tail', '--json', '-n', '1', '-c', join(dir, 'config.json'))
-  t.equal(stdout, 'not a line of ours\n')
-  t.match(await pinwarden('tail', '-c', join(dir, 'none.json')), {
+  const cases: readonly (readonly [file: string, message: RegExp])[] = [
+    ['other.log', /there is no request in the 2 lines/],
+    ['none', /there is no request in the 0 lines/],
+    ['log.xz', /compressed with xz.*\nhint: xz -dc/],
+    ['cut.gz', /cut\.gz cannot be read/],
+    ['nowhere', /nowhere cannot be read: ENOENT/],
+    ['.', /cannot be read: EISDIR/],
+  ]
+  for (const [file, message] of cases)
+    t.match(await pinwarden('report', join(dir, file)), { code: 1, stdout: '', stderr: message })
+  for (const [file, message] of cases.slice(2))
+    t.match(await pinwarden('tail', join(dir, file)), { code: 1, stdout: '', stderr: message })
+})
+
+t.test("where the configuration names no file, systemd's journal is read", async (t) => {
+  const dir = t.testdir({ 'config.json': '{}', asked: '' })
+  const said = `printf '%s\\n' '${lines[0] ?? ''}' '${lines[2] ?? ''}'`
+  const script = `#!/bin/sh\necho "$@" >> ${dir}/asked\n${said}\n`
+  writeFileSync(join(dir, 'journalctl'), script, { mode: 0o755 })
+  const { PATH } = process.env
+  t.teardown(() => (process.env.PATH = PATH))
+  process.env.PATH = `${dir}:${PATH ?? ''}`
+  const config = ['-c', join(dir, 'config.json')]
+  const { code, stdout } = await pinwarden('tail', '--encoder', 'beta', '--json', ...config)
+  t.same([code, stdout], [0, `${lines[2] ?? ''}\n`])
+  t.equal((await pinwarden('tail', '--since', '2h', ...config)).code, 0)
+  t.match(
+    readFileSync(join(dir, 'asked'), 'utf8'),
+    /--unit=pinwarden --output=cat.*\n.*--since=@\d+/,
+  )
+  process.env.PATH = join(dir, 'empty')
+  t.match(await pinwarden('tail', ...config), {
     code: 1,
-    stderr: /names no log file.*\nhint: under systemd: journalctl -u pinwarden -o cat -f/,
+    stderr: /the journal of systemd cannot be read: ENOENT/,
   })
-  t.match(await pinwarden('tail', join(dir, 'nowhere')), { code: 1, stderr: /ENOENT/ })
+})
+
+t.test('lines about one CID are found in any spelling of it', async (t) => {
+  const [v0, v1] = [
+    'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn',
+    'bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354',
+  ]
+  const text = [line({ cid: v0 }), line({ cid: v1 }), lines[0]].join('\n')
+  const asked = (cid: string) => pinwarden('tail', '--json', '--cid', cid, logOf(t, `${text}\n`))
+  t.equal((await asked(v0)).stdout, `${line({ cid: v0 })}\n`)
+  t.equal((await asked(v1.toUpperCase())).stdout, `${line({ cid: v1 })}\n`)
+  t.match(await asked('nonsense'), { code: 2, stderr: /--cid nonsense is not a CID/ })
+})
+
+t.test('a reader that leaves, such as head, ends what follows', async (t) => {
+  const log = logOf(t, whole)
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, bin, 'tail', '-f', log])
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = once(child, 'exit')
+  await once(child.stdout, 'data')
+  child.stdout.destroy()
+  while (child.exitCode === null) {
+    appendFileSync(log, `${lines[0] ?? ''}\n`)
+    await Promise.race([ended, setTimeout(20)])
+  }
+  t.same(await ended, [1, null])
 })
 
 t.test('following goes on through growth, rotation and truncation', async (t) => {

@@ -1,9 +1,26 @@
 /** One line of the log, as a person reads it. */
 import { printable } from '../../text/printable.js'
 import { styleText } from 'node:util'
-import type { AccessLine } from '../../log/access-line.js'
-import { readLogLine } from '../log-file.js'
-import { durationText } from '../../time/span-text.js'
+import { durationText } from '../time/span-text.js'
+import type { AccessLine } from './access-line.js'
+
+/** As the daemon writes it; a stranger's line may have anything in these fields. */
+export type LogLine = Partial<AccessLine> & {
+  readonly time?: string
+  readonly level?: string
+  /** `request` in an access line. */
+  readonly msg?: string
+}
+
+/** @returns undefined where it is not a JSON object: a log's last line may be half there */
+export function readLogLine(text: string): LogLine | undefined {
+  try {
+    const value = JSON.parse(text) as unknown
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
 
 type Style = Parameters<typeof styleText>[0]
 /** Strangers may have written into the log: each field is looked at before it is shown. */
