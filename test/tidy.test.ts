@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   disk: [],
   http: [],
   settings: ['disk', 'text', 'time'],
-  log: ['metrics', 'settings', 'time'],
+  log: ['metrics', 'settings', 'text', 'time'],
   cluster: ['health', 'metrics', 'settings', 'collections', 'text', 'http', 'time'],
   listings: ['leases', 'cluster', 'disk', 'time', 'log', 'http'],
   leases: ['cluster', 'settings'],

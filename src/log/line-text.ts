@@ -1,5 +1,5 @@
 /** One line of the log, as a person reads it. */
-import { printable } from '../../text/printable.js'
+import { printable } from '../text/printable.js'
 import { styleText } from 'node:util'
 import { durationText } from '../time/span-text.js'
 import type { AccessLine } from './access-line.js'

@@ -456,7 +456,7 @@ t.test('slips in the endpoint are named, and nobody is asked', async (t) => {
   ]
   for (const [url, words] of cases) {
     const { code, text } = await run(t, url)
-    t.equal(code, 1)
+    t.equal(code, 2, 'as other wrong usage')
     t.match(text, words)
     t.match(text, /^FAIL {2}endpoint .*\n {16}what to do: /)
     t.match(text, /\n\n1 of 1 step failed\n$/)
