@@ -261,7 +261,6 @@ const small = new Map([
   ['src/log/log-metrics.ts', 'a room registers its own instruments'],
   ['src/store/store-metrics.ts', 'a room registers its own instruments'],
   ['src/tracking/plain-words.ts', 'words for what the cluster says, which a test reads as well'],
-  ['src/settings/reload/watch.ts', 'how files are watched, whatever is done then'],
   ['src/store/redis-client.ts', 'a bundler changes what is loaded late from a package'],
 ])
 

@@ -5,6 +5,7 @@ import { closeNow } from '../http/close-now.js'
 import { errorBody } from '../http/error-body.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log/log.js'
+import type { Reload } from '../settings/reload/live.js'
 import { schemaController } from '../http/fastify-options.js'
 import { messageOf } from './control-changes.js'
 import { addJournalRoutes, type JournalRoutesParts } from './control-journal.js'
@@ -21,10 +22,15 @@ export interface ControlParts extends Pick<PinRoutesParts, 'current' | 'ledger'>
   readonly journal: Omit<JournalRoutesParts, 'log' | 'holderOf'>
   readonly ledgerDisk: LedgerRoutesParts['disk'] & PinRoutesParts['disk']
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
+  /** Reads the settings anew; undefined: the daemon starts or stops. */
+  readonly reload: () => Promise<Reload | undefined> | undefined
   /** From then on no change of a pin begins. */
   readonly isStopping: () => boolean
   readonly log: Log
 }
+
+/** What `pinwarden reload` is told. */
+export type ReloadAnswer = Reload
 
 export interface OpenControl {
   /** Changes under way end before, and their commands are told. */
@@ -65,6 +71,11 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   })
   addJournalRoutes(control, { ...journal, holderOf, log }, expected)
   addLedgerRoutes(control, { disk, log })
+  control.post('/reload', async (): Promise<ReloadAnswer> => {
+    const outcome = await parts.reload()
+    if (outcome !== undefined) return outcome
+    throw new ControlRefusal(503, 'the daemon starts or stops, or failed to read: see its log')
+  })
   control.get('/names', async () => Object.fromEntries(await parts.encoderNames()))
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)

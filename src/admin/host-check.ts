@@ -13,7 +13,7 @@ export type HostCheck = (header: string, port: number) => boolean
  * @param hostNames what else it is called by those who may ask
  */
 export function hostCheck(host: string, hostNames: readonly string[]): HostCheck {
-  const names = new Set([host, ...hostNames].map((name) => name.toLowerCase()))
+  const given = new Set(hostNames.map((name) => name.toLowerCase()))
   const isEverywhere = isIP(host) !== 0 && /^[0:.]+$/.test(host)
 
   return (header, port) => {
@@ -21,9 +21,10 @@ export function hostCheck(host: string, hostNames: readonly string[]): HostCheck
     if (named === undefined) return false
     const { name } = named
     // Nobody can make loopback's names point elsewhere; behind a tunnel the port is another one.
-    if (isLoopback(name)) return true
+    // The operator gave the others, and a container network or a mapped port may lead to them.
+    if (isLoopback(name) || given.has(name)) return true
     if (named.port !== port) return false
-    return names.has(name) || (isEverywhere && isIP(name) !== 0)
+    return name === host.toLowerCase() || (isEverywhere && isIP(name) !== 0)
   }
 }
 

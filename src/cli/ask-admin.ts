@@ -12,7 +12,7 @@ const waitMs = 3000
 const bytesMax = 64 * 1024 * 1024
 
 /** As {@link askAdmin} takes it; undefined: there is none, or at a port nobody knows. */
-export function adminOf({ admin }: Config): string | undefined {
+export function adminOf({ admin }: Pick<Config, 'admin'>): string | undefined {
   if (admin?.socket !== undefined) return admin.socket
   if (admin === undefined || admin.port === 0) return undefined
   const host = anyAddress.get(admin.host) ?? admin.host

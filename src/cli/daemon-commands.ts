@@ -30,6 +30,17 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
       }, config),
     )
   withExamples(checking, 'check', 'check --online', 'check --config config.json --json')
+  const reloading = line
+    .withConfig(program.command('reload'))
+    .description('have the daemon read its settings, and say what changed or why it refused them')
+    .option('--json', 'as JSON')
+    .action(({ config, json }: ConfigOption & { readonly json?: boolean }) =>
+      line.end(async () => {
+        const { reload } = await import('./reload-command.js')
+        return reload({ configPath: config, json: json === true }, line.io)
+      }, config),
+    )
+  withExamples(reloading, 'reload', 'reload --json')
   addStatus(program, line)
   addTail(program, line)
   addReport(program, line)

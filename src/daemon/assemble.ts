@@ -216,6 +216,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   let url: string | null = null
   const daemon: Omit<Opened, 'admin'> = {
     ...{ settings, log, metrics, keyUse, activity, ledger, keyUses, obstacles },
+    reloading: {},
     url: () => url,
     requestsUnderWay: () => connections.requestsUnderWay,
     budgetLeft: (encoder, budget) => gate.budgetLeft(encoder, budget),

@@ -13,7 +13,7 @@ import type { Registry } from '../metrics/registry.js'
 import type { PendingPins } from '../tracking/tracker.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Budget } from '../settings/values/permissions.js'
-import type { SettingsInForce } from '../settings/reload/live.js'
+import type { Reload, SettingsInForce } from '../settings/reload/live.js'
 import type { SharedKeyUses } from '../store/key-uses.js'
 import type { StoreReport } from '../store/store.js'
 
@@ -38,6 +38,8 @@ export interface Daemon extends AsyncDisposable {
   readonly admin: string | undefined
   /** Why it is not ready, beside the cluster: `starting`, `stopping`. */
   readonly obstacles: ReadonlySet<string>
+  /** Reads the settings anew, once it serves. */
+  readonly reloading: Reloading
   /** Where the gate listens, e.g. `https://127.0.0.1:9098`; null: not yet. */
   url(): string | null
   requestsUnderWay(): number
@@ -61,6 +63,10 @@ export interface Daemon extends AsyncDisposable {
    * @throws when the certificate is no good; the old one stays
    */
   apply(tls: TlsMaterial | undefined): void
+}
+
+export interface Reloading {
+  now?: (why: string) => Promise<Reload | undefined>
 }
 
 export interface OpenJournal {

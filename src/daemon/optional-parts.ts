@@ -137,7 +137,14 @@ const unknownKubo =
 
 type Controlled = Pick<
   Daemon,
-  'settings' | 'ledger' | 'journal' | 'ledgerDisk' | 'encoderNames' | 'obstacles' | 'log'
+  | 'settings'
+  | 'ledger'
+  | 'journal'
+  | 'ledgerDisk'
+  | 'encoderNames'
+  | 'obstacles'
+  | 'reloading'
+  | 'log'
 >
 
 /**
@@ -146,10 +153,11 @@ type Controlled = Pick<
  * @param socket its path; undefined: there is none, and those commands say so
  */
 export async function openControlSocket(
-  { settings, obstacles, ...parts }: Controlled,
+  { settings, obstacles, reloading, ...parts }: Controlled,
   socket: string | undefined,
 ): Promise<OpenControl | undefined> {
   if (socket === undefined) return undefined
   const isStopping = () => obstacles.has('stopping')
-  return openControl({ socket, current: settings.current, isStopping, ...parts })
+  const reload = () => reloading.now?.('pinwarden reload')
+  return openControl({ socket, current: settings.current, isStopping, reload, ...parts })
 }

@@ -1,8 +1,8 @@
 /** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
 import { X509Certificate } from 'node:crypto'
 import { expiryWarning } from '../settings/files/certificate.js'
-import { watchFiles } from '../settings/reload/watch.js'
-import type { LiveSettings } from '../settings/reload/live.js'
+import { stateOfFiles, watchFiles } from '../settings/reload/watch.js'
+import type { LiveSettings, Reload } from '../settings/reload/live.js'
 import { dayMs } from '../time/units.js'
 import type { Daemon } from './daemon.js'
 import { certificateExpiry } from './observation.js'
@@ -15,34 +15,66 @@ interface Reloading {
   readonly systemd: Systemd
 }
 
-/**
- * Reloads when the configuration or a file that it names changes.
- *
- * @returns reloads now; `why` is for the log
- */
-export function reloadOnChange({ live, daemon, systemd }: Reloading): (why: string) => void {
+/** Beside the looks at files: what is in the way may lie in a directory above them. */
+const againMs = 10_000
+
+/** Reloads when the configuration or a file that it names changes, until it is stopped. */
+export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
   const { log } = daemon
   const metrics = registerReload(daemon.metrics)
-  const reload = (why: string): void => {
+  const ending = new AbortController()
+  const isStopped = (): boolean => ending.signal.aborted
+  let seen = stateOfFiles(live.files)
+  let again: NodeJS.Timeout | undefined
+  let told = ''
+
+  const reload = async (why: string): Promise<Reload | undefined> => {
+    if (isStopped()) return undefined
+    seen = stateOfFiles(live.files)
+    clearTimeout(again)
     systemd.reloading()
-    put(live, daemon, metrics, why)
-      .catch((err: unknown) => {
-        metrics.reloaded(false)
-        log.error({ why, err }, notReloaded)
-      })
-      .finally(() => {
-        systemd.ready(servingOn(daemon))
-        watch(live.files)
-      })
+    let outcome: Reload | undefined
+    try {
+      outcome = await live.reload()
+      put(outcome, { live, daemon, metrics, why, isTold: problemsIn(outcome) === told })
+      told = problemsIn(outcome)
+    } catch (err) {
+      metrics.reloaded(false)
+      log.error({ why, err }, notReloaded)
+    }
+    // A stop that came meanwhile has told systemd already.
+    if (isStopped()) return outcome
+    systemd.ready(servingOn(daemon))
+    watch(live.files)
+    if (outcome?.isApplied !== true)
+      again = setTimeout(() => void reload('looked again after a refusal'), againMs).unref()
+    return outcome
   }
   const watch = watchFiles(() => {
-    reload('a file changed')
+    // A SIGHUP may have read this change before it was noticed.
+    if (stateOfFiles(live.files) !== seen) void reload('a file changed')
   })
   watch(live.files)
   metrics.reloaded(true)
   metrics.certificateExpires(certificateExpiry(live))
-  return reload
+  return {
+    reload,
+    stop: () => {
+      ending.abort()
+      clearTimeout(again)
+      watch([])
+    },
+  }
 }
+
+export interface Reloader {
+  /** Now; `why` is for the log. @returns undefined: it failed, which the log has, or is stopping */
+  readonly reload: (why: string) => Promise<Reload | undefined>
+  readonly stop: () => void
+}
+
+const problemsIn = (outcome: Reload): string =>
+  outcome.isApplied ? '' : JSON.stringify(outcome.problems)
 
 /** A daemon that runs for months hears nothing of what a load would have warned of. */
 export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>): void {
@@ -55,17 +87,20 @@ export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>
 
 const notReloaded = 'settings not reloaded: the old ones stay in force'
 
-async function put(
-  live: LiveSettings,
-  daemon: Daemon,
-  metrics: ReloadMetrics,
-  why: string,
-): Promise<void> {
+interface Putting {
+  readonly live: LiveSettings
+  readonly daemon: Daemon
+  readonly metrics: ReloadMetrics
+  readonly why: string
+  /** Whether the log has the same problems already. */
+  readonly isTold: boolean
+}
+
+function put(outcome: Reload, { live, daemon, metrics, why, isTold }: Putting): void {
   const { log } = daemon
-  const outcome = await live.reload()
   if (!outcome.isApplied) {
     metrics.reloaded(false)
-    log.error({ why, problems: outcome.problems }, notReloaded)
+    if (!isTold || why === 'SIGHUP') log.error({ why, problems: outcome.problems }, notReloaded)
     return
   }
   const { changes, needRestart, hasNewTls } = outcome

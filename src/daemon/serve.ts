@@ -52,7 +52,8 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
     }),
   )
   const systemd = new Systemd(process.env, log)
-  const reload = reloadOnChange({ live, daemon, systemd })
+  const reloader = reloadOnChange({ live, daemon, systemd })
+  daemon.reloading.now = reloader.reload
   warnOfExpiry(daemon)
   await releaseMemory()
   log.info(startOf(daemon, configPath), 'listening')
@@ -61,11 +62,12 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
 
   const stop = Promise.withResolvers<DaemonSignal>()
   takeSignals?.((signal) => {
-    if (signal === 'SIGHUP') reload(signal)
+    if (signal === 'SIGHUP') void reloader.reload(signal)
     else if (signal === 'SIGUSR2') void reopen(log)
     else stop.resolve(signal)
   })
   const signal = await stop.promise
+  reloader.stop()
   void systemd.stopping('finishing the requests under way')
   log.info({ signal }, 'stopping: requests under way are finished')
   await daemon[Symbol.asyncDispose]()

@@ -71,6 +71,23 @@ export async function loadConfig(path: string, env = process.env): Promise<Confi
   return config
 }
 
+/**
+ * For commands that ask a running daemon, which may have older settings than the file: what is
+ * sound of the file, and else the defaults.
+ */
+export async function soundConfig(path: string, env: Environment): Promise<Config> {
+  let value: unknown = {}
+  try {
+    value = parseJson((await readConfig(path)).text).value
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+  }
+  overridden(value, env)
+  const { config } = validate(value)
+  makePathsAbsolute(config, dirname(resolve(path)))
+  return config
+}
+
 /** The configuration of a text, without a look at the files that it names. */
 export function configFrom(text: string, env: Environment = {}): Config {
   const { value, problems } = parseJson(text)

@@ -104,6 +104,8 @@ t.test('other names count when they are given', async (t) => {
   const { port } = new URL(admin.at)
   const named = await admin.ask('GET', '/healthz', { host: `Node.internal:${port}` })
   t.equal(named.status, 200)
+  const mapped = await admin.ask('GET', '/healthz', { host: 'node.internal:19099' })
+  t.equal(mapped.status, 200, 'by a port that is mapped to it')
   const other = await admin.ask('GET', '/healthz', { host: `other.internal:${port}` })
   t.equal(other.status, 403)
 })

@@ -1,5 +1,5 @@
 /** Live reload of the real daemon: every step is told by its log, and no request is lost. */
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { once } from 'node:events'
@@ -314,4 +314,49 @@ t.test('SIGUSR2 reopens the log file after it was moved', async (t) => {
   daemon.process.kill('SIGTERM')
   t.equal((await daemon.exited).code, 0)
   t.match(textOf(file), '"msg":"stopped"')
+})
+
+t.test('one edit is reloaded once, whoever tells of it; then it is stopped in order', async (t) => {
+  const { daemon, write } = await served(t)
+  await after(daemon, 'settings reloaded', () => {
+    write({ limits: { reads: { max: 7 } } })
+    daemon.process.kill('SIGHUP')
+  })
+  // A second edit is noticed by its file: by then the first one has been looked at as well.
+  await after(daemon, 'settings reloaded', () => {
+    write({ limits: { reads: { max: 8 } } })
+  })
+  t.equal(daemon.lines().filter(({ msg }) => msg === 'settings reloaded').length, 2)
+  daemon.process.kill('SIGTERM')
+  await daemon.logged('stopping: requests under way are finished')
+  daemon.process.kill('SIGHUP')
+  t.same(await daemon.exited, { code: 0, signal: null })
+  t.equal(daemon.lines().filter(({ msg }) => msg === 'settings reloaded').length, 2)
+})
+
+const isRoot = process.geteuid?.() === 0 && 'root may read any file'
+
+t.test('a file that is mended by its rights alone is noticed', { skip: isRoot }, async (t) => {
+  const { daemon, path } = await served(t)
+  await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+    chmodSync(path, 0)
+  })
+  await after(daemon, 'settings reloaded', () => {
+    chmodSync(path, 0o640)
+  })
+  daemon.process.kill('SIGTERM')
+})
+
+t.test('a file that is moved away and back is noticed, and so are its rights', async (t) => {
+  const { daemon, path } = await served(t)
+  await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+    renameSync(path, `${path}.away`)
+  })
+  await after(daemon, 'settings reloaded', () => {
+    renameSync(`${path}.away`, path)
+  })
+  await after(daemon, 'settings reloaded', () => {
+    chmodSync(path, 0o600)
+  })
+  daemon.process.kill('SIGTERM')
 })

@@ -122,3 +122,10 @@ t.test('what ipfs-cluster-ctl sends works: id, pin add, status, pin rm, recover'
   }
   t.notOk(gate.cluster.pins.has(cid))
 })
+
+t.test('who asks for allocations, as ctl does, is told what to ask for instead', async (t) => {
+  const gate = await startGate(t)
+  const { status, json } = await gate.ask('GET', `/allocations/${cid}`)
+  t.equal(status, 404)
+  t.match(json, { message: /says nothing of whether it is pinned.*ipfs-cluster-ctl status/ })
+})

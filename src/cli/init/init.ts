@@ -1,4 +1,5 @@
 /** `pinwarden init`: looks at this host and writes a configuration that fits it. */
+import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { findCluster, findOpenPorts, sidePorts } from './host-scan.js'
 import { configFrom, settingsFrom } from '../../settings/load.js'
@@ -7,7 +8,7 @@ import { isLoopback } from '../../settings/values/network.js'
 import { bracketed } from '../gate-url.js'
 import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
-import { publicAddress, refuseIfTaken } from './public-address.js'
+import { ownAddresses, publicAddress, refuseIfTaken } from './public-address.js'
 import { knownHolders, knownText } from '../known-holder.js'
 import { UsageError, warn } from '../report.js'
 import { createFile, refuseIfThere } from './create-file.js'
@@ -129,8 +130,11 @@ async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   // That the REST API itself is open on loopback is why there is a gate.
   for (const { url, what } of await findOpenPorts('127.0.0.1', sidePorts))
     warn(io, `${url} asks for no credential: ${what}, for whoever is on this host`)
+  // What answers on loopback only is no danger, also where the gate listens on every address.
+  const outside = isIP(host) !== 0 && /^[0:.]+$/.test(host) ? ownAddresses() : [host]
   if (isLoopback(host)) return
-  for (const { url, what } of await findOpenPorts(bracketed(host)))
+  const open = await Promise.all(outside.map((address) => findOpenPorts(bracketed(address))))
+  for (const { url, what } of open.flat())
     warn(io, `${url} asks for no credential: ${what}, for EVERYBODY unless a firewall is before it`)
 }
 

@@ -21,13 +21,17 @@ const privateNetworks = blockListOf([
  * then behind a router that maps the port), else loopback.
  */
 export function publicAddress(interfaces = networkInterfaces()): string {
-  const addresses = Object.values(interfaces)
-    .flatMap((all) => all ?? [])
-    .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
-    .map(({ address }) => address)
+  const addresses = ownAddresses(interfaces)
   const open = addresses.filter((address) => !isPrivate(address))
   return open.find(isIPv4) ?? open[0] ?? addresses.find(isIPv4) ?? '127.0.0.1'
 }
+
+/** Those that other machines may reach this one at. */
+export const ownAddresses = (interfaces = networkInterfaces()): string[] =>
+  Object.values(interfaces)
+    .flatMap((all) => all ?? [])
+    .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
+    .map(({ address }) => address)
 
 const isPrivate = (address: string): boolean =>
   privateNetworks?.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') === true

@@ -26,6 +26,7 @@ export function statusText(shown: Shown, now: number): string {
   const { settings, certificateExpires: certificate } = shown
   const rows = [
     ['ready', shown.ready ? 'yes' : `no: ${shown.missing.join(', ')}`],
+    ...(shown.host === undefined ? [] : [['host', shown.host] as const]),
     ['version', `${shown.version} on Node ${shown.node}`],
     ['up', spanText(now - Date.parse(shown.startedAt))],
     ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],

@@ -1,8 +1,9 @@
 /** `pinwarden status`: how the running daemon is, as its admin listener knows it. */
-import { loadConfig } from '../../settings/load.js'
+import { loadConfig, soundConfig } from '../../settings/load.js'
+import { ConfigError } from '../../settings/problems.js'
 import { adminOf } from '../ask-admin.js'
 import type { Io } from '../io.js'
-import { CommandError } from '../report.js'
+import { CommandError, warn } from '../report.js'
 import { askStatus, statusText } from './status-view.js'
 
 export interface StatusOptions {
@@ -17,10 +18,24 @@ export interface StatusOptions {
   readonly signal?: AbortSignal
 }
 
+/** A daemon goes on with older settings when the file is broken, and can be asked all the same. */
+async function adminIn(configPath: string, io: Io): Promise<string | undefined> {
+  try {
+    return adminOf(await loadConfig(configPath))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    warn(io, `${configPath} is broken: pinwarden check says why; the daemon has older settings`)
+    const { admin } = await soundConfig(configPath, io.env)
+    return adminOf({ admin: admin ?? usualAdmin })
+  }
+}
+
+const usualAdmin = { host: '127.0.0.1', port: 9099, allowRemote: false, hostNames: [] }
+
 /** @returns 0: ready, or only live where that is asked, or watched; 1: not so, or no answer */
 export async function status(options: StatusOptions, io: Io): Promise<number> {
   const { configPath, admin, json, live = false, watch, signal } = options
-  const where = admin ?? adminOf(await loadConfig(configPath))
+  const where = admin ?? (await adminIn(configPath, io))
   if (where === undefined)
     throw new CommandError(
       `${configPath} has no admin section, or one with port 0`,

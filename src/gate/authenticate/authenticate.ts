@@ -1,5 +1,5 @@
 /** Phase 1, who asks? Verifies a key given by Basic or Bearer; the answer to a bad one is 401. */
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import basicAuth from '@fastify/basic-auth'
 import type { KeyEntry } from '../../settings/keyring/keyring.js'
@@ -96,6 +96,7 @@ function unfit({ encoder, expiresAtMs }: KeyEntry, client: string): RefusalReaso
   if (!encoder.enabled) return 'encoder-disabled'
   if (expiresAtMs <= Date.now()) return 'key-expired'
   if (encoder.from === undefined) return undefined
+  if (isIP(client) === 0) return 'wrong-network'
   const family = isIPv6(client) ? 'ipv6' : 'ipv4'
   return encoder.from.check(client, family) ? undefined : 'wrong-network'
 }

@@ -38,7 +38,7 @@ function permit(
   }
   if (route === undefined || permission === undefined) {
     if (allow !== undefined) reply.header('allow', allow.join(', '))
-    refuse(reply, record, allow === undefined ? 'unknown-route' : 'method-not-allowed')
+    refuseUnknown(request, reply, record)
     return undefined
   }
   if (!encoder.permissions.has(permission)) {
@@ -48,6 +48,24 @@ function permit(
   }
   return isBodyFit(request, reply, record) ? { route, target } : undefined
 }
+
+/** `ipfs-cluster-ctl pin ls` asks for allocations, and scripts read a bare 404 as "not pinned". */
+function refuseUnknown(request: FastifyRequest, reply: FastifyReply, record: Authenticated): void {
+  if (request.routeOptions.config.allow !== undefined) {
+    refuse(reply, record, 'method-not-allowed')
+    return
+  }
+  const isAllocation = /^\/+allocations(?:[/?]|$)/.test(request.url)
+  if (!isAllocation) refuse(reply, record, 'unknown-route')
+  else if (!record.encoder.permissions.has('status'))
+    refuse(reply, record, 'not-permitted', noStatus)
+  else refuse(reply, record, 'unknown-route', noAllocations)
+}
+
+const noStatus = 'forbidden: this encoder lacks the permission status'
+const noAllocations =
+  'the gate does not tell allocations, which says nothing of whether it is pinned: ask for the ' +
+  'status (ipfs-cluster-ctl status CID, GET /pins/CID)'
 
 /** Chunked bodies of unknown length are counted as they are read. */
 function isBodyFit(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): boolean {

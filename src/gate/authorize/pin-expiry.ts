@@ -29,11 +29,15 @@ const rfc3339 =
 /** Go cannot write a later year as JSON: the pin would spoil every listing that it is in. */
 const expireAtMsMax = Date.UTC(10_000, 0) - 1000
 
+const zeroMs = Date.parse('0001-01-01T00:00:00Z')
+
 /** RFC 3339 with a zone, in the future: the cluster answers a past time with 500. */
 function expireAt(value: string, now: number): number | undefined {
   const date = rfc3339.exec(value)?.[1]
   const atMs = Date.parse(value)
   if (date === undefined || Number.isNaN(atMs) || atMs > expireAtMsMax) return undefined
+  // Go's zero time: the cluster takes it as no expiry, and some clients send it for none.
+  if (atMs === zeroMs) return Infinity
   // Date.parse makes the 2nd of March of the 30th of February; Go does not.
   if (new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10) !== date) return undefined
   if (atMs <= now) throw new BadRequest('bad-option', 'expire-at is in the past')

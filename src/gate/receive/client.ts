@@ -14,10 +14,29 @@ export function clientOf(trusted: readonly string[]): ClientOf {
   if (trusted.length === 0) return (request) => addressOf(request.socket.remoteAddress)
   const isTrusted = trustOf(trusted)
   return (request) => {
-    const forwarded = addressOf(proxyaddr(request, isTrusted))
-    return isIP(forwarded) === 0 ? addressOf(request.socket.remoteAddress) : forwarded
+    let address = addressOf(request.socket.remoteAddress)
+    const header = request.headers['x-forwarded-for'] ?? ''
+    // The last proxy appended the last one, and so on, as far as proxies are trusted.
+    const entries = (typeof header === 'string' ? header : header.join(',')).split(',').reverse()
+    for (const entry of entries.map((text) => text.trim()).filter((text) => text !== '')) {
+      if (!isTrusted(address)) break
+      const found = addressIn(entry)
+      // It is not the proxy: as that it would be let in wherever the proxy may come from.
+      if (found === undefined) return unknown
+      address = found
+    }
+    return address
   }
 }
+
+/** Some proxies append the port: `192.0.2.7:4711`, `[2001:db8::1]:4711`. */
+function addressIn(entry: string): string | undefined {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(entry) ?? []
+  const address = addressOf(bracketed ?? plain ?? entry)
+  return isIP(address) === 0 ? undefined : address
+}
+
+const unknown = 'unknown'
 
 /** Whether an address is one of a trusted proxy. */
 export function trustOf(trusted: readonly string[]): (address: string) => boolean {
@@ -27,7 +46,7 @@ export function trustOf(trusted: readonly string[]): (address: string) => boolea
 
 /** IPv4 clients of a dual-stack socket come as `::ffff:192.0.2.1`. */
 export const addressOf = (address: string | undefined): string =>
-  (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '')
+  (address ?? unknown).replace(/^::ffff:(?=\d+\.)/i, '')
 
 /** What one party holds: an IPv4 address, or an IPv6 /64. */
 export const networkOf = (address: string): string =>

@@ -1,5 +1,5 @@
 /** Tells when files change, however they do: written, replaced by rename, re-pointed by a link. */
-import { unwatchFile, watchFile } from 'node:fs'
+import { statSync, type Stats, unwatchFile, watchFile } from 'node:fs'
 
 const intervalMs = 1000
 
@@ -11,10 +11,8 @@ const intervalMs = 1000
  */
 export function watchFiles(onChange: () => void): (files: readonly string[]) => void {
   let watched: readonly string[] = []
-  const look = (now: { mtimeMs: number; ino: number; size: number }, before: typeof now) => {
-    const isOther =
-      now.mtimeMs !== before.mtimeMs || now.ino !== before.ino || now.size !== before.size
-    if (isOther) onChange()
+  const look = (now: Stats, before: Stats) => {
+    if (stateOf(now) !== stateOf(before)) onChange()
   }
   return (files) => {
     for (const file of watched) if (!files.includes(file)) unwatchFile(file, look)
@@ -25,3 +23,19 @@ export function watchFiles(onChange: () => void): (files: readonly string[]) => 
     watched = files
   }
 }
+
+/** Rights count too: a file that could not be read may be readable now. */
+const stateOf = ({ mtimeMs, ctimeMs, ino, size }: Stats): string =>
+  [mtimeMs, ctimeMs, ino, size].join(' ')
+
+/** What tells one state of files from another. */
+export const stateOfFiles = (files: readonly string[]): string =>
+  files
+    .map((file) => {
+      try {
+        return stateOf(statSync(file))
+      } catch {
+        return 'none'
+      }
+    })
+    .join('; ')

@@ -110,6 +110,14 @@ const admin = Type.Optional(
       socket: Type.Optional(
         path('socket', 'Unix socket to listen on instead of host and port; mode 0600.'),
       ),
+      hostNames: Type.Array(
+        host({ default: '', description: 'Such as gate, in a container network.' }),
+        {
+          default: [],
+          maxItems: 64,
+          description: 'Names, besides loopback and host, that callers may ask for it by.',
+        },
+      ),
       allowRemote: Type.Boolean({
         default: false,
         description: 'Allow an address other than loopback: whoever reaches it reads all of it.',

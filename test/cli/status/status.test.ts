@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { status, type StatusOptions } from '../../../src/cli/status/status.js'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
-import { run } from '../../support/daemon.js'
+import { run, startDaemon } from '../../support/daemon.js'
 import { startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden } from '../../support/pinwarden.js'
 
@@ -225,3 +225,47 @@ t.test('where the daemon cannot be asked, a list says so and shows the rest', as
   t.match(stdout, /^alpha +used +live +- +never +\?$/m)
   t.match(stderr, /^hint: last use is not known: no answer of the daemon at .*ENOENT$/m)
 })
+
+t.test(
+  'reload says what changed, what waits, and why it was refused; status goes on',
+  async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'reload-'))
+    t.teardown(() => {
+      rmSync(directory, { recursive: true })
+    })
+    const config = {
+      admin: { port: 0 },
+      control: { socket: join(directory, 'c') },
+      listen: { port: 0 },
+    }
+    const { daemon, configPath } = await startDaemon(t, config)
+    const { admin } = await daemon.logged('listening')
+    const write = (fields: object) => {
+      writeFileSync(configPath, JSON.stringify({ ...config, ...fields }))
+    }
+    const reload = (...args: string[]) => pinwarden('reload', ...args, '-c', configPath)
+    t.match(await reload(), {
+      code: 0,
+      stdout: 'reloaded: nothing that the daemon uses has changed\n',
+    })
+    write({ encoders: { alpha: {} }, log: { level: 'warn', bufferBytesMax: 70_000 } })
+    const told = await reload()
+    t.equal(told.code, 0)
+    t.match(told.stdout, /^ {2}changed: log$/m)
+    t.match(told.stdout, /^ {2}encoders added: alpha$/m)
+    t.match(told.stdout, /^ {2}waits for a restart: log\.bufferBytesMax$/m)
+    t.match(told.stderr, /warning: encoders without a key: alpha/)
+    write({ log: { level: 'loud' }, admin: { port: Number(new URL(String(admin)).port) } })
+    t.match(await reload(), { code: 1, stderr: /refused.*\n {2}line 1: log\.level: found "loud"/ })
+    t.equal(
+      (JSON.parse((await reload('--json')).stdout) as { isApplied: boolean }).isApplied,
+      false,
+    )
+    const status = await pinwarden('status', '--live', '-c', configPath)
+    t.match(status, { code: 0, stderr: /config\.json is broken: pinwarden check says why/ })
+    t.match(status.stdout, new RegExp(`^host +${hostname()}$`, 'm'))
+    daemon.process.kill('SIGTERM')
+    await daemon.exited
+    t.match(await reload(), { code: 1, stderr: /no answer of the daemon/ })
+  },
+)

@@ -1,0 +1,48 @@
+/** `pinwarden reload`: has the running daemon read its settings, and says what changed. */
+import type { ReloadAnswer } from '../admin/control.js'
+import { problemText } from '../settings/problems.js'
+import { soundConfig } from '../settings/load.js'
+import { askControl } from './ask-control.js'
+import type { Io } from './io.js'
+import { fail, hint, warn } from './report.js'
+
+export interface ReloadOptions {
+  readonly configPath: string
+  readonly json: boolean
+}
+
+/** @returns 0: they are in force; 1: they were refused, or no daemon answers */
+export async function reload({ configPath, json }: ReloadOptions, io: Io): Promise<number> {
+  const config = await soundConfig(configPath, io.env)
+  const answer = (await askControl(config, 'POST', '/reload', {})) as ReloadAnswer
+  if (json) io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
+  else if (answer.isApplied) tell(answer, io)
+  else {
+    fail(io, `the daemon refused ${configPath}: the old settings stay in force`)
+    for (const problem of answer.problems) io.stderr.write(`  ${problemText(problem)}\n`)
+    hint(io, 'pinwarden check says the same without a daemon')
+  }
+  return answer.isApplied ? 0 : 1
+}
+
+function tell(answer: ReloadAnswer & { readonly isApplied: true }, io: Io): void {
+  const changes = Object.entries(answer.changes)
+  if (changes.length === 0) io.stdout.write('reloaded: nothing that the daemon uses has changed\n')
+  else io.stdout.write('reloaded\n')
+  for (const [what, names] of changes)
+    io.stdout.write(`  ${words.get(what) ?? what}: ${names.join(', ')}\n`)
+  if (answer.needRestart.length > 0)
+    io.stdout.write(`  waits for a restart: ${answer.needRestart.join(', ')}\n`)
+  for (const warning of answer.warnings) warn(io, warning)
+}
+
+const words = new Map([
+  ['sections', 'changed'],
+  ['encodersAdded', 'encoders added'],
+  ['encodersRemoved', 'encoders removed'],
+  ['encodersChanged', 'encoders changed'],
+  ['keysAdded', 'keys added'],
+  ['keysRemoved', 'keys removed'],
+  ['keysChanged', 'keys changed'],
+  ['files', 'files with other contents'],
+])
