@@ -85,9 +85,9 @@ function liveKeyOf(
 function refuseTypo({ encoders }: Config, { encoder, isNew }: KeysAddOptions): void {
   if (isNew || Object.hasOwn(encoders, encoder)) return
   const letters = (name: string): string => name.replaceAll(/\d+/g, '0')
-  const near = Object.keys(encoders).find(
-    (name) => letters(name) !== letters(encoder) && editsBetween(name, encoder) <= 2,
-  )
+  const [near] = Object.keys(encoders)
+    .filter((name) => letters(name) !== letters(encoder) && editsBetween(name, encoder) <= 2)
+    .sort((one, other) => editsBetween(one, encoder) - editsBetween(other, encoder))
   if (near === undefined || Math.min(near.length, encoder.length) < 4) return
   throw new UsageError(
     `there is no encoder ${encoder}; is ${near} meant?`,
