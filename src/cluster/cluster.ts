@@ -15,6 +15,7 @@ import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
 import { badAnswer, readObject } from './json.js'
 import { ListingRelay } from './listing-relay.js'
+import type { StreamPool } from './pools.js'
 import { type LagChange, PeerLag, type SeenAt } from './peer-lag.js'
 import { RecentChanges } from './recent-changes.js'
 import { setTimer } from '../time/set-timer.js'
@@ -128,9 +129,10 @@ export class Cluster {
     path: string,
     headers: RequestHeaders,
     handler: Dispatcher.DispatchHandler,
+    of: StreamPool,
   ): void {
     const request = { method: 'GET', path, headers } as const
-    new ListingRelay(handler, path, headers, (not) => this.choose(request, not)).start()
+    new ListingRelay(handler, path, headers, of, (not) => this.choose(request, not)).start()
   }
 
   /**

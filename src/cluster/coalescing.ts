@@ -26,7 +26,7 @@ export class RequestCoalescer {
     })
     this.running.set(key, coalesced)
     coalesced.join(exchange, callback)
-    coalesced.start(cluster, options, exchange.timeoutMs)
+    coalesced.start(cluster, options, exchange)
   }
 
   /**
@@ -61,8 +61,9 @@ class CoalescedExchange {
     })
   }
 
-  start(cluster: Cluster, request: ClusterRequest, timeoutMs: number): void {
-    const own = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
+  start(cluster: Cluster, request: ClusterRequest, first: Exchange): void {
+    const { owner, timeoutMs } = first
+    const own = new Exchange({ owner, isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
     this.own = own
     cluster.request(own, request, (error, answer) => {
       this.onComplete()

@@ -1,5 +1,5 @@
 /** One REST API of the cluster: our connections to it, and how it is. */
-import type { Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { UnorderedList } from '../collections/unordered-list.js'
@@ -9,8 +9,10 @@ import type { EndpointSecrets } from '../settings/files/secrets.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer-handler.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
-import { openPools, type Pools, wantsPlain } from './pools.js'
+import { openPools, type Pools, recordsMax, type StreamPool, wantsPlain } from './pools.js'
 import { HealthProbe } from './health-probe.js'
+import { Lane } from './lane.js'
+import { cidIn } from './whole.js'
 
 export type EndpointConfig = ClusterConfig['endpoints'][number]
 
@@ -79,7 +81,8 @@ export class Endpoint {
   private readonly authorization: string | undefined
   private readonly pools: Pools
   private readonly prober: HealthProbe
-  private readonly underWay = { requests: 0, listings: 0, cacheFills: 0 }
+  private readonly lanes: Readonly<Record<Cost, Lane>>
+  private streams = 0
   private readonly waiting = new UnorderedList<AnswerHandler>()
 
   constructor(
@@ -98,6 +101,14 @@ export class Endpoint {
     }
     const place = { origin, connect, authorization: this.authorization }
     this.pools = openPools(config, place, onHungUp)
+    const { connections, listingConnections, queueMax } = config
+    this.lanes = {
+      state: new Lane(connections, queueMax),
+      // The gate asks for those of all encoders, which hold no more than half of the places.
+      records: new Lane(2 * recordsMax, queueMax),
+      kubo: new Lane(connections, queueMax),
+      listings: new Lane(listingConnections, queueMax),
+    }
     this.prober = new HealthProbe(place, config.health.timeoutMs, onHungUp)
     this.health = new CircuitBreaker({
       ...config.health,
@@ -108,8 +119,8 @@ export class Endpoint {
 
   /** Exchanges under way. */
   get load(): number {
-    const { requests, listings, cacheFills } = this.underWay
-    return requests + listings + cacheFills
+    const { state, records, kubo, listings } = this.lanes
+    return state.size + records.size + kubo.size + listings.size + this.streams
   }
 
   get report(): EndpointReport {
@@ -126,23 +137,21 @@ export class Endpoint {
   request(asking: Asking, goElsewhere: GoElsewhere, callback: Callback): void {
     const { exchange, request, timeoutMs, isRepeated } = asking
     const { method, path, headers } = request
-    const pool = exchange.isListing ? 'listings' : 'requests'
-    const { listingConnections, connections, queueMax } = this.config
-    const max = (exchange.isListing ? listingConnections : connections) + queueMax
-    if (this.underWay[pool] >= max) {
+    const cost = costOf(exchange, request)
+    const place = this.lanes[cost].reserve(exchange.owner)
+    if (place === undefined) {
       const busy = new ClusterFault('cluster-busy')
       if (goElsewhere(busy, false)) return
       exchange.end()
       callback(busy, undefined as never)
       return
     }
-    this.underWay[pool]++
     const generation = this.health.begin()
     const handler = new AnswerHandler(exchange, path, timeoutMs, callback, {
       onEnd: (error, isOfOne = false) => {
-        this.underWay[pool]--
+        place.leave()
         this.waiting.delete(handler)
-        const mayBeLate = this.isRushed(timeoutMs) || asksKubo(method, path)
+        const mayBeLate = this.isRushed(timeoutMs) || cost === 'kubo' || cost === 'listings'
         const mayBeWell = (reason: FaultReason) =>
           isOfOne ||
           (reason === 'cluster-timeout' && mayBeLate) ||
@@ -154,21 +163,22 @@ export class Endpoint {
     if (method === 'GET') this.waiting.add(handler)
     const options = { origin: this.origin, method, path, headers: this.headersFor(headers) }
     // For undici a GET holds up those behind it, unless it is told otherwise.
-    if (isRepeated) this.pools.fresh.dispatch(options, handler)
-    else if (isRecord(method, path))
-      this.pools.records.dispatch({ ...options, blocking: false }, handler)
-    else this.pools[pool].dispatch(options, handler)
+    const blocking = cost !== 'records'
+    const pool = isRepeated ? this.pools.fresh : this.pools[cost]
+    place.begin(() => {
+      pool.dispatch({ ...options, blocking }, handler)
+    })
   }
 
   /** Counts a listing as under way until the returned function is called. */
   beginListing(): ListingEnd {
-    this.underWay.cacheFills++
+    this.streams++
     const generation = this.health.begin()
     let isOver = false
     return (error) => {
       if (isOver) return
       isOver = true
-      this.underWay.cacheFills--
+      this.streams--
       this.ended(generation, error, mayBeSlow, undefined)
     }
   }
@@ -178,10 +188,11 @@ export class Endpoint {
     path: string,
     headers: RequestHeaders,
     handler: Dispatcher.DispatchHandler,
+    of: StreamPool,
     isRepeated: boolean,
   ): void {
     const options = { origin: this.origin, path, method: 'GET' as const }
-    const pool = isRepeated ? this.pools.fresh : this.pools.cacheFills
+    const pool = isRepeated ? this.pools.fresh : this.pools[of]
     pool.dispatch({ ...options, headers: this.headersFor(headers) }, handler)
   }
 
@@ -246,8 +257,7 @@ export class Endpoint {
   }
 
   private get allPools() {
-    const { requests, records, listings, cacheFills, fresh } = this.pools
-    return [requests, records, listings, cacheFills, fresh]
+    return Object.values<Pool>({ ...this.pools })
   }
 }
 
@@ -258,13 +268,15 @@ const mayBeSlow = (reason: FaultReason): boolean =>
 /** To be called when a listing is over, with what went wrong, if anything did. */
 export type ListingEnd = (fault: Error | undefined) => void
 
-/** Of one pin, as the cluster's state has it. */
-const isRecord = (method: string, path: string): boolean =>
-  method === 'GET' && path.startsWith('/allocations/')
+/** What the cluster has to do for an answer (cluster API, "Cost"): each has connections of its own. */
+type Cost = 'state' | 'records' | 'kubo' | 'listings'
 
-/** Reads and writes of the state alone are answered without Kubo (cluster API, "Cost"). */
-const asksKubo = (method: string, path: string): boolean =>
-  method === 'GET' ? !path.startsWith('/allocations') : path.includes('/recover')
+/** Reads and writes of one CID's record are answered without Kubo; a path is resolved by it. */
+function costOf({ isListing }: Exchange, { method, path }: ClusterRequest): Cost {
+  if (isListing) return 'listings'
+  if (method === 'GET') return path.startsWith('/allocations/') ? 'records' : 'kubo'
+  return cidIn(path) === undefined || path.includes('/recover') ? 'kubo' : 'state'
+}
 
 function basicAuthorization(username?: string, password?: string): string | undefined {
   if (username === undefined || password === undefined) return undefined

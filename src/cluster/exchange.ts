@@ -1,7 +1,11 @@
 /** One request to the cluster: how long it may take, who gives it up, and what became of it. */
 import type { AnswerHeaders } from '../http/headers.js'
+import { gateItself } from './lane.js'
+
 export interface ExchangeOptions {
-  /** Listings have connections of their own, so that a few slow ones never hold up pins. */
+  /** The encoder that waits for it; absent: the gate itself. */
+  readonly owner?: string
+  /** Whether it makes the cluster go through all pins. */
   readonly isListing: boolean
   /** Whether the answer is one JSON value, taken in whole; others are streams of lines. */
   readonly isWhole: boolean
@@ -16,6 +20,7 @@ export interface ExchangeOptions {
 }
 
 export class Exchange {
+  readonly owner: string
   readonly isListing: boolean
   readonly isWhole: boolean
   readonly timeoutMs: number
@@ -33,7 +38,10 @@ export class Exchange {
   private reason: Error | undefined
   private onCancel: ((reason: Error) => void) | undefined
 
-  constructor({ isListing, isWhole, timeoutMs, onEnd, coalescingKey, changes }: ExchangeOptions) {
+  constructor(options: ExchangeOptions) {
+    const { owner = gateItself, isListing, isWhole, timeoutMs } = options
+    const { onEnd, coalescingKey, changes } = options
+    this.owner = owner
     this.isListing = isListing
     this.isWhole = isWhole
     this.timeoutMs = timeoutMs

@@ -33,7 +33,7 @@ export function readLines(
       if (error === undefined) resolve()
       else reject(error)
     })
-    cluster.current.dispatchListing(path, headers, reader)
+    cluster.current.dispatchListing(path, headers, reader, 'own')
   })
 }
 

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Endpoint, ListingEnd } from './endpoint.js'
 import { ClusterFault, faultOf, faultOfAnswer, isInterim } from './faults.js'
+import type { StreamPool } from './pools.js'
 
 type Handler = Dispatcher.DispatchHandler
 type Controller = Dispatcher.DispatchController
@@ -22,6 +23,7 @@ export class ListingRelay implements Handler {
     private readonly handler: Handler,
     private readonly path: string,
     private readonly headers: RequestHeaders,
+    private readonly of: StreamPool,
     private readonly choose: (not: Endpoint | undefined) => Endpoint | undefined,
     private readonly isRepeated = false,
   ) {}
@@ -79,14 +81,14 @@ export class ListingRelay implements Handler {
     if (next === undefined) return false
     this.isGone = true
     this.end(error)
-    new ListingRelay(this.handler, this.path, this.headers, this.choose, true).ask(next)
+    new ListingRelay(this.handler, this.path, this.headers, this.of, this.choose, true).ask(next)
     return true
   }
 
   private ask(endpoint: Endpoint): void {
     this.endpoint = endpoint
     this.end = endpoint.beginListing()
-    endpoint.dispatchListing(this.path, this.headers, this, this.isRepeated)
+    endpoint.dispatchListing(this.path, this.headers, this, this.of, this.isRepeated)
   }
 }
 

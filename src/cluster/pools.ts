@@ -13,13 +13,22 @@ export interface ApiAddress {
   readonly authorization: string | undefined
 }
 
+/** Connections by what the cluster has to do: what hangs holds up nothing else. */
 export interface Pools {
-  readonly requests: Pool
+  /** Writes of pins' records. */
+  readonly state: Pool
   /** Reads of pins' records, one behind the other. */
   readonly records: Pool
+  /** Statuses and `/id`, which wait for Kubo. */
+  readonly kubo: Pool
+  /** Recovering everything. */
   readonly listings: Pool
-  /** Listings that fill the gate's cache. */
+  /** Whole listings, which fill the gate's cache. */
   readonly cacheFills: Pool
+  /** Listings of operations. */
+  readonly operations: Pool
+  /** What the gate reads for itself. */
+  readonly own: Pool
   /** Each connection for one question, which nothing that was asked before can have ended. */
   readonly fresh: Pool
 }
@@ -27,7 +36,10 @@ export interface Pools {
 /** What is coded all the same is a bad answer: clients would not be told of it. */
 export const wantsPlain = { 'accept-encoding': 'identity' } as const
 
-const freshConnections = 16
+export type StreamPool = 'cacheFills' | 'operations' | 'own'
+
+/** Pin tracking, counts, walks: each reads one after the other. */
+const ownConnections = 8
 
 /**
  * A record is read from the cluster's state, without Kubo: nobody waits long for who is before him
@@ -36,6 +48,7 @@ const freshConnections = 16
  */
 const recordConnections = 2
 const recordsAhead = 32
+export const recordsMax = recordConnections * recordsAhead
 
 /** @param onHungUp the other side ended one of them */
 export function openPools(
@@ -45,7 +58,7 @@ export function openPools(
 ): Pools {
   const { connections, listingConnections, connectTimeoutMs, idleTimeoutMs } = config
   const connect = connectorTo(at, connectTimeoutMs)
-  const open = (connections: number, special: Partial<Pool.Options> = {}): Pool => {
+  const open = (connections: number | null, special: Partial<Pool.Options> = {}): Pool => {
     const pool = new Pool(origin, {
       connections,
       pipelining: 1,
@@ -66,11 +79,15 @@ export function openPools(
     ? { connect: passingOverContinue(readCoalescingConnector(connectTimeoutMs)) }
     : {}
   return {
-    requests: open(connections),
+    state: open(connections),
+    kubo: open(connections),
     records: open(recordConnections, { pipelining: recordsAhead }),
     listings: open(listingConnections),
     cacheFills: open(listingConnections, coalescingReads),
-    fresh: open(freshConnections, { pipelining: 0 }),
+    operations: open(listingConnections),
+    own: open(ownConnections, coalescingReads),
+    // Those who ask hold places already.
+    fresh: open(null, { pipelining: 0 }),
   }
 }
 

@@ -48,4 +48,4 @@ export const isSameCid = (given: unknown, canonical: string): boolean =>
 const aboutOne = /^\/(?:allocations|pins|pins\/ipfs)\/((?:Qm|b)[A-Za-z0-9]+)(?:\/recover)?(?:\?|$)/
 
 /** Of a request's path, which has CIDs in their canonical spelling. */
-const cidIn = (path: string): string | undefined => aboutOne.exec(path)?.[1]
+export const cidIn = (path: string): string | undefined => aboutOne.exec(path)?.[1]

@@ -52,6 +52,8 @@ export interface Operation {
    * connection, leaving a state nobody knows, and they are over in milliseconds.
    */
   readonly outlivesClient: boolean
+  /** Whether it makes the cluster go through all pins. */
+  readonly isListing: boolean
   /** Whether the cluster answers with one value; other answers are streams of lines. */
   readonly isWhole: boolean
   /** Whether those who ask the same meanwhile are answered by one exchange. */
@@ -60,10 +62,13 @@ export interface Operation {
   readonly showsPins: boolean
 }
 
-const whole = { outlivesClient: false, isWhole: true, isShared: false, showsPins: false }
+const whole = {
+  ...{ outlivesClient: false, isListing: false, isWhole: true },
+  ...{ isShared: false, showsPins: false },
+}
 const read = { ...whole, budget: 'reads' } as const
 const listing: Operation = {
-  ...{ ...whole, isWhole: false },
+  ...{ ...whole, isListing: true, isWhole: false },
   ...{ budget: 'listings', timeout: 'listTimeoutMs' },
 }
 const write: Operation = {

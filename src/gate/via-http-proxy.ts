@@ -122,7 +122,8 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
 function exchangeOf(record: Authorized, call: UpstreamCall): Exchange {
   const operation = operations[record.permission]
   const exchange = new Exchange({
-    isListing: operation.budget === 'listings',
+    owner: record.encoder.name,
+    isListing: operation.isListing,
     isWhole: operation.isWhole && call.cids === undefined,
     timeoutMs: call.timeoutMs ?? record.snapshot.config.cluster[operation.timeout],
     onEnd: record.hold(),

@@ -1,6 +1,8 @@
 /** A cache entry: one listing that the cluster is asked for once and any number of clients read. */
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault } from '../cluster/faults.js'
+import type { Place } from '../cluster/lane.js'
+import { KeyedCounter } from '../collections/keyed-counter.js'
 import { compressed } from './compressed.js'
 import { type UpstreamRequest, UpstreamReader } from './upstream-reader.js'
 import { Spool } from './spool.js'
@@ -10,6 +12,13 @@ export interface Head {
   readonly status: number
   /** From asking the cluster to its answer. */
   readonly upstreamMs: number
+}
+
+export interface CacheEntryEvents {
+  /** Nobody waits for it any more, and nobody reads it. */
+  readonly onUnused: () => void
+  /** The disk takes no more of it: from now on it passes through, and nobody can join. */
+  readonly onPassing: () => void
 }
 
 export class CacheEntry {
@@ -28,20 +37,27 @@ export class CacheEntry {
   private packed: Spool | undefined
   private reader: UpstreamReader | undefined
   private status = 0
-  private users = 0
+  /** Those who wait for it and read it, by owner. */
+  private readonly users = new KeyedCounter()
   private isClosed = false
   private readonly heading = Promise.withResolvers<Head>()
   private readonly ending = Promise.withResolvers<undefined>()
 
-  constructor(private readonly quota: SpoolQuota) {
+  /** @param place where its turn to be asked comes */
+  constructor(
+    private readonly quota: SpoolQuota,
+    readonly place: Place,
+    private readonly events: CacheEntryEvents,
+  ) {
     this.head = this.heading.promise
     // All clients may have left.
     this.head.catch(() => undefined)
     this.ended = this.ending.promise
     this.plain = new Spool(quota, {
       onRoom: () => this.reader?.resume(),
-      onUnread: () => {
-        this.endUnread()
+      onPassing: () => {
+        if (this.isUsed) this.events.onPassing()
+        else this.events.onUnused()
       },
     })
   }
@@ -80,6 +96,10 @@ export class CacheEntry {
     return this.reader !== undefined
   }
 
+  get isUsed(): boolean {
+    return this.users.size > 0
+  }
+
   /** Whether one more may read it from its start. */
   get isJoinable(): boolean {
     return this.plain.isWhole && (!this.isOver || this.isComplete)
@@ -99,11 +119,18 @@ export class CacheEntry {
     return { spool: this.plain, isCompressed: false }
   }
 
-  /** Keeps it open for one who is about to read, until the returned function is called. */
-  retain(): () => void {
-    this.users++
+  /** Keeps it open for one who waits for it or reads it, until the returned function is called. */
+  retain(owner: string): () => void {
+    this.users.add(owner)
+    this.place.join(owner)
+    let isRetained = true
     return () => {
-      this.users--
+      if (!isRetained) return
+      isRetained = false
+      this.users.add(owner, -1)
+      if (this.users.of(owner) === 0) this.place.part(owner)
+      if (this.isUsed) return
+      if (!this.isOver) this.events.onUnused()
       if (this.isClosed) this.close()
     }
   }
@@ -111,15 +138,10 @@ export class CacheEntry {
   /** No client begins to read it any more, except those that retain it. */
   close(): void {
     this.isClosed = true
-    if (this.users > 0) return
+    if (this.isUsed) return
+    if (!this.isOver) this.fail(new ClusterFault('cluster-cut', new Error('all readers left')))
     this.plain.close()
     this.packed?.close()
-  }
-
-  /** Stops reading from the cluster when no client reads and none can join. */
-  private endUnread(): void {
-    if (!this.isOver && this.users === 0)
-      this.reader?.stop(new ClusterFault('cluster-cut', new Error('all readers left')))
   }
 
   private end(fault?: ClusterFault): void {

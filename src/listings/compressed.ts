@@ -17,7 +17,7 @@ export function compressed(plain: Spool, quota: SpoolQuota): Spool {
   gzip.once('end', () => {
     spool.finish()
   })
-  feed(plain, gzip).catch((error: unknown) => {
+  feed(plain, spool, gzip).catch((error: unknown) => {
     const cut = (): void => {
       spool.finish(error instanceof Error ? error : new Error(String(error)))
       gzip.destroy()
@@ -29,8 +29,16 @@ export function compressed(plain: Spool, quota: SpoolQuota): Spool {
   return spool
 }
 
-async function feed(plain: Spool, gzip: ReturnType<typeof createGzip>): Promise<void> {
-  const cursor = plain.enter()
+async function feed(
+  plain: Spool,
+  packed: Spool,
+  gzip: ReturnType<typeof createGzip>,
+): Promise<void> {
+  // It is as slow as the slowest who reads it compressed.
+  const cursor = plain.enter(() => {
+    packed.cutSlow()
+    gzip.destroy()
+  })
   try {
     for (;;) {
       const chunk = await plain.next(cursor)

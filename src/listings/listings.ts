@@ -2,15 +2,19 @@
 import type { RequestHeaders } from '../http/headers.js'
 import type { AccessLine } from '../log/access-line.js'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
+import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { CacheEntry } from './cache-entry.js'
 import type { PeerCount } from './peer-count.js'
 import type { SpoolQuota } from './spool-quota.js'
+import { Lane } from '../cluster/lane.js'
 
 /** How a client came to its listing. */
 export type Origin = NonNullable<AccessLine['listing']>
 
 export interface ListingRequest {
+  /** The encoder that asks. */
+  readonly owner: string
   /** Canonical; what is the same in it is the same listing. */
   readonly query: string
   /** Headers for the cluster, if it is asked for this client. */
@@ -34,16 +38,32 @@ export interface ListingRequest {
 export interface Found {
   readonly entry: CacheEntry
   readonly origin: Origin
-  /** To be called when it is being read, or will not be. */
+  /** To be called when it was read, or will not be. */
   readonly release: () => void
 }
 
-/** Bound on the different listings that are kept or under way. */
-const entriesMax = 16
+/** Different listings that are kept. */
+const keptMax = 16
 
+/** Listings of operations at once: the cluster has these in memory. */
+const cheapMax = 4
+
+const waitingMax = 64
+
+/** Listings that go on beside the one whose turn it is. */
+const asideMax = 2
+
+/**
+ * Whole listings have their turn one after the other, as each makes the cluster load Kubo's whole
+ * pinset; the turns go round the encoders. One that only its cache entry is for, or that passes
+ * through at the pace of its readers, holds up no other: it goes on beside, or ends.
+ */
 export class Listings {
   private readonly entries = new Map<string, CacheEntry>()
-  private turn: Promise<void> = Promise.resolve()
+  private readonly whole = new Lane(1, waitingMax)
+  private readonly cheap = new Lane(cheapMax, waitingMax)
+  private running: CacheEntry | undefined
+  private aside: readonly CacheEntry[] = []
 
   constructor(
     private readonly cluster: ClusterClient,
@@ -58,15 +78,16 @@ export class Listings {
    * @throws the signal's reason when it is aborted before; ClusterFault when there are too many
    */
   async find(request: ListingRequest): Promise<Found> {
-    const { query, mustBeNew, signal } = request
+    const { owner, query, mustBeNew, signal } = request
     const arrivedMs = performance.now()
     for (;;) {
       signal.throwIfAborted()
       const entry = this.entries.get(query)
-      if (entry === undefined) return found(this.begin(request), 'fresh')
+      if (entry === undefined) return found(this.begin(request), 'fresh', owner)
       if (entry.isJoinable && !(mustBeNew && entry.askedMs < arrivedMs))
-        return found(entry, entry.isOver ? 'cached' : 'shared')
-      if (entry.isOver) this.forget(query, entry)
+        return found(entry, entry.isOver ? 'cached' : 'shared', owner)
+      // What passes through has its readers; who comes now has a turn of his own.
+      if (entry.isOver || !entry.isJoinable) this.forget(query, entry)
       else await either(entry.ended, signal)
     }
   }
@@ -80,44 +101,93 @@ export class Listings {
   close(): void {
     for (const [query, entry] of this.entries) {
       entry.fail(new ClusterFault('cluster-cut', new Error('the gate closes')))
+      entry.place.leave()
       this.forget(query, entry)
     }
   }
 
   private begin(request: ListingRequest): CacheEntry {
     this.evict()
-    const { query, isCheap, maxAgeMs } = request
-    const entry = new CacheEntry(this.quota)
+    const { owner, query, isCheap } = request
+    const place = (isCheap ? this.cheap : this.whole).reserve(owner)
+    if (place === undefined) throw new ClusterFault('cluster-busy')
+    const entry = new CacheEntry(this.quota, place, {
+      onUnused: () => {
+        this.unused(entry, request)
+      },
+      onPassing: () => {
+        this.makeRoom()
+      },
+    })
     this.entries.set(query, entry)
-    const run = async (): Promise<void> => {
-      if (entry.isOver) return
-      // Whatever goes wrong with this one, the next has its turn.
-      await this.start(entry, request).catch((error: unknown) => {
-        entry.fail(faultOf(error))
-      })
-      await entry.ended
-      this.keep(query, entry, maxAgeMs)
-    }
-    if (isCheap) void run()
-    else this.inTurn(run)
+    place.begin(() => void this.run(entry, request))
+    this.makeRoom()
     return entry
   }
 
-  /** Whole listings one after the other: each makes the cluster load Kubo's whole pinset. */
-  private inTurn(run: () => Promise<void>): void {
-    this.turn = this.turn.then(run)
+  private async run(entry: CacheEntry, request: ListingRequest): Promise<void> {
+    const { query, isCheap, maxAgeMs } = request
+    if (!isCheap) this.running = entry
+    // Whatever goes wrong with this one, the next has its turn.
+    await this.start(entry, request).catch((error: unknown) => {
+      entry.fail(faultOf(error))
+    })
+    await entry.ended
+    if (this.running === entry) this.running = undefined
+    this.aside = this.aside.filter((other) => other !== entry)
+    this.keep(query, entry, maxAgeMs)
+    entry.place.leave()
+  }
+
+  /** Nobody waits for it any more, and nobody reads it. */
+  private unused(entry: CacheEntry, { query, isCheap, maxAgeMs }: ListingRequest): void {
+    const isOfUse = entry.place.isTaken && entry.isJoinable && !isCheap && maxAgeMs > 0
+    if (isOfUse && this.entries.get(query) === entry) {
+      this.makeRoom()
+      return
+    }
+    entry.fail(unwanted())
+    entry.place.leave()
+    this.forget(query, entry)
+  }
+
+  /** Whoever waits for a turn waits for no listing that nobody reads, or that is read slowly. */
+  private makeRoom(): void {
+    const { running } = this
+    if (running === undefined || !this.whole.isWaitedFor) return
+    if (running.isUsed && running.isJoinable) return
+    this.running = undefined
+    this.aside = [...this.aside, running]
+    if (this.aside.length > asideMax)
+      (this.aside.find(({ isUsed }) => !isUsed) ?? this.aside[0])?.fail(unwanted())
+    running.place.leave()
   }
 
   private async start(entry: CacheEntry, request: ListingRequest): Promise<void> {
     const { query, headers, isCheap, mayBeLocal, headMs, runMs, idMs } = request
-    const mayAsk = this.cluster.current.endpoints.length === 1 && mayBeLocal && !isCheap
     const { current } = this.cluster
+    const mayAsk = current.endpoints.length === 1 && mayBeLocal && !isCheap
     const peers = mayAsk ? await this.peerCount.of(current, headers, idMs) : 'several'
     if (entry.isOver) return
-    const asked = peers === 'one' ? withLocal(query) : query
-    const path = asked === '' ? '/pins' : `/pins?${asked}`
-    const mayBeEmpty = peers !== 'unknown'
-    entry.start(this.cluster.current, { path, headers, headMs, runMs, mayBeEmpty })
+    const path = pathOf(peers === 'one' ? withLocal(query) : query)
+    const isLocal = peers === 'one' || query.includes('local=true')
+    const verifyEmpty =
+      isCheap || isLocal ? undefined : () => this.verifyEmpty(query, headers, headMs)
+    const of = isCheap ? 'operations' : 'cacheFills'
+    entry.start(this.cluster.current, { path, headers, headMs, runMs, of, verifyEmpty })
+  }
+
+  /**
+   * Where Kubo is down a peer leaves its pins out, and a listing of all peers looks empty; asked
+   * for its own list alone, it says so.
+   *
+   * @throws ClusterFault
+   */
+  private verifyEmpty(query: string, headers: RequestHeaders, headMs: number): Promise<void> {
+    const question = { path: pathOf(withLocal(query)), headers, headMs }
+    return readLines(this.cluster, question, () => {
+      throw new ClusterFault('cluster-unavailable', new Error('it lists no pin, and has some'))
+    })
   }
 
   /** Forgets a listing that did not end well, so that the next request tries again. */
@@ -137,19 +207,21 @@ export class Listings {
   }
 
   private evict(): void {
-    for (const [query, entry] of this.entries) {
-      if (this.entries.size < entriesMax) return
-      if (entry.isOver) this.forget(query, entry)
-    }
-    if (this.entries.size >= entriesMax) throw new ClusterFault('cluster-busy')
+    const over = [...this.entries].filter(([, { isOver }]) => isOver)
+    for (const [query, entry] of over.slice(0, Math.max(0, over.length - keptMax + 1)))
+      this.forget(query, entry)
   }
 }
 
-const found = (entry: CacheEntry, origin: Origin): Found => ({
+const unwanted = (): ClusterFault => new ClusterFault('cluster-cut', new Error('all readers left'))
+
+const found = (entry: CacheEntry, origin: Origin, owner: string): Found => ({
   entry,
   origin,
-  release: entry.retain(),
+  release: entry.retain(owner),
 })
+
+const pathOf = (query: string): string => (query === '' ? '/pins' : `/pins?${query}`)
 
 const withLocal = (query: string): string => (query === '' ? 'local=true' : `${query}&local=true`)
 

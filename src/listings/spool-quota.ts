@@ -28,7 +28,7 @@ export class SpoolQuota {
     readonly directory: string,
     private readonly bytesMax: number,
     readonly onError: (error: unknown) => void = () => undefined,
-    private readonly setTimer: SetTimer = timer,
+    readonly setTimer: SetTimer = timer,
   ) {}
 
   /** False when the quota has not so many bytes left. */

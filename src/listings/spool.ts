@@ -12,16 +12,30 @@ const writtenBytes = recentBytes / 2
 /** Beyond it the upstream reader waits: for the disk, or without one for the slowest client. */
 const memoryBytesMax = 4 * 1024 * 1024
 
+/**
+ * How long those who had all that came may wait in all for slower ones, where the disk keeps nothing
+ * for these. Then the slow ones are cut: nobody's pace is theirs.
+ */
+const patienceMs = 5000
+const patienceStepMs = 500
+
+/** What a cut reader is told. */
+class TooSlow extends Error {
+  override readonly name = 'TooSlow'
+}
+
 /** One client's cursor; the client must leave it when it stops reading. */
 export interface Cursor {
   position: number
+  /** Called when it was so slow that it is read no further. */
+  readonly onCut?: (() => void) | undefined
 }
 
 export interface SpoolEvents {
   /** The upstream reader may go on, after {@link Spool.append} said that it must wait. */
   readonly onRoom?: () => void
-  /** No client reads it, and none can begin to. */
-  readonly onUnread?: () => void
+  /** It is not kept whole any more: no client begins to read it. */
+  readonly onPassing?: () => void
 }
 
 /**
@@ -41,6 +55,9 @@ export class Spool {
   private writing: Promise<void> | undefined
   private end: 'open' | 'ended' | Error = 'open'
   private readonly cursors = new Set<Cursor>()
+  private patienceLeftMs = patienceMs
+  private cancelPatience: (() => void) | undefined
+  private readonly slow = new WeakSet<Cursor>()
   private waiting: (() => void)[] = []
   private isClosed = false
 
@@ -60,7 +77,32 @@ export class Spool {
       this.writing ??= this.write()
     this.drop()
     this.wake()
-    return this.inMemory <= memoryBytesMax
+    const hasRoom = this.inMemory <= memoryBytesMax
+    if (!hasRoom && !this.isWhole) this.watchPace()
+    return hasRoom
+  }
+
+  /** While it waits for the slowest client; as soon as another waits for that one, time runs. */
+  private watchPace(): void {
+    this.cancelPatience ??= this.quota.setTimer(patienceStepMs, () => {
+      this.cancelPatience = undefined
+      if (this.isClosed || this.inMemory <= memoryBytesMax) return
+      if (this.waiting.length > 0) this.patienceLeftMs -= patienceStepMs
+      if (this.patienceLeftMs <= 0) this.cutSlow()
+      if (this.inMemory > memoryBytesMax) this.watchPace()
+    })
+  }
+
+  /** Cuts those who are far behind. */
+  cutSlow(): void {
+    for (const cursor of [...this.cursors]) {
+      if (cursor.position >= this.memoryStart + memoryBytesMax / 2) continue
+      this.cursors.delete(cursor)
+      this.slow.add(cursor)
+      cursor.onCut?.()
+    }
+    this.wake()
+    this.drop()
   }
 
   /** No more will come; with an error it was cut short, and readers learn so. */
@@ -74,8 +116,9 @@ export class Spool {
     return this.cursors.size
   }
 
-  enter(): Cursor {
-    const cursor = { position: 0 }
+  /** @param onCut see {@link Cursor.onCut} */
+  enter(onCut?: () => void): Cursor {
+    const cursor = { position: 0, onCut }
     this.cursors.add(cursor)
     return cursor
   }
@@ -85,7 +128,6 @@ export class Spool {
     if (!this.cursors.delete(cursor)) return
     this.wake()
     this.drop()
-    this.tellUnread()
     if (this.isClosed && this.cursors.size === 0) void this.release()
   }
 
@@ -96,6 +138,7 @@ export class Spool {
    * @throws the error that cut it short, after all that came before
    */
   async next(cursor: Cursor): Promise<ChunkView | undefined> {
+    if (this.slow.has(cursor)) throw new TooSlow('others waited for this reader')
     while (cursor.position >= this.size) {
       if (!this.cursors.has(cursor)) return undefined
       if (this.end === 'ended') return undefined
@@ -111,13 +154,7 @@ export class Spool {
   /** No client begins any more; what is kept goes with the last reader. */
   close(): void {
     this.isClosed = true
-    this.tellUnread()
     if (this.cursors.size === 0) void this.release()
-  }
-
-  private tellUnread(): void {
-    const isClosed = !this.isWhole || this.isClosed
-    if (isClosed && this.cursors.size === 0) this.events.onUnread?.()
   }
 
   private get inMemory(): number {
@@ -165,7 +202,8 @@ export class Spool {
       this.isWhole = false
       this.quota.onError(error)
       this.drop()
-      this.tellUnread()
+      this.events.onPassing?.()
+      if (this.inMemory > memoryBytesMax) this.watchPace()
     } finally {
       this.writing = undefined
       if (this.isClosed) this.close()

@@ -3,6 +3,8 @@ import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
+import { badAnswer } from '../cluster/json.js'
+import type { StreamPool } from '../cluster/pools.js'
 import { shownListing, ShownLines } from '../leases/shown.js'
 import { giveMemory, Chunk, chunkBytes, takeMemory } from './chunk.js'
 
@@ -14,8 +16,9 @@ export interface UpstreamRequest {
   /** Longest wait for the head of the answer, and for its end. */
   readonly headMs: number
   readonly runMs: number
-  /** Whether an answer without a pin is believed: one peer whose Kubo is down gives it as well. */
-  readonly mayBeEmpty: boolean
+  readonly of: StreamPool
+  /** Asked before an answer without a pin is believed; undefined: it is true as it is. */
+  readonly verifyEmpty: (() => Promise<void>) | undefined
 }
 
 export interface ListingSink {
@@ -27,8 +30,7 @@ export interface ListingSink {
   fail(fault: ClusterFault): void
 }
 
-const unverified =
-  'it lists no pin and does not say how many peers it has: it may be one whose Kubo is down'
+const unverified = 'it lists no pin, and its own list does not say so: Kubo may be down'
 
 /** Less than this gets memory of its own length, not a pooled chunk's. */
 const smallBytes = chunkBytes / 16
@@ -49,6 +51,8 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
   private clock: NodeJS.Timeout
   private hasHead = false
   private isOver = false
+  private isVerifying = false
+  private hasData = false
   private readonly startMs = performance.now()
   private lines: ShownLines | undefined
 
@@ -57,11 +61,11 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     private readonly request: UpstreamRequest,
     private readonly sink: ListingSink,
   ) {
-    const { path, headers, headMs } = request
+    const { path, headers, headMs, of } = request
     this.clock = setTimeout(() => {
       this.stop(new ClusterFault('cluster-timeout'))
     }, headMs)
-    cluster.dispatchListing(path, headers, this)
+    cluster.dispatchListing(path, headers, this, of)
   }
 
   /** Goes on after {@link ListingSink.chunk} returned false. */
@@ -92,10 +96,28 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
       this.stop(new ClusterFault(fault))
       return
     }
-    if (status === 204 && !this.request.mayBeEmpty) {
-      this.stop(new ClusterFault('cluster-unavailable', new Error(unverified)))
+    const { verifyEmpty } = this.request
+    if (status === 204 && verifyEmpty !== undefined) void this.verify(verifyEmpty)
+    else this.begin(status)
+  }
+
+  /** Unknown is not empty. */
+  private async verify(verifyEmpty: () => Promise<void>): Promise<void> {
+    this.isVerifying = true
+    try {
+      await verifyEmpty()
+    } catch (error) {
+      const why = error instanceof Error && error.cause instanceof Error ? error.cause : error
+      this.stop(new ClusterFault('cluster-unavailable', new Error(unverified, { cause: why })))
       return
     }
+    if (this.isOver) return
+    this.begin(204)
+    this.finish()
+    this.sink.end({})
+  }
+
+  private begin(status: number): void {
     this.hasHead = true
     if (status === 200) this.lines = new ShownLines(shownListing)
     clearTimeout(this.clock)
@@ -111,6 +133,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
+    this.hasData = true
     // Its memory is the socket's: what is not copied now is gone afterwards.
     for (let from = 0; from < chunk.length;) {
       if (this.used === chunkBytes && !this.flush()) return
@@ -125,9 +148,11 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
-    if (this.isOver || !this.flush()) return
+    if (this.isOver || this.isVerifying || !this.flush()) return
     try {
       this.lines?.finish()
+      // Of no pin the cluster says 204.
+      if (this.lines !== undefined && !this.hasData) throw badAnswer('a listing without a line')
     } catch (error) {
       this.stop(faultOf(error))
       return
@@ -137,7 +162,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    if (this.isOver || !this.flush()) return
+    if (this.isOver || this.isVerifying || !this.flush()) return
     this.finish()
     this.sink.fail(this.hasHead ? new ClusterFault('cluster-cut', error) : faultOf(error))
   }

@@ -128,6 +128,30 @@ t.test('without room on the disk the upstream reader waits for the slowest clien
   t.notOk(spool.isWhole, 'nobody else can begin')
 })
 
+t.test(
+  'with a spool that is full or off, who is far behind is cut, and holds up nobody',
+  async (t) => {
+    for (const bytesMax of [0, 3_000_000]) {
+      const time = clock()
+      const quota = new SpoolQuota(t.testdir({}), bytesMax, undefined, time.setTimer)
+      const { spool, turn } = spoolIn(t, quota)
+      const cut: string[] = []
+      const slow = spool.enter(() => cut.push('slow'))
+      spool.append(batch(0))
+      ;(await spool.next(slow))?.release()
+      const quick = text(spool)
+      const filling = fill(spool, 200, turn)
+      while (cut.length === 0) {
+        await new Promise(setImmediate)
+        await time.turn(500)
+      }
+      await filling
+      t.equal((await quick).length, 201 * 65_536)
+      await t.rejects(spool.next(slow), { name: 'TooSlow' }, 'never a clean end')
+    }
+  },
+)
+
 t.test('the quota is for all files together, and bytes are given back to it', async (t) => {
   const quota = new SpoolQuota(t.testdir({}), 10_000_000)
   for (let round = 0; round < 3; round++) {

@@ -63,8 +63,7 @@ export const pinsRequest: Parse = ({ query }) => {
   if (filter !== undefined && !statusNames(filter).every((name) => statuses.has(name))) {
     throw new BadRequest('bad-query', 'invalid filter value')
   }
-  const filters: Parameter[] =
-    filter === undefined ? [] : [['filter', statusNames(filter).join(',')]]
+  const filters: Parameter[] = filter === undefined ? [] : [['filter', canonicalFilter(filter)]]
   const scope = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
   return { kind: 'listing', query: encode([...filters, ...local(query)]), scope }
 }
@@ -106,6 +105,23 @@ const statuses = new Set([
 ])
 
 const statusNames = (filter: string): string[] => filter.split(',').map((name) => name.trim())
+
+/** Names of several states: the cluster knows both spellings, and means the same by them. */
+const several = new Map([
+  ['error', ['cluster_error', 'pin_error', 'unpin_error']],
+  ['queued', ['pin_queued', 'unpin_queued']],
+])
+
+/** In one order and spelling, so that equal listings are one. */
+function canonicalFilter(filter: string): string {
+  const names = new Set(statusNames(filter).flatMap((name) => several.get(name) ?? [name]))
+  for (const [name, parts] of several)
+    if (parts.every((part) => names.has(part))) {
+      for (const part of parts) names.delete(part)
+      names.add(name)
+    }
+  return [...names].sort().join(',')
+}
 
 const isCheap = (filter: string): boolean => statusNames(filter).every((name) => cheap.has(name))
 

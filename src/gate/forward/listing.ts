@@ -54,16 +54,19 @@ async function find(
 ): Promise<StreamedAnswer> {
   const { signal, settle } = patience(request, request.snapshot.config.cluster.listTimeoutMs)
   let found: Found | undefined
+  let isRead = false
   try {
     const { 'cache-control': cacheControl = '' } = accepted
     found = await listings.find(listingRequest(request, plan, cacheControl, headers, signal))
     request.listing = found.origin
     const { status, upstreamMs } = await either(found.entry.head, signal)
     if (found.origin === 'fresh') request.exchange = { upstreamMs, upstreamStatus: status }
+    isRead = true
+    request.onClose(found.release)
     return answerOf(request, found, status, accepted)
   } finally {
     settle()
-    found?.release()
+    if (!isRead) found?.release()
   }
 }
 
@@ -77,6 +80,7 @@ function listingRequest(
   const { listing, cluster } = snapshot.config
   const isCheap = scope === 'operations'
   return {
+    owner: encoder.name,
     query,
     headers,
     isCheap,
@@ -119,7 +123,10 @@ function bodyOf(
   spool: Spool,
   streamErrors: AnswerBody['streamErrors'],
 ): AnswerBody {
-  const cursor = spool.enter()
+  const cursor = spool.enter(() => {
+    request.abort('client-stalled', 200)
+    request.socket?.destroy()
+  })
   const leave = (): void => {
     spool.leave(cursor)
   }

@@ -286,3 +286,32 @@ t.test('what encoders get back is what they sent: leases are not shown', async (
   const kept = [...(gate.cluster.pins.get(cid)?.metadata?.keys() ?? [])]
   t.ok(kept.some((key) => key.startsWith('pinwarden.lease.')))
 })
+
+t.test('statuses that hang leave pins, and statuses of others, untouched', async (t) => {
+  const gate = await startGate(t, {
+    cluster: { connections: 8, queueMax: 8 },
+    encoders: { beta: {}, gamma: {} },
+  })
+  const { cluster } = gate
+  const mine = generatedCid(1000)
+  cluster.addPin(mine)
+  const hanging = Array.from({ length: 40 }, (_, index) => generatedCid(index))
+  cluster.behave({ method: 'GET', path: new RegExp(hanging.join('|')) }, { kind: 'stall' })
+  const leave = new AbortController()
+  const asks = hanging.map((each, index) => {
+    const as = index % 2 === 0 ? 'alpha' : 'beta'
+    const ask = gate.ask('GET', `/pins/${each}`, { as, signal: leave.signal })
+    return ask.then(({ status }) => status).catch(() => 'left')
+  })
+  await cluster.nextRequest()
+  t.match(await gate.ask('POST', `/pins/${mine}`, { as: 'gamma' }), { status: 200 })
+  t.match(await gate.ask('GET', `/pins/${mine}`, { as: 'gamma' }), { status: 200 })
+  t.match(await gate.ask('GET', '/id', { as: 'gamma' }), { status: 200 })
+  leave.abort()
+  const ends = await Promise.all(asks)
+  t.ok(ends.includes(503), 'who asks more than its share reads that the cluster is busy')
+  const gone = () => gate.lines.filter(({ outcome }) => outcome === 'aborted').length
+  while (gone() < ends.filter((end) => end === 'left').length)
+    await gate.ask('GET', '/id', { as: 'gamma' })
+  t.match(await gate.ask('GET', `/pins/${mine}`), { status: 200 }, 'and has places again')
+})

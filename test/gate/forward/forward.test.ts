@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { AccessLine } from '../../../src/log/access-line.js'
 import { asked, withoutStateReads } from '../../support/asked.js'
+import { generatedCid } from '../../support/fake-cluster/index.js'
 import { RawClient, read, statuses } from '../../support/raw.js'
 import { startGate, type TestGate } from '../../support/start-gate.js'
 
@@ -24,6 +25,7 @@ t.test(
     const gate = await startGate(t, {
       encoders: { ops: { role: 'operator', options: ['replication'] } },
     })
+    gate.cluster.addPin(generatedCid(1))
     const upper = `B${cidV1.slice(1).toUpperCase()}`
     const cases: [ask: string, sent: string][] = [
       ['GET /id', 'GET /id'],
@@ -343,14 +345,15 @@ t.test('an abandoned write is let finish, and its line says what became of it', 
 })
 
 t.test('hung recoveries of everything hold up nothing else, and waiting is bounded', async (t) => {
+  const ops = { role: 'operator' }
   const gate = await startGate(t, {
     cluster: { listingConnections: 2, queueMax: 1 },
-    encoders: { alpha: { role: 'operator' } },
+    encoders: { alpha: ops, beta: ops, gamma: ops },
   })
   gate.cluster.behave({ path: '/pins/recover' }, { kind: 'stall' })
   const leave = new AbortController()
-  const hung = Array.from({ length: 3 }, () =>
-    gate.ask('POST', '/pins/recover', { signal: leave.signal }),
+  const hung = ['alpha', 'beta', 'gamma'].map((as) =>
+    gate.ask('POST', '/pins/recover', { as, signal: leave.signal }),
   )
   while (gate.cluster.requests.length < 2) await gate.cluster.nextRequest()
   // The third waits; once the gate has read it, the fourth finds the queue full.

@@ -190,6 +190,7 @@ t.test('whole listings run one after the other, whatever their filter', async (t
 
 t.test('an operator can have a new one, others cannot', async (t) => {
   const gate = await shared(t, { encoders: { chief: { role: 'operator' } } })
+  gate.cluster.addPin(cid)
   const headers = { 'cache-control': 'max-age=0, No-Cache' }
   const ask = async (as: string) =>
     detail((await gate.ask('GET', '/pins', { as, headers })).headers)
@@ -202,6 +203,7 @@ t.test('an operator can have a new one, others cannot', async (t) => {
 
 t.test('an operator who wants a new one waits for the old one to end', async (t) => {
   const gate = await shared(t, { encoders: { chief: { role: 'operator' } } })
+  gate.cluster.addPin(cid)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const first = await reading(gate)
   stream.write('{"n":1}\n')
@@ -271,6 +273,7 @@ t.test('while the cluster is one peer it is asked for its own list only', async 
 
 t.test('once a second peer was seen all peers are asked, for good', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto', maxAgeMs: 0 } })
+  gate.cluster.addPin(cid)
   const id = (peers: string[]) => ({
     kind: 'status' as const,
     status: 200,
@@ -294,6 +297,7 @@ t.test('a second peer that was seen before the restart may be away now', async (
   await before.ask('GET', '/pins')
   await before.close()
   const gate = await shared(t, local)
+  gate.cluster.addPin(cid)
   await gate.ask('GET', '/pins')
   t.same(asked(gate), ['/pins'])
 })
@@ -321,7 +325,7 @@ t.test('a cluster that does not say who its peers are is asked in full', async (
   t.same(asked(gate), Array(7).fill('/pins'))
 })
 
-t.test('no empty list is believed of a cluster that does not say who its peers are', async (t) => {
+t.test('no empty list is believed where Kubo may be down', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto' }, cluster: { idTimeoutMs: 1000 } })
   gate.cluster.addPin(cid)
   gate.cluster.kuboDown = true
@@ -337,10 +341,99 @@ t.test('no empty list is believed of a cluster that does not say who its peers a
     reason: 'cluster-unavailable',
     upstreamError: /lists no pin/,
   })
-  t.same(asked(gate), ['/pins'], 'asked once for all who wait')
+  t.same(asked(gate), ['/pins', '/pins?local=true'], 'asked once for all who wait')
   hanging()
   gate.cluster.kuboDown = false
   t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid }, 'nothing of it was kept')
+})
+
+t.test(
+  'an empty list of several peers, or of one that says nothing of them, is verified',
+  async (t) => {
+    for (const peers of [['a', 'b'], []]) {
+      const gate = await shared(t, { listing: { local: 'auto' } })
+      const body = JSON.stringify({ id: 'a', cluster_peers: peers })
+      gate.cluster.behave({ path: '/id' }, { kind: 'status', status: 200, body })
+      for (const query of ['', '?filter=pinned', '?local=false']) {
+        gate.cluster.kuboDown = true
+        t.equal((await gate.ask('GET', `/pins${query}`)).status, 503, query)
+        gate.cluster.kuboDown = false
+        t.equal((await gate.ask('GET', `/pins${query}`)).status, 204, query)
+        if (query !== '?filter=pinned')
+          gate.replace({ cluster: { queueMax: peers.length + query.length } })
+      }
+      await gate.close()
+    }
+  },
+)
+
+t.test('what nobody waits for is not asked, and turns go round the encoders', async (t) => {
+  const gate = await shared(t, { encoders: { beta: {} }, listing: { perEncoderMax: 20 } })
+  gate.cluster.addPin(cid)
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const leave = new AbortController()
+  const filters = ['pinned', 'remote', 'sharded', 'unexpectedly_unpinned', 'pinned,remote']
+  const first = gate.ask('GET', '/pins')
+  await gate.cluster.nextRequest()
+  const left = filters.map((filter) =>
+    gate.ask('GET', `/pins?filter=${filter}`, { signal: leave.signal }).catch(() => undefined),
+  )
+  const stays = gate.ask('GET', '/pins?filter=sharded,remote')
+  const same = gate.ask('GET', '/pins?filter=remote,%20sharded,remote', { as: 'beta' })
+  await gate.ask('GET', '/id')
+  const other = gate.ask('GET', '/pins?filter=pinned,sharded', { as: 'beta' })
+  await gate.ask('GET', '/id')
+  leave.abort()
+  await Promise.all(left)
+  const gone = () => gate.lines.filter(({ outcome }) => outcome === 'aborted').length
+  while (gone() < filters.length) await gate.ask('GET', '/id')
+  gate.cluster.reset()
+  stream.end()
+  await Promise.all([first, stays, same, other])
+  t.same(
+    asked(gate).filter((target) => /filter=[^&]*$/.test(target)),
+    ['/pins?filter=remote%2Csharded', '/pins?filter=pinned%2Csharded'],
+  )
+})
+
+t.test('a listing that nobody reads holds up no other, and is kept all the same', async (t) => {
+  const gate = await shared(t, { encoders: { beta: {} } })
+  gate.cluster.addPin(cid)
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' }, 1)
+  const leave = new AbortController()
+  const first = gate.ask('GET', '/pins', { signal: leave.signal }).catch(() => undefined)
+  await gate.cluster.nextRequest()
+  leave.abort()
+  await first
+  const other = await gate.ask('GET', '/pins?filter=pinned', { as: 'beta' })
+  t.match(other, { status: 200, text: cid })
+  stream.write(`{"cid":"${cid}"}\n`)
+  stream.end()
+  t.equal(detail((await gate.ask('GET', '/pins')).headers), 'cached')
+})
+
+t.test('with 16 spellings asked and left while a peer hangs, all others list', async (t) => {
+  const gate = await shared(t, {
+    encoders: { beta: {}, less: { deny: ['list'] } },
+    listing: { perEncoderMax: 64 },
+  })
+  gate.cluster.addPin(cid)
+  gate.cluster.behave({ path: /filter=/ }, { kind: 'stall' })
+  const states = ['cluster_error', 'pin_error', 'unpin_error', 'pinning', 'unpinning', 'unpinned']
+  const leave = new AbortController()
+  const hung = states.flatMap((one) =>
+    states.map((other) =>
+      gate
+        .ask('GET', `/pins?filter=${one},${other}`, { as: 'less', signal: leave.signal })
+        .catch(() => undefined),
+    ),
+  )
+  await gate.cluster.nextRequest()
+  t.match(await gate.ask('GET', '/pins', { as: 'beta' }), { status: 200 })
+  leave.abort()
+  await Promise.all(hung)
+  gate.cluster.reset()
+  t.match(await gate.ask('GET', '/pins?filter=queued', { as: 'beta' }), { status: 204 })
 })
 
 t.test('filters on operation states are cheap: passed on, shared for a second', async (t) => {
@@ -395,7 +488,10 @@ t.test('an encoder reads so many at once, and all together so many', async (t) =
 
 t.test('a reader that takes nothing is cut, and the others and the copy go on', async (t) => {
   const gate = await shared(t, { listing: { stallMs: 1000 } })
-  gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 40_000, bytes: 1000 })
+  gate.cluster.behave(
+    { path: '/pins' },
+    { kind: 'stream', lines: 40_000, bytes: 1000, chunkBytes: 32_768 },
+  )
   const stalled = await reading(gate)
   stalled.socket.pause()
   const whole = await gate.ask('GET', '/pins', { headers: plain })
@@ -406,7 +502,7 @@ t.test('a reader that takes nothing is cut, and the others and the copy go on', 
   t.same(asked(gate), ['/pins'])
 })
 
-t.test('with a spool that is full a listing passes through, for one at a time', async (t) => {
+t.test('with a spool that is full a listing passes through, and holds up no other', async (t) => {
   for (const listing of [{ spoolBytesMax: 0 }, { directory: '/nonexistent' }]) {
     const gate = await shared(t, { listing })
     const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
@@ -417,7 +513,7 @@ t.test('with a spool that is full a listing passes through, for one at a time', 
     await first.until('"n":1')
     const second = gate.ask('GET', '/pins', { headers: plain })
     await gate.ask('GET', '/id')
-    t.same(asked(gate), ['/pins'], 'the second waits for its turn')
+    while (asked(gate).length < 2) await gate.cluster.nextRequest()
     stream.end()
     await first.closed
     t.match(first.text, /"n":1\}\n\r\n0\r\n/)
