@@ -152,8 +152,9 @@ export class Endpoint {
         place.leave()
         this.waiting.delete(handler)
         const mayBeLate = this.isRushed(timeoutMs) || cost === 'kubo' || cost === 'listings'
+        const mayBeOfOne = isOfOne || (method === 'GET' && isAboutPins(path))
         const mayBeWell = (reason: FaultReason) =>
-          isOfOne ||
+          (mayBeOfOne && isReachable(reason)) ||
           (reason === 'cluster-timeout' && mayBeLate) ||
           (reason === 'cluster-hung-up' && method === 'GET' && !isRepeated)
         this.ended(generation, error, mayBeWell, exchange.upstreamMs)
@@ -179,7 +180,7 @@ export class Endpoint {
       if (isOver) return
       isOver = true
       this.streams--
-      this.ended(generation, error, mayBeSlow, undefined)
+      this.ended(generation, error, isReachable, undefined)
     }
   }
 
@@ -261,14 +262,16 @@ export class Endpoint {
   }
 }
 
-/** Kubo is asked for listings, and a connection may end as one is asked for. */
-const mayBeSlow = (reason: FaultReason): boolean =>
-  reason === 'cluster-timeout' || reason === 'cluster-hung-up'
+/** What comes of one pin, or of one listing, says little of the endpoint: a check says more. */
+const isReachable = (reason: FaultReason): boolean => reason !== 'cluster-unreachable'
+
+const isAboutPins = (path: string): boolean =>
+  cidIn(path) !== undefined || path.startsWith('/pins?')
 
 /** To be called when a listing is over, with what went wrong, if anything did. */
 export type ListingEnd = (fault: Error | undefined) => void
 
-/** What the cluster has to do for an answer (cluster API, "Cost"): each has connections of its own. */
+/** What the cluster has to do for an answer (cluster API, "Cost"): each has its connections. */
 type Cost = 'state' | 'records' | 'kubo' | 'listings'
 
 /** Reads and writes of one CID's record are answered without Kubo; a path is resolved by it. */

@@ -15,6 +15,8 @@ export type FaultReason =
   | 'cluster-auth'
   /** It, or a proxy in front of it, says so itself: 502, 503, 504. */
   | 'cluster-unavailable'
+  /** It answered 500: what was asked of it failed. Clients read its own words. */
+  | 'cluster-error'
   /** An answer that the cluster's handlers never give, or that is not HTTP. */
   | 'cluster-bad-answer'
   /** No endpoint of it is available. */

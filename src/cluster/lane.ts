@@ -5,7 +5,7 @@ import { KeyedCounter } from '../collections/keyed-counter.js'
 export const gateItself = ''
 
 /** A place in a lane, or in the queue before it. */
-export interface Place {
+export interface LanePlace {
   /** Whether the work was begun. */
   readonly isTaken: boolean
   /** Calls back once, at once where the place is free. */
@@ -26,8 +26,8 @@ export class Lane {
   private readonly running = new KeyedCounter()
   private runningAll = 0
   /** In the order of their turns. */
-  private readonly waiting = new Map<string, Set<LanePlace>>()
-  private readonly places = new Set<LanePlace>()
+  private readonly waiting = new Map<string, Set<OwnPlace>>()
+  private readonly places = new Set<OwnPlace>()
 
   constructor(
     private readonly max: number,
@@ -44,9 +44,9 @@ export class Lane {
   }
 
   /** @returns undefined when too much waits already */
-  reserve(owner: string): Place | undefined {
+  reserve(owner: string): LanePlace | undefined {
     const waiting = this.waiting.get(owner)?.size ?? 0
-    const place = new LanePlace(this, owner)
+    const place = new OwnPlace(this, owner)
     if (waiting === 0 && this.hasRoom(owner)) this.run(place, owner)
     else if (waiting >= this.waitingMax - this.places.size) return undefined
     else this.wait(place, owner)
@@ -54,20 +54,20 @@ export class Lane {
   }
 
   /** Used by its places. */
-  wait(place: LanePlace, owner: string): void {
+  wait(place: OwnPlace, owner: string): void {
     this.places.add(place)
     const waiting = this.waiting.get(owner) ?? new Set()
     this.waiting.set(owner, waiting.add(place))
   }
 
   /** Used by its places. */
-  part(place: LanePlace, owner: string): void {
+  part(place: OwnPlace, owner: string): void {
     const waiting = this.waiting.get(owner)
     if (waiting?.delete(place) === true && waiting.size === 0) this.waiting.delete(owner)
   }
 
   /** Used by its places. @param runner whose turn it was; undefined: it still waits */
-  leave(place: LanePlace, runner: string | undefined): void {
+  leave(place: OwnPlace, runner: string | undefined): void {
     this.places.delete(place)
     for (const owner of place.owners) this.part(place, owner)
     if (runner === undefined) return
@@ -80,7 +80,7 @@ export class Lane {
     return this.running.of(owner) < this.max - this.runningAll
   }
 
-  private run(place: LanePlace, owner: string): void {
+  private run(place: OwnPlace, owner: string): void {
     this.running.add(owner)
     this.runningAll++
     place.take(owner)
@@ -105,7 +105,7 @@ export class Lane {
   }
 }
 
-class LanePlace implements Place {
+class OwnPlace implements LanePlace {
   readonly owners: Set<string>
   private runner: string | undefined
   private isOver = false

@@ -90,6 +90,7 @@ export const faults: Readonly<Record<UpstreamFaultReason, Refusal>> = {
   'cluster-redirect': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-auth': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-unavailable': { status: 503, message: 'the cluster is not available' },
+  'cluster-error': { status: 500, message: 'the cluster answered with an error' },
   'cluster-bad-answer': { status: 502, message: 'unexpected answer from the cluster' },
   'cluster-cut': { status: 502, message: 'the cluster broke off its answer' },
   'lock-timeout': { status: 504, message: 'another change of this pin did not end in time' },

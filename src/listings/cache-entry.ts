@@ -1,7 +1,7 @@
 /** A cache entry: one listing that the cluster is asked for once and any number of clients read. */
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault } from '../cluster/faults.js'
-import type { Place } from '../cluster/lane.js'
+import type { LanePlace } from '../cluster/lane.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { compressed } from './compressed.js'
 import { type UpstreamRequest, UpstreamReader } from './upstream-reader.js'
@@ -46,7 +46,7 @@ export class CacheEntry {
   /** @param place where its turn to be asked comes */
   constructor(
     private readonly quota: SpoolQuota,
-    readonly place: Place,
+    readonly place: LanePlace,
     private readonly events: CacheEntryEvents,
   ) {
     this.head = this.heading.promise
@@ -86,7 +86,7 @@ export class CacheEntry {
 
   /** Ends it before its time, or before its beginning. */
   fail(fault: ClusterFault): void {
-    this.reader?.stop(fault)
+    this.reader?.giveUp(fault)
     this.heading.reject(fault)
     this.end(fault)
   }

@@ -13,8 +13,8 @@ const writtenBytes = recentBytes / 2
 const memoryBytesMax = 4 * 1024 * 1024
 
 /**
- * How long those who had all that came may wait in all for slower ones, where the disk keeps nothing
- * for these. Then the slow ones are cut: nobody's pace is theirs.
+ * How long those who had all that came may wait in all for slower ones, where the disk keeps
+ * nothing for these. Then the slow ones are cut.
  */
 const patienceMs = 5000
 const patienceStepMs = 500

@@ -73,17 +73,21 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     this.controller?.resume()
   }
 
-  /** Gives the listing up. */
-  stop(fault: ClusterFault): void {
+  /** Gives the listing up: nobody wants it, which is no fault of the cluster's. */
+  giveUp(fault: ClusterFault): void {
+    this.stop(fault, new Error('nobody reads the listing'))
+  }
+
+  private stop(fault: ClusterFault, why: Error = fault): void {
     if (this.isOver) return
     this.finish()
-    this.controller?.abort(fault)
+    this.controller?.abort(why)
     this.sink.fail(fault)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
-    if (this.isOver) controller.abort(new ClusterFault('cluster-timeout'))
+    if (this.isOver) controller.abort(new Error('nobody reads the listing'))
   }
 
   onResponseStart(

@@ -5,9 +5,9 @@ const textBytesMax = 256
 /** First match first; Kubo's own words come behind `Message:` (ipfsconn/ipfshttp). */
 const words: readonly (readonly [RegExp, string])[] = [
   [
-    // The cluster gives up a pin that makes no progress for so long, by cancelling it.
+    // It cancels a pin that makes no progress for as long as its settings say, and all at its end.
     /context (?:canceled|deadline exceeded)/,
-    'no provider found within 2 minutes, or it stopped sending',
+    'the cluster gave up before Kubo had it: no progress in its pin_timeout, or a restart',
   ],
   [/operation queue is full/, 'the queue of the cluster is full'],
   [/connection refused|no such host|no route to host/, 'the IPFS daemon cannot be reached'],

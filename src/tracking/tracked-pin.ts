@@ -25,6 +25,8 @@ const partiesMax = 16
 
 export class TrackedPin {
   readonly waiters = new Set<() => void>()
+  /** The encoder in whose share it is tracked. */
+  owner: string | undefined
   /** The cluster has it in error, and tries again by itself. */
   isFailing = false
   /** When the cluster was last asked about it by name. */

@@ -3,9 +3,10 @@
  * more. One cheap request tells what is queued; one by name tells the state of all other pins.
  */
 import { ClusterFault } from '../cluster/faults.js'
+import { KeyedCounter } from '../collections/keyed-counter.js'
 import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
 import { TrackedPin, type PinEvent } from './tracked-pin.js'
-import { cidAtStart, readStatus, type Stage } from './status-line.js'
+import { cidAtStart, readStatus, type StatusLine } from './status-line.js'
 import { Scheduler } from '../time/scheduler.js'
 import { dayMs } from '../time/units.js'
 
@@ -21,7 +22,10 @@ export interface PinTrackerParts {
   readonly setTimer?: SetTimer
 }
 
-/** Beyond it new pins are not tracked, and a request that would wait is answered at once. */
+/**
+ * Beyond it new pins are not tracked, but for those of an encoder that has fewer than another; a
+ * request that would wait is answered at once. An encoder waits no more often than it leaves free.
+ */
 const trackedMax = 50_000
 const waitersMax = 10_000
 
@@ -32,7 +36,8 @@ const questionMax = 100
 /** Between rounds: from the first after something new to the last while nothing happens. */
 const waitMsMin = 1000
 const waitMsMax = 30_000
-/** While a request waits. */
+/** While a request waits: it is answered as soon as the pin is seen. */
+const waitMsMinWaited = 125
 const waitMsMaxWaited = 3000
 /** The cluster tries what failed again every 12 minutes. */
 const failingMs = 120_000
@@ -47,6 +52,10 @@ export class PinTracker {
   private readonly tracked = new Map<string, TrackedPin>()
   private waiting = 0
   private isClosed = false
+  private readonly waitingOf = new KeyedCounter()
+  /** Pins in the share of each encoder. */
+  private readonly shares = new Map<string, Set<TrackedPin>>()
+  private lastFullAt = -Infinity
   private waitMs = waitMsMin
   private readonly scheduler: Scheduler
   private readonly now: () => number
@@ -61,8 +70,9 @@ export class PinTracker {
 
   /** The cluster accepted it. */
   accepted(cid: string, encoder: string): void {
-    const pin = this.pinOf(cid)
+    const pin = this.pinOf(cid, encoder)
     if (pin === undefined) return
+    if (pin.owner === undefined) this.putInShare(pin, encoder)
     pin.accepted(encoder, this.now())
     this.readSoon()
   }
@@ -81,10 +91,14 @@ export class PinTracker {
    * Calls back once it is in a terminal state (pinned, failed, or not pinned at all), at the latest
    * after so long; at once where too many requests wait, or the daemon stops.
    *
+   * @param owner whose request it is; undefined: it has no share of its own
    * @returns stops the wait
    */
-  wait(cid: string, ms: number, done: () => void): () => void {
-    const pin = this.waiting < waitersMax && !this.isClosed ? this.pinOf(cid) : undefined
+  wait(cid: string, ms: number, done: () => void, owner?: string): () => void {
+    const left = waitersMax - this.waiting
+    const hasRoom =
+      left > 0 && !this.isClosed && (owner === undefined || this.waitingOf.of(owner) < left)
+    const pin = hasRoom ? this.pinOf(cid, owner) : undefined
     if (pin === undefined) {
       done()
       return () => undefined
@@ -92,6 +106,7 @@ export class PinTracker {
     const leave = (): void => {
       if (!pin.waiters.delete(end)) return
       this.waiting--
+      if (owner !== undefined) this.waitingOf.add(owner, -1)
       cancel()
       this.dropIfIdle(pin)
     }
@@ -102,10 +117,11 @@ export class PinTracker {
     const cancel = this.setTimer(ms, end)
     pin.waiters.add(end)
     this.waiting++
+    if (owner !== undefined) this.waitingOf.add(owner)
     const isUnknown = pin.sinceMs === -Infinity && pin.askedAt === -Infinity
     pin.isUrgent ||= isUnknown || pin.isFailing
-    if (pin.isUrgent) this.scheduler.runWithin(0)
-    else this.readSoon()
+    this.waitMs = Math.min(this.waitMs, waitMsMinWaited)
+    this.scheduler.runWithin(0)
     return leave
   }
 
@@ -127,6 +143,7 @@ export class PinTracker {
     this.scheduler.close()
     for (const pin of [...this.tracked.values()]) pin.release()
     this.tracked.clear()
+    this.shares.clear()
   }
 
   private readSoon(): void {
@@ -134,16 +151,43 @@ export class PinTracker {
     this.scheduler.runWithin(waitMsMin)
   }
 
-  private pinOf(cid: string): TrackedPin | undefined {
+  private pinOf(cid: string, owner: string | undefined): TrackedPin | undefined {
     const known = this.tracked.get(cid)
-    if (known !== undefined || this.tracked.size >= trackedMax) return known
+    if (known !== undefined) return known
+    if (this.tracked.size >= trackedMax && !this.makesRoom(owner)) return undefined
     const pin = new TrackedPin(cid)
     this.tracked.set(cid, pin)
     return pin
   }
 
+  private putInShare(pin: TrackedPin, owner: string): void {
+    pin.owner = owner
+    const share = this.shares.get(owner) ?? new Set()
+    this.shares.set(owner, share.add(pin))
+  }
+
+  /** Of whoever has the most one pin is tracked no more, for one who has fewer. */
+  private makesRoom(owner: string | undefined): boolean {
+    let largest: ReadonlySet<TrackedPin> = new Set()
+    for (const share of this.shares.values()) if (share.size > largest.size) largest = share
+    const own = owner === undefined ? 0 : (this.shares.get(owner)?.size ?? 0)
+    const [oldest] = largest
+    if (oldest === undefined || largest.size <= own + 1) return false
+    this.forget(oldest)
+    oldest.release()
+    return true
+  }
+
   private dropIfIdle(pin: TrackedPin): void {
-    if (pin.isDropped) this.tracked.delete(pin.cid)
+    if (pin.isDropped) this.forget(pin)
+  }
+
+  private forget(pin: TrackedPin): void {
+    this.tracked.delete(pin.cid)
+    const { owner } = pin
+    const share = owner === undefined ? undefined : this.shares.get(owner)
+    if (owner !== undefined && share?.delete(pin) === true && share.size === 0)
+      this.shares.delete(owner)
   }
 
   /** @returns milliseconds to the next one */
@@ -151,7 +195,7 @@ export class PinTracker {
     const startMs = this.now()
     this.giveUp(startMs)
     // What is accepted from here on may not be in the queue yet when that is read.
-    const pins = [...this.tracked.values()]
+    const pins = this.pinsOfRound(startMs)
     const before = this.tracked.size
     try {
       const queued = await this.queued(pins)
@@ -159,13 +203,24 @@ export class PinTracker {
       due.sort((one, other) => one.askedAt - other.askedAt)
       await this.askFor(due.slice(0, namedMax).map(({ cid }) => cid))
       const isMoving = due.length > namedMax || this.tracked.size < before
-      this.waitMs = isMoving ? waitMsMin : this.waitMs * 1.5
+      const leastMs = this.waiting > 0 ? waitMsMinWaited : waitMsMin
+      const factor = this.waiting > 0 ? 2 : 1.5
+      this.waitMs = isMoving ? leastMs : Math.max(this.waitMs * factor, leastMs)
     } catch (error) {
       if (!(error instanceof ClusterFault)) this.parts.onError(error)
       this.waitMs *= 2
     }
     this.waitMs = Math.min(this.waitMs, this.waiting > 0 ? waitMsMaxWaited : waitMsMax)
     return this.untilNext(this.now() - startMs)
+  }
+
+  /** Between full rounds only what a request waits for is looked at. */
+  private pinsOfRound(nowMs: number): TrackedPin[] {
+    const all = [...this.tracked.values()]
+    if (this.waiting > 0 && nowMs - this.lastFullAt < waitMsMin)
+      return all.filter((pin) => pin.waiters.size > 0)
+    this.lastFullAt = nowMs
+    return all
   }
 
   private untilNext(roundMs: number): number | undefined {
@@ -200,14 +255,14 @@ export class PinTracker {
         pin.isUrgent = false
       }
       await this.parts.readStatus(some, (line) => {
-        const { cid, stage, error } = readStatus(line)
-        const pin = this.tracked.get(cid)
-        if (pin !== undefined) this.take(pin, stage, error)
+        const status = statusIn(line)
+        const pin = this.tracked.get(status?.cid ?? '')
+        if (pin !== undefined && status !== undefined) this.take(pin, status)
       })
     }
   }
 
-  private take(pin: TrackedPin, stage: Stage, error: string): void {
+  private take(pin: TrackedPin, { stage, error }: StatusLine): void {
     const now = this.now()
     if (stage === 'pending') return
     if (stage === 'unpinned' && now - pin.sinceMs < lagMsMax) return
@@ -219,7 +274,7 @@ export class PinTracker {
     }
     const result = stage === 'pinned' && pin.isFailing ? 'recovered' : stage
     this.emit(pin.events(result, now))
-    this.tracked.delete(pin.cid)
+    this.forget(pin)
     pin.release()
   }
 
@@ -227,13 +282,23 @@ export class PinTracker {
     for (const pin of this.tracked.values()) {
       if (pin.sinceMs === -Infinity || nowMs - pin.sinceMs < givenUpMs) continue
       this.emit(pin.events('given-up', nowMs))
-      this.tracked.delete(pin.cid)
+      this.forget(pin)
       pin.release()
     }
   }
 
   private emit(events: readonly PinEvent[]): void {
     for (const event of events) this.parts.onEvent(event)
+  }
+}
+
+/** Undefined: it is none, and says nothing of the pins of the other lines. */
+function statusIn(line: Buffer): StatusLine | undefined {
+  try {
+    return readStatus(line)
+  } catch (error) {
+    if (error instanceof ClusterFault) return undefined
+    throw error
   }
 }
 

@@ -1,9 +1,9 @@
 /** Places that are shared: turns go round the owners, and each leaves some to the others. */
 import t from 'tap'
-import { Lane, type Place } from '../../src/cluster/lane.js'
+import { Lane, type LanePlace } from '../../src/cluster/lane.js'
 
 /** So many of an owner; what was begun is noted. */
-function many(lane: Lane, owner: string, count: number, begun: string[]): Place[] {
+function many(lane: Lane, owner: string, count: number, begun: string[]): LanePlace[] {
   const places = Array.from({ length: count }, () => lane.reserve(owner))
   return places.flatMap((place) => {
     place?.begin(() => begun.push(owner))
@@ -29,7 +29,7 @@ t.test('turns go round the owners, each with its own order', async (t) => {
   const begun: string[] = []
   const [first] = many(lane, 'a', 4, begun)
   many(lane, 'b', 2, begun)
-  const places: Place[] = []
+  const places: LanePlace[] = []
   for (const owner of ['a', 'b', 'c']) {
     const place = lane.reserve(owner)
     if (place !== undefined) places.push(place)

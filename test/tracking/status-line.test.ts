@@ -47,7 +47,8 @@ t.test('the CID of a line is found without reading the line', async (t) => {
 })
 
 t.test("the cluster's reasons are said in plain words", async (t) => {
-  const none = 'no provider found within 2 minutes, or it stopped sending'
+  const none =
+    'the cluster gave up before Kubo had it: no progress in its pin_timeout, or a restart'
   const refused =
     'Post "http://127.0.0.1:5001/api/v0/pin/add": dial tcp 127.0.0.1:5001: connect: connection refused'
   const kubo = 'IPFS error (pin/add?arg=Qm). Code: 500. Message: pin: block is bad'

@@ -234,6 +234,65 @@ t.test('more than fifty thousand pins are not tracked', async (t) => {
   t.same(tracker.pendingPins().get('alpha'), { pending: 50_000, failing: 0 })
 })
 
+t.test('who has fewer pins than another is tracked all the same', async (t) => {
+  const { tracker } = tracking()
+  for (let index = 0; index < 50_000; index++) tracker.accepted(generatedCid(index), 'alpha')
+  for (let index = 60_000; index < 60_100; index++) tracker.accepted(generatedCid(index), 'beta')
+  t.same(tracker.pendingPins().get('beta'), { pending: 100, failing: 0 })
+  t.same(tracker.pendingPins().get('alpha'), { pending: 49_900, failing: 0 })
+})
+
+t.test('an encoder waits no more often than it leaves free', async (t) => {
+  const { tracker, state } = tracking()
+  state.set(one, 'pinning')
+  const calls = { alpha: 0, beta: 0 }
+  for (let count = 0; count < 9000; count++) tracker.wait(one, 1000, () => calls.alpha++, 'alpha')
+  tracker.wait(one, 1000, () => calls.beta++, 'beta')
+  t.same(calls, { alpha: 4000, beta: 0 })
+  tracker.close()
+})
+
+t.test('a line that is no status keeps no other pin from being seen', async (t) => {
+  const time = clock()
+  const events: PinEvent[] = []
+  const tracker = new PinTracker({
+    readQueue: async () => undefined,
+    readStatus: async (_cids, take) => {
+      for (const text of ['no json', '[]', `{"cid":"${one}","peer_map":{"p":7}}`])
+        take(Buffer.from(text))
+      take(Buffer.from(`{"cid":"${two}","peer_map":{"p":{"status":"pinned"}}}`))
+    },
+    onEvent: (event) => events.push(event),
+    onError: (error) => t.fail(String(error)),
+    ...time,
+  })
+  tracker.accepted(one, 'alpha')
+  tracker.accepted(two, 'alpha')
+  await time.turn(1000)
+  t.match(events, [{ cid: two, result: 'pinned' }])
+  tracker.close()
+})
+
+t.test(
+  'a pin that is there at once is answered at once, and one that comes as it is seen',
+  async (t) => {
+    const { tracker, state, turn } = tracking()
+    state.set(one, 'pinned')
+    tracker.accepted(one, 'alpha')
+    const called: string[] = []
+    tracker.wait(one, 25_000, () => called.push(one), 'alpha')
+    await turn(0)
+    t.same(called, [one])
+    state.set(two, 'pinning')
+    tracker.accepted(two, 'alpha')
+    tracker.wait(two, 25_000, () => called.push(two), 'alpha')
+    await turn(40)
+    state.set(two, 'pinned')
+    await turn(300)
+    t.same(called, [one, two])
+  },
+)
+
 t.test('an error of the gate itself is reported, and the pins are still tracked', async (t) => {
   const { tracker, state, faults, bugs, results, turn } = tracking()
   faults.push(new TypeError('a bug'))

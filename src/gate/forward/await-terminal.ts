@@ -18,7 +18,7 @@ export const createAwaitTerminal =
       resolve(undefined)
     }
     const settle = (): void => {
-      leave = tracker.wait(cid, waitMs - (now() - startMs), done)
+      leave = tracker.wait(cid, waitMs - (now() - startMs), done, request.encoder.name)
     }
     if (outage.isQueued(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
     else settle()

@@ -61,6 +61,7 @@ async function find(
     request.listing = found.origin
     const { status, upstreamMs } = await either(found.entry.head, signal)
     if (found.origin === 'fresh') request.exchange = { upstreamMs, upstreamStatus: status }
+    if (status === 500) request.fault('cluster-error', status)
     isRead = true
     request.onClose(found.release)
     return answerOf(request, found, status, accepted)

@@ -40,6 +40,7 @@ export function relay(
   const announced = String(reply.getHeader('trailer') ?? '').toLowerCase()
   // Fastify would put it on answers that cannot have trailers, on which Node throws.
   reply.removeHeader('trailer')
+  if (reply.statusCode === 500) noteError(reply, answer)
   if (answer instanceof Whole) {
     if (!raw.destroyed) sendWhole(reply, answer)
     return
@@ -63,6 +64,12 @@ export function relay(
     if (raw.headersSent) cut(reply)
   })
   void reply.send(body)
+}
+
+/** The client reads the cluster's own words, and so does the log. */
+function noteError({ request }: FastifyReply, answer: Body): void {
+  const text = answer instanceof Whole ? answer.text.trim() : undefined
+  recordOf(request).fault('cluster-error', 500, text)
 }
 
 /** As encoders see it. */

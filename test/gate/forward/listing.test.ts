@@ -139,6 +139,7 @@ t.test('an error in its place is told to all who wait, and never served again', 
     t.equal(answer.status, 500)
     t.match(answer.json, { code: 500, message: /could not get pinset/ })
     t.equal(detail(answer.headers), 'fresh')
+    t.match(gate.lines.at(-1), { outcome: 'fault', reason: 'cluster-error', status: 500 })
   }
 })
 
