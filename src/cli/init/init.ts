@@ -1,4 +1,5 @@
 /** `pinwarden init`: looks at this host and writes a configuration that fits it. */
+import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { findCluster, findOpenPorts, sidePorts } from './host-scan.js'
@@ -90,7 +91,9 @@ function draftOf(options: InitOptions, host: string, key: object, known: LeaseId
   if ((options.cert === undefined) !== (options.key === undefined))
     throw new UsageError('--cert and --key go together')
   const tls = tlsOf(options, host)
+  const schema = schemaFiles.find((file) => existsSync(file))
   return {
+    ...(schema === undefined ? {} : { $schema: schema.href }),
     listen: {
       host,
       port: Number(options.port),
@@ -107,6 +110,12 @@ function draftOf(options: InitOptions, host: string, key: object, known: LeaseId
     },
   }
 }
+
+/** For editors: of a checkout or a release, and of the package. */
+const schemaFiles = [
+  new URL('../../../../config.schema.json', import.meta.url),
+  new URL('file:///usr/share/doc/pinwarden/config.schema.json'),
+]
 
 function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
   if (cert !== undefined && key !== undefined)

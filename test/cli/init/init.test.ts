@@ -34,6 +34,8 @@ t.test('what it writes serves: the printed endpoint pins a CID', async (t) => {
 
   const { admin, ...config } = JSON.parse(readFileSync(path, 'utf8')) as { admin: object }
   t.same(admin, {}, 'the admin listener is on, on loopback')
+  const { $schema = '' } = config as { $schema?: string }
+  t.match(JSON.parse(readFileSync(new URL($schema), 'utf8')), { title: 'pinwarden configuration' })
   chmodSync(path, 0o640)
   const served = join(t.testdir({ 'config.json': JSON.stringify(config) }), 'config.json')
   const daemon = run(t, ['serve', '--config', served])
