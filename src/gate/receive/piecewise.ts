@@ -33,6 +33,8 @@ export class PiecewiseReader {
   /** @returns whether more should be read */
   private push(chunk: unknown): boolean {
     if (chunk !== null && !Buffer.isBuffer(chunk)) throw new Error('a socket that decodes')
+    // That the client has left is told at once: what it asked is not to go on for nobody.
+    if (chunk === null && this.kept.length === 0) return this.emit(null)
     this.kept.push(chunk)
     return this.handOn()
   }
