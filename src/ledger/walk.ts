@@ -13,7 +13,7 @@ import type { LedgerRow } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 
 export interface WalkParts {
-  readonly storage: Pick<LedgerStorage, 'newest' | 'contents'>
+  readonly storage: Pick<LedgerStorage, 'newest' | 'contents' | 'note'>
   readonly reconciler: Pick<Reconciler, 'compare' | 'reconcile' | 'report'>
   /** The place of the last row that was written so far. */
   readonly lastRow: () => number
@@ -53,7 +53,7 @@ const pendingMax = 64
 
 export class Walk {
   /** Places of the last row at each event that a walk has still to look behind; ascending. */
-  private pending: number[] = []
+  private pending: readonly number[] = []
   private isRebooted: boolean
   /** Records of this walk that the cluster answered for with an error. */
   private unreadable = 0
@@ -61,8 +61,12 @@ export class Walk {
 
   constructor(private readonly parts: WalkParts) {
     const { monotonic: now, setTimer } = parts
-    const { isRebooted, wasClosed } = parts.storage.contents
+    const { isRebooted, wasClosed, isCopy, walks } = parts.storage.contents
     this.isRebooted = isRebooted && !wasClosed
+    if (walks !== undefined && !isCopy) {
+      this.pending = walks.places
+      this.isRebooted ||= walks.isRebooted
+    }
     this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
   }
 
@@ -74,20 +78,25 @@ export class Walk {
   /** The gate started, or an endpoint of the cluster was away just now, or is back. */
   soon(): void {
     const lastRow = this.parts.lastRow()
-    if (lastRow > 0 && this.pending.at(-1) !== lastRow) {
-      if (this.pending.length >= pendingMax) this.pending.pop()
-      this.pending.push(lastRow)
-    }
+    if (lastRow > 0 && this.pending.at(-1) !== lastRow)
+      this.keep([...this.pending.slice(0, pendingMax - 1), lastRow])
     if (this.isOpen) this.scheduler.runWithin(quietMs)
   }
 
   /** What was written so far was written to another cluster. */
   clear(): void {
-    this.pending = []
+    this.keep([])
   }
 
   close(): void {
     this.scheduler.close()
+  }
+
+  /** A run that is killed before hands it on: what is lost may lie behind what is written since. */
+  private keep(places: readonly number[]): void {
+    this.pending = places
+    const { isRebooted } = this
+    void this.parts.storage.note([{ kind: 'walks', walks: { places, isRebooted } }])
   }
 
   /** @returns milliseconds to the next one, if there is one */
@@ -102,8 +111,9 @@ export class Walk {
       log('warn', { err }, 'could not verify recent writes yet')
       return retryMs
     }
-    this.pending = this.pending.filter((place) => place !== from)
-    this.isRebooted &&= this.isOpen
+    const left = this.pending.filter((place) => place !== from)
+    this.isRebooted &&= left.length > 0
+    this.keep(left)
     return this.isOpen ? 0 : undefined
   }
 

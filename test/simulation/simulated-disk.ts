@@ -4,6 +4,7 @@ import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import { type LedgerRow, withReleased } from '../../src/ledger/row.js'
 import {
   type LedgerContents,
+  type PendingWalks,
   LedgerFault,
   type LedgerStorage,
   type LedgerOperation,
@@ -21,6 +22,7 @@ export interface DiskImage {
   readonly doubts: Map<string, Doubt>
   seqEnd: number
   comparedMs: number | undefined
+  walks: PendingWalks | undefined
   isIncomplete: boolean
   wasClosed: boolean
   isCopy: boolean
@@ -110,6 +112,7 @@ export class SimulatedDisk {
       doubts: new Map(),
       seqEnd: 1,
       comparedMs: undefined,
+      walks: undefined,
       isIncomplete: true,
       wasClosed: true,
       isCopy: false,
@@ -155,6 +158,7 @@ export class OpenDisk implements LedgerStorage {
       takenOver: '',
       isIncomplete: image.isIncomplete,
       cluster: undefined,
+      walks: image.walks,
     }
     image.wasClosed = false
   }
@@ -320,6 +324,9 @@ export class OpenDisk implements LedgerStorage {
         break
       case 'settle':
         image.doubts.delete(doubtKey(operation))
+        break
+      case 'walks':
+        image.walks = operation.walks
         break
       case 'taken-over':
       case 'cluster':

@@ -20,13 +20,15 @@ export interface CommitQueueParts {
 }
 
 /** So long a note waits for others, when nobody waits for it. */
-const gatherMs = 40
+const gatherMs = 10
 
 /** After the disk took nothing. */
 const retryMs = 5000
 
 /** To copy so many takes a millisecond or two of the thread that serves. */
 const batchMax = 250
+
+const enders: ReadonlySet<LedgerOperation['kind']> = new Set(['dequeue', 'settle', 'walks'])
 
 /** So many operations wait at most. */
 const commitsMax = 20_000
@@ -152,7 +154,7 @@ export class CommitQueue {
     }
     const since = this.noted.get(key)?.since
     // What ends a promise never comes before what was done about it.
-    if (operation.kind === 'dequeue' || operation.kind === 'settle') this.noted.delete(key)
+    if (enders.has(operation.kind)) this.noted.delete(key)
     const whole = this.withNoted(operation)
     const order = ++this.order
     this.noted.set(key, { operation: whole, order, since: since ?? order })
@@ -328,6 +330,7 @@ function keyOf(operation: LedgerOperation): string {
       return `name ${operation.holder}`
     case 'taken-over':
     case 'cluster':
+    case 'walks':
       return operation.kind
   }
 }

@@ -6,7 +6,7 @@ import type { KnownCluster } from '../cluster-port.js'
 import { asDiskFault, DiskFault, NoFileYet } from './disk-fault.js'
 import type { LedgerCheck } from './figures.js'
 import { knownVersion, migrate, versionOf } from './ledger-schema.js'
-import type { LedgerContents, LedgerOperation } from './ledger-storage.js'
+import type { LedgerContents, LedgerOperation, PendingWalks } from './ledger-storage.js'
 import { openDatabase } from './open-database.js'
 import { PendingTables, salvagedQueue } from './pending-tables.js'
 import { RowTable } from './row-table.js'
@@ -272,7 +272,8 @@ export class LedgerFile {
       isRebooted: before !== undefined && before !== bootId(),
       isCopy: statements.meta('copy') === 1,
       takenOver: textIn(statements.meta('takenOver')),
-      cluster: clusterIn(statements.meta('cluster')),
+      cluster: jsonIn(statements.meta('cluster')) as KnownCluster | undefined,
+      walks: jsonIn(statements.meta('walks')) as PendingWalks | undefined,
     }
   }
 
@@ -302,6 +303,9 @@ export class LedgerFile {
       case 'cluster':
         this.statements.setMeta('cluster', JSON.stringify(operation.cluster))
         if (operation.isAnother) this.onlySeen()
+        break
+      case 'walks':
+        this.statements.setMeta('walks', JSON.stringify(operation.walks))
         break
     }
   }
@@ -335,5 +339,5 @@ function bootId(): string {
 const textIn = (meta: string | number | undefined): string | undefined =>
   typeof meta === 'string' ? meta : undefined
 
-const clusterIn = (meta: string | number | undefined): KnownCluster | undefined =>
-  typeof meta === 'string' ? (JSON.parse(meta) as KnownCluster) : undefined
+const jsonIn = (meta: string | number | undefined): unknown =>
+  typeof meta === 'string' ? JSON.parse(meta) : undefined

@@ -48,6 +48,7 @@ const nothing: LedgerContents = {
   counts: new Map(),
   lastRow: 0,
   comparedMs: undefined,
+  walks: undefined,
   isIncomplete: true,
   wasClosed: true,
   isRebooted: false,

@@ -18,6 +18,15 @@ export type LedgerOperation =
   | { readonly kind: 'taken-over'; readonly files: string }
   /** What was written to another cluster is only what was seen from now on. */
   | { readonly kind: 'cluster'; readonly cluster: KnownCluster; readonly isAnother: boolean }
+  | { readonly kind: 'walks'; readonly walks: PendingWalks }
+
+/** What is still to be verified: a run that is killed before hands it on. */
+export interface PendingWalks {
+  /** Of the last row at each event that a walk has still to look behind; ascending. */
+  readonly places: readonly number[]
+  /** Whether the machine ended without an orderly stop before the first of them. */
+  readonly isRebooted: boolean
+}
 
 /** The disk does not take it, or the ledger is full. */
 export class LedgerFault extends Error {
@@ -50,6 +59,8 @@ export interface LedgerContents {
   readonly takenOver: string | undefined
   /** Undefined: none has said yet who it is. */
   readonly cluster: KnownCluster | undefined
+  /** Undefined: nothing was left to verify. */
+  readonly walks: PendingWalks | undefined
 }
 
 export interface LedgerStorage {

@@ -360,3 +360,13 @@ t.test('into a file that somebody removed nothing is acknowledged', async (t) =>
     { name: 'DiskFault' },
   )
 })
+
+t.test('what is still to be verified is there for the next run', async (t) => {
+  const path = join(directoryOf(t), 'ledger.db')
+  const walks = { places: [7, 40], isRebooted: true }
+  const file = open(t, path)
+  t.equal(file.contents.walks, undefined)
+  file.apply([{ kind: 'walks', walks }])
+  file.close()
+  t.same(open(t, path).contents.walks, walks)
+})
