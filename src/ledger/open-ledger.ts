@@ -158,6 +158,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         recent.clear()
         holdings.soon()
       } else if (!isCopy) walk.soon()
+      // A new one may stand in for one that was lost: what it does not know it cannot keep.
+      if (!isCopy && holdings.since === undefined) holdings.soon()
     },
   })
   if (isCopy) log('error', {}, copyNotice)
