@@ -44,6 +44,10 @@ export interface Circumstances {
   readonly joins?: RealCluster
   /** Fields of the parts `cluster` and `consensus.crdt` of its configuration. */
   readonly settings?: { readonly cluster?: object; readonly crdt?: object }
+  /** Of its REST API; a free one when absent. */
+  readonly restPort?: number
+  /** Where its folder is made. */
+  readonly within?: string | undefined
 }
 
 interface ServiceConfig {
@@ -58,12 +62,12 @@ export async function startCluster(
   t: Test,
   program: string,
   kubo: Kubo,
-  { login, joins, settings = {} }: Circumstances = {},
+  { login, joins, settings = {}, within, restPort }: Circumstances = {},
 ): Promise<RealCluster> {
-  const folder = temporaryFolder()
+  const folder = temporaryFolder(within)
   const variables = { IPFS_CLUSTER_PATH: folder }
   await runOnce(program, ['init', '--consensus', 'crdt'], variables)
-  const ports = { rest: await freePort(), swarm: await freePort(), kubo: kubo.port }
+  const ports = { rest: restPort ?? (await freePort()), swarm: await freePort(), kubo: kubo.port }
   shutIn(join(folder, 'service.json'), ports, login, settings)
   const url = `http://127.0.0.1:${ports.rest}`
   const authorization = login && `Basic ${btoa(`${login.username}:${login.password}`)}`

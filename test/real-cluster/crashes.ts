@@ -28,10 +28,9 @@ await scenario(t, 'L5 an encoder pins again while recent writes are verified', 1
   for (let round = 0; round < 3; round++) {
     const cids = cidsFrom(round * 100, 60)
     await pinAll(host, cids)
-    await Promise.all([
-      delay(60).then(() => host.gate.kill()),
-      delay(60).then(() => host.peers[0].kill()),
-    ])
+    // Beyond the time in which a row may not be on the disk.
+    await delay(500)
+    await Promise.all([host.gate.kill(), host.peers[0].kill()])
     await host.peers[0].comeBack()
     forgotten += (await host.lacking(cids)).length
     await host.gate.start()
@@ -149,7 +148,7 @@ await scenario(t, 'CRDT batching: the gate, then the cluster is killed', 240, as
   await haveBoth(second)
   await both(third)
   // Beyond the 50 ms in which a row may not be on the disk.
-  await delay(100)
+  await delay(500)
   await host.gate.kill()
   await host.gate.start()
   const renewed = third.slice(0, 20)

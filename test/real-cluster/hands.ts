@@ -82,6 +82,34 @@ await scenario(t, 'L31 a backup of the cluster is restored as files', 180, async
 
 await scenario(
   t,
+  'state cleanup: 1,500 pins are reported, and put back by a plan',
+  300,
+  async (t) => {
+    const host = await startHost(t)
+    const cids = cidsFrom(0, 1500)
+    const plan = join(host.gate.folder, 'missing.txt')
+    await pinAll(host, cids)
+    await host.gate.stop()
+    await host.peers[0].stop()
+    await host.peers[0].command('state', 'cleanup', '-f')
+    await host.peers[0].comeBack()
+    await host.gate.start()
+    const told = await host.gate.logged(changedByHand)
+    for (const args of [
+      ['plan', '--missing', '--out', plan],
+      ['apply', plan, '--rate', '500'],
+    ]) {
+      const { code, stderr } = await host.gate.command('pins', ...args)
+      must(code === 0, `pins ${args.join(' ')}: ${stderr}`)
+    }
+    const lost = await host.lacking(cids)
+    must(lost.length === 0, `${lost.length} of 1,500 are missing`)
+    return `${String(told.missing)} reported, 1,500 of 1,500 are there again`
+  },
+)
+
+await scenario(
+  t,
   'state cleanup: some hundred pins are written again by themselves',
   180,
   async (t) => {

@@ -14,7 +14,7 @@ import { temporaryFolder } from './processes.js'
 import { forEach, must } from './scenario.js'
 
 export const programs = binaries()
-const encoders = ['alpha', 'beta', 'gamma'] as const
+export const encoders = ['alpha', 'beta', 'gamma'] as const
 export type Encoder = (typeof encoders)[number]
 
 export interface Answered {
@@ -28,6 +28,8 @@ export interface HostOptions {
   readonly settings?: Circumstances['settings']
   /** Over those of the daemon that suit the scenarios. */
   readonly config?: object
+  /** Where cluster and gate keep what they have; Kubo keeps it elsewhere. */
+  readonly within?: string
   /** Where the first peer finds the Kubo of this port. */
   readonly kuboPort?: (port: number) => Promise<number>
 }
@@ -52,7 +54,7 @@ export interface PinState {
 /** The daemon, over all of its runs. */
 export class Gate {
   readonly keys = Object.fromEntries(encoders.map((name) => [name, generateKey()]))
-  readonly folder = temporaryFolder()
+  readonly folder: string
   private daemon: Daemon | undefined
   private url = ''
   private configPath = ''
@@ -60,7 +62,10 @@ export class Gate {
   constructor(
     private readonly t: Test,
     private readonly config: () => object,
-  ) {}
+    within: string | undefined,
+  ) {
+    this.folder = temporaryFolder(within)
+  }
 
   async start(): Promise<void> {
     const { daemon, url, configPath } = await startDaemon(this.t, this.config())
@@ -71,6 +76,11 @@ export class Gate {
   async kill(): Promise<void> {
     this.daemon?.process.kill('SIGKILL')
     await this.daemon?.exited
+  }
+
+  /** It answers nothing more until it is killed. */
+  freeze(): void {
+    this.daemon?.process.kill('SIGSTOP')
   }
 
   /** As by its service manager. */
@@ -113,7 +123,7 @@ const plenty = { max: 1_000_000, windowSeconds: 60 }
 
 export async function startHost(
   t: Test,
-  { peers: count = 1, settings, config = {}, kuboPort }: HostOptions = {},
+  { peers: count = 1, settings, config = {}, kuboPort, within }: HostOptions = {},
 ): Promise<Host> {
   const kubo = await startKubo(t, programs.kubo)
   const port = (await kuboPort?.(kubo.port)) ?? kubo.port
@@ -132,29 +142,33 @@ export async function startHost(
     peers.push(await startCluster(t, programs.service, other, joining))
   }
   const { cluster, ...rest } = config as { readonly cluster?: object }
-  const gate: Gate = new Gate(t, () => ({
-    listen: { port: 0 },
-    cluster: {
-      endpoints: peers.map(({ url }) => ({ url })),
-      health: { intervalMs: 1000, timeoutMs: 500 },
-      writeTimeoutMs: 5000,
-      ...cluster,
-    },
-    admin: { host: '127.0.0.1', port: 0 },
-    control: { socket: join(gate.folder, 'control.sock') },
-    ledger: { directory: join(gate.folder, 'state') },
-    limits: { reads: plenty, writes: plenty, listings: plenty, inFlight: 1000 },
-    enforcement: 'enforce',
-    onOutage: 'journal',
-    journal: { directory: join(gate.folder, 'journal'), perSecondMax: 10_000 },
-    encoders: Object.fromEntries(
-      encoders.map((name) => [
-        name,
-        { keys: [{ id: 'k', sha256: digestOf(gate.keys[name] ?? '') }] },
-      ]),
-    ),
-    ...rest,
-  }))
+  const gate: Gate = new Gate(
+    t,
+    () => ({
+      listen: { port: 0 },
+      cluster: {
+        endpoints: peers.map(({ url }) => ({ url })),
+        health: { intervalMs: 1000, timeoutMs: 500 },
+        writeTimeoutMs: 5000,
+        ...cluster,
+      },
+      admin: { host: '127.0.0.1', port: 0 },
+      control: { socket: join(gate.folder, 'control.sock') },
+      ledger: { directory: join(gate.folder, 'state') },
+      limits: { reads: plenty, writes: plenty, listings: plenty, inFlight: 1000 },
+      enforcement: 'enforce',
+      onOutage: 'journal',
+      journal: { directory: join(gate.folder, 'journal'), perSecondMax: 10_000 },
+      encoders: Object.fromEntries(
+        encoders.map((name) => [
+          name,
+          { keys: [{ id: 'k', sha256: digestOf(gate.keys[name] ?? '') }] },
+        ]),
+      ),
+      ...rest,
+    }),
+    within,
+  )
   await gate.start()
   const record = async (cid: string, { url }: RealCluster = one) => {
     const answer = await fetch(`${url}/allocations/${cid}`)

@@ -7,6 +7,8 @@ import { freePort, Running, runOnce, temporaryFolder } from './processes.js'
 export interface Kubo {
   readonly id: string
   readonly port: number
+  /** Where it keeps what it has. */
+  readonly folder: string
   /** Adds a file's content, unpinned; returns its CID. */
   add(content: string, cidVersion?: 0 | 1): Promise<string>
   /** Adds a folder that holds one file; returns both CIDs. */
@@ -21,11 +23,11 @@ export interface Kubo {
   thaw(): void
 }
 
-export async function startKubo(t: Test, program: string): Promise<Kubo> {
+export async function startKubo(t: Test, program: string, given?: number): Promise<Kubo> {
   const folder = temporaryFolder()
   const variables = { IPFS_PATH: folder, IPFS_TELEMETRY: 'off' }
   await runOnce(program, ['init', '--profile=test', '--empty-repo'], variables)
-  const port = await freePort()
+  const port = given ?? (await freePort())
   const id = shutIn(join(folder, 'config'), port)
   const rpc = (call: string, body?: FormData) =>
     fetch(`http://127.0.0.1:${port}/api/v0/${call}`, { method: 'POST', ...(body && { body }) })
@@ -47,6 +49,7 @@ export async function startKubo(t: Test, program: string): Promise<Kubo> {
   return {
     id,
     port,
+    folder,
     add: async (content, cidVersion = 0) => {
       const [cid = ''] = await add(`cid-version=${cidVersion}`, 'file', content)
       return cid

@@ -26,8 +26,8 @@ for (const [signal, number] of [
   process.once(signal, () => process.exit(128 + number))
 }
 
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'pinwarden-real-'))
+export function temporaryFolder(within = tmpdir()): string {
+  const folder = mkdtempSync(join(within, 'pinwarden-real-'))
   folders.add(folder)
   return folder
 }

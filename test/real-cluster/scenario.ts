@@ -5,8 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** @returns what was seen, in a few words; @throws where a promise was broken */
 type Body = (t: Test) => Promise<string>
 
-/** @param id of the fault that it would show again */
+/** @param id of the fault that it would show again; `SCENARIO`, a pattern, leaves others out */
 export async function scenario(t: Test, id: string, seconds: number, body: Body): Promise<void> {
+  const { SCENARIO } = process.env
+  if (SCENARIO !== undefined && !new RegExp(SCENARIO).test(id)) return
   await t.test(id, { timeout: seconds * 1000 }, async (t) => {
     const startMs = performance.now()
     const say = (verdict: string) => {
