@@ -41,16 +41,21 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L1',
     name: "an own clean end is taken for the cluster's",
     faults: ['gate-stop', 'cluster-kill'],
-    seed: 3,
     breakCode: () =>
       replaceMethod(
         Walk,
         'soon',
         (soon) =>
-          function (this: WithParts<{ storage: LedgerStorage; isAvailable: () => boolean }>) {
+          function (
+            this: WithParts<{ storage: LedgerStorage; isAvailable: () => boolean }> &
+              Pick<Walk, 'clear'>,
+          ) {
             const { storage } = this.parts
-            if (storage.contents.wasClosed && !knownWalks.has(this)) knownWalks.add(this)
-            else soon.call(this)
+            if (!storage.contents.wasClosed || knownWalks.has(this)) soon.call(this)
+            else {
+              knownWalks.add(this)
+              this.clear()
+            }
           },
       ),
   },
