@@ -7,6 +7,9 @@
  * - `SUITE_CLIENT_GO`: the compiled tests of the Go REST client, changed so that their API listens
  *   on 127.0.0.1:9194, and that they ask 127.0.0.1:9094
  *
+ * `SUITES_ONLY`, a pattern, leaves shell tests out; with `SUITES_DIRECT` the gate is left out, to
+ * see what fails without it as well.
+ *
  * They use fixed ports and end programs by name, so all runs in namespaces of its own: Linux, root.
  */
 import { execFileSync, spawn } from 'node:child_process'
@@ -34,15 +37,25 @@ import { startSuiteFront } from './suite-front.js'
 
 t.setTimeout(1_800_000)
 const programs = binaries()
-const { SUITE_SHARNESS, SHARNESS, SUITE_CLIENT_JS, SUITE_CLIENT_GO } = process.env
+const { SUITE_SHARNESS, SHARNESS, SUITE_CLIENT_JS, SUITE_CLIENT_GO, SUITES_DIRECT, SUITES_ONLY } =
+  process.env
 const [frontPort, clusterPort, kuboPort] = [9094, 9194, 5001]
 const plenty = { max: 1_000_000, windowSeconds: 60 }
+/** What cannot pass through a gate, and why. */
+const byDesign: Readonly<Record<string, string>> = {
+  'cluster.pin pins a CID':
+    'the test adds the pin beside the gate before: the name of a pin with another holder stays',
+  TestWaitForUnpin: 'its cluster answers 500 to the read of who holds the pin: 502',
+  'pin with metadata': 'asks the cluster for the record past the gate, and sees the lease in it',
+  'pin in direct mode': '400 parameter mode invalid: the cluster would pin it recursively',
+}
+
 const key = generateKey()
 const everyOption = ['replication', 'user-allocations', 'origins', 'pin-update']
 
 interface Result {
   readonly name: string
-  readonly outcome: 'ok' | 'not ok' | 'expected' | 'skipped'
+  readonly outcome: 'ok' | 'not ok' | 'by design' | 'expected' | 'skipped'
 }
 
 const results: (Result & { readonly suite: string })[] = []
@@ -91,7 +104,8 @@ async function startSuiteGate({ port = 0, isTls = false, endpoint = {} }: GateOp
 async function throughGate<T>(isForAll: boolean, act: () => Promise<T>): Promise<T> {
   const gate = await startSuiteGate()
   const front = await startSuiteFront({
-    ...{ port: frontPort, gatePort: gate.port, clusterPort, isForAll },
+    ...{ port: frontPort, clusterPort, isForAll },
+    gatePort: SUITES_DIRECT === undefined ? gate.port : clusterPort,
     credential: { given: basic('user:secret'), known: basic(`testuser:${key}`) },
   })
   try {
@@ -105,7 +119,7 @@ async function throughGate<T>(isForAll: boolean, act: () => Promise<T>): Promise
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 
-const limitMs = 180_000
+const limitMs = 120_000
 
 /** Runs a program to its end; what it says, however it ended. */
 async function output(
@@ -140,7 +154,20 @@ function note(
     const isExpected = line.includes('# TODO known breakage')
     const isSkipped = /# skip/i.test(line)
     const said = isExpected ? 'expected' : isSkipped ? 'skipped' : outcome(word)
-    results.push({ suite, name: name.replace(/ # .*/, ''), outcome: said })
+    const plain = name.replace(/ # .*/, '')
+    const isDesigned = said === 'not ok' && plain in byDesign
+    results.push({ suite, name: plain, outcome: isDesigned ? 'by design' : said })
+  }
+}
+
+const isAsked = (name: string): boolean =>
+  /^t\d.*\.sh$/.test(name) && new RegExp(SUITES_ONLY ?? '').test(name)
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
   }
 }
 
@@ -155,9 +182,12 @@ async function sharness(checkout: string, library: string): Promise<void> {
     chmodSync(join(shims, name), 0o755)
   }
   const listen = `/ip4/127.0.0.1/tcp/${clusterPort}`
+  // The suite ends it by this name.
+  const service = join(folder, 'ipfs-cluster-service')
+  symlinkSync(programs.service, service)
   shim(
     'ipfs-cluster-service',
-    `CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=${listen} exec ${programs.service} "$@"`,
+    `CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=${listen} exec ${service} "$@"`,
   )
   shim('ipfs', `IPFS_PATH=${kubo.folder} exec ${programs.kubo} "$@"`)
   symlinkSync(programs.ctl ?? '', join(shims, 'ipfs-cluster-ctl'))
@@ -170,11 +200,14 @@ async function sharness(checkout: string, library: string): Promise<void> {
   cpSync(join(checkout, 'sharness'), copy, { recursive: true })
   cpSync(library, join(copy, 'lib/sharness'), { recursive: true })
   const env = { ...process.env, PATH: `${shims}:${process.env.PATH ?? ''}`, HOME: folder }
-  for (const script of readdirSync(copy).filter((name) => /^t\d.*\.sh$/.test(name))) {
+  for (const script of readdirSync(copy).filter(isAsked)) {
     const suite = `sharness ${script.replace('.sh', '')}`
     const run = async () => {
       const text = await output('bash', [script, '-v'], copy, env)
       note(suite, text, /^(ok|not ok) \d+ - (.*)$/gm, (word) => word as 'ok' | 'not ok')
+      // One that was broken off leaves its cluster behind. These are the processes of a namespace.
+      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+        if (commandOf(pid).startsWith(service)) process.kill(Number(pid), 'SIGKILL')
     }
     const isTls = script.includes('ssl') && !script.includes('enforcement')
     const hasLogin = script.includes('basic-auth')
@@ -252,11 +285,15 @@ async function runAll(): Promise<void> {
   const rows = suites.map((suite) => {
     const own = results.filter((result) => result.suite === suite)
     const count = (outcome: string) => String(own.filter((one) => one.outcome === outcome).length)
-    return [suite, ...['ok', 'not ok', 'expected', 'skipped'].map(count)]
+    return [suite, ...['ok', 'not ok', 'by design', 'expected', 'skipped'].map(count)]
   })
-  process.stderr.write(table(['SUITE', 'PASSED', 'FAILED', 'KNOWN BREAKAGE', 'SKIPPED'], rows))
+  process.stderr.write(
+    table(['SUITE', 'PASSED', 'FAILED', 'BY DESIGN', 'KNOWN BREAKAGE', 'SKIPPED'], rows),
+  )
   const failed = results.filter(({ outcome }) => outcome === 'not ok')
   for (const { suite, name } of failed) process.stderr.write(`FAILED ${suite}: ${name}\n`)
+  for (const { suite, name } of results.filter(({ outcome }) => outcome === 'by design'))
+    process.stderr.write(`BY DESIGN ${suite}: ${name}: ${byDesign[name] ?? ''}\n`)
   process.stderr.write('Refused by design, asked of the cluster instead:\n')
   for (const [key, count] of [...refusals].sort()) process.stderr.write(`  ${key} (${count})\n`)
   process.stderr.write(
