@@ -85,8 +85,10 @@ function liveKeyOf(
 function refuseTypo({ encoders }: Config, { encoder, isNew }: KeysAddOptions): void {
   if (isNew || Object.hasOwn(encoders, encoder)) return
   const letters = (name: string): string => name.replaceAll(/\d+/g, '0')
+  // Short names are near each other without being meant for one another.
+  const most = encoder.length < 8 ? 1 : 2
   const [near] = Object.keys(encoders)
-    .filter((name) => letters(name) !== letters(encoder) && editsBetween(name, encoder) <= 2)
+    .filter((name) => letters(name) !== letters(encoder) && editsBetween(name, encoder) <= most)
     .sort((one, other) => editsBetween(one, encoder) - editsBetween(other, encoder))
   if (near === undefined || Math.min(near.length, encoder.length) < 4) return
   throw new UsageError(

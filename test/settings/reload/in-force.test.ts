@@ -119,9 +119,12 @@ const isOfKeyring = (name: string): boolean =>
   /^(encoders|roles|retentionDays|enforcement|limits)\b/.test(name) &&
   !name.startsWith('limits.failures.')
 
-/** TLS and the level of the log have tests of their own; an endpoint without them reads none. */
+/**
+ * TLS and the level of the log have tests of their own; an endpoint without them reads none, and
+ * commands alone read the public address.
+ */
 const elsewhere =
-  /^listen\.tls\.|^log\.level$|^cluster\.endpoints\.0\.(username|passwordFile|socket|caFile)$/
+  /^listen\.(?:tls\.|publicUrl$)|^log\.level$|^cluster\.endpoints\.0\.(username|passwordFile|socket|caFile)$/
 
 t.test('what a keyring is made of is made anew with each snapshot', async (t) => {
   const { live: settings, write } = await loaded(t)
