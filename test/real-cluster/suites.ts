@@ -10,6 +10,7 @@
  * `SUITES_ONLY`, a pattern, leaves shell tests out; with `SUITES_DIRECT` the gate is left out, to
  * see what fails without it as well.
  *
+ * The shell tests end their cluster by name: the service has to be called ipfs-cluster-service.
  * They use fixed ports and end programs by name, so all runs in namespaces of its own: Linux, root.
  */
 import { execFileSync, spawn } from 'node:child_process'
@@ -182,12 +183,9 @@ async function sharness(checkout: string, library: string): Promise<void> {
     chmodSync(join(shims, name), 0o755)
   }
   const listen = `/ip4/127.0.0.1/tcp/${clusterPort}`
-  // The suite ends it by this name.
-  const service = join(folder, 'ipfs-cluster-service')
-  symlinkSync(programs.service, service)
   shim(
     'ipfs-cluster-service',
-    `CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=${listen} exec ${service} "$@"`,
+    `CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=${listen} exec ${programs.service} "$@"`,
   )
   shim('ipfs', `IPFS_PATH=${kubo.folder} exec ${programs.kubo} "$@"`)
   symlinkSync(programs.ctl ?? '', join(shims, 'ipfs-cluster-ctl'))
@@ -207,7 +205,7 @@ async function sharness(checkout: string, library: string): Promise<void> {
       note(suite, text, /^(ok|not ok) \d+ - (.*)$/gm, (word) => word as 'ok' | 'not ok')
       // One that was broken off leaves its cluster behind. These are the processes of a namespace.
       for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-        if (commandOf(pid).startsWith(service)) process.kill(Number(pid), 'SIGKILL')
+        if (commandOf(pid).startsWith(programs.service)) process.kill(Number(pid), 'SIGKILL')
     }
     const isTls = script.includes('ssl') && !script.includes('enforcement')
     const hasLogin = script.includes('basic-auth')
