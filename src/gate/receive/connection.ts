@@ -171,7 +171,7 @@ export class Connection implements Listed, ClientConnection {
     // An aborted request costs far more than a refused one: of a stranger none is read ahead.
     const isFull = this.isStranger ? this.isBusy : this.waiting.length >= pipelinedMax
     const isStopped = isOver || isFull || this.isHeld
-    if (isStopped) this.reader?.stop()
+    if (isStopped) this.reader?.stop(!this.isStranger)
     else this.reader?.goOn()
   }
 

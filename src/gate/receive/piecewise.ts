@@ -4,15 +4,19 @@ import { Socket } from 'node:net'
 const headEnd = Buffer.from('\r\n\r\n')
 /** A piece ends with a head, or is so large: at most a few dozen requests have begun in it. */
 const searchedBytes = 1024
+/** Read ahead of an encoder, so that it is noticed when it leaves. */
+const keptBytesMax = 65_536
 
 /**
  * Node's server reads past the socket, 64 KiB at once, and goes on with it when a request wants its
  * body: pausing the socket takes effect after thousands of requests, or not at all.
  */
 export class PiecewiseReader {
-  /** What came and was not handed on; null: the end. */
-  private readonly kept: (Buffer | null)[] = []
+  /** What came and was not handed on. */
+  private kept: Buffer[] = []
+  private keptBytes = 0
   private isStopped = false
+  private isReadAhead = false
 
   constructor(private readonly socket: Socket) {
     socket.push = (chunk: unknown) => this.push(chunk)
@@ -20,8 +24,10 @@ export class PiecewiseReader {
     socket.on('data', ignore)
   }
 
-  stop(): void {
+  /** Hands on no more. @param isReadAhead whether some more may come in */
+  stop(isReadAhead: boolean): void {
     this.isStopped = true
+    this.isReadAhead = isReadAhead
   }
 
   goOn(): void {
@@ -32,11 +38,15 @@ export class PiecewiseReader {
 
   /** @returns whether more should be read */
   private push(chunk: unknown): boolean {
-    if (chunk !== null && !Buffer.isBuffer(chunk)) throw new Error('a socket that decodes')
-    // That the client has left is told at once: what it asked is not to go on for nobody.
-    if (chunk === null && this.kept.length === 0) return this.emit(null)
+    if (chunk === null) {
+      // For Node's server as well, who ends its side has left.
+      this.kept = []
+      return this.emit(null)
+    }
+    if (!Buffer.isBuffer(chunk)) throw new Error('a socket that decodes')
     this.kept.push(chunk)
-    return this.handOn()
+    this.keptBytes += chunk.length
+    return this.handOn() || (this.isReadAhead && this.keptBytes < keptBytesMax)
   }
 
   private handOn(): boolean {
@@ -44,12 +54,10 @@ export class PiecewiseReader {
     while (!this.isStopped) {
       const chunk = this.kept.shift()
       if (chunk === undefined) return isMoreWanted
-      const size = chunk === null ? 0 : pieceOf(chunk)
-      if (chunk === null || size === chunk.length) isMoreWanted = this.emit(chunk)
-      else {
-        this.kept.unshift(chunk.subarray(size))
-        isMoreWanted = this.emit(chunk.subarray(0, size))
-      }
+      const size = pieceOf(chunk)
+      this.keptBytes -= size
+      if (size < chunk.length) this.kept.unshift(chunk.subarray(size))
+      isMoreWanted = this.emit(size < chunk.length ? chunk.subarray(0, size) : chunk)
     }
     return false
   }

@@ -94,6 +94,17 @@ t.test('a client that pipelines thousands has few of them under way', async (t) 
   await client.closed
 })
 
+t.test('a client that pipelines and leaves frees the cluster at once', async (t) => {
+  const gate = await startGate(t)
+  gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head('GET /id HTTP/1.1').repeat(300))
+  const received = await gate.cluster.nextRequest()
+  client.socket.destroy()
+  await received.aborted
+  t.equal(gate.cluster.requests.length, 1, 'and what had no turn is not asked')
+})
+
 t.test('nothing that follows a refused framing is done', async (t) => {
   const gate = await startGate(t)
   const recover = gate.head(`POST /pins/${cid}/recover HTTP/1.1`)
