@@ -1,5 +1,6 @@
 /** Turns the configuration file into the settings in force, or into all that is wrong with it. */
 import { dirname, resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { buildKeyring } from './keyring/keyring.js'
 import { parseJson, withLines } from './files/parse.js'
 import { type Environment, overridden, type Override } from './overrides.js'
@@ -29,15 +30,37 @@ export interface Settings {
 /** Throws a ConfigError that holds every problem. */
 export async function loadSettings(path: string, env = process.env): Promise<Settings> {
   const { text, stat } = await readConfig(path)
-  const settings = inLines(text, () => settingsFrom(text, dirname(resolve(path)), env))
+  const settings = await unhurried(text, stepsFrom(text, dirname(resolve(path)), env))
   if ((stat.mode & 0o004n) === 0n) return settings
   return { ...settings, warnings: ['the file is readable by everybody', ...settings.warnings] }
 }
 
 /** The same for a text; files it names are looked for from `baseDir`. */
-export function settingsFrom(text: string, baseDir: string, env: Environment = {}): Settings {
+export const settingsFrom = (text: string, baseDir: string, env: Environment = {}): Settings =>
+  atOnce(stepsFrom(text, baseDir, env))
+
+/** Of thousands of encoders each step takes some time: between them a daemon does other work. */
+type Steps<T = Settings> = Generator<undefined, T>
+
+function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+async function unhurried(text: string, steps: Steps): Promise<Settings> {
+  for (;;) {
+    const step = inLines(text, () => steps.next())
+    if (step.done === true) return step.value
+    await setImmediate()
+  }
+}
+
+function* stepsFrom(text: string, baseDir: string, env: Environment): Steps {
   const { value, problems } = parseJson(text)
-  return settingsOf(value, problems, baseDir, env)
+  yield
+  return yield* settingsOf(value, problems, baseDir, env)
 }
 
 /** Problems are told with the lines of the text that they stand in. */
@@ -60,7 +83,8 @@ export function snapshotFrom(
   input: unknown,
   options: { readonly baseDir?: string } = {},
 ): Snapshot {
-  return settingsOf(structuredClone(input), [], options.baseDir ?? process.cwd()).snapshot
+  const steps = settingsOf(structuredClone(input), [], options.baseDir ?? process.cwd())
+  return atOnce(steps).snapshot
 }
 
 /** The configuration of a file, without a look at the files that it names. */
@@ -91,27 +115,31 @@ export async function soundConfig(path: string, env: Environment): Promise<Confi
 /** The configuration of a text, without a look at the files that it names. */
 export function configFrom(text: string, env: Environment = {}): Config {
   const { value, problems } = parseJson(text)
-  const { config, problems: more } = examine(value, overridden(value, env))
+  const { config, problems: more } = atOnce(examine(value, overridden(value, env)))
   refuse([...problems, ...more])
   return config
 }
 
-function settingsOf(
+function* settingsOf(
   value: unknown,
   known: readonly Problem[],
   baseDir: string,
   env: Environment = {},
-): Settings {
+): Steps {
   const now = Date.now()
   const overrides = overridden(value, env)
-  const { config, problems } = examine(value, overrides)
+  const { config, problems } = yield* examine(value, overrides)
+  yield
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
   refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
   const { tls, endpointSecrets, storeSecrets, digests: fileDigests } = secrets
+  frozen(config)
+  yield
+  const keyring = buildKeyring(config)
+  yield
   const snapshot = Object.freeze({
-    config: frozen(config),
-    keyring: buildKeyring(config),
+    ...{ config, keyring },
     endpointSecrets: frozen(endpointSecrets),
     storeSecrets: frozen(storeSecrets),
   })
@@ -120,8 +148,9 @@ function settingsOf(
 }
 
 /** The rules between fields are checked also where other fields are at fault. */
-function examine(value: unknown, overrides: readonly Override[]): Validated {
+function* examine(value: unknown, overrides: readonly Override[]): Steps<Validated> {
   const { config, problems } = validate(value)
+  yield
   const variables = new Map(overrides.map(({ variable, field }) => [field, variable]))
   const all = [...problems, ...rulesBroken(config)].map((problem) => {
     const variable = variables.get(problem.path)

@@ -1,4 +1,5 @@
 /** What is different between two settings, by name and never by secret: for the operator's log. */
+import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { reloadedOfListen } from './restart.js'
 import { compiledSchema } from '../schema/compiled-schema.js'
@@ -32,10 +33,14 @@ const sections = (Object.keys(compiledSchema.properties) as (keyof Config)[]).fi
   (name) => !['$schema', 'listen', 'encoders'].includes(name),
 )
 
-/** Fields without a difference are left out; equal settings give an empty object. */
-export function changesBetween(old: Compared, now: Compared): Partial<Changes> {
+/**
+ * Fields without a difference are left out; equal settings give an empty object. Other work is done
+ * in between, as there may be thousands of encoders.
+ */
+export async function changesBetween(old: Compared, now: Compared): Promise<Partial<Changes>> {
   const [before, after] = [old.config, now.config]
   const encoders = compared(before.encoders, after.encoders, withoutKeys)
+  await setImmediate()
   const keys = compared(keysOf(before), keysOf(after), (key) => key)
   const changes: Changes = {
     sections: [

@@ -106,7 +106,7 @@ export class LiveSettings implements SettingsInForce {
     }
     const old = { config: this.snapshot.config, fileDigests: this.fileDigests }
     const { snapshot, tls, fileDigests, warnings } = settings
-    const changes = changesBetween(old, { config: snapshot.config, fileDigests })
+    const changes = await changesBetween(old, { config: snapshot.config, fileDigests })
     this.fileDigests = fileDigests
     this.needRestart = waitingFields(this.started, snapshot.config)
     this.snapshot = Object.freeze({
