@@ -145,3 +145,24 @@ t.test('what a keyring is made of is made anew with each snapshot', async (t) =>
     t.notSame(inForce(), before, name)
   }
 })
+
+t.test('a reload of thousands of encoders lets other work be done in between', async (t) => {
+  const { live, write } = await loaded(t)
+  const sha256 = (index: number) => digestOf(String(index))
+  const names = Array.from({ length: 2000 }, (_, index) => `many-${index}`)
+  const encoders = Object.fromEntries(
+    names.map((name, index) => [name, { keys: [{ id: 'k1', sha256: sha256(index) }] }]),
+  )
+  write({ ...config, encoders })
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  t.match(await live.reload(), { isApplied: true })
+  isOver = true
+  t.equal(live.current().keyring.encoderCount, 2000)
+  t.ok(turns >= 6, `${turns} turns, one after each step`)
+})
