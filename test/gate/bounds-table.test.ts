@@ -1,4 +1,4 @@
-/** Walks the architecture's table of bounds: over each one, the answer and the metric it names. */
+/** Walks the table of bounds: over each one, the answer and the metric it names. */
 import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -243,9 +243,8 @@ const tries: Readonly<Record<string, Try>> = {
   },
 }
 
-const page = readFileSync(new URL('../../../docs/architecture.md', import.meta.url), 'utf8')
-const section = /^## Bounds\n([^]*?)^## /m.exec(page)?.[1] ?? ''
-const rows = section
+const page = readFileSync(new URL('../../../docs/bounds.md', import.meta.url), 'utf8')
+const rows = page
   .split('\n')
   .filter((line) => line.startsWith('|'))
   .slice(2)
