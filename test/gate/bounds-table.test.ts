@@ -222,7 +222,12 @@ const tries: Readonly<Record<string, Try>> = {
   'options of a pin': asking({}, 'POST', () => `/pins/${cid}?name=${'x'.repeat(513)}`, 1),
   'log text that waits': async (t) => {
     // A disk that takes nothing.
-    const log = await openLog({ level: 'info', bufferBytesMax: 65_536, file: '/dev/full' })
+    const log = await openLog({
+      level: 'info',
+      format: 'json',
+      bufferBytesMax: 65_536,
+      file: '/dev/full',
+    })
     t.teardown(() => log.close())
     const metrics = openRegistry('test')
     registerLog(metrics, log)
