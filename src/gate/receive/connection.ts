@@ -40,7 +40,7 @@ export class Connection implements Listed, ClientConnection {
   refusals = 0
   private readonly waiting: Turn[] = []
   /** Requests that had their turn and have no complete answer. */
-  private readonly open = new Set<RequestRecord>()
+  private readonly open = new Map<RequestRecord, Turn>()
   private latest: Turn | undefined
   /** Bytes that will be the last, once everything before them is answered. */
   private lastWords: string | undefined
@@ -72,7 +72,7 @@ export class Connection implements Listed, ClientConnection {
 
   /** The request begins, or waits for those before it. */
   take(turn: Turn): void {
-    // What follows the end, or a broken message, is no request of anybody's.
+    // What follows the end, or a broken message, is not a request.
     if (this.isClosing) return
     this.latest = turn
     this.waiting.push(turn)
@@ -87,7 +87,7 @@ export class Connection implements Listed, ClientConnection {
       const turn = this.waiting.shift()
       if (turn === undefined) break
       const record = (turn.record = turn.begin())
-      this.open.add(record)
+      this.open.set(record, turn)
       record.onClose(() => {
         this.open.delete(record)
         this.surroundings.touch(this)
@@ -179,14 +179,15 @@ export class Connection implements Listed, ClientConnection {
     if (this.isGone) return
     this.isGone = true
     this.isClosing = true
-    for (const { begin } of this.waiting.splice(0)) this.leave(begin())
-    for (const record of this.open) this.leave(record)
+    for (const turn of this.waiting.splice(0)) leave(turn.begin(), turn)
+    for (const [record, turn] of this.open) leave(record, turn)
   }
+}
 
-  private leave(record: RequestRecord): void {
-    record.abort('client-left', undefined)
-    record.close(499)
-  }
+/** A status that was already sent stays. */
+function leave(record: RequestRecord, { response }: Turn): void {
+  record.abort('client-left', response.headersSent ? response.statusCode : undefined)
+  record.close(499)
 }
 
 /** Whether some of its body is still to come; of one without a body Node says it late. */

@@ -39,7 +39,7 @@ export class PiecewiseReader {
   /** @returns whether more should be read */
   private push(chunk: unknown): boolean {
     if (chunk === null) {
-      // For Node's server as well, who ends its side has left.
+      // As for Node's server, a client that ends its side has left.
       this.kept = []
       return this.emit(null)
     }
