@@ -17,7 +17,7 @@ import { ControlRefusal } from './control-refusal.js'
 
 export interface PinRoutesParts {
   readonly current: () => Snapshot
-  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'queue' | 'decisions'>
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'ownPins' | 'queue' | 'decisions'>
   readonly disk: Pick<LedgerDisk, 'reportedPage'>
   readonly log: Log
 }
@@ -120,13 +120,11 @@ export function addPinRoutes(
 
   control.get<{ Querystring: { encoder?: string; after?: string } }>('/held', async ({ query }) => {
     const { leaseId } = encoderOf(current(), query.encoder ?? '')
-    const { holdings } = ledger
+    const { holdings, ownPins } = ledger
     if (holdings.since === undefined && !(await holdings.count()))
       throw new ControlRefusal(503, 'the leases could not be counted: the log says why')
-    return {
-      count: holdings.size(leaseId),
-      cids: await holdings.page(leaseId, query.after, pageMax),
-    }
+    const { cids, total: count } = await ownPins.page(leaseId, query.after, pageMax)
+    return { count, cids }
   })
 }
 

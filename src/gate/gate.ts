@@ -56,7 +56,7 @@ export interface GateParts {
   /** What several gates share; undefined: this one is alone. */
   readonly store: Store | undefined
   readonly listings: Pick<Listings, 'find'>
-  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'queue'>
+  readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'ownPins' | 'queue'>
   readonly unfinished: Unfinished
   readonly tracker: PinTracker
   /** Whether requests can be served, as far as is known without asking: for health checks. */
@@ -81,7 +81,7 @@ export interface Gate {
 /** Builds the gate; the caller lets it listen, and closes it. */
 export async function createGate(parts: GateParts): Promise<Gate> {
   const { log, metrics, observe, onQueued } = parts
-  const { changes, holdings, queue } = parts.ledger
+  const { changes, holdings, ownPins, queue } = parts.ledger
   const connections = new Connections(parts.current().config.listen, log.sink)
   const budgetUse = new BudgetUse()
   const countRequest = registerRequests(metrics, connections)
@@ -100,6 +100,7 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     ...parts,
     ledger: changes,
     holdings,
+    ownPins,
     connections,
     budgetUse,
     write,

@@ -26,6 +26,8 @@ export interface ListingPlan {
   readonly query: string
   /** The whole state, or only operations, which the cluster has in memory. */
   readonly scope: 'whole' | 'operations'
+  /** Whether it has pins that are queued. */
+  readonly hasQueued: boolean
 }
 
 /** One page of what the caller holds; which CIDs these are is known later. */
@@ -63,6 +65,8 @@ export interface UpstreamCall {
   readonly cid?: string
   /** Canonical; each line of the answer is about one of these. */
   readonly cids?: readonly string[]
+  /** The gate's own, behind those of the answer. */
+  readonly lines?: readonly string[]
   /** What is left of its time; that of its permission where absent. */
   readonly timeoutMs?: number
   readonly onAnswer?: OnAnswer

@@ -109,9 +109,7 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
       // The plugin asks in this same turn.
       pending = { request, reply, exchange, call }
       const onResponse = (_request: unknown, _reply: unknown, { stream }: { stream: Carried }) => {
-        relay(reply, stream.body, call.cids, () =>
-          [exchange.trailers?.['x-stream-error'] ?? []].flat(),
-        )
+        relay(reply, stream.body, call, () => [exchange.trailers?.['x-stream-error'] ?? []].flat())
       }
       void reply.from('/', { ...answering, onResponse } as unknown as Options)
     },

@@ -103,7 +103,12 @@ export class Holdings {
     return this.parts.storage.count(holder) + this.places.size(holder)
   }
 
-  /** The same, once the storage counts no lease any more that has run out. */
+  /** Leases that are on the disk. */
+  counted(holder: string): number {
+    return this.parts.storage.count(holder)
+  }
+
+  /** As {@link size}, once the storage counts no lease any more that has run out. */
   async sizeNow(holder: string): Promise<number> {
     await this.parts.storage.countNow()
     return this.size(holder)

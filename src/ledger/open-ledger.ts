@@ -10,6 +10,7 @@ import type { LedgerReport } from './ledger-metrics.js'
 import type { Logger } from '../log/logger.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import { OpenPins } from './open-pins.js'
+import { OwnPins } from './own-pins.js'
 import { Queue } from './queue.js'
 import { RecentRows } from './recent-rows.js'
 import { Reconciler } from './reconciler.js'
@@ -40,6 +41,7 @@ export interface OpenLedger {
   readonly changes: Ledger
   readonly queue: Queue
   readonly holdings: Holdings
+  readonly ownPins: OwnPins
   readonly decisions: Decisions
   report(): LedgerReport
   /** The settings may name another cluster now. */
@@ -172,7 +174,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
   }
   return {
-    ...{ changes: ledger, queue, holdings, decisions },
+    ...{ changes: ledger, queue, holdings, decisions, ownPins: new OwnPins(holdings, queue) },
     report: () => ({
       ...{ repairs, reported, isCopy, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,

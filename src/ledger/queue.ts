@@ -55,6 +55,22 @@ export class Queue {
     return this.byCid.get(cid) ?? []
   }
 
+  /** What waits for a holder, in the order of the first that was asked for of each CID. */
+  cidsOf(holder: string): readonly string[] {
+    const own = [...this.byCid].filter(([, all]) => all.some((entry) => entry.holder === holder))
+    return own.map(([cid]) => cid)
+  }
+
+  /** The last that was asked for of each CID. */
+  lasts(): ReadonlyMap<string, QueueEntry> {
+    const lasts = new Map<string, QueueEntry>()
+    for (const [cid, entries] of this.byCid) {
+      const last = entries.at(-1)
+      if (last !== undefined) lasts.set(cid, last)
+    }
+    return lasts
+  }
+
   /** The last that was asked for of a CID. */
   lastOf(cid: string): QueueEntry | undefined {
     return this.byCid.get(cid)?.at(-1)

@@ -65,7 +65,9 @@ export const pinsRequest: Parse = ({ query }) => {
   }
   const filters: Parameter[] = filter === undefined ? [] : [['filter', canonicalFilter(filter)]]
   const scope = filter !== undefined && isCheap(filter) ? 'operations' : 'whole'
-  return { kind: 'listing', query: encode([...filters, ...local(query)]), scope }
+  const names = filter === undefined ? ['queued'] : statusNames(filter)
+  const hasQueued = names.includes('queued') || names.includes('pin_queued')
+  return { kind: 'listing', query: encode([...filters, ...local(query)]), scope, hasQueued }
 }
 
 function ownRequest(query: ReadonlyMap<string, string>): Plan {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
 import type { Holdings } from '../../ledger/holdings.js'
+import type { OwnPins } from '../../ledger/own-pins.js'
 import type { Listings } from '../../listings/listings.js'
 import type { Answering, StreamedAnswer } from '../answer.js'
 import { answeringBy } from '../answering.js'
@@ -23,6 +24,7 @@ export interface Forwarding extends Holders {
   readonly userAgent: string
   readonly listings: Pick<Listings, 'find'>
   readonly holdings: Holdings
+  readonly ownPins: OwnPins
 }
 
 /** A way to the answer for each plan that needs more than the cluster's own. */
@@ -40,11 +42,11 @@ export type Handled = UpstreamCall | StreamedAnswer | 'answered'
 
 /** Registers the route table. */
 export async function forward(app: FastifyInstance, parts: Forwarding): Promise<void> {
-  const { cluster, userAgent, listings, holdings, tracker, outage } = parts
+  const { cluster, userAgent, listings, holdings, ownPins, tracker, outage } = parts
   const handlers: Handlers = {
-    serveListing: createServeListing(listings),
+    serveListing: createServeListing(listings, outage),
     changePin: createChangePin(parts),
-    showOwn: createShowOwn(holdings),
+    showOwn: createShowOwn(holdings, ownPins),
     awaitTerminal: createAwaitTerminal(tracker, outage),
     outage,
     holders: parts,
@@ -101,7 +103,7 @@ function handlerOf(
   const { plan } = request
   switch (plan.kind) {
     case 'relay':
-      return plan.call
+      return unlessQueued(outage, request, answering, plan.call)
     case 'pinStatus': {
       const { call, waitMs } = plan
       const ask = () => unlessQueued(outage, request, answering, call)
@@ -110,7 +112,9 @@ function handlerOf(
     case 'listing':
       return serveListing(request, plan, accepted, headersOf(request), answering)
     case 'ownPins':
-      return showOwn(request, plan, answering)
+      return showOwn(request, plan, answering).then((call) =>
+        call === 'answered' ? call : unlessQueued(outage, request, answering, call),
+      )
     case 'pin':
     case 'unpin':
       return changePin(request, plan, headersOf(request), answering)
@@ -120,9 +124,12 @@ function handlerOf(
 }
 
 /** The status of a pin that waits in the journal is the journal's to tell. */
-const unlessQueued = (
+function unlessQueued(
   outage: Outage,
   request: Authorized,
   answering: Answering,
   call: UpstreamCall,
-): Handled => (outage.answersStatus(request, answering) ? 'answered' : call)
+): Handled {
+  if (outage.answersStatus(request, answering, call)) return 'answered'
+  return outage.withoutQueued(call)
+}

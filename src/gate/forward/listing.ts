@@ -8,6 +8,8 @@ import type { Spool } from '../../listings/spool.js'
 import type { AnswerBody, Answering, StreamedAnswer } from '../answer.js'
 import type { RequestRecord } from '../record/record.js'
 import type { ListingPlan } from '../plan.js'
+import type { Outage } from '../outage/outage.js'
+import { withQueued } from '../outage/queued-listing.js'
 import type { Authorized } from '../request.js'
 
 /** What the client says of the answer that it would take. */
@@ -25,7 +27,10 @@ export type ServeListing = (
 /** Operation states change by the second; they are shared for as long. */
 const cheapMaxAgeMs = 1000
 
-export function createServeListing(listings: Pick<Listings, 'find'>): ServeListing {
+export function createServeListing(
+  listings: Pick<Listings, 'find'>,
+  outage: Pick<Outage, 'isEmpty' | 'queued'>,
+): ServeListing {
   const readers = new Readers()
   return async (request, plan, accepted, headers, answering) => {
     const { listing } = request.snapshot.config
@@ -36,7 +41,7 @@ export function createServeListing(listings: Pick<Listings, 'find'>): ServeListi
       return 'answered'
     }
     try {
-      return await find(listings, request, plan, accepted, headers)
+      return await find({ listings, outage }, request, plan, accepted, headers)
     } catch (error) {
       if (!(error instanceof ClusterFault)) throw error
       if (!request.isClosed) answering.fault(error)
@@ -45,8 +50,13 @@ export function createServeListing(listings: Pick<Listings, 'find'>): ServeListi
   }
 }
 
+interface Sources {
+  readonly listings: Pick<Listings, 'find'>
+  readonly outage: Pick<Outage, 'isEmpty' | 'queued'>
+}
+
 async function find(
-  listings: Pick<Listings, 'find'>,
+  { listings, outage }: Sources,
   request: Authorized,
   plan: ListingPlan,
   accepted: Accepted,
@@ -64,7 +74,12 @@ async function find(
     if (status === 500) request.fault('cluster-error', status)
     isRead = true
     request.onClose(found.release)
-    return answerOf(request, found, status, accepted)
+    if (outage.isEmpty || (status !== 200 && status !== 204))
+      return answerOf(request, found, status, accepted)
+    // What is compressed already cannot be changed.
+    const answer = answerOf(request, found, status, {})
+    const body = withQueued(answer.body, outage.queued(), plan.hasQueued)
+    return { ...answer, status: 200, body }
   } finally {
     settle()
     if (!isRead) found?.release()

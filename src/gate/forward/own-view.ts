@@ -1,6 +1,7 @@
 /** `GET /pins?owner=me`: the caller's own pins, page by page, with the cluster's status of each. */
 import { encodeQuery, fittingCids } from '../../cluster/query.js'
 import type { Holdings } from '../../ledger/holdings.js'
+import type { OwnPins } from '../../ledger/own-pins.js'
 import type { Answering } from '../answer.js'
 import type { OwnPinsPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
@@ -13,7 +14,7 @@ export type ShowOwn = (
 ) => Promise<UpstreamCall | 'answered'>
 
 export const createShowOwn =
-  (holdings: Holdings): ShowOwn =>
+  (holdings: Holdings, ownPins: OwnPins): ShowOwn =>
   async ({ encoder }, { after, limit }, answering) => {
     const holder = encoder.leaseId
     holdings.ensure()
@@ -24,15 +25,15 @@ export const createShowOwn =
     }
     // CIDs of longer hashes are fewer to a page.
     // One more than is shown says whether there is a next page.
-    const page = await holdings.page(holder, after, limit + 1)
-    const cids = fittingCids(page.slice(0, limit))
+    const page = await ownPins.page(holder, after, limit + 1)
+    const cids = fittingCids(page.cids.slice(0, limit))
     const last = cids.at(-1)
-    answering.header('x-total-count', holdings.size(holder))
+    answering.header('x-total-count', page.total)
     if (last === undefined) {
       answering.send(204)
       return 'answered'
     }
-    if (page.length > cids.length)
+    if (page.cids.length > cids.length)
       answering.header('link', `</pins?owner=me&limit=${limit}&after=${last}>; rel="next"`)
     return { method: 'GET', path: '/pins', query: encodeQuery([['cids', cids.join(',')]]), cids }
   }

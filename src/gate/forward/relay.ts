@@ -7,6 +7,7 @@ import { Whole } from '../../cluster/whole.js'
 import { ShownLines, shownRecord, shownStatus, shownStatuses } from '../../leases/shown.js'
 import { faultOf } from '../../cluster/faults.js'
 import { faults } from '../refusals.js'
+import type { UpstreamCall } from '../plan.js'
 import { authorized, recordOf } from '../request.js'
 import { operations } from '../routes.js'
 
@@ -28,12 +29,13 @@ const streamError = 'x-stream-error'
  * Sends the answer on as it comes; whatever ends it early is never a clean end.
  *
  * @param cids that the lines of a stream have to be about; undefined: it is not known which
+ * @param own lines that follow those of a stream
  * @param streamErrors texts of the cluster's trailer X-Stream-Error, asked at the end
  */
 export function relay(
   reply: FastifyReply,
   answer: Body,
-  cids: readonly string[] | undefined,
+  { cids, lines: own = [] }: UpstreamCall,
   streamErrors: StreamErrors,
 ): void {
   const { raw } = reply
@@ -46,7 +48,7 @@ export function relay(
     return
   }
   const isShown = reply.statusCode === 200
-  const body = isShown ? shownBody(answer, cids) : answer
+  const body = isShown ? shownBody(answer, cids, own) : answer
   // It is not known yet how long it is as encoders see it.
   if (isShown) reply.removeHeader('content-length')
   if (raw.destroyed || reply.statusCode === 204) {
@@ -81,7 +83,11 @@ function shown({ statusCode, request }: FastifyReply, answer: Whole): Whole {
 }
 
 /** The same, line by line. What is thrown in a stream of Node's would end the daemon. */
-function shownBody(body: Readable, cids: readonly string[] | undefined): Readable {
+function shownBody(
+  body: Readable,
+  cids: readonly string[] | undefined,
+  own: readonly string[],
+): Readable {
   const lines = new ShownLines(shownStatuses(cids && new Set(cids)))
   const clean = new Transform({
     transform(piece: Buffer, _encoding, done) {
@@ -95,6 +101,7 @@ function shownBody(body: Readable, cids: readonly string[] | undefined): Readabl
     flush(done) {
       try {
         lines.finish()
+        for (const line of own) this.push(line)
         done()
       } catch (error) {
         done(faultOf(error))

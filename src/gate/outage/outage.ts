@@ -1,11 +1,13 @@
 /** An outage of the cluster: pins go into the journal where the settings say so, with a 202. */
 import { ClusterFault } from '../../cluster/faults.js'
-import type { QueueRequest } from '../../ledger/queue-entry.js'
+import { encodeQuery } from '../../cluster/query.js'
+import type { QueueEntry, QueueRequest } from '../../ledger/queue-entry.js'
 import type { Queue } from '../../ledger/queue.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import { setTimer } from '../../time/set-timer.js'
 import type { Answering } from '../answer.js'
 import { faultIn } from '../fault.js'
+import type { UpstreamCall } from '../plan.js'
 import { journaledPin, journaledStatus } from './journaled-pin.js'
 import { type Quota, refuseExcess } from '../ownership/quota.js'
 import type { Authorized } from '../request.js'
@@ -84,15 +86,49 @@ export class Outage {
     answering.refuse('journal-pending')
   }
 
-  /** Answers the status of a queued pin from the journal. @returns whether it did */
-  answersStatus(request: Authorized, answering: Answering): boolean {
-    const { queue } = this.parts
-    if (queue.size === 0 || request.cid === undefined) return false
-    const entry = queue.lastOf(request.cid)
-    if (entry === undefined) return false
+  /**
+   * Answers from the journal what is asked only of pins that wait there.
+   *
+   * @returns whether it did
+   */
+  answersStatus(
+    request: Authorized,
+    answering: Answering,
+    { cid, cids = cid === undefined ? [] : [cid] }: UpstreamCall,
+  ): boolean {
+    const lines = this.linesOf(cids)
+    if (lines.length === 0 || lines.length < cids.length) return false
     request.journaled(200)
-    send(answering, 200, journaledStatus(entry))
+    send(answering, 200, lines.join(''))
     return true
+  }
+
+  /** What is left to ask the cluster of some pins: of those that wait the journal tells. */
+  withoutQueued(call: UpstreamCall): UpstreamCall {
+    const lines = this.linesOf(call.cids ?? [])
+    if (lines.length === 0) return call
+    const cids = call.cids?.filter((cid) => !this.isQueued(cid)) ?? []
+    const others = [...new URLSearchParams(call.query)].filter(([name]) => name !== 'cids')
+    const query = encodeQuery([['cids', cids.join(',')], ...others])
+    return { ...call, query, cids, lines }
+  }
+
+  /** By CID: all that waits. */
+  queued(): ReadonlyMap<string, QueueEntry> {
+    return this.parts.queue.lasts()
+  }
+
+  get isEmpty(): boolean {
+    return this.parts.queue.size === 0
+  }
+
+  private linesOf(cids: readonly string[]): readonly string[] {
+    const { queue } = this.parts
+    if (queue.size === 0) return []
+    return cids.flatMap((cid) => {
+      const entry = queue.lastOf(cid)
+      return entry === undefined ? [] : [journaledStatus(entry)]
+    })
   }
 
   private async take(

@@ -93,6 +93,51 @@ t.test('its status is queued, of a peer that clients can read', async (t) => {
   )
 })
 
+t.test('what waits is queued, however it is asked for, and nothing else is', async (t) => {
+  const gate = await startGate(t, { onOutage: 'journal', enforcement: 'enforce' })
+  const [renewed, other, fresh] = [generatedCid(1), generatedCid(2), generatedCid(3)]
+  for (const each of [renewed, other])
+    t.equal((await gate.ask('POST', `/pins/${each}`)).status, 200)
+  t.equal(await gate.ledger.holdings.count(), true)
+  gate.cluster.behave({ method: 'POST' }, { kind: 'reset' })
+  for (const each of [renewed, fresh])
+    t.equal((await gate.ask('POST', `/pins/${each}?name=n`)).status, 202)
+  const states = async (path: string, method = 'GET') => {
+    const { text } = await gate.ask(method, path)
+    const lines = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+    return (lines as { cid: string; peer_map: Record<string, { status: string }> }[])
+      .map(({ cid, peer_map: peers }) => `${cid} ${String(Object.values(peers)[0]?.status)}`)
+      .sort()
+  }
+  const waiting = [`${renewed} pin_queued`, `${fresh} pin_queued`].sort()
+  const all = [...waiting, `${other} pinned`].sort()
+  const cids = [renewed, other, fresh].join(',')
+  t.same(await states(`/pins?cids=${cids}`), all)
+  t.same(await states('/pins'), all)
+  t.same(await states('/pins?filter=queued'), waiting)
+  t.same(await states('/pins?filter=pin_queued,error'), waiting)
+  t.same(await states('/pins?filter=pinned'), [`${other} pinned`])
+  t.same(await states('/pins?filter=pinning'), [])
+  t.same(await states('/pins?owner=me'), all)
+  t.equal((await gate.ask('GET', '/pins?owner=me')).headers.get('x-total-count'), '3')
+  const first = await gate.ask('GET', '/pins?owner=me&limit=2')
+  t.match(first.headers.get('link'), `limit=2&after=${other}`)
+  t.same(await states(`/pins?owner=me&after=${other}`), [`${fresh} pin_queued`])
+  t.same(await states(`/pins?owner=me&after=${fresh}`), [])
+  for (const each of [renewed, fresh]) {
+    t.same(await states(`/pins/${each}`), [`${each} pin_queued`])
+    t.same(await states(`/pins/${each}/recover`, 'POST'), [`${each} pin_queued`])
+    t.match(await gate.ask('DELETE', `/pins/${each}`), { status: 503 })
+  }
+  gate.cluster.behave({}, { kind: 'reset' })
+  gate.cluster.reset()
+  t.same(await states(`/pins?cids=${renewed},${fresh}`), waiting, 'while the cluster is away')
+  t.same(
+    askedOf(gate.cluster).filter((line) => line.startsWith('GET')),
+    [],
+  )
+})
+
 t.test('when the cluster is back the pins are replayed, each as its encoder asked', async (t) => {
   const { gate, comeBack } = await startAway(t, { encoders: { beta: {} } })
   await gate.ask('POST', `/pins/${cid}?name=first&expire-in=72h`)
