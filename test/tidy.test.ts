@@ -51,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'time',
     'http',
+    'text',
   ],
   admin: [
     'collections',

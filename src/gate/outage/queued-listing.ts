@@ -1,4 +1,4 @@
-/** A listing of the cluster's with the pins that wait in the queue, which are the queue's to tell. */
+/** A listing of the cluster, in which the queue tells of the pins that wait there. */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { ChunkView } from '../../listings/chunk.js'
 import { LineSplitter } from '../../text/line-splitter.js'

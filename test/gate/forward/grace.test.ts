@@ -2,7 +2,9 @@
 import t from 'tap'
 import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { askedOf } from '../../support/asked.js'
-import { type FakeCluster, generatedCid } from '../../support/fake-cluster/index.js'
+import { type Behaviour, type FakeCluster, generatedCid } from '../../support/fake-cluster/index.js'
+import { Deadline } from '../../../src/time/deadline.js'
+import { Upkeep } from '../../../src/ledger/upkeep.js'
 import { startGate } from '../../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -76,6 +78,71 @@ t.test('what is not finished goes at once', async (t) => {
   t.equal((await gate.ask('DELETE', path)).status, 200)
   t.notOk(gate.cluster.pins.has(cid))
   t.same(askedOf(gate.cluster).slice(-2), [`GET ${path}`, `DELETE ${path}`])
+})
+
+const peers = (...words: readonly string[]) =>
+  words.map((status, index) => [`peer${index}`, { status }] as const)
+
+const bodyOf = (map: readonly (readonly [string, object])[] | null) =>
+  JSON.stringify({ cid, peer_map: map && Object.fromEntries(map) })
+
+/** What the cluster may say of a pin, and whether it is known to be unfinished everywhere. */
+const told: readonly (readonly [string, Behaviour, boolean])[] = [
+  ...['cluster_error', 'unexpectedly_unpinned', 'pinned', 'sharded', 'unpin_error'].flatMap(
+    (word) =>
+      ['pinned', 'pin_queued', 'pin_error'].map(
+        (other) => [`${other}, ${word}`, answer(200, bodyOf(peers(other, word))), false] as const,
+      ),
+  ),
+  ['pinning, pin_queued', answer(200, bodyOf(peers('pinning', 'pin_queued'))), true],
+  ['pin_error, remote', answer(200, bodyOf(peers('pin_error', 'remote'))), true],
+  ['remote', answer(200, bodyOf(peers('remote', 'remote'))), false],
+  ['no peers', answer(200, bodyOf([])), false],
+  ['no peer_map', answer(200, bodyOf(null)), false],
+  ['no JSON', answer(200, 'pinned'), false],
+  ['500', answer(500, '{"code":500,"message":"x"}'), false],
+  ['nothing', { kind: 'stall' }, false],
+  ['an end', { kind: 'reset' }, false],
+]
+
+function answer(status: number, body: string): Behaviour {
+  return { kind: 'status', status, body }
+}
+
+t.test('only what is known to be unfinished everywhere goes at once', async (t) => {
+  const cluster = { writeTimeoutMs: 1000 }
+  const gate = await startGate(t, { ...settings, cluster })
+  const planned = async () => {
+    const { record } = await gate.ledger.changes.look(cid, new Deadline(5000))
+    const [lease] = record?.leases ?? []
+    if (lease === undefined) throw new Error('nobody holds it')
+    return { ...lease, cid }
+  }
+  const upkeep = new Upkeep(gate.ledger.changes, gate.ledger.queue)
+  for (const [what, behaviour, isUnfinished] of told)
+    for (const by of ['DELETE', 'apply']) {
+      t.equal((await gate.ask('POST', path)).status, 200)
+      const undo = gate.cluster.behave({ method: 'GET', path: new RegExp(`^${path}`) }, behaviour)
+      if (by === 'DELETE') t.equal((await gate.ask('DELETE', path)).status, 200, `${what}, ${by}`)
+      else t.equal(await upkeep.release(await planned(), 3_600_000), 'unpinned', `${what}, ${by}`)
+      undo()
+      t.equal(gate.cluster.pins.has(cid), !isUnfinished, `${what}, ${by}`)
+    }
+})
+
+t.test('what is kept looks unpinned also when the grace was set back to 0', async (t) => {
+  const gate = await startGate(t, settings)
+  for (const each of [path, `/pins/${other}`]) await gate.ask('POST', each)
+  await gate.ask('DELETE', path)
+  gate.replace({ ...settings, unpin: { graceSeconds: 0 } })
+  t.equal(statusOf((await gate.ask('GET', path)).json), 'unpinned')
+  t.equal(statusOf((await gate.ask('GET', `/pins?cids=${cid}`)).json), 'unpinned')
+  for (const query of ['', '?filter=pinned', '?owner=me']) {
+    const { text } = await gate.ask('GET', `/pins${query}`)
+    t.notMatch(text, cid, query)
+  }
+  t.equal((await gate.ask('DELETE', path)).status, 404)
+  t.ok(gate.cluster.pins.has(cid), 'and stays for as long as it was to be kept')
 })
 
 t.test('while others hold it nothing of the kind happens', async (t) => {

@@ -104,9 +104,11 @@ t.test('what waits is queued, however it is asked for, and nothing else is', asy
     t.equal((await gate.ask('POST', `/pins/${each}?name=n`)).status, 202)
   const states = async (path: string, method = 'GET') => {
     const { text } = await gate.ask(method, path)
-    const lines = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
-    return (lines as { cid: string; peer_map: Record<string, { status: string }> }[])
-      .map(({ cid, peer_map: peers }) => `${cid} ${String(Object.values(peers)[0]?.status)}`)
+    const lines = text.split('\n').filter((line) => line !== '')
+    return lines
+      .map((line) => JSON.parse(line) as { cid: string; peer_map: Record<string, object> })
+      .map(({ cid, peer_map: peers }) => ({ cid, ...Object.values(peers)[0] }))
+      .map(({ cid, ...peer }) => `${cid} ${'status' in peer ? String(peer.status) : ''}`)
       .sort()
   }
   const waiting = [`${renewed} pin_queued`, `${fresh} pin_queued`].sort()
