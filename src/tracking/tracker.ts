@@ -16,7 +16,7 @@ export interface PinTrackerParts {
   /** Gives the status of these, for which the cluster asks Kubo. */
   readonly readStatus: (cids: readonly string[], take: (line: Buffer) => void) => Promise<void>
   readonly onEvent: (event: PinEvent) => void
-  /** An error of the gate itself: the endpoints report faults of the cluster. */
+  /** An error of the gate itself, or an answer that cannot be read. */
   readonly onError: (error: unknown) => void
   readonly now?: () => number
   readonly setTimer?: SetTimer
@@ -207,7 +207,9 @@ export class PinTracker {
       const factor = this.waiting > 0 ? 2 : 1.5
       this.waitMs = isMoving ? leastMs : Math.max(this.waitMs * factor, leastMs)
     } catch (error) {
-      if (!(error instanceof ClusterFault)) this.parts.onError(error)
+      // Of answers that cannot be read the endpoints know nothing.
+      const isTold = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
+      if (!isTold) this.parts.onError(error)
       this.waitMs *= 2
     }
     this.waitMs = Math.min(this.waitMs, this.waiting > 0 ? waitMsMaxWaited : waitMsMax)
@@ -288,7 +290,13 @@ export class PinTracker {
   }
 
   private emit(events: readonly PinEvent[]): void {
-    for (const event of events) this.parts.onEvent(event)
+    for (const event of events)
+      try {
+        this.parts.onEvent(event)
+      } catch (error) {
+        // Who listens is at fault: neither the cluster's answer nor a request is.
+        this.parts.onError(error)
+      }
   }
 }
 

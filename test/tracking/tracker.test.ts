@@ -59,6 +59,58 @@ t.test('a pin is asked for by name only when it has left the queue', async (t) =
   t.equal(questions.length, 3, 'nothing is asked when nothing is pending')
 })
 
+t.test('who waits for a pin that is there already is answered at once', async (t) => {
+  const { tracker, state, questions, turn } = tracking()
+  state.set(one, 'pinned')
+  tracker.accepted(one, 'alpha')
+  let isDone = false
+  tracker.wait(one, 25_000, () => (isDone = true))
+  await turn(0)
+  t.ok(isDone)
+  t.same(questions, ['1 by name'])
+})
+
+t.test('a handler of events that throws is told of, and holds up nobody', async (t) => {
+  const { tracker, state, events, bugs, turn } = tracking()
+  const bug = new TypeError('a bug')
+  const push = events.push.bind(events)
+  events.push = (...given) => {
+    events.push = push
+    push(...given)
+    throw bug
+  }
+  for (const cid of [one, two]) {
+    state.set(cid, 'pinned')
+    tracker.accepted(cid, 'alpha')
+  }
+  await turn(1000)
+  t.same(bugs, [bug])
+  t.same(
+    events.map(({ result }) => result),
+    ['pinned', 'pinned'],
+  )
+  t.equal(tracker.pendingPins().size, 0)
+  events.push = () => {
+    throw bug
+  }
+  tracker.accepted(one, 'alpha')
+  t.doesNotThrow(() => {
+    tracker.released(one, 'alpha')
+  })
+  t.same(bugs, [bug, bug])
+})
+
+t.test('an answer that cannot be read is told of, and asked for again', async (t) => {
+  const { tracker, state, faults, bugs, results, turn } = tracking()
+  const fault = new ClusterFault('cluster-bad-answer', new Error('no JSON'))
+  faults.push(new ClusterFault('cluster-timeout'), fault)
+  state.set(one, 'pinned')
+  tracker.accepted(one, 'alpha')
+  await turn(60_000)
+  t.same(bugs, [fault])
+  t.match(results(), [['alpha', 'pinned']])
+})
+
 t.test('while nothing happens the questions become few', async (t) => {
   const { tracker, state, questions, turn } = tracking()
   state.set(one, 'pinning')
