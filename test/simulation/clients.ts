@@ -60,7 +60,7 @@ export class Clients {
         })
       else if (status === 403 || status === 404 || status === 429 || status === 400)
         model.refused(cid, leaseId, before)
-      else model.unknown(cid, leaseId)
+      else model.unknown(cid, leaseId, time.true())
       // With this one, and all that are under way; what a hand removed counts, as it is owed.
       if (reason === 'too-many-leases' && most <= leasesMax && this.isSure)
         this.world.fail('quota', `${leaseId} holds ${most} of ${leasesMax}, and was refused`)
@@ -95,7 +95,7 @@ export class Clients {
           this.world.fail('answer', `${leaseId} holds ${cid}, and read ${status} for its DELETE`)
         model.unpinned(cid, leaseId)
       } else if (status === 409) model.refused(cid, leaseId, before)
-      else model.unknown(cid, leaseId)
+      else model.unknown(cid, leaseId, time.true())
     })
   }
 

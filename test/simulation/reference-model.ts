@@ -5,6 +5,7 @@
 import { isLetGo } from '../../src/leases/decide.js'
 import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
 import { type CrashName, repairs, rowDelayMsMax } from './crash-costs.js'
+import { landingMs } from '../../src/ledger/doubt.js'
 import { readText, type SimulatedPin } from './simulated-pin.js'
 
 /** What an encoder may hold of a CID: between what is sure and what is possible. */
@@ -22,6 +23,8 @@ interface Hold {
   /** The gate whose queue it waits in since its 202: no other gate knows of it. */
   waitsAt: number | undefined
   isUnderWay: boolean
+  /** When it was heard of a write that it is not known what came of it; true time. */
+  unknownMs: number
   /** Which one was asked last. */
   gate: number
   /** The gate was killed before its row was surely on the disk, and was not well since. */
@@ -152,8 +155,8 @@ export class ReferenceModel {
   }
 
   /** It failed, or the gate ended: it may have been done. */
-  unknown(cid: string, leaseId: string): void {
-    holdOf(this.entry(cid), leaseId).isUnderWay = false
+  unknown(cid: string, leaseId: string, nowMs: number): void {
+    Object.assign(holdOf(this.entry(cid), leaseId), { isUnderWay: false, unknownMs: nowMs })
   }
 
   sure(cid: string, leaseId: string): Sure {
@@ -227,8 +230,10 @@ export class ReferenceModel {
 
   /** How many CIDs it may hold at most. */
   heldMax(leaseId: string, nowMs: number): number {
-    const holds = [...this.entries.values()].map((entry) => entry.holds.get(leaseId)?.maxMs)
-    return holds.filter((maxMs) => (maxMs ?? -Infinity) > nowMs - marginMs).length
+    const holds = [...this.entries.values()].flatMap(({ holds }) => holds.get(leaseId) ?? [])
+    const isHeld = ({ maxMs, unknownMs }: Hold): boolean =>
+      Math.max(maxMs, unknownMs + landingMs) > nowMs - marginMs
+    return holds.filter(isHeld).length
   }
 
   /** Rows of the last answers may not be on the disk: only the cluster knows of these pins. */
@@ -441,6 +446,7 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         keyDigest: '',
         waitsAt: undefined,
         isUnderWay: false,
+        unknownMs: -Infinity,
         gate: 0,
         isAtRisk: false,
       },

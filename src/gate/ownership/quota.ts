@@ -90,10 +90,9 @@ export class Quota {
     this.pendingPins.accept(leaseId, cid)
   }
 
-  /** Unknown is no excess: the leases may not have been counted yet. */
+  /** What is known is the least that it holds: not all may have been counted yet. */
   private isFull({ leaseId, limits }: Encoder): boolean {
-    const { holdings } = this
-    return holdings.since !== undefined && holdings.size(leaseId) >= limits.leases
+    return this.holdings.size(leaseId) >= limits.leases
   }
 
   /** @param isMore whether it takes a place @param isUnfinished whether it is pinned only now */

@@ -32,12 +32,16 @@ t.test('leases over the quota are refused with the figures, and not sent', async
 })
 
 t.test('what an encoder held before the start counts, once it was counted', async (t) => {
-  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 2 } })
+  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 3 } })
+  const metadata = new Map([[`pinwarden.lease.${leaseIdOf('alpha')}`, '20260101T000000Z/..']])
+  for (const index of [1, 2]) gate.cluster.addPin(generatedCid(index), { metadata })
   const feed = gate.cluster.behave({ path: '/allocations' }, { kind: 'stall' })
-  for (const index of [1, 2, 3]) t.equal((await gate.ask('POST', path(index))).status, 200)
+  for (const index of [3, 4, 5]) t.equal((await gate.ask('POST', path(index))).status, 200)
+  t.equal((await gate.ask('POST', path(6))).status, 403, 'what it wrote counts before')
+  await gate.ask('DELETE', path(5))
   feed.release()
   await counted(gate)
-  t.equal((await gate.ask('POST', path(4))).status, 403)
+  t.match(await gate.ask('POST', path(6)), { status: 403, json: { message: /4 of 3 leases/ } })
 })
 
 t.test('requests at the same time do not pass it together', async (t) => {
