@@ -191,7 +191,15 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { statusTimeoutMs } = snapshot.config.cluster
   const { report, takeDown } = await ledger.decisions.notesOf(cid)
-  const { record } = await ledger.changes.look(cid, new Deadline(statusTimeoutMs), headers)
+  const isQueued = ledger.queue.has(cid)
+  const { record } = await ledger.changes
+    .look(cid, new Deadline(statusTimeoutMs), headers)
+    .catch((error: unknown) => {
+      if (isQueued) return { record: undefined }
+      throw error
+    })
+  if (record === undefined && isQueued)
+    throw new ControlRefusal(404, 'this pin waits for the cluster: pinwarden journal list')
   const isGone = record === undefined && takeDown !== undefined
   if (isGone)
     throw new ControlRefusal(404, `an operator released this pin for good: ${takeDown.reason}`)
@@ -210,6 +218,7 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
     written: timeText(record.writtenMs),
     expires: timeText(record.expiresMs),
     isLetGo: isLetGo(record),
+    isQueued,
     report: report ?? null,
     leases: liveLeases(record, Date.now()).map(shown),
     former: record.former.map(shown),

@@ -40,6 +40,8 @@ interface Shown {
   readonly written: string | null
   readonly expires: string | null
   readonly isLetGo: boolean
+  /** Whether a change of it waits for the cluster. */
+  readonly isQueued: boolean
   /** What a hand made of it beside the gate. */
   readonly report: 'missing' | 'unexpected' | null
   readonly leases: readonly ShownLease[]
@@ -67,7 +69,8 @@ const reportText = {
 
 function textOf(pin: Shown): string {
   const held = pin.isLetGo ? 'let go of: pinwarden pins restore takes that back' : 'held'
-  const state = pin.report === null ? held : reportText[pin.report]
+  const known = pin.report === null ? held : reportText[pin.report]
+  const state = pin.isQueued ? `${known}; a pin of it waits: pinwarden journal list` : known
   const lines = [
     `cid      ${pin.cid}`,
     `name     ${pin.name === '' ? '-' : pin.name}`,

@@ -113,7 +113,11 @@ t.test('from a log, what an encoder pinned and did not unpin', async (t) => {
 })
 
 t.test('pins show and list say who holds what', async (t) => {
-  const { ask, command } = await served(t)
+  const journal = { directory: mkdtempSync(join(tmpdir(), 'pinwarden-journal-')) }
+  t.teardown(() => {
+    rmSync(journal.directory, { recursive: true })
+  })
+  const { ask, cluster, command } = await served(t, { onOutage: 'journal', journal })
   for (const index of [3, 4]) t.equal(await ask('POST', index), 200)
   const show = await command('pins', 'show', cid(3))
   t.equal(show.code, 0)
@@ -128,6 +132,12 @@ t.test('pins show and list say who holds what', async (t) => {
   t.equal((await command('pins', 'list', '--encoder', 'beta')).stdout, '')
   t.match(await command('pins', 'show', cid(9)), { code: 1, stderr: /not part of the pinset/ })
   t.match(await command('pins', 'list', '--encoder', 'who'), { code: 1, stderr: /no encoder who/ })
+  cluster.behave({ method: 'POST' }, { kind: 'reset' })
+  for (const index of [4, 5]) t.equal(await ask('POST', index), 202)
+  const waiting = await command('pins', 'list', '--encoder', 'alpha')
+  t.same(waiting.stdout.split('\n').sort(), ['', cid(3), cid(4), cid(5)].sort())
+  t.match((await command('pins', 'show', cid(4))).stdout, /^state +held; a pin of it waits/m)
+  t.match(await command('pins', 'show', cid(5)), { code: 1, stderr: /waits for the cluster/ })
 })
 
 t.test("no words of a cluster, or of a file, move an operator's cursor", async (t) => {
