@@ -59,18 +59,7 @@ t.test('a pin is asked for by name only when it has left the queue', async (t) =
   t.equal(questions.length, 3, 'nothing is asked when nothing is pending')
 })
 
-t.test('who waits for a pin that is there already is answered at once', async (t) => {
-  const { tracker, state, questions, turn } = tracking()
-  state.set(one, 'pinned')
-  tracker.accepted(one, 'alpha')
-  let isDone = false
-  tracker.wait(one, 25_000, () => (isDone = true))
-  await turn(0)
-  t.ok(isDone)
-  t.same(questions, ['1 by name'])
-})
-
-t.test('a handler of events that throws is told of, and holds up nobody', async (t) => {
+t.test('a handler of events that throws is logged, and holds up no other', async (t) => {
   const { tracker, state, events, bugs, turn } = tracking()
   const bug = new TypeError('a bug')
   const push = events.push.bind(events)
