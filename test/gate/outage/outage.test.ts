@@ -195,6 +195,7 @@ t.test('what is not allowed any more is dropped, and never reaches the cluster',
     const query = as === 'granted' ? '?replication-min=1&replication-max=1' : ''
     t.equal((await gate.ask('POST', `/pins/${pin}${query}`, { as })).status, 202, as)
   }
+  await gate.told('the cluster is down: no endpoint is available')
   const sha256 = digestOf(gate.keys.removed ?? '')
   gate.replace({
     onOutage: 'journal',
