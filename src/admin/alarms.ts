@@ -141,6 +141,7 @@ const freeBytesMin = 256 * 1024 ** 2
 function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
   const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0, freeBytes } = ledger
   const { missing, unexpected } = reportedRows
+  const { unheardGates, isWalking } = ledger
   const findings: Finding[] = []
   if (!isWritable)
     findings.push({
@@ -165,6 +166,14 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       what: 'The ledger is a copy: nothing is repaired by it, and no pin waits in it.',
       whose: 'Who put a backup, or an older file, in the place of ledger.db.',
       next: 'Where it is to be the ledger: stop the daemon, pinwarden ledger trust, start it.',
+    })
+  if (unheardGates.length > 0 && (isWalking || oldestDoubtMs >= minuteMs))
+    findings.push({
+      id: 'gates-unheard',
+      severity: 'soon',
+      what: `Not heard lately: ${unheardGates.join(', ')}. Until then this gate repairs nothing.`,
+      whose: 'Another gate of this cluster is down, or has lost its ledger.',
+      next: 'Start it; where it is gone for good: pinwarden ledger forget GATE.',
     })
   if (doubts > 0 && oldestDoubtMs > doubtMsMax)
     findings.push({
@@ -261,6 +270,16 @@ function ofSettings({ isLastRefused, needRestart = [] }: StatusReport['settings'
 
 function ofStore(store: StatusReport['store']): Finding[] {
   if (store === null || store.isUp) return []
+  if (store.isAnothers)
+    return [
+      {
+        id: 'store-of-another-cluster',
+        severity: 'urgent',
+        what: 'The namespace of the store belongs to another cluster, so nothing is shared.',
+        whose: 'The settings. Limits and locks are those of this gate alone.',
+        next: 'Set store.namespace to a name that no other cluster has, and restart.',
+      },
+    ]
   return [
     {
       id: 'store-down',

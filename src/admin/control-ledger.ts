@@ -3,16 +3,29 @@ import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { ledgerName } from '../ledger/ledger-directory.js'
+import type { OpenLedger } from '../ledger/open-ledger.js'
 import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
 import type { Log } from '../log/log.js'
 import { ControlRefusal } from './control-refusal.js'
 
 export interface LedgerRoutesParts {
   readonly disk: Pick<LedgerDisk, 'check' | 'backUp' | 'directory'>
+  readonly ledger: Pick<OpenLedger, 'forgetGate'>
   readonly log: Log
 }
 
-export function addLedgerRoutes(control: FastifyInstance, { disk, log }: LedgerRoutesParts): void {
+export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesParts): void {
+  const { disk, ledger, log } = parts
+  control.post<{ Body: { readonly gateId?: unknown } | null }>(
+    '/ledger/forget',
+    async ({ body }) => {
+      const gateId = String(body?.gateId)
+      if (!(await ledger.forgetGate(gateId)))
+        throw new ControlRefusal(404, `this gate knows of no other gate ${gateId}`)
+      log.info({ gate: gateId }, 'a gate that is gone for good is forgotten')
+      return {}
+    },
+  )
   control.get('/ledger/check', async () => {
     const check = await told(() => disk.check())
     if (check.problems.length > 0) log.error({ ...check }, 'the ledger is damaged')

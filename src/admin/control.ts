@@ -16,7 +16,8 @@ import { ControlRefusal } from './control-refusal.js'
 import { createAdminListener, onClientError } from './admin-listener.js'
 import { listenOnSocket } from './socket.js'
 
-export interface ControlParts extends Pick<PinRoutesParts, 'current' | 'ledger'> {
+export interface ControlParts extends Pick<PinRoutesParts, 'current'> {
+  readonly ledger: PinRoutesParts['ledger'] & LedgerRoutesParts['ledger']
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly journal: Omit<JournalRoutesParts, 'log' | 'holderOf'>
@@ -70,7 +71,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     })
   })
   addJournalRoutes(control, { ...journal, holderOf, log }, expected)
-  addLedgerRoutes(control, { disk, log })
+  addLedgerRoutes(control, { disk, ledger: parts.ledger, log })
   control.post('/reload', async (): Promise<ReloadAnswer> => {
     const outcome = await parts.reload()
     if (outcome !== undefined) return outcome

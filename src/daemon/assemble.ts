@@ -29,13 +29,20 @@ import { registerTracking } from '../tracking/tracking-metrics.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import { SharedKeyUses } from '../store/key-uses.js'
 import { SharedLocks } from '../store/shared-locks.js'
+import { SharedMail } from '../store/shared-mail.js'
 import { registerStore } from '../store/store-metrics.js'
 import type { Daemon } from './daemon.js'
 import { EncoderNames } from './encoder-names.js'
 import { endpointEvents } from './endpoint-events.js'
 import type { PassedSocket } from './listen-descriptor.js'
 import { ledgerDirectory } from '../ledger/ledger-directory.js'
-import { openControlSocket, openFallback, openStorage, openStore } from './optional-parts.js'
+import {
+  openControlSocket,
+  openFallback,
+  openStorage,
+  openStore,
+  refuseAnothers,
+} from './optional-parts.js'
 import { readLines } from '../cluster/lines.js'
 import { setTimer } from '../time/set-timer.js'
 import { keyEndsOf, openAdminListener } from './observation.js'
@@ -146,12 +153,16 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       cluster: accessCluster({ cluster, headers, config }),
       timeoutMs: () => config().writeTimeoutMs,
       gateLocks: store && new SharedLocks({ store, gateId: storage.gateId }),
+      onPeers: store && ((peers) => store.claim(peers)),
+      gateMail: store && new SharedMail(store, storage.gateId),
       ...{ now: () => Date.now(), monotonic: () => performance.now(), setTimer },
     }),
-    (ledger) => {
-      ledger.close()
-    },
+    (ledger) => ledger.close(),
   )
+  if (store !== undefined) {
+    await ledger.identified
+    refuseAnothers(store)
+  }
   const { queue } = ledger
   const encoderNames = new EncoderNames(storage, logger)
   encoderNames.tell(current())

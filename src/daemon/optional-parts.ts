@@ -27,6 +27,22 @@ export async function openStore(
 }
 
 /**
+ * Once the cluster was asked who it is. While it or the store is away it is not known whose the
+ * namespace is: then nothing is shared, and the daemon learns it later.
+ *
+ * @throws ConfigError when it is another cluster's
+ */
+export function refuseAnothers(store: Store): void {
+  if (store.isAnothers) throw new ConfigError([anothersNamespace])
+}
+
+const anothersNamespace = {
+  path: 'store.namespace',
+  found: 'a namespace of another cluster in this store',
+  expected: 'one of its own for each cluster: budgets, locks and leases would cross over',
+}
+
+/**
  * The ledger's disk, or its memory where the settings and systemd name no directory: what was
  * promised then ends with the process.
  *

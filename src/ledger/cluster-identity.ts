@@ -13,6 +13,8 @@ export interface ClusterIdentityParts {
   readonly cluster: Pick<ClusterPort, 'peers' | 'urls'>
   /** It is known which cluster is asked now. @param isAnother than the one before */
   readonly onKnown: (isAnother: boolean) => void
+  /** @param peers undefined: it is not known which cluster is asked now */
+  readonly onPeers?: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   readonly log: Logger
   readonly monotonic: () => number
   readonly setTimer: SetTimer
@@ -27,12 +29,16 @@ const retryMs = 5000
 export class ClusterIdentity {
   private known: KnownCluster | undefined
   private isSame = true
+  /** Settles when it was asked for the first time, or needs no question. */
+  readonly asked: Promise<void>
+  private readonly isAsked = Promise.withResolvers<undefined>()
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: ClusterIdentityParts) {
     this.known = parts.storage.contents.cluster
     const { monotonic: now, setTimer } = parts
     this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+    this.asked = this.isAsked.promise
     this.check()
   }
 
@@ -45,13 +51,20 @@ export class ClusterIdentity {
   check(): void {
     const { known } = this
     const urls = this.parts.cluster.urls()
+    const { onPeers } = this.parts
     if (known === undefined) {
-      // A ledger that knows of none has nothing that could be another's.
-      this.scheduler.runWithin(firstMs)
+      // A ledger that knows of none has nothing that could be another's; a store may have.
+      this.scheduler.runWithin(onPeers === undefined ? firstMs : 0)
+      if (onPeers === undefined) this.isAsked.resolve(undefined)
       return
     }
     this.isSame = known.urls.join() === urls.join()
+    const told = onPeers?.(this.isSame ? known.peers : undefined)
     if (!this.isSame) this.scheduler.runWithin(0)
+    else
+      void Promise.resolve(told).then(() => {
+        this.isAsked.resolve(undefined)
+      })
   }
 
   close(): void {
@@ -59,13 +72,14 @@ export class ClusterIdentity {
   }
 
   private async round(): Promise<number | undefined> {
-    const { storage, cluster, onKnown, log } = this.parts
+    const { storage, cluster, onKnown, onPeers, log } = this.parts
     const { known } = this
     const urls = cluster.urls()
     let peers
     try {
       peers = await cluster.peers()
     } catch {
+      this.isAsked.resolve(undefined)
       return retryMs
     }
     if (urls.join() !== cluster.urls().join()) return 0
@@ -75,6 +89,8 @@ export class ClusterIdentity {
     void storage.note([{ kind: 'cluster', cluster: this.known, isAnother }])
     if (isAnother) log('error', { was: known.peers, is: peers }, another)
     this.isSame = true
+    await onPeers?.(all)
+    this.isAsked.resolve(undefined)
     onKnown(isAnother)
     return undefined
   }

@@ -10,7 +10,7 @@ import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
 import { DefiniteRefusal } from './definite-refusal.js'
 import type { DoubtReason } from './doubt.js'
-import { type Merged, mergeRow } from './merge.js'
+import { type Merged, mergeRow, type Owes } from './merge.js'
 import type { OpenPin } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { Queue } from './queue.js'
@@ -29,6 +29,8 @@ export interface DecisionsParts {
   readonly recent: RecentRows
   readonly queue: Pick<Queue, 'of' | 'drop'>
   readonly reconciler: Pick<Reconciler, 'reconcile'>
+  /** Whose leases the rows owe. */
+  readonly owes: Owes
   /** It is not known whether the cluster has what the ledger says of a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Longest time of one change. */
@@ -91,7 +93,8 @@ export class Decisions {
       const row = await storage.row(cid)
       if (row?.report !== report || rowVersion(row) !== version) return { ...now, record: now.read }
       seen.row = { ...row, report: undefined }
-      seen.merged = mergeRow(seen.row, now.read, storage.gateId, now.clusterMs)
+      const merging = { gateId: storage.gateId, owes: this.parts.owes }
+      seen.merged = mergeRow(seen.row, now.read, merging, now.clusterMs)
       return { ...now, record: right === 'hand' ? now.read : seen.merged.record }
     })
     const { row, merged } = seen
@@ -139,6 +142,7 @@ export class Decisions {
       const doubt = { cid, reason: 'unknown-outcome', attempt: 0, dueMs } as const
       await storage.commit([
         { kind: 'row', row },
+        ...pins.newsOf(row, read),
         { kind: 'doubt', doubt },
         ...entries.map((entry) => ({ kind: 'dequeue', seq: entry.seq }) as const),
       ])

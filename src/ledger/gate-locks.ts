@@ -15,6 +15,8 @@ export interface GateLocks {
 }
 
 export interface GateLock {
+  /** False: the change goes on without it, and others may change the pin meanwhile. */
+  readonly isTaken: boolean
   /** What another gate wrote last, if it did so lately. */
   readonly written: string | undefined
   /** Whether a change of another gate may still land: it ended without being over. */

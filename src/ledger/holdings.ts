@@ -4,6 +4,7 @@ import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { SetTimer } from '../time/set-timer.js'
 import type { ClusterPort } from './cluster-port.js'
+import type { Owes } from './merge.js'
 import { type Place, Places } from './quota-places.js'
 import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
 
@@ -13,6 +14,8 @@ export interface HoldingsParts {
     'commit' | 'compare' | 'contents' | 'count' | 'countNow' | 'held' | 'row'
   >
   readonly cluster: Pick<ClusterPort, 'readState'>
+  /** Whose leases the rows owe. */
+  readonly owes: Owes
   /** Whether a walk has still to see what the cluster lost: until then nothing is missing. */
   readonly isWalking: () => boolean
   readonly isDoubted: (cid: string) => boolean
@@ -203,13 +206,13 @@ export class Holdings {
   }
 
   private async compareAll(): Promise<boolean> {
-    const { storage, cluster, onMissing, isWalking, log, monotonic, now } = this.parts
+    const { storage, cluster, owes, onMissing, isWalking, log, monotonic, now } = this.parts
     if (isWalking()) return false
     const startMs = monotonic()
     let pins = 0
     let batch: string[] = []
     try {
-      const comparison = await storage.compare()
+      const comparison = await storage.compare(owes)
       const flush = (): Promise<void> => {
         const lines = batch
         batch = []

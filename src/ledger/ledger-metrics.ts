@@ -15,6 +15,10 @@ export interface LedgerReport {
   readonly oldestDoubtMs: number | undefined
   /** Whether recent writes are still to be verified after a start or a crash. */
   readonly isWalking: boolean
+  /** Other gates whose releases this one has not heard lately: it repairs nothing meanwhile. */
+  readonly unheardGates: readonly string[]
+  /** What other gates have not heard yet; and what they never will, since the start. */
+  readonly news: { readonly waiting: number; readonly dropped: number }
   /** Whether the disk takes what is written. */
   readonly isWritable: boolean
   /** It is a copy that no operator trusts yet: nothing is repaired by it. */
@@ -76,7 +80,26 @@ export function registerLedger(
     help: 'Whether the ledger is a copy that no operator trusts yet: nothing is repaired by it.',
     read: async () => ((await report()).isCopy ? 1 : 0),
   })
+  registerGates(registry, report)
   registerDisk(registry, report)
+}
+
+function registerGates(registry: Registry, report: () => Promise<LedgerStatus>): void {
+  addGauge(registry, {
+    name: 'pinwarden_ledger_unheard_gates',
+    help: 'Other gates that were not heard lately: nothing is repaired before they are.',
+    read: async () => (await report()).unheardGates.length,
+  })
+  addGauge(registry, {
+    name: 'pinwarden_ledger_news_waiting',
+    help: 'Releases and doubts that another gate has not heard yet.',
+    read: async () => (await report()).news.waiting,
+  })
+  addCounter(registry, {
+    name: 'pinwarden_ledger_news_dropped_total',
+    help: 'Releases and doubts that were given up, as a gate did not hear them for so long.',
+    read: async () => (await report()).news.dropped,
+  })
 }
 
 function registerDisk(registry: Registry, report: () => Promise<LedgerStatus>): void {

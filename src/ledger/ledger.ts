@@ -4,11 +4,12 @@
  */
 import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
+import type { Lease } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Deadline } from '../time/deadline.js'
 import type { ClusterPort, Finished } from './cluster-port.js'
 import type { DoubtReason } from './doubt.js'
-import { mergeRow, ownSeq } from './merge.js'
+import { mergeRow, type Owes, ownSeq } from './merge.js'
 import { type OpenPin, tried, type Wanted } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
@@ -22,6 +23,8 @@ export interface LedgerParts {
   readonly pins: OpenPins
   readonly records: Records
   readonly recent: RecentRows
+  /** Whose leases the rows owe. */
+  readonly owes: Owes
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number
   /** It is not known whether the cluster has what the ledger owes of a CID. */
@@ -58,10 +61,10 @@ export class Ledger {
     headers?: RequestHeaders,
     seq?: number,
   ): Promise<OpenPin> {
-    const { pins, log } = this.parts
+    const { pins, log, owes } = this.parts
     const look = async () => {
       const view = await this.look(cid, deadline, headers)
-      if (view.isForeign) log('warn', { cid }, foreignHand)
+      if (view.isForeign && owes === 'all') log('warn', { cid }, foreignHand)
       return view
     }
     return pins.open(cid, deadline, look, seq)
@@ -78,14 +81,18 @@ export class Ledger {
     const { read, nowMs } = now
     if (isDoubted(cid)) {
       const row = await storage.row(cid)
-      const record = row === undefined ? read : mergeRow(row, read, storage.gateId, nowMs).record
+      // What other gates hold is known for as long as their last writes are.
+      const isKnown = this.parts.owes === 'all' || recent.of(cid) !== undefined
+      const merging = { gateId: storage.gateId, owes: isKnown ? 'all' : 'own' } as const
+      const record = row === undefined ? read : mergeRow(row, read, merging, nowMs).record
       return { ...now, record, isForeign: false }
     }
     if (read === undefined && hasReports()) {
       const row = await storage.row(cid)
       // A change of what a hand removed is about all that is owed: else other holders lose theirs.
       if (row?.report === 'missing') {
-        const owed = mergeRow({ ...row, report: undefined }, read, storage.gateId, nowMs)
+        const merging = { gateId: storage.gateId, owes: this.parts.owes }
+        const owed = mergeRow({ ...row, report: undefined }, read, merging, nowMs)
         return { ...now, record: owed.record, isForeign: false }
       }
     }
@@ -144,7 +151,8 @@ export class Ledger {
       return false
     }
     const wanted = await tried(pin, (pin) => change(pin, deadline))
-    if (wanted === undefined) pin.release()
+    const isKept = isShorter(wanted, lease, storage.gateId)
+    if (wanted === undefined || isKept) pin.release()
     else await this.parts.records.write(wanted, pin, deadline)
     return false
   }
@@ -164,7 +172,8 @@ export class Ledger {
       const now = await records.read(cid, deadline)
       const row = now.read === undefined ? await storage.row(cid) : undefined
       const open = row && { ...row, report: undefined }
-      return { ...now, record: open && mergeRow(open, undefined, storage.gateId, now.nowMs).record }
+      const merging = { gateId: storage.gateId, owes: 'all' } as const
+      return { ...now, record: open && mergeRow(open, undefined, merging, now.nowMs).record }
     })
     const kept = pin.record && pin.settle('unpin', { kind: 'unpinned' })
     pin.release()
@@ -174,6 +183,14 @@ export class Ledger {
   private deadline(): Deadline {
     return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
   }
+}
+
+/** Another gate wrote the holder's lease, perhaps later: then it becomes no shorter. */
+function isShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): boolean {
+  if (wanted === undefined || wanted === 'unpin' || lease?.token === undefined) return false
+  if (ownSeq(lease.token, gateId) !== undefined) return false
+  const own = wanted.leases.find(({ holder }) => holder === lease.holder)
+  return own !== undefined && own.untilMs < lease.untilMs
 }
 
 const foreignHand =

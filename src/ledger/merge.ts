@@ -22,19 +22,33 @@ export interface Merged {
 }
 
 /**
- * @param read undefined: the cluster does not have the CID
- * @param gateId of the ledger that the row is of
+ * Whose leases a row owes: those of all gates, or of the ledger's own alone. Where several gates
+ * write, each sees to its own: it is the one that hears when they are released.
  */
+export type Owes = 'all' | 'own'
+
+export interface Merging {
+  /** Of the ledger that the row is of. */
+  readonly gateId: string
+  readonly owes: Owes
+}
+
+/** What a row owes. */
+export const owedBy = ({ leases }: LedgerRow, { gateId, owes }: Merging): readonly Lease[] =>
+  owes === 'all' ? leases : leases.filter(({ token }) => ownSeq(token, gateId) !== undefined)
+
+/** @param read undefined: the cluster does not have the CID */
 export function mergeRow(
   row: LedgerRow,
   read: PinRecord | undefined,
-  gateId: string,
+  merging: Merging,
   now: number,
 ): Merged {
+  const { gateId } = merging
   const isOurs = read === undefined || read.type === 'pin'
   if (row.report !== undefined || !isOurs) return { record: read, differs: undefined }
   const isTakenDown = read !== undefined && wasTakenDown(row, read, gateId)
-  const owed = row.leases.filter(
+  const owed = owedBy(row, merging).filter(
     (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? [], gateId),
   )
   const seen = read === undefined || isLetGo(read) ? [] : liveLeases(read, now)

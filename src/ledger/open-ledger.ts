@@ -4,11 +4,13 @@ import { Doubts } from './doubts.js'
 import { ClusterIdentity } from './cluster-identity.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { GateLocks } from './gate-locks.js'
+import { type GateMail, GateNews } from './gate-news.js'
 import { Holdings } from './holdings.js'
 import { Ledger } from './ledger.js'
 import type { LedgerReport } from './ledger-metrics.js'
 import type { Logger } from '../log/logger.js'
 import { type DoubtReason, landingMs } from './doubt.js'
+import type { Owes } from './merge.js'
 import { OpenPins } from './open-pins.js'
 import { OwnPins } from './own-pins.js'
 import { Queue } from './queue.js'
@@ -17,6 +19,7 @@ import { Reconciler } from './reconciler.js'
 import { Records } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import type { SetTimer } from '../time/set-timer.js'
+import { Deadline } from '../time/deadline.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import { Walk } from './walk.js'
 
@@ -28,6 +31,10 @@ export interface LedgerOpening {
   readonly entriesMax: number
   /** Undefined: this gate alone writes the cluster. */
   readonly gateLocks?: GateLocks | undefined
+  /** With the locks. */
+  readonly gateMail?: GateMail | undefined
+  /** Hears which cluster it is, by its peers; undefined: that is not known. */
+  readonly onPeers?: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   readonly log: Logger
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -43,11 +50,15 @@ export interface OpenLedger {
   readonly holdings: Holdings
   readonly ownPins: OwnPins
   readonly decisions: Decisions
+  /** Settles when the cluster was asked who it is, or need not be. */
+  readonly identified: Promise<void>
   report(): LedgerReport
   /** The settings may name another cluster now. */
   settingsChanged(): void
-  /** Ends all timers; the storage is the opener's. */
-  close(): void
+  /** An operator says that another gate is gone for good. @returns whether there was one */
+  forgetGate(gateId: string): Promise<boolean>
+  /** Ends all timers, and tells the other gates what is left; the storage is the opener's. */
+  close(): Promise<void>
 }
 
 /** A gate alone hears of every change but of those by hand. */
@@ -59,13 +70,15 @@ const sharedMs = hourMs
 /** After an orderly stop, or with a new ledger: the start has other work. */
 const calmMs = 30_000
 
-/** Beyond it other gates may have changed what this one wrote, without its hearing of it. */
-const sharedBackMs = 5 * minuteMs
+/** A read lags by less, of what was written before the store lost what gates said of it. */
+const lagMs = minuteMs
 
 export function openLedger(opening: LedgerOpening): OpenLedger {
-  const { storage, cluster, timeoutMs, entriesMax, gateLocks, log } = opening
+  const { storage, cluster, timeoutMs, entriesMax, gateLocks, gateMail, log } = opening
+  const owes: Owes = gateLocks === undefined ? 'all' : 'own'
   const clocks = { now: opening.now, monotonic: opening.monotonic, setTimer: opening.setTimer }
-  const isAvailable = () => cluster.isAvailable() && identity.isKnown
+  const isHeard = () => news === undefined || news.isCurrent
+  const isAvailable = () => cluster.isAvailable() && identity.isKnown && isHeard()
   const repairs = { missing: 0, unexpected: 0 }
   const reported = { missing: 0, unexpected: 0 }
   const { isCopy, wasClosed } = storage.contents
@@ -84,6 +97,15 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
   const pins = new OpenPins({
     ...{ storage, recent, gateLocks, onDoubt, ...clocks },
+    // They come after the pins whose changes they tell of.
+    news: gateMail && {
+      released: (...release) => news?.released(...release) ?? [],
+      rewritten: (...lease) => news?.rewritten(...lease) ?? [],
+      doubted: (...doubt) => news?.doubted(...doubt),
+    },
+    onRewritten: (cid) => {
+      reconciler.told(cid)
+    },
     isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash: () => opening.monotonic() < crashedUntilMs,
     onHeld: (...held) => {
@@ -94,12 +116,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
   })
   const ledger = new Ledger({
-    ...{ storage, cluster, pins, records, recent, timeoutMs, onDoubt, log, ...clocks },
+    ...{ storage, cluster, pins, records, recent, owes, timeoutMs, onDoubt, log, ...clocks },
     isDoubted: (cid) => walk.isOpen || doubts.has(cid),
     hasReports: () => hasReports,
   })
   const reconciler = new Reconciler({
-    ...{ storage, pins, records, timeoutMs, log, ...clocks },
+    ...{ storage, pins, records, recent, owes, timeoutMs, log, ...clocks },
     onRepaired: (differed) => {
       repairs[differed]++
     },
@@ -126,7 +148,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     onUnreadable: (cid) => {
       onDoubt(cid, 'unknown-outcome')
     },
-    backMs: gateLocks === undefined ? Infinity : sharedBackMs,
+    merging: { gateId: storage.gateId, owes },
     onReported: (missing, unexpected) => {
       hasReports = true
       reported.missing += missing
@@ -135,9 +157,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
   })
   const holdings: Holdings = new Holdings({
-    ...{ storage, log, ...clocks },
+    ...{ storage, log, owes, ...clocks },
     cluster,
-    isWalking: () => walk.isOpen,
+    isWalking: () => walk.isOpen || !isHeard(),
     isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
     onMissing: (missing) => {
@@ -146,12 +168,31 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       log('error', { missing }, 'pins that the ledger owes are not in the cluster any more')
     },
   })
+  const news: GateNews | undefined =
+    gateMail &&
+    new GateNews({
+      ...{ storage, mail: gateMail, log, ...clocks },
+      onNews: async ({ cid, released, doubt }) => {
+        const deadline = new Deadline(timeoutMs(), opening.monotonic)
+        const isBack =
+          released !== undefined &&
+          (await pins.retract(cid, released.holder, released.token, deadline)) &&
+          reconciler.isTold(cid)
+        if (doubt !== undefined) reconciler.told(cid)
+        if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')
+      },
+      onLost: () => {
+        for (const cid of recent.within(lagMs)) onDoubt(cid, 'lock-lost')
+      },
+    })
   const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
   const decisions = new Decisions({
-    ...{ storage, pins, records, recent, queue, reconciler, onDoubt, timeoutMs, ...clocks },
+    ...{ storage, pins, records, recent, queue, reconciler, owes, onDoubt, timeoutMs },
+    ...clocks,
   })
   const identity: ClusterIdentity = new ClusterIdentity({
     ...{ storage, cluster, log, ...clocks },
+    onPeers: opening.onPeers,
     onKnown: (isAnother) => {
       if (isAnother) {
         doubts.clear()
@@ -175,19 +216,24 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
   return {
     ...{ changes: ledger, queue, holdings, decisions, ownPins: new OwnPins(holdings, queue) },
+    identified: identity.asked,
     report: () => ({
       ...{ repairs, reported, isCopy, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,
+      unheardGates: news?.unheard ?? [],
+      news: news?.figures ?? { waiting: 0, dropped: 0 },
       oldestDoubtMs: doubts.oldestMs,
     }),
     settingsChanged: () => {
       identity.check()
     },
-    close: () => {
+    forgetGate: async (gateId) => (await news?.forget(gateId)) ?? false,
+    close: async () => {
       identity.close()
       walk.close()
       doubts.close()
       holdings.close()
+      await news?.close()
       gateLocks?.close()
     },
   }

@@ -2,18 +2,20 @@
 import { type Lease } from '../leases/lease.js'
 import { LockTimeout } from './lock-timeout.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
-import { tokenText } from '../leases/token.js'
+import { readToken, tokenText } from '../leases/token.js'
 import type { Deadline } from '../time/deadline.js'
 import type { SetTimer } from '../time/set-timer.js'
 import { CidLocks } from './cid-locks.js'
 import type { DoubtReason } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
+import type { GateNews } from './gate-news.js'
 import type { Holdings } from './holdings.js'
+import { ownSeq } from './merge.js'
 import type { OpenPin, Wanted, WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import type { RecentRows } from './recent-rows.js'
 import type { LedgerRow } from './row.js'
-import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
+import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 import { readTold, toldText } from './told.js'
 
 export interface OpenPinsParts {
@@ -21,6 +23,9 @@ export interface OpenPinsParts {
   readonly recent: RecentRows
   /** Undefined: this gate alone writes the cluster. */
   readonly gateLocks?: GateLocks | undefined
+  readonly news?: Telling | undefined
+  /** A lease that the cluster does not show was written again: it may be released elsewhere. */
+  readonly onRewritten: (cid: string) => void
   /** It is not known whether the cluster has what the ledger owes of a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
@@ -35,6 +40,9 @@ export interface OpenPinsParts {
   readonly now: () => number
   readonly setTimer: SetTimer
 }
+
+/** What the other gates have to hear of a change. */
+export type Telling = Pick<GateNews, 'released' | 'rewritten' | 'doubted'>
 
 /** A record that expires within it may be on a list of the cluster's sweep; clocks differ. */
 const sweepMarginMs = 60_000
@@ -90,7 +98,8 @@ export class OpenPins {
         return kept
       }
       const { record, nowMs } = view
-      return { cid, record, token, seq: changeSeq, nowMs, settle, release }
+      const isLocked = lock?.isTaken !== false
+      return { cid, record, isLocked, token, seq: changeSeq, nowMs, settle, release }
     } catch (error) {
       release()
       throw error
@@ -107,33 +116,57 @@ export class OpenPins {
     }
   }
 
+  /**
+   * Another gate released a lease that this one wrote.
+   *
+   * @returns whether the row owed it
+   */
+  async retract(cid: string, holder: string, token: string, deadline: Deadline): Promise<boolean> {
+    const { storage, recent } = this.parts
+    const seq = ownSeq(token, storage.gateId)
+    let wasOwed = false
+    if (seq === undefined) return false
+    await this.alone(cid, deadline, async () => {
+      const row = await storage.row(cid)
+      if (row === undefined) return
+      wasOwed = row.leases.some((lease) => lease.token === token)
+      if (!wasOwed && row.released.some((gone) => gone.token === token)) return
+      const gone = { holder, token, seq }
+      const leases = row.leases.filter((lease) => lease.token !== token)
+      const report = leases.length > 0 ? row.report : undefined
+      const after = { ...row, leases, released: [...row.released, gone], report }
+      recent.retract(cid, gone)
+      void storage.note([{ kind: 'row', row: after }])
+    })
+    return wasOwed
+  }
+
   /** Tells the other gates what was written; a gate that was not alone looks at it again. */
   private releaseShared(cid: string, lock: GateLock, { kind }: WriteOutcome): void {
-    const { recent, onDoubt, isDoubted } = this.parts
+    const { recent, onDoubt, isDoubted, news } = this.parts
     const written = recent.of(cid)
     // What is in doubt here for a write that may land is so for every gate that writes now.
     const isOver = kind !== 'unknown' && !isDoubted(cid)
     if (lock.isCrowded) onDoubt(cid, 'unknown-outcome')
     void lock.release(written && toldText(written), isOver).then((crowd) => {
-      if (crowd === 'unknown') onDoubt(cid, 'lock-lost')
+      if (crowd === 'unknown') {
+        onDoubt(cid, 'lock-lost')
+        news?.doubted(cid, isOver ? 'lock-lost' : 'unknown-outcome')
+      }
       if (crowd === 'crowded') onDoubt(cid, 'unknown-outcome')
     })
   }
 
-  /**
-   * Another gate wrote the pin after this one did. Where both wrote at once, it knew nothing of the
-   * leases of this gate: those that it has not let go stay owed.
-   */
+  /** Another gate wrote the pin after this one did, or both at once. */
   private async hear(text: string): Promise<void> {
     const { row, writtenMs } = readTold(text)
     const { storage, recent } = this.parts
-    const before = (await storage.row(row.cid))?.leases ?? []
-    const kept = before.filter(
-      ({ holder, token }) =>
-        !row.leases.some((lease) => lease.holder === holder) &&
-        !row.released.some((gone) => gone.holder === holder && gone.token === token),
-    )
-    const own = { ...row, leases: [...row.leases, ...kept], seq: this.nextPlace(0) }
+    const leases = leasesOfBoth(row, await storage.row(row.cid))
+    // Numbers are an order only among those of one gate.
+    const released = row.released.map(({ holder, token }) => {
+      return { holder, token, seq: ownSeq(token, storage.gateId) ?? 0 }
+    })
+    const own = { ...row, leases, released, seq: this.nextPlace(0) }
     recent.wrote(own, writtenMs)
     void storage.note([{ kind: 'row', row: own }])
   }
@@ -170,7 +203,7 @@ export class OpenPins {
     // The write that it does not have yet may still be seen.
     if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
     if (this.parts.isAfterCrash()) onDoubt(cid, 'after-crash')
-    const operation = { kind: 'row', row } as const
+    const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
     const now = this.parts.now()
     const gone = holdersIn(record).filter((holder) => !holdersIn(after).includes(holder))
     // A lease that has run out is counted no more.
@@ -179,11 +212,37 @@ export class OpenPins {
     const added = leases.filter(({ holder }) => !counted.includes(holder))
     // What is taken away is acknowledged only when the disk has it: nothing else proves it.
     const isLess = gone.length > 0 || isShortened(record, after)
-    const kept = isLess ? storage.commit([operation]) : storage.note([operation])
+    const kept = isLess ? storage.commit(operations) : storage.note(operations)
     // The client is told that it failed, and the cluster has done it all the same.
-    const counts = isLess ? kept.catch(() => storage.note([operation])) : kept
+    const counts = isLess ? kept.catch(() => storage.note(operations)) : kept
     this.parts.onHeld(cid, leases, added, counts)
     return isLess ? kept : undefined
+  }
+
+  /**
+   * What the gates that wrote the leases of a row have to hear: their release; and that they were
+   * written again from memory, as somebody may have released them since.
+   */
+  newsOf(
+    { cid, seq, leases, released }: LedgerRow,
+    read: PinRecord | undefined,
+  ): readonly LedgerOperation[] {
+    const { news, storage, onRewritten } = this.parts
+    if (news === undefined) return []
+    const operations: LedgerOperation[] = []
+    for (const { holder, token } of released) {
+      const gateId = readToken(token)?.gateId
+      if (gateId !== undefined && gateId !== storage.gateId)
+        operations.push(...news.released(gateId, cid, holder, token))
+    }
+    for (const { token = '' } of leases) {
+      const version = readToken(token)
+      const isSeen = read?.leases.some((lease) => lease.token === token) === true
+      if (version === undefined || isSeen) continue
+      if (version.gateId !== storage.gateId) operations.push(...news.rewritten(version.gateId, cid))
+      else if (version.seq < seq) onRewritten(cid)
+    }
+    return operations
   }
 
   private rowOf(
@@ -216,6 +275,29 @@ export class OpenPins {
     this.parts.onPlaced(seq)
     return seq
   }
+}
+
+/**
+ * Where two gates wrote at once, neither knew of the leases of the other: what has not been let go
+ * stays owed.
+ */
+function leasesOfBoth(told: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
+  if (own === undefined) return told.leases
+  const isIn = ({ released }: LedgerRow, { token }: Lease): boolean =>
+    released.some((gone) => gone.token === token)
+  const [theirs, ours] = [
+    told.leases.filter((lease) => !isIn(own, lease)),
+    own.leases.filter((lease) => !isIn(told, lease)),
+  ]
+  const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
+    leases.find((lease) => lease.holder === holder)
+  return [
+    ...theirs.map((lease) => {
+      const other = of(ours, lease)
+      return other !== undefined && other.untilMs > lease.untilMs ? other : lease
+    }),
+    ...ours.filter((lease) => of(theirs, lease) === undefined),
+  ]
 }
 
 const unpinned = (cid: string): NewRecord => ({

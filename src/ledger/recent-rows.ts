@@ -6,7 +6,7 @@ import { AgingMap } from '../collections/aging-map.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import { mergeRow } from './merge.js'
 import type { RecordNow } from './records.js'
-import { type LedgerRow, withReleased } from './row.js'
+import { type LedgerRow, type Released, withReleased } from './row.js'
 
 /** A read lags by no more. */
 const lagMs = 300_000
@@ -44,6 +44,21 @@ export class RecentRows {
     this.rows.set(row.cid, { row: whole, writtenMs, atMs: this.now() })
   }
 
+  /** Another gate released one of its leases. */
+  retract(cid: string, gone: Released): void {
+    const recent = this.rows.get(cid)
+    if (recent === undefined) return
+    const leases = recent.row.leases.filter(({ token }) => token !== gone.token)
+    const row = { ...recent.row, leases, released: [...recent.row.released, gone] }
+    this.rows.set(cid, { ...recent, row })
+  }
+
+  /** CIDs that were written within so many milliseconds. */
+  within(ms: number): readonly string[] {
+    const sinceMs = this.now() - ms
+    return [...this.rows.entries()].flatMap(([cid, { atMs }]) => (atMs > sinceMs ? [cid] : []))
+  }
+
   of(cid: string): Recent | undefined {
     const recent = this.rows.get(cid)
     return recent !== undefined && recent.atMs > this.now() - lagMs ? recent : undefined
@@ -54,7 +69,7 @@ export class RecentRows {
     const recent = this.of(cid)
     if (recent === undefined) return { record: read, isMissing: false, isForeign: false }
     const { row, writtenMs } = recent
-    const { record, differs } = mergeRow(row, read, gateId, nowMs)
+    const { record, differs } = mergeRow(row, read, { gateId, owes: 'all' }, nowMs)
     // Read back, the cluster's times have whole seconds.
     const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
     if (isLater && differs === 'missing') return { record: read, isMissing: false, isForeign: true }

@@ -1,12 +1,15 @@
 /** The only repair there is: what the ledger owes of a CID against what the cluster has. */
+import { AgingMap } from '../collections/aging-map.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
 import { Deadline } from '../time/deadline.js'
 import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
-import { type Merged, mergeRow, ownSeq } from './merge.js'
+import { LockTimeout } from './lock-timeout.js'
+import { type Merged, mergeRow, type Owes, ownSeq } from './merge.js'
 import type { OpenPins } from './open-pins.js'
+import type { RecentRows } from './recent-rows.js'
 import type { RecordNow, Records } from './records.js'
 import type { LedgerRow } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
@@ -15,6 +18,9 @@ export interface ReconcilerParts {
   readonly storage: LedgerStorage
   readonly pins: OpenPins
   readonly records: Records
+  readonly recent: Pick<RecentRows, 'of'>
+  /** Whose leases the rows owe. */
+  readonly owes: Owes
   /** Longest time of one repair. */
   readonly timeoutMs: () => number
   readonly log: Logger
@@ -49,11 +55,14 @@ export interface ComparedRow {
 
 /** So many come back by late writes, in the time in which one may land. */
 const removalsMax = 5
+const toldMin = 5000
 const removalsMs = landingMs
 
 export class Reconciler {
   /** When the last ones were, by the monotonic clock. */
   private readonly removals: number[] = []
+  /** When another gate told so. */
+  private readonly toldMs = new AgingMap<number>(toldMin)
 
   constructor(private readonly parts: ReconcilerParts) {}
 
@@ -71,8 +80,8 @@ export class Reconciler {
       const now = await records.read(cid, deadline)
       const { read } = now
       const row = await storage.row(cid)
-      const merged =
-        row === undefined ? { record: read, differs: undefined } : this.merged(row, now)
+      const merged: Merged =
+        row === undefined ? { record: read, differs: undefined } : this.mergedAll(row, now)
       Object.assign(found, { merged, row })
       if (merged.differs === undefined && read !== undefined) this.adopt(row, read)
       return { ...now, record: merged.record }
@@ -82,7 +91,13 @@ export class Reconciler {
       pin.release()
       return { kind: 'agreed' }
     }
-    if (differs === 'unexpected' && !isDecided && !isTakenDown && !this.mayRemove()) {
+    // What another gate released just now stands beside the lock.
+    if (!pin.isLocked) {
+      pin.release()
+      throw new LockTimeout()
+    }
+    const isExpected = isDecided || isTakenDown || this.isTold(cid)
+    if (differs === 'unexpected' && !isExpected && !this.mayRemove()) {
       pin.release()
       if (found.row !== undefined) await this.report(found.row, differs)
       this.parts.log('error', { cid }, reported)
@@ -98,6 +113,15 @@ export class Reconciler {
     this.parts.log('warn', { cid }, repaired[differs])
     this.parts.onRepaired(differs)
     return { kind: 'repaired', differed: differs }
+  }
+
+  /** Another gate may have brought back what this one released: so it is no hand's doing. */
+  told(cid: string): void {
+    this.toldMs.set(cid, this.parts.monotonic())
+  }
+
+  isTold(cid: string): boolean {
+    return (this.toldMs.get(cid) ?? -Infinity) > this.parts.monotonic() - removalsMs
   }
 
   /** How what the cluster has differs from what is owed; nobody is kept from changing it. */
@@ -142,8 +166,21 @@ export class Reconciler {
     return true
   }
 
-  private merged(row: LedgerRow, { read, clusterMs }: RecordNow): Merged {
-    return mergeRow(row, read, this.parts.storage.gateId, clusterMs)
+  /** What other gates said of their last writes is written with it: the read may lag behind. */
+  private mergedAll(row: LedgerRow, now: RecordNow): Merged {
+    const merged = this.merged(row, now)
+    const isKnown = this.parts.recent.of(row.cid) !== undefined
+    if (merged.differs === undefined || !isKnown) return merged
+    return { ...merged, record: this.merged(row, now, 'all').record }
+  }
+
+  private merged(
+    row: LedgerRow,
+    { read, clusterMs }: RecordNow,
+    owes: Owes = this.parts.owes,
+  ): Merged {
+    const { storage } = this.parts
+    return mergeRow(row, read, { gateId: storage.gateId, owes }, clusterMs)
   }
 
   private deadline(): Deadline {

@@ -8,6 +8,7 @@ import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { SetTimer } from '../time/set-timer.js'
 import { agreedMin, decideWalk, type Look, rebootMs } from './decide-walk.js'
+import { type Merging, owedBy } from './merge.js'
 import type { Reconciler } from './reconciler.js'
 import type { LedgerRow } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
@@ -15,10 +16,10 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 export interface WalkParts {
   readonly storage: Pick<LedgerStorage, 'newest' | 'contents' | 'note'>
   readonly reconciler: Pick<Reconciler, 'compare' | 'reconcile' | 'report'>
+  /** Whose leases the rows owe. */
+  readonly merging: Merging
   /** The place of the last row that was written so far. */
   readonly lastRow: () => number
-  /** How far back it looks, in milliseconds; Infinity: as far as there are rows. */
-  readonly backMs: number
   readonly isAvailable: () => boolean
   readonly log: Logger
   readonly onReported: (missing: number, unexpected: number) => void
@@ -138,14 +139,12 @@ export class Walk {
   }
 
   private async looksFrom(from: number): Promise<Look[]> {
-    const { storage, backMs, now } = this.parts
+    const { storage } = this.parts
     const looks: Look[] = []
     let agreed = 0
     let before = from + 1
     while (agreed < agreedMin && !isEnough(looks, this.isRebooted)) {
-      const rows = (await storage.newest(before, pageRows)).filter(
-        ({ atMs }) => atMs >= now() - backMs,
-      )
+      const rows = await storage.newest(before, pageRows)
       const last = rows.at(-1)
       if (last === undefined) break
       before = last.seq
@@ -159,7 +158,7 @@ export class Walk {
   }
 
   private lookAt(rows: readonly LedgerRow[]): Promise<Look[]> {
-    const { reconciler, now, onUnreadable } = this.parts
+    const { reconciler, merging, now, onUnreadable } = this.parts
     return inParallel(rows, async (row) => {
       const seen = await reconciler.compare(row).catch((error: unknown) => {
         if (!isUnreadable(error) || ++this.unreadable > unreadableMax) throw error
@@ -171,8 +170,11 @@ export class Walk {
         return { row, differs: undefined, isNeutral: true }
       }
       const { differs, isThere, isTakenDown } = seen
-      const isOwed = row.leases.some(({ untilMs }) => untilMs > now())
-      return { row, differs, isTakenDown, isNeutral: differs === undefined && !isOwed && !isThere }
+      const isOwed = owedBy(row, merging).some(({ untilMs }) => untilMs > now())
+      // What is there may be another gate's, and says nothing of what this one wrote.
+      const isOthers = isThere && merging.owes === 'all'
+      const isNeutral = differs === undefined && !isOwed && !isOthers
+      return { row, differs, isTakenDown, isNeutral }
     })
   }
 }

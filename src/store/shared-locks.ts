@@ -123,6 +123,7 @@ export class SharedLocks implements GateLocks {
     const [, found, open = []] = taken ?? []
     const isForeign = typeof found === 'string' && !found.startsWith(this.run)
     return {
+      isTaken: taken !== undefined,
       written: isForeign ? found.slice(runIdChars) : undefined,
       isCrowded: this.areOthersIn(open),
       release: async (written, isOver) => {

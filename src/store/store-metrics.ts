@@ -9,6 +9,11 @@ export function registerStore(registry: Registry, store: { readonly report: Stor
     help: '1: the store answers; 0: limits and locks are those of this gate alone.',
     read: () => (store.report.isUp ? 1 : 0),
   })
+  addGauge(registry, {
+    name: 'pinwarden_store_namespace_refused',
+    help: '1: store.namespace belongs to another cluster, so nothing is shared.',
+    read: () => (store.report.isAnothers ? 1 : 0),
+  })
   addCounter(registry, {
     name: 'pinwarden_store_faults_total',
     help: 'Questions to the store that failed or came too late, or that were not asked.',

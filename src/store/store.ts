@@ -17,6 +17,25 @@ import {
 import type { Logger } from '../log/logger.js'
 import { setTimer } from '../time/set-timer.js'
 
+/**
+ * Keys: the peers of the namespace's cluster, the secret. ARGV: a new secret, and the peers of this
+ * gate's cluster. Without any it only looks.
+ */
+export const claimScript = `
+local peers = {unpack(ARGV, 2)}
+if #peers == 0 then return {false, false} end
+local isOwn = redis.call('EXISTS', KEYS[1]) == 0
+for _, peer in ipairs(peers) do
+  isOwn = isOwn or redis.call('SISMEMBER', KEYS[1], peer) == 1
+end
+if not isOwn then return {false, redis.call('SRANDMEMBER', KEYS[1])} end
+redis.call('SADD', KEYS[1], unpack(peers))
+redis.call('SET', KEYS[2], ARGV[1], 'NX')
+return {redis.call('GET', KEYS[2]), false}
+`
+
+type Claimed = readonly [secret: string | null, owner: string | null]
+
 export type StoreSettings = Config['store']
 
 export interface StoreParts {
@@ -33,6 +52,8 @@ export interface StoreReport {
   /** Since the start: questions that failed or came too late, and those that were not asked. */
   readonly faults: number
   readonly skipped: number
+  /** Its namespace belongs to another cluster. */
+  readonly isAnothers: boolean
 }
 
 // One for all: an error is dear, as it writes down where it was made.
@@ -52,6 +73,10 @@ export class Store {
   private readonly health: CircuitBreaker<StoreFaultReason>
   private lastFault = ''
   private isTold = false
+  /** Of the cluster; undefined: it is not known which one it is, so nothing is shared. */
+  private peers: readonly string[] | undefined
+  /** One of the peers of the cluster that has the namespace; undefined: it is not another's. */
+  private foreignPeer: string | undefined
   private isClosing = false
 
   private constructor(
@@ -104,7 +129,33 @@ export class Store {
   }
 
   get report(): StoreReport {
-    return { isUp: this.isUp, ...this.counts }
+    const { isUp, isAnothers } = this
+    return { isUp, isAnothers, ...this.counts }
+  }
+
+  get secretKey(): string {
+    return this.key('secret')
+  }
+
+  /**
+   * Says which cluster this gate writes: a namespace belongs to the one that took it first.
+   *
+   * @param peers IDs; undefined: that is not known, and nothing is shared until it is
+   */
+  async claim(peers: readonly string[] | undefined): Promise<void> {
+    this.peers = peers
+    this.shared = undefined
+    if (this.redis.status === 'ready') await this.learn()
+  }
+
+  /** Whether the namespace is known to be another cluster's. */
+  get isAnothers(): boolean {
+    return this.foreignPeer !== undefined
+  }
+
+  /** It has forgotten what all gates share. */
+  async relearn(): Promise<void> {
+    await this.learn()
   }
 
   /** A key of our own. */
@@ -176,17 +227,34 @@ export class Store {
     return isHealthy
   }
 
-  /** The first gate makes it, and all take what is there. */
+  /**
+   * Takes the namespace for the cluster, unless it is another's; the first gate makes the secret,
+   * and all take what is there. One step of the store, so that two clusters never both take it.
+   *
+   * @returns whether the store answered
+   */
   private async learn(): Promise<boolean> {
-    const key = this.key('secret')
+    const { peers = [] } = this
+    const keys = [this.key('{gates}', 'cluster'), this.secretKey]
     const own = randomBytes(16).toString('hex')
     try {
-      const answer = this.redis.set(key, own, 'NX').then(() => this.redis.get(key))
-      this.shared = (await this.inTime(answer)) ?? undefined
+      const answer = this.redis.eval(claimScript, 2, ...keys, own, ...peers) as Promise<Claimed>
+      const [secret, owner] = await this.inTime(answer)
+      this.shared = peers.length === 0 || peers !== this.peers ? undefined : (secret ?? undefined)
+      if (peers === this.peers) this.seeOwner(owner ?? undefined)
+      return true
     } catch {
       this.shared = undefined
+      return false
     }
-    return this.shared !== undefined
+  }
+
+  private seeOwner(owner: string | undefined): void {
+    const { log, settings } = this.parts
+    const before = this.foreignPeer
+    this.foreignPeer = owner
+    if (owner !== undefined && owner !== before)
+      log('error', { namespace: settings.namespace, peer: owner }, anotherCluster)
   }
 
   /** An answer that is there already, while this process was busy, is not too late. */
@@ -223,6 +291,10 @@ export class Store {
     }
   }
 }
+
+const anotherCluster =
+  'the namespace of the store belongs to another cluster, one of whose peers is named here: ' +
+  'nothing is shared before store.namespace names one of its own'
 
 const openWords =
   'the store does not answer: until it does, limits and locks are those of this gate alone'

@@ -16,7 +16,7 @@ const ledger = {
   reported: { missing: 0, unexpected: 0 },
   reportedRows: { missing: 0, unexpected: 0 },
   ...{ owedRows: 7, doubts: 0, oldestDoubtMs: undefined, isWalking: false, isWritable: true },
-  isCopy: false,
+  ...{ isCopy: false, unheardGates: [], news: { waiting: 0, dropped: 0 } },
   ...{ bytes: 4096, freeBytes: 1024 ** 4, commits: { count: 1, seconds: 0.1 } },
 }
 const well: Gathered['status'] = {
@@ -69,7 +69,18 @@ t.test('each thing that is wrong is one alarm, the urgent ones first', async (t)
     [{ certificateExpires: inDays(4) }, {}, []],
     [{ settings: { ...well.settings, isLastRefused: true } }, {}, ['settings-refused']],
     [{ settings: { ...well.settings, needRestart: ['listen.port'] } }, {}, ['settings-wait']],
-    [{ store: { isUp: false, faults: 1, skipped: 0 } }, {}, ['store-down']],
+    [{ store: { isUp: false, isAnothers: false, faults: 1, skipped: 0 } }, {}, ['store-down']],
+    [
+      { store: { isUp: false, isAnothers: true, faults: 0, skipped: 0 } },
+      {},
+      ['store-of-another-cluster'],
+    ],
+    [
+      { ledger: { ...ledger, unheardGates: ['x3k9q2ab'], doubts: 1, oldestDoubtMs: minuteMs } },
+      {},
+      ['gates-unheard'],
+    ],
+    [{ ledger: { ...ledger, unheardGates: ['x3k9q2ab'] } }, {}, []],
     [{}, { failing: new Map([['alpha', 2]]) }, ['pins-fail']],
     [{}, { linesDropped: 5 }, ['log-lines-lost']],
     [{ certificateExpires: inDays(2) }, { keyEnds: [keyEnd] }, ['certificate-ends', 'keys-end']],

@@ -44,7 +44,8 @@ const readOf = (leases: readonly Lease[], more: Partial<PinRecord> = {}): PinRec
   ...more,
 })
 
-const merge = (row: LedgerRow, read?: PinRecord) => mergeRow(row, read, gateId, now)
+const merge = (row: LedgerRow, read?: PinRecord) =>
+  mergeRow(row, read, { gateId, owes: 'all' }, now)
 const held = ({ record }: ReturnType<typeof merge>) =>
   record?.leases.map(({ holder, token, untilMs }) => [holder, token, untilMs])
 

@@ -18,6 +18,12 @@ const refusedOptions = [
 
 export class Clients {
   private requests = 0
+  /** Whether a gate may not know what another one has written. */
+  private get isApart(): boolean {
+    const { hosts, isStoreDisturbed, model } = this.world
+    return hosts.length > 1 && (isStoreDisturbed || model.isCrashUnchecked)
+  }
+
   /** A gate ended while it was asked: of what it sent then no gate knows. */
   private wasKilledAtWork = false
   /** Requests of gates that run. */
@@ -57,6 +63,7 @@ export class Clients {
       if (status === 200 || status === 202)
         model.pinned(cid, leaseId, {
           ...{ status, untilMs: promisedMs, latestMs, atMs: time.monotonic(), keyDigest },
+          isApart: this.isApart,
         })
       else if (status === 403 || status === 404 || status === 429 || status === 400)
         model.refused(cid, leaseId, before)
@@ -87,8 +94,11 @@ export class Clients {
       if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
       if (status === 200) return
+      // What the cluster has lost of another gate's writes, or a gate without its lock has written
+      // over, only that other gate knows.
+      if (this.isApart && (status === 403 || status === 404)) model.unknown(cid, leaseId)
       // The cluster's own words, where it had lost the pin: it is gone, as was asked.
-      if (status === 404) model.unpinned(cid, leaseId)
+      else if (status === 404) model.unpinned(cid, leaseId)
       else if (status === 403) {
         const isSure = this.world.untrusted !== 'ledger-restored' && before.minMs > time.true()
         if (isSure && model.isKept(cid, leaseId, before) && !model.waitsElsewhere(cid, leaseId))
@@ -162,6 +172,8 @@ export class Clients {
     if (state.isOver) return new Promise(() => undefined)
     this.underWay.delete(number)
     this.world.note(`#${number} ${answer.status} ${answer.reason ?? ''}`)
+    if (answer.reason === 'lock-timeout' && !this.world.mayWait)
+      this.world.fail('deadline', `${title}: no change holds the lock for so long`)
     const tookMs = time.monotonic() - atMs
     if (tookMs > answerMsMax) this.world.fail('deadline', `${title} took ${Math.round(tookMs)} ms`)
     for (const gate of gatesOf(this.world.hosts)) this.checkQueue(gate)

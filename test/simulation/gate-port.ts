@@ -2,6 +2,7 @@
 import type { Parameter } from '../../src/cluster/query.js'
 import type { ClusterPort } from '../../src/ledger/cluster-port.js'
 import type { GateLocks } from '../../src/ledger/gate-locks.js'
+import type { GateMail } from '../../src/ledger/gate-news.js'
 import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import type { LedgerStorage } from '../../src/ledger/storage/ledger-storage.js'
 import type { Logger } from '../../src/log/logger.js'
@@ -60,6 +61,8 @@ export interface GateParts {
   readonly cluster: ClusterPort
   /** Undefined: this gate alone writes the cluster. */
   readonly gateLocks: GateLocks | undefined
+  readonly gateMail: GateMail | undefined
+  readonly onPeers: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   /** The wall clock. */
   readonly now: () => number
   readonly monotonic: () => number
@@ -81,6 +84,8 @@ export interface GateUnderTest {
   release?(planned: PlannedRelease): Promise<boolean>
   /** Takes a pin down for good. @returns whether that is done, or waits for the cluster */
   takeDown(cid: string): Promise<'done' | 'waiting'>
+  /** An operator says that another gate is gone for good. */
+  forgetGate(gateId: string): Promise<boolean>
   close(): Promise<void>
 }
 

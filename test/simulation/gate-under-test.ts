@@ -53,9 +53,21 @@ class SimulatedGate implements GateUnderTest {
   private readonly underWay = new Set<Promise<GateAnswer>>()
 
   constructor(private readonly parts: GateParts) {
-    const { now, monotonic, setTimer, storage, cluster, gateLocks, log, settings } = parts
+    const { now, monotonic, setTimer, storage, cluster, log, settings } = parts
+    const { gateLocks, gateMail, onPeers } = parts
     this.open = openLedger({
-      ...{ storage, cluster, gateLocks, log, now, monotonic, setTimer, entriesMax },
+      ...{
+        storage,
+        cluster,
+        gateLocks,
+        gateMail,
+        onPeers,
+        log,
+        now,
+        monotonic,
+        setTimer,
+        entriesMax,
+      },
       timeoutMs: () => writeTimeoutMs,
     })
     const { changes: ledger, queue, holdings } = this.open
@@ -118,10 +130,14 @@ class SimulatedGate implements GateUnderTest {
     return outcome === 'waiting' ? 'waiting' : 'done'
   }
 
+  forgetGate(gateId: string): Promise<boolean> {
+    return this.open.forgetGate(gateId)
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled(this.underWay)
     this.replay.close()
-    this.open.close()
+    await this.open.close()
     this.outage.close()
   }
 

@@ -1,6 +1,7 @@
 /** Ways to break the ledger, each of which the simulation must notice. */
 import type { FaultName } from './commands.js'
 import { codeMutations } from './code-mutations.js'
+import { gateMutations } from './gate-mutations.js'
 import { openGateUnderTest } from './gate-under-test.js'
 import { portMutations } from './port-mutations.js'
 import type { Violation } from './reference-model.js'
@@ -11,6 +12,8 @@ export interface Mutation {
   /** The fault of the list that it brings back. */
   readonly row: string
   readonly name: string
+  /** One when absent. */
+  readonly gates?: number
   /** What has to happen for it to matter. */
   readonly faults: readonly FaultName[]
   /** Breaks a port of the gate. */
@@ -21,9 +24,11 @@ export interface Mutation {
   readonly seed?: number
 }
 
-export const mutations: readonly Mutation[] = [...portMutations, ...codeMutations].sort(
-  (one, other) => Number(one.row.slice(1)) - Number(other.row.slice(1)),
-)
+export const mutations: readonly Mutation[] = [
+  ...portMutations,
+  ...codeMutations,
+  ...gateMutations,
+].sort((one, other) => Number(one.row.slice(1)) - Number(other.row.slice(1)))
 
 export interface Caught {
   readonly mutation: Mutation
@@ -39,8 +44,8 @@ export async function runMutation(
   seed: number,
   stepsMax: number,
 ): Promise<Caught> {
-  const { faults, breakParts, breakCode } = mutation
-  const options = { openGate: openGateUnderTest, faults, hasAll: true }
+  const { faults, gates = 1, breakParts, breakCode } = mutation
+  const options = { openGate: openGateUnderTest, faults, gates, hasAll: true }
   const mend = breakCode?.()
   const broken = await simulate(seed, stepsMax, { ...options, breakParts }).finally(mend)
   const whole = await simulate(seed, broken.steps, options)

@@ -82,7 +82,7 @@ export class ReferenceModel {
   private clusterKilledAtMs = -Infinity
   private ledgerLostAtMs = -Infinity
   /** Whether nobody can have repaired yet what the cluster forgot. */
-  private isCrashUnchecked = false
+  isCrashUnchecked = false
   private isRestored = false
   /** Costs that were accepted so far, by row of the table. */
   readonly costs = new Map<CrashName, number>()
@@ -116,7 +116,7 @@ export class ReferenceModel {
     hold.isUnderWay = false
     hold.minMs = answer.atMs < entry.unsafeUntilMs ? -Infinity : answer.untilMs
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
-    const isLast = answer.status === 200 && !waitsElsewhere(hold)
+    const isLast = answer.status === 200 && !waitsElsewhere(hold) && !answer.isApart
     hold.maxMs = isLast ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
     if (answer.status === 202) hold.waitsAt = hold.gate
     else if (isLast) hold.waitsAt = undefined
@@ -237,13 +237,14 @@ export class ReferenceModel {
   }
 
   /** Rows of the last answers may not be on the disk: only the cluster knows of these pins. */
-  gateKilled({ atMs, behindMs, isLagging, gate }: GateKill): void {
+  gateKilled({ atMs, behindMs, isLagging, isLate, gate }: GateKill): void {
     const sinceMs = atMs - Math.max(behindMs, rowDelayMsMax)
-    for (const { holds } of this.entries.values())
+    for (const [cid, { holds }] of this.entries)
       for (const hold of holds.values()) {
         if (hold.gate !== gate || hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
         hold.isAtRisk = true
         if (isLagging) this.forgive('gate-lagging', hold)
+        if (isLate(cid)) this.forgive('gate-late', hold)
         // The cluster may have forgotten it since, and nobody has repaired that.
         const isForgotten = this.isCrashUnchecked && this.clusterKilledAtMs >= hold.answeredAtMs
         if (isForgotten) this.forgive(behindMs > rowDelayMsMax ? 'disk-full' : 'both', hold)
@@ -414,6 +415,8 @@ export interface GateKill {
   readonly behindMs: number
   /** Whether the cluster does not show all that it was told. */
   readonly isLagging: boolean
+  /** Whether an older write of a CID may still land. */
+  readonly isLate: (cid: string) => boolean
   readonly gate: number
 }
 
@@ -425,6 +428,8 @@ export interface Pinned {
   /** Monotonic. */
   readonly atMs: number
   readonly keyDigest: string
+  /** Gates may have written over each other: a longer lease of before may come back. */
+  readonly isApart: boolean
 }
 
 const waitsElsewhere = ({ waitsAt, gate }: Hold): boolean =>

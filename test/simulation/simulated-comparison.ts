@@ -1,7 +1,8 @@
 /** A comparison of the simulated disk's rows with the cluster's whole state, as the file makes it. */
+import type { Owes } from '../../src/ledger/merge.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
 import type { ComparedState, WholeComparison } from '../../src/ledger/storage/ledger-storage.js'
-import { compareRow } from '../../src/ledger/storage/seen-record.js'
+import { compareRow, withoutRecord } from '../../src/ledger/storage/seen-record.js'
 import { readPinRecord } from '../../src/leases/pin-record.js'
 import type { OpenDisk } from './simulated-disk.js'
 import type { VirtualTime } from './virtual-time.js'
@@ -19,6 +20,7 @@ export class SimulatedComparison implements WholeComparison {
   constructor(
     private readonly disk: OpenDisk,
     private readonly time: VirtualTime,
+    private readonly owes: Owes,
   ) {
     this.startMs = time.wall()
     this.lastSeq = disk.seqNow - 1
@@ -34,21 +36,26 @@ export class SimulatedComparison implements WholeComparison {
       this.leases += leases.length
       const known = rows.get(cid)
       if (!this.mayChange(cid, known)) continue
-      const { row, isAdopted } = compareRow(known, record, gateId, this.time.wall())
+      const { row, isAdopted } = compareRow(
+        known,
+        record,
+        { gateId, owes: this.owes },
+        this.time.wall(),
+      )
       if (isAdopted) this.adopted++
       if (row !== undefined) rows.set(cid, this.isRecent(known) ? unreported(row) : row)
     }
   }
 
   async end(): Promise<ComparedState> {
-    const { rows } = this.disk.image
+    const { rows, gateId } = this.disk.image
     let missing = 0
     for (const [cid, row] of rows) {
-      const isOwed = row.leases.some(({ untilMs }) => untilMs > this.time.wall())
-      const isLeft = this.seen.has(cid) || !isOwed || row.report === 'missing'
-      if (isLeft || this.isRecent(row) || !this.mayChange(cid, row)) continue
-      missing++
-      rows.set(cid, { ...row, report: 'missing' })
+      if (this.seen.has(cid) || this.isRecent(row) || !this.mayChange(cid, row)) continue
+      const after = withoutRecord(row, { gateId, owes: this.owes }, this.time.wall())
+      if (after === undefined) continue
+      if (after.report === 'missing') missing++
+      rows.set(cid, after)
     }
     this.disk.image.comparedMs = this.time.wall()
     this.disk.image.isIncomplete = false

@@ -1,5 +1,7 @@
 /** The ledger's disk in memory: what was not committed at a crash is lost; it may be full or slow. */
 import type { Doubt } from '../../src/ledger/doubt.js'
+import type { Owes } from '../../src/ledger/merge.js'
+import type { News } from '../../src/ledger/news.js'
 import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import { type LedgerRow, withReleased } from '../../src/ledger/row.js'
 import {
@@ -20,6 +22,8 @@ export interface DiskImage {
   readonly rows: Map<string, LedgerRow>
   readonly queue: Map<number, QueueEntry>
   readonly doubts: Map<string, Doubt>
+  readonly outbox: Map<number, News>
+  readonly gates: Set<string>
   seqEnd: number
   comparedMs: number | undefined
   walks: PendingWalks | undefined
@@ -33,6 +37,8 @@ const copyOf = (image: DiskImage): DiskImage => ({
   rows: new Map(image.rows),
   queue: new Map(image.queue),
   doubts: new Map(image.doubts),
+  outbox: new Map(image.outbox),
+  gates: new Set(image.gates),
 })
 
 interface Batch {
@@ -68,8 +74,11 @@ export class SimulatedDisk {
     this.isRebooted = true
   }
 
-  lose(): void {
+  /** @returns the id of the ledger that is gone */
+  lose(): string {
+    const { gateId } = this.image
     this.image = this.made()
+    return gateId
   }
 
   copy(): void {
@@ -110,6 +119,8 @@ export class SimulatedDisk {
       rows: new Map(),
       queue: new Map(),
       doubts: new Map(),
+      outbox: new Map(),
+      gates: new Set(),
       seqEnd: 1,
       comparedMs: undefined,
       walks: undefined,
@@ -149,6 +160,9 @@ export class OpenDisk implements LedgerStorage {
     this.contents = {
       queue: [...image.queue.values()].sort((one, other) => one.seq - other.seq),
       doubts: [...image.doubts.values()],
+      outbox: [...image.outbox.values()].sort((one, other) => one.seq - other.seq),
+      gates: [...image.gates],
+      isVolatile: false,
       counts,
       lastRow,
       comparedMs: image.comparedMs,
@@ -237,8 +251,8 @@ export class OpenDisk implements LedgerStorage {
     return { missing: of('missing'), unexpected: of('unexpected') }
   }
 
-  async compare() {
-    return new SimulatedComparison(this, this.disk.time)
+  async compare(owes: Owes = 'all') {
+    return new SimulatedComparison(this, this.disk.time, owes)
   }
 
   async close(): Promise<void> {
@@ -327,6 +341,17 @@ export class OpenDisk implements LedgerStorage {
         break
       case 'walks':
         image.walks = operation.walks
+        break
+      case 'tell':
+        image.outbox.set(operation.news.seq, operation.news)
+        break
+      case 'told':
+        for (const [seq, { to }] of image.outbox)
+          if (to === operation.gateId && seq <= operation.upTo) image.outbox.delete(seq)
+        break
+      case 'gate':
+        if (operation.isForgotten) image.gates.delete(operation.gateId)
+        else image.gates.add(operation.gateId)
         break
       case 'taken-over':
       case 'cluster':

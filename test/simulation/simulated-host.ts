@@ -1,5 +1,6 @@
 /** One gate with its disk: it is started, stopped and killed apart from all others. */
 import { SharedLocks } from '../../src/store/shared-locks.js'
+import { SharedMail } from '../../src/store/shared-mail.js'
 import { Store } from '../../src/store/store.js'
 import { cutOff, type Life } from './cut-off.js'
 import type { GateParts, GateUnderTest, OpenGate, SimulatedSettings } from './gate-port.js'
@@ -149,6 +150,8 @@ export class SimulatedHost {
       storage: disk,
       cluster: cluster.port,
       gateLocks: locks && new SharedLocks(locks),
+      onPeers: shared && ((peers) => shared.store.claim(peers)),
+      gateMail: shared && new SharedMail(shared.store, disk.gateId),
       now: time.wall,
       monotonic: time.monotonic,
       setTimer: time.setTimer,

@@ -4,6 +4,8 @@
  */
 import type { Redis } from 'ioredis'
 import { endScript, takeScript } from '../../src/store/lock-scripts.js'
+import { dropScript, exchangeScript } from '../../src/store/shared-mail.js'
+import { claimScript } from '../../src/store/store.js'
 import type { SeededRandom } from './seeded-random.js'
 import type { VirtualTime } from './virtual-time.js'
 
@@ -196,17 +198,6 @@ export class SimulatedRedis {
     })
   }
 
-  /** As with `NX`: what is there stays. */
-  set(key: string, value: string): Promise<unknown> {
-    return this.send(() => {
-      this.store.set(key, this.store.get(key) ?? value)
-    })
-  }
-
-  get(key: string): Promise<string | null> {
-    return this.send(() => this.store.text(key))
-  }
-
   private send<T>(run: () => T): Promise<T> {
     const { store } = this
     return new Promise((resolve, reject) => {
@@ -262,6 +253,18 @@ const addTo = (store: SimulatedStore, key: string, field: string, ms: number): v
 /** The same as the scripts of Lua do. */
 const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   [
+    claimScript,
+    (store, [cluster = '', secret = ''], [own = '', ...peers]) => {
+      if (peers.length === 0) return [null, null]
+      const known = store.hash(cluster)
+      const isOwn = known.size === 0 || peers.some((peer) => known.has(peer))
+      if (!isOwn) return [null, [...known.keys()][0]]
+      store.set(cluster, new Map([...known, ...peers.map((peer) => [peer, '1'] as const)]))
+      store.set(secret, store.get(secret) ?? own)
+      return [store.text(secret), null]
+    },
+  ],
+  [
     takeScript,
     (store, [lock = '', row = '', open = '', ended = ''], [gateId = '', token = '', ...times]) => {
       const [lockMs = '', openMs = ''] = times
@@ -288,6 +291,30 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
         if (left.size === 0) store.del(open)
       } else addTo(store, open, token, Number(openMs))
       return [isAlone ? 1 : 0, [...store.hash(open).keys()]]
+    },
+  ],
+  [
+    exchangeScript,
+    (
+      store,
+      [secret = '', states = '', own = '', ...others],
+      [gateId = '', state = '', ...mails],
+    ) => {
+      const shared = store.text(secret)
+      if (shared === null) return []
+      const put = (key: string, value: string): void => {
+        store.set(key, new Map([...store.hash(key), [gateId, value]]))
+      }
+      put(states, state)
+      for (const [index, key] of others.entries()) put(key, mails[index] ?? '')
+      return [shared, [...store.hash(states)].flat(), [...store.hash(own)].flat()]
+    },
+  ],
+  [
+    dropScript,
+    (store, [states = '', ...mails], gateIds) => {
+      for (const gateId of gateIds) store.hash(states).delete(gateId)
+      for (const key of mails) store.del(key)
     },
   ],
 ])

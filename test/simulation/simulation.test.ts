@@ -32,6 +32,20 @@ for (const seed of seeds)
     t.comment(`${done} steps, ${worlds} worlds`)
   })
 
+// Each gate has the bounds of a repair for itself: of a backup several unpin more than one.
+const sharedFaults = faultNames.filter((name) => !['backup', 'quota', 'take-down'].includes(name))
+
+for (const gates of [2, 4])
+  t.test(`no promise is broken with ${gates} gates`, async (t) => {
+    const { failed, steps: done } = await simulate(12, 1200, {
+      ...options,
+      faults: sharedFaults,
+      gates,
+    })
+    t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
+    t.comment(`${done} steps`)
+  })
+
 t.test('the same seed is the same run', async (t) => {
   const one = await simulate(7, 300, options)
   const other = await simulate(7, 300, options)

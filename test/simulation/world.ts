@@ -44,6 +44,11 @@ const cids: string[] = []
 export const withShortCids = (text: string): string =>
   text.replaceAll(/\bQm\w{44}\b/g, (cid) => `cid${cids.indexOf(cid)}`)
 
+/** After these no change of a pin takes long, so none waits long for its lock. */
+const undelayed: ReadonlySet<string> = new Set([
+  ...['pin', 'unpin', 'plan', 'apply', 'packet-fault', 'store-start', 'store-lose', 'batching'],
+])
+
 /** What stands in the history in other words. */
 const toldElsewhere: ReadonlySet<string> = new Set([
   ...['pin', 'unpin', 'plan', 'apply', 'gate-stop', 'gate-start'],
@@ -62,6 +67,12 @@ export class World implements Surroundings {
   readonly violations: Violation[] = []
   private readonly clients: Clients
   private backup: ReadonlyMap<string, SimulatedPin> | undefined
+  /** Whether the store had any trouble since the last calm. */
+  isStoreDisturbed = false
+  /** Whether anything happened so far that holds up a change. */
+  mayWait = false
+  /** Ids of ledgers that are gone for good, of which an operator has still to tell. */
+  private lostGates: string[] = []
   private plans = new Map<string, readonly PlannedRelease[]>()
   /** The ledger is a copy, or a new one: it does not know all that there was. */
   untrusted: 'ledger-lost' | 'ledger-restored' | undefined
@@ -147,6 +158,9 @@ export class World implements Surroundings {
   }
 
   private async act(action: Command): Promise<void> {
+    if (!undelayed.has(action.kind)) this.mayWait = true
+    if (action.kind.startsWith('store-') || action.kind === 'packet-fault')
+      this.isStoreDisturbed = true
     const { cluster, store, time, model } = this
     if (!toldElsewhere.has(action.kind))
       this.note(JSON.stringify({ ...action, afterMs: undefined }))
@@ -216,7 +230,7 @@ export class World implements Surroundings {
         return
       case 'disk-lost':
         this.killGate(action.gate ?? 0)
-        this.disk(action).lose()
+        this.lostGates.push(this.disk(action).lose())
         this.untrusted = 'ledger-lost'
         model.ledgerLost(
           time.monotonic(),
@@ -400,7 +414,9 @@ export class World implements Surroundings {
 
   private gateEnded(index: number, behindMs: number): void {
     const { isLagging } = this.cluster
-    this.model.gateKilled({ atMs: this.time.monotonic(), behindMs, isLagging, gate: index })
+    const isLate = (cid: string): boolean => this.cluster.hasLate(cid)
+    const atMs = this.time.monotonic()
+    this.model.gateKilled({ atMs, behindMs, isLagging, isLate, gate: index })
     this.clients.gateEnded(index)
   }
 
@@ -414,7 +430,11 @@ export class World implements Surroundings {
     time.aheadMs = 0
     this.store?.heal()
     for (const host of this.hosts) await host.start()
+    await time.runFor(10_000)
+    for (const gateId of this.lostGates.splice(0))
+      for (const { gate } of this.hosts) if (gate) await this.within(gate.forgetGate(gateId))
     await time.runFor(calmMs)
+    this.isStoreDisturbed = false
     const violations = model.check(cluster.all(), time.true())
     for (const { invariant, text } of violations) this.fail(invariant, text)
     this.clients.check()

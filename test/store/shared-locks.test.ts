@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
 import { leaseIdOf } from '../../src/settings/values/lease-id.js'
-import { generatedCid } from '../support/fake-cluster/index.js'
+import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
 
@@ -87,9 +87,24 @@ t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, as
   t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e2'])
   letGo()
   t.equal((await slow).status, 200)
-  await pick(0).told(repaired)
+  // The one whose lease was overwritten hears of it.
+  await pick(1).told(repaired)
   while (holders(cluster, ['e0', 'e1', 'e2']).length < 3) await cluster.nextRequest()
   t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e1', 'e2'])
+})
+
+t.test('a namespace is of one cluster, and the gate of another is refused', { skip }, async (t) => {
+  const { redis, cluster, pick } = await startGates(t, 1)
+  const body = JSON.stringify({ id: '12D3KooWAnotherCluster', cluster_peers: [] })
+  const other = await startFakeCluster()
+  t.teardown(() => other.close())
+  other.behave({ method: 'GET', path: /^\/id$/ }, { kind: 'status', status: 200, body })
+  const settings = { store: { redis: redis.url }, clusterUrl: other.url } as const
+  await t.rejects(startGate(t, settings), { message: /store\.namespace.*another cluster/s })
+  const own = { ...settings, store: { redis: redis.url, namespace: 'another' } }
+  t.equal((await (await startGate(t, own)).ask('POST', `/pins/${cid}`)).status, 200)
+  t.notOk(cluster.pins.has(cid))
+  t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200)
 })
 
 t.test('a take that comes late locks nobody out', { skip }, async (t) => {
@@ -111,6 +126,8 @@ t.test('without the store gates that write over each other put it right', { skip
   t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e2' })).status, 200)
   letGo()
   t.equal((await slow).status, 200)
+  // Until it has heard the other one, a gate does not know what that one released.
+  await redis.comeBack()
   await pick(1).told(repaired)
   while (holders(cluster, ['e1', 'e2']).length < 2) await cluster.nextRequest()
   t.same(holders(cluster, ['e1', 'e2']), ['e1', 'e2'])

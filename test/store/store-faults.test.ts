@@ -30,6 +30,8 @@ for (const [how, reason, words, cause] of failures) {
     const redis = await TestRedis.start(t)
     const fails = async (text: string, method: string, path: string) => {
       const { wire, gate } = await started(t, redis, 'closed')
+      // At the start it was asked whose the namespace is.
+      gate.cluster.reset()
       wire.fail(text, how)
       const answer = await gate.ask(method, path)
       t.equal(answer.status, 503, path)

@@ -38,4 +38,15 @@ export function addLedgerCommands(program: Command, line: CommandLine): void {
       }, config),
     )
   withExamples(trust, 'ledger trust')
+  const forget = line
+    .withConfig(ledger.command('forget'))
+    .description('tell all gates that another one is gone for good: they wait for it no more')
+    .argument('<gate>', 'its id, as the status names it')
+    .action((gateId: string, { config }: ConfigOption) =>
+      line.end(async () => {
+        const { ledgerForget } = await import('./ledger-trust.js')
+        return ledgerForget({ configPath: config, gateId }, line.io)
+      }, config),
+    )
+  withExamples(forget, 'ledger forget x3k9q2ab')
 }

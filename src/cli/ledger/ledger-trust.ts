@@ -1,5 +1,9 @@
-/** `pinwarden ledger trust`: a backup that was put in the ledger's place is the ledger again. */
+/**
+ * `pinwarden ledger trust`: a backup that was put in the ledger's place is the ledger again.
+ * `pinwarden ledger forget`: a gate that shared the store is gone for good, with its ledger.
+ */
 import { loadConfig } from '../../settings/load.js'
+import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { ledgerPath, withLedgerFile } from '../read-ledger.js'
 import { CommandError } from '../report.js'
@@ -16,5 +20,18 @@ export async function ledgerTrust(configPath: string, io: Io): Promise<number> {
   io.stdout.write(`${path} is trusted, with the new id ${gateId}\n`)
   if (rejected > 0)
     io.stdout.write(`${rejected} pins that waited in it: pinwarden journal list --rejected\n`)
+  return 0
+}
+
+export interface LedgerForgetOptions {
+  readonly configPath: string
+  readonly gateId: string
+}
+
+/** What that gate released last, and told no other, may be pinned again by a repair. */
+export async function ledgerForget(options: LedgerForgetOptions, io: Io): Promise<number> {
+  const { configPath, gateId } = options
+  await askControl(await loadConfig(configPath), 'POST', '/ledger/forget', { gateId })
+  io.stdout.write(`${gateId} is forgotten: no gate waits for it any more\n`)
   return 0
 }

@@ -28,7 +28,9 @@ const retryMs = 5000
 /** To copy so many takes a millisecond or two of the thread that serves. */
 const batchMax = 250
 
-const enders: ReadonlySet<LedgerOperation['kind']> = new Set(['dequeue', 'settle', 'walks'])
+const enders: ReadonlySet<LedgerOperation['kind']> = new Set([
+  ...(['dequeue', 'settle', 'walks', 'told'] as const),
+])
 
 /** So many operations wait at most. */
 const commitsMax = 20_000
@@ -326,6 +328,12 @@ function keyOf(operation: LedgerOperation): string {
       return `doubt ${operation.doubt.cid} ${operation.doubt.reason}`
     case 'settle':
       return `doubt ${operation.cid} ${operation.reason}`
+    case 'tell':
+      return `tell ${operation.news.seq}`
+    case 'told':
+      return `told ${operation.gateId}`
+    case 'gate':
+      return `gate ${operation.gateId}`
     case 'name':
       return `name ${operation.holder}`
     case 'taken-over':

@@ -1,6 +1,7 @@
 /** The daemon's side of the ledger: SQLite in a thread of its own, which no request waits for. */
 import type { Logger } from '../../log/logger.js'
 import { setTimer, type SetTimer } from '../../time/set-timer.js'
+import type { Owes } from '../merge.js'
 import { type LedgerRow, withReleased } from '../row.js'
 import { CommitQueue } from './commit-queue.js'
 import { FigureReader } from './figure-reader.js'
@@ -179,9 +180,9 @@ class ThreadedLedger implements LedgerDisk {
     return this.calls.call('reported')
   }
 
-  async compare(): Promise<WholeComparison> {
+  async compare(owes: Owes = 'all'): Promise<WholeComparison> {
     const { calls } = this
-    await calls.call('beginComparison', this.next - 1)
+    await calls.call('beginComparison', this.next - 1, owes)
     return {
       see: async (lines) => {
         for (let at = 0; at < lines.length; at += linesAtOnce)

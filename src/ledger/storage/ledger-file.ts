@@ -7,7 +7,7 @@ import { asDiskFault, DiskFault, NoFileYet } from './disk-fault.js'
 import type { LedgerCheck } from './figures.js'
 import { knownVersion, migrate, versionOf } from './ledger-schema.js'
 import type { LedgerContents, LedgerOperation, PendingWalks } from './ledger-storage.js'
-import { openDatabase } from './open-database.js'
+import { inMemory, openDatabase } from './open-database.js'
 import { PendingTables, salvagedQueue } from './pending-tables.js'
 import { RowTable } from './row-table.js'
 import { Statements } from './statements.js'
@@ -35,6 +35,7 @@ export class LedgerFile {
   damagedEntries = 0
   private isBegun = false
   private isNew = false
+  private readonly isVolatile: boolean
   private readonly now: () => number
   /** The last row that was counted again. */
   private recountAfter = 0
@@ -49,6 +50,7 @@ export class LedgerFile {
     const { path, gateId = newGateId(), now = () => Date.now() } = options
     const { db, setAside } = openDatabase(path, options.setsAside)
     this.setAside = setAside
+    this.isVolatile = path === inMemory
     this.statements = new Statements(db, path)
     this.rows = new RowTable(this.statements, now)
     this.now = now
@@ -264,6 +266,9 @@ export class LedgerFile {
     return {
       queue: queue.entries,
       doubts: pending.doubts(),
+      outbox: pending.outbox(),
+      gates: pending.gates(),
+      isVolatile: this.isVolatile,
       counts: rows.counts(),
       lastRow: rows.newestSeq,
       comparedMs: compared === undefined ? undefined : Number(compared),
@@ -282,18 +287,6 @@ export class LedgerFile {
       case 'row':
         this.rows.write(operation.row)
         break
-      case 'enqueue':
-        this.pending.enqueue(operation.entry)
-        break
-      case 'dequeue':
-        this.pending.dequeue(operation.seq)
-        break
-      case 'doubt':
-        this.pending.doubt(operation.doubt)
-        break
-      case 'settle':
-        this.pending.settle(operation.cid, operation.reason)
-        break
       case 'name':
         this.rows.name(operation.holder, operation.name)
         break
@@ -307,6 +300,14 @@ export class LedgerFile {
       case 'walks':
         this.statements.setMeta('walks', JSON.stringify(operation.walks))
         break
+      case 'enqueue':
+      case 'dequeue':
+      case 'doubt':
+      case 'settle':
+      case 'tell':
+      case 'told':
+      case 'gate':
+        this.pending.write(operation)
     }
   }
 

@@ -52,6 +52,11 @@ const steps: readonly string[] = [
     PRIMARY KEY (cid, reason)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE outbox (seq INTEGER PRIMARY KEY, gate TEXT NOT NULL, news TEXT NOT NULL) STRICT;
+  CREATE INDEX outbox_gate ON outbox (gate, seq);
+  CREATE TABLE gate (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 export const knownVersion = steps.length

@@ -1,6 +1,7 @@
 /** What the ledger's thread does for the daemon, one call after the other. */
 import { join } from 'node:path'
 import { ledgerName } from '../ledger-directory.js'
+import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 import { backUp } from './back-up.js'
 import { DiskFault, NoFileYet } from './disk-fault.js'
@@ -45,6 +46,9 @@ export interface Failure {
 const nothing: LedgerContents = {
   queue: [],
   doubts: [],
+  outbox: [],
+  gates: [],
+  isVolatile: false,
   counts: new Map(),
   lastRow: 0,
   comparedMs: undefined,
@@ -178,9 +182,9 @@ export class LedgerService {
   }
 
   /** @throws DiskFault */
-  beginComparison(lastSeq: number): void {
+  beginComparison(lastSeq: number, owes: Owes): void {
     if (this.comparison !== undefined) throw new Error('another comparison is under way')
-    this.comparison = new StateComparison(this.opened(), lastSeq)
+    this.comparison = new StateComparison(this.opened(), lastSeq, owes)
   }
 
   see(lines: readonly string[]): ReadonlyMap<string, number> {

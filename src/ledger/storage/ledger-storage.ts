@@ -1,7 +1,9 @@
 /** What the ledger asks of its disk. The daemon's is a file; the simulation has one in memory. */
 import type { KnownCluster } from '../cluster-port.js'
 import type { Doubt, DoubtReason } from '../doubt.js'
+import type { News } from '../news.js'
 import type { QueueEntry } from '../queue-entry.js'
+import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 
 /** A change of the ledger; those of one commit are kept together or not at all. */
@@ -12,6 +14,11 @@ export type LedgerOperation =
   | { readonly kind: 'dequeue'; readonly seq: number }
   | { readonly kind: 'doubt'; readonly doubt: Doubt }
   | { readonly kind: 'settle'; readonly cid: string; readonly reason: DoubtReason }
+  /** Another gate has to know it; and has it on its disk, with all that came before. */
+  | { readonly kind: 'tell'; readonly news: News }
+  | { readonly kind: 'told'; readonly gateId: string; readonly upTo: number }
+  /** Another gate of the cluster was seen; or is gone for good, as an operator says. */
+  | { readonly kind: 'gate'; readonly gateId: string; readonly isForgotten: boolean }
   /** The name of a holder, for `init` and for whoever reads the file; empty: none any more. */
   | { readonly kind: 'name'; readonly holder: string; readonly name: string }
   /** What an older release kept in files of its own is in the ledger now. */
@@ -38,6 +45,12 @@ export class LedgerFault extends Error {
 export interface LedgerContents {
   readonly queue: readonly QueueEntry[]
   readonly doubts: readonly Doubt[]
+  /** What other gates do not have yet, in order. */
+  readonly outbox: readonly News[]
+  /** Other gates of the cluster that were ever seen, and are not gone for good. */
+  readonly gates: readonly string[]
+  /** It is kept in memory, and ends with the process. */
+  readonly isVolatile: boolean
   /** Leases that have not run out, by holder. */
   readonly counts: ReadonlyMap<string, number>
   /** The highest place of a row. */
@@ -102,8 +115,12 @@ export interface LedgerStorage {
   countNow(): Promise<void>
   /** Rows by what a hand beside the gate made of them. */
   reported(): Promise<{ readonly missing: number; readonly unexpected: number }>
-  /** Begins a comparison with the cluster's whole state; one at a time. */
-  compare(): Promise<WholeComparison>
+  /**
+   * Begins a comparison with the cluster's whole state; one at a time.
+   *
+   * @param owes of all gates when absent
+   */
+  compare(owes?: Owes): Promise<WholeComparison>
   close(): Promise<void>
 }
 

@@ -1,11 +1,19 @@
-/** What is still to be done, in the ledger's file: the queue and the doubts. */
+/** What is still to be done, in the ledger's file: the queue, the doubts and the outbox. */
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { Doubt, DoubtReason } from '../doubt.js'
+import type { News } from '../news.js'
 import type { QueueEntry } from '../queue-entry.js'
+import type { LedgerOperation } from './ledger-storage.js'
 import { cidColumn, cidText, type Columns } from './row-columns.js'
 import type { Statements } from './statements.js'
+
+/** Changes of what is still to be done. */
+export type PendingOperation = Extract<
+  LedgerOperation,
+  { readonly kind: 'enqueue' | 'dequeue' | 'doubt' | 'settle' | 'tell' | 'told' | 'gate' }
+>
 
 export class PendingTables {
   constructor(private readonly statements: Statements) {}
@@ -31,24 +39,73 @@ export class PendingTables {
   }
 
   /** In a transaction, as all below. */
-  enqueue(entry: QueueEntry): void {
+  write(operation: PendingOperation): void {
+    switch (operation.kind) {
+      case 'enqueue':
+        this.enqueue(operation.entry)
+        break
+      case 'dequeue':
+        this.sql('DELETE FROM queue WHERE seq = ?').run(operation.seq)
+        break
+      case 'doubt':
+        this.doubt(operation.doubt)
+        break
+      case 'settle':
+        this.settle(operation.cid, operation.reason)
+        break
+      case 'tell':
+        this.tell(operation.news)
+        break
+      case 'told':
+        this.told(operation.gateId, operation.upTo)
+        break
+      case 'gate':
+        this.gate(operation.gateId, operation.isForgotten)
+        break
+    }
+  }
+
+  private enqueue(entry: QueueEntry): void {
     const { seq, cid } = entry
     const text = JSON.stringify(entry)
     const query = 'INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?)'
     this.sql(query).run(seq, cidColumn(cid), text, crc32(text))
   }
 
-  dequeue(seq: number): void {
-    this.sql('DELETE FROM queue WHERE seq = ?').run(seq)
-  }
-
-  doubt({ cid, reason, attempt, dueMs }: Doubt): void {
+  private doubt({ cid, reason, attempt, dueMs }: Doubt): void {
     const query = 'INSERT OR REPLACE INTO doubt VALUES (?, ?, ?, ?)'
     this.sql(query).run(cidColumn(cid), reason, attempt, Math.round(dueMs))
   }
 
-  settle(cid: string, reason: DoubtReason): void {
+  private settle(cid: string, reason: DoubtReason): void {
     this.sql('DELETE FROM doubt WHERE cid = ? AND reason = ?').run(cidColumn(cid), reason)
+  }
+
+  outbox(): readonly News[] {
+    const rows = this.sql('SELECT news FROM outbox ORDER BY seq').all()
+    return rows.map(({ news }) => JSON.parse(String(news)) as News)
+  }
+
+  private tell(news: News): void {
+    const query = 'INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)'
+    this.sql(query).run(news.seq, news.to, JSON.stringify(news))
+  }
+
+  private told(gateId: string, upTo: number): void {
+    this.sql('DELETE FROM outbox WHERE gate = ? AND seq <= ?').run(gateId, upTo)
+  }
+
+  gates(): readonly string[] {
+    return this.sql('SELECT id FROM gate ORDER BY id')
+      .all()
+      .map(({ id }) => String(id))
+  }
+
+  private gate(gateId: string, isForgotten: boolean): void {
+    const query = isForgotten
+      ? 'DELETE FROM gate WHERE id = ?'
+      : 'INSERT OR REPLACE INTO gate VALUES (?)'
+    this.sql(query).run(gateId)
   }
 
   settleAll(): void {

@@ -1,7 +1,7 @@
 /** What a record, as the cluster's whole state has it, says of the ledger's row. */
 import type { Lease } from '../../leases/lease.js'
 import type { PinRecord } from '../../leases/pin-record.js'
-import { mergeRow, ownSeq } from '../merge.js'
+import { mergeRow, type Merging, owedBy, ownSeq } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 
 export interface SeenRow {
@@ -18,11 +18,12 @@ export interface SeenRow {
 export function compareRow(
   known: LedgerRow | undefined,
   record: PinRecord,
-  gateId: string,
+  merging: Merging,
   now: number,
 ): SeenRow {
+  const { gateId } = merging
   const { cid, isDirect, options } = record
-  const merged = known && mergeRow({ ...known, report: undefined }, record, gateId, now)
+  const merged = known && mergeRow({ ...known, report: undefined }, record, merging, now)
   const report = merged?.differs
   const leases = report === undefined ? record.leases : (merged?.record?.leases ?? [])
   const news = leases.filter((lease) => !has(known?.leases ?? [], lease))
@@ -41,6 +42,18 @@ export function compareRow(
   }
   const isChanged = known === undefined || textOf(row) !== textOf(known)
   return { row: isChanged ? row : undefined, isAdopted: news.length > 0 }
+}
+
+/** The same where the cluster has nothing of it: what is owed is missing, what is not is over. */
+export function withoutRecord(
+  row: LedgerRow,
+  merging: Merging,
+  now: number,
+): LedgerRow | undefined {
+  const isLive = ({ untilMs }: Lease): boolean => untilMs > now
+  if (owedBy(row, merging).some(isLive))
+    return row.report === 'missing' ? undefined : { ...row, report: 'missing' }
+  return row.leases.some(isLive) ? { ...row, leases: [] } : undefined
 }
 
 const has = (leases: readonly Lease[], { holder, token, untilMs }: Lease): boolean =>

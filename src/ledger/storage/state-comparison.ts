@@ -1,10 +1,11 @@
 /** One comparison of the ledger's file with the cluster's whole state, line by line. */
 import { leasePrefix } from '../../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
+import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 import type { LedgerFile } from './ledger-file.js'
 import type { ComparedState, LedgerOperation } from './ledger-storage.js'
-import { compareRow } from './seen-record.js'
+import { compareRow, withoutRecord } from './seen-record.js'
 
 /** With CRDT batching the cluster shows a write only later. */
 const lagMs = 300_000
@@ -39,6 +40,7 @@ export class StateComparison {
   constructor(
     private readonly file: LedgerFile,
     private readonly lastSeq: number,
+    private readonly owes: Owes = 'all',
     private readonly now: () => number = () => Date.now(),
   ) {
     this.startMs = now()
@@ -82,13 +84,10 @@ export class StateComparison {
     for (let after = 0; after < this.lastId;) {
       const ids = this.file.rows.idsAfter(after, pageRows)
       after = ids.at(-1) ?? this.lastId
-      const rows = ids.filter((id) => !this.has(id)).flatMap((id) => this.owed(id) ?? [])
-      const found = rows.map((row): LedgerOperation => ({
-        kind: 'row',
-        row: { ...row, report: 'missing' },
-      }))
+      const rows = ids.filter((id) => !this.has(id)).flatMap((id) => this.gone(id) ?? [])
+      const found = rows.map((row): LedgerOperation => ({ kind: 'row', row }))
       if (found.length > 0) this.file.apply(found)
-      missing += found.length
+      missing += rows.filter(({ report }) => report === 'missing').length
       // A commit that came meanwhile goes first.
       await new Promise(setImmediate)
     }
@@ -102,17 +101,18 @@ export class StateComparison {
     const id = rows.idOf(record.cid)
     if (id !== undefined) this.mark(id)
     const known = id === undefined ? undefined : rows.rowById(id)
-    const { row, isAdopted } = compareRow(known, record, this.file.gateId, this.now())
+    const { owes, file } = this
+    const { row, isAdopted } = compareRow(known, record, { gateId: file.gateId, owes }, this.now())
     if (row === undefined) return
     const report = this.isRecent(known) ? known?.report : row.report
     this.found.push({ row: { ...row, report }, isAdopted })
   }
 
-  private owed(id: number): LedgerRow | undefined {
+  /** A row of which the cluster has nothing, as it is from now on; undefined: it stays. */
+  private gone(id: number): LedgerRow | undefined {
     const row = this.file.rows.rowById(id)
-    if (row === undefined || !this.mayChange(row.cid, row)) return undefined
-    const isOwed = row.leases.some(({ untilMs }) => untilMs > this.now())
-    return isOwed && row.report !== 'missing' && !this.isRecent(row) ? row : undefined
+    if (row === undefined || !this.mayChange(row.cid, row) || this.isRecent(row)) return undefined
+    return withoutRecord(row, { gateId: this.file.gateId, owes: this.owes }, this.now())
   }
 
   private isRecent(row: LedgerRow | undefined): boolean {

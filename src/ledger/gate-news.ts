@@ -1,0 +1,305 @@
+/**
+ * What gates of one cluster have to tell each other. A gate repairs only leases that it wrote, so
+ * it has to hear when another one released them, and where its writes may have been overwritten.
+ * News wait on the disk of the gate that has them until the other one has them on its own.
+ */
+import type { Logger } from '../log/logger.js'
+import { Scheduler } from '../time/scheduler.js'
+import type { SetTimer } from '../time/set-timer.js'
+import type { DoubtReason } from './doubt.js'
+import { Hearing } from './hearing.js'
+import { type GateState, type Mail, type News, readMail, readState, stateVersion } from './news.js'
+import { Outbox } from './outbox.js'
+import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
+
+/** One round trip to the store: gives what this gate says, takes what all others do. */
+export interface GateMail {
+  /**
+   * @param mails by the gate that each is for
+   * @returns undefined: the store cannot be asked now
+   */
+  exchange(state: string, mails: ReadonlyMap<string, string>): Promise<Exchanged | undefined>
+  /** Gates that are gone for good. */
+  drop(gateIds: readonly string[]): Promise<void>
+}
+
+export interface Exchanged {
+  /** Another one after the store lost what it held. */
+  readonly generation: string
+  /** By gate; this one's among them. */
+  readonly states: ReadonlyMap<string, string>
+  /** By the gate that each is from. */
+  readonly mails: ReadonlyMap<string, string>
+}
+
+export interface GateNewsParts {
+  readonly storage: Pick<LedgerStorage, 'gateId' | 'contents' | 'note' | 'commit' | 'nextSeq'>
+  readonly mail: GateMail
+  /** Takes what was said, so that it is noted before a commit that follows. */
+  readonly onNews: (news: News) => Promise<void>
+  /** What the store held of the last writes is gone. */
+  readonly onLost: () => void
+  readonly log: Logger
+  readonly monotonic: () => number
+  readonly setTimer: SetTimer
+}
+
+/** Between two rounds: while somebody waits, while nobody does, and while the store is away. */
+const busyMs = 500
+const idleMs = 5000
+const awayMs = 1000
+
+/** News in one mail. */
+const mailMax = 500
+
+/** A gate without a disk is gone when it was silent for so long: it has nothing more to tell. */
+const silentMsMax = 60_000
+
+/** One that was seen since then is there. */
+const aliveMs = 15_000
+
+/** Gates that are told to have gone for good. */
+const goneMax = 64
+
+interface Other {
+  /** The last round of it that was seen, and when that was. */
+  readonly round: string
+  readonly seenMs: number
+  readonly isVolatile: boolean
+  /** Whether it says things that this release understands. */
+  readonly isKnown: boolean
+  readonly isClosed: boolean
+  readonly asks: boolean
+  /** Up to there its news are on this gate's disk. */
+  appliedSeq: number
+}
+
+export class GateNews {
+  private readonly outbox: Outbox
+  private readonly hearing: Hearing
+  private readonly others = new Map<string, Other>()
+  /** Gates that are gone for good, with the last round that was seen of each. */
+  private readonly gone = new Map<string, string>()
+  private readonly scheduler: Scheduler
+  private generation: string | undefined
+  private readonly run: number
+  private round = 0
+  private wants = false
+  private isClosed = false
+  private isTold = false
+
+  constructor(private readonly parts: GateNewsParts) {
+    const { storage, log, monotonic: now, setTimer } = parts
+    this.outbox = new Outbox({ storage, log })
+    this.run = numberOf(storage)
+    this.hearing = new Hearing(storage.contents.gates, now)
+    this.scheduler = new Scheduler({ round: () => this.exchange(), now, setTimer })
+    // A copy knows nothing of what was released since it was made: it says nothing.
+    if (!storage.contents.isCopy) this.scheduler.runWithin(0)
+  }
+
+  /** Whether this gate knows what the others released until just now; asks them if not. */
+  get isCurrent(): boolean {
+    const { isCurrent } = this.hearing
+    if (!isCurrent && !this.wants && !this.parts.storage.contents.isCopy) {
+      this.wants = true
+      this.scheduler.runWithin(busyMs)
+    }
+    return isCurrent
+  }
+
+  /** Other gates that were not heard yet, or not lately. */
+  get unheard(): readonly string[] {
+    return this.hearing.unheard
+  }
+
+  /** News that no other gate has yet; those that were given up, since the start. */
+  get figures(): { readonly waiting: number; readonly dropped: number } {
+    return { waiting: this.outbox.size, dropped: this.outbox.dropped }
+  }
+
+  /** A lease that another gate wrote is released. @returns to be noted with the row */
+  released(gateId: string, cid: string, holder: string, token: string) {
+    return this.tell([{ to: gateId, cid, released: { holder, token } }])
+  }
+
+  /** A gate's lease was written again, though the cluster did not show it: it may be released. */
+  rewritten(gateId: string, cid: string) {
+    return this.tell([{ to: gateId, cid, doubt: 'lock-lost' }])
+  }
+
+  /** Every other gate may have been overwritten. */
+  doubted(cid: string, doubt: DoubtReason): void {
+    const gates = new Set([...this.hearing.gates, ...this.others.keys()])
+    const operations = this.tell([...gates].map((to) => ({ to, cid, doubt })))
+    if (operations.length > 0) void this.parts.storage.note(operations)
+  }
+
+  /** An operator says that a gate is gone for good: nobody waits for it. @returns whether it was */
+  async forget(gateId: string): Promise<boolean> {
+    const isOther = this.hearing.gates.includes(gateId) || this.others.has(gateId)
+    if (!isOther) return false
+    this.leave(gateId, this.others.get(gateId)?.round ?? '')
+    await this.parts.storage.commit([])
+    this.scheduler.runWithin(0)
+    return true
+  }
+
+  /** Says all that is left, and that there will be no more. */
+  async close(): Promise<void> {
+    this.scheduler.close()
+    this.isClosed = true
+    if (!this.parts.storage.contents.isCopy) await this.exchange()
+  }
+
+  private tell(news: readonly Omit<News, 'seq'>[]) {
+    if (news.some(({ to }) => this.others.has(to))) this.scheduler.runWithin(busyMs)
+    return this.outbox.add(news)
+  }
+
+  private leave(gateId: string, round: string): void {
+    const { storage, mail } = this.parts
+    this.gone.set(gateId, round)
+    const [oldest] = this.gone.keys()
+    if (this.gone.size > goneMax && oldest !== undefined) this.gone.delete(oldest)
+    this.others.delete(gateId)
+    this.hearing.forget(gateId)
+    this.outbox.forget(gateId)
+    void storage.note([{ kind: 'gate', gateId, isForgotten: true }])
+    void mail.drop([gateId])
+  }
+
+  /** @returns milliseconds to the next round */
+  private async exchange(): Promise<number> {
+    const { mail, log } = this.parts
+    let isMore = false
+    try {
+      const taken = await mail.exchange(this.state(), this.mails())
+      if (taken === undefined) {
+        // What others release meanwhile stands nowhere but with them.
+        this.hearing.restart()
+        return awayMs
+      }
+      this.seeGeneration(taken.generation)
+      this.seeStates(taken.states)
+      for (const [id, text] of taken.mails) isMore = (await this.takeMail(id, text)) || isMore
+      this.hearing.done()
+      this.isTold = false
+    } catch (err) {
+      // What was said stays said until it is on this gate's disk.
+      if (!this.isTold) log('warn', { err }, 'could not take what another gate said yet')
+      this.isTold = true
+      return awayMs
+    }
+    if (this.hearing.isCurrent) this.wants = false
+    return isMore || this.wants || this.isAwaited() ? busyMs : idleMs
+  }
+
+  private state(): string {
+    const { storage } = this.parts
+    // A number of the ledger is given out once: no run before has asked by it.
+    const round = `${this.run}.${++this.round}`
+    this.hearing.ask(round)
+    const applied = [...this.others].map(([id, { appliedSeq }]) => [id, appliedSeq] as const)
+    return JSON.stringify({
+      ...{ v: stateVersion, round, asks: this.wants, applied: Object.fromEntries(applied) },
+      ...{ isVolatile: storage.contents.isVolatile, isClosed: this.isClosed },
+      gone: [...this.gone.keys()],
+    } satisfies GateState)
+  }
+
+  /** Whether a gate that is there waits for what this one says. */
+  private isAwaited(): boolean {
+    const sinceMs = this.parts.monotonic() - aliveMs
+    return [...this.others].some(
+      ([id, { asks, seenMs }]) => seenMs > sinceMs && (asks || this.outbox.of(id, 1).length > 0),
+    )
+  }
+
+  private mails(): ReadonlyMap<string, string> {
+    const mails = new Map<string, string>()
+    for (const [id, { round }] of this.others) {
+      const news = this.outbox.of(id, mailMax)
+      const isAll = news.length < mailMax
+      mails.set(id, JSON.stringify({ ...(isAll && { heard: round }), news } satisfies Mail))
+    }
+    return mails
+  }
+
+  private seeGeneration(generation: string): void {
+    if (this.generation !== undefined && generation !== this.generation) {
+      this.hearing.restart()
+      this.parts.onLost()
+    }
+    this.generation = generation
+  }
+
+  private seeStates(states: ReadonlyMap<string, string>): void {
+    const { storage, monotonic } = this.parts
+    const seen = new Map(
+      [...states]
+        .filter(([id]) => id !== storage.gateId)
+        .map(([id, text]) => [id, readState(text)] as const),
+    )
+    for (const id of [...this.others.keys()]) if (!seen.has(id)) this.others.delete(id)
+    for (const [id, state] of seen)
+      if (this.gone.get(id) === state.round) void this.parts.mail.drop([id])
+      else this.seeState(id, state)
+    for (const { gone } of seen.values())
+      for (const id of gone)
+        if (id !== storage.gateId && !this.others.has(id) && !this.gone.has(id)) this.leave(id, '')
+    // One whose ledger was in memory alone has nothing more to tell.
+    for (const [id, { isVolatile, seenMs, round }] of [...this.others])
+      if (isVolatile && seenMs < monotonic() - silentMsMax) this.leave(id, round)
+  }
+
+  private seeState(id: string, state: GateState): void {
+    const { storage, monotonic, log } = this.parts
+    const other = this.others.get(id)
+    const { round, asks, isVolatile, isClosed } = state
+    const isKnown = state.v <= stateVersion
+    if (other === undefined && !isKnown) log('error', { gate: id }, newerGate)
+    this.others.set(id, {
+      ...{ round, asks, isVolatile, isClosed, isKnown },
+      seenMs: other?.round === round ? other.seenMs : monotonic(),
+      appliedSeq: other?.appliedSeq ?? -1,
+    })
+    if (!isClosed) this.hearing.isBack(id)
+    this.gone.delete(id)
+    if (this.hearing.add(id) && !isVolatile)
+      void storage.note([{ kind: 'gate', gateId: id, isForgotten: false }])
+    const acknowledged = state.applied[storage.gateId]
+    if (acknowledged !== undefined) this.outbox.acknowledge(id, acknowledged)
+  }
+
+  /** @returns whether there was any news */
+  private async takeMail(id: string, text: string): Promise<boolean> {
+    const { storage, onNews } = this.parts
+    const other = this.others.get(id)
+    if (!other?.isKnown) return false
+    const { news, heard } = readMail(text)
+    const fresh = news.filter(({ seq }) => seq > other.appliedSeq)
+    for (const each of fresh) await onNews(each)
+    if (fresh.length > 0) await storage.commit([])
+    other.appliedSeq = Math.max(other.appliedSeq, ...fresh.map(({ seq }) => seq))
+    if (heard !== undefined) {
+      this.hearing.heard(id, heard)
+      if (other.isClosed) this.hearing.heardAll(id)
+    }
+    return fresh.length > 0
+  }
+}
+
+/** While the disk gives none, the time serves. */
+function numberOf(storage: Pick<LedgerStorage, 'nextSeq'>): number {
+  try {
+    return storage.nextSeq()
+  } catch (error) {
+    if (error instanceof LedgerFault) return Date.now()
+    throw error
+  }
+}
+
+const newerGate =
+  'another gate has a newer release, whose news this one does not understand: nothing is ' +
+  'repaired here before both have the same one'

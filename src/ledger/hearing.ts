@@ -1,0 +1,87 @@
+/** Which other gates were heard, and as of when: one that is silent may have released anything. */
+
+/** What was heard holds for so long: what came later stands beside the lock of its pin. */
+const currentMs = 30_000
+
+/** Rounds whose beginning is remembered. */
+const roundsMax = 256
+
+export class Hearing {
+  /** By gate, when the last round began that it has answered; by the monotonic clock. */
+  private readonly heardMs = new Map<string, number>()
+  private readonly rounds = new Map<string, number>()
+  private ownMs = -Infinity
+  private lastAskedMs = -Infinity
+  private notBeforeMs = -Infinity
+
+  /** @param gates that this ledger ever heard of, and that are not gone for good */
+  constructor(
+    gates: readonly string[],
+    private readonly monotonic: () => number,
+  ) {
+    for (const gateId of gates) this.add(gateId)
+  }
+
+  get gates(): readonly string[] {
+    return [...this.heardMs.keys()]
+  }
+
+  get isCurrent(): boolean {
+    const sinceMs = this.sinceMs
+    return this.ownMs >= sinceMs && [...this.heardMs.values()].every((ms) => ms >= sinceMs)
+  }
+
+  get unheard(): readonly string[] {
+    const { sinceMs } = this
+    return [...this.heardMs].filter(([, ms]) => ms < sinceMs).map(([gateId]) => gateId)
+  }
+
+  /** @returns whether it is new */
+  add(gateId: string): boolean {
+    if (this.heardMs.has(gateId)) return false
+    this.heardMs.set(gateId, -Infinity)
+    return true
+  }
+
+  forget(gateId: string): void {
+    this.heardMs.delete(gateId)
+  }
+
+  /** A round begins. */
+  ask(round: string): void {
+    this.lastAskedMs = this.monotonic()
+    this.rounds.set(round, this.lastAskedMs)
+    const [oldest] = this.rounds.keys()
+    if (this.rounds.size > roundsMax && oldest !== undefined) this.rounds.delete(oldest)
+  }
+
+  /** The round came to its end: all that are registered were seen. */
+  done(): void {
+    this.ownMs = this.lastAskedMs
+  }
+
+  /** A gate told all that it knew when it saw this round. */
+  heard(gateId: string, round: string): void {
+    const askedMs = this.rounds.get(round)
+    if (askedMs !== undefined) this.heardMs.set(gateId, askedMs)
+  }
+
+  /** A gate that stopped in order told all: there is no more before it is back. */
+  heardAll(gateId: string): void {
+    this.heardMs.set(gateId, Infinity)
+  }
+
+  isBack(gateId: string): void {
+    if (this.heardMs.get(gateId) === Infinity) this.heardMs.set(gateId, -Infinity)
+  }
+
+  /** The store lost what it held: what was heard before says nothing of what stood in it. */
+  restart(): void {
+    this.notBeforeMs = this.monotonic()
+    for (const gateId of this.heardMs.keys()) this.isBack(gateId)
+  }
+
+  private get sinceMs(): number {
+    return Math.max(this.monotonic() - currentMs, this.notBeforeMs)
+  }
+}
