@@ -247,7 +247,6 @@ t.test('what src exports has a name of its own', async (t) => {
 const small = new Map([
   ['src/cli/completion/completion.ts', 'a command is loaded when it is called'],
   ['src/cli/keys/keys-revoke.ts', 'a command is loaded when it is called'],
-  ['src/cli/ledger/ledger-trust.ts', 'a command is loaded when it is called'],
   ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
   ['src/daemon/endpoint-events.ts', 'assemble.ts only puts parts together'],

@@ -44,7 +44,7 @@ function runOver(rows: number, lost: ReadonlySet<number>, walks?: PendingWalks) 
       report: () => Promise.resolve(),
     },
     lastRow: () => rows,
-    backMs: Infinity,
+    merging: { gateId: 'aaaaaaaa', owes: 'all' },
     isAvailable: () => available.is,
     log: () => undefined,
     onReported: () => undefined,

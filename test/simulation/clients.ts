@@ -96,7 +96,8 @@ export class Clients {
       if (status === 200) return
       // What the cluster has lost of another gate's writes, or a gate without its lock has written
       // over, only that other gate knows.
-      if (this.isApart && (status === 403 || status === 404)) model.unknown(cid, leaseId)
+      if (this.isApart && (status === 403 || status === 404))
+        model.unknown(cid, leaseId, time.true())
       // The cluster's own words, where it had lost the pin: it is gone, as was asked.
       else if (status === 404) model.unpinned(cid, leaseId)
       else if (status === 403) {
