@@ -47,7 +47,7 @@ main() {
     remove "$units/$unit"
   done
   remove "$program"
-  # Another program of that name is none of ours.
+  # Another program of that name is left alone.
   if grep -qsF "$program/current/" "$root$wrapper"; then remove "$wrapper"; fi
   remove "$share/bash-completion/completions/pinwarden" "$share/zsh/site-functions/_pinwarden" \
     "$share/fish/vendor_completions.d/pinwarden.fish"

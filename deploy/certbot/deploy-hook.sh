@@ -20,7 +20,7 @@ die() {
   exit 1
 }
 
-# What is made here is for nobody else until its mode says so.
+# No other user can read what is made here until its mode says so.
 umask 077
 mkdir -p "$tls"
 chgrp "$group" "$tls"

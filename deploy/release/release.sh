@@ -27,7 +27,7 @@ warn() { printf 'warning: %s\n' "$*" >&2; }
 [[ -z $(git status --porcelain) ]] || warn "there are changes that are not in commit $revision"
 [[ -n ${DEBEMAIL:-} ]] || warn 'set DEBFULLNAME and DEBEMAIL, so that users find who answers for it'
 
-# What another run left is no part of this one; of what something else left nothing is removed.
+# What another run left does not belong to this one; of what something else left nothing is removed.
 if [[ -e $out && ! -f $out/SHA256SUMS ]]; then
   printf 'error: %s is there, and no release: remove it, or give another --out\n' "$out" >&2 && exit 1
 fi

@@ -23,7 +23,7 @@ export interface ActivityReport {
   readonly encoders: readonly EncoderReport[]
   /** Left out, as there are too many. */
   readonly encodersNotShown: number
-  /** Requests that nobody known made. */
+  /** Requests without a known encoder. */
   readonly strangers: Counts
   /** Refusals and failures of the last hour by encoder and reason, the latest first. */
   readonly refusals: readonly RefusalGroup[]
@@ -32,7 +32,7 @@ export interface ActivityReport {
 }
 
 export interface RefusalGroup {
-  /** Null: of nobody known. */
+  /** Null: the encoder is not known. */
   readonly encoder: string | null
   readonly reason: string
   /** In the last hour. */
@@ -175,7 +175,7 @@ export function activityReport(
 
 type TimeOf = (steadyMs: number) => number
 
-/** A longer list is read by nobody; of many groups each shows fewer requests. */
+/** A person does not read a longer list; of many groups each shows fewer requests. */
 const groupsShownMax = 256
 const requestsShownMax = 300
 

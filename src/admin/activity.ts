@@ -34,7 +34,7 @@ export interface EncoderActivity {
 const seriesStepMs = 10_000
 const encoderStepMs = 600_000
 
-/** More are known to the metrics; a page with more rows is read by nobody. */
+/** More are known to the metrics; a person does not read a page with more rows. */
 export const encodersShownMax = 1024
 
 /** Of an encoder, or of strangers, and of one reason. */

@@ -16,7 +16,7 @@ export function createAdminListener(handler: RequestListener): Server {
       connectionsCheckingInterval: 500,
       insecureHTTPParser: false,
       joinDuplicateHeaders: false,
-      // The host check answers it, in our words; over a socket nobody needs one.
+      // The host check answers it, in the daemon's words; over a socket no Host is needed.
       requireHostHeader: false,
     },
     handler,

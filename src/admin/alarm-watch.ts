@@ -1,4 +1,4 @@
-/** Remembers since when each alarm lasts: it looks by itself, also while nobody asks. */
+/** Remembers since when each alarm lasts: it looks by itself, also while no page is open. */
 import { hourMs, secondMs } from '../time/units.js'
 import type { Activity } from './activity.js'
 import { type AlarmFacts, findingsOf } from './alarms.js'

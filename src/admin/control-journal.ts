@@ -6,7 +6,7 @@ import type { Log } from '../log/log.js'
 
 export interface JournalRoutesParts {
   readonly queue: Queue
-  /** The leaseId of the encoder of this name; undefined: there is none. */
+  /** The leaseId of the encoder of this name; undefined: no such encoder. */
   readonly holderOf: (name: string) => string | undefined
   /** Has what failed tried again now. */
   readonly again: () => void

@@ -52,7 +52,7 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
 
 /**
  * The command writes the file, as its own user: the unit keeps the daemon out of most directories,
- * and what it wrote to /tmp nobody else would find. So the copy has no name any more.
+ * and no other user would find what it wrote to /tmp. So the copy has no name any more.
  */
 async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
   // Of a daemon that was killed meanwhile.

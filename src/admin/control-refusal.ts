@@ -1,4 +1,4 @@
-/** What the control socket refuses: the mistake of whoever asks, or what cannot be done now. */
+/** What the control socket refuses: a mistake in what was asked, or what cannot be done now. */
 export class ControlRefusal extends Error {
   constructor(
     readonly status: number,

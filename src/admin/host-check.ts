@@ -5,7 +5,7 @@
 import { isIP } from 'node:net'
 import { isLoopback } from '../settings/values/network.js'
 
-/** Whether a Host header, on a connection to a port of ours, names the listener. */
+/** Whether a Host header, on a connection to a port of the daemon, names the listener. */
 export type HostCheck = (header: string, port: number) => boolean
 
 /**
@@ -20,7 +20,7 @@ export function hostCheck(host: string, hostNames: readonly string[]): HostCheck
     const named = nameIn(header)
     if (named === undefined) return false
     const { name } = named
-    // Nobody can make loopback's names point elsewhere; behind a tunnel the port is another one.
+    // Loopback's names cannot be made to point elsewhere; behind a tunnel the port is another one.
     // The operator gave the others, and a container network or a mapped port may lead to them.
     if (isLoopback(name) || given.has(name)) return true
     if (named.port !== port) return false

@@ -11,7 +11,7 @@ export interface KeyEnd {
   readonly expires: number
 }
 
-/** An end that is farther away concerns nobody yet; one longer ago was meant. */
+/** An end that is farther away is no concern yet; one longer ago was intended. */
 const [aheadMs, behindMs] = [30 * dayMs, 7 * dayMs]
 
 /**

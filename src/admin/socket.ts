@@ -14,7 +14,7 @@ export async function listenOnSocket(server: Server, path: string, mode: number)
   }
   await removeStale(path)
   const listening = once(server, 'listening')
-  // The file is made inside of listen(), so nobody ever sees it with another mode.
+  // The file is made inside of listen(), so it never has another mode.
   const before = process.umask(0o777 & ~mode)
   try {
     server.listen({ path })
@@ -50,7 +50,7 @@ export async function socketHolder(
   return (await isAbandoned(path)) ? 'nobody' : 'listener'
 }
 
-/** Only a refusal says that nobody listens: a full queue, say, is the sign of somebody busy. */
+/** Only a refusal says that no process listens: a full queue, say, means that one is busy. */
 async function isAbandoned(path: string): Promise<boolean> {
   const socket = connect({ path })
   try {

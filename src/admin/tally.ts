@@ -8,7 +8,7 @@ export type CountedEnding = Pick<AccessLine, 'outcome' | 'reason' | 'durationMs'
 export class RequestTally {
   requests = 0
   refused = 0
-  /** Faults of the cluster, and bugs of ours. */
+  /** Faults of the cluster, and bugs of the gate. */
   failed = 0
   /** Pins that reached a terminal state. */
   pinned = 0

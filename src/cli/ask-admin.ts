@@ -11,7 +11,7 @@ const waitMs = 3000
 /** Every key of a very large configuration fits. */
 const bytesMax = 64 * 1024 * 1024
 
-/** As {@link askAdmin} takes it; undefined: there is none, or at a port nobody knows. */
+/** As {@link askAdmin} takes it; undefined: no admin listener, or at an unknown port. */
 export function adminOf({ admin }: Pick<Config, 'admin'>): string | undefined {
   if (admin?.socket !== undefined) return admin.socket
   if (admin === undefined || admin.port === 0) return undefined
@@ -28,7 +28,7 @@ const anyAddress = new Map([
 /**
  * @param where a URL, or the path of a unix socket
  * @returns what it says, also with a status that is no success
- * @throws CommandError when nobody answers there, or not as an admin listener does
+ * @throws CommandError when no process answers there, or not as an admin listener does
  */
 export async function askAdmin(where: string, path: string): Promise<unknown> {
   try {

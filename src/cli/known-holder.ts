@@ -22,7 +22,7 @@ export async function knownHolders(config: Config, io: Io): Promise<ReadonlyMap<
 /** For an encoder that the settings do not have. */
 export async function leaseIdFor(encoder: string, configPath: string, io: Io): Promise<string> {
   const config = await loadConfig(configPath).catch(() => undefined)
-  // Whoever edits the file says what is wrong with it.
+  // The command that edits the file says what is wrong with it.
   if (config === undefined || Object.hasOwn(config.encoders, encoder)) return newLeaseId()
   const found = (await knownHolders(config, io)).get(encoder)
   const isTaken = [...encodersOf(config).values()].some(({ leaseId }) => leaseId === found)

@@ -61,7 +61,7 @@ function isThere(path: string): boolean {
 
 const forRoot = "the daemon's user and root may read it: try it with sudo"
 
-/** There is none where the settings say. */
+/** No ledger lies where the settings say. */
 export class NoLedger extends CommandError {
   constructor(path: string) {
     super(

@@ -100,7 +100,7 @@ async function* allLines(
     if (sinceMs === undefined || (await stat(path)).mtimeMs >= sinceMs) yield* linesIn(path)
 }
 
-function add(sums: Map<string, Sum>, { encoder = '(nobody known)', ...line }: LogLine): void {
+function add(sums: Map<string, Sum>, { encoder = '(unknown)', ...line }: LogLine): void {
   let sum = sums.get(encoder)
   if (sum === undefined) {
     sum = { requests: 0, refused: new KeyedCounter(), wouldRefuse: new KeyedCounter() }

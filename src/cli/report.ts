@@ -49,8 +49,9 @@ export function report(error: unknown, io: Io): 1 | 2 {
 function wayOut(error: Error & { syscall?: unknown; code?: unknown }): string | undefined {
   if (error.syscall !== 'listen') return undefined
   if (error.code === 'EADDRINUSE') return 'another program listens there: ss -ltnp shows which'
-  if (error.code === 'EADDRNOTAVAIL') return 'listen.host is no address of this machine'
-  if (error.code === 'EINVAL') return 'pinwarden.socket passes a socket that nobody can listen on'
+  if (error.code === 'EADDRNOTAVAIL') return 'this machine does not have the address in listen.host'
+  if (error.code === 'EINVAL')
+    return 'the socket that pinwarden.socket passes cannot be listened on'
   if (error.code === 'EACCES') return 'ports below 1024 need the capability CAP_NET_BIND_SERVICE'
   return undefined
 }

@@ -78,7 +78,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
-    if (this.isAnswered) controller.abort(new Error('nobody waits for the answer'))
+    if (this.isAnswered) controller.abort(new Error('no client waits for the answer'))
   }
 
   onResponseStart(
@@ -183,7 +183,7 @@ class AnswerStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.readableEnded) this.controller.abort(error ?? new Error('nobody reads the answer'))
+    if (!this.readableEnded) this.controller.abort(error ?? new Error('no client reads the answer'))
     this.onEnd(error ?? undefined)
     callback(error)
   }

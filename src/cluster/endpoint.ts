@@ -65,7 +65,7 @@ export interface EndpointChange extends HealthChange<FaultReason> {
 
 export interface EndpointEvents {
   readonly onChange: (change: HealthChange<FaultReason>) => void
-  /** It ended a connection of ours: for all that is known it was away for a moment. */
+  /** It ended a connection of the gate: for all that is known it was away for a moment. */
   readonly onHungUp: () => void
 }
 

@@ -50,10 +50,10 @@ export class Exchange {
     this.changes = changes
   }
 
-  /** Nobody wants the answer any more; an AbortController would do, and costs ten times as much. */
+  /** No client wants the answer now; an AbortController would do, at ten times the cost. */
   cancel(reason?: Error): void {
     if (this.isOver || this.reason !== undefined) return
-    this.reason = reason ?? new Error('nobody waits for the answer')
+    this.reason = reason ?? new Error('no client waits for the answer')
     this.onCancel?.(this.reason)
   }
 

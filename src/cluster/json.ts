@@ -1,7 +1,7 @@
 /** Reads JSON of the cluster's at the edge: behind it nothing is taken for what it may not be. */
 import { ClusterFault } from './faults.js'
 
-/** What an object has; a value that is none has nothing. */
+/** What an object has; any other value has nothing. */
 export type Fields = Readonly<Record<string, unknown>>
 
 export const isObject = (value: unknown): value is Fields =>

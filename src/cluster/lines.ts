@@ -56,7 +56,7 @@ class LineReader implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
-    if (this.isOver) controller.abort(new Error('nobody waits for the answer'))
+    if (this.isOver) controller.abort(new Error('no client waits for the answer'))
   }
 
   onResponseStart(

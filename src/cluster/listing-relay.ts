@@ -16,7 +16,7 @@ export class ListingRelay implements Handler {
   private isGone = false
 
   /**
-   * @param choose an endpoint, but not this one; undefined: there is none
+   * @param choose an endpoint, but not this one; undefined: no other
    * @param isRepeated whether it failed early before
    */
   constructor(
@@ -31,7 +31,7 @@ export class ListingRelay implements Handler {
   start(): void {
     const endpoint = this.choose(undefined)
     if (endpoint === undefined)
-      this.handler.onResponseError?.(nobody, new ClusterFault('cluster-down'))
+      this.handler.onResponseError?.(noController, new ClusterFault('cluster-down'))
     else this.ask(endpoint)
   }
 
@@ -93,4 +93,4 @@ export class ListingRelay implements Handler {
 }
 
 /** There is no exchange that could be paused or given up. */
-const nobody = undefined as never
+const noController = undefined as never

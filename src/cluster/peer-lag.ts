@@ -104,7 +104,7 @@ export class PeerLag {
     const seen = (await Promise.allSettled(asked)).flatMap((one) =>
       one.status === 'fulfilled' ? [one.value] : [],
     )
-    // It was written again meanwhile, or nobody is there to differ from.
+    // It was written again meanwhile, or there is no peer to differ from.
     if (this.sample !== sample || seen.length < 2) return false
     const newest = Math.max(...seen.map(({ at }) => at ?? -Infinity))
     const isUnpinned = sample.isUnpinned && seen.some(({ at }) => at === undefined)

@@ -42,7 +42,7 @@ export type StreamPool = 'cacheFills' | 'operations' | 'own'
 const ownConnections = 8
 
 /**
- * A record is read from the cluster's state, without Kubo: nobody waits long for who is before him
+ * A record is read from the cluster's state, without Kubo: no read waits long for the one before it
  * on a connection, and one that is busy already costs half of what an idle one does. What ends a
  * connection hits the first of them; undici asks for the others once more on a new one.
  */

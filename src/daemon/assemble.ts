@@ -59,7 +59,7 @@ export interface Given {
   readonly stateDirectory?: string | undefined
   /** Listens already; instead of `listen.host` and `listen.port`. */
   readonly passed?: PassedSocket | undefined
-  /** Path of the control socket; undefined: there is none. */
+  /** Path of the control socket; undefined: without one. */
   readonly controlSocket?: string | undefined
   /** Sees the line of every request. */
   readonly observe?: (line: AccessLine) => void

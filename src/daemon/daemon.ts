@@ -34,7 +34,7 @@ export interface Daemon extends AsyncDisposable {
   readonly ledgerDisk: LedgerDisk
   /** What each encoder is called in the ledger, by its leaseId. */
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
-  /** Where the admin listener is: a URL or the path of a socket; undefined: there is none. */
+  /** Where the admin listener is: a URL or the path of a socket; undefined: without one. */
   readonly admin: string | undefined
   /** Why it is not ready, beside the cluster: `starting`, `stopping`. */
   readonly obstacles: ReadonlySet<string>
@@ -48,7 +48,7 @@ export interface Daemon extends AsyncDisposable {
   /** How many pins of each encoder the cluster is still at. */
   pendingPins(): ReadonlyMap<string, PendingPins>
   ledgerReport(): Promise<LedgerStatus>
-  /** Undefined: pins never wait. The next two: there is none. */
+  /** Undefined: pins never wait. The next two: without one. */
   journalReport(): QueueCounts | undefined
   fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined

@@ -166,7 +166,7 @@ type Controlled = Pick<
 /**
  * The socket through which commands that change pins ask the daemon to do it.
  *
- * @param socket its path; undefined: there is none, and those commands say so
+ * @param socket its path; undefined: without one, and those commands say so
  */
 export async function openControlSocket(
   { settings, obstacles, reloading, ...parts }: Controlled,

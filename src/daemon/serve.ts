@@ -101,7 +101,10 @@ async function reopen(log: Log): Promise<void> {
   }
 }
 
-/** A state that nobody planned for is not gone on with: log it whole, exit, be restarted. */
+/**
+ * The daemon does not go on in an unplanned state: it logs the error whole and exits, to be
+ * restarted.
+ */
 function failLoudly(log: Log): void {
   const fail = (err: unknown): void => {
     log.fatal({ err }, 'uncaught error')

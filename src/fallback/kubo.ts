@@ -17,7 +17,7 @@ export class KuboRefusal extends Error {
   override readonly name = 'KuboRefusal'
 }
 
-/** A pin without progress: nobody offers what it needs. */
+/** A pin without progress: no peer offers the content. */
 export class KuboStall extends Error {
   override readonly name = 'KuboStall'
 }

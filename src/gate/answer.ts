@@ -36,7 +36,7 @@ export interface AnswerBody {
   next(): Promise<ChunkView | undefined>
   /** No more is read; once more does nothing. */
   leave(): void
-  /** Texts of the cluster's trailer X-Stream-Error, asked at the end; undefined: there is none. */
+  /** Texts of the cluster's trailer X-Stream-Error, asked at the end; undefined: no trailer. */
   readonly streamErrors: (() => readonly string[]) | undefined
 }
 

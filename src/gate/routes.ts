@@ -49,7 +49,7 @@ export interface Operation {
   readonly timeout: keyof ClusterConfig & `${string}TimeoutMs`
   /**
    * Whether it goes on when the client leaves. Writes do: the cluster would cancel them with the
-   * connection, leaving a state nobody knows, and they are over in milliseconds.
+   * connection, leaving an unknown state, and they are over in milliseconds.
    */
   readonly outlivesClient: boolean
   /** Whether it makes the cluster go through all pins. */

@@ -11,7 +11,7 @@ export interface Target {
 const parametersMax = 64
 const printable = /^[\x21-\x7e]*$/
 const forbidden = /[/\\\p{Cc}]/u
-/** Dot segments, and what starts or ends with one: nothing of ours does, and parsers differ. */
+/** Dot segments, and what starts or ends with one: no route does, and parsers differ. */
 const dots = /^\.$|^\.\.|\.\.$/
 
 /**

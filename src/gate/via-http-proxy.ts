@@ -15,7 +15,7 @@ export interface WayParts {
   readonly cluster: ClusterClient
   /** All that the cluster is told of a request, but for our own credential. */
   readonly headersOf: (request: Authorized) => RequestHeaders
-  /** There is no answer of the cluster's, or none that could be passed on. */
+  /** The cluster gave no answer, or one that cannot be passed on. */
   readonly onFault: (reply: FastifyReply, error: Error) => void
 }
 

@@ -24,7 +24,7 @@ export type Refused = 'not-owner' | 'too-many-holders' | 'not-a-plain-pin' | 'op
 export type Decision =
   /** The record is written. */
   | { readonly kind: 'write'; readonly record: NewRecord; readonly request: Writing }
-  /** The pin goes, as nobody holds it; `last` are those who did. */
+  /** The pin goes, as it has no holder; `last` are the previous holders. */
   | { readonly kind: 'unpin'; readonly last: readonly Lease[] }
   /** There is nothing to change, and nothing wrong with asking. */
   | { readonly kind: 'keep' }
@@ -70,7 +70,7 @@ export function decidePin(
   const all = [...others, lease]
   const written: NewRecord = {
     cid,
-    // Whoever pins here means all of the graph; who wanted only its root loses nothing.
+    // A pin made here means the whole graph; a holder of only its root loses nothing.
     isDirect: false,
     options: record === undefined || others.length === 0 ? options : record.options,
     expiresMs: latestEnd(all),
@@ -87,7 +87,7 @@ export function write(record: NewRecord): Decision | undefined {
   return request.query.length > queryBytesMax ? undefined : { kind: 'write', record, request }
 }
 
-/** A pin that nobody holds any more, as it is kept for a grace. */
+/** A pin without a holder, as it is kept for a grace. */
 export const letGo = (
   { cid, isDirect, options }: PinRecord,
   former: readonly Lease[],

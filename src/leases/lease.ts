@@ -20,7 +20,7 @@ export const operator = 'operator'
 
 export const leasePrefix = `${reservedPrefix}lease.`
 
-/** Of a pin that nobody holds any more, and that is kept for a grace: who held it. */
+/** Of a pin without a holder that is kept for a grace: its previous holders. */
 export const formerPrefix = `${reservedPrefix}former.`
 
 export type LeaseKind = 'lease' | 'former'
@@ -39,7 +39,7 @@ export const leaseEntry = (
   `${timeText(sinceMs)}/${timeText(untilMs)}${token === undefined ? '' : `/${token}`}`,
 ]
 
-/** Undefined: the entry is none of a lease. */
+/** Undefined: the entry is not a lease's. */
 export function readLease(
   key: string,
   value: string,
@@ -61,7 +61,7 @@ export function readLease(
   return { kind, lease }
 }
 
-/** The end of the longest; -Infinity when there is none. */
+/** The end of the longest; -Infinity without leases. */
 export const latestEnd = (leases: readonly Lease[]): number =>
   Math.max(-Infinity, ...leases.map(({ untilMs }) => untilMs))
 
@@ -76,7 +76,7 @@ interface Spelling {
   readonly basic: string
 }
 
-/** Leases of one second begin and end alike; spelling their times out is dear. */
+/** Leases of one second begin and end alike; spelling their times out is costly. */
 const spelled = new Map<number, Spelling>()
 const spelledMax = 64
 

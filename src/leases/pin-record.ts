@@ -69,7 +69,7 @@ interface PinJson {
   readonly timestamp: string
 }
 
-/** @throws ClusterFault when it is no record of a pin */
+/** @throws ClusterFault when it is not a record of a pin */
 export function readPinRecord(text: string): PinRecord {
   const json: Partial<PinJson> = readObject(text)
   if (!isPin(json)) throw badAnswer('no record of a pin')
@@ -132,7 +132,7 @@ function optionsOf(json: PinJson, metadata: readonly Parameter[]): Parameter[] {
   ]
 }
 
-/** Go's zero time, of the year 1, is none. */
+/** Go's zero time, of the year 1, means no time. */
 function expiryOf(text: string): number {
   const ms = Date.parse(text)
   return ms < 0 ? Infinity : ms

@@ -24,7 +24,7 @@ export const shownRecord = (line: Buffer): Buffer => withoutLeases(line)
 /**
  * Of a pin's status.
  *
- * @throws ClusterFault when it is none
+ * @throws ClusterFault when it is not a record
  */
 export const shownStatus = (line: Buffer): Buffer =>
   isLetGo(line) ? asUnpinned(line) : withoutLeases(line)

@@ -1,4 +1,4 @@
-/** Whoever changes a pin has its CID alone, from reading the record until it is written. */
+/** One change of a CID at a time, from reading the record until it is written. */
 import { LockTimeout } from './lock-timeout.js'
 import type { Deadline } from '../time/deadline.js'
 import type { SetTimer } from '../time/set-timer.js'

@@ -1,4 +1,4 @@
-/** What the ledger asks of the cluster, whoever answers: the daemon's client, or a simulation. */
+/** What the ledger asks of the cluster, answered by the daemon's client or by a simulation. */
 import type { TakeLine } from '../cluster/lines.js'
 import type { RequestHeaders } from '../http/headers.js'
 import type { Deadline } from '../time/deadline.js'
@@ -7,7 +7,7 @@ export interface ClusterPort {
   /** @throws ClusterFault when it is not known what the cluster has */
   read(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Reading>
   /**
-   * Writes for nobody's request.
+   * Writes without a client's request.
    *
    * @param path with its query
    * @throws ClusterFault when the outcome is not known

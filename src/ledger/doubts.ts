@@ -58,7 +58,7 @@ export class Doubts {
   }
 
   /**
-   * Takes up what an earlier run left. All of it is looked at now, as nobody did meanwhile; that
+   * Takes up what an earlier run left. All of it is looked at now, as no gate did meanwhile; that
    * look comes before the others, and takes the place of none.
    */
   start(): void {
@@ -86,7 +86,7 @@ export class Doubts {
     return landing.some((reason) => reasons?.has(reason) === true)
   }
 
-  /** Milliseconds since the oldest one began; undefined: there is none. */
+  /** Milliseconds since the oldest one began; undefined: no doubt. */
   get oldestMs(): number | undefined {
     if (this.count === 0) return undefined
     let startedMs = Infinity

@@ -72,7 +72,7 @@ export class Holdings {
     return this.comparedMs
   }
 
-  /** Sees to it that there is a comparison, and that it is not too old; nobody waits for it. */
+  /** Sees to it that there is a comparison, and that it is not too old; no caller waits for it. */
   ensure(): void {
     if (this.isWanted) return
     this.isWanted = true

@@ -70,7 +70,7 @@ export class Ledger {
     return pins.open(cid, deadline, look, seq)
   }
 
-  /** The record as it should be, whoever may be changing it. */
+  /** The record as it should be, without its lock. */
   async look(
     cid: string,
     deadline: Deadline,
@@ -114,7 +114,7 @@ export class Ledger {
   }
 
   /**
-   * Reads a pin and changes it, for nobody's request.
+   * Reads a pin and changes it, without a client's request.
    *
    * @throws ClusterFault; DefiniteRefusal; LockTimeout, StoreFault, LedgerFault
    */
@@ -127,8 +127,8 @@ export class Ledger {
   }
 
   /**
-   * Writes what the queue has accepted, with the number of its entry: whoever holds the pin by a
-   * later write has it already, and no later release is undone.
+   * Writes what the queue has accepted, with the number of its entry: an encoder that holds the pin
+   * by a later write has it already, and no later release is undone.
    *
    * @returns whether it was released since, so that nothing was to be written
    * @throws as {@link change}

@@ -75,7 +75,7 @@ export function mergeRow(
   return { record: asRead(whole, read), differs, isTakenDown }
 }
 
-/** Nobody holds the pin: it may still be kept for its retention period. */
+/** The pin has no holder: it may still be kept for its retention period. */
 function withoutLeases(
   row: LedgerRow,
   read: PinRecord | undefined,
@@ -97,14 +97,16 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
   writtenMs: read?.writtenMs ?? -Infinity,
 })
 
-/** A lease of ours and one that was read, of the same holder: which of them is the later one. */
+/**
+ * A lease of the ledger and one that was read, of the same holder: which of them is the later one.
+ */
 function ofOneHolder(own: Lease | undefined, read: Lease, gateId: string): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
   const [ours, theirs] = [ownSeq(own.token, gateId), ownSeq(read.token, gateId)]
   // Both are of this gate: its numbers are their order.
   if (ours !== undefined && theirs !== undefined) return ours > theirs ? own : read
-  // Nobody can tell which is later: so no lease becomes shorter.
+  // Which is later is unknown: so no lease becomes shorter.
   return own.untilMs > read.untilMs ? own : read
 }
 

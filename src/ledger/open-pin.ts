@@ -18,7 +18,7 @@ export type WriteOutcome =
   /** The write may have been done, may still be done, or is lost. */
   | { readonly kind: 'unknown' }
 
-/** A pin that nobody else changes until it is released. */
+/** A pin under its locks: no other change begins until it is released. */
 export interface OpenPin {
   readonly cid: string
   /** Undefined: it is not in the pinset. */

@@ -60,7 +60,7 @@ export class OpenPins {
   }
 
   /**
-   * @param look reads the record, once nobody else changes it
+   * @param look reads the record, once no other change is under way
    * @param given the number of the leases that the change makes; a new one when absent
    * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then nothing is held
    */
@@ -106,7 +106,7 @@ export class OpenPins {
     }
   }
 
-  /** Does what changes nothing at the cluster while nobody else changes the pin. */
+  /** Does what changes nothing at the cluster while no other change of the pin is under way. */
   async alone(cid: string, deadline: Deadline, act: () => Promise<void>): Promise<void> {
     const release = await this.locks.acquire(cid, deadline)
     try {

@@ -105,7 +105,7 @@ export class Queue {
   async accept(request: QueueRequest): Promise<QueueEntry> {
     const { storage, entriesMax, now } = this.parts
     if (storage.contents.isCopy)
-      throw new LedgerFault('the ledger is a copy that nobody trusts yet')
+      throw new LedgerFault('the ledger is a copy that is not trusted yet')
     const own = this.byCid.get(request.cid)?.filter(({ holder }) => holder === request.holder)
     const last = own?.at(-1)
     const same = last !== undefined && isSame(last, request) ? last : undefined
@@ -138,7 +138,7 @@ export class Queue {
 
   /**
    * It was written, or is not to be written any more. The disk learns of it behind the row that the
-   * ledger noted of the write: whoever finds the entry after a crash finds a lease of its number.
+   * ledger noted of the write: an entry that is found after a crash has a lease of its number.
    *
    * @param heldUntilMs of the lease that was written: what waits behind it only renews that one
    */

@@ -124,7 +124,7 @@ export class Reconciler {
     return (this.toldMs.get(cid) ?? -Infinity) > this.parts.monotonic() - removalsMs
   }
 
-  /** How what the cluster has differs from what is owed; nobody is kept from changing it. */
+  /** How what the cluster has differs from what is owed; without its lock. */
   async compare(row: LedgerRow): Promise<ComparedRow> {
     const now = await this.parts.records.read(row.cid, this.deadline())
     const { differs, isTakenDown = false } = this.merged(row, now)

@@ -46,7 +46,7 @@ export class Records {
   }
 
   /**
-   * Writes for nobody's request, and settles the pin.
+   * Writes without a client's request, and settles the pin.
    *
    * @throws ClusterFault when the outcome is not known; DefiniteRefusal; LedgerFault
    */

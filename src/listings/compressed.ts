@@ -7,7 +7,7 @@ import type { SpoolQuota } from './spool-quota.js'
 /** The fastest: it costs half of the default's time, and JSON shrinks to a seventh all the same. */
 const level = 1
 
-/** Zlib runs in libuv's threads, so nobody on the main one waits for it. */
+/** Zlib runs in libuv's threads, so the main one does not wait for it. */
 export function compressed(plain: Spool, quota: SpoolQuota): Spool {
   const gzip = createGzip({ level, chunkSize: 65_536 })
   const spool = new Spool(quota, { onRoom: () => gzip.resume() })

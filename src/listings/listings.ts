@@ -72,7 +72,7 @@ export class Listings {
   ) {}
 
   /**
-   * The cache entry that answers a request; a new one begins where there is none. Its head, or its
+   * The cache entry that answers a request; a new one begins where none fits. Its head, or its
    * turn, may still be to come.
    *
    * @throws the signal's reason when it is aborted before; ClusterFault when there are too many

@@ -44,9 +44,9 @@ export class SpoolQuota {
   }
 
   /**
-   * One that nobody else can reach and that no crash leaves behind: its name is gone as soon as it
-   * is made (unlink(2)), and the bytes live as long as the handle. There is nothing to clean up at
-   * the next start, and nothing to find for others meanwhile.
+   * One that no other process can reach and that no crash leaves behind: its name is gone as soon
+   * as it is made (unlink(2)), and the bytes live as long as the handle. There is nothing to clean
+   * up at the next start, and nothing to find for others meanwhile.
    *
    * A pooled file is overwritten: that costs a third of what new pages of ext4 do (measured).
    */

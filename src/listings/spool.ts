@@ -41,7 +41,7 @@ export interface SpoolEvents {
 /**
  * Small streams stay in memory; of large ones only the end does, and the whole is on the disk.
  * Where the disk takes nothing, what all readers have had is dropped: those who read go on, but
- * nobody can begin any more.
+ * no reader can begin any more.
  */
 export class Spool {
   /** Bytes that came, the dropped ones among them. */
@@ -123,7 +123,7 @@ export class Spool {
     return cursor
   }
 
-  /** Once more does nothing; who waits for more is told that there is none for him. */
+  /** Once more does nothing; a reader that waits for more is told that no more comes. */
   leave(cursor: Cursor): void {
     if (!this.cursors.delete(cursor)) return
     this.wake()

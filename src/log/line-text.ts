@@ -26,7 +26,7 @@ type Style = Parameters<typeof styleText>[0]
 /** Strangers may have written into the log: each field is looked at before it is shown. */
 type LogFields = Readonly<Record<string, unknown>>
 
-/** What is no line of ours is shown as it is, but for what a terminal would obey. */
+/** A line that is not the daemon's is shown as it is, without what a terminal would obey. */
 export function lineText(line: string, hasColor: boolean): string {
   const paint = (style: Style, text: string): string =>
     hasColor ? styleText(style, text, { validateStream: false }) : text

@@ -151,7 +151,7 @@ export class LogSink {
     const isBusy = code === 'EAGAIN' || code === 'EBUSY'
     this.isFailing = true
     this.judge()
-    // A reader that went away, or a full disk: at the end nobody waits for it.
+    // A reader that went away, or a full disk: the end of the process does not wait for it.
     if (!isBusy) this.onWritten?.()
     this.again(isBusy ? againMs.busy : againMs.failed)
   }

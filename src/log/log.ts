@@ -27,7 +27,9 @@ export interface Log {
    * @throws when it cannot be opened: lines go where they went before
    */
   reopen(): Promise<void>
-  /** Writes what is left; resolves after a second at the latest: a stalled sink holds nobody. */
+  /**
+   * Writes what is left; resolves after a second at the latest: a stalled sink holds up no stop.
+   */
   close(): Promise<void>
 }
 
@@ -85,7 +87,7 @@ export async function openLog(config: LogConfig): Promise<Log> {
   }
 }
 
-/** As pino's own, but that many lines fall into one millisecond, and spelling it out is dear. */
+/** As pino's own, but that many lines fall into one millisecond, and spelling it out is costly. */
 function isoTime(): () => string {
   let spelledMs = NaN
   let field = ''

@@ -1,6 +1,6 @@
 /** Label values: few, short, and looked up once. */
 
-/** To Prometheus an empty label is none; no encoder can be called so. */
+/** To Prometheus an empty label is a missing one; no encoder can be called so. */
 export const absent = ''
 /** Nor so. */
 const excess = '_other'

@@ -17,7 +17,7 @@ import { warningsOf } from './warnings.js'
 
 export interface Settings {
   readonly snapshot: Snapshot
-  /** For the listener alone, so it is no part of the snapshot that every request holds. */
+  /** For the listener alone, so the snapshot that every request holds is without it. */
   readonly tls: TlsMaterial | undefined
   /** Field → digest of what the file that it names holds. */
   readonly fileDigests: ReadonlyMap<string, string>
@@ -163,7 +163,7 @@ function refuse(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
-/** All the way down: whoever holds a snapshot may rely on it to stay as it is. */
+/** All the way down: a snapshot never changes. */
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     Object.values(value).forEach(frozen)

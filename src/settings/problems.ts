@@ -27,7 +27,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** More lines than this help nobody; the rest is counted. */
+/** More lines than this do not help; the rest is counted. */
 const linesMax = 200
 
 /** One line of text a problem. */

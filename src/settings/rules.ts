@@ -177,7 +177,7 @@ function encoderProblems(config: Config): Problem[] {
   ])
 }
 
-/** `known` are the roles there are, if the encoder's is none of them. */
+/** `known` are the roles there are, if the encoder's is not among them. */
 function roleProblems(name: string, encoder: EncoderConfig, known: readonly string[]): Problem[] {
   const { role, allow, deny } = encoder
   const unknown =

@@ -77,7 +77,7 @@ function namesOf(encoders: readonly (readonly [string, EncoderConfig])[]): strin
   return names.join(', ') + (left > 0 ? ` and ${left} more` : '')
 }
 
-/** A run of one digit is nobody's hash. */
+/** A run of one digit is not a hash. */
 function isExample(sha256: string): boolean {
   return /^(.)\1*$/.test(sha256)
 }

@@ -1,7 +1,7 @@
 /**
  * One change of a pin at a time among all gates: a lock with an end (https://redis.io/docs/latest/
  * develop/clients/patterns/distributed-locks/), and beside it what was written last. A lock can be
- * lost, so nobody relies on it alone: who did not have it to the end looks at the pin again.
+ * lost, so no gate relies on it alone: one that did not have it to the end looks at the pin again.
  */
 import { randomBytes } from 'node:crypto'
 import { landingMs } from '../ledger/doubt.js'
@@ -99,7 +99,7 @@ export class SharedLocks implements GateLocks {
   private async take(cid: string, token: string, lockMs: number): Promise<Taken | undefined> {
     const { store, parts } = this
     const giveUp = (isOver: boolean): void => {
-      // The packet may only be late: then nobody would know of the lock that it takes.
+      // The packet may only be late: then no gate would know of the lock that it takes.
       this.endLater({ cid, token, written: '', lockMs, isOver })
     }
     try {

@@ -1,6 +1,6 @@
 /**
- * What several gates share lies in a Valkey or Redis, which may be away at any time: nobody waits
- * for it longer than a bound, and after some faults it is left alone until it answers again.
+ * What several gates share lies in a Valkey or Redis, which may be away at any time: no request
+ * waits for it longer than a bound, and after some faults it is left alone until it answers again.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -56,7 +56,7 @@ export interface StoreReport {
   readonly isAnothers: boolean
 }
 
-// One for all: an error is dear, as it writes down where it was made.
+// One for all: an error is costly, as it records its stack.
 const unavailable = new StoreFault('store-unavailable')
 
 const healthSettings = { intervalMs: 5000, failuresMax: 3, slowStartMs: 0 }
@@ -66,7 +66,7 @@ const reconnectMs = 1000
 const connectTimeoutMs = 2000
 
 export class Store {
-  /** The same for all gates, and nobody else's: what strangers choose is hashed with it. */
+  /** The same for all gates, and theirs alone: what strangers choose is hashed with it. */
   private shared: string | undefined
   private readonly counts = { faults: 0, skipped: 0 }
   private readonly onDown = new Set<() => void>()

@@ -13,7 +13,7 @@ export interface StatusLine {
 
 /**
  * @param line a status as `GET /pins` and `GET /pins/{cid}` give it
- * @throws ClusterFault when it is none
+ * @throws ClusterFault when it is not a status line
  */
 export function readStatus(line: Buffer): StatusLine {
   const { cid, peers } = readPinStatus(line.toString())

@@ -6,7 +6,7 @@ import type { Registry } from '../metrics/registry.js'
 import type { PinEvent } from './tracked-pin.js'
 import type { PendingPins } from './tracker.js'
 
-/** From what Kubo has already to what nobody offers for hours, in seconds. */
+/** From what Kubo has already to what no peer offers for hours, in seconds. */
 const buckets = [1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
 /** @returns counts one event */

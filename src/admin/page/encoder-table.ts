@@ -18,7 +18,7 @@ export function showEncoders(activity: ActivityReport): void {
   latest = activity
   const { encoders, encodersNotShown, strangers, now } = activity
   const rows: Row[] = encoders.map((encoder) => ({ ...encoder, now }))
-  if (strangers.requests > 0) rows.push({ ...nobody, ...strangers, now })
+  if (strangers.requests > 0) rows.push({ ...unknown, ...strangers, now })
   const words = search().value.trim().toLowerCase()
   const found = rows.filter(({ name }) => name.includes(words)).sort(orders[orderName()])
   const shown = found.slice(0, rowsMax)
@@ -30,14 +30,14 @@ export function showEncoders(activity: ActivityReport): void {
 }
 
 function shownText(shown: number, found: number, notTold: number): string {
-  if (found === 0 && search().value === '') return 'There is none: pinwarden encoders add NAME.'
+  if (found === 0 && search().value === '') return 'No encoder yet: pinwarden encoders add NAME.'
   const told = found === 0 ? 'None has such a name.' : `${countText(shown)} of ${countText(found)}.`
   if (notTold === 0) return told
   return `${told} ${countText(notTold)} more are not told of here: pinwarden encoders list.`
 }
 
 /** Requests without a credential that fits, as a row of its own. */
-const nobody = {
+const unknown = {
   name: 'no known encoder',
   isNobody: true,
   role: null,

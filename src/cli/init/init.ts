@@ -120,7 +120,7 @@ const schemaFiles = [
 function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
   if (cert !== undefined && key !== undefined)
     return { certFile: resolve(cert), keyFile: resolve(key) }
-  // Safe where nobody listens in; on a public address, plain HTTP needs its word.
+  // Safe where no one can listen in; on a public address, plain HTTP needs its word.
   return plainHttp || isLoopback(host)
     ? undefined
     : { certFile: 'fullchain.pem', keyFile: 'privkey.pem' }
@@ -138,7 +138,7 @@ async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   }
   // That the REST API itself is open on loopback is why there is a gate.
   for (const { url, what } of await findOpenPorts('127.0.0.1', sidePorts))
-    warn(io, `${url} asks for no credential: ${what}, for whoever is on this host`)
+    warn(io, `${url} asks for no credential: ${what}, for every user of this host`)
   // What answers on loopback only is no danger, also where the gate listens on every address.
   const outside = isIP(host) !== 0 && /^[0:.]+$/.test(host) ? ownAddresses() : [host]
   if (isLoopback(host)) return

@@ -41,7 +41,10 @@ function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {
   if (rejected === true) return { rejected }
   const seq = number === undefined ? undefined : Number(number)
   if (seq !== undefined && !Number.isSafeInteger(seq))
-    throw new UsageError(`--number ${String(number)} is no number`, 'one of pinwarden journal list')
+    throw new UsageError(
+      `--number ${String(number)} is not a number`,
+      'one of pinwarden journal list',
+    )
   const canonical = cid === undefined ? undefined : canonicalCid(cid)
   if (cid !== undefined && canonical === undefined)
     throw new UsageError(`--cid ${cid} is no CID`, 'a CID in any of its spellings')

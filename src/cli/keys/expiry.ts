@@ -25,7 +25,7 @@ export function timestampOf(date: Date): string {
 
 const forms = 'forms: 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z'
 
-/** Years beyond four digits have a form of their own that nobody expects. */
+/** Years beyond four digits have a form of their own that parsers do not expect. */
 const lastMs = Date.UTC(9999, 11, 31)
 
 /** A day alone is its first moment in UTC. The way back shows days that no month has. */

@@ -30,7 +30,7 @@ export async function lastUses(config: Config): Promise<LastUses> {
 
 const unknown = (doubt: string): LastUses => ({ since: undefined, doubt, of: () => null })
 
-/** For a table: `-` is never, as far as the daemon knows; `?` is nobody knows. */
+/** For a table: `-` is never, as far as the daemon knows; `?` is unknown. */
 export const lastUseText = ({ since }: LastUses, lastUsed: string | null): string =>
   since === undefined ? '?' : (lastUsed?.replace(/\.\d+Z$/, 'Z') ?? '-')
 

@@ -28,7 +28,7 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
   const secret = generateKey()
   const sha256 = digestOf(secret)
   const stored = {
-    // The beginning of the hash: never given twice, and whoever has the key can find it.
+    // The beginning of the hash: never given twice, and the owner of the key can find it.
     id: sha256.slice(0, 8),
     sha256,
     created: timestampOf(now),

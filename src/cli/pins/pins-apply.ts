@@ -24,7 +24,7 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
   const given = rateOf(options.rate)
   const config = await loadConfig(configPath)
   const plan = await readPlan(file, (kind, line, number) => {
-    if (!isOfPlan(kind, line)) throw new CommandError(`line ${number} is none of a plan`)
+    if (!isOfPlan(kind, line)) throw new CommandError(`line ${number} does not belong to a plan`)
   })
   if (asIs && plan.kind === 'release')
     throw new UsageError('--as-is is for plans of what a hand changed', '--missing, --unexpected')

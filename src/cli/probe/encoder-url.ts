@@ -115,7 +115,7 @@ function nameProblems(name: string): ProbeProblem[] {
   if (new RegExp(namePattern).test(name)) return []
   return [
     {
-      what: 'the name before the colon is none that an encoder can have',
+      what: 'no encoder can have the name before the colon',
       help: 'a name is 1 to 63 of a-z 0-9 . _ - (no capitals), a letter or digit first',
     },
   ]
@@ -156,8 +156,7 @@ function tailProblems(text: string): ProbeProblem[] {
 
 function notesOf(path: string, isSafe: boolean): string[] {
   const notes: string[] = []
-  if (!isSafe)
-    notes.push('over plain http the key travels in clear: whoever is on the way can read it')
+  if (!isSafe) notes.push('over plain http the key travels in clear: anyone on the way can read it')
   if (/^\/+$/.test(path)) notes.push('a trailing slash does no harm here, and is not needed')
   else if (path !== '')
     notes.push(`it has a path: the encoder appends to it, and asks for ${path}/id`)

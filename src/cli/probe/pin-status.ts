@@ -3,7 +3,7 @@ import { isObject } from '../../cluster/json.js'
 import { quoted, type ProbeProblem } from './steps.js'
 
 export interface PinStatus {
-  /** Nobody has it pinned, or is about to. */
+  /** No peer has it pinned, or is about to. */
   readonly isUnpinned: boolean
   /** All peers in one line. */
   readonly text: string

@@ -51,7 +51,7 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
 }
 
 const untried = 'with a CID, pin and unpin are tried too'
-const kept = 'with a CID that nobody has pinned, pin and unpin are tried too'
+const kept = 'with a CID that is not pinned yet, pin and unpin are tried too'
 
 /** The empty UnixFS directory: every node knows it. */
 const wellKnown = 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn'

@@ -51,7 +51,7 @@ export class Requests {
     return undefined
   }
 
-  /** @returns whether the CID is certainly not pinned; undefined when nobody knows */
+  /** @returns whether the CID is certainly not pinned; undefined: unknown */
   async status(cid: string): Promise<boolean | undefined> {
     const path = `/pins/${cid}`
     const fits = (json: unknown) => pinStatusOf(json) !== undefined
@@ -98,7 +98,7 @@ export class Requests {
     this.steps.fail('unpin', this.#problemOf(found, 'unpin'), stays)
   }
 
-  /** A write that nobody answered may still be on its way. */
+  /** A write without an answer may still be on its way. */
   #lateNote(cid: string): void {
     this.steps.note('unpin', `the unanswered pin may still come: look for ${cid} again later`)
   }

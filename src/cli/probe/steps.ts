@@ -15,7 +15,7 @@ export class ProbeSteps {
 
   constructor(
     private readonly out: Sink,
-    /** Never shown, whoever says them: a server may send back what it was sent. */
+    /** Never shown, in any text: a server may send back what it was sent. */
     private readonly secrets: readonly string[],
   ) {}
 

@@ -61,7 +61,7 @@ export function chainProblem(code: string, isKnown: boolean): ProbeProblem | und
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code.startsWith('Hostname/IP')) return undefined
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
-    return { what: 'the certificate is self-signed: nobody vouches for it', help: trustIt }
+    return { what: 'the certificate is self-signed: no authority vouches for it', help: trustIt }
   if (code === 'SELF_SIGNED_CERT_IN_CHAIN')
     return { what: "the certificate comes from an authority of somebody's own", help: trustIt }
   if (code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' || code.startsWith('UNABLE_TO_GET_ISSUER_CERT'))

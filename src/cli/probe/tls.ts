@@ -1,4 +1,4 @@
-/** Shakes hands as a client does that trusts nobody new, and says what it thinks of the other. */
+/** Shakes hands as a client does with the usual trust, and says what it found. */
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { daysText } from '../../time/span-text.js'
@@ -64,7 +64,7 @@ export async function speaksTls(
   }
 }
 
-/** A note when whoever renews should have done so. */
+/** A note when the certificate should have been renewed. */
 export function expiryNote(leftMs: number): string | undefined {
   if (leftMs >= noteMs) return undefined
   return `the certificate ends in ${daysText(leftMs)}: ask the operator whether its renewal works`

@@ -48,7 +48,7 @@ export async function watchStatus(watching: Watching, io: Io): Promise<number> {
 export function intervalOf(seconds: string): number {
   const number = /^\d{1,4}(\.\d)?$/.test(seconds) ? Number(seconds) : NaN
   if (number >= 0.1 && number <= 3600) return number * 1000
-  throw new UsageError(`--watch ${seconds} is no number of seconds`, '0.1 to 3600')
+  throw new UsageError(`--watch ${seconds} is not a number of seconds`, '0.1 to 3600')
 }
 
 /** The cursor to the upper left, and everything from there gone. */
@@ -104,8 +104,8 @@ function encodersText({ encoders, strangers, now }: ActivityReport): string {
         .map(({ budget, used, max }) => `${budget} ${used}/${max}`)
         .join(' ') || '-',
     ])
-  if (strangers.requests > 0) rows.push(['(nobody known)', '-', ...countCells(strangers), '-'])
-  return rows.length === 0 ? 'nobody asked within the last hour\n' : table(header, rows)
+  if (strangers.requests > 0) rows.push(['(unknown)', '-', ...countCells(strangers), '-'])
+  return rows.length === 0 ? 'no requests in the last hour\n' : table(header, rows)
 }
 
 const countCells = ({ requests, refused, failed, p99 }: Counts): string[] => [

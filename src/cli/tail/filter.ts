@@ -5,7 +5,7 @@ import { type LogLine, readLogLine } from '../../log/line-text.js'
 import { UsageError } from '../report.js'
 
 export interface Filters {
-  /** Name of an encoder; `-` is a request of nobody who was authenticated. */
+  /** Name of an encoder; `-` is a request that was not authenticated. */
   readonly encoder: string | undefined
   readonly outcome: string | undefined
   /** Such as `429`, `4xx`, `500-599`. */

@@ -152,7 +152,7 @@ async function* ofJournal(wish: Wish): AsyncGenerator<string> {
 
 function countOf(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text)
-  throw new UsageError(`--lines ${text} is no number of lines`, '0 to 999999')
+  throw new UsageError(`--lines ${text} is not a number of lines`, '0 to 999999')
 }
 
 /** See https://no-color.org. */

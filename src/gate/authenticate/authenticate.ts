@@ -64,7 +64,7 @@ class Refused extends Error {
 
 const refused = new Map<RefusalReason, Refused>()
 
-/** One for each reason: an error is dear, as it writes down where it was made. */
+/** One for each reason: an error is costly, as it records its stack. */
 function refusedFor(reason: RefusalReason): Refused {
   const known = refused.get(reason)
   if (known !== undefined) return known

@@ -6,8 +6,8 @@ import { recordOf } from '../request.js'
 
 /**
  * An LRU of addresses can be flushed by asking from many. Here addresses are spread over a fixed
- * number of counters by a hash with a secret of those who share them: nobody can push a counter
- * out, and nobody can pick an address that shares one. Sharing costs an innocent client no more
+ * number of counters by a hash with a secret of those who share them: no flood can push a counter
+ * out, and no client can pick an address that shares one. Sharing costs an innocent client no more
  * than a 429 where it would have read a 401.
  *
  * @param addressesMax number of counters

@@ -6,7 +6,7 @@ const part = /(?=\.?\d)(\d*)\.?(\d{0,9})(ns|us|µs|μs|ms|s|m|h)/gy
 /** Go counts in 63 bits; a millisecond less makes up for what a double cannot tell apart. */
 const nsMax = 2 ** 63 - 2 ** 20
 
-/** @returns nanoseconds of `72h` or `1h30m` (no days); undefined when it is none, or too long */
+/** @returns nanoseconds of `72h` or `1h30m` (no days); undefined: not a duration, or too long */
 export function readDuration(text: string): number | undefined {
   let ns = 0
   let end = 0

@@ -38,7 +38,7 @@ const zeroable = new Set(['replication', 'replication-min', 'replication-max'])
 
 /** What is asked of a pin. */
 export interface PinOptions {
-  /** As they are sent on, in the order of the client; the expiry is none of them. */
+  /** As they are sent on, in the order of the client; the expiry is not among them. */
   readonly options: readonly Parameter[]
   /** Milliseconds since the epoch, whole seconds; Infinity: never. */
   readonly untilMs: number

@@ -65,7 +65,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
   const way = viaHttpProxy({ cluster, headersOf, onFault: fail })
 
   const finish = (request: Authorized, reply: FastifyReply, handled: Handled): void => {
-    // Nobody is there any more to be answered.
+    // The client has left: no answer can be sent.
     if (request.isClosed) reply.hijack()
     else if (handled === 'answered') return
     else if ('body' in handled) streamAnswer(reply, handled)

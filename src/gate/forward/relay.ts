@@ -60,7 +60,7 @@ export function relay(
   if (isChunked && announced === streamError) passTrailer(reply, body, streamErrors)
   cutWhenStalled(reply, recordOf(reply.request).snapshot.config.listen.stallMs)
   body.once('error', (error) => {
-    // Our own abort, because the client has left, is no fault of the cluster's.
+    // The gate's own abort, because the client has left, is not the cluster's fault.
     if (raw.destroyed) return
     noteCut(reply, error)
     if (raw.headersSent) cut(reply)

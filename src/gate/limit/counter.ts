@@ -64,7 +64,7 @@ export async function counters(
 
 type CreateRateLimit = FastifyInstance['createRateLimit']
 
-/** Not the context itself: it is thenable, and whoever awaits it gets the one above. */
+/** Not the context itself: it is thenable, and to await it yields the one above. */
 async function sharedLimits(app: FastifyInstance, store: Store): Promise<CreateRateLimit> {
   const found: CreateRateLimit[] = []
   await app.register(async (context) => {

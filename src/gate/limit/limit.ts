@@ -11,7 +11,7 @@ import type { RequestRecord } from '../record/record.js'
 import { authenticated } from '../request.js'
 
 /**
- * Unknown routes and requests that will be refused count too: whoever asks for them spends the same
+ * Unknown routes and requests that will be refused count too: they cost the encoder the same
  * budget. Basic and Bearer share it, as it hangs on the encoder.
  */
 export function limit(createCounter: CreateCounter, use: BudgetUse): onRequestAsyncHookHandler {

@@ -88,7 +88,7 @@ export async function decideToUnpin(
   const { record, nowMs } = known
   const graceMs = request.snapshot.config.unpin.graceSeconds * 1000
   if (decision.kind !== 'unpin' || record === undefined || graceMs === 0) return decision
-  // What the caller held has run out: there is nobody to keep it for.
+  // What the caller held has run out: there is no holder to keep it for.
   if (decision.last.length === 0) return decision
   // What is known to be unfinished would be queued again by a POST.
   const finished = await ledger.isFinished(record.cid, deadline, headers)

@@ -8,7 +8,7 @@ export type ClientOf = (request: IncomingMessage) => string
 
 /**
  * @param trusted addresses and CIDRs whose X-Forwarded-For is believed; from anybody else the
- *   header is ignored, so that nobody can forge an address
+ *   header is ignored, so that no client can forge an address
  */
 export function clientOf(trusted: readonly string[]): ClientOf {
   if (trusted.length === 0) return (request) => addressOf(request.socket.remoteAddress)

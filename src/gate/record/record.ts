@@ -34,7 +34,7 @@ export interface Arrival {
   readonly snapshot: Snapshot
   readonly client: string
   readonly method: string
-  /** Raw request target, or '-' when there is none. */
+  /** Raw request target, or '-' without one. */
   readonly url: string
   readonly userAgent: string | undefined
   /** The client's, as it came. */
@@ -92,7 +92,7 @@ export class RequestRecord {
   /** Why it would have been refused. */
   wouldRefuse: RefusalReason | undefined
 
-  /** Whether the response is over: nobody is there any more to answer. */
+  /** Whether the response is over: no answer can be sent any more. */
   isClosed = false
 
   private status: number | undefined

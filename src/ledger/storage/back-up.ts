@@ -9,7 +9,7 @@ import { LedgerFile } from './ledger-file.js'
 const pages = 500
 
 /**
- * It is marked as a copy: whoever opens it repairs nothing by it, until somebody trusts it.
+ * It is marked as a copy: a gate that opens it repairs nothing by it, until `ledger trust`.
  *
  * @throws Error when there is a file already, or the disk takes none
  */

@@ -19,7 +19,7 @@ export interface CommitQueueParts {
   readonly onLost: (count: number, reason: string) => void
 }
 
-/** So long a note waits for others, when nobody waits for it. */
+/** So long a note waits for others, when no request waits for it. */
 const gatherMs = 10
 
 /** After the disk took nothing. */
@@ -96,7 +96,7 @@ export class CommitQueue {
       const whole = operations.map((operation) => this.withNoted(operation))
       this.commits.push({ operations: whole, order: ++this.order, resolve, reject })
       this.commitOperations += operations.length
-      // Whoever comes within this turn is written with the first.
+      // What comes within this turn is written with the first.
       queueMicrotask(() => {
         this.start()
       })

@@ -22,7 +22,7 @@ export class DiskReserve {
     return this.path === undefined || existsSync(this.path)
   }
 
-  /** Of the disk, for this user; undefined: there is none. */
+  /** Of the disk, for this user; undefined: without a disk. */
   get freeBytes(): number | undefined {
     if (this.path === undefined) return undefined
     const { bavail, bsize } = statfsSync(dirname(this.path))

@@ -268,7 +268,7 @@ class ThreadedLedger implements LedgerDisk {
     try {
       await this.reserveSeqs(rangeSize)
     } catch {
-      // Whoever asks for a number is told, and the queue tries whether the disk takes more.
+      // The next caller for a number is told, and the queue tries whether the disk takes more.
       this.queue.retryLater()
     } finally {
       this.isReserving = false

@@ -116,7 +116,7 @@ export class LedgerFile {
   }
 
   /**
-   * Leases that ran out leave the counts, and rows that nobody needs go.
+   * Leases that ran out leave the counts, and rows that are over go.
    *
    * @returns whether there is more to do at once
    * @throws DiskFault
@@ -172,7 +172,7 @@ export class LedgerFile {
     return pragma('page_count') * pragma('page_size')
   }
 
-  /** Of a backup: whoever opens it next repairs nothing by it. */
+  /** Of a backup: the next gate that opens it repairs nothing by it. */
   markCopy(): void {
     this.statements.transaction(() => {
       this.statements.setMeta('copy', 1)
@@ -328,7 +328,7 @@ const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 export const newGateId = (): string =>
   Array.from({ length: 8 }, () => digits.charAt(randomInt(digits.length))).join('')
 
-/** Another one after each start of the machine; where there is none it never changes. */
+/** Another one after each start of the machine; without one it never changes. */
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

@@ -19,7 +19,10 @@ export type LedgerOperation =
   | { readonly kind: 'told'; readonly gateId: string; readonly upTo: number }
   /** Another gate of the cluster was seen; or is gone for good, as an operator says. */
   | { readonly kind: 'gate'; readonly gateId: string; readonly isForgotten: boolean }
-  /** The name of a holder, for `init` and for whoever reads the file; empty: none any more. */
+  /**
+   * The name of a holder, for `init` and for a person who reads the file; empty: it has none any
+   * more.
+   */
   | { readonly kind: 'name'; readonly holder: string; readonly name: string }
   /** What an older release kept in files of its own is in the ledger now. */
   | { readonly kind: 'taken-over'; readonly files: string }

@@ -123,7 +123,7 @@ export class PendingTables {
  */
 export function salvagedQueue(path: string): readonly QueueEntry[] {
   const entries: QueueEntry[] = []
-  // Opened, SQLite would change the file, which stays as it is for whoever looks into it.
+  // Opened, SQLite would change the file, which stays as it is for a person who looks into it.
   const copy = `${path}.copy`
   try {
     for (const suffix of ['', '-wal'])

@@ -81,14 +81,14 @@ export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
   return { entries, rows: count }
 }
 
-/** Its size and when it was written; empty where there is none. */
+/** Its size and when it was written; empty without a file. */
 async function stateOf(directory: string | undefined, name: string): Promise<string> {
   if (directory === undefined) return ''
   const found = await stat(join(directory, name)).catch(() => undefined)
   return found === undefined ? '' : `${found.size} ${found.mtimeMs}`
 }
 
-/** @returns the empty text, where there is none */
+/** @returns the empty text without a file */
 async function readOld(directory: string | undefined, name: string): Promise<string> {
   if (directory === undefined) return ''
   const path = join(directory, name)

@@ -1,4 +1,4 @@
-/** Changes the configuration file so that nobody ever reads half of it, and no change is lost. */
+/** Changes the configuration file so that no reader ever sees half of it, and no change is lost. */
 import type { BigIntStats } from 'node:fs'
 import { lstat, open, realpath, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -24,9 +24,9 @@ export class EditError extends Error {
 /**
  * Puts `change` of the file's text in its place; the result must be a valid configuration.
  *
- * The lock is the new file itself, as in git: whoever can create `….lock` may edit, others wait.
- * Other editors
- * do not know of it: what they write meanwhile is never overwritten. Mode and owner are kept.
+ * The lock is the new file itself, as in git: the process that creates `….lock` may edit, others
+ * wait. Other editors do not know of it: what they write meanwhile is never overwritten. Mode and
+ * owner are kept.
  *
  * @param onKept called with the name of a copy: another program wrote into the old file after the
  *   new one had taken its place, or an edit was killed before its end
@@ -87,7 +87,7 @@ async function lockedFor(target: string, lock: string, endMs: number): Promise<F
     if (code === 'EEXIST')
       throw new EditError(
         `${target} is being edited: ${lock} exists`,
-        `if no other pinwarden is at work on it, one was cut off: delete ${lock} and try again`,
+        `if no other pinwarden is changing it, one was cut off: delete ${lock} and try again`,
       )
     // Without the directory there is no file either, and that is the better message.
     if (code === 'ENOENT') await readConfig(target)

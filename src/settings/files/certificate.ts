@@ -36,8 +36,8 @@ function isChainWhole(chain: readonly X509Certificate[]): boolean {
 }
 
 /**
- * Whoever renews does so when a third of the lifetime is left (30 days of 90, 2 of 6); half of that
- * later something went wrong.
+ * Clients of an authority renew when a third of the lifetime is left (30 days of 90, 2 of 6); half
+ * of that later something went wrong.
  */
 export function expiryWarning(
   { validFrom, validTo }: X509Certificate,

@@ -50,7 +50,7 @@ export function namedFilesIn(baseDir: string): NamedFiles {
 
 const bytesMax = 1_048_576
 
-/** Without bytes if it is no regular file: opened so that even a pipe holds nobody up. */
+/** Without bytes if it is no regular file: opened so that even a pipe does not block. */
 function contentOf(path: string): { readonly bytes: Buffer | undefined; readonly mode: number } {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {

@@ -26,7 +26,7 @@ export async function readConfig(path: string): Promise<ConfigFile> {
 }
 
 async function openConfig(path: string): Promise<FileHandle> {
-  // Not blocking, so that even a pipe holds nobody up.
+  // Not blocking, so that even a pipe does not block.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK
   for (const each of [path, formerPath(path)])
     try {

@@ -2,8 +2,9 @@
 
 /**
  * A key around its secret: `pw_`, the secret in base62, and a check part of six characters, as
- * GitHub's tokens have (https://github.blog/engineering/behind-githubs-new-authentication-token-formats/):
- * a typo is told from a wrong key, and secret scanners can find leaks without asking anybody.
+ * GitHub's tokens have (https://github.blog/engineering/behind-githubs-new-authentication-token-
+ * formats/): a typo is told from a wrong key, and secret scanners can find leaks without asking
+ * anybody.
  *
  * @param secret of 43 characters
  */

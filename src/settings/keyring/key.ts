@@ -8,7 +8,7 @@ export function generateKey(): string {
 }
 
 /**
- * SHA-256 in hex. A fast hash is right here: nobody can guess 256 random bits, and a slow one
+ * SHA-256 in hex. A fast hash is right here: 256 random bits cannot be guessed, and a slow one
  * would only be a lever for floods.
  */
 export function digestOf(key: string): string {

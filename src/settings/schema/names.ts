@@ -11,5 +11,5 @@ export const encodersMax = 100_000
 /** Keys of one encoder. */
 export const keysMax = 16
 
-/** A word for a store that is none. */
+/** A word for having no store. */
 export const memory = 'memory'

@@ -120,10 +120,11 @@ const admin = Type.Optional(
       ),
       allowRemote: Type.Boolean({
         default: false,
-        description: 'Allow an address other than loopback: whoever reaches it reads all of it.',
+        description:
+          'Allow an address other than loopback: every client that reaches it reads all of it.',
       }),
     },
-    'The admin listener: health, metrics, status. Absent: there is none.',
+    'The admin listener: health, metrics, status. Absent: no such listener.',
     { restart: true },
   ),
 )
@@ -225,7 +226,7 @@ const unpin = optionalSection(
       0,
       0,
       31_536_000,
-      'How long a finished pin that nobody holds any more is kept, to be restored; 0: not at all.',
+      'How long a finished pin without a holder is kept, to be restored; 0: not at all.',
     ),
   },
   'What becomes of a pin with its last lease.',

@@ -252,10 +252,10 @@ t.test('half a plan is never left, and never applied', async (t) => {
   const whole = readFileSync(out, 'utf8')
   const cases = [
     [whole.slice(0, -10), /half a plan/],
-    [whole.slice(0, whole.length / 2), /half a plan|none of a plan/],
+    [whole.slice(0, whole.length / 2), /half a plan|does not belong to a plan/],
     [whole.split('\n').slice(1).join('\n'), /is no plan of this release/],
     [`${whole}${whole}`, /goes on behind its last line/],
-    [whole.replace('\n', '\nnonsense\n'), /line 2 is none of a plan/],
+    [whole.replace('\n', '\nnonsense\n'), /line 2 does not belong to a plan/],
     ['', /is empty/],
   ] as const
   for (const [text, message] of cases) {
@@ -325,10 +325,10 @@ t.test('report sums up by encoder what was and would be refused', async (t) => {
   writeFileSync(file('a.log'), lines.map((line) => JSON.stringify(line)).join('\n'))
   const { stdout, stderr } = await command('report', file('a.log'))
   t.match(stdout, /^a +4 +2 not-owner +1 rate-limited$/m)
-  t.match(stdout, /^\(nobody known\) +1 +- +1 key-unknown$/m)
+  t.match(stdout, /^\(unknown\) +1 +- +1 key-unknown$/m)
   t.equal(stderr, 'from 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z\n')
   const json = JSON.parse((await command('report', file('a.log'), '--json')).stdout) as object
-  t.match(json, { encoders: [{ encoder: '(nobody known)' }, { wouldRefuse: { 'not-owner': 2 } }] })
+  t.match(json, { encoders: [{ encoder: '(unknown)' }, { wouldRefuse: { 'not-owner': 2 } }] })
 })
 
 t.test(

@@ -151,7 +151,7 @@ t.test('what is pinned already is not touched, whatever its status', async (t) =
     t.match(text, /^skip {2}pin {7}not tried: \w+ is somebody's pin already/m)
     t.match(text, /^skip {2}unpin {5}not tried/m)
     t.ok(gate.cluster.pins.has(cid))
-    if (status === 'pinned') t.match(text, 'can ask; with a CID that nobody has pinned, pin and')
+    if (status === 'pinned') t.match(text, 'can ask; with a CID that is not pinned yet, pin and')
     if (status.endsWith('error')) {
       t.match(text, `FAIL  status    160TB-SuperNode says ${status}: went wrong`)
       t.match(text, /^ {16}what to do: [^]*\n\n1 of 5 steps failed\n$/m)
@@ -344,7 +344,7 @@ t.test('a certificate that nobody vouches for: how to have it trusted', async (t
   const gate = await startGate(t, { tls: true })
   const { code, text } = await run(t, endpointOf(gate))
   t.equal(code, 1)
-  t.match(text, /^FAIL {2}tls {7}the certificate is self-signed: nobody vouches for it$/m)
+  t.match(text, /^FAIL {2}tls {7}the certificate is self-signed: no authority vouches for it$/m)
   t.match(text, 'NODE_EXTRA_CA_CERTS=')
   t.match(text, /\n1 of 4 steps failed\n$/)
   t.same(gate.lines, [], 'the key was given to nobody')
@@ -443,7 +443,7 @@ t.test('slips in the endpoint are named, and nobody is asked', async (t) => {
     [`https://${stranger}@host`, /a key and no name: axios would send the key as the name/],
     [`https://:${stranger}@host`, /a key and no name: axios 1\.7\.7 would then send neither/],
     [`https://${stranger}:alpha@host`, /name and key have changed places/],
-    [`https://Alpha:${stranger}@host`, /is none that an encoder can have/],
+    [`https://Alpha:${stranger}@host`, /no encoder can have the name/],
     [`https://alpha:${typo}@host`, /the key has a typo/],
     [`https://alpha:${stranger.slice(0, -3)}@host`, /the key is not whole.*this has 49 characters/],
     ['https://NAME:KEY@host', /no capitals[^]*the key is not whole/],

@@ -102,7 +102,7 @@ t.test('status --watch goes on while the daemon goes and comes, until it is ende
   await fetch(`${url}/id`)
   const watch = new Watch({ configPath: path, json: false })
   await watch.until(/^alpha +0 s ago +1 +0 +0 +\S+ ms +reads 1\/\d+$/m)
-  await watch.until(/^\(nobody known\) +- +1 +1 +0 +- +-$/m)
+  await watch.until(/^\(unknown\) +- +1 +1 +0 +- +-$/m)
   t.match(watch.text, /^ready +yes$/m)
   t.notMatch(watch.text, '\x1b', 'no escapes where it goes to no terminal')
   daemon.process.kill('SIGTERM')
@@ -111,7 +111,7 @@ t.test('status --watch goes on while the daemon goes and comes, until it is ende
   watch.text = ''
   const again = run(t, ['serve', '--config', path])
   await again.logged('listening')
-  await watch.until(/^nobody asked within the last hour$/m)
+  await watch.until(/^no requests in the last hour$/m)
   t.equal(await watch.end(), 0)
 })
 
@@ -140,7 +140,7 @@ t.test('an interval that is none is refused', async (t) => {
   for (const seconds of ['soon', '0', '3601', '-1']) {
     const { code, stderr } = await pinwarden('status', '-c', path, `--watch=${seconds}`)
     t.equal(code, 2, seconds)
-    t.match(stderr, `--watch ${seconds} is no number of seconds`)
+    t.match(stderr, `--watch ${seconds} is not a number of seconds`)
   }
 })
 

@@ -112,7 +112,7 @@ t.test('a filter or number that makes no sense is wrong usage', async (t) => {
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
     [['--outcome', 'fine'], /--outcome fine is not an outcome; use answered, journaled/],
     [['--status', '99'], /--status 99 is not a status; use 429, 4xx/],
-    [['--lines', 'all'], /--lines all is no number/],
+    [['--lines', 'all'], /--lines all is not a number/],
   ]
   for (const [args, message] of cases)
     t.match(await pinwarden('tail', log, ...args), { code: 2, stdout: '', stderr: message })
