@@ -47,7 +47,7 @@ t.test('what has no time left is not asked', async (t) => {
   t.same(cluster.requests, [])
 })
 
-t.test('a read with less time than a check takes no endpoint down when it is late', async (t) => {
+t.test('a late read takes no endpoint down that answers its checks', async (t) => {
   const health = { intervalMs: 3_600_000, timeoutMs: 400, failuresMax: 1 }
   const { cluster, read, state } = await start(t, { health })
   cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' })
@@ -55,5 +55,5 @@ t.test('a read with less time than a check takes no endpoint down when it is lat
   t.match(await Promise.allSettled([read(0, 100)]), late)
   t.equal(state(), 'up')
   t.match(await Promise.allSettled([read(0, 500)]), late)
-  t.equal(state(), 'down', 'one that had its time does')
+  t.equal(state(), 'up', 'also one that had its time')
 })

@@ -316,8 +316,8 @@ t.test('SIGUSR2 reopens the log file after it was moved', async (t) => {
   t.match(textOf(file), '"msg":"stopped"')
 })
 
-t.test('one edit is reloaded once, whoever tells of it; then it is stopped in order', async (t) => {
-  const { daemon, write } = await served(t)
+t.test('one edit is reloaded once, and a daemon that stops reloads no more', async (t) => {
+  const { cluster, daemon, write, ask } = await served(t)
   await after(daemon, 'settings reloaded', () => {
     write({ limits: { reads: { max: 7 } } })
     daemon.process.kill('SIGHUP')
@@ -327,9 +327,17 @@ t.test('one edit is reloaded once, whoever tells of it; then it is stopped in or
     write({ limits: { reads: { max: 8 } } })
   })
   t.equal(daemon.lines().filter(({ msg }) => msg === 'settings reloaded').length, 2)
+  // A request under way keeps the daemon while the signal comes.
+  const { promise: until, resolve: release } = Promise.withResolvers<undefined>()
+  cluster.behave({ path: '/id' }, { kind: 'hold', until })
+  const asked = cluster.nextRequest()
+  const answer = ask('alpha')
+  await asked
   daemon.process.kill('SIGTERM')
   await daemon.logged('stopping: requests under way are finished')
   daemon.process.kill('SIGHUP')
+  release(undefined)
+  t.equal(await answer, 200)
   t.same(await daemon.exited, { code: 0, signal: null })
   t.equal(daemon.lines().filter(({ msg }) => msg === 'settings reloaded').length, 2)
 })
