@@ -61,7 +61,7 @@ async function stop({ gate, settings }: ServingParts, lingerMs: number) {
 const boundTo = (app: FastifyInstance): readonly string[] =>
   app.addresses().flatMap((bound) => (typeof bound === 'string' ? [] : [bound.address]))
 
-/** For Node the descriptor is enough; a host that is none keeps Fastify from looking one up. */
+/** For Node the descriptor is enough; a host that is not one keeps Fastify from looking one up. */
 const inherited = (fd: number): FastifyListenOptions =>
   ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
 

@@ -16,7 +16,7 @@ import { addressesOf, refusePlainHttp } from './plain-http.js'
 export interface StartPlace {
   /** Where the system lets the daemon keep what outlives it. */
   readonly stateDirectory: string | undefined
-  /** Path of the control socket; undefined: there is none. */
+  /** Path of the control socket; undefined: without one. */
   readonly controlSocket: string | undefined
   /** systemd listens on the public port; undefined: the daemon does. */
   readonly passedHost?: string | undefined

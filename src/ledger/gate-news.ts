@@ -44,7 +44,7 @@ export interface GateNewsParts {
   readonly setTimer: SetTimer
 }
 
-/** Between two rounds: while somebody waits, while nobody does, and while the store is away. */
+/** Between two rounds: while a caller waits, while none does, and while the store is away. */
 const busyMs = 500
 const idleMs = 5000
 const awayMs = 1000
@@ -135,7 +135,9 @@ export class GateNews {
     if (operations.length > 0) void this.parts.storage.note(operations)
   }
 
-  /** An operator says that a gate is gone for good: nobody waits for it. @returns whether it was */
+  /**
+   * An operator says that a gate is gone for good: no gate waits for it. @returns whether it was
+   */
   async forget(gateId: string): Promise<boolean> {
     const isOther = this.hearing.gates.includes(gateId) || this.others.has(gateId)
     if (!isOther) return false

@@ -15,9 +15,9 @@ export interface Head {
 }
 
 export interface CacheEntryEvents {
-  /** Nobody waits for it any more, and nobody reads it. */
+  /** No client waits for it any more, and none reads it. */
   readonly onUnused: () => void
-  /** The disk takes no more of it: from now on it passes through, and nobody can join. */
+  /** The disk takes no more of it: from now on it passes through, and no client can join. */
   readonly onPassing: () => void
 }
 

@@ -139,7 +139,7 @@ export class Listings {
     entry.place.leave()
   }
 
-  /** Nobody waits for it any more, and nobody reads it. */
+  /** No client waits for it any more, and none reads it. */
   private unused(entry: CacheEntry, { query, isCheap, maxAgeMs }: ListingRequest): void {
     const isOfUse = entry.place.isTaken && entry.isJoinable && !isCheap && maxAgeMs > 0
     if (isOfUse && this.entries.get(query) === entry) {
@@ -151,7 +151,7 @@ export class Listings {
     this.forget(query, entry)
   }
 
-  /** Whoever waits for a turn waits for no listing that nobody reads, or that is read slowly. */
+  /** A turn does not wait for a listing without readers, or with slow ones. */
   private makeRoom(): void {
     const { running } = this
     if (running === undefined || !this.whole.isWaitedFor) return

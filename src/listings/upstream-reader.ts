@@ -73,7 +73,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     this.controller?.resume()
   }
 
-  /** Gives the listing up: nobody wants it, which is no fault of the cluster's. */
+  /** Gives the listing up: no client wants it, which is not the cluster's fault. */
   giveUp(fault: ClusterFault): void {
     this.stop(fault, new Error('nobody reads the listing'))
   }

@@ -166,7 +166,7 @@ export class PinTracker {
     this.shares.set(owner, share.add(pin))
   }
 
-  /** Of whoever has the most one pin is tracked no more, for one who has fewer. */
+  /** The encoder with the most pins loses one, for an encoder with fewer. */
   private makesRoom(owner: string | undefined): boolean {
     let largest: ReadonlySet<TrackedPin> = new Set()
     for (const share of this.shares.values()) if (share.size > largest.size) largest = share
@@ -300,7 +300,7 @@ export class PinTracker {
   }
 }
 
-/** Undefined: it is none, and says nothing of the pins of the other lines. */
+/** Undefined: not a status, and it says nothing of the pins of the other lines. */
 function statusIn(line: Buffer): StatusLine | undefined {
   try {
     return readStatus(line)

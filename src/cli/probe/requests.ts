@@ -120,7 +120,7 @@ export class Requests {
     return { came }
   }
 
-  /** The gate names each request, and lets nobody in without a credential. */
+  /** The gate names each request, and lets no client in without a credential. */
   async #isUnprotected({ headers }: GateAnswer): Promise<boolean> {
     if (headers['x-request-id'] !== undefined) return false
     const anonymous = await this.asker.ask('GET', '/id', true)

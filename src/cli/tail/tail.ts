@@ -35,7 +35,7 @@ export interface TailOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** @returns 1: one request or CID was asked for, and there is no line of it */
+/** @returns 1: one request or CID was asked for, and it has no line */
 export async function tail(options: TailOptions, io: Io): Promise<number> {
   const { filters, json, signal = io.readerLeft } = options
   const count = countOf(options.lines)

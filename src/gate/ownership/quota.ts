@@ -31,7 +31,7 @@ export class Quota {
   /**
    * Takes a place in the very step that sees whether there is one: requests come at once.
    *
-   * @param record of the pin, which nobody else changes meanwhile
+   * @param record of the pin, of which no other change is under way
    */
   async reserve(
     encoder: Encoder,
@@ -72,7 +72,7 @@ export class Quota {
   }
 
   /**
-   * Of a pin that is to wait; whoever sees that there is room takes the place in the same step.
+   * Of a pin that is to wait; the step that sees room takes the place.
    *
    * @param heldUntilMs of {@link heldUntil}
    */

@@ -42,7 +42,7 @@ export class Connections implements Surroundings {
   private readonly handshakes = new IdleOrder<Connection>()
   /** By encoder. */
   private readonly encoders = new IdleOrder<Connection>()
-  /** Of each network, whoever they are. */
+  /** Of each network, strangers and encoders. */
   private readonly perNetwork = new KeyedCounter()
   private readonly isTrusted: (address: string) => boolean
   private underWay = 0

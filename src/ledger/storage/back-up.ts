@@ -2,11 +2,14 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup } from 'node:sqlite'
+import { sqliteCode } from './disk-fault.js'
 import { syncDirectorySync } from './disk-reserve.js'
 import { LedgerFile } from './ledger-file.js'
 
 /** Between two portions of so many pages commits go on. */
 const pages = 500
+
+const attemptsMax = 5
 
 /**
  * It is marked as a copy: a gate that opens it repairs nothing by it, until `ledger trust`.
@@ -18,7 +21,7 @@ export async function backUp(file: LedgerFile, path: string): Promise<void> {
   const partial = `${path}.partial`
   try {
     closeSync(openSync(partial, 'w', 0o600))
-    await backup(file.database, partial, { rate: pages })
+    await copyInto(partial, file)
     chmodSync(partial, 0o600)
     markCopy(partial)
     sync(partial)
@@ -28,6 +31,17 @@ export async function backUp(file: LedgerFile, path: string): Promise<void> {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(partial + suffix, { force: true })
     throw error
   }
+}
+
+/** Commits go on meanwhile. One that meets a portion may end the copy, without an error of its own. */
+async function copyInto(path: string, file: LedgerFile): Promise<void> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      await backup(file.database, path, { rate: pages })
+      return
+    } catch (error) {
+      if (sqliteCode(error) !== 0 || attempt === attemptsMax) throw error
+    }
 }
 
 function markCopy(path: string): void {

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 /**
  * Step N makes version N + 1 of version N; one that was released never changes.
  *
- * `pin.due` is when a row changes by itself: a lease of it runs out, or nobody needs it any more.
+ * `pin.due` is when a row changes by itself: a lease of it runs out, or it is over.
  */
 const steps: readonly string[] = [
   `
