@@ -33,7 +33,7 @@ export async function backUp(file: LedgerFile, path: string): Promise<void> {
   }
 }
 
-/** Commits go on meanwhile. One that meets a portion may end the copy, without an error of its own. */
+/** Commits go on meanwhile; one that begins with the copy may end it without an error code. */
 async function copyInto(path: string, file: LedgerFile): Promise<void> {
   for (let attempt = 1; ; attempt++)
     try {
