@@ -81,7 +81,10 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
       ['ledger check', /^problem +none$/m],
       [`ledger backup ${inPlace('copy.db')}`, /is backed up to/],
     ])
-    return 'checked, backed up'
+    const forget = say('pinwarden', 'ledger', 'forget', 'aaaaaaaa', '--config', configPath)
+    await assert.rejects(forget, /knows of no other gate aaaaaaaa/)
+    done.add('ledger forget')
+    return 'checked, backed up, no other gate to forget'
   })
 
   await steps.step('commands: keys and encoders', async () => {
@@ -110,6 +113,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
       ['schema', /"\$schema"/],
       ['completion bash', /complete -F/],
       ['status', /^ready +yes$/m],
+      ['reload', /^/],
       [`tail ${inPlace('log')}`, /alpha/],
       [`report ${inPlace('log')}`, /alpha|nothing/],
       [`init --host 127.0.0.1 --port ${await freePort()} ${other}`, /pw_\w{49}/],
@@ -117,7 +121,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
     ])
     await watched(configPath)
     done.add('serve')
-    return 'checked, watched, probed, init, schema, tail, report'
+    return 'checked, reloaded, watched, probed, init, schema, tail, report'
   })
 
   await steps.step('commands: none is left out', async () => {
