@@ -110,6 +110,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
     const other = ['--config', inPlace('other.json'), '--cluster', cluster.url].join(' ')
     await runAll([
       ['check', /^ok/m],
+      ['check --online', /^ok/m],
       ['schema', /"\$schema"/],
       ['completion bash', /complete -F/],
       ['status', /^ready +yes$/m],
