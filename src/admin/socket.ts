@@ -29,7 +29,7 @@ async function removeStale(path: string): Promise<void> {
   const holder = await socketHolder(path)
   if (holder === 'file') throw new SocketFault(`${path} is a file, and no socket`)
   if (holder === 'listener') throw new SocketFault(`another program listens at ${path}`)
-  if (holder === 'nobody') await unlink(path)
+  if (holder === 'abandoned') await unlink(path)
 }
 
 /** What is said of a socket's place; the errors of the system have the same field. */
@@ -40,14 +40,14 @@ class SocketFault extends Error {
 /** Who has the place: nothing is there, a socket that was left behind, or what is in the way. */
 export async function socketHolder(
   path: string,
-): Promise<'nothing' | 'nobody' | 'listener' | 'file'> {
+): Promise<'nothing' | 'abandoned' | 'listener' | 'file'> {
   try {
     if (!(await lstat(path)).isSocket()) return 'file'
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 'nothing'
     throw error
   }
-  return (await isAbandoned(path)) ? 'nobody' : 'listener'
+  return (await isAbandoned(path)) ? 'abandoned' : 'listener'
 }
 
 /** Only a refusal says that no process listens: a full queue, say, means that one is busy. */

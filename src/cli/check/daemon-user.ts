@@ -19,7 +19,7 @@ export function becomeDaemonUser(user: string | undefined, isUsualFile: boolean)
     become(packaged)
     return true
   }
-  if (groupOf(user) === undefined) throw new UsageError(`--user ${user} is no user of this machine`)
+  if (groupOf(user) === undefined) throw new UsageError(`--user: this machine has no user ${user}`)
   if (!isRoot && user !== ownName())
     throw new UsageError(`--user ${user} takes root, who alone may be another user`)
   if (isRoot) become(user)

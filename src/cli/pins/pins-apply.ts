@@ -52,7 +52,7 @@ function rateOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const rate = /^\d{1,5}(\.\d+)?$/.test(text) ? Number(text) : NaN
   if (rate >= 0.1 && rate <= 10_000) return rate
-  throw new UsageError(`--rate ${text} is no number of lines a second`, '0.1 to 10000')
+  throw new UsageError(`--rate ${text} is not a number of lines a second`, '0.1 to 10000')
 }
 
 async function* behind(lines: AsyncIterable<string>, done: number): AsyncGenerator<string> {
