@@ -10,6 +10,7 @@ import { faults, refusals } from '../src/gate/refusals.js'
 import { loadSettings } from '../src/settings/load.js'
 import { builtInRoles, optionGrants, permissions } from '../src/settings/values/permissions.js'
 import { certificate } from './support/certificate.js'
+import { messagesIn } from './support/log-calls.js'
 import { startGate } from './support/start-gate.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -127,4 +128,19 @@ t.test('each example of the shell can be parsed, and each of JSON read', async (
       // A part of the file is shown without the braces around it.
       else t.ok(parseTree(code.startsWith('{') ? code : `{${code}}`), first)
     }
+})
+
+t.test('every message of the log is explained, and none that is not logged', async (t) => {
+  const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
+  const logged = sources
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => ({ path, text: readFileSync(`${root}src/${path}`, 'utf8') }))
+    .filter(({ text }) => /\blog/.test(text))
+    .flatMap(({ path, text }) => messagesIn(path, text))
+  const page = pages.get('docs/log-messages.md') ?? ''
+  const rows = [...page.matchAll(/^- `(.+?)` \*\*(\w+)\*\* (.)/gm)]
+  const listed = rows.map(([, message = '', level = '']) => `${level}: ${message}`)
+  const inCode = new Set(logged.map(({ level, message }) => `${level}: ${message}`))
+  t.same(listed.toSorted(), [...inCode].toSorted())
+  t.equal(page.match(/^- /gm)?.length, rows.length, 'each row has its form')
 })

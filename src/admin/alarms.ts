@@ -149,7 +149,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       severity: 'urgent',
       what: 'The disk of the ledger takes nothing.',
       whose: 'This machine. Every pin reads 503 meanwhile, and unpins may; reads go on.',
-      next: 'df -h of ledger.directory, and dmesg. The log: "the ledger cannot be written".',
+      next: 'df -h of ledger.directory, and dmesg. The log: "could not write the ledger".',
     })
   else if (freeBytes !== undefined && freeBytes < freeBytesMin)
     findings.push({
@@ -181,7 +181,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       severity: 'soon',
       what: `${countOf(doubts, 'pin')} in doubt: the cluster has not shown that it has them.`,
       whose: 'The cluster, or a pin that it refuses to take again.',
-      next: 'The log names them: "the cluster refused to take a pin again".',
+      next: 'The log names them: "the cluster refused a pin that the ledger owes".',
       since: now - oldestDoubtMs,
     })
   if (missing + unexpected > 0)

@@ -43,13 +43,13 @@ export function addJournalRoutes(
     const which = read(isWhich, request.body)
     if (which.rejected === true) {
       const dropped = queue.forgetRejected()
-      log.warn({ dropped }, 'rejected pins of the journal were dropped by hand')
+      log.warn({ dropped }, 'an operator dropped rejected pins of the journal')
       return { dropped, left: queue.size }
     }
     const holder = which.encoder === undefined ? undefined : holderOf(which.encoder)
     const entries = queue.entries().filter((entry) => fits(entry, which, holder))
     for (const entry of entries) queue.done(entry)
-    log.warn({ ...which, dropped: entries.length }, 'pins of the journal were dropped by hand')
+    log.warn({ ...which, dropped: entries.length }, 'an operator dropped pins of the journal')
     return { dropped: entries.length, left: queue.size }
   })
 }

@@ -22,13 +22,13 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
       const gateId = String(body?.gateId)
       if (!(await ledger.forgetGate(gateId)))
         throw new ControlRefusal(404, `this gate knows of no other gate ${gateId}`)
-      log.info({ gate: gateId }, 'a gate that is gone for good is forgotten')
+      log.info({ gate: gateId }, 'an operator had the ledger forget a gate')
       return {}
     },
   )
   control.get('/ledger/check', async () => {
     const check = await told(() => disk.check())
-    if (check.problems.length > 0) log.error({ ...check }, 'the ledger is damaged')
+    if (check.problems.length > 0) log.error({ ...check }, 'a check found the ledger damaged')
     return check
   })
 
@@ -40,7 +40,7 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
     isUnderWay = true
     try {
       const copy = await copyOf(disk, join(disk.directory, `${ledgerName}.copy`))
-      log.info({ bytes: copy.bytes }, 'the ledger is backed up')
+      log.info({ bytes: copy.bytes }, 'backed up the ledger')
       reply.header('content-type', 'application/octet-stream')
       reply.header('content-length', copy.bytes)
       return await reply.send(copy.stream)

@@ -56,14 +56,14 @@ export function addPinRoutes(
     const { leaseId: holder, retentionMs } = encoderOf(current(), encoder)
     const act = (cid: string) => upkeep.adopt(cid, { holder, retentionMs })
     const results = await changeEach(asItems(cids), mustStop, act)
-    log.info({ encoder, ...countsOf(results) }, 'pins adopted')
+    log.info({ encoder, ...countsOf(results) }, 'an operator gave pins to an encoder')
     return results
   })
 
   onChange('/restore', async (body, mustStop) => {
     const { cid } = read(isPin, body)
     const results = await changeEach([{ cid }], mustStop, (cid) => upkeep.restore(cid))
-    log.info({ ...results[0] }, 'restore of a pin')
+    log.info({ ...results[0] }, 'an operator asked to restore a pin')
     return results
   })
 
@@ -73,7 +73,7 @@ export function addPinRoutes(
     const results = await changeEach(planned, mustStop, (cid, lease) =>
       upkeep.release({ ...leaseIn(lease), cid }, graceMs),
     )
-    log.info(countsOf(results), 'leases released')
+    log.info(countsOf(results), 'an operator released planned leases')
     return results
   })
 
@@ -85,7 +85,10 @@ export function addPinRoutes(
         ? { cid, outcome: decided }
         : { cid, outcome: 'rejected', message: decided.rejected }
     })
-    log.info({ right, ...countsOf(results) }, 'decided on pins that were changed beside the gate')
+    log.info(
+      { right, ...countsOf(results) },
+      'an operator decided on pins that were changed beside the gate',
+    )
     return results
   })
 

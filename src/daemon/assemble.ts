@@ -133,7 +133,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   )
   const { directory = '/var/tmp', spoolBytesMax } = listing
   const onError = (err: unknown): void => {
-    log.warn({ directory, err }, 'a listing is not spooled: it passes through, for one at a time')
+    log.warn({ directory, err }, 'could not spool a listing; it passed through without a copy')
   }
   const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onError), (quota) => {
     quota.close()

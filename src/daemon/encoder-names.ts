@@ -36,7 +36,7 @@ export class EncoderNames {
     this.telling = this.telling
       .then(() => this.write(names))
       .catch((err: unknown) => {
-        this.log('warn', { err }, 'the ledger could not be told what the encoders are called')
+        this.log('warn', { err }, 'could not store the names of encoders in the ledger')
       })
   }
 

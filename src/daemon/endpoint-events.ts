@@ -11,18 +11,25 @@ export function endpointEvents(log: Log): Omit<ClusterEvents, 'onHungUp'> {
     isClusterAvailable,
   }) => {
     if (state === 'up')
-      log.info({ endpoint, downMs: Math.round(downMs ?? 0) }, 'an endpoint of the cluster is back')
+      log.info(
+        { endpoint, downMs: Math.round(downMs ?? 0) },
+        'an endpoint of the cluster came back',
+      )
     else if (state === 'down' && isClusterAvailable)
-      log.warn({ endpoint, reason }, 'an endpoint of the cluster is down: others are asked')
+      log.warn(
+        { endpoint, reason },
+        'an endpoint of the cluster went down; the gate asks the others',
+      )
     else if (state === 'down')
-      log.error({ endpoint, reason }, 'the cluster is down: no endpoint is available')
+      log.error({ endpoint, reason }, 'the cluster went down: no endpoint is available')
   }
   return {
     onChange,
     onLag: (endpoint, { isBehind, lagMs }) => {
       const fields = { endpoint, lagMs: Math.round(lagMs) }
-      if (isBehind) log.warn(fields, 'an endpoint of the cluster lags behind: others are read')
-      else log.info(fields, 'an endpoint of the cluster has caught up')
+      if (isBehind)
+        log.warn(fields, 'an endpoint of the cluster fell behind; the gate reads from others')
+      else log.info(fields, 'an endpoint of the cluster caught up')
     },
   }
 }

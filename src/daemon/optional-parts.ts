@@ -66,7 +66,7 @@ export async function openStorage(
       throw new LedgerFault(error instanceof Error ? error.message : String(error))
     }
   }
-  log('info', {}, 'the ledger is kept in memory: "ledger.directory" in the settings keeps it')
+  log('info', {}, 'opened the ledger in memory only: ledger.directory is not set')
   return openLedgerMemory(log)
 }
 
@@ -95,7 +95,7 @@ async function takesOver(
     log(
       'error',
       { directory: storage.directory, err },
-      'what an older release kept could not be taken over yet',
+      'could not take over the files of an older release yet',
     )
     return false
   }
@@ -147,9 +147,7 @@ const sameKubo = {
   expected: "another one: pins there would be the cluster's own, and it is as far away",
 }
 
-const unknownKubo =
-  'the fallback is not used before it is known that it is no Kubo of the cluster: ' +
-  'one of the two does not answer'
+const unknownKubo = 'could not tell whether the fallback is a Kubo of the cluster; not used yet'
 
 type Controlled = Pick<
   Daemon,

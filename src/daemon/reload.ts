@@ -81,9 +81,11 @@ export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>
   setInterval(() => {
     const { tls } = settings
     const warning = tls && expiryWarning(new X509Certificate(tls.cert), Date.now())
-    if (warning !== undefined) log.warn({}, `listen.tls.certFile: ${warning}`)
+    if (warning !== undefined) log.warn({ warning: `listen.tls.certFile: ${warning}` }, warned)
   }, dayMs).unref()
 }
+
+const warned = 'the settings have a warning'
 
 const notReloaded = 'settings not reloaded: the old ones stay in force'
 
@@ -110,8 +112,8 @@ function put(outcome: Reload, { live, daemon, metrics, why, isTold }: Putting): 
   const isPair = changes.files?.some((field) => field.startsWith('listen.tls.')) === true
   const certificate = hasNewTls && isPair && { certificate: 'new' }
   log.info({ why, changes, ...certificate }, 'settings reloaded')
-  if (needRestart.length > 0) log.warn({ needRestart }, 'some settings need a restart')
-  for (const warning of outcome.warnings) log.warn({}, warning)
+  if (needRestart.length > 0) log.warn({ needRestart }, 'some settings wait for a restart')
+  for (const warning of outcome.warnings) log.warn({ warning }, warned)
   // Last, so that a level that hides the above does not hide its own coming.
   log.setLevel(live.current().config.log.level)
 }

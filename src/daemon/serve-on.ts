@@ -35,7 +35,8 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
   }
   const isInClear = !isTls && boundTo(app).some((address) => !isLoopback(address))
   // A host that is not loopback was warned of with the settings.
-  if (isInClear && isLoopback(listen.host)) log.warn({}, inClear)
+  if (isInClear && isLoopback(listen.host))
+    log.warn({ warning: inClear }, 'the settings have a warning')
   return {
     url: urlOf(app.server.address(), isTls),
     [Symbol.asyncDispose]: () => stop(parts, settings.current().config.listen.lingerMs),

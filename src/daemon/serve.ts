@@ -44,7 +44,8 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   await using parts = new AsyncDisposableStack()
   const log = parts.adopt(await openLog(config.log), (log) => log.close())
   failLoudly(log)
-  for (const warning of warnings) log.warn({ config: configPath }, warning)
+  for (const warning of warnings)
+    log.warn({ config: configPath, warning }, 'the settings have a warning')
 
   const daemon = parts.use(
     await assemble({
@@ -69,7 +70,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   const signal = await stop.promise
   reloader.stop()
   void systemd.stopping('finishing the requests under way')
-  log.info({ signal }, 'stopping: requests under way are finished')
+  log.info({ signal }, 'began to stop; requests in flight are finished first')
   await daemon[Symbol.asyncDispose]()
   log.info({}, 'stopped')
   return 0
@@ -96,7 +97,7 @@ async function reopen(log: Log): Promise<void> {
     await log.reopen()
     log.info({}, 'log reopened')
   } catch (err) {
-    log.error({ err }, 'the log file could not be reopened: the old one stays in use')
+    log.error({ err }, 'could not reopen the log file; the old one stays in use')
     setTimeout(() => void reopen(log), reopenAgainMs).unref()
   }
 }

@@ -64,7 +64,7 @@ export class Systemd {
           this.isDeaf = false
         },
         (err: unknown) => {
-          if (!this.isDeaf) this.log.warn({ err }, 'systemd was not told of the state')
+          if (!this.isDeaf) this.log.warn({ err }, 'could not tell systemd the state')
           this.isDeaf = true
         },
       )

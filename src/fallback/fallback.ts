@@ -155,13 +155,13 @@ export class Fallback {
       // Where Kubo did not say, the pin may be somebody else's: it stays.
       if (had === false) this.remember(cid)
       this.counts.pinned++
-      log('info', { cid, durationMs: Math.round(now() - startMs) }, 'a pin is at the fallback')
+      log('info', { cid, durationMs: Math.round(now() - startMs) }, 'pinned at the fallback')
     } catch (err) {
       if (ending.signal.aborted) return
       this.counts.failed++
       const reason = fallbackReasonOf(err)
       this.faults.add(reason)
-      log('warn', { cid, reason, err }, 'a pin could not be made at the fallback')
+      log('warn', { cid, reason, err }, 'could not pin at the fallback')
       this.failed(cid, generation, reason)
     } finally {
       this.underWay.delete(cid)
@@ -193,7 +193,7 @@ export class Fallback {
     try {
       await kubo.unpin(cid)
       this.counts.released++
-      log('info', { cid }, 'a pin was released at the fallback: the cluster has it')
+      log('info', { cid }, 'unpinned at the fallback; the cluster has the pin')
     } catch (err) {
       log('warn', { cid, reason: fallbackReasonOf(err), err }, notReleased)
     }
@@ -201,11 +201,11 @@ export class Fallback {
 
   private tellOf({ state, reason, downMs = 0 }: HealthChange<FallbackFaultReason>): void {
     const { log } = this.parts
-    if (state === 'down') log('warn', { reason }, 'the fallback does not answer')
-    if (state === 'up') log('info', { downMs: Math.round(downMs) }, 'the fallback answers again')
+    if (state === 'down') log('warn', { reason }, 'the fallback went down')
+    if (state === 'up') log('info', { downMs: Math.round(downMs) }, 'the fallback came back')
   }
 }
 
-const notReleased = 'a pin could not be released at the fallback'
+const notReleased = 'could not unpin at the fallback'
 
-const sameKubo = 'the fallback is a Kubo that the cluster uses: it is never used'
+const sameKubo = 'the fallback proved to be a Kubo of the cluster; the gate never uses it'

@@ -97,4 +97,4 @@ export class ClusterIdentity {
 }
 
 const another =
-  'the cluster is another than that of the ledger: what was promised before is not repaired there'
+  'found another cluster than that of the ledger; earlier promises are not repaired there'

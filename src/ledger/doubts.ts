@@ -165,7 +165,11 @@ export class Doubts {
       const repair = await reconcile(cid)
       this.unseen.delete(cid)
       if (repair.kind === 'rejected') {
-        log('error', { cid, message: repair.message }, 'the cluster refused to take a pin again')
+        log(
+          'error',
+          { cid, message: repair.message },
+          'the cluster refused a pin that the ledger owes',
+        )
         for (const due of looked) due.dueMs = monotonic() + rejectedMs
         return
       }
@@ -173,7 +177,7 @@ export class Doubts {
       this.parts.onLooked(cid)
     } catch (err) {
       for (const due of looked) due.dueMs = monotonic() + retryMs
-      log('warn', { cid, err }, 'could not see yet whether a pin is as this gate wrote it')
+      log('warn', { cid, err }, 'could not verify a pin in doubt yet')
     }
   }
 

@@ -189,7 +189,7 @@ export class GateNews {
       this.isTold = false
     } catch (err) {
       // What was said stays said until it is on this gate's disk.
-      if (!this.isTold) log('warn', { err }, 'could not take what another gate said yet')
+      if (!this.isTold) log('warn', { err }, 'could not apply news of another gate yet')
       this.isTold = true
       return awayMs
     }
@@ -303,5 +303,4 @@ function numberOf(storage: Pick<LedgerStorage, 'nextSeq'>): number {
 }
 
 const newerGate =
-  'another gate has a newer release, whose news this one does not understand: nothing is ' +
-  'repaired here before both have the same one'
+  'another gate runs a newer release; this one repairs nothing until both run the same'

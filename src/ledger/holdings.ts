@@ -233,11 +233,11 @@ export class Holdings {
       const { leases, adopted, missing } = await comparison.end()
       this.comparedMs = now()
       const durationMs = Math.round(monotonic() - startMs)
-      log('info', { pins, leases, adopted, missing, durationMs }, 'leases counted')
+      log('info', { pins, leases, adopted, missing, durationMs }, 'counted leases')
       if (missing > 0) onMissing(missing)
       return true
     } catch (err) {
-      log('warn', { err }, 'leases could not be counted')
+      log('warn', { err }, 'could not count leases')
       return false
     }
   }

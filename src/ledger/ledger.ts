@@ -194,5 +194,4 @@ function isShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): bo
 }
 
 const foreignHand =
-  'the leases of a pin were changed by another hand since this gate wrote them: two gates that ' +
-  'write one cluster without a store that they share lose leases'
+  'the leases of a pin were changed by another hand: two gates need a shared store'

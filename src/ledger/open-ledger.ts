@@ -165,7 +165,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     onMissing: (missing) => {
       hasReports = true
       reported.missing += missing
-      log('error', { missing }, 'pins that the ledger owes are not in the cluster any more')
+      log('error', { missing }, 'found pins missing from the cluster that the ledger owes')
     },
   })
   const news: GateNews | undefined =
@@ -239,6 +239,4 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
 }
 
-const copyNotice =
-  'this ledger is a copy: nothing is repaired by it before `pinwarden ledger trust` says that it ' +
-  'is the one'
+const copyNotice = 'opened a copy of a ledger; it repairs nothing before it is trusted'

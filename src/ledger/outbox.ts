@@ -92,6 +92,4 @@ export class Outbox {
 const keyOf = ({ cid, released, doubt }: Omit<News, 'seq'>): string =>
   released === undefined ? `${cid} ${doubt ?? ''}` : `${cid} ${released.token} ${released.holder}`
 
-const droppedNews =
-  'a gate has not heard what this one released for so long that the oldest is given up; if it is ' +
-  'gone for good: pinwarden ledger forget GATE'
+const droppedNews = 'dropped the oldest news for a gate that has not read any for long'

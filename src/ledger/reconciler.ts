@@ -194,9 +194,10 @@ const versions = (leases: readonly Lease[]): string =>
     .sort()
     .join()
 
-const reported = 'more pins came back than late writes bring; the operator decides on this one'
+const reported =
+  'left a pin that came back to the operator: more came back than late writes explain'
 
 const repaired = {
   missing: 'the cluster lacked leases that this gate wrote; pinned again',
-  unexpected: 'the cluster had leases back that were released; unpinned again',
+  unexpected: 'the cluster had leases that were released; unpinned again',
 }

@@ -126,7 +126,8 @@ export class Walk {
     // The oldest first, so that they stand in the order in which they were written.
     await inParallel(repair.toReversed(), async ({ cid }) => {
       const { kind } = await reconciler.reconcile(cid, true)
-      if (kind === 'rejected') log('error', { cid }, 'the cluster refused to take a pin again')
+      if (kind === 'rejected')
+        log('error', { cid }, 'the cluster refused a pin that the ledger owes')
     })
     for (const { row, as } of report) await reconciler.report(row, as)
     const missing = report.filter(({ as }) => as === 'missing').length
@@ -201,5 +202,4 @@ async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R
   return results
 }
 
-const changedByHand =
-  'pins were changed beside the gate, which repairs only what a crash can have lost'
+const changedByHand = 'found pins that were changed beside the gate; the operator decides on them'

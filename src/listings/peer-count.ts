@@ -64,7 +64,7 @@ export class PeerCount {
       await rename(`${path}.next`, path)
       await syncDirectory(directory)
     } catch (err) {
-      log('warn', { directory, err }, 'that the cluster has several peers cannot be kept')
+      log('warn', { directory, err }, 'could not keep on disk that the cluster has several peers')
     }
   }
 }
@@ -98,9 +98,7 @@ async function isThere(path: string): Promise<boolean> {
 
 const pathIn = (directory: string): string => join(directory, 'several-peers')
 
-const told =
-  'the cluster has more than one peer: whole listings are asked of all of them from now on; ' +
-  '"listing": { "local": "never" } in the settings makes that so from the start'
+const told = 'the cluster has more than one peer: whole listings are asked of all from now on'
 
 /** What the file says to an operator who opens it. */
 const inFile =

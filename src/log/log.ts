@@ -121,6 +121,6 @@ function dropsReporter(logger: Logger, sink: LogSink): () => void {
     const lost = sink.dropped - reported
     if (lost === 0) return
     reported += lost
-    logger.warn({ lost }, 'log lines were dropped: the sink stalled')
+    logger.warn({ lost }, 'dropped log lines: the sink stalled')
   }
 }

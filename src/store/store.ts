@@ -287,19 +287,20 @@ export class Store {
     }
     if (state === 'up') {
       this.isTold = false
-      log('info', { downMs: Math.round(downMs) }, 'the store answers again: it is shared')
+      log(
+        'info',
+        { downMs: Math.round(downMs) },
+        'the store came back; limits and locks are shared',
+      )
     }
   }
 }
 
-const anotherCluster =
-  'the namespace of the store belongs to another cluster, one of whose peers is named here: ' +
-  'nothing is shared before store.namespace names one of its own'
+const anotherCluster = 'the namespace of the store belongs to another cluster; nothing is shared'
 
-const openWords =
-  'the store does not answer: until it does, limits and locks are those of this gate alone'
+const openWords = 'the store went down; limits and locks are of this gate alone until it is back'
 
-const strictWords = 'the store does not answer: until it does, requests are refused'
+const strictWords = 'the store went down; requests are refused until it is back'
 
 async function clientOf(parts: StoreParts): Promise<Redis> {
   // Most gates have none, and then do without 10 MB of memory.

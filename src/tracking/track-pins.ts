@@ -61,7 +61,7 @@ function logEvent({ cid, encoder, result, ms, error }: PinEvent, log: Logger): v
     const why = plainWords(error)
     log('warn', { cid, encoder, afterMs, why }, 'a pin failed: the cluster will try it again')
   } else if (result === 'recovered')
-    log('info', { cid, encoder, afterMs }, 'a pin that had failed is pinned')
+    log('info', { cid, encoder, afterMs }, 'a pin that had failed is pinned now')
   else if (result === 'given-up')
-    log('warn', { cid, encoder, afterMs }, 'a pin is still pending: gave up tracking it')
+    log('warn', { cid, encoder, afterMs }, 'gave up tracking a pin that is still pending')
 }

@@ -47,7 +47,8 @@ t.test('a localhost that leads to a public address is refused by the gate', asyn
     message: /^listen.host: found a name that leads to 0.0.0.0, without TLS, expected /,
   })
   const allowed = await startGate(t, { listen: { host: 'localhost', allowPlainHttp: true } })
-  await allowed.told('listen.allowPlainHttp: keys, CIDs and answers travel in clear')
+  const warning = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
+  t.match(await allowed.told('the settings have a warning'), { level: 'warn', warning })
 })
 
 t.test('and by the admin listener, before it answers anybody', async (t) => {

@@ -134,7 +134,7 @@ t.test('a broken file changes nothing and says why; a repaired one is taken', as
 
 t.test('what the listener was opened with needs a restart, and the rest is applied', async (t) => {
   const { daemon, ask, write } = await served(t)
-  const line = await after(daemon, 'some settings need a restart', () => {
+  const line = await after(daemon, 'some settings wait for a restart', () => {
     write({ listen: { port: 1, connectionsMax: 7 }, encoders: entry('beta') })
     hup(daemon)()
   })
@@ -334,7 +334,7 @@ t.test('one edit is reloaded once, and a daemon that stops reloads no more', asy
   const answer = ask('alpha')
   await asked
   daemon.process.kill('SIGTERM')
-  await daemon.logged('stopping: requests under way are finished')
+  await daemon.logged('began to stop; requests in flight are finished first')
   daemon.process.kill('SIGHUP')
   release(undefined)
   t.equal(await answer, 200)

@@ -54,7 +54,7 @@ t.test(
     const answer = askId(url)
     await arrived
     daemon.process.kill('SIGTERM')
-    await daemon.logged('stopping: requests under way are finished')
+    await daemon.logged('began to stop; requests in flight are finished first')
     await t.rejects(askId(url), 'no new connection is taken')
     release()
     const response = await answer
@@ -89,7 +89,7 @@ t.test('a second signal ends it at once', async (t) => {
   const answer = askId(url)
   await arrived
   daemon.process.kill('SIGTERM')
-  await daemon.logged('stopping: requests under way are finished')
+  await daemon.logged('began to stop; requests in flight are finished first')
   daemon.process.kill('SIGTERM')
   await t.rejects(answer)
   t.same(await daemon.exited, { code: 1, signal: null })

@@ -99,7 +99,7 @@ t.test('a watchdog that is meant for another process is none', { skip }, async (
 
 t.test('nobody who hears it is no reason not to serve', { skip }, async (t) => {
   const { daemon } = await started(t, { NOTIFY_SOCKET: '/nonexistent/socket' })
-  t.match(await daemon.logged('systemd was not told of the state'), { level: 'warn' })
+  t.match(await daemon.logged('could not tell systemd the state'), { level: 'warn' })
   daemon.process.kill('SIGTERM')
   t.equal((await daemon.exited).code, 0)
 })

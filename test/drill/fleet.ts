@@ -19,9 +19,8 @@ const budget = 2000
 const encoders = 8
 const cidsPerRound = 150
 const faultMs = 3000
-const back = 'the store answers again: it is shared'
-const away =
-  'the store does not answer: until it does, limits and locks are those of this gate alone'
+const back = 'the store came back; limits and locks are shared'
+const away = 'the store went down; limits and locks are of this gate alone until it is back'
 
 const directory = mkdtempSync(join(tmpdir(), 'pinwarden-fleet-'))
 const names = ['counted', ...Array.from({ length: encoders }, (_, n) => `e${n}`)]

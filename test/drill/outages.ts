@@ -43,7 +43,7 @@ writeFileSync(
   }),
   { mode: 0o640 },
 )
-const emptied = 'the journal is empty: every pin was replayed or dropped'
+const emptied = 'emptied the journal: every pin was replayed or dropped'
 const serve = () => startServed(file('config.json'), file('access.log'))
 
 let served = await serve()

@@ -83,7 +83,7 @@ async function way(name: string, owed: readonly string[], act: () => Promise<str
 }
 
 const verified = 'verified recent writes'
-const byHand = 'pins were changed beside the gate, which repairs only what a crash can have lost'
+const byHand = 'found pins that were changed beside the gate; the operator decides on them'
 const ledgerFiles = () => readdirSync(file('state')).filter((name) => name.startsWith('ledger.db'))
 
 mkdirSync(host)
@@ -104,7 +104,7 @@ await way('downgrade: the queue is empty before', first, async () => {
   await cluster.close()
   must((await ask('POST', generatedCid(900))) === 202, 'a pin while the cluster is away: 202')
   must((await pinwarden('journal', 'list')).includes(generatedCid(900)), 'it waits')
-  const emptied = served.next('the journal is empty: every pin was replayed or dropped', 30_000)
+  const emptied = served.next('emptied the journal: every pin was replayed or dropped', 30_000)
   const again = await startFakeCluster({ pins, port: Number(new URL(cluster.url).port) })
   Object.assign(cluster, { close: () => again.close() })
   await emptied
@@ -147,7 +147,7 @@ await way('the ledger is lost', owed, async () => {
   await served.stop()
   rmSync(file('state'), { recursive: true })
   served = await serve()
-  await served.next('leases counted', 60_000)
+  await served.next('counted leases', 60_000)
   must((await ask('DELETE', owed[0] ?? '')) === 200, 'the owner can unpin')
   must((await ask('POST', owed[0] ?? '')) === 200, 'and pin again')
   return 'leases are read from the cluster'

@@ -47,8 +47,8 @@ async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {
   return { kubo, fallback, turn, world, tellings, told }
 }
 
-const made = 'a pin is at the fallback'
-const notMade = 'a pin could not be made at the fallback'
+const made = 'pinned at the fallback'
+const notMade = 'could not pin at the fallback'
 
 t.test('pins are made there, so many at once, and stay', async (t) => {
   const { kubo, fallback, turn, tellings } = await started(t)
@@ -124,7 +124,7 @@ t.test('it is not used before it is known whose it is, and never if it is the sa
   fallback.forgetComparison()
   fallback.accepted(two)
   await turn(0)
-  t.match((await tellings(2))[1], /^the fallback is a Kubo that the cluster uses/)
+  t.match((await tellings(2))[1], /^the fallback proved to be a Kubo of the cluster/)
   await turn(60_000)
   t.notOk(kubo.asked.includes(`pin/ls ${two}`))
 })
@@ -170,14 +170,14 @@ t.test('one that does not answer is left alone until it does', async (t) => {
   kubo.mode = 'hangup'
   for (const cid of [one, two, three, four]) fallback.accepted(cid)
   const isTold = (message: string) => told.some((one) => one.message === message)
-  while (!isTold('the fallback does not answer')) await turn(1000)
+  while (!isTold('the fallback went down')) await turn(1000)
   t.equal(fallback.report.isAvailable, false)
   t.match(told[0], { message: notMade, reason: 'fallback-hung-up' })
   t.match(told.at(-1)?.reason, /^(fallback-hung-up|health-check)$/)
   while (fallback.report.underWay > 0) await turn(100)
   t.equal(fallback.report.waiting, 4, 'nothing is forgotten')
   kubo.mode = 'now'
-  while (!isTold('the fallback answers again')) await turn(1000)
+  while (!isTold('the fallback came back')) await turn(1000)
   while (fallback.report.pinned < 4) await turn(1000)
   const { failed, faults } = fallback.report
   t.same([...faults], [['fallback-hung-up', failed]])

@@ -100,7 +100,7 @@ t.test('a restored backup is reported, and nothing of it is unpinned', async (t)
   const restore = pins.mark()
   for (const cid of many) t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
   const again = await killed(t, gate.cluster, restore)
-  const told = 'pins were changed beside the gate, which repairs only what a crash can have lost'
+  const told = 'found pins that were changed beside the gate; the operator decides on them'
   t.match(await gate.told(told), { level: 'error', missing: 0, unexpected: 60, repaired: 0 })
   t.same(changesOf(again), [])
   t.equal(pins.size, 60)

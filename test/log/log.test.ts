@@ -33,7 +33,7 @@ t.test('a reader that stalls holds up nothing; lost lines are counted and told',
     if (response.status !== 200) t.equal(response.status, 200)
   }
   daemon.process.stdout.resume()
-  const { lost } = await daemon.logged('log lines were dropped: the sink stalled')
+  const { lost } = await daemon.logged('dropped log lines: the sink stalled')
   daemon.process.kill('SIGTERM')
   t.equal((await daemon.exited).code, 0)
   const written = daemon.lines().filter((line) => line.msg === 'request').length
@@ -55,7 +55,7 @@ t.test(
     await ask({ ...headers, ...agent }, 30)
     await ask(agent, 100)
     daemon.process.stdout.resume()
-    const { lost } = await daemon.logged('log lines were dropped: the sink stalled')
+    const { lost } = await daemon.logged('dropped log lines: the sink stalled')
     daemon.process.kill('SIGTERM')
     t.equal((await daemon.exited).code, 0)
     const written = daemon.lines().filter((line) => line.msg === 'request')

@@ -9,8 +9,7 @@ import { eventually } from './settled.js'
 
 t.setTimeout(900_000)
 
-const changedByHand =
-  'pins were changed beside the gate, which repairs only what a crash can have lost'
+const changedByHand = 'found pins that were changed beside the gate; the operator decides on them'
 
 /** What a cluster keeps beside its configuration. */
 const stateIn = (folder: string) =>
@@ -40,8 +39,7 @@ async function restored(host: Host, cids: readonly string[]): Promise<string> {
   const kept = cids.length - (await host.lacking(cids)).length
   // What a kill forgets of the restored state is not the gate's to bring back.
   must(
-    kept > 0 &&
-      gate.told('the cluster had leases back that were released; unpinned again').length === 0,
+    kept > 0 && gate.told('the cluster had leases that were released; unpinned again').length === 0,
     `${kept} of ${cids.length} are there`,
   )
   return `${kept} of ${cids.length} stay; told: ${String(told.unexpected)} unexpected`

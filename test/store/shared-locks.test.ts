@@ -8,8 +8,7 @@ import { startGate, type TestGate } from '../support/start-gate.js'
 
 const cid = generatedCid(7)
 const repaired = 'the cluster lacked leases that this gate wrote; pinned again'
-const away =
-  'the store does not answer: until it does, limits and locks are those of this gate alone'
+const away = 'the store went down; limits and locks are of this gate alone until it is back'
 
 async function startGates(t: Test, count: number, timeoutMs = 2000) {
   const redis = await TestRedis.start(t)

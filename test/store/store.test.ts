@@ -38,9 +38,8 @@ const statuses = async (gates: readonly TestGate[], count: number, path = '/id')
   return counted
 }
 
-const away =
-  'the store does not answer: until it does, limits and locks are those of this gate alone'
-const back = 'the store answers again: it is shared'
+const away = 'the store went down; limits and locks are of this gate alone until it is back'
+const back = 'the store came back; limits and locks are shared'
 
 t.test('four gates give an encoder one budget, exact to the request', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
@@ -136,7 +135,7 @@ t.test('told to, a gate refuses what it cannot count, and nothing is sent', { sk
   if (gate === undefined) throw new Error('no gate')
   t.equal((await gate.ask('GET', '/id')).status, 200)
   await redis.kill()
-  await gate.told('the store does not answer: until it does, requests are refused')
+  await gate.told('the store went down; requests are refused until it is back')
   gate.cluster.reset()
   const answer = await gate.ask('GET', '/id')
   t.equal(answer.status, 503)

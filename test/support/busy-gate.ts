@@ -51,6 +51,6 @@ export async function busyGate(t: Test): Promise<string> {
   await gate.ask('POST', `/pins/${journaled}`)
   await kubo.worksOn(1)
   kubo.working.get(journaled)?.fail('of the test')
-  await gate.told('a pin could not be made at the fallback')
+  await gate.told('could not pin at the fallback')
   return gate.metrics.metrics()
 }

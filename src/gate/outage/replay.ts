@@ -94,11 +94,7 @@ export class Replay {
     await Promise.all(workers)
     if (queue.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
     const { replayed, dropped } = this.counts
-    log(
-      'info',
-      { made: replayed, dropped },
-      'the journal is empty: every pin was replayed or dropped',
-    )
+    log('info', { replayed, dropped }, 'emptied the journal: every pin was replayed or dropped')
     return undefined
   }
 

@@ -65,7 +65,7 @@ export async function openLedgerDisk(parts: LedgerDiskParts): Promise<LedgerDisk
     directory === undefined
       ? new DirectCalls()
       : new WorkerCalls(directory, (err) => {
-          log('error', { err }, 'the thread of the ledger ended; another was started')
+          log('error', { err }, 'the thread of the ledger ended; the gate started another')
         })
   try {
     const storage = new ThreadedLedger(calls, await calls.call('open'), parts)
@@ -115,7 +115,7 @@ class ThreadedLedger implements LedgerDisk {
         this.tell(problem)
       },
       onLost: (count, reason) => {
-        this.log('error', { count, reason }, 'changes of the ledger were lost')
+        this.log('error', { count, reason }, 'lost changes of the ledger')
       },
     })
     // A clock of its own: a test that moves the other one still has to get its figures.
@@ -244,11 +244,11 @@ class ThreadedLedger implements LedgerDisk {
     const unwritten = await Promise.race([this.queue.close(), late])
     const isWhole = unwritten === 0 && this.limit > 0
     if (unwritten !== 0)
-      this.log('error', { unwritten: this.queue.size }, 'changes of the ledger were lost')
+      this.log('error', { unwritten: this.queue.size }, 'lost changes of the ledger')
     try {
       await this.calls.close(isWhole ? this.next : undefined, closeMs)
     } catch (err) {
-      this.log('error', { err }, 'the ledger could not be closed')
+      this.log('error', { err }, 'could not close the ledger')
     }
   }
 
@@ -304,9 +304,9 @@ class ThreadedLedger implements LedgerDisk {
 
   private tellOpened({ setAside, damagedEntries, problem }: Opened): void {
     if (setAside !== undefined)
-      this.log('error', { setAside }, 'the ledger was damaged; a new one was begun')
+      this.log('error', { setAside }, 'the ledger was damaged; the gate began a new one')
     if (damagedEntries > 0)
-      this.log('error', { damagedEntries }, 'pins that wait in the ledger cannot be read')
+      this.log('error', { damagedEntries }, 'could not read pins that wait in the ledger')
     if (problem === undefined) return
     this.queue.problem = problem
     this.tell(problem)
@@ -314,10 +314,9 @@ class ThreadedLedger implements LedgerDisk {
   }
 
   private tell(problem: string | undefined): void {
-    if (problem !== undefined)
-      this.log('error', { reason: problem }, 'the ledger cannot be written')
+    if (problem !== undefined) this.log('error', { reason: problem }, 'could not write the ledger')
     else {
-      this.log('info', {}, 'the ledger can be written again')
+      this.log('info', {}, 'wrote the ledger again')
       if (this.next >= this.limit) void this.reserve()
     }
   }

@@ -77,7 +77,7 @@ export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
   ])
   const count = rows.filter(({ kind }) => kind === 'row').length
   if (count + entries.length > 0)
-    log('info', { rows: count, entries: entries.length }, 'took over what an older release kept')
+    log('info', { rows: count, entries: entries.length }, 'took over the files of an older release')
   return { entries, rows: count }
 }
 
@@ -126,7 +126,8 @@ function entriesOf({ storage, keyOf, log }: TakeoverParts, text: string): QueueE
     else if ('done' in value) old.delete(value.done)
     else old.set(value.seq, value)
   })
-  if (damaged > 0) log('error', { damaged }, 'lines of the journal cannot be read')
+  if (damaged > 0)
+    log('error', { damaged }, 'found damaged lines in the journal of an older release')
   return [...old.values()].map((entry) => {
     const key = keyOf(entry.encoder, entry.keyId)
     return {
@@ -161,7 +162,7 @@ function rowsOf({ storage, cluster, log, now }: TakeoverParts, text: string): Le
   const [header = '', ...lines] = text.split('\n')
   if (header === '') return []
   if (header !== JSON.stringify({ cluster })) {
-    log('info', {}, 'the cluster is another than that of the last writes')
+    log('info', {}, 'left out the last writes of an older release: they are of another cluster')
     return []
   }
   const writes = new Map<string, OldWrite>()

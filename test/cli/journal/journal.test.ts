@@ -16,7 +16,7 @@ import { startFakeKubo } from '../../support/fake-kubo.js'
 import { pinwarden } from '../../support/pinwarden.js'
 
 const key = generateKey()
-const emptied = 'the journal is empty: every pin was replayed or dropped'
+const emptied = 'emptied the journal: every pin was replayed or dropped'
 const refused = 'the cluster refused a pin of the journal for good: its encoder had read 202'
 
 async function served(t: Test, settings: object = {}) {

@@ -104,7 +104,7 @@ t.test('a damaged ledger is told of, and stays for the daemon to set aside', asy
   t.match(stderr, `${ledger} is damaged: the daemon sets it aside at its next start`)
   t.same(readFileSync(ledger), bytes)
   const { daemon } = await start()
-  await daemon.logged('the ledger was damaged; a new one was begun')
+  await daemon.logged('the ledger was damaged; the gate began a new one')
 })
 
 t.test('ledger backup makes a copy of one that is in use, and of one that is not', async (t) => {
@@ -152,9 +152,7 @@ t.test('a restored backup repairs nothing before it is trusted', async (t) => {
   await again.end()
 })
 
-const notice =
-  'this ledger is a copy: nothing is repaired by it before `pinwarden ledger trust` says that it ' +
-  'is the one'
+const notice = 'opened a copy of a ledger; it repairs nothing before it is trusted'
 
 t.test('a ledger in memory can be checked, and there is nothing to back up', async (t) => {
   const { start, command, at } = await served(t, { onOutage: 'refuse' })
@@ -169,7 +167,7 @@ t.test('the older name of the setting works, and is warned of once', async (t) =
   const { start, command, at } = await served(t, settings)
   const { daemon, pin, end } = await start()
   const warning = 'lookBack: its name is ledger now; the next release does not know the older one'
-  t.equal(daemon.lines().filter(({ msg }) => msg === warning).length, 1)
+  t.equal(daemon.lines().filter((line) => line.warning === warning).length, 1)
   t.equal(await pin(1), 200)
   await end()
   t.match((await command('check')).stdout, /^rows +1$/m)

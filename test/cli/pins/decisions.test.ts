@@ -189,7 +189,7 @@ t.test('a stop ends the changes under way, begins no other, and the command says
   const adopting = adopt()
   while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
   const exited = ended(daemon)
-  await daemon.logged('stopping: requests under way are finished')
+  await daemon.logged('began to stop; requests in flight are finished first')
   goOn(undefined)
   const { code, stderr } = await adopting
   t.equal(code, 1)

@@ -89,7 +89,7 @@ t.test('status names the settings that wait for a restart', async (t) => {
   const config = JSON.parse(readFileSync(path, 'utf8')) as object
   writeFileSync(path, JSON.stringify({ ...config, listen: { port: 1 }, log: { level: 'debug' } }))
   daemon.process.kill('SIGHUP')
-  await daemon.logged('some settings need a restart')
+  await daemon.logged('some settings wait for a restart')
   const { stdout } = await pinwarden('status', '--admin', socket)
   t.match(stdout, /^settings .*Z; a restart is needed for listen\.port$/m)
   const json = await pinwarden('status', '--json', '--admin', socket)

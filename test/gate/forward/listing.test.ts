@@ -520,7 +520,7 @@ t.test('with a spool that is full a listing passes through, and holds up no othe
     t.match(first.text, /"n":1\}\n\r\n0\r\n/)
     t.equal((await second).text.length, 8_000_008)
     t.same(asked(gate), ['/pins', '/pins'])
-    t.match(await gate.logText(), 'a listing is not spooled: it passes through')
+    t.match(await gate.logText(), 'could not spool a listing')
   }
 })
 

@@ -196,7 +196,7 @@ t.test('what cannot be written is refused alone, and keeps back nothing else', a
     { kind: 'row', row: rowOf(cidOf(4), 4) },
   ])
   while (logged.length === 0) await storage.commit([])
-  t.match(logged, [{ level: 'error', message: 'changes of the ledger were lost' }])
+  t.match(logged, [{ level: 'error', message: 'lost changes of the ledger' }])
   t.match(await storage.row(cidOf(4)), { seq: 4 })
   t.ok(storage.isWritable)
 })

@@ -70,8 +70,8 @@ t.test('what waits in the journal is in the queue, once, and the file stays', as
     logged.push([level, fields, message])
   })
   t.same(logged, [
-    ['error', { damaged: 1 }, 'lines of the journal cannot be read'],
-    ['info', { rows: 0, entries: 3 }, 'took over what an older release kept'],
+    ['error', { damaged: 1 }, 'found damaged lines in the journal of an older release'],
+    ['info', { rows: 0, entries: 3 }, 'took over the files of an older release'],
   ])
   t.match(entries, [
     { cid: cidOf(2), holder: 'aaaaaaaaaaaa', keyDigest: /^d{64}$/, untilMs: Infinity, atMs: 1002 },

@@ -18,11 +18,11 @@ export async function outage(place: string, t: Teardown): Promise<string> {
   const cid = generatedCid(1)
   const comeBack = cluster.behave({ path: /./ }, { kind: 'reset' })
   assert.equal((await ask('POST', `/pins/${cid}`)).status, 202)
-  await daemon.logged('a pin is at the fallback')
+  await daemon.logged('pinned at the fallback')
   assert.deepEqual([...kubo.pins], [cid])
   assert(!cluster.pins.has(cid))
   comeBack()
-  await daemon.logged('the journal is empty: every pin was replayed or dropped')
+  await daemon.logged('emptied the journal: every pin was replayed or dropped')
   assert(cluster.pins.has(cid))
   await stop()
   return 'cluster away: 202, pinned at the fallback; back: pinned at the cluster'
