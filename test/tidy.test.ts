@@ -249,7 +249,6 @@ const small = new Map([
   ['src/cli/keys/keys-revoke.ts', 'a command is loaded when it is called'],
   ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
-  ['src/daemon/endpoint-events.ts', 'assemble.ts only puts parts together'],
   ['src/daemon/release-memory.ts', 'how V8 is asked is no part of serving'],
   ['src/gate/answering.ts', 'the handlers know nothing of Fastify, which this does'],
   ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],

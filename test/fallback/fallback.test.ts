@@ -227,7 +227,7 @@ t.test('only an answer that names the CID counts as a pin, as a list or as an un
 
   kubo.says.set('pin/rm', '{"Pins":null}')
   await fallback.pinned(one)
-  t.match((await tellings(answers.length + 2)).at(-1), /could not be released.*not name the CID/)
+  t.match((await tellings(answers.length + 2)).at(-1), /could not unpin.*not name the CID/)
   t.equal(fallback.report.released, 0)
 })
 
