@@ -23,6 +23,8 @@ export interface ActivityReport {
   readonly encoders: readonly EncoderReport[]
   /** Left out, as there are too many. */
   readonly encodersNotShown: number
+  /** Of all encoders, also of those left out. */
+  readonly pins: PinsReport
   /** Requests without a known encoder. */
   readonly strangers: Counts
   /** Refusals and failures of the last hour by encoder and reason, the latest first. */
@@ -125,8 +127,7 @@ export function activityReport(
 ): ActivityReport {
   const pins = pendingPins()
   const steadyNow = activity.now()
-  /** What was noted by the monotonic clock, as a time since the epoch. */
-  const timeOf: TimeOf = (steadyMs) => Math.round(now - (steadyNow - steadyMs))
+  const timeOf: TimeOf = (steadyMs) => activity.timeOf(steadyMs, now)
   const { lastAnswered, lastFault, encoders: seen } = activity
   const known = Object.keys(config.encoders)
   const names = [...new Set([...seen.keys(), ...known])]
@@ -165,6 +166,7 @@ export function activityReport(
       .sort()
       .map((name) => reportOf(name)),
     encodersNotShown: Math.max(0, names.length - encodersShownMax),
+    pins: allPins(activity.series.until(steadyNow), pins),
     strangers: countsOf(strangers),
     refusals: groups
       .slice(0, groupsShownMax)
@@ -206,6 +208,22 @@ function countsOf(tally: RequestTally | undefined): Counts {
     p50: tally?.durations.quantile(0.5) ?? null,
     p99: tally?.durations.quantile(0.99) ?? null,
   }
+}
+
+function allPins(
+  steps: readonly (RequestTally | undefined)[],
+  pending: ReadonlyMap<string, PendingPins>,
+): PinsReport {
+  const all = { pinned: 0, failed: 0, pending: 0, failing: 0 }
+  for (const step of steps) {
+    all.pinned += step?.pinned ?? 0
+    all.failed += step?.pinsFailed ?? 0
+  }
+  for (const each of pending.values()) {
+    all.pending += each.pending
+    all.failing += each.failing
+  }
+  return all
 }
 
 function limitsOf(

@@ -41,6 +41,9 @@ export const encodersShownMax = 1024
 const groupsMax = 512
 const latestMax = 10
 
+/** Two clocks that are read one after the other differ by less. */
+const clockStepMs = 50
+
 const fine = new Set(['answered', 'journaled', 'aborted'])
 
 /** It grows with encoders that were authenticated, up to a bound; never with strangers. */
@@ -56,10 +59,21 @@ export class Activity {
   /** When it began to count: nothing is known of the time before. */
   readonly startedAt: number
   private readonly groups = new Map<string, TroubleGroup>()
+  private wallAheadMs = 0
 
   /** @param now a monotonic clock, in milliseconds */
   constructor(readonly now: () => number = () => performance.now()) {
     this.startedAt = now()
+  }
+
+  /**
+   * What was noted by the monotonic clock, as a time since the epoch: the same each time it is
+   * asked, unless the wall clock was set.
+   */
+  timeOf(steadyMs: number, wallNow: number): number {
+    const aheadMs = wallNow - this.now()
+    if (Math.abs(aheadMs - this.wallAheadMs) > clockStepMs) this.wallAheadMs = aheadMs
+    return Math.round(this.wallAheadMs + steadyMs)
   }
 
   observe(line: Ended): void {
@@ -77,10 +91,12 @@ export class Activity {
 
   /** What became of a pin, long after its request. */
   pinEvent({ encoder, result }: PinEvent): void {
-    const tally = this.encoders.get(encoder)?.steps.at(this.now())
-    if (tally === undefined) return
-    if (result === 'failed') tally.pinsFailed++
-    else if (result === 'pinned' || result === 'recovered') tally.pinned++
+    const time = this.now()
+    for (const tally of [this.series.at(time), this.encoders.get(encoder)?.steps.at(time)]) {
+      if (tally === undefined) continue
+      if (result === 'failed') tally.pinsFailed++
+      else if (result === 'pinned' || result === 'recovered') tally.pinned++
+    }
   }
 
   /** Those of the last hour, the latest first. */

@@ -51,7 +51,7 @@ export class AlarmWatch {
     const alarms = findings.map((finding) => {
       const seen = this.seen.get(finding.id) ?? steadyNow
       this.seen.set(finding.id, seen)
-      return { ...finding, since: finding.since ?? Math.round(now - (steadyNow - seen)) }
+      return { ...finding, since: finding.since ?? this.activity.timeOf(seen, now) }
     })
     return { alarms, status: gathered.status }
   }

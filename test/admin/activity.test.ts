@@ -43,6 +43,14 @@ const snapshot = (encoders: object) =>
     { baseDir: '/' },
   )
 
+t.test('a time is the same each time it is asked, until the wall clock is set', (t) => {
+  const activity = new Activity(() => 1000.4)
+  t.equal(activity.timeOf(600.2, start), start - 400)
+  t.equal(activity.timeOf(600.2, start + 3), start - 400, 'clocks are not read at one moment')
+  t.equal(activity.timeOf(600.2, start + 3_600_000), start - 400 + 3_600_000)
+  t.end()
+})
+
 t.test('what became of pins is counted for an hour, what is pending as it is', async (t) => {
   const { clock, activity, observe, report } = watched({ pending: 3, failing: 1 })
   observe({})
@@ -53,6 +61,7 @@ t.test('what became of pins is counted for an hour, what is pending as it is', a
   activity.pinEvent({ ...event, encoder: 'unseen', result: 'failed' })
   t.same(report().encoders[0]?.pins, { pinned: 2, failed: 1, pending: 3, failing: 1 })
   t.equal(report().encoders.length, 1)
+  t.same(report().pins, { pinned: 2, failed: 2, pending: 3, failing: 1 }, 'also of the others')
   clock.now += 61 * minuteMs
   observe({})
   t.same(report().encoders[0]?.pins, { pinned: 0, failed: 0, pending: 3, failing: 1 })

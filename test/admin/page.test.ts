@@ -98,7 +98,11 @@ t.test('in a browser', { skip }, async (t) => {
     })
     t.match(await page.locator('#state').textContent(), /Ledger1 pins owed/)
     t.match(await cellsOf(page, 'no known encoder'), { Requests: '1', Why: '1 key-unknown' })
-    t.match(await page.locator('#requests-words').textContent(), /3 in the last hour, 2 refused/)
+    t.equal(
+      await page.locator('#requests-words').textContent(),
+      'Requests: 3 in the last hour, 2 refused, 0 failed.',
+      'no rate before the first ten seconds are over: it is not known',
+    )
     const summaries = page.locator('#refusals summary')
     t.match(await summaries.allTextContents(), [
       /^key-unknown no known encoder 1 × last \d+ s ago$/,
@@ -157,9 +161,15 @@ t.test('in a browser', { skip }, async (t) => {
     await group.getByRole('button', { name: `copy the id ${id}` }).click()
     await group.getByText('copied').waitFor()
     t.equal(await page.evaluate('navigator.clipboard.readText()'), id)
+    await group.locator('summary').focus()
+    await page.evaluate(
+      `getSelection().selectAllChildren(document.querySelector('#refusals [data-key="${id}"] .id'))`,
+    )
     await ask('DELETE', '/pins/nonsense-as-well')
     await group.getByText('2 ×').waitFor()
     t.equal(await group.getAttribute('open'), '')
+    t.match(await page.evaluate('getSelection().toString()'), id, 'and what is selected stays so')
+    t.equal(await page.evaluate('document.activeElement.tagName'), 'SUMMARY', 'with the focus')
   })
 
   t.test('encoders are searched, ordered, and shown twenty at a time', async (t) => {

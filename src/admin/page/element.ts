@@ -26,13 +26,52 @@ export function setText(id: string, text: string): void {
   if (found.textContent !== text) found.textContent = text
 }
 
-/** The same for elements, one by one. */
-export function setChildren(id: string, children: readonly HTMLElement[]): void {
-  const parent = byId(id)
+/**
+ * Changes only what differs, so that the focus, a selection and what a reader has opened stay.
+ * Elements with a `data-key` are told from their neighbours by it, others by where they stand.
+ */
+export function setChildren(parent: Element, children: readonly Node[]): void {
+  const keyed = new Map([...parent.children].map((child) => [keyOf(child), child]))
+  const kept = new Set(children.map(keyOf))
+  for (const child of [...parent.children])
+    if (keyOf(child) !== undefined && !kept.has(keyOf(child))) child.remove()
   for (const [index, child] of children.entries()) {
-    const before = parent.children.item(index)
-    if (before === null) parent.append(child)
-    else if (!before.isEqualNode(child)) before.replaceWith(child)
+    const there = parent.childNodes[index] ?? null
+    const old = keyOf(child) === undefined ? there : keyed.get(keyOf(child))
+    if (old === undefined || old?.nodeName !== child.nodeName || keyOf(old) !== keyOf(child))
+      parent.insertBefore(child, there)
+    else {
+      // What is moved loses both: then its neighbours make way.
+      if (isHeld(old)) while (parent.childNodes[index] !== old) moveToEnd(parent, index)
+      else if (old !== there) parent.insertBefore(old, there)
+      keyed.delete(keyOf(child))
+      change(old, child)
+    }
   }
-  while (parent.children.length > children.length) parent.lastElementChild?.remove()
+  while (parent.childNodes.length > children.length) parent.lastChild?.remove()
+}
+
+/** Whether the focus or a selection is in it. */
+const isHeld = (node: Node): boolean =>
+  node.contains(document.activeElement) || node.contains(getSelection()?.anchorNode ?? null)
+
+function moveToEnd(parent: Element, index: number): void {
+  const node = parent.childNodes[index]
+  if (node !== undefined) parent.append(node)
+}
+
+const keyOf = (node: Node): string | undefined =>
+  node instanceof HTMLElement ? node.dataset.key : undefined
+
+function change(old: Node, made: Node): void {
+  if (!(old instanceof Element) || !(made instanceof Element)) {
+    if (old.nodeValue !== made.nodeValue) old.nodeValue = made.nodeValue
+    return
+  }
+  for (const { name } of [...old.attributes])
+    // Whether it is open is the reader's.
+    if (name !== 'open' && !made.hasAttribute(name)) old.removeAttribute(name)
+  for (const { name, value } of made.attributes)
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value)
+  setChildren(old, [...made.childNodes])
 }

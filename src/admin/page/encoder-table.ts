@@ -22,7 +22,7 @@ export function showEncoders(activity: ActivityReport): void {
   const words = search().value.trim().toLowerCase()
   const found = rows.filter(({ name }) => name.includes(words)).sort(orders[orderName()])
   const shown = found.slice(0, rowsMax)
-  fillTable(byId('encoders'), columns, shown, keyOf)
+  fillTable(byId('encoders'), columns, shown, ({ name }) => name)
   setText('shown', shownText(shown.length, found.length, encodersNotShown))
   const left = found.length - shown.length
   byId('more').hidden = left === 0
@@ -123,12 +123,6 @@ const columns: readonly Column<Row>[] = [
   { title: 'Limits used', isWide: true, cell: limitsCell },
   { title: 'Key ends', cell: keyCell },
 ]
-
-const keyOf = (row: Row): string =>
-  JSON.stringify({ ...row, now: 0, shown: columns.map(({ cell }) => textOf(cell(row))) })
-
-const textOf = (child: Node | string): string =>
-  typeof child === 'string' ? child : (child.textContent ?? '')
 
 function nameCell({ name, role, isEnabled, isNobody }: Row) {
   if (isNobody === true) return element('em', {}, name)

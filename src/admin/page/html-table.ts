@@ -1,5 +1,5 @@
 /** Tables that a phone shows as a card for each row. */
-import { type Child, element } from './element.js'
+import { type Child, element, setChildren } from './element.js'
 import { none } from './words.js'
 
 export interface Column<Row> {
@@ -13,7 +13,7 @@ export interface Column<Row> {
 
 /**
  * @param table has its caption already; the first column names the row
- * @param key what a row shows, as text: rows of which it is the same stay as they are
+ * @param key tells a row from the others
  */
 export function fillTable<Row>(
   table: HTMLElement,
@@ -21,16 +21,15 @@ export function fillTable<Row>(
   rows: readonly Row[],
   key: (row: Row) => string,
 ): void {
-  const head = table.querySelector('thead') ?? headOf(columns)
   const body = table.querySelector('tbody') ?? element('tbody', { role: 'rowgroup' })
   if (!body.isConnected) {
     table.setAttribute('role', 'table')
-    table.append(head, body)
+    table.append(headOf(columns), body)
   }
-  const before = new Map([...body.rows].map((row) => [row.dataset.key ?? '', row]))
-  const after = rows.map((row) => before.get(key(row)) ?? rowOf(columns, row, key(row)))
-  if (after.some((row, index) => body.rows[index] !== row) || body.rows.length !== after.length)
-    body.replaceChildren(...after)
+  setChildren(
+    body,
+    rows.map((row) => rowOf(columns, row, key(row))),
+  )
 }
 
 function classOf({ isFigure = false, isWide = false }: Column<never>) {

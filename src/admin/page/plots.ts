@@ -152,11 +152,16 @@ export function showPlots({ series }: ActivityReport, now: number): void {
 const total = (counts: Values): number =>
   counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
 
-const requestsWords = (series: Series, rates: Values): string =>
-  `Requests: ${rateText(rates.findLast((rate) => rate !== null) ?? 0)} now, ` +
-  `${rateText(Math.max(0, ...rates.map((rate) => rate ?? 0)))} at most; ` +
-  `${countText(total(series.requests))} in the last hour, ` +
-  `${countText(total(series.refused))} refused, ${countText(total(series.failed))} failed.`
+function requestsWords(series: Series, rates: Values): string {
+  const known = rates.filter((rate) => rate !== null)
+  const now = known.at(-1)
+  const rate =
+    now === undefined ? '' : `${rateText(now)} now, ${rateText(Math.max(...known))} at most; `
+  return (
+    `Requests: ${rate}${countText(total(series.requests))} in the last hour, ` +
+    `${countText(total(series.refused))} refused, ${countText(total(series.failed))} failed.`
+  )
+}
 
 function latencyWords({ p50, p99 }: Series): string {
   const last = p50.findLastIndex((value) => value !== null)

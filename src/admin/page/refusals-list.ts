@@ -1,30 +1,17 @@
 /** Refusals and failures by reason, and of each by encoder: lines to open for their requests. */
 import type { ActivityReport, RefusalGroup, TroubleReport } from '../activity-report.js'
-import { byId, element, setText } from './element.js'
+import { byId, element, setChildren, setText } from './element.js'
 import { agoText, countText, dateText, zoneText } from './words.js'
-
-/** What is open stays open, by what it is of. */
-const open = new Set<string>()
-
-/** What was last shown: the same is left alone, with whatever is selected in it. */
-let shown = ''
 
 export function showRefusals({ refusals, refusalsNotShown, now }: ActivityReport): void {
   const reasons = [...new Set(refusals.map(({ reason }) => reason))]
-  const text = JSON.stringify(refusals)
-  if (text !== shown) {
-    shown = text
-    byId('refusals').replaceChildren(
-      ...reasons.map((word) =>
-        reasonLine(
-          word,
-          refusals.filter(({ reason }) => reason === word),
-        ),
-      ),
-    )
-  }
-  for (const last of byId('refusals').querySelectorAll<HTMLElement>('.last'))
-    last.textContent = `last ${agoText(Number(last.dataset.at), now)}`
+  setChildren(
+    byId('refusals'),
+    reasons.map((word) => {
+      const groups = refusals.filter(({ reason }) => reason === word)
+      return reasonLine(word, groups, now)
+    }),
+  )
   setText('refusals-words', wordsOf(refusals.length, refusalsNotShown))
 }
 
@@ -36,26 +23,20 @@ function wordsOf(count: number, notShown: number): string {
 const namedMax = 3
 const encodersMax = 20
 
-function reasonLine(reason: string, groups: readonly RefusalGroup[]): HTMLElement {
+function reasonLine(reason: string, groups: readonly RefusalGroup[], now: number): HTMLElement {
   const title = element('b', groups.every(isRefusal) ? {} : { class: 'alarm' }, reason)
+  const heading = [title, ' ', element('span', {}, namesOf(groups))]
   const [first] = groups
-  if (first === undefined || groups.length === 1) {
-    const items = first === undefined ? [] : first.requests.map(itemOf)
-    return line(reason, title, groups, element('ul', {}, ...items))
-  }
+  if (first !== undefined && groups.length === 1)
+    return line(reason, heading, groups, requestsOf(first), now)
   const lines = groups
     .slice(0, encodersMax)
     .map((group) =>
-      line(
-        `${reason} ${nameOf(group)}`,
-        element('b', {}, nameOf(group)),
-        [group],
-        element('ul', {}, ...group.requests.map(itemOf)),
-      ),
+      line(nameOf(group), [element('b', {}, nameOf(group))], [group], requestsOf(group), now),
     )
   const more = groups.length - lines.length
   const rest = more === 0 ? [] : [element('p', {}, `${countText(more)} more are in the log.`)]
-  return line(reason, title, groups, element('div', { class: 'groups' }, ...lines, ...rest))
+  return line(reason, heading, groups, element('div', { class: 'groups' }, ...lines, ...rest), now)
 }
 
 const isRefusal = ({ requests }: RefusalGroup): boolean => requests[0]?.outcome === 'refused'
@@ -63,30 +44,23 @@ const nameOf = ({ encoder }: RefusalGroup): string => encoder ?? 'no known encod
 
 function line(
   key: string,
-  title: HTMLElement,
+  heading: readonly (HTMLElement | string)[],
   groups: readonly RefusalGroup[],
   content: HTMLElement,
+  now: number,
 ): HTMLElement {
   const count = groups.reduce((sum, group) => sum + group.count, 0)
   const last = Math.max(...groups.map((group) => group.last))
-  const isReason = key === title.textContent
   const summary = element(
     'summary',
     {},
-    title,
+    ...heading,
     ' ',
-    ...(isReason ? [element('span', {}, namesOf(groups)), ' '] : []),
     element('span', { class: 'count' }, `${countText(count)} ×`),
     ' ',
-    element('span', { class: 'last', 'data-at': String(last) }),
+    element('span', { class: 'last' }, `last ${agoText(last, now)}`),
   )
-  const details = element('details', { class: 'group' }, summary, content)
-  details.open = open.has(key)
-  details.addEventListener('toggle', () => {
-    if (details.open) open.add(key)
-    else open.delete(key)
-  })
-  return details
+  return element('details', { class: 'group', 'data-key': key }, summary, content)
 }
 
 function namesOf(groups: readonly RefusalGroup[]): string {
@@ -95,10 +69,13 @@ function namesOf(groups: readonly RefusalGroup[]): string {
   return more > 0 ? `${names} and ${countText(more)} more` : names
 }
 
+const requestsOf = ({ requests }: RefusalGroup): HTMLElement =>
+  element('ul', {}, ...requests.map(itemOf))
+
 function itemOf({ time, id, client, method, path, status }: TroubleReport): HTMLElement {
   return element(
     'li',
-    {},
+    { 'data-key': id },
     element(
       'time',
       { datetime: new Date(time).toISOString() },
@@ -113,12 +90,17 @@ function itemOf({ time, id, client, method, path, status }: TroubleReport): HTML
   )
 }
 
+/** What the last press came to, by id. */
+const pressed = new Map<string, 'copied' | 'selected'>()
+
 /** Where the page may not write the clipboard, the id is selected instead. */
 function copyButton(id: string): HTMLButtonElement {
-  const button = element('button', { type: 'button', 'aria-label': `copy the id ${id}` }, 'copy')
+  const words = pressed.get(id) ?? 'copy'
+  const button = element('button', { type: 'button', 'aria-label': `copy the id ${id}` }, words)
   button.addEventListener('click', () => {
     void copied(id).then((isCopied) => {
       button.textContent = isCopied ? 'copied' : 'selected'
+      pressed.set(id, isCopied ? 'copied' : 'selected')
       const code = button.parentElement?.querySelector('code') ?? undefined
       if (!isCopied && code !== undefined) getSelection()?.selectAllChildren(code)
     })

@@ -32,11 +32,11 @@ export function showState(status: StatusReport, activity: ActivityReport): void 
   byId('plain-http').hidden = status.url?.startsWith('http://') !== true
   showAlarms(status.alarms ?? [], now)
   setChildren(
-    'peers',
+    byId('peers'),
     status.endpoints.map((endpoint) => peerChip(endpoint, now)),
   )
-  setChildren('figures', figuresOf(status, activity).map(entryOf))
-  setChildren('state', rowsOf(status, activity).map(entryOf))
+  setChildren(byId('figures'), figuresOf(status, activity).map(entryOf))
+  setChildren(byId('state'), rowsOf(status, activity).map(entryOf))
 }
 
 /** What the daemon cannot say of itself, beside what it last said. */
@@ -49,14 +49,14 @@ export function showAbsent(since: number, now: number): void {
     next: 'systemctl status pinwarden, then journalctl -u pinwarden -n 50.',
     since,
   }
-  if (byId('alarms').querySelector('.absent') === null) byId('alarms').prepend(element('li'))
-  byId('alarms').firstElementChild?.replaceWith(alarmCard(alarm, now, 'urgent absent'))
+  byId('alarms').querySelector('.absent')?.remove()
+  byId('alarms').prepend(alarmCard(alarm, now, 'urgent absent'))
 }
 
 function showAlarms(alarms: readonly Alarm[], now: number): void {
   const cards = alarms.map((alarm) => alarmCard(alarm, now, alarm.severity))
   const nothing = element('li', { class: 'nothing' }, 'Nothing that this gate can see.')
-  setChildren('alarms', cards.length === 0 ? [nothing] : cards)
+  setChildren(byId('alarms'), cards.length === 0 ? [nothing] : cards)
 }
 
 const alarmCard = ({ what, whose, next, since }: Alarm, now: number, kinds: string): HTMLElement =>
@@ -100,16 +100,13 @@ const entryOf = ([name, words, isAlarm = false]: Entry): HTMLElement =>
 /** What becomes of pins, and what is kept of them. */
 function figuresOf(
   { journal, ledger }: StatusReport,
-  { encoders }: ActivityReport,
+  { pins: { pinned, pending, failed, failing } }: ActivityReport,
 ): readonly Entry[] {
-  const sum = (word: 'pinned' | 'failed' | 'pending' | 'failing') =>
-    encoders.reduce((all, { pins }) => all + pins[word], 0)
-  const [failed, failing] = [sum('failed'), sum('failing')]
   const { missing = 0, unexpected = 0 } = ledger?.reportedRows ?? {}
   const reports = missing + unexpected
   return [
-    ['Pinned, last hour', countText(sum('pinned'))],
-    ['Pending', countText(sum('pending'))],
+    ['Pinned, last hour', countText(pinned)],
+    ['Pending', countText(pending)],
     ['Failing, tried again', countText(failing), failing > 0],
     ['Failed, last hour', countText(failed), failed > 0],
     ['Queued', journal === null ? none : countText(journal.waiting), (journal?.waiting ?? 0) > 0],
