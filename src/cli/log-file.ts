@@ -98,7 +98,7 @@ function unpack(bytes: Readable, form: 'gzip' | 'zstd'): Readable {
   return bytes.pipe(unpacker)
 }
 
-export interface JournalWish {
+export interface JournaldOptions {
   readonly sinceMs?: number | undefined
   /** How many of the last lines; undefined: all. */
   readonly count?: number | undefined
@@ -109,10 +109,10 @@ export interface JournalWish {
 /**
  * What systemd keeps of the daemon's standard output.
  *
- * @throws CommandError where there is no journal, or it may not be read
+ * @throws CommandError where journald keeps none, or it may not be read
  */
-export async function* journalLines(wish: JournalWish): AsyncGenerator<string> {
-  const { sinceMs, count, follow = false, signal } = wish
+export async function* journaldLines(options: JournaldOptions): AsyncGenerator<string> {
+  const { sinceMs, count, follow = false, signal } = options
   const program = spawn(
     'journalctl',
     [

@@ -6,7 +6,7 @@ import { type LogLine, readLogLine } from '../log/line-text.js'
 import {
   configuredLog,
   isSince,
-  journalLines,
+  journaldLines,
   linesIn,
   ownLine,
   rotatedFiles,
@@ -93,7 +93,7 @@ async function* allLines(
   }
   const configured = await configuredLog(configPath)
   if (configured === undefined) {
-    yield* journalLines({ sinceMs })
+    yield* journaldLines({ sinceMs })
     return
   }
   for (const path of await rotatedFiles(configured))

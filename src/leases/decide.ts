@@ -11,7 +11,7 @@ export interface Caller {
   readonly mayUnpinAny: boolean
 }
 
-export interface PinWish {
+export interface PinRequest {
   readonly cid: string
   /** Without expiry. */
   readonly options: readonly Parameter[]
@@ -55,11 +55,11 @@ export interface Moment {
 export function decidePin(
   record: PinRecord | undefined,
   { holder }: Caller,
-  wish: PinWish,
+  asked: PinRequest,
   { nowMs, token }: Moment,
 ): Decision {
   if (record !== undefined && record.type !== 'pin') return refuse('not-a-plain-pin')
-  const { cid, options, untilMs } = wish
+  const { cid, options, untilMs } = asked
   const leases = record === undefined ? [] : liveLeases(record, nowMs)
   const own = leases.find((lease) => lease.holder === holder)
   // What the operator holds of a pin without leases is written down from now on.

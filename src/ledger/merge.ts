@@ -67,7 +67,7 @@ export function mergeRow(
     read.expiresMs < latestEnd(leases) ||
     leases.some((lease) => !seen.some((other) => isSame(lease, other)))
   if (!isMissing && there.length === seen.length) return { record: read, differs: undefined }
-  // The holders' own wishes hold until another holder is there, whose record stays as it is.
+  // The holders' own options hold until another holder is there, whose record stays as it is.
   const isAlone = there.every((lease) => ownOf(owed, lease) !== undefined)
   const { isDirect, options } = read === undefined || isAlone ? row : read
   const whole = { cid: row.cid, isDirect, options, leases, expiresMs: latestEnd(leases) }

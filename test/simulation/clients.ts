@@ -44,7 +44,7 @@ export class Clients {
     const before = model.sure(cid, leaseId)
     // What the source has is a bound as well, and not known to the client.
     const sureMs = source === undefined && isRefused !== true ? untilMs : -Infinity
-    model.asked(cid, leaseId, { wish: sureMs, nowMs: trueMs, gate: at })
+    model.asked(cid, leaseId, { wanted: sureMs, nowMs: trueMs, gate: at })
     model.possible(cid, leaseId, latestMs)
     const options = [
       ...(name === undefined ? [] : [['name', name] as const]),
@@ -84,7 +84,7 @@ export class Clients {
     const before = model.sure(cid, leaseId)
     const { graceSeconds } = this.world.settings
     const { kubo } = this.world.cluster
-    model.asked(cid, leaseId, { wish: 'unpin', nowMs: time.true(), gate: at })
+    model.asked(cid, leaseId, { wanted: 'unpin', nowMs: time.true(), gate: at })
     this.ask(`DELETE ${cid} ${leaseId}`, at, (requestId) =>
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {

@@ -90,14 +90,14 @@ export class ReferenceModel {
   hadHands = false
 
   /** Before the request: its outcome is unknown until {@link answered}. */
-  asked(cid: string, leaseId: string, { wish, nowMs, gate }: Asked): void {
+  asked(cid: string, leaseId: string, { wanted, nowMs, gate }: Asked): void {
     const entry = this.entry(cid)
     const hold = holdOf(entry, leaseId)
     hold.gate = gate
     entry.askedMs = nowMs
     loosen(entry)
     hold.isUnderWay = true
-    const untilMs = wish === 'unpin' ? -Infinity : wish
+    const untilMs = wanted === 'unpin' ? -Infinity : wanted
     hold.minMs = Math.min(hold.minMs, untilMs)
     hold.maxMs = Math.max(hold.maxMs, untilMs)
     hold.everMs = Math.max(hold.everMs, hold.maxMs)
@@ -401,7 +401,7 @@ export interface Sure {
 
 export interface Asked {
   /** Until when, in true time. */
-  readonly wish: number | 'unpin'
+  readonly wanted: number | 'unpin'
   /** True time. */
   readonly nowMs: number
   /** Which one is asked. */

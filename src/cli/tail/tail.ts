@@ -5,7 +5,7 @@ import {
   configuredLog,
   formOf,
   isSince,
-  journalLines,
+  journaldLines,
   linesIn,
   ownLine,
   rotatedFiles,
@@ -49,8 +49,8 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
     if (json) io.stdout.write(`${line}\n`)
     else (io.stdout.bare ?? io.stdout).write(`${lineText(line, hasColor)}\n`)
   }
-  const wish = { ...options, sinceMs, count, isWanted, isFiltered, signal }
-  for await (const line of linesWanted(wish, io)) {
+  const query = { ...options, sinceMs, count, isWanted, isFiltered, signal }
+  for await (const line of linesWanted(query, io)) {
     if (signal?.aborted === true) break
     show(line)
   }
@@ -61,26 +61,26 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   return 1
 }
 
-interface Wish extends Omit<TailOptions, 'since' | 'lines'> {
+interface LineQuery extends Omit<TailOptions, 'since' | 'lines'> {
   readonly sinceMs: number | undefined
   readonly count: number
   readonly isWanted: (line: string) => boolean
   readonly isFiltered: (line: string) => boolean
 }
 
-async function* linesWanted(wish: Wish, io: Io): AsyncGenerator<string> {
-  const { configPath, follow, sinceMs, count, isWanted, signal } = wish
-  if (wish.file === '-') {
+async function* linesWanted(query: LineQuery, io: Io): AsyncGenerator<string> {
+  const { configPath, follow, sinceMs, count, isWanted, signal } = query
+  if (query.file === '-') {
     for await (const line of linesOf(io.stdin ?? []))
       if (isWanted(ownLine(line))) yield ownLine(line)
     return
   }
-  const file = wish.file ?? (await configuredLog(configPath))
+  const file = query.file ?? (await configuredLog(configPath))
   if (file === undefined) {
-    yield* ofJournal(wish)
+    yield* ofJournald(query)
     return
   }
-  const files = wish.file === undefined ? await rotatedFiles(file) : [file]
+  const files = query.file === undefined ? await rotatedFiles(file) : [file]
   // What is written from here on is followed, and belongs to no look back.
   const end = follow ? (await lastLines(file, () => true, 0)).end : undefined
   const endOf = (path: string) => (path === file ? end : undefined)
@@ -130,23 +130,23 @@ async function lastOfFile(
 }
 
 /** As many of its lines as it takes to find those that fit. */
-async function* ofJournal(wish: Wish): AsyncGenerator<string> {
-  const { sinceMs, count, follow, isWanted, isFiltered, signal } = wish
+async function* ofJournald(query: LineQuery): AsyncGenerator<string> {
+  const { sinceMs, count, follow, isWanted, isFiltered, signal } = query
   const isAll = sinceMs !== undefined
   const last: string[] = []
   if (isAll) {
-    for await (const line of journalLines({ sinceMs, follow, signal }))
+    for await (const line of journaldLines({ sinceMs, follow, signal }))
       if (isWanted(line)) yield line
     return
   }
-  for await (const line of journalLines({ signal })) {
+  for await (const line of journaldLines({ signal })) {
     if (!isFiltered(line)) continue
     last.push(line)
     if (last.length > count) last.shift()
   }
   yield* last
   if (!follow) return
-  for await (const line of journalLines({ count: 0, follow, signal }))
+  for await (const line of journaldLines({ count: 0, follow, signal }))
     if (isWanted(line)) yield line
 }
 

@@ -8,7 +8,7 @@ import {
   decideUnpin,
   isLetGo,
   letGo,
-  type PinWish,
+  type PinRequest,
   unenforced,
   write,
 } from '../../leases/decide.js'
@@ -36,10 +36,10 @@ export type Known = Pick<OpenPin, 'record' | 'nowMs' | 'token'>
 export async function decideToPin(
   deciding: Deciding,
   { record, nowMs, token }: Known,
-  wish: PinWish,
+  asked: PinRequest,
 ): Promise<Decision> {
   const { encoder } = deciding
-  const updated = await updating(deciding, wish)
+  const updated = await updating(deciding, asked)
   if (updated === undefined) return { kind: 'unknown' }
   const untilMs = withinRetention(updated.untilMs, encoder, nowMs)
   return decidePin(record, callerOf(encoder), { ...updated, untilMs }, { nowMs, token })
@@ -59,11 +59,11 @@ export const withinRetention = (
  */
 async function updating(
   { ledger, encoder, headers, deadline }: Deciding,
-  wish: PinWish,
-): Promise<PinWish | undefined> {
-  const { cid, options, untilMs } = wish
+  asked: PinRequest,
+): Promise<PinRequest | undefined> {
+  const { cid, options, untilMs } = asked
   const source = options.find(([name]) => name === 'pin-update')?.[1]
-  if (source === undefined || source === cid) return wish
+  if (source === undefined || source === cid) return asked
   const { record } = await ledger.look(source, deadline, headers)
   if (record === undefined || isLetGo(record)) return undefined
   const name = options.find(([option]) => option === 'name')

@@ -171,7 +171,7 @@ t.test('a release is final: crashes, late looks and the queue bring nothing back
   await third.daemon.logged('verified recent writes')
   // What was released while the cluster was away is a doubt of its own, and may end a moment later.
   while (cluster.pins.size > 0) await third.ask('alpha', 'GET', 4)
-  t.equal(await third.ask('beta', 'POST', 5), 200, 'a later wish is another one')
+  t.equal(await third.ask('beta', 'POST', 5), 200, 'a later request is another one')
   t.same(holders(5), [leaseIds.beta])
 })
 
