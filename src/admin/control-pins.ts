@@ -1,7 +1,7 @@
 /** The control socket's routes around pins: who holds them, and what an operator makes of that. */
 import type { FastifyInstance } from 'fastify'
 import { canonicalCid } from '../cluster/cid.js'
-import { isLetGo, liveLeases } from '../leases/decide.js'
+import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import { namesByHolder } from '../leases/holder-names.js'
 import type { Lease } from '../leases/lease.js'
 import type { Right, SeenReport } from '../ledger/decisions.js'
@@ -220,7 +220,7 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
     type: record.type,
     written: timeText(record.writtenMs),
     expires: timeText(record.expiresMs),
-    isLetGo: isLetGo(record),
+    isLetGo: isSoftDeleted(record),
     isQueued,
     report: report ?? null,
     leases: liveLeases(record, Date.now()).map(shown),

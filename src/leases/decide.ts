@@ -1,4 +1,4 @@
-/** Whose pin is it: what becomes of it when an encoder pins it, or lets go of it. No I/O here. */
+/** Whose pin is it: what becomes of it when an encoder pins it, or unpins it. No I/O here. */
 import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
 import { type Lease, latestEnd, operator } from './lease.js'
 import { type NewRecord, type PinRecord, type Writing, writing } from './pin-record.js'
@@ -7,7 +7,7 @@ import { type NewRecord, type PinRecord, type Writing, writing } from './pin-rec
 export interface Caller {
   /** What its leases are kept under. */
   readonly holder: string
-  /** Whether it may let go of what others hold. */
+  /** Whether it may unpin what others hold. */
   readonly mayUnpinAny: boolean
 }
 
@@ -87,14 +87,14 @@ export function write(record: NewRecord): Decision | undefined {
   return request.query.length > queryBytesMax ? undefined : { kind: 'write', record, request }
 }
 
-/** A pin without a holder, as it is kept for a grace. */
-export const letGo = (
+/** A pin without a holder, as it is kept for a grace, with its former holders. */
+export const softDelete = (
   { cid, isDirect, options }: PinRecord,
   former: readonly Lease[],
   expiresMs: number,
 ): NewRecord => ({ cid, isDirect, options, expiresMs, leases: [], former })
 
-/** A DELETE: the caller lets go; the pin goes with its last holder. */
+/** A DELETE: the caller releases its lease; the pin goes with its last holder. */
 export function decideUnpin(
   record: PinRecord | undefined,
   { holder, mayUnpinAny }: Caller,
@@ -102,7 +102,7 @@ export function decideUnpin(
 ): Decision {
   // The cluster's own words for what it does not know.
   if (record === undefined) return { kind: 'unpin', last: [] }
-  if (isLetGo(record)) return { kind: 'unknown' }
+  if (isSoftDeleted(record)) return { kind: 'unknown' }
   const leases = liveLeases(record, now)
   if (mayUnpinAny) return { kind: 'unpin', last: leases }
   const others = leases.filter((lease) => lease.holder !== holder)
@@ -122,7 +122,7 @@ export function unenforced(record: PinRecord, now: number): Decision {
 }
 
 /** Whether it is only kept for a grace: to encoders it is not there. */
-export const isLetGo = ({ leases, former }: PinRecord): boolean =>
+export const isSoftDeleted = ({ leases, former }: PinRecord): boolean =>
   leases.length === 0 && former.length > 0
 
 /** A pin that carries no lease is the operator's, for as long as it was made for. */

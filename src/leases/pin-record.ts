@@ -13,7 +13,7 @@ export interface PinRecord {
   /** Infinity: never. */
   readonly expiresMs: number
   readonly leases: readonly Lease[]
-  /** Who held it before it was let go of for a grace; none of a pin that is held. */
+  /** Who held it before it was soft-deleted; none of a pin that is held. */
   readonly former: readonly Lease[]
   /** When it was last written, by the cluster's clock; to the second when read back. */
   readonly writtenMs: number

@@ -16,7 +16,7 @@ const lease = Buffer.from(`"${leasePrefix}`)
 const lineBytesMax = 1024 * 1024
 
 /** Whether a status of the cluster's, as it stands in its JSON, is of a pin kept for a grace. */
-const isLetGo = (line: Buffer): boolean => line.includes(former) && !line.includes(lease)
+const isSoftDeleted = (line: Buffer): boolean => line.includes(former) && !line.includes(lease)
 
 /** Of a pin's record, as POST and DELETE answer it. */
 export const shownRecord = (line: Buffer): Buffer => withoutLeases(line)
@@ -27,7 +27,7 @@ export const shownRecord = (line: Buffer): Buffer => withoutLeases(line)
  * @throws ClusterFault when it is not a record
  */
 export const shownStatus = (line: Buffer): Buffer =>
-  isLetGo(line) ? asUnpinned(line) : withoutLeases(line)
+  isSoftDeleted(line) ? asUnpinned(line) : withoutLeases(line)
 
 /** Whole lines of a listing, which leaves pins out that are kept for a grace. */
 export function shownListing(lines: Buffer): Buffer {
@@ -38,7 +38,9 @@ export function shownListing(lines: Buffer): Buffer {
     from = end + 1
   }
   if (!lines.includes(reserved)) return lines
-  const kept = lines.includes(former) ? eachLine(lines, (line) => isLetGo(line) || line) : lines
+  const kept = lines.includes(former)
+    ? eachLine(lines, (line) => isSoftDeleted(line) || line)
+    : lines
   return withoutLeases(kept)
 }
 

@@ -2,7 +2,7 @@
  * What the cluster's record of a CID should be: the ledger's row against what was read. Leases are
  * compared by their tokens alone. No I/O here.
  */
-import { isLetGo, liveLeases } from '../leases/decide.js'
+import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import { type Lease, latestEnd } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import { readToken } from '../leases/token.js'
@@ -51,7 +51,7 @@ export function mergeRow(
   const owed = owedBy(row, merging).filter(
     (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? [], gateId),
   )
-  const seen = read === undefined || isLetGo(read) ? [] : liveLeases(read, now)
+  const seen = read === undefined || isSoftDeleted(read) ? [] : liveLeases(read, now)
   const there = seen.filter((lease) =>
     isTakenDown ? isOwed(row, lease) : !wasReleased(row, lease, gateId),
   )
@@ -117,7 +117,7 @@ function isOutdated(own: Lease, read: readonly Lease[], gateId: string): boolean
 }
 
 /**
- * Whether a lease is one that its holder let go: by its token, or as one of this gate's that is
+ * Whether a lease is one that its holder released: by its token, or as one of this gate's that is
  * older than the row and was not taken into it.
  */
 function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {

@@ -278,8 +278,8 @@ export class OpenPins {
 }
 
 /**
- * Where two gates wrote at once, neither knew of the leases of the other: what has not been let go
- * stays owed.
+ * Where two gates wrote at once, neither knew of the leases of the other: what was not released is
+ * still owed.
  */
 function leasesOfBoth(told: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
   if (own === undefined) return told.leases

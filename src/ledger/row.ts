@@ -21,7 +21,7 @@ export interface LedgerRow {
   readonly former: readonly Lease[]
   /** Of the record; Infinity: never. */
   readonly expiresMs: number
-  /** Leases that their holders let go: the only ones that a repair may remove. */
+  /** Leases that their holders released: the only ones that a repair may remove. */
   readonly released: readonly Released[]
   /** What a hand beside the gate made of the record; an operator decides, no repair does. */
   readonly report?: 'missing' | 'unexpected' | undefined

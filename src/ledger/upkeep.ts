@@ -1,5 +1,5 @@
 /** What an operator does to leases: gives them to pins made before, takes them back, restores. */
-import { isLetGo, letGo, liveLeases, write } from '../leases/decide.js'
+import { isSoftDeleted, softDelete, liveLeases, write } from '../leases/decide.js'
 import { type Lease, latestEnd, operator } from '../leases/lease.js'
 import type { Ledger } from './ledger.js'
 import type { Queue } from './queue.js'
@@ -47,17 +47,17 @@ export class Upkeep {
       // Of a record that is owed, and that the cluster does not have now, it is not known.
       const madeMs = Number.isFinite(record.writtenMs) ? record.writtenMs : nowMs
       const made = Math.floor(madeMs / 1000) * 1000
-      const end = held.length === 0 && !isLetGo(record) ? record.expiresMs : Infinity
+      const end = held.length === 0 && !isSoftDeleted(record) ? record.expiresMs : Infinity
       const untilMs = Math.min(end, Math.ceil((nowMs + retentionMs) / 1000) * 1000)
       const leases = [...held, { holder, sinceMs: made, untilMs, token }]
       return ['adopted', { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
     })
   }
 
-  /** Takes back that a pin was let go of: who held it last holds it again. */
+  /** Restores a soft-deleted pin: who held it last holds it again. */
   restore(cid: string): Promise<Outcome> {
     return this.changed(cid, (record, { nowMs, token }) => {
-      if (!isLetGo(record)) return 'held-already'
+      if (!isSoftDeleted(record)) return 'held-already'
       const former = record.former.filter(({ untilMs }) => untilMs > nowMs)
       const whole = Math.floor(nowMs / 1000) * 1000
       const holders =
@@ -74,7 +74,7 @@ export class Upkeep {
    */
   release(planned: PlannedLease, graceMs: number): Promise<Outcome> {
     return this.changed(planned.cid, async (record, { nowMs }, deadline) => {
-      if (isLetGo(record)) return 'not-pinned'
+      if (isSoftDeleted(record)) return 'not-pinned'
       const all = record.leases.length > 0 ? record.leases : liveLeases(record, nowMs)
       const lease = all.find(({ holder }) => holder === planned.holder)
       const isSame =
@@ -87,7 +87,7 @@ export class Upkeep {
       const leases = all.filter((other) => other !== lease && other.untilMs > nowMs)
       if (leases.length > 0)
         return ['released', { ...record, leases, expiresMs: latestEnd(leases) }]
-      const kept = letGo(record, [lease], nowMs + graceMs)
+      const kept = softDelete(record, [lease], nowMs + graceMs)
       const isKept =
         graceMs > 0 &&
         write(kept) !== undefined &&

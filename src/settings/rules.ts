@@ -223,7 +223,7 @@ function keyProblems(
   })
 }
 
-/** Two of one id would let go of each other's pins. */
+/** Two of one id would release each other's leases. */
 function leaseIdProblems({ encoders }: Config): Problem[] {
   const places = new Map<string, string>()
   return Object.entries(encoders).flatMap(([name, { leaseId = leaseIdOf(name) }]) => {

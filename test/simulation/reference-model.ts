@@ -2,7 +2,7 @@
  * The plain model beside the gate: it knows only what clients were told and which crashes happened,
  * and says what the pinset has to be by it.
  */
-import { isLetGo } from '../../src/leases/decide.js'
+import { isSoftDeleted } from '../../src/leases/decide.js'
 import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
 import { type CrashName, repairs, rowDelayMsMax } from './crash-costs.js'
 import { landingMs } from '../../src/ledger/doubt.js'
@@ -518,7 +518,7 @@ function released(
   record: PinRecord | undefined,
   nowMs: number,
 ): Violation | undefined {
-  if (record === undefined || isByHand || isLetGo(record)) return undefined
+  if (record === undefined || isByHand || isSoftDeleted(record)) return undefined
   const held = Math.max(...Array.from(holds.values(), ({ maxMs }) => maxMs))
   if (held > nowMs - sweptAfterMs || askedMs > nowMs - sweptAfterMs) return undefined
   const leases = record.leases.map(({ holder, untilMs }) => holder + until(untilMs)).join(', ')

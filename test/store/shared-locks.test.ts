@@ -31,16 +31,16 @@ function holders(cluster: TestGate['cluster'], names: readonly string[]): string
   return names.filter((name) => metadata?.has(`pinwarden.lease.${leaseIdOf(name)}`) === true)
 }
 
-/** The pin of an encoder that has come to the cluster, and is made only when it is let go of. */
+/** The pin of an encoder that has come to the cluster, and is pinned only when it is released. */
 async function heldUp({ cluster, pick }: Pick<Gates, 'cluster' | 'pick'>, as: string) {
-  let letGo = (): void => undefined
-  const until = new Promise<void>((resolve) => (letGo = resolve))
+  let release = (): void => undefined
+  const until = new Promise<void>((resolve) => (release = resolve))
   cluster.reset()
   const path = new RegExp(`lease\\.${leaseIdOf(as)}`)
   cluster.behave({ method: 'POST', path }, { kind: 'hold', until })
   const slow = pick(0).ask('POST', `/pins/${cid}`, { as })
   while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
-  return { slow, letGo }
+  return { slow, release }
 }
 
 type Gates = Awaited<ReturnType<typeof startGates>>
@@ -54,7 +54,7 @@ t.test('encoders that pin the same at four gates at once all hold it', { skip },
   t.same([...new Set(answers.map(({ status }) => status))], [200])
   t.same(holders(cluster, names), names)
 
-  // Each lets go at another gate than it pinned at.
+  // Each unpins at another gate than it pinned at.
   const gone = names.slice(0, 12)
   const left = await Promise.all(
     gone.map((as, index) => pick(index + 1).ask('DELETE', `/pins/${cid}`, { as })),
@@ -78,13 +78,13 @@ t.test('a gate knows what another one has just written, within a second', { skip
 t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, async (t) => {
   const { redis, pick, cluster } = await startGates(t, 2)
   await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })
-  const { slow, letGo } = await heldUp({ cluster, pick }, 'e1')
+  const { slow, release } = await heldUp({ cluster, pick }, 'e1')
   const client = new Redis(redis.url)
   t.equal(await client.del(`pinwarden:{${cid}}:turn`), 1, 'the first gate had it')
   await client.quit()
   t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e2' })).status, 200)
   t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e2'])
-  letGo()
+  release()
   t.equal((await slow).status, 200)
   // The one whose lease was overwritten hears of it.
   await pick(1).told(repaired)
@@ -121,9 +121,9 @@ t.test('without the store gates that write over each other put it right', { skip
   const { redis, gates, pick, cluster } = await startGates(t, 2)
   await redis.kill()
   for (const gate of gates) await gate.told(away)
-  const { slow, letGo } = await heldUp({ cluster, pick }, 'e1')
+  const { slow, release } = await heldUp({ cluster, pick }, 'e1')
   t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e2' })).status, 200)
-  letGo()
+  release()
   t.equal((await slow).status, 200)
   // Until it has heard the other one, a gate does not know what that one released.
   await redis.comeBack()

@@ -37,13 +37,13 @@ export async function busyGate(t: Test): Promise<string> {
   await gate.ask('POST', `/pins/${pinning}`)
 
   const leave = new AbortController()
-  const letGo = cluster.behave({}, { kind: 'stall' })
+  const stalled = cluster.behave({}, { kind: 'stall' })
   const left = gate.ask('GET', '/id', { signal: leave.signal })
   await cluster.nextRequest()
   leave.abort()
   await t.rejects(left)
   await gate.line(({ outcome }) => outcome === 'aborted')
-  letGo()
+  stalled()
 
   await cluster.close()
   await gate.ask('GET', '/id')

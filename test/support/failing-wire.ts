@@ -62,11 +62,11 @@ export async function startFailingWire(t: Test, port: number): Promise<FailingWi
       failing = text === undefined ? undefined : { text, how }
     },
     hold: (text) => {
-      let letGo = (): void => undefined
-      held = { text, until: new Promise((resolve) => (letGo = resolve)) }
+      let release = (): void => undefined
+      held = { text, until: new Promise((resolve) => (release = resolve)) }
       return () => {
         held = undefined
-        letGo()
+        release()
       }
     },
   }

@@ -50,7 +50,7 @@ interface AdoptOption extends ConfigOption {
 function addChanges(pins: Command, line: CommandLine): void {
   const restore = line
     .withConfig(pins.command('restore'))
-    .description('take back that a pin was let go of, within unpin.graceSeconds')
+    .description('restore a pin that was unpinned, within unpin.graceSeconds')
     .argument('<cid>', 'the pin')
     .action((cid: string, { config }: ConfigOption) =>
       line.end(async () => {

@@ -5,7 +5,7 @@
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
 import { ClusterClient } from '../../cluster/cluster-client.js'
-import { isLetGo, liveLeases } from '../../leases/decide.js'
+import { isSoftDeleted, liveLeases } from '../../leases/decide.js'
 import { namesByHolder } from '../../leases/holder-names.js'
 import { type Lease, operator } from '../../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
@@ -124,7 +124,7 @@ async function plannedLeases(
   let pins = 0
   await eachRecord(snapshot, (record) => {
     pins++
-    if (record.type !== 'pin' || isLetGo(record)) return
+    if (record.type !== 'pin' || isSoftDeleted(record)) return
     for (const lease of leasesOf(record))
       if (wants(lease, names.get(lease.holder), record)) leases.push({ cid: record.cid, lease })
   })

@@ -68,7 +68,9 @@ const reportText = {
 } as const
 
 function textOf(pin: Shown): string {
-  const held = pin.isLetGo ? 'let go of: pinwarden pins restore takes that back' : 'held'
+  const held = pin.isLetGo
+    ? 'unpinned, kept for a grace: pinwarden pins restore takes that back'
+    : 'held'
   const known = pin.report === null ? held : reportText[pin.report]
   const state = pin.isQueued ? `${known}; a pin of it waits: pinwarden journal list` : known
   const lines = [

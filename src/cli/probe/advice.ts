@@ -18,7 +18,7 @@ const anew = 'try again in a moment'
 /** Those whose status says enough, or that no encoder sends, are left to {@link helpFor}. */
 const advice: Partial<Record<RefusalReason | UpstreamFaultReason, string>> = {
   'not-owner':
-    'another encoder holds this pin, and only a holder lets go of it. The operator sees who with ' +
+    'another encoder holds this pin, and only a holder may unpin it. The operator sees who with ' +
     'pinwarden pins show CID; the permission `unpin-any` would allow it',
   'too-many-leases':
     'this encoder holds as many pins as its quota allows: unpin some, or the operator raises ' +

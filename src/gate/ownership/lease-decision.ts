@@ -6,8 +6,8 @@ import {
   decidePin,
   type Decision,
   decideUnpin,
-  isLetGo,
-  letGo,
+  isSoftDeleted,
+  softDelete,
   type PinRequest,
   unenforced,
   write,
@@ -65,7 +65,7 @@ async function updating(
   const source = options.find(([name]) => name === 'pin-update')?.[1]
   if (source === undefined || source === cid) return asked
   const { record } = await ledger.look(source, deadline, headers)
-  if (record === undefined || isLetGo(record)) return undefined
+  if (record === undefined || isSoftDeleted(record)) return undefined
   const name = options.find(([option]) => option === 'name')
   const isGranted = ([option]: Parameter): boolean =>
     encoder.enforcement !== 'enforce' || mayAsk(option, encoder.options)
@@ -93,7 +93,7 @@ export async function decideToUnpin(
   // What is known to be unfinished would be queued again by a POST.
   const finished = await ledger.isFinished(record.cid, deadline, headers)
   if (finished === 'unfinished') return decision
-  const kept = letGo(record, decision.last, nowMs + graceMs)
+  const kept = softDelete(record, decision.last, nowMs + graceMs)
   return write(kept) ?? decision
 }
 

@@ -217,7 +217,7 @@ export class Connections implements Surroundings {
   }
 
   /**
-   * Lets go of the connections at their clients' pace: a request that is on its way, on one that is
+   * Closes the connections at their clients' pace: a request that is on its way, on one that is
    * kept open, is answered rather than cut.
    *
    * @returns when none is left, or the time is up

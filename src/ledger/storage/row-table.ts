@@ -56,7 +56,7 @@ export class RowTable {
     const live = new Set<string>()
     for (const { holder, untilMs } of row.leases) if (untilMs > now) live.add(holder)
     if (old !== undefined)
-      for (const holder of this.holdersIn(old, pin)) if (!live.has(holder)) this.letGo(holder, pin)
+      for (const holder of this.holdersIn(old, pin)) if (!live.has(holder)) this.unhold(holder, pin)
     for (const holder of live) this.hold(holder, pin)
   }
 
@@ -226,7 +226,7 @@ export class RowTable {
     const id = Number(columns.id)
     const live = new Set<string>()
     for (const { holder, untilMs } of row?.leases ?? []) if (untilMs > now) live.add(holder)
-    for (const holder of this.holdersIn(columns, id)) if (!live.has(holder)) this.letGo(holder, id)
+    for (const holder of this.holdersIn(columns, id)) if (!live.has(holder)) this.unhold(holder, id)
     const isTombstone = row?.leases.length === 0
     if (row === undefined || (isOver(row, now) && !(isTombstone && row.seq >= oldestKept)))
       this.sql('DELETE FROM pin WHERE id = ?').run(id)
@@ -239,7 +239,7 @@ export class RowTable {
     if (changes !== 0) this.add(holder, id, 1)
   }
 
-  private letGo(holder: string, pin: number): void {
+  private unhold(holder: string, pin: number): void {
     const id = this.idOfHolder(holder)
     if (id === undefined) return
     const { changes } = this.sql('DELETE FROM held WHERE holder = ? AND pin = ?').run(id, pin)

@@ -157,11 +157,11 @@ t.test("no words of a cluster, or of a file, move an operator's cursor", async (
     t.notMatch(text, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/)
 })
 
-t.test('pins restore takes back that a pin was let go of', async (t) => {
+t.test('pins restore restores a pin that was unpinned', async (t) => {
   const { cluster, ask, command } = await served(t, { unpin: { graceSeconds: 3600 } })
   await ask('POST', 1)
   await ask('DELETE', 1)
-  t.match((await command('pins', 'show', cid(1))).stdout, /^state +let go of/m)
+  t.match((await command('pins', 'show', cid(1))).stdout, /^state +unpinned/m)
   const restore = await command('pins', 'restore', cid(1))
   t.match(restore, { code: 0, stdout: `${cid(1)}: restored\n` })
   t.same(holdersIn(cluster.pins.get(cid(1))?.metadata), [alphaId])

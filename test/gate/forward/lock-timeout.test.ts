@@ -17,14 +17,14 @@ const inHaste = { health, writeTimeoutMs: 1000 }
 async function withHeldLock(t: Test, overrides: Overrides = {}) {
   const settings = { enforcement: 'enforce', ...overrides } as const
   const gate = await startGate(t, { ...settings, cluster: { health } })
-  let letGo = (): void => undefined
-  const until = new Promise<void>((resolve) => (letGo = resolve))
+  let release = (): void => undefined
+  const until = new Promise<void>((resolve) => (release = resolve))
   gate.cluster.behave({ method: 'POST' }, { kind: 'hold', until }, 1)
   const holder = gate.ask('POST', `/pins/${cid}?name=holder`)
   while (!gate.cluster.requests.some(({ method }) => method === 'POST'))
     await gate.cluster.nextRequest()
   gate.replace({ ...settings, cluster: inHaste })
-  return { gate, holder, letGo }
+  return { gate, holder, release }
 }
 
 async function isLate(t: Test, gate: TestGate, answer: Answer): Promise<void> {
@@ -46,13 +46,13 @@ const pinsAskedOf = ({ cluster }: TestGate) =>
   withoutStateReads(cluster).filter(({ target }) => target !== '/id')
 
 t.test('a change that waits too long for its lock is told so, and blames nobody', async (t) => {
-  const { gate, holder, letGo } = await withHeldLock(t)
+  const { gate, holder, release } = await withHeldLock(t)
   const late = ['POST', 'DELETE'].map((method) => gate.ask(method, `/pins/${cid}`))
   for (const answer of await Promise.all(late)) await isLate(t, gate, answer)
   t.equal(gate.lines.filter(({ reason }) => reason === 'lock-timeout').length, 2)
   await has(t, gate.metrics, { 'pinwarden_faults_total{reason="lock-timeout"}': 2 })
   isWell(t, gate)
-  letGo()
+  release()
   t.equal((await holder).status, 200)
   t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200, 'the lock is free again')
 })
@@ -74,20 +74,20 @@ t.test('a lock that another gate holds is told of as well', { skip }, async (t) 
 t.test('a lock that the store gives when the time is up is late as well', { skip }, async (t) => {
   const wire = await startFailingWire(t, (await TestRedis.start(t)).port)
   const gate = await startGate(t, { store: { redis: wire.url, timeoutMs: 5000 } })
-  const letGo = wire.hold(':turn')
+  const release = wire.hold(':turn')
   const open = () => gate.ledger.changes.open(cid, new Deadline(20))
   const first = open()
   const late = [{ status: 'rejected', reason: { reason: 'lock-timeout' } }]
   // The first one has waited as long once the second one, behind it, is late.
   t.match(await Promise.allSettled([open()]), late)
-  letGo()
+  release()
   t.match(await Promise.allSettled([first]), late)
   // A gate with a store asks at its start which cluster that is.
   t.same(pinsAskedOf(gate), [], 'the cluster is not asked of the pin')
 })
 
 t.test('with a journal the late pin is queued, and replayed when the lock is free', async (t) => {
-  const { gate, holder, letGo } = await withHeldLock(t, { onOutage: 'journal' })
+  const { gate, holder, release } = await withHeldLock(t, { onOutage: 'journal' })
   t.equal((await gate.ask('POST', `/pins/${cid}?name=late`)).status, 202)
   t.match(await gate.line(({ status }) => status === 202), {
     outcome: 'journaled',
@@ -97,7 +97,7 @@ t.test('with a journal the late pin is queued, and replayed when the lock is fre
     ...{ cid, reason: 'lock-timeout' },
   })
   isWell(t, gate)
-  letGo()
+  release()
   t.equal((await holder).status, 200)
   gate.journal.again()
   await gate.told('replayed a pin of the journal')

@@ -87,14 +87,14 @@ t.test('a sole holder may do with its pin what it likes', async (t) => {
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('one of several holders lets go of its own lease alone', async (t) => {
+t.test('one of several holders releases its own lease alone', async (t) => {
   const gate = await startGate(t, enforced)
   await gate.ask('POST', `${path}?name=one`)
   await gate.ask('POST', path, { as: 'beta' })
   const answer = await gate.ask('DELETE', path)
   t.match(answer, { status: 200, json: { cid, name: 'one' } })
   t.same(holders(gate), [beta])
-  t.equal((await gate.ask('DELETE', path)).status, 403, 'it was let go of before')
+  t.equal((await gate.ask('DELETE', path)).status, 403, 'it was released before')
   t.equal((await gate.ask('DELETE', path, { as: 'beta' })).status, 200)
   t.notOk(gate.cluster.pins.has(cid))
 })

@@ -82,13 +82,13 @@ t.test('a pipelined burst is judged one by one, with the figures of each', async
 
 t.test('a client that pipelines thousands has few of them under way', async (t) => {
   const gate = await startGate(t)
-  const letGo = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
+  const stalled = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
   const client = await RawClient.to(gate.url)
   client.write(gate.head('GET /id HTTP/1.1').repeat(2000))
   await gate.cluster.nextRequest()
   await has(t, gate.metrics, { pinwarden_requests_in_flight: 1 })
-  letGo.release()
-  letGo()
+  stalled.release()
+  stalled()
   await gate.line(() => gate.lines.length >= 30)
   client.socket.destroy()
   await client.closed
