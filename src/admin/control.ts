@@ -8,7 +8,7 @@ import type { Log } from '../log/log.js'
 import type { Reload } from '../settings/reload/live.js'
 import { schemaController } from '../http/fastify-options.js'
 import { messageOf } from './control-changes.js'
-import { addJournalRoutes, type JournalRoutesParts } from './control-journal.js'
+import { addQueueRoutes, type QueueRoutesParts } from './control-queue.js'
 import { addLedgerRoutes, type LedgerRoutesParts } from './control-ledger.js'
 import { addPinRoutes, type PinRoutesParts } from './control-pins.js'
 import { addPulse } from './control-pulse.js'
@@ -16,11 +16,13 @@ import { ControlRefusal } from './control-refusal.js'
 import { createAdminListener, onClientError } from './admin-listener.js'
 import { listenOnSocket } from './socket.js'
 
-export interface ControlParts extends Pick<PinRoutesParts, 'current'> {
+export interface ControlParts extends Pick<
+  PinRoutesParts & QueueRoutesParts,
+  'current' | 'retryQueue'
+> {
   readonly ledger: PinRoutesParts['ledger'] & LedgerRoutesParts['ledger']
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
-  readonly journal: Omit<JournalRoutesParts, 'log' | 'holderOf'>
   readonly ledgerDisk: LedgerRoutesParts['disk'] & PinRoutesParts['disk']
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Reads the settings anew; undefined: the daemon starts or stops. */
@@ -56,7 +58,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     const message = isTold ? messageOf(error) : 'internal error'
     reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
   })
-  const { journal, ledgerDisk: disk, log } = parts
+  const { ledger, ledgerDisk: disk, log, retryQueue } = parts
   const holderOf = (name: string) => parts.current().keyring.encoder(name)?.leaseId
   let isClosing = false
   const underWay = new Set<Promise<unknown>>()
@@ -70,8 +72,8 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
       return changed
     })
   })
-  addJournalRoutes(control, { ...journal, holderOf, log }, expected)
-  addLedgerRoutes(control, { disk, ledger: parts.ledger, log })
+  addQueueRoutes(control, { queue: ledger.queue, retryQueue, holderOf, log }, expected)
+  addLedgerRoutes(control, { disk, ledger, log })
   control.post('/reload', async (): Promise<ReloadAnswer> => {
     const outcome = await parts.reload()
     if (outcome !== undefined) return outcome

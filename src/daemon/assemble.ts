@@ -232,16 +232,13 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     requestsUnderWay: () => connections.requestsUnderWay,
     budgetLeft: (encoder, budget) => gate.budgetLeft(encoder, budget),
     pendingPins: () => tracker.pendingPins(),
-    journal: {
-      queue,
-      again: () => {
-        replay.retryNow()
-      },
+    retryQueue: () => {
+      replay.retryNow()
     },
     ledgerDisk: storage,
     encoderNames: () => encoderNames.read(),
     ledgerReport: ledgerStatus,
-    journalReport: () => (isQueueShown || queue.size > 0 ? replay.report : undefined),
+    queueReport: () => (isQueueShown || queue.size > 0 ? replay.report : undefined),
     fallbackReport: () => fallback?.report,
     storeReport: () => store?.report,
     endpoints,

@@ -6,7 +6,6 @@ import type { FallbackReport } from '../fallback/fallback.js'
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
 import type { QueueCounts } from '../ledger/queue-metrics.js'
-import type { Queue } from '../ledger/queue.js'
 import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
@@ -30,7 +29,8 @@ export interface Daemon extends AsyncDisposable {
   readonly ledger: OpenLedger
   /** When other gates last saw each key; undefined: there are none. */
   readonly keyUses: SharedKeyUses | undefined
-  readonly journal: OpenJournal
+  /** Has pins that could not be replayed tried again now. */
+  readonly retryQueue: () => void
   readonly ledgerDisk: LedgerDisk
   /** What each encoder is called in the ledger, by its leaseId. */
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
@@ -49,7 +49,7 @@ export interface Daemon extends AsyncDisposable {
   pendingPins(): ReadonlyMap<string, PendingPins>
   ledgerReport(): Promise<LedgerStatus>
   /** Undefined: pins never wait. The next two: without one. */
-  journalReport(): QueueCounts | undefined
+  queueReport(): QueueCounts | undefined
   fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined
   /** How each endpoint of the cluster is. */
@@ -67,10 +67,4 @@ export interface Daemon extends AsyncDisposable {
 
 export interface Reloading {
   now?: (why: string) => Promise<Reload | undefined>
-}
-
-export interface OpenJournal {
-  readonly queue: Queue
-  /** Has what failed tried again now. */
-  readonly again: () => void
 }

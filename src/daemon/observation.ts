@@ -79,7 +79,7 @@ async function statusOf(daemon: Observed, startedAt: string): Promise<StatusRepo
       ...{ name, state, reason, lagSeconds: Math.round(lagMs / 1000) },
       since: new Date(now - stateMs).toISOString(),
     })),
-    journal: daemon.journalReport() ?? null,
+    journal: daemon.queueReport() ?? null,
     ledger: await daemon.ledgerReport(),
     store: daemon.storeReport() ?? null,
     encoders: keyring.encoderCount,

@@ -153,7 +153,7 @@ type Controlled = Pick<
   Daemon,
   | 'settings'
   | 'ledger'
-  | 'journal'
+  | 'retryQueue'
   | 'ledgerDisk'
   | 'encoderNames'
   | 'obstacles'

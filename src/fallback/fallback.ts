@@ -1,5 +1,5 @@
 /**
- * While the cluster is away, pins of the journal are also made at another Kubo: where they come
+ * While the cluster is away, queued pins are also made at another Kubo: where they come
  * from may be gone later. That daemon was the one that drowned: it gets few at once, is left alone
  * when it does not answer, and must not be the cluster's own.
  */
@@ -100,7 +100,7 @@ export class Fallback {
     this.scheduler.runWithin(0)
   }
 
-  /** A pin was accepted into the journal. */
+  /** A pin was accepted into the queue. */
   accepted(cid: string): void {
     if (this.made.has(cid) || this.underWay.has(cid)) return
     this.waiting.add(cid)

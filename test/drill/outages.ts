@@ -47,7 +47,7 @@ const emptied = 'emptied the journal: every pin was replayed or dropped'
 const serve = () => startServed(file('config.json'), file('access.log'))
 
 let served = await serve()
-/** A pin of which nobody knows whether it arrived goes into the journal. */
+/** A pin of which nobody knows whether it arrived goes into the queue. */
 const fine: Right = { read: [200], pin: [200, 202] }
 const away: Right = { read: [200, 502, 503, 504], pin: [202] }
 const returning: Right = { read: away.read, pin: fine.pin }
@@ -132,23 +132,23 @@ await Promise.all(peers.map((peer) => peer.kill()))
 let next = load.next
 const outage: Asked[] = []
 let kills = 0
-const journaled: string[] = []
+const queued: string[] = []
 const outageStartMs = performance.now()
-while (journaled.length < outagePins) {
+while (queued.length < outagePins) {
   const part = new PinLoad(served.url, `Bearer ${key}`, away, next)
   part.start(32, 0, 0)
-  const goal = kills === 0 ? outagePins / 2 : outagePins - journaled.length
+  const goal = kills === 0 ? outagePins / 2 : outagePins - queued.length
   while (part.accepted.length < goal) await setTimeout(5)
   // Nobody was told of what is under way now.
   if (kills++ === 0) served.kill('SIGKILL')
   await part.stop()
-  journaled.push(...part.accepted)
+  queued.push(...part.accepted)
   outage.push(...part.asked.filter(({ status }) => status !== 0))
   next = part.next
   if (kills === 1) served = await serve()
 }
 const acceptMs = performance.now() - outageStartMs
-steps.push({ name: `an outage of ${journaled.length} pins, the gate killed`, asked: outage })
+steps.push({ name: `an outage of ${queued.length} pins, the gate killed`, asked: outage })
 const made = served.next('replayed a pin of the journal')
 const empty = served.next(emptied, 300_000)
 await Promise.all(peers.map((peer) => peer.comeBack()))
@@ -159,7 +159,7 @@ const replayMs = performance.now() - replayStartMs
 const exitCode = await served.stop()
 
 const all = { name: 'all', asked: steps.flatMap(({ asked }) => asked) }
-const lost = [...accepted, ...journaled].filter((cid) => !pins.has(cid)).length
+const lost = [...accepted, ...queued].filter((cid) => !pins.has(cid)).length
 const unanswered = all.asked.filter(({ status }) => status === 0).length
 const wrong = all.asked.filter((asked) => asked.wrong !== undefined)
 const refuseMs = quantile(refusals, 0.99)
@@ -173,7 +173,7 @@ process.stdout.write(
 const figures = [
   ['requests without an answer', String(unanswered)],
   ['wrong answers', String(wrong.length - unanswered)],
-  ['accepted pins that are lost', `${lost} of ${accepted.length + journaled.length}`],
+  ['accepted pins that are lost', `${lost} of ${accepted.length + queued.length}`],
   [
     'time to refuse, with no peer available',
     `${refuseMs.toFixed(1)} ms in 99 of 100, ${refusals.length} asked`,
@@ -182,8 +182,8 @@ const figures = [
     'time to recover',
     `${recoveriesMs.map((ms) => (ms / 1000).toFixed(2)).join(', ')} s until a pin is answered 200`,
   ],
-  ['accepting in an outage', `${perSecond(journaled.length, acceptMs)}, one kill -9 included`],
-  ['replay', `${perSecond(journaled.length, replayMs)}, ${(replayMs / 1000).toFixed(1)} s in all`],
+  ['accepting in an outage', `${perSecond(queued.length, acceptMs)}, one kill -9 included`],
+  ['replay', `${perSecond(queued.length, replayMs)}, ${(replayMs / 1000).toFixed(1)} s in all`],
 ]
 process.stdout.write(`\n${table(['FIGURE', 'VALUE'], figures)}`)
 

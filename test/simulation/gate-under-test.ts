@@ -183,7 +183,7 @@ class SimulatedGate implements GateUnderTest {
         ...{ id, plan, cid: plan.cid, encoder: encoderOf(encoder), keyId: encoder.keyId },
         ...{ snapshot: snapshotOf(this.parts.settings), isClosed: false, wouldRefuse: undefined },
         onEnd: (call: () => void) => endings.push(call),
-        journaled: () => undefined,
+        queued: () => undefined,
       } as unknown as Authorized
       this.changePin(request, plan, {}, answering)
         .then(async (call) => {

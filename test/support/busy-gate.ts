@@ -8,7 +8,7 @@ import { startFakeKubo } from './fake-kubo.js'
 import { freePort } from './free-port.js'
 import { startGate } from './start-gate.js'
 
-const [pinned, pinning, journaled] = [generatedCid(1), generatedCid(2), generatedCid(3)]
+const [pinned, pinning, queued] = [generatedCid(1), generatedCid(2), generatedCid(3)]
 
 /** @returns the text of /metrics */
 export async function busyGate(t: Test): Promise<string> {
@@ -48,9 +48,9 @@ export async function busyGate(t: Test): Promise<string> {
   await cluster.close()
   await gate.ask('GET', '/id')
   kubo.mode = 'work'
-  await gate.ask('POST', `/pins/${journaled}`)
+  await gate.ask('POST', `/pins/${queued}`)
   await kubo.worksOn(1)
-  kubo.working.get(journaled)?.fail('of the test')
+  kubo.working.get(queued)?.fail('of the test')
   await gate.told('could not pin at the fallback')
   return gate.metrics.metrics()
 }

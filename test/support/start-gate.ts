@@ -63,8 +63,8 @@ export interface TestGate {
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>
   /** What it knows of leases. */
   readonly ledger: Daemon['ledger']
-  readonly journal: Daemon['journal']
-  readonly journalReport: Daemon['journalReport']
+  readonly retryQueue: Daemon['retryQueue']
+  readonly queueReport: Daemon['queueReport']
   readonly ledgerReport: Daemon['ledgerReport']
   readonly endpoints: ReturnType<Daemon['endpoints']>
   readonly metrics: Daemon['metrics']
@@ -162,8 +162,8 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     port: Number(new URL(url).port),
     cluster,
     ledger: gate.ledger,
-    journal: gate.journal,
-    journalReport: () => gate.journalReport(),
+    retryQueue: gate.retryQueue,
+    queueReport: () => gate.queueReport(),
     ledgerReport: () => gate.ledgerReport(),
     get endpoints() {
       return gate.endpoints()

@@ -1,5 +1,5 @@
 /** `pinwarden journal replay` and `journal drop`: told to the daemon that has the journal. */
-import type { Dropped, Which } from '../../admin/control-journal.js'
+import type { Dropped, Which } from '../../admin/control-queue.js'
 import { canonicalCid } from '../../cluster/cid.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'

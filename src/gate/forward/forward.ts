@@ -123,7 +123,7 @@ function handlerOf(
   }
 }
 
-/** The status of a pin that waits in the journal is the journal's to tell. */
+/** The queue answers for a pin that waits in it. */
 function unlessQueued(
   outage: Outage,
   request: Authorized,

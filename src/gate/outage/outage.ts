@@ -1,4 +1,4 @@
-/** An outage of the cluster: pins go into the journal where the settings say so, with a 202. */
+/** An outage of the cluster: pins go into the queue where the settings say so, with a 202. */
 import { ClusterFault } from '../../cluster/faults.js'
 import { encodeQuery } from '../../cluster/query.js'
 import type { QueueEntry, QueueRequest } from '../../ledger/queue-entry.js'
@@ -8,14 +8,14 @@ import { setTimer } from '../../time/set-timer.js'
 import type { Answering } from '../answer.js'
 import { faultIn } from '../fault.js'
 import type { UpstreamCall } from '../plan.js'
-import { journaledPin, journaledStatus } from './journaled-pin.js'
+import { queuedPin, queuedStatus } from './queued-pin.js'
 import { type Quota, refuseExcess } from '../ownership/quota.js'
 import type { Authorized } from '../request.js'
 
 export interface OutageParts {
   readonly queue: Queue
   readonly quota: Quota
-  /** A pin of this CID waits in the journal. */
+  /** A pin of this CID waits in the queue. */
   readonly onAccepted: (cid: string) => void
 }
 
@@ -65,9 +65,9 @@ export class Outage {
   }
 
   /**
-   * Answers for a fault behind the gate: 202 of a pin that is in the journal now.
+   * Answers for a fault behind the gate: 202 of a pin that is in the queue now.
    *
-   * @returns what is to be waited for, where the journal takes it
+   * @returns what is to be waited for, where the queue takes it
    */
   fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
     const wanted = this.entryOf(request)
@@ -87,7 +87,7 @@ export class Outage {
   }
 
   /**
-   * Answers from the journal what is asked only of pins that wait there.
+   * Answers from the queue what is asked only of pins that wait there.
    *
    * @returns whether it did
    */
@@ -98,12 +98,12 @@ export class Outage {
   ): boolean {
     const lines = this.linesOf(cids)
     if (lines.length === 0 || lines.length < cids.length) return false
-    request.journaled(200)
+    request.queued(200)
     send(answering, 200, lines.join(''))
     return true
   }
 
-  /** What is left to ask the cluster of some pins: of those that wait the journal tells. */
+  /** What is left to ask the cluster of some pins: the queue has the status of those that wait. */
   withoutQueued(call: UpstreamCall): UpstreamCall {
     const lines = this.linesOf(call.cids ?? [])
     if (lines.length === 0) return call
@@ -127,7 +127,7 @@ export class Outage {
     if (queue.size === 0) return []
     return cids.flatMap((cid) => {
       const entry = queue.lastOf(cid)
-      return entry === undefined ? [] : [journaledStatus(entry)]
+      return entry === undefined ? [] : [queuedStatus(entry)]
     })
   }
 
@@ -144,9 +144,9 @@ export class Outage {
       const excess = quota.excessOf(encoder, wanted.cid, heldUntilMs)
       if (refuseExcess(request, answering, excess)) return
       const entry = await queue.accept({ ...wanted, heldUntilMs })
-      request.journaled(202, faultIn(error))
+      request.queued(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
-      send(answering, 202, journaledPin(entry))
+      send(answering, 202, queuedPin(entry))
     } catch (fault) {
       if (!(fault instanceof LedgerFault)) throw fault
       // The cluster is away as well, but what keeps the 202 back is this.
@@ -154,7 +154,7 @@ export class Outage {
     }
   }
 
-  /** The entry for the journal; undefined: the journal does not take this request. */
+  /** The entry for the queue; undefined: the queue does not take this request. */
   private entryOf(request: Authorized): QueueRequest | undefined {
     const { plan, encoder, keyId = '', id, snapshot } = request
     if (plan.kind !== 'pin') return undefined

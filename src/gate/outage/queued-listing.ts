@@ -4,7 +4,7 @@ import type { ChunkView } from '../../listings/chunk.js'
 import { LineSplitter } from '../../text/line-splitter.js'
 import { cidAtStart } from '../../tracking/status-line.js'
 import type { AnswerBody } from '../answer.js'
-import { journaledStatus } from './journaled-pin.js'
+import { queuedStatus } from './queued-pin.js'
 
 /** Lines that are written together. */
 const linesAtOnce = 100
@@ -54,7 +54,7 @@ async function* chunksOf(
   if (!isShown) return undefined
   let texts: string[] = []
   for (const entry of queued.values()) {
-    texts.push(journaledStatus(entry))
+    texts.push(queuedStatus(entry))
     if (texts.length < linesAtOnce) continue
     yield viewOf(Buffer.from(texts.join('')))
     texts = []

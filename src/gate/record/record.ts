@@ -134,8 +134,8 @@ export class RequestRecord {
     this.settle('fault', reason, status)
   }
 
-  /** It waits in the journal now, or did before. @param fault why */
-  journaled(status: number, fault?: FoundFault): void {
+  /** It waits in the queue now, or did before. @param fault why */
+  queued(status: number, fault?: FoundFault): void {
     this.upstreamError ??= fault?.cause?.message
     this.settle('journaled', fault?.reason, status)
   }

@@ -86,20 +86,23 @@ t.test('a lock that the store gives when the time is up is late as well', { skip
   t.same(pinsAskedOf(gate), [], 'the cluster is not asked of the pin')
 })
 
-t.test('with a journal the late pin is queued, and replayed when the lock is free', async (t) => {
-  const { gate, holder, release } = await withHeldLock(t, { onOutage: 'journal' })
-  t.equal((await gate.ask('POST', `/pins/${cid}?name=late`)).status, 202)
-  t.match(await gate.line(({ status }) => status === 202), {
-    outcome: 'journaled',
-    reason: 'lock-timeout',
-  })
-  t.match(await gate.told('could not replay a pin of the journal yet'), {
-    ...{ cid, reason: 'lock-timeout' },
-  })
-  isWell(t, gate)
-  release()
-  t.equal((await holder).status, 200)
-  gate.journal.again()
-  await gate.told('replayed a pin of the journal')
-  t.equal(gate.cluster.pins.get(cid)?.name, 'late')
-})
+t.test(
+  'with onOutage journal the late pin is queued, and replayed when the lock is free',
+  async (t) => {
+    const { gate, holder, release } = await withHeldLock(t, { onOutage: 'journal' })
+    t.equal((await gate.ask('POST', `/pins/${cid}?name=late`)).status, 202)
+    t.match(await gate.line(({ status }) => status === 202), {
+      outcome: 'journaled',
+      reason: 'lock-timeout',
+    })
+    t.match(await gate.told('could not replay a pin of the journal yet'), {
+      ...{ cid, reason: 'lock-timeout' },
+    })
+    isWell(t, gate)
+    release()
+    t.equal((await holder).status, 200)
+    gate.retryQueue()
+    await gate.told('replayed a pin of the journal')
+    t.equal(gate.cluster.pins.get(cid)?.name, 'late')
+  },
+)

@@ -67,7 +67,7 @@ t.test('requests at the same time do not pass it together', async (t) => {
     gate.cluster.behave({}, { kind: 'reset' })
     const refused = 'leases' in limit ? 403 : 429
     t.same(await atOnce('away'), { 202: 5, [refused]: 27 }, 'also where they wait')
-    for (const entry of gate.journal.queue.entries()) gate.journal.queue.done(entry)
+    for (const entry of gate.ledger.queue.entries()) gate.ledger.queue.done(entry)
   }
 })
 

@@ -1,4 +1,4 @@
-/** A gate whose journal also pins at another Kubo while the cluster is away. */
+/** A gate that also pins at another Kubo while the cluster is away. */
 import t from 'tap'
 import { generatedCid } from '../../support/fake-cluster/index.js'
 import { startFakeKubo } from '../../support/fake-kubo.js'
@@ -7,7 +7,7 @@ import { startGate } from '../../support/start-gate.js'
 const cid = generatedCid(1)
 const onOutage = 'journal'
 
-t.test('a pin of the journal is at the fallback meanwhile, and stays there', async (t) => {
+t.test('a queued pin is at the fallback meanwhile, and stays there', async (t) => {
   const kubo = await startFakeKubo(t)
   const gate = await startGate(t, { onOutage, fallback: { kubo: { url: kubo.url } } })
   const comeBack = gate.cluster.behave({}, { kind: 'reset' })
@@ -17,7 +17,7 @@ t.test('a pin of the journal is at the fallback meanwhile, and stays there', asy
   t.notOk(gate.cluster.pins.has(cid))
 
   comeBack()
-  gate.journal.again()
+  gate.retryQueue()
   await gate.pinEvent(({ result }) => result === 'pinned')
   t.ok(gate.cluster.pins.has(cid))
   await gate.close()
@@ -32,7 +32,7 @@ t.test('told to release, the gate does so once the cluster has the pin', async (
   await gate.ask('POST', `/pins/${cid}`)
   await gate.told('pinned at the fallback')
   comeBack()
-  gate.journal.again()
+  gate.retryQueue()
   await gate.told('unpinned at the fallback; the cluster has the pin')
   t.ok(gate.cluster.pins.has(cid))
   t.same([...kubo.pins], [])

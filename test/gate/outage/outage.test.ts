@@ -11,25 +11,25 @@ import { digestOf } from '../../../src/settings/keyring/key.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 
-/** A gate with a journal, in front of a cluster that cuts every connection. */
+/** A gate with a queue, in front of a cluster that cuts every connection. */
 async function startAway(t: Test, overrides: Overrides = {}) {
   const gate = await startGate(t, { onOutage: 'journal', enforcement: 'enforce', ...overrides })
   const undo = gate.cluster.behave({}, { kind: 'reset' })
   const comeBack = async () => {
     undo()
-    gate.journal.again()
+    gate.retryQueue()
     return gate.told('emptied the journal: every pin was replayed or dropped')
   }
   return { gate, comeBack }
 }
 
-const pendingIn = ({ journal }: TestGate) =>
-  journal.queue.entries().map((entry) => `${entry.encoder} ${entry.cid}`)
+const pendingIn = ({ ledger }: TestGate) =>
+  ledger.queue.entries().map((entry) => `${entry.encoder} ${entry.cid}`)
 
-t.test('without a journal a pin is refused, and nothing is written', async (t) => {
+t.test('without onOutage journal a pin is refused, and nothing is written', async (t) => {
   const { gate } = await startAway(t, { onOutage: 'refuse' })
   t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 502)
-  t.equal(gate.journalReport(), undefined)
+  t.equal(gate.queueReport(), undefined)
   t.same(readdirSync(gate.journalDirectory), [])
 })
 
@@ -174,7 +174,7 @@ t.test('an expiry counts from when the pin was accepted', async (t) => {
   const { gate, comeBack } = await startAway(t)
   const before = Date.now()
   await gate.ask('POST', `/pins/${cid}?expire-in=1h`)
-  const [entry] = gate.journal.queue.entries()
+  const [entry] = gate.ledger.queue.entries()
   const accepted = (entry?.untilMs ?? 0) - 3_600_000
   t.ok(accepted >= before && accepted <= Date.now() + 1000)
   await comeBack()
@@ -187,7 +187,7 @@ t.test('what is not allowed any more is dropped, and never reaches the cluster',
   const granted = { options: ['replication'] }
   const { gate, comeBack } = await startAway(t, {
     encoders: { ...encoders, granted },
-    // Down, so that nothing of the journal is tried before it is back.
+    // Down, so that nothing of the queue is tried before it is back.
     cluster: { health: { intervalMs: 3_600_000, failuresMax: 1 } },
   })
   const pins = [...names, 'granted'].map((name, index) => [name, generatedCid(index)] as const)
@@ -210,7 +210,7 @@ t.test('what is not allowed any more is dropped, and never reaches the cluster',
   })
   await comeBack()
   t.same([...gate.cluster.pins.keys()], [generatedCid(4)], 'only that of the one who still may')
-  t.same(gate.journalReport(), { waiting: 0, made: 1, dropped: 5, rejected: 0 })
+  t.same(gate.queueReport(), { waiting: 0, made: 1, dropped: 5, rejected: 0 })
   const text = await gate.logText()
   const reasons = [...text.matchAll(/"reason":"([a-z-]+)","msg":"dropped a pin of the journal"/g)]
   t.same(reasons.map(([, reason]) => reason).sort(), [
@@ -267,7 +267,7 @@ t.test("an error of the cluster's own is passed on, and nothing is written", asy
   const answer = await gate.ask('POST', path, { as: 'free' })
   t.equal(answer.status, 500)
   t.match(answer.text, 'not enough peers')
-  t.equal(gate.journal.queue.size, 0)
+  t.equal(gate.ledger.queue.size, 0)
 })
 
 t.test('paths are not taken: what they lead to is not known', async (t) => {
@@ -337,7 +337,7 @@ t.test('a request that waits for a queued pin is answered when it is pinned', as
   t.match((await status).text, '"status":"pinned"')
 })
 
-t.test('a gate that closes answers those who wait for the journal', async (t) => {
+t.test('a gate that closes answers those who wait for the queue', async (t) => {
   const { gate } = await startAway(t)
   await gate.ask('POST', `/pins/${cid}`)
   const asked = gate.ask('GET', `/pins/${cid}?wait=60s`)

@@ -103,7 +103,7 @@ t.test(
     const undo = cluster.behave({ method: 'POST' }, { kind: 'reset' })
     t.equal(await ask('POST', `/pins/${generatedCid(2)}`), 202)
     undo()
-    gate.journal.again()
+    gate.retryQueue()
     while (!seen.has('journal.perSecondMax')) await new Promise((resolve) => setImmediate(resolve))
 
     const names = (await liveFields(t)).map(({ path }) => path.join('.'))

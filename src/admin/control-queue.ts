@@ -1,15 +1,15 @@
-/** The control socket's routes around the journal: try again now, and drop what is not wanted. */
+/** The control socket's routes around the queue: try again now, and drop what is not wanted. */
 import type { FastifyInstance } from 'fastify'
 import type { QueueEntry } from '../ledger/queue-entry.js'
 import type { Queue } from '../ledger/queue.js'
 import type { Log } from '../log/log.js'
 
-export interface JournalRoutesParts {
+export interface QueueRoutesParts {
   readonly queue: Queue
   /** The leaseId of the encoder of this name; undefined: no such encoder. */
   readonly holderOf: (name: string) => string | undefined
   /** Has what failed tried again now. */
-  readonly again: () => void
+  readonly retryQueue: () => void
   readonly log: Log
 }
 
@@ -27,13 +27,13 @@ export interface Dropped {
 }
 
 /** @param read gives a body that fits, or refuses it */
-export function addJournalRoutes(
+export function addQueueRoutes(
   control: FastifyInstance,
-  { queue, again, holderOf, log }: JournalRoutesParts,
+  { queue, retryQueue, holderOf, log }: QueueRoutesParts,
   read: <T>(is: (body: unknown) => body is T, body: unknown) => T,
 ): void {
   control.post('/journal/replay', () => {
-    again()
+    retryQueue()
     return { waiting: queue.size }
   })
 

@@ -1,4 +1,4 @@
-/** What the gate answers of pins that wait in its journal, in the cluster's own shapes. */
+/** What the gate answers of queued pins, in the cluster's own shapes. */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 
 /** Go's zero time: never. */
@@ -11,7 +11,7 @@ const never = '0001-01-01T00:00:00Z'
 const peerId = '12D3KooWHPB5JxcYaVEHgpQmK5Jr3X3W5VucXGYGudT8sQKTs8zV'
 
 /** As of a POST: Pin. */
-export function journaledPin(entry: QueueEntry): string {
+export function queuedPin(entry: QueueEntry): string {
   const { cid, options, untilMs, atMs } = entry
   const given = new Map(options)
   const both = given.get('replication')
@@ -36,7 +36,7 @@ export function journaledPin(entry: QueueEntry): string {
 }
 
 /** As of a GET: GlobalPinInfo. */
-export function journaledStatus({ cid, options, atMs }: QueueEntry): string {
+export function queuedStatus({ cid, options, atMs }: QueueEntry): string {
   const time = new Date(atMs).toISOString()
   const peer = {
     peername: 'pinwarden',
