@@ -24,7 +24,7 @@ const wholeBytesMax = 4 * 1024 * 1024
 const streamBytes = 65_536
 
 /** What a handler tells the endpoint that it asks. */
-export interface Tidings {
+export interface ExchangeEvents {
   /**
    * Nothing is under way any more; with what went wrong, if anything did.
    *
@@ -57,7 +57,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     private readonly path: string,
     timeoutMs: number,
     private readonly callback: Callback,
-    private readonly tidings: Tidings,
+    private readonly events: ExchangeEvents,
   ) {
     this.clock = setTimeout(() => {
       exchange.cancel(new ClusterFault('cluster-timeout'))
@@ -155,16 +155,16 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     this.isAnswered = true
     clearTimeout(this.clock)
     this.exchange.upstreamMs ??= performance.now() - this.startMs
-    this.tidings.onEnd(error, isOfOne)
+    this.events.onEnd(error, isOfOne)
     const fault = faultOf(error)
     const wasSent = this.controller !== undefined
-    if (!this.exchange.isCancelled && this.tidings.goElsewhere(fault, wasSent)) return
+    if (!this.exchange.isCancelled && this.events.goElsewhere(fault, wasSent)) return
     this.exchange.end()
     this.callback(fault, undefined as never)
   }
 
   private end(error: Error | undefined): void {
-    this.tidings.onEnd(error)
+    this.events.onEnd(error)
     this.exchange.end()
   }
 }

@@ -1,4 +1,4 @@
-/** The way to the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
+/** Requests to the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
 import { Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -11,7 +11,7 @@ import type { UpstreamCall } from './plan.js'
 import { type Authorized, authorized } from './request.js'
 import { type Operation, operations, type Route } from './routes.js'
 
-export interface WayParts {
+export interface HttpProxyParts {
   readonly cluster: ClusterClient
   /** All that the cluster is told of a request, but for our own credential. */
   readonly headersOf: (request: Authorized) => RequestHeaders
@@ -19,7 +19,7 @@ export interface WayParts {
   readonly onFault: (reply: FastifyReply, error: Error) => void
 }
 
-export interface Way {
+export interface HttpProxy {
   /** Registers one route of the table; `handle` takes over before the plugin's own handler. */
   register(
     app: FastifyInstance,
@@ -54,7 +54,7 @@ class Carried {
  * the request sent on, and the plugin's `undici` option, for which anything with undici's
  * `request` does, finds by the X-Request-Id what is to go up.
  */
-export function viaHttpProxy({ cluster, headersOf, onFault }: WayParts): Way {
+export function viaHttpProxy({ cluster, headersOf, onFault }: HttpProxyParts): HttpProxy {
   let pending: Pending | undefined
   const undici = {
     request: ({ headers }: { headers: Record<string, string> }, done: Done): void => {

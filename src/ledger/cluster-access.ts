@@ -1,4 +1,4 @@
-/** The ledger's way to the cluster through the daemon's client. */
+/** The ledger's access to the cluster, through the daemon's client. */
 import type { Answer } from '../cluster/answer-handler.js'
 import { Whole } from '../cluster/whole.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'

@@ -1,4 +1,4 @@
-/** Phase 4, the way to an answer: a handler for each plan names what the cluster is asked. */
+/** Phase 4, forwarding: a handler for each plan names what the cluster is asked. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
@@ -27,7 +27,7 @@ export interface Forwarding extends Holders {
   readonly ownPins: OwnPins
 }
 
-/** A way to the answer for each plan that needs more than the cluster's own. */
+/** A handler for each plan that needs more than the cluster's own. */
 interface Handlers {
   readonly serveListing: ServeListing
   readonly changePin: ChangePin
@@ -62,14 +62,14 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
       .fail(authorized(reply.request), answeringBy(reply), error)
       ?.catch((bug: unknown) => reply.send(bug))
   }
-  const way = viaHttpProxy({ cluster, headersOf, onFault: fail })
+  const proxy = viaHttpProxy({ cluster, headersOf, onFault: fail })
 
   const finish = (request: Authorized, reply: FastifyReply, handled: Handled): void => {
     // The client has left: no answer can be sent.
     if (request.isClosed) reply.hijack()
     else if (handled === 'answered') return
     else if ('body' in handled) streamAnswer(reply, handled)
-    else way.send(request, reply, handled)
+    else proxy.send(request, reply, handled)
   }
   const handle = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
     const request = authorized({ raw })
@@ -90,7 +90,7 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
         },
       )
   }
-  for (const route of routes) await way.register(app, route, handle)
+  for (const route of routes) await proxy.register(app, route, handle)
 }
 
 function handlerOf(

@@ -1,4 +1,4 @@
-/** The way back of the cluster's answer: its headers, its stream, its trailer, its unread end. */
+/** Relays the cluster's answer: its headers, its stream, its trailer, its unread end. */
 import type { OutgoingHttpHeaders } from 'node:http'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import type { FastifyReply } from 'fastify'
