@@ -255,7 +255,7 @@ const small = new Map([
   ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
   ['src/gate/record/trace.ts', 'a recommendation of its own'],
   ['src/http/fast-close.ts', 'what Node does otherwise, and what that costs'],
-  ['src/ledger/told.ts', 'the form in which gates tell each other of a write'],
+  ['src/ledger/recent-text.ts', 'the form in which gates tell each other of a write'],
   ['src/ledger/storage/direct-calls.ts', 'the same as worker-calls.ts, without a thread'],
   ['src/log/log-metrics.ts', 'a room registers its own instruments'],
   ['src/store/store-metrics.ts', 'a room registers its own instruments'],

@@ -27,7 +27,7 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
     },
   )
   control.get('/ledger/check', async () => {
-    const check = await told(() => disk.check())
+    const check = await orRefused(() => disk.check())
     if (check.problems.length > 0) log.error({ ...check }, 'a check found the ledger damaged')
     return check
   })
@@ -57,7 +57,7 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
 async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
   // Of a daemon that was killed meanwhile.
   await rm(path, { force: true })
-  await told(() => disk.backUp(path))
+  await orRefused(() => disk.backUp(path))
   const file = await open(path)
   await rm(path)
   const { size: bytes } = await file.stat()
@@ -65,7 +65,7 @@ async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
 }
 
 /** Why the disk did not do it is what the operator has to read. */
-async function told<T>(act: () => Promise<T>): Promise<T> {
+async function orRefused<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {

@@ -53,9 +53,9 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   addPulse(control)
   control.setErrorHandler((error, _request, reply) => {
     const status = error instanceof ControlRefusal ? error.status : (statusOf(error) ?? 500)
-    const isTold = status < 500 || error instanceof ControlRefusal || error instanceof ClusterFault
-    if (!isTold) parts.log.bug(error)
-    const message = isTold ? messageOf(error) : 'internal error'
+    const isShown = status < 500 || error instanceof ControlRefusal || error instanceof ClusterFault
+    if (!isShown) parts.log.bug(error)
+    const message = isShown ? messageOf(error) : 'internal error'
     reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
   })
   const { ledger, ledgerDisk: disk, log, retryQueue } = parts

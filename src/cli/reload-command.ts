@@ -16,7 +16,7 @@ export async function reload({ configPath, json }: ReloadOptions, io: Io): Promi
   const config = await soundConfig(configPath, io.env)
   const answer = (await askControl(config, 'POST', '/reload', {})) as ReloadAnswer
   if (json) io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
-  else if (answer.isApplied) tell(answer, io)
+  else if (answer.isApplied) print(answer, io)
   else {
     fail(io, `the daemon refused ${configPath}: the old settings stay in force`)
     for (const problem of answer.problems) io.stderr.write(`  ${problemText(problem)}\n`)
@@ -25,7 +25,7 @@ export async function reload({ configPath, json }: ReloadOptions, io: Io): Promi
   return answer.isApplied ? 0 : 1
 }
 
-function tell(answer: ReloadAnswer & { readonly isApplied: true }, io: Io): void {
+function print(answer: ReloadAnswer & { readonly isApplied: true }, io: Io): void {
   const changes = Object.entries(answer.changes)
   if (changes.length === 0) io.stdout.write('reloaded: nothing that the daemon uses has changed\n')
   else io.stdout.write('reloaded\n')

@@ -140,9 +140,9 @@ export class Cluster {
    *
    * @throws ClusterFault
    */
-  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<Told> {
+  ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<WholeReply> {
     const exchange = new Exchange({ isListing: false, isWhole: true, timeoutMs, onEnd: nothing })
-    return told((callback) => {
+    return wholeReply((callback) => {
       this.request(exchange, { method: 'GET', path, headers }, callback)
     })
   }
@@ -154,7 +154,7 @@ export class Cluster {
       ...{ isListing: false, isWhole: true, timeoutMs: lagTimeoutMs, onEnd: nothing },
     })
     const request = { method: 'GET', path: `/allocations/${cid}`, headers: {} } as const
-    const { status, text } = await told((callback) => {
+    const { status, text } = await wholeReply((callback) => {
       const asking = { exchange, request, timeoutMs: lagTimeoutMs, isRepeated: false }
       endpoint?.request(asking, never, callback)
     })
@@ -238,7 +238,7 @@ export class Cluster {
 }
 
 /** An answer to a question of our own. */
-export interface Told {
+export interface WholeReply {
   readonly status: number
   readonly text: string
   /** The cluster's clock, in milliseconds since the epoch; undefined: it did not tell. */
@@ -251,7 +251,7 @@ function dateIn({ headers: { date } }: Answer): number | undefined {
 }
 
 /** What was answered to a question of our own. @throws ClusterFault */
-function told(ask: (callback: Callback) => void): Promise<Told> {
+function wholeReply(ask: (callback: Callback) => void): Promise<WholeReply> {
   return new Promise((resolve, reject) => {
     ask((error, answer) => {
       if (error !== null) reject(error)

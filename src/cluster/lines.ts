@@ -21,7 +21,7 @@ const lineBytesMax = 1024 * 1024
 
 /**
  * @param take is given each line without its end; the memory is good for the length of the call
- * @throws ClusterFault, also when the cluster told an error at the end: what came is not all
+ * @throws ClusterFault, also when the cluster ends with an error: what came is not all
  */
 export function readLines(
   cluster: ClusterClient,
@@ -84,8 +84,8 @@ class LineReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
-    const told = [trailers['x-stream-error'] ?? []].flat().join('')
-    if (told !== '') this.end(new ClusterFault('cluster-bad-answer', new Error(told)))
+    const text = [trailers['x-stream-error'] ?? []].flat().join('')
+    if (text !== '') this.end(new ClusterFault('cluster-bad-answer', new Error(text)))
     else if (this.lines.restBytes > 0) this.end(new ClusterFault('cluster-cut'))
     else this.end()
   }

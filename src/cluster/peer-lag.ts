@@ -32,8 +32,8 @@ const checkMs = 10_000
 /** While nothing was written, and no endpoint is behind. */
 const idleMs = 60_000
 
-/** So long one may be behind before it is told. */
-const toldMs = 30_000
+/** So long one may be behind before it is reported. */
+const reportMs = 30_000
 
 interface Sample {
   readonly cid: string
@@ -46,7 +46,7 @@ export class PeerLag {
   private sample: Sample | undefined
   /** Endpoint → since when it lacks what another one has. */
   private readonly behind = new Map<string, number>()
-  private readonly told = new Set<string>()
+  private readonly reported = new Set<string>()
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: PeerLagParts) {
@@ -120,9 +120,9 @@ export class PeerLag {
     const lagMs = this.lagMs(endpoint)
     if (isCurrent) {
       this.behind.delete(endpoint)
-      if (this.told.delete(endpoint)) onChange(endpoint, { isBehind: false, lagMs })
-    } else if (lagMs >= toldMs && !this.told.has(endpoint)) {
-      this.told.add(endpoint)
+      if (this.reported.delete(endpoint)) onChange(endpoint, { isBehind: false, lagMs })
+    } else if (lagMs >= reportMs && !this.reported.has(endpoint)) {
+      this.reported.add(endpoint)
       onChange(endpoint, { isBehind: true, lagMs })
     }
   }

@@ -165,7 +165,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   }
   const { queue } = ledger
   const encoderNames = new EncoderNames(storage, logger)
-  encoderNames.tell(current())
+  encoderNames.update(current())
   // An operator who goes back to refusing still wants what was accepted before.
   const isQueueUsed = onOutage === 'journal' || queue.size > 0
   const fallback = parts.adopt(
@@ -244,7 +244,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     endpoints,
     isClusterUp: () => cluster.probe(),
     apply: (material) => {
-      encoderNames.tell(current())
+      encoderNames.update(current())
       if (cluster.apply(current())) {
         listings.clear()
         fallback?.forgetComparison()

@@ -13,7 +13,7 @@ type Names = ReadonlyMap<string, string>
 
 export class EncoderNames {
   private inForce: Names = new Map()
-  private telling: Promise<void> = Promise.resolve()
+  private writing: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly storage: Pick<LedgerDisk, 'commit' | 'names'>,
@@ -22,7 +22,7 @@ export class EncoderNames {
 
   /** As the ledger knows them, by leaseId. */
   async read(): Promise<Names> {
-    await this.telling
+    await this.writing
     return this.storage.names()
   }
 
@@ -30,10 +30,10 @@ export class EncoderNames {
    * An encoder that was taken out of the settings while they were in force has no name any more:
    * who gets it next inherits nothing. Settings that were lost take no name away.
    */
-  tell(snapshot: Snapshot): void {
+  update(snapshot: Snapshot): void {
     const names = new Map(namesByHolder(snapshot))
     names.delete(operator)
-    this.telling = this.telling
+    this.writing = this.writing
       .then(() => this.write(names))
       .catch((err: unknown) => {
         this.log('warn', { err }, 'could not store the names of encoders in the ledger')

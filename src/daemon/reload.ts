@@ -26,7 +26,7 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
   const isStopped = (): boolean => ending.signal.aborted
   let seen = stateOfFiles(live.files)
   let again: NodeJS.Timeout | undefined
-  let told = ''
+  let logged = ''
 
   const reload = async (why: string): Promise<Reload | undefined> => {
     if (isStopped()) return undefined
@@ -36,8 +36,8 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
     let outcome: Reload | undefined
     try {
       outcome = await live.reload()
-      put(outcome, { live, daemon, metrics, why, isTold: problemsIn(outcome) === told })
-      told = problemsIn(outcome)
+      put(outcome, { live, daemon, metrics, why, isLogged: problemsIn(outcome) === logged })
+      logged = problemsIn(outcome)
     } catch (err) {
       metrics.reloaded(false)
       log.error({ why, err }, notReloaded)
@@ -95,14 +95,14 @@ interface Putting {
   readonly metrics: ReloadMetrics
   readonly why: string
   /** Whether the log has the same problems already. */
-  readonly isTold: boolean
+  readonly isLogged: boolean
 }
 
-function put(outcome: Reload, { live, daemon, metrics, why, isTold }: Putting): void {
+function put(outcome: Reload, { live, daemon, metrics, why, isLogged }: Putting): void {
   const { log } = daemon
   if (!outcome.isApplied) {
     metrics.reloaded(false)
-    if (!isTold || why === 'SIGHUP') log.error({ why, problems: outcome.problems }, notReloaded)
+    if (!isLogged || why === 'SIGHUP') log.error({ why, problems: outcome.problems }, notReloaded)
     return
   }
   const { changes, needRestart, hasNewTls } = outcome

@@ -21,7 +21,7 @@ export interface StartPlace {
   /** systemd listens on the public port; undefined: the daemon does. */
   readonly passedHost?: string | undefined
   /** Directories that systemd makes before it starts the daemon, if they are not there yet. */
-  readonly madeAtStart?: readonly string[]
+  readonly createdAtStart?: readonly string[]
   /** Whether a daemon that runs holds it, which is no problem then; absent: it is one. */
   readonly isOwn?: (listener: Listener) => Promise<boolean>
 }
@@ -39,7 +39,7 @@ export async function startProblems(config: Config, place: StartPlace): Promise<
   const isFree = (path: string, listener: Listener): Promise<readonly Problem[]> =>
     listenerProblems(path, listener, place.isOwn ?? (() => Promise.resolve(false)))
   const isMade = (path: string): boolean =>
-    place.madeAtStart?.some((made) => `${path}/`.startsWith(`${made}/`) && !existsSync(made)) ===
+    place.createdAtStart?.some((own) => `${path}/`.startsWith(`${own}/`) && !existsSync(own)) ===
     true
   const socket = async (path: string, kind: 'admin' | 'control', at: string) =>
     isMade(at) ? [] : isFree(path, { kind, socket: at })

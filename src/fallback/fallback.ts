@@ -1,5 +1,5 @@
 /**
- * While the cluster is away, queued pins are also made at another Kubo: where they come
+ * While the cluster is away, queued pins are also pinned at another Kubo: where they come
  * from may be gone later. That daemon was the one that drowned: it gets few at once, is left alone
  * when it does not answer, and must not be the cluster's own.
  */
@@ -19,7 +19,7 @@ import type { Logger } from '../log/logger.js'
 export interface FallbackParts {
   readonly kubo: Kubo
   readonly atOnceMax: number
-  /** Whether what it made is unpinned there when the cluster has it. */
+  /** Whether what it pinned is unpinned there when the cluster has it. */
   readonly release: boolean
   /** Peer IDs of the cluster's Kubos; undefined: not all are to be had. @throws ClusterFault */
   readonly clusterKubos: () => Promise<ReadonlySet<string> | undefined>
@@ -44,7 +44,7 @@ export interface FallbackReport {
 }
 
 /** Made pins that are remembered, to be released; beyond it the oldest stay. */
-const madeMax = 100_000
+const pinnedHereMax = 100_000
 
 const roundMs = 1000
 /** Until it is tried again to find out whether it is the cluster's own. */
@@ -58,7 +58,7 @@ export class Fallback {
   private readonly waiting = new Set<string>()
   private readonly underWay = new Map<string, AbortController>()
   /** Pins that were not there before. */
-  private readonly made = new Set<string>()
+  private readonly pinnedHere = new Set<string>()
   /** Of those under way: the cluster has them meanwhile. */
   private readonly needless = new Set<string>()
   private readonly counts = { pinned: 0, failed: 0, released: 0 }
@@ -72,7 +72,7 @@ export class Fallback {
     const { kubo, now, setTimer } = parts
     const check = () => kubo.isUp()
     const onChange = (change: HealthChange<FallbackFaultReason>) => {
-      this.tellOf(change)
+      this.logChange(change)
     }
     this.health = new CircuitBreaker({ ...healthSettings, check, onChange, now, setTimer })
     this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
@@ -102,7 +102,7 @@ export class Fallback {
 
   /** A pin was accepted into the queue. */
   accepted(cid: string): void {
-    if (this.made.has(cid) || this.underWay.has(cid)) return
+    if (this.pinnedHere.has(cid) || this.underWay.has(cid)) return
     this.waiting.add(cid)
     this.scheduler.runWithin(0)
   }
@@ -111,7 +111,7 @@ export class Fallback {
   async pinned(cid: string): Promise<void> {
     if (!this.parts.release) return
     if (this.underWay.has(cid)) this.needless.add(cid)
-    else if (this.made.delete(cid)) await this.unpin(cid)
+    else if (this.pinnedHere.delete(cid)) await this.unpin(cid)
   }
 
   get report(): FallbackReport {
@@ -167,7 +167,7 @@ export class Fallback {
       this.underWay.delete(cid)
       this.scheduler.runWithin(0)
     }
-    if (this.needless.delete(cid) && this.made.delete(cid)) await this.unpin(cid)
+    if (this.needless.delete(cid) && this.pinnedHere.delete(cid)) await this.unpin(cid)
   }
 
   /** A daemon that refuses a pin, or finds no peer that offers it, is healthy all the same. */
@@ -183,9 +183,9 @@ export class Fallback {
 
   private remember(cid: string): void {
     if (!this.parts.release) return
-    this.made.add(cid)
-    const [oldest] = this.made
-    if (this.made.size > madeMax && oldest !== undefined) this.made.delete(oldest)
+    this.pinnedHere.add(cid)
+    const [oldest] = this.pinnedHere
+    if (this.pinnedHere.size > pinnedHereMax && oldest !== undefined) this.pinnedHere.delete(oldest)
   }
 
   private async unpin(cid: string): Promise<void> {
@@ -199,7 +199,7 @@ export class Fallback {
     }
   }
 
-  private tellOf({ state, reason, downMs = 0 }: HealthChange<FallbackFaultReason>): void {
+  private logChange({ state, reason, downMs = 0 }: HealthChange<FallbackFaultReason>): void {
     const { log } = this.parts
     if (state === 'down') log('warn', { reason }, 'the fallback went down')
     if (state === 'up') log('info', { downMs: Math.round(downMs) }, 'the fallback came back')

@@ -1,7 +1,7 @@
 /** What encoders see of pins: no leases, and a pin that is kept for a grace as unpinned. */
 import { ClusterFault } from '../cluster/faults.js'
 import { badAnswer, isObject, readObject } from '../cluster/json.js'
-import { readPinStatus } from '../cluster/told-status.js'
+import { readPinStatus } from '../cluster/status-answer.js'
 import { formerPrefix, leasePrefix, reservedPrefix } from './lease.js'
 
 const newline = 10

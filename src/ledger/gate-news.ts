@@ -86,7 +86,7 @@ export class GateNews {
   private round = 0
   private wants = false
   private isClosed = false
-  private isTold = false
+  private isLogged = false
 
   constructor(private readonly parts: GateNewsParts) {
     const { storage, log, monotonic: now, setTimer } = parts
@@ -120,18 +120,18 @@ export class GateNews {
 
   /** A lease that another gate wrote is released. @returns to be noted with the row */
   released(gateId: string, cid: string, holder: string, token: string) {
-    return this.tell([{ to: gateId, cid, released: { holder, token } }])
+    return this.send([{ to: gateId, cid, released: { holder, token } }])
   }
 
   /** A gate's lease was written again, though the cluster did not show it: it may be released. */
   rewritten(gateId: string, cid: string) {
-    return this.tell([{ to: gateId, cid, doubt: 'lock-lost' }])
+    return this.send([{ to: gateId, cid, doubt: 'lock-lost' }])
   }
 
   /** Every other gate may have been overwritten. */
   doubted(cid: string, doubt: DoubtReason): void {
     const gates = new Set([...this.hearing.gates, ...this.others.keys()])
-    const operations = this.tell([...gates].map((to) => ({ to, cid, doubt })))
+    const operations = this.send([...gates].map((to) => ({ to, cid, doubt })))
     if (operations.length > 0) void this.parts.storage.note(operations)
   }
 
@@ -154,7 +154,7 @@ export class GateNews {
     if (!this.parts.storage.contents.isCopy) await this.exchange()
   }
 
-  private tell(news: readonly Omit<News, 'seq'>[]) {
+  private send(news: readonly Omit<News, 'seq'>[]) {
     if (news.some(({ to }) => this.others.has(to))) this.scheduler.runWithin(busyMs)
     return this.outbox.add(news)
   }
@@ -186,11 +186,11 @@ export class GateNews {
       this.seeStates(taken.states)
       for (const [id, text] of taken.mails) isMore = (await this.takeMail(id, text)) || isMore
       this.hearing.done()
-      this.isTold = false
+      this.isLogged = false
     } catch (err) {
       // What was said stays said until it is on this gate's disk.
-      if (!this.isTold) log('warn', { err }, 'could not apply news of another gate yet')
-      this.isTold = true
+      if (!this.isLogged) log('warn', { err }, 'could not apply news of another gate yet')
+      this.isLogged = true
       return awayMs
     }
     if (this.hearing.isCurrent) this.wants = false

@@ -104,7 +104,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       doubted: (...doubt) => news?.doubted(...doubt),
     },
     onRewritten: (cid) => {
-      reconciler.told(cid)
+      reconciler.explain(cid)
     },
     isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash: () => opening.monotonic() < crashedUntilMs,
@@ -177,8 +177,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         const isBack =
           released !== undefined &&
           (await pins.retract(cid, released.holder, released.token, deadline)) &&
-          reconciler.isTold(cid)
-        if (doubt !== undefined) reconciler.told(cid)
+          reconciler.isExplained(cid)
+        if (doubt !== undefined) reconciler.explain(cid)
         if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')
       },
       onLost: () => {

@@ -16,7 +16,7 @@ import type { View } from './records.js'
 import type { RecentRows } from './recent-rows.js'
 import type { LedgerRow } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
-import { readTold, toldText } from './told.js'
+import { readRecent, recentText } from './recent-text.js'
 
 export interface OpenPinsParts {
   readonly storage: LedgerStorage
@@ -148,7 +148,7 @@ export class OpenPins {
     // What is in doubt here for a write that may land is so for every gate that writes now.
     const isOver = kind !== 'unknown' && !isDoubted(cid)
     if (lock.isCrowded) onDoubt(cid, 'unknown-outcome')
-    void lock.release(written && toldText(written), isOver).then((crowd) => {
+    void lock.release(written && recentText(written), isOver).then((crowd) => {
       if (crowd === 'unknown') {
         onDoubt(cid, 'lock-lost')
         news?.doubted(cid, isOver ? 'lock-lost' : 'unknown-outcome')
@@ -159,7 +159,7 @@ export class OpenPins {
 
   /** Another gate wrote the pin after this one did, or both at once. */
   private async hear(text: string): Promise<void> {
-    const { row, writtenMs } = readTold(text)
+    const { row, writtenMs } = readRecent(text)
     const { storage, recent } = this.parts
     const leases = leasesOfBoth(row, await storage.row(row.cid))
     // Numbers are an order only among those of one gate.
@@ -281,13 +281,13 @@ export class OpenPins {
  * Where two gates wrote at once, neither knew of the leases of the other: what was not released is
  * still owed.
  */
-function leasesOfBoth(told: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
-  if (own === undefined) return told.leases
+function leasesOfBoth(other: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
+  if (own === undefined) return other.leases
   const isIn = ({ released }: LedgerRow, { token }: Lease): boolean =>
     released.some((gone) => gone.token === token)
   const [theirs, ours] = [
-    told.leases.filter((lease) => !isIn(own, lease)),
-    own.leases.filter((lease) => !isIn(told, lease)),
+    other.leases.filter((lease) => !isIn(own, lease)),
+    own.leases.filter((lease) => !isIn(other, lease)),
   ]
   const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
     leases.find((lease) => lease.holder === holder)

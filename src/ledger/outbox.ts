@@ -43,7 +43,7 @@ export class Outbox {
       if (seq === undefined) return []
       const news = { ...each, seq }
       this.put(news)
-      return [{ kind: 'tell', news }]
+      return [{ kind: 'news', news }]
     })
   }
 
@@ -58,7 +58,7 @@ export class Outbox {
         hasSome = true
       }
     if (waiting.size === 0) this.byGate.delete(gateId)
-    if (hasSome) void this.parts.storage.note([{ kind: 'told', gateId, upTo }])
+    if (hasSome) void this.parts.storage.note([{ kind: 'delivered', gateId, upTo }])
   }
 
   /** It is gone for good. */
@@ -74,7 +74,7 @@ export class Outbox {
     waiting.delete(keyOf(oldest))
     this.dropped++
     if (this.dropped === 1) this.parts.log('error', { gate: news.to }, droppedNews)
-    void this.parts.storage.note([{ kind: 'told', gateId: news.to, upTo: oldest.seq }])
+    void this.parts.storage.note([{ kind: 'delivered', gateId: news.to, upTo: oldest.seq }])
   }
 
   /** Undefined: the disk takes nothing, and gives no more numbers. */

@@ -62,7 +62,7 @@ export class Reconciler {
   /** When the last ones were, by the monotonic clock. */
   private readonly removals: number[] = []
   /** When another gate told so. */
-  private readonly toldMs = new AgingMap<number>(toldMin)
+  private readonly explainedMs = new AgingMap<number>(toldMin)
 
   constructor(private readonly parts: ReconcilerParts) {}
 
@@ -96,7 +96,7 @@ export class Reconciler {
       pin.release()
       throw new LockTimeout()
     }
-    const isExpected = isDecided || isTakenDown || this.isTold(cid)
+    const isExpected = isDecided || isTakenDown || this.isExplained(cid)
     if (differs === 'unexpected' && !isExpected && !this.mayRemove()) {
       pin.release()
       if (found.row !== undefined) await this.report(found.row, differs)
@@ -116,12 +116,12 @@ export class Reconciler {
   }
 
   /** Another gate may have brought back what this one released: so it is no hand's doing. */
-  told(cid: string): void {
-    this.toldMs.set(cid, this.parts.monotonic())
+  explain(cid: string): void {
+    this.explainedMs.set(cid, this.parts.monotonic())
   }
 
-  isTold(cid: string): boolean {
-    return (this.toldMs.get(cid) ?? -Infinity) > this.parts.monotonic() - removalsMs
+  isExplained(cid: string): boolean {
+    return (this.explainedMs.get(cid) ?? -Infinity) > this.parts.monotonic() - removalsMs
   }
 
   /** How what the cluster has differs from what is owed; without its lock. */

@@ -45,11 +45,11 @@ export class Upkeep {
       const held = liveLeases(record, nowMs).filter((lease) => record.leases.includes(lease))
       if (held.some((lease) => lease.holder === holder)) return 'held-already'
       // Of a record that is owed, and that the cluster does not have now, it is not known.
-      const madeMs = Number.isFinite(record.writtenMs) ? record.writtenMs : nowMs
-      const made = Math.floor(madeMs / 1000) * 1000
+      const pinnedMs = Number.isFinite(record.writtenMs) ? record.writtenMs : nowMs
+      const sinceMs = Math.floor(pinnedMs / 1000) * 1000
       const end = held.length === 0 && !isSoftDeleted(record) ? record.expiresMs : Infinity
       const untilMs = Math.min(end, Math.ceil((nowMs + retentionMs) / 1000) * 1000)
-      const leases = [...held, { holder, sinceMs: made, untilMs, token }]
+      const leases = [...held, { holder, sinceMs, untilMs, token }]
       return ['adopted', { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
     })
   }

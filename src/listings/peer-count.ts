@@ -55,7 +55,7 @@ export class PeerCount {
     if (this.hasSeveral) return
     this.hasSeveral = true
     const { directory, log } = this.parts
-    log('warn', {}, told)
+    log('warn', {}, notAllListed)
     if (directory === undefined) return
     try {
       await mkdir(directory, { recursive: true, mode: 0o750 })
@@ -69,7 +69,7 @@ export class PeerCount {
   }
 }
 
-/** Undefined: it cannot be told. Each peer counts itself. */
+/** Undefined: it is not known. Each peer counts itself. */
 async function livePeers(
   cluster: Cluster,
   headers: RequestHeaders,
@@ -85,7 +85,7 @@ async function livePeers(
   }
 }
 
-/** @throws when that cannot be told */
+/** @throws when that is not known */
 async function isThere(path: string): Promise<boolean> {
   try {
     await readFile(path)

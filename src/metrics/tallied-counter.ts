@@ -6,28 +6,28 @@ export interface Tally {
 }
 
 export class TalliedCounter<Label extends string> {
-  private readonly tallies: Untold<Label>[] = []
+  private readonly tallies: Uncollected<Label>[] = []
 
   constructor(config: CounterConfiguration<Label>) {
     const { tallies } = this
     new Counter({
       ...config,
       collect() {
-        for (const tally of tallies) tally.tell(this)
+        for (const tally of tallies) tally.collect(this)
       },
     })
   }
 
   /** What counts under these labels; to be asked for once, and kept. */
   labels(labels: LabelValues<Label>): Tally {
-    const tally = new Untold(labels)
+    const tally = new Uncollected(labels)
     this.tallies.push(tally)
     return tally
   }
 }
 
 /** What was counted since somebody last read it. */
-class Untold<Label extends string> implements Tally {
+class Uncollected<Label extends string> implements Tally {
   private count = 0
 
   constructor(private readonly labels: LabelValues<Label>) {}
@@ -36,7 +36,7 @@ class Untold<Label extends string> implements Tally {
     this.count += by
   }
 
-  tell(counter: Counter<Label>): void {
+  collect(counter: Counter<Label>): void {
     if (this.count > 0) counter.inc(this.labels, this.count)
     this.count = 0
   }

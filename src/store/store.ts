@@ -72,7 +72,7 @@ export class Store {
   private readonly onDown = new Set<() => void>()
   private readonly health: CircuitBreaker<StoreFaultReason>
   private lastFault = ''
-  private isTold = false
+  private isLogged = false
   /** Of the cluster; undefined: it is not known which one it is, so nothing is shared. */
   private peers: readonly string[] | undefined
   /** One of the peers of the cluster that has the namespace; undefined: it is not another's. */
@@ -280,13 +280,13 @@ export class Store {
 
   private changed({ state, downMs = 0 }: HealthChange<StoreFaultReason>): void {
     const { log } = this.parts
-    if (state === 'down' && !this.isTold) {
-      this.isTold = true
+    if (state === 'down' && !this.isLogged) {
+      this.isLogged = true
       log('warn', { reason: this.lastFault }, this.isStrict ? strictWords : openWords)
       for (const call of this.onDown) call()
     }
     if (state === 'up') {
-      this.isTold = false
+      this.isLogged = false
       log(
         'info',
         { downMs: Math.round(downMs) },

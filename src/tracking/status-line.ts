@@ -1,5 +1,5 @@
 /** What the cluster says of a pin, peer by peer, put into one word. */
-import { readPinStatus } from '../cluster/told-status.js'
+import { readPinStatus } from '../cluster/status-answer.js'
 
 /** `failed`: until the cluster tries again, which it does by itself. */
 export type Stage = 'pending' | 'pinned' | 'failed' | 'unpinned'

@@ -208,8 +208,8 @@ export class PinTracker {
       this.waitMs = isMoving ? leastMs : Math.max(this.waitMs * factor, leastMs)
     } catch (error) {
       // Of answers that cannot be read the endpoints know nothing.
-      const isTold = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
-      if (!isTold) this.parts.onError(error)
+      const isKnown = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
+      if (!isKnown) this.parts.onError(error)
       this.waitMs *= 2
     }
     this.waitMs = Math.min(this.waitMs, this.waiting > 0 ? waitMsMaxWaited : waitMsMax)

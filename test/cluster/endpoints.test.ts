@@ -114,7 +114,7 @@ t.test('a pin whose connection was refused goes to another peer', async (t) => {
   const answer = await gate.ask('POST', `/pins/${cid}`)
   t.equal(answer.status, 200)
   t.same(others.flatMap(askedOf), [`POST /pins/${cid}`])
-  const told = await gate.told('an endpoint of the cluster went down; the gate asks the others')
+  const told = await gate.logged('an endpoint of the cluster went down; the gate asks the others')
   t.match(told, { level: 'warn', endpoint: nameOf(first), reason: 'health-check' })
 
   for (let index = 0; index < 3; index++) await gate.ask('POST', `/pins/${cid}?name=${index}`)
@@ -142,7 +142,7 @@ t.test('with no peer available a request is refused at once with a Retry-After',
   const { gate, peers } = await startPeers(t, 3)
   await Promise.all(peers.map((peer) => peer.close()))
   await Promise.all(Array.from({ length: 6 }, () => gate.ask('GET', '/id')))
-  const told = await gate.told('the cluster went down: no endpoint is available')
+  const told = await gate.logged('the cluster went down: no endpoint is available')
   t.match(told, { level: 'error', endpoint: /127/ })
   for (const [method, path] of [
     ['GET', '/id'],
@@ -168,7 +168,7 @@ t.test('a cluster that is back is asked again without anybody doing anything', a
   t.equal((await gate.ask('GET', '/id')).status, 503)
   const again = await startFakeCluster({ port: Number(new URL(peer.url).port), pins: peer.pins })
   t.teardown(() => again.close())
-  t.match(await gate.told('an endpoint of the cluster came back'), { level: 'info' })
+  t.match(await gate.logged('an endpoint of the cluster came back'), { level: 'info' })
   t.equal((await gate.ask('GET', '/id')).status, 200)
 })
 

@@ -48,7 +48,7 @@ t.test('a localhost that leads to a public address is refused by the gate', asyn
   })
   const allowed = await startGate(t, { listen: { host: 'localhost', allowPlainHttp: true } })
   const warning = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
-  t.match(await allowed.told('the settings have a warning'), { level: 'warn', warning })
+  t.match(await allowed.logged('the settings have a warning'), { level: 'warn', warning })
 })
 
 t.test('and by the admin listener, before it answers anybody', async (t) => {

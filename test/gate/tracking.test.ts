@@ -21,7 +21,7 @@ t.test('a pin that fails is logged in plain words', async (t) => {
   gate.cluster.statusOfNewPins = 'pinning'
   await gate.ask('POST', `/pins/${cid}`)
   gate.cluster.setStatus(cid, 'pin_error', 'context canceled')
-  const told = await gate.told('a pin failed: the cluster will try it again')
+  const told = await gate.logged('a pin failed: the cluster will try it again')
   t.match(told, {
     level: 'warn',
     cid,

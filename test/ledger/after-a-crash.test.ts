@@ -46,7 +46,7 @@ t.test('pins and unpins that a killed cluster forgot are made again as they were
     [third, fourth, second].map((cid) => pins.has(cid)),
     [false, false, true],
   )
-  t.match(await gate.told(verified), { level: 'info', looked: 4, repaired: 3 })
+  t.match(await gate.logged(verified), { level: 'info', looked: 4, repaired: 3 })
   t.same(
     [third, fourth].map((cid) => ({ ...pins.get(cid), timestamp: '' })),
     before,
@@ -65,7 +65,7 @@ t.test('two holders of one second are both there after a crash', async (t) => {
   t.equal((await gate.ask('POST', `/pins/${first}`, { as: 'beta' })).status, 200)
   await killed(t, gate.cluster, forget)
   t.equal(pins.get(first)?.metadata?.size, 1)
-  t.match(await gate.told(verified), { repaired: 1 })
+  t.match(await gate.logged(verified), { repaired: 1 })
   t.equal(pins.get(first)?.metadata?.size, 2)
 })
 
@@ -74,7 +74,7 @@ t.test('a cluster that forgot nothing is only read', async (t) => {
   for (const cid of [first, second]) await gate.ask('POST', `/pins/${cid}`)
   await gate.ask('DELETE', `/pins/${first}`)
   const again = await killed(t, gate.cluster, () => undefined)
-  t.match(await gate.told(verified), { looked: 2, repaired: 0 })
+  t.match(await gate.logged(verified), { looked: 2, repaired: 0 })
   t.same(changesOf(again), [])
   t.equal(again.stateReads, 2)
 })
@@ -87,7 +87,7 @@ t.test('a record that cannot be read keeps no other from being repaired', async 
   t.equal((await gate.ask('POST', `/pins/${second}`)).status, 200)
   const again = await killed(t, gate.cluster, forget)
   again.behave({ path: `/allocations/${first}` }, { kind: 'status', status: 500, body: '{}' })
-  t.match(await gate.told(verified), { repaired: 1 })
+  t.match(await gate.logged(verified), { repaired: 1 })
   t.equal(pins.has(second), true)
   t.match(await gate.ledgerReport(), { doubts: 1 }, 'that one stays in doubt')
 })
@@ -101,7 +101,7 @@ t.test('a restored backup is reported, and nothing of it is unpinned', async (t)
   for (const cid of many) t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
   const again = await killed(t, gate.cluster, restore)
   const told = 'found pins that were changed beside the gate; the operator decides on them'
-  t.match(await gate.told(told), { level: 'error', missing: 0, unexpected: 60, repaired: 0 })
+  t.match(await gate.logged(told), { level: 'error', missing: 0, unexpected: 60, repaired: 0 })
   t.same(changesOf(again), [])
   t.equal(pins.size, 60)
   t.match(await gate.ledgerReport(), { reported: { unexpected: 60 } })

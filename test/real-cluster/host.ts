@@ -108,7 +108,7 @@ export class Gate {
   }
 
   /** Lines of the log of this run, with this message. */
-  told(msg: string) {
+  linesOf(msg: string) {
     return this.daemon?.lines().filter((line) => line.msg === msg) ?? []
   }
 

@@ -342,10 +342,10 @@ export class OpenDisk implements LedgerStorage {
       case 'walks':
         image.walks = operation.walks
         break
-      case 'tell':
+      case 'news':
         image.outbox.set(operation.news.seq, operation.news)
         break
-      case 'told':
+      case 'delivered':
         for (const [seq, { to }] of image.outbox)
           if (to === operation.gateId && seq <= operation.upTo) image.outbox.delete(seq)
         break

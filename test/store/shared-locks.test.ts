@@ -87,7 +87,7 @@ t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, as
   release()
   t.equal((await slow).status, 200)
   // The one whose lease was overwritten hears of it.
-  await pick(1).told(repaired)
+  await pick(1).logged(repaired)
   while (holders(cluster, ['e0', 'e1', 'e2']).length < 3) await cluster.nextRequest()
   t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e1', 'e2'])
 })
@@ -120,14 +120,14 @@ t.test('a take that comes late locks nobody out', { skip }, async (t) => {
 t.test('without the store gates that write over each other put it right', { skip }, async (t) => {
   const { redis, gates, pick, cluster } = await startGates(t, 2)
   await redis.kill()
-  for (const gate of gates) await gate.told(away)
+  for (const gate of gates) await gate.logged(away)
   const { slow, release } = await heldUp({ cluster, pick }, 'e1')
   t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e2' })).status, 200)
   release()
   t.equal((await slow).status, 200)
   // Until it has heard the other one, a gate does not know what that one released.
   await redis.comeBack()
-  await pick(1).told(repaired)
+  await pick(1).logged(repaired)
   while (holders(cluster, ['e1', 'e2']).length < 2) await cluster.nextRequest()
   t.same(holders(cluster, ['e1', 'e2']), ['e1', 'e2'])
 })

@@ -88,10 +88,10 @@ t.test('without its store a gate goes on alone, and shares again', { skip }, asy
   const gates = await startGates(t, 2, redis, { limits })
   t.same(await statuses(gates, 12), { 200: 10, 429: 2 })
   await redis.kill()
-  for (const gate of gates) t.match(await gate.told(away), { level: 'warn' })
+  for (const gate of gates) t.match(await gate.logged(away), { level: 'warn' })
   t.same(await statuses(gates, 30), { 200: 20, 429: 10 }, 'each gate has a budget of its own')
   await redis.comeBack()
-  for (const gate of gates) t.match(await gate.told(back), { level: 'info' })
+  for (const gate of gates) t.match(await gate.logged(back), { level: 'info' })
   t.same(await statuses(gates, 12), { 200: 10, 429: 2 }, 'and now one budget again')
   for (const gate of gates) t.equal((await gate.logText()).split(away).length, 2, 'told once')
 })
@@ -103,9 +103,9 @@ t.test('a store that hangs holds nobody up', { skip }, async (t) => {
   const startMs = performance.now()
   t.same(await statuses(gates, 100), { 200: 100 })
   t.ok(performance.now() - startMs < 5000, 'far from any time-out of the client')
-  for (const gate of gates) await gate.told(away)
+  for (const gate of gates) await gate.logged(away)
   redis.resume()
-  for (const gate of gates) await gate.told(back)
+  for (const gate of gates) await gate.logged(back)
   t.same(await statuses(gates, 10), { 200: 10 })
 })
 
@@ -116,7 +116,7 @@ t.test('a gate starts without its store, and shares once it is there', { skip },
   const gates = await startGates(t, 2, redis, { limits })
   t.same(await statuses(gates, 8), { 200: 6, 429: 2 })
   await redis.comeBack()
-  for (const gate of gates) await gate.told(back)
+  for (const gate of gates) await gate.logged(back)
   t.same(await statuses(gates, 8), { 200: 3, 429: 5 })
 })
 
@@ -125,7 +125,7 @@ t.test('a gate starts, and ends, with a store that hangs', { skip }, async (t) =
   redis.pause()
   const [gate] = await startGates(t, 1, redis)
   t.equal((await gate?.ask('GET', '/id'))?.status, 200)
-  await gate?.told(away)
+  await gate?.logged(away)
   await gate?.close()
 })
 
@@ -135,7 +135,7 @@ t.test('told to, a gate refuses what it cannot count, and nothing is sent', { sk
   if (gate === undefined) throw new Error('no gate')
   t.equal((await gate.ask('GET', '/id')).status, 200)
   await redis.kill()
-  await gate.told('the store went down; requests are refused until it is back')
+  await gate.logged('the store went down; requests are refused until it is back')
   gate.cluster.reset()
   const answer = await gate.ask('GET', '/id')
   t.equal(answer.status, 503)
@@ -149,7 +149,7 @@ t.test('told to, a gate refuses what it cannot count, and nothing is sent', { sk
   t.equal(bad.status, 503, 'also what it cannot throttle')
   t.same(gate.cluster.requests, [])
   await redis.comeBack()
-  await gate.told(back)
+  await gate.logged(back)
   t.equal((await gate.ask('GET', '/id')).status, 200)
 })
 
@@ -167,7 +167,7 @@ t.test('a store with a password is given it, and nobody else', { skip }, async (
     files,
     store: { passwordFile: 'wrong' },
   })
-  t.match(await locked?.told(away), { reason: /^(WRONGPASS|NOAUTH)$/ })
+  t.match(await locked?.logged(away), { reason: /^(WRONGPASS|NOAUTH)$/ })
   t.equal((await locked?.ask('GET', '/id'))?.status, 200, 'it goes on alone')
   for (const each of [gate, other, locked])
     t.notOk((await each?.logText())?.includes('open-sesame'), 'and no log')
@@ -177,9 +177,9 @@ t.test('another password is taken without a restart', { skip }, async (t) => {
   const redis = await TestRedis.start(t, ['--requirepass', 'open-sesame-4711'])
   const store = { redis: redis.url, timeoutMs: 2000, passwordFile: 'secret' }
   const gate = await startGate(t, { store, files: { secret: 'open-sesame-0815\n' } })
-  await gate.told(away)
+  await gate.logged(away)
   gate.replace({ store, files: { secret: 'open-sesame-4711\n' } })
-  await gate.told(back)
+  await gate.logged(back)
 })
 
 t.test('a key used at one gate is used at all', { skip }, async (t) => {
@@ -218,16 +218,16 @@ t.test(
     const gates = await startGates(t, 2, redis, { limits, store })
     t.same(await statuses(gates, 2), { 200: 1, 429: 1 })
     const [strict] = await startGates(t, 1, redis, { store: { redis: url } })
-    t.match(await strict?.told(away), { reason: /SELF_SIGNED|UNABLE_TO|DEPTH_ZERO/ })
+    t.match(await strict?.logged(away), { reason: /SELF_SIGNED|UNABLE_TO|DEPTH_ZERO/ })
 
     const ofAnother = { store: { redis: url, caFile: 'ca.pem' } }
     const [stale] = await startGates(t, 1, redis, {
       ...ofAnother,
       files: { 'ca.pem': otherCertificate.cert },
     })
-    await stale?.told(away)
+    await stale?.logged(away)
     const replaced = { redis: url, timeoutMs: 2000, caFile: 'ca.pem' }
     stale?.replace({ store: replaced, files: { 'ca.pem': certificate.cert } })
-    await stale?.told(back)
+    await stale?.logged(back)
   },
 )

@@ -51,6 +51,6 @@ export async function busyGate(t: Test): Promise<string> {
   await gate.ask('POST', `/pins/${queued}`)
   await kubo.worksOn(1)
   kubo.working.get(queued)?.fail('of the test')
-  await gate.told('could not pin at the fallback')
+  await gate.logged('could not pin at the fallback')
   return gate.metrics.metrics()
 }

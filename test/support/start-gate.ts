@@ -50,7 +50,7 @@ export interface TestGate {
   /** The first line, also a future one, that fits. */
   line(fits?: (line: AccessLine) => boolean): Promise<AccessLine>
   /** The first line beside those of requests, also a future one, with this message. */
-  told(message: string): Promise<Readonly<Record<string, unknown>>>
+  logged(message: string): Promise<Readonly<Record<string, unknown>>>
   /** The keys made for the test, by encoder. */
   readonly keys: Readonly<Record<string, string>>
   /** The first event of a pin that fits, also a future one. */
@@ -173,7 +173,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     journalDirectory,
     lines: watched.lines,
     line: watched.line,
-    told: watched.told,
+    logged: watched.logged,
     pinEvent: (fits = () => true) => events.find(fits),
     keys,
     basic,
@@ -301,7 +301,7 @@ function watchLines(log: Log) {
     log: watching,
     lines: requests.seen,
     line: (fits: (line: AccessLine) => boolean = () => true) => requests.find(fits),
-    told: (message: string) => others.find(({ msg }) => msg === message),
+    logged: (message: string) => others.find(({ msg }) => msg === message),
   }
 }
 

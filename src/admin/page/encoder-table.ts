@@ -29,11 +29,12 @@ export function showEncoders(activity: ActivityReport): void {
   setText('more', `Show ${countText(Math.min(moreRows, left))} more`)
 }
 
-function shownText(shown: number, found: number, notTold: number): string {
+function shownText(shown: number, found: number, notShown: number): string {
   if (found === 0 && search().value === '') return 'No encoder yet: pinwarden encoders add NAME.'
-  const told = found === 0 ? 'None has such a name.' : `${countText(shown)} of ${countText(found)}.`
-  if (notTold === 0) return told
-  return `${told} ${countText(notTold)} more are not told of here: pinwarden encoders list.`
+  const count =
+    found === 0 ? 'None has such a name.' : `${countText(shown)} of ${countText(found)}.`
+  if (notShown === 0) return count
+  return `${count} ${countText(notShown)} more are not told of here: pinwarden encoders list.`
 }
 
 /** Requests without a credential that fits, as a row of its own. */

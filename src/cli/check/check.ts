@@ -34,9 +34,9 @@ export async function check(options: CheckOptions, io: Io): Promise<number> {
   const found = await examined(options, isPackaged ? madeByUnit : [], io)
   if (json) {
     const { problems, warnings, rows = [] } = found
-    const told = problems.map((problem) => ({ ...problem, message: problemText(problem) }))
+    const shown = problems.map((problem) => ({ ...problem, message: problemText(problem) }))
     const summary = Object.fromEntries(rows)
-    const document = { ok: problems.length === 0, config: configPath, problems: told, warnings }
+    const document = { ok: problems.length === 0, config: configPath, problems: shown, warnings }
     io.stdout.write(`${JSON.stringify({ ...document, summary }, null, 2)}\n`)
     return problems.length === 0 ? 0 : 1
   }
@@ -58,7 +58,7 @@ type Row = readonly [name: string, value: string]
 
 async function examined(
   { configPath, online }: CheckOptions,
-  madeAtStart: readonly string[],
+  createdAtStart: readonly string[],
   { env }: Io,
 ): Promise<Found> {
   let settings
@@ -72,7 +72,7 @@ async function examined(
   const problems = await startProblems(config, {
     stateDirectory: unitDirectory(env.STATE_DIRECTORY),
     controlSocket: controlSocket(config, env),
-    madeAtStart,
+    createdAtStart,
     isOwn: (listener) => isDaemonAt(listener, settings.tls !== undefined),
   })
   const { answers, faults } = online ? await askOnline(settings) : { answers: [], faults: [] }

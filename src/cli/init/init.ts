@@ -53,7 +53,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   await refuseIfTaken(host, config.listen.port)
   await scanHost(options.cluster, host, io)
   await createFile(configPath, text)
-  tellKnown(encoder, known, io)
+  printKnown(encoder, known, io)
   io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
   show(config, io, [`# The first key, of encoder ${encoder}, without expiry.`])
   io.stdout.write(nextSteps(options, draft.listen.tls))
@@ -71,7 +71,7 @@ function knownIn({ ledger, cluster }: InitOptions, io: Io): Promise<LeaseIds> {
 const ledgerField = (directory: string | undefined) =>
   directory === undefined ? {} : { ledger: { directory: resolve(directory) } }
 
-function tellKnown(encoder: string, known: LeaseIds, io: Io): void {
+function printKnown(encoder: string, known: LeaseIds, io: Io): void {
   const found = known.get(encoder)
   if (found !== undefined) io.stdout.write(`${knownText(encoder, found)}\n`)
   const others = [...known.keys()].filter((name) => name !== encoder).sort()

@@ -54,9 +54,9 @@ export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> 
   } catch (error) {
     if (!(error instanceof KeyThere)) throw error
     const { keyId } = error
-    const told = { changed: false, encoder, keyId }
+    const document = { changed: false, encoder, keyId }
     const words = `encoder ${encoder} has a live key, ${keyId}: nothing was changed`
-    io.stdout.write(`${json ? JSON.stringify(told) : words}\n`)
+    io.stdout.write(`${json ? JSON.stringify(document) : words}\n`)
   }
   return 0
 }

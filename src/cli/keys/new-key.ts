@@ -43,8 +43,8 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
       hint(io, doubt)
       if (json) {
         const { id: keyId, expires = null } = stored
-        const told = { changed: true, encoder, keyId, key: secret, expires, endpoint: url }
-        io.stdout.write(`${JSON.stringify(told)}\n`)
+        const document = { changed: true, encoder, keyId, key: secret, expires, endpoint: url }
+        io.stdout.write(`${JSON.stringify(document)}\n`)
         return
       }
       const lines = [

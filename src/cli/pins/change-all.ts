@@ -32,7 +32,7 @@ const batchMax = 64
 /** Batches a second, at least, so that the pace is even. */
 const stepsPerSecond = 10
 
-const tellMs = 5000
+const progressMs = 5000
 
 /** @throws CommandError when it ended before its end, with how far it came */
 export async function changeAll<T>(
@@ -46,7 +46,7 @@ export async function changeAll<T>(
   const progress = new Progress(io, change.total, before)
   const end = (why: string): CommandError =>
     new CommandError(`${why}: ${progress.text}, and no other was begun`, change.goOn)
-  const tell = async (batch: readonly T[]): Promise<void> => {
+  const send = async (batch: readonly T[]): Promise<void> => {
     const startMs = performance.now()
     let results: readonly Done[]
     try {
@@ -76,10 +76,10 @@ export async function changeAll<T>(
   for await (const item of change.items) {
     batch.push(item)
     if (batch.length < size) continue
-    await tell(batch)
+    await send(batch)
     batch = []
   }
-  if (batch.length > 0) await tell(batch)
+  if (batch.length > 0) await send(batch)
   progress.end()
   return counts
 }
@@ -92,7 +92,7 @@ class Progress {
   isFirst = true
   private count = 0
   private ordered = 0
-  private toldMs = performance.now()
+  private shownMs = performance.now()
 
   constructor(
     private readonly io: Io,
@@ -110,8 +110,8 @@ class Progress {
     this.count += count
     const { isTTY } = this.io.stderr
     const nowMs = performance.now()
-    if (nowMs - this.toldMs < (isTTY === true ? tellMs / 20 : tellMs)) return
-    this.toldMs = nowMs
+    if (nowMs - this.shownMs < (isTTY === true ? progressMs / 20 : progressMs)) return
+    this.shownMs = nowMs
     if (isTTY === true) this.redraw(this.text)
     else this.io.stderr.write(`${this.text}\n`)
   }

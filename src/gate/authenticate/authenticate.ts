@@ -68,9 +68,9 @@ const refused = new Map<RefusalReason, Refused>()
 function refusedFor(reason: RefusalReason): Refused {
   const known = refused.get(reason)
   if (known !== undefined) return known
-  const made = new Refused(reason)
-  refused.set(reason, made)
-  return made
+  const created = new Refused(reason)
+  refused.set(reason, created)
+  return created
 }
 
 /**

@@ -148,7 +148,7 @@ function passTrailer(reply: FastifyReply, body: Readable, streamErrors: StreamEr
   if (hasTrailers(reply)) reply.header('trailer', 'X-Stream-Error')
   // Before the pipe's own listener, which ends the answer.
   body.once('end', () => {
-    tellStreamErrors(reply, streamErrors())
+    sendStreamErrors(reply, streamErrors())
   })
 }
 
@@ -158,7 +158,7 @@ export const hasTrailers = ({ request }: FastifyReply): boolean => request.raw.h
  * An error in the middle of a listing is told in its trailer; presence means nothing, any text is
  * an error. HTTP/1.0 has no trailers: there the connection is reset, so that it is no clean end.
  */
-export function tellStreamErrors(reply: FastifyReply, texts: readonly string[]): void {
+export function sendStreamErrors(reply: FastifyReply, texts: readonly string[]): void {
   const { raw } = reply
   const values = texts.map(fieldValue)
   const error = values.filter((text) => text !== '').join(', ')

@@ -5,7 +5,7 @@ import { ClusterFault } from '../../cluster/faults.js'
 import type { ChunkView } from '../../listings/chunk.js'
 import type { AnswerBody, StreamedAnswer } from '../answer.js'
 import { answerFault } from '../fault.js'
-import { cut, cutWhenStalled, hasTrailers, noteCut, tellStreamErrors } from './relay.js'
+import { cut, cutWhenStalled, hasTrailers, noteCut, sendStreamErrors } from './relay.js'
 
 export function streamAnswer(reply: FastifyReply, answer: StreamedAnswer): void {
   const { status, headers, body } = answer
@@ -34,7 +34,7 @@ async function write(reply: FastifyReply, answer: StreamedAnswer, body: AnswerBo
       await writeChunk(raw, chunk)
     }
     if (hasLeft()) return
-    tellStreamErrors(reply, body.streamErrors?.() ?? [])
+    sendStreamErrors(reply, body.streamErrors?.() ?? [])
     raw.end()
   } catch (error) {
     const fault = error instanceof Error ? error : new Error(String(error))

@@ -29,7 +29,7 @@ const retryMs = 5000
 const batchMax = 250
 
 const enders: ReadonlySet<LedgerOperation['kind']> = new Set([
-  ...(['dequeue', 'settle', 'walks', 'told'] as const),
+  ...(['dequeue', 'settle', 'walks', 'delivered'] as const),
 ])
 
 /** So many operations wait at most. */
@@ -212,7 +212,7 @@ export class CommitQueue {
     })
     this.inFlight = []
     this.settleWaiters()
-    this.tell(problem)
+    this.noteProblem(problem)
   }
 
   /** Whole ones, and not many more operations than one batch has. */
@@ -303,7 +303,7 @@ export class CommitQueue {
     if (this.noted.get(key) === noted) this.noted.delete(key)
   }
 
-  private tell(problem: string | undefined): void {
+  private noteProblem(problem: string | undefined): void {
     const before = this.problem
     this.problem = problem
     if (problem !== undefined || this.isStuck) this.retryLater()
@@ -328,10 +328,10 @@ function keyOf(operation: LedgerOperation): string {
       return `doubt ${operation.doubt.cid} ${operation.doubt.reason}`
     case 'settle':
       return `doubt ${operation.cid} ${operation.reason}`
-    case 'tell':
-      return `tell ${operation.news.seq}`
-    case 'told':
-      return `told ${operation.gateId}`
+    case 'news':
+      return `news ${operation.news.seq}`
+    case 'delivered':
+      return `delivered ${operation.gateId}`
     case 'gate':
       return `gate ${operation.gateId}`
     case 'name':

@@ -112,7 +112,7 @@ class ThreadedLedger implements LedgerDisk {
         this.learn(counts)
       },
       onProblem: (problem) => {
-        this.tell(problem)
+        this.logProblem(problem)
       },
       onLost: (count, reason) => {
         this.log('error', { count, reason }, 'lost changes of the ledger')
@@ -120,7 +120,7 @@ class ThreadedLedger implements LedgerDisk {
     })
     // A clock of its own: a test that moves the other one still has to get its figures.
     this.figureReader = new FigureReader(() => this.calls.call('figures'), setTimer)
-    this.tellOpened(opened)
+    this.logOpened(opened)
   }
 
   /** Takes numbers, so that the first requests have some. */
@@ -302,18 +302,18 @@ class ThreadedLedger implements LedgerDisk {
       else this.counts.delete(holder)
   }
 
-  private tellOpened({ setAside, damagedEntries, problem }: Opened): void {
+  private logOpened({ setAside, damagedEntries, problem }: Opened): void {
     if (setAside !== undefined)
       this.log('error', { setAside }, 'the ledger was damaged; the gate began a new one')
     if (damagedEntries > 0)
       this.log('error', { damagedEntries }, 'could not read pins that wait in the ledger')
     if (problem === undefined) return
     this.queue.problem = problem
-    this.tell(problem)
+    this.logProblem(problem)
     this.queue.retryLater()
   }
 
-  private tell(problem: string | undefined): void {
+  private logProblem(problem: string | undefined): void {
     if (problem !== undefined) this.log('error', { reason: problem }, 'could not write the ledger')
     else {
       this.log('info', {}, 'wrote the ledger again')

@@ -304,8 +304,8 @@ export class LedgerFile {
       case 'dequeue':
       case 'doubt':
       case 'settle':
-      case 'tell':
-      case 'told':
+      case 'news':
+      case 'delivered':
       case 'gate':
         this.pending.write(operation)
     }

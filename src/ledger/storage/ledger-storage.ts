@@ -15,8 +15,8 @@ export type LedgerOperation =
   | { readonly kind: 'doubt'; readonly doubt: Doubt }
   | { readonly kind: 'settle'; readonly cid: string; readonly reason: DoubtReason }
   /** Another gate has to know it; and has it on its disk, with all that came before. */
-  | { readonly kind: 'tell'; readonly news: News }
-  | { readonly kind: 'told'; readonly gateId: string; readonly upTo: number }
+  | { readonly kind: 'news'; readonly news: News }
+  | { readonly kind: 'delivered'; readonly gateId: string; readonly upTo: number }
   /** Another gate of the cluster was seen; or is gone for good, as an operator says. */
   | { readonly kind: 'gate'; readonly gateId: string; readonly isForgotten: boolean }
   /**

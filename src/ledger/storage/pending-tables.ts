@@ -12,7 +12,7 @@ import type { Statements } from './statements.js'
 /** Changes of what is still to be done. */
 export type PendingOperation = Extract<
   LedgerOperation,
-  { readonly kind: 'enqueue' | 'dequeue' | 'doubt' | 'settle' | 'tell' | 'told' | 'gate' }
+  { readonly kind: 'enqueue' | 'dequeue' | 'doubt' | 'settle' | 'news' | 'delivered' | 'gate' }
 >
 
 export class PendingTables {
@@ -53,11 +53,11 @@ export class PendingTables {
       case 'settle':
         this.settle(operation.cid, operation.reason)
         break
-      case 'tell':
-        this.tell(operation.news)
+      case 'news':
+        this.addNews(operation.news)
         break
-      case 'told':
-        this.told(operation.gateId, operation.upTo)
+      case 'delivered':
+        this.removeNews(operation.gateId, operation.upTo)
         break
       case 'gate':
         this.gate(operation.gateId, operation.isForgotten)
@@ -86,12 +86,12 @@ export class PendingTables {
     return rows.map(({ news }) => JSON.parse(String(news)) as News)
   }
 
-  private tell(news: News): void {
+  private addNews(news: News): void {
     const query = 'INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)'
     this.sql(query).run(news.seq, news.to, JSON.stringify(news))
   }
 
-  private told(gateId: string, upTo: number): void {
+  private removeNews(gateId: string, upTo: number): void {
     this.sql('DELETE FROM outbox WHERE gate = ? AND seq <= ?').run(gateId, upTo)
   }
 

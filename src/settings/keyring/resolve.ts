@@ -65,13 +65,13 @@ function limitsOf(own: EncoderConfig['limits'], common: LimitsConfig): EncoderLi
 
 /** Makes each thing once for all encoders for which `by` is the same. */
 function sharing<T>(make: (encoder: EncoderConfig) => T) {
-  const made = new Map<string, T>()
+  const shared = new Map<string, T>()
   return (encoder: EncoderConfig, by: unknown): T => {
     const key = JSON.stringify(by)
-    const known = made.get(key)
+    const known = shared.get(key)
     if (known !== undefined) return known
     const thing = make(encoder)
-    made.set(key, thing)
+    shared.set(key, thing)
     return thing
   }
 }

@@ -95,14 +95,14 @@ t.test(
       outcome: 'journaled',
       reason: 'lock-timeout',
     })
-    t.match(await gate.told('could not replay a pin of the journal yet'), {
+    t.match(await gate.logged('could not replay a pin of the journal yet'), {
       ...{ cid, reason: 'lock-timeout' },
     })
     isWell(t, gate)
     release()
     t.equal((await holder).status, 200)
     gate.retryQueue()
-    await gate.told('replayed a pin of the journal')
+    await gate.logged('replayed a pin of the journal')
     t.equal(gate.cluster.pins.get(cid)?.name, 'late')
   },
 )

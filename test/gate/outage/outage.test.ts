@@ -18,7 +18,7 @@ async function startAway(t: Test, overrides: Overrides = {}) {
   const comeBack = async () => {
     undo()
     gate.retryQueue()
-    return gate.told('emptied the journal: every pin was replayed or dropped')
+    return gate.logged('emptied the journal: every pin was replayed or dropped')
   }
   return { gate, comeBack }
 }
@@ -160,7 +160,7 @@ t.test('when the cluster is back the pins are replayed, each as its encoder aske
   t.equal(holders.length, 2, 'both encoders hold it')
   t.ok(gate.cluster.pins.has(generatedCid(1)))
   t.same(pendingIn(gate), [])
-  t.match(await gate.told('replayed a pin of the journal'), { level: 'info', encoder: 'alpha' })
+  t.match(await gate.logged('replayed a pin of the journal'), { level: 'info', encoder: 'alpha' })
 
   const status = await gate.ask('GET', `/pins/${cid}`)
   t.match(status.text, '"status":"pinned"')
@@ -195,7 +195,7 @@ t.test('what is not allowed any more is dropped, and never reaches the cluster',
     const query = as === 'granted' ? '?replication-min=1&replication-max=1' : ''
     t.equal((await gate.ask('POST', `/pins/${pin}${query}`, { as })).status, 202, as)
   }
-  await gate.told('the cluster went down: no endpoint is available')
+  await gate.logged('the cluster went down: no endpoint is available')
   const sha256 = digestOf(gate.keys.removed ?? '')
   gate.replace({
     onOutage: 'journal',
@@ -253,7 +253,7 @@ t.test('a pin whose answer was lost is replayed', async (t) => {
   const gate = await startGate(t, { onOutage: 'journal' })
   gate.cluster.behave({ method: 'POST' }, { kind: 'lose-answer' }, 1)
   t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 202)
-  await gate.told('emptied the journal: every pin was replayed or dropped')
+  await gate.logged('emptied the journal: every pin was replayed or dropped')
   t.same(askedOf(gate.cluster), [`POST /pins/${cid}`, `POST /pins/${cid}`])
   t.equal(gate.cluster.pins.size, 1)
 })
@@ -323,7 +323,7 @@ t.test('a restart changes nothing, also one that goes back to refusing', async (
   const alpha = { keys: [{ id: 'k1', sha256: digestOf(gate.keys.alpha ?? '') }] }
   const encoders = { alpha }
   const next = await startGate(t, { onOutage: 'refuse', journal: { directory }, encoders })
-  await next.told('emptied the journal: every pin was replayed or dropped')
+  await next.logged('emptied the journal: every pin was replayed or dropped')
   t.same(askedOf(next.cluster), [`POST /pins/${cid}`])
 })
 

@@ -1,7 +1,7 @@
 /** The status of a pin, as `GET /pins` and `GET /pins/{cid}` tell it, read field by field. */
 import { badAnswer, isObject, readObject } from './json.js'
 
-export interface ToldStatus {
+export interface StatusAnswer {
   readonly cid: string
   /** Of the peers that the pin is allocated to. */
   readonly peers: readonly PeerStatus[]
@@ -15,7 +15,7 @@ interface PeerStatus {
 }
 
 /** @throws ClusterFault when it is no such status */
-export function readPinStatus(text: string): ToldStatus {
+export function readPinStatus(text: string): StatusAnswer {
   const { cid, peer_map: peers } = readObject(text)
   if (typeof cid !== 'string') throw badAnswer('a status without a CID')
   // Between peers an empty map is told as null.
