@@ -1,4 +1,4 @@
-/** Requests to the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
+/** Asks the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
 import { Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
