@@ -78,7 +78,7 @@ await scenario(
       } while (lacking.length > 0 && performance.now() - startMs < 80_000)
       longestMs = Math.max(longestMs, performance.now() - startMs)
       if (lacking.length > 0) {
-        const told = host.gate.logged(
+        const told = host.gate.linesOf(
           'an endpoint of the cluster fell behind; the gate reads from others',
         )
         must(told.length > 0, `a peer lacks ${lacking.length} pins for 80 s, and nobody is told`)
@@ -86,7 +86,7 @@ await scenario(
     }
     must(differed === 0, `${differed} of ${reads} reads of what was pinned say unpinned`)
     const lag = (longestMs / 1000).toFixed(1)
-    const told = host.gate.logged(
+    const told = host.gate.linesOf(
       'an endpoint of the cluster fell behind; the gate reads from others',
     ).length
     return `${reads} reads, none says unpinned; the longest lag ${lag} s; told ${told} times`
