@@ -98,7 +98,8 @@ async function isThere(path: string): Promise<boolean> {
 
 const pathIn = (directory: string): string => join(directory, 'several-peers')
 
-const notAllListed = 'the cluster has more than one peer: whole listings are asked of all from now on'
+const notAllListed =
+  'the cluster has more than one peer: whole listings are asked of all from now on'
 
 /** What the file says to an operator who opens it. */
 const inFile =

@@ -39,7 +39,8 @@ async function restored(host: Host, cids: readonly string[]): Promise<string> {
   const kept = cids.length - (await host.lacking(cids)).length
   // What a kill forgets of the restored state is not the gate's to bring back.
   must(
-    kept > 0 && gate.linesOf('the cluster had leases that were released; unpinned again').length === 0,
+    kept > 0 &&
+      gate.linesOf('the cluster had leases that were released; unpinned again').length === 0,
     `${kept} of ${cids.length} are there`,
   )
   return `${kept} of ${cids.length} stay; told: ${String(told.unexpected)} unexpected`
