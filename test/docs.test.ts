@@ -144,3 +144,74 @@ t.test('every message of the log is explained, and none that is not logged', asy
   t.same(listed.toSorted(), [...inCode].toSorted())
   t.equal(page.match(/^- /gm)?.length, rows.length, 'each row has its form')
 })
+
+t.test('what is quoted of the log is a message of it', async (t) => {
+  const page = pages.get('docs/log-messages.md') ?? ''
+  const messages = [...page.matchAll(/^- `(.+?)` /gm)].map(([, message]) => message)
+  const quoted = ['deploy/prometheus/alerts.yml', 'src/admin/alarms.ts'].flatMap((path) =>
+    [...readFileSync(root + path, 'utf8').matchAll(/"([\w;:]+(?:\s+[\w;:]+){3,})"/g)].map(
+      ([, text = '']) => text.replaceAll(/\s+/g, ' '),
+    ),
+  )
+  t.not(quoted.length, 0)
+  t.same(
+    quoted.filter((text) => !messages.includes(text)),
+    [],
+  )
+})
+
+t.test('every field of the access log has its row, and every row its field', async (t) => {
+  const source = readFileSync(`${root}src/log/access-line.ts`, 'utf8')
+  const fields = [...source.matchAll(/^  readonly (\w+)\??:/gm)].map(([, field]) => field)
+  const table = /^\| field [^]*?\n\n/m.exec(pages.get('docs/operations.md') ?? '')?.[0] ?? ''
+  const rows = [...table.matchAll(/^\| (`[^|]+)\|/gm)].flatMap(([, names = '']) =>
+    [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+  )
+  t.same(rows.toSorted(), [...fields, 'time', 'level'].toSorted())
+})
+
+t.test('the table of reasons has no word that the gate never says', async (t) => {
+  const page = pages.get('docs/operations.md') ?? ''
+  const table = /^\| status +\| reasons[^]*?\n\n/m.exec(page)?.[0] ?? ''
+  const words = [...table.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)
+  const others = ['client-left', 'client-stalled', 'internal-error', 'cluster-error']
+  const known = [...Object.keys(refusals), ...Object.keys(faults), ...others]
+  t.same(
+    words.filter((word) => !known.includes(word)),
+    [],
+  )
+})
+
+t.test('every metric has its row with its help, and every name is a metric', async (t) => {
+  const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => readFileSync(`${root}src/${path}`, 'utf8'))
+    .join('\n')
+  const inCode = [
+    ...sources.matchAll(/'(pinwarden_\w+)',\s*(?:help:\s*)?(?:'([^'\n]*)'|"([^"\n]*)")/g),
+  ].map(([, name = '', single, double]) => `${name}: ${single ?? double ?? ''}`)
+  const page = pages.get('docs/metrics.md') ?? ''
+  const rows = page
+    .replaceAll('\n  ', ' ')
+    .matchAll(/^- `(pinwarden_\w+)`, (?:counter|gauge|histogram)(?: by [`\w, ]+)?: (.+)$/gm)
+  const listed = [...rows].map(([, name = '', help = '']) => `${name}: ${help}`)
+  t.same(listed.toSorted(), inCode.toSorted())
+  const names = new Set(inCode.map((line) => line.split(':')[0]))
+  const strangers = [...all.matchAll(/\bpinwarden_[a-z_]+[a-z]/g)]
+    .map(([name]) => name.replace(/_(?:bucket|sum|count)$/, ''))
+    .filter((name) => !names.has(name))
+  t.same(strangers, [])
+})
+
+t.test('every alert is listed with its urgency', async (t) => {
+  const rules = readFileSync(`${root}deploy/prometheus/alerts.yml`, 'utf8')
+  const inRules = [...rules.matchAll(/alert: (\w+)\n[^]*?severity: (\w+)/g)].map(
+    ([, name = '', severity = '']) => `${severity} ${name}`,
+  )
+  const page = pages.get('docs/metrics.md') ?? ''
+  const listed = ['page', 'ticket'].flatMap((severity) => {
+    const [row = ''] = new RegExp(`^- \\*\\*${severity}\\*\\*:[^]*?\\.$`, 'm').exec(page) ?? []
+    return [...row.matchAll(/`(\w+)`/g)].map(([, name = '']) => `${severity} ${name}`)
+  })
+  t.same(listed.toSorted(), inRules.toSorted())
+})

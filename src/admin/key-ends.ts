@@ -48,7 +48,7 @@ const shownMax = 1024
 export function registerKeyEnds(registry: Registry, read: () => readonly KeyEnd[]): void {
   addGauge(registry, {
     name: 'pinwarden_key_expiry_timestamp_seconds',
-    help: 'When a key expires that is in use, or is the last of its encoder, within 30 days.',
+    help: 'Expiry of each key that ends within 30 days and is in use, or the last of its encoder.',
     labelNames: ['encoder', 'key'],
     read: () =>
       read()

@@ -12,32 +12,32 @@ export function registerEndpoints(registry: Registry, reports: () => readonly Pe
   })
   addGauge(registry, {
     name: 'pinwarden_endpoint_up',
-    help: 'Whether it is asked.',
+    help: '1: the endpoint is up; 0: it is down or half-open.',
     ...each(({ state }) => (state === 'up' ? 1 : 0)),
   })
   addGauge(registry, {
     name: 'pinwarden_endpoint_lag_seconds',
-    help: 'How long it has lacked what was written at another endpoint; 0: it keeps up.',
+    help: 'How long the endpoint has lacked what another one has; 0: it keeps up.',
     ...each(({ lagMs }) => lagMs / 1000),
   })
   addGauge(registry, {
     name: 'pinwarden_endpoint_requests_in_flight',
-    help: 'Requests that it is at.',
+    help: 'In-flight requests to the endpoint.',
     ...each(({ load }) => load),
   })
   addCounter(registry, {
     name: 'pinwarden_endpoint_answers_total',
-    help: 'Requests that it answered.',
+    help: 'Requests that the endpoint answered.',
     ...each(({ answers }) => answers),
   })
   addCounter(registry, {
     name: 'pinwarden_endpoint_answer_seconds_total',
-    help: 'From asking it to its answer, summed up.',
+    help: 'Time from requests to answers, summed up.',
     ...each(({ answerMs }) => answerMs / 1000),
   })
   addCounter(registry, {
     name: 'pinwarden_endpoint_faults_total',
-    help: 'Requests that failed for it, also those answered elsewhere.',
+    help: 'Requests that failed at the endpoint, also those that another one answered.',
     labelNames: ['endpoint', 'reason'],
     read: () =>
       reports().flatMap(({ name, faults }) =>

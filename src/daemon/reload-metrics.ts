@@ -13,7 +13,7 @@ export function registerReload(registry: Registry): ReloadMetrics {
   const registers = [registry]
   const successful = new Gauge({
     name: 'pinwarden_config_last_reload_successful',
-    help: 'Whether the settings last read are in force.',
+    help: '1: the settings read last are in force; 0: they were refused.',
     registers,
   })
   const timestamp = new Gauge({

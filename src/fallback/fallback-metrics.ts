@@ -9,12 +9,12 @@ export function registerFallback(
 ): void {
   addGauge(registry, {
     name: 'pinwarden_fallback_up',
-    help: '1: the fallback answers; 0: it is left alone.',
+    help: '1: the gate asks the fallback; 0: the fallback is down.',
     read: () => (fallback.report.isAvailable ? 1 : 0),
   })
   addGauge(registry, {
     name: 'pinwarden_fallback_pins',
-    help: 'Pins of the journal on their way to the fallback.',
+    help: 'Pins of the journal that the fallback has yet to pin.',
     labelNames: ['state'],
     read: () => {
       const { waiting, underWay } = fallback.report
@@ -26,7 +26,7 @@ export function registerFallback(
   })
   addCounter(registry, {
     name: 'pinwarden_fallback_pins_total',
-    help: 'Pins at the fallback that were made, failed, or were released again.',
+    help: 'Pins that the fallback pinned, failed to pin, or released again.',
     labelNames: ['result'],
     read: () => {
       const { pinned, failed, released } = fallback.report
@@ -39,7 +39,7 @@ export function registerFallback(
   })
   addCounter(registry, {
     name: 'pinwarden_fallback_faults_total',
-    help: 'Pins that failed at the fallback, by reason.',
+    help: 'Pins that failed at the fallback.',
     labelNames: ['reason'],
     read: () => [...fallback.report.faults].map(([reason, count]) => [{ reason }, count] as const),
   })

@@ -36,7 +36,7 @@ export function registerLedger(
 ): void {
   addGauge(registry, {
     name: 'pinwarden_ledger_rows',
-    help: 'Pins that are owed, queued, in doubt, or reported as changed beside the gate.',
+    help: 'Pins in the ledger: owed, queued, in doubt, or reported as changed beside the gate.',
     labelNames: ['state'],
     read: async () => {
       const { owedRows, doubts, reportedRows } = await report()
@@ -50,22 +50,22 @@ export function registerLedger(
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_doubts',
-    help: 'Pins of which it is not known whether the cluster has them as this gate wrote them.',
+    help: 'Pins in doubt: the cluster may not have them as this gate wrote them.',
     read: async () => (await report()).doubts,
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_oldest_doubt_seconds',
-    help: 'Age of the oldest of these doubts; 0 without any.',
+    help: 'Age of the oldest doubt; 0 without any.',
     read: async () => ((await report()).oldestDoubtMs ?? 0) / 1000,
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_verifying',
-    help: 'Whether recent writes are still to be verified after a start or a crash.',
+    help: '1: the gate verifies recent writes, after a start or a crash.',
     read: async () => ((await report()).isWalking ? 1 : 0),
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_repairs_total',
-    help: 'Repaired pins: the cluster had lost them (missing), or had them back (unexpected).',
+    help: 'Pins that the gate repaired: lost by the cluster (missing), or back (unexpected).',
     labelNames: ['differed'],
     read: async () => byDifference((await report()).repairs),
   })
@@ -77,7 +77,7 @@ export function registerLedger(
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_copy',
-    help: 'Whether the ledger is a copy that no operator trusts yet: nothing is repaired by it.',
+    help: '1: the ledger is a copy that no operator trusts yet, so the gate repairs nothing.',
     read: async () => ((await report()).isCopy ? 1 : 0),
   })
   registerGates(registry, report)
@@ -87,17 +87,17 @@ export function registerLedger(
 function registerGates(registry: Registry, report: () => Promise<LedgerStatus>): void {
   addGauge(registry, {
     name: 'pinwarden_ledger_unheard_gates',
-    help: 'Other gates that were not heard lately: nothing is repaired before they are.',
+    help: 'Other gates that were not heard lately; until then this gate repairs nothing.',
     read: async () => (await report()).unheardGates.length,
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_news_waiting',
-    help: 'Releases and doubts that another gate has not heard yet.',
+    help: 'Releases and doubts that another gate has yet to read.',
     read: async () => (await report()).news.waiting,
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_news_dropped_total',
-    help: 'Releases and doubts that were given up, as a gate did not hear them for so long.',
+    help: 'Releases and doubts that were dropped, as a gate did not read them for so long.',
     read: async () => (await report()).news.dropped,
   })
 }
@@ -105,7 +105,7 @@ function registerGates(registry: Registry, report: () => Promise<LedgerStatus>):
 function registerDisk(registry: Registry, report: () => Promise<LedgerStatus>): void {
   addGauge(registry, {
     name: 'pinwarden_ledger_writable',
-    help: 'Whether the disk takes what the ledger writes.',
+    help: '1: the disk takes what the ledger writes; 0: it does not.',
     read: async () => ((await report()).isWritable ? 1 : 0),
   })
   addGauge(registry, {
@@ -115,7 +115,7 @@ function registerDisk(registry: Registry, report: () => Promise<LedgerStatus>): 
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_disk_free_bytes',
-    help: 'What the disk of the ledger has left; absent where it is kept in memory.',
+    help: 'Free space on the disk of the ledger; absent for a ledger in memory.',
     read: async () => {
       const { freeBytes } = await report()
       return freeBytes ?? []
@@ -128,7 +128,7 @@ function registerDisk(registry: Registry, report: () => Promise<LedgerStatus>): 
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_commit_seconds_total',
-    help: 'Time that these batches took, with their wait for the disk.',
+    help: 'Time that these batches took, including their wait for the disk.',
     read: async () => (await report()).commits.seconds,
   })
 }

@@ -20,7 +20,7 @@ export function registerQueue(registry: Registry, report: () => QueueCounts): vo
   })
   addGauge(registry, {
     name: 'pinwarden_journal_rejected_pins',
-    help: 'Pins of the journal that the cluster refused for good, until somebody drops them.',
+    help: 'Pins of the journal that the cluster refused for good, until an operator drops them.',
     read: () => report().rejected,
   })
   addCounter(registry, {

@@ -6,12 +6,12 @@ import type { Log } from './log.js'
 export function registerLog(registry: Registry, { sink }: Pick<Log, 'sink'>): void {
   addCounter(registry, {
     name: 'pinwarden_log_lines_dropped_total',
-    help: 'Log lines lost because the sink stalled.',
+    help: 'Log lines that the gate dropped because the sink stalled.',
     read: () => sink.dropped,
   })
   addGauge(registry, {
     name: 'pinwarden_log_waiting_bytes',
-    help: 'Log text that waits for its sink.',
+    help: 'Log lines that wait in memory for the sink.',
     read: () => sink.waitingSize,
   })
 }

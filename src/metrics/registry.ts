@@ -14,7 +14,7 @@ export function openRegistry(version: string): Registry {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
   new Gauge({
     name: 'pinwarden_build_info',
-    help: 'Always 1.',
+    help: 'Always 1; the labels have the versions.',
     registers: [registry],
     labelNames: ['version', 'node'] as const,
   }).set({ version, node: process.version }, 1)

@@ -18,19 +18,19 @@ export function registerTracking(
   const encoderOf = bounded(encoderLabelsMax)
   const time = new Histogram({
     name: 'pinwarden_time_to_pinned_seconds',
-    help: 'From a pin accepted by the cluster to a pin that Kubo has, by rounds of seconds.',
+    help: 'From a pin that the cluster accepted until Kubo has it, to within seconds.',
     registers,
     buckets,
   })
   const results = new Counter({
     name: 'pinwarden_pins_settled_total',
-    help: 'Pins that were accepted, by what became of them.',
+    help: 'Pins that the cluster accepted, by what became of them.',
     registers,
     labelNames: ['encoder', 'result'] as const,
   })
   addGauge(registry, {
     name: 'pinwarden_pins_unsettled',
-    help: 'Pins that the cluster is still at: pending, or failing and tried again.',
+    help: 'Pins that the cluster has yet to finish: pending, or failing and tried again.',
     labelNames: ['encoder', 'state'],
     read: () =>
       [...tracker.pendingPins()].flatMap(([name, { pending, failing }]) => {

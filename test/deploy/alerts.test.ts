@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { cases, type Series } from './alert-cases.js'
-import { exposed, strangers } from './exposition.js'
+import { busyGate } from '../support/busy-gate.js'
+import { labelsIn, strangers } from './exposition.js'
 import { missing } from './programs.js'
 import { repository, run } from './staging.js'
 
@@ -46,7 +47,9 @@ for (const [name, { fires, quiet, at, every = '1m' }] of Object.entries(cases)) 
 }
 
 t.test('every metric and label in them is in /metrics', async (t) => {
-  const known = await exposed(t)
+  const exposition = await busyGate(t)
+  const known = labelsIn(exposition)
+  t.same(documented(), typesIn(exposition), 'types and labels in docs/metrics.md')
   for (const [index, alert] of alerts.entries()) {
     const query = (/expr: ([^]*?)\n {8}(?:for|labels):/.exec(alert)?.[1] ?? '').replace(/#.*/g, '')
     t.same(strangers(query, known), [], names[index] ?? '')
@@ -71,6 +74,36 @@ t.test('each says what to do, and its runbook is a section that is there', async
     t.ok(anchorsOf(page).includes(anchor), `${name}: ${runbook}`)
   }
 })
+
+/** What the page says: each metric's type and labels. */
+function documented(): Record<string, string> {
+  const page = readFileSync(`${repository}docs/metrics.md`, 'utf8').replaceAll('\n  ', ' ')
+  const rows = page.matchAll(/^- `(pinwarden_\w+)`, (\w+)(?: by ([`\w, ]+))?:/gm)
+  return Object.fromEntries(
+    [...rows].map(([, name = '', type = '', labels = '']) => [
+      name,
+      `${type} ${labels.replaceAll('`', '').split(', ').sort().join()}`,
+    ]),
+  )
+}
+
+/** The same, as a gate exposes it; `le` is how a histogram counts. */
+function typesIn(exposition: string): Record<string, string> {
+  const types = [...exposition.matchAll(/^# TYPE (pinwarden_\w+) (\w+)$/gm)]
+  const known = labelsIn(exposition)
+  return Object.fromEntries(
+    types.map(([, name = '', type = '']) => {
+      const labels = known.get(type === 'histogram' ? `${name}_bucket` : name) ?? []
+      return [
+        name,
+        `${type} ${[...labels]
+          .filter((label) => label !== 'le')
+          .sort()
+          .join()}`,
+      ]
+    }),
+  )
+}
 
 /** As those who show Markdown make them of its titles. */
 const anchorsOf = (page: string): string[] =>

@@ -3,9 +3,13 @@ import type { Test } from 'tap'
 import { busyGate } from '../support/busy-gate.js'
 
 /** Metric → its labels, after requests of every kind; histograms by the names of their series. */
-export async function exposed(t: Test): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+export const exposed = async (t: Test): Promise<ReadonlyMap<string, ReadonlySet<string>>> =>
+  labelsIn(await busyGate(t))
+
+/** The same, of a text that is there. */
+export function labelsIn(exposition: string): ReadonlyMap<string, ReadonlySet<string>> {
   const labels = new Map<string, Set<string>>()
-  for (const text of (await busyGate(t)).split('\n')) {
+  for (const text of exposition.split('\n')) {
     const [, name, given = ''] = /^([a-z_][a-z0-9_]*)(?:\{(.*)\})? /i.exec(text) ?? []
     if (name === undefined) continue
     const known = labels.get(name) ?? new Set<string>()

@@ -54,21 +54,21 @@ export function registerRequests(
     'pinwarden_upstream_duration_seconds',
     'From asking the cluster to its answer.',
   )
-  const refusal = by.encoderAndReason('pinwarden_refusals_total', 'Requests that were turned away.')
+  const refusal = by.encoderAndReason('pinwarden_refusals_total', 'Requests that the gate refused.')
   const wouldRefuse = by.encoderAndReason(
     'pinwarden_would_refuse_total',
-    'Requests that passed, as their refusal is only observed.',
+    'Requests that passed although a rule forbids them: enforcement is observe.',
   )
   const authFailure = by.reason('pinwarden_auth_failures_total', 'Requests answered 401.')
   const fault = by.reason(
     'pinwarden_faults_total',
-    'Requests that failed for the cluster, the shared store, the ledger or the lock of a pin.',
+    'Requests that failed because of the cluster, the store, the ledger or the lock of a pin.',
   )
   const abort = by.reason('pinwarden_aborts_total', 'Requests whose client left or stalled.')
-  const bugs = by.nothing('pinwarden_bugs_total', 'Requests that failed for pinwarden itself.')
+  const bugs = by.nothing('pinwarden_bugs_total', 'Requests that met a bug of pinwarden.')
   const listing = by.origin(
     'pinwarden_listings_total',
-    'Listings: fresh from the cluster, shared with one under way, or cached.',
+    'Listings: fresh from the cluster, shared with another client, or cached.',
   )
   const received = by.nothing('pinwarden_received_bytes_total', 'Bytes read from clients.')
   const sent = by.nothing('pinwarden_sent_bytes_total', 'Bytes written to clients.')
@@ -76,18 +76,18 @@ export function registerRequests(
   const unpin = by.encoderAndResult('pinwarden_unpins_total', 'Unpins: ok, refused or failed.')
   addGauge(registry, {
     name: 'pinwarden_requests_in_flight',
-    help: 'Requests under way.',
+    help: 'Requests in flight.',
     read: () => connections.requestsUnderWay,
   })
   addGauge(registry, {
     name: 'pinwarden_connections',
-    help: 'Connections of encoders, strangers, trusted proxies, and in TLS handshakes.',
+    help: 'Open connections: of encoders, strangers, trusted proxies, and in TLS handshakes.',
     labelNames: ['kind'],
     read: () => Object.entries(connections.counts).map(([kind, count]) => [{ kind }, count]),
   })
   addCounter(registry, {
     name: 'pinwarden_connections_ended_total',
-    help: 'Connections that were ended to make room, or for refused credentials.',
+    help: 'Connections that the gate closed, to make room or for refused credentials.',
     labelNames: ['reason'],
     read: () => Object.entries(connections.ended).map(([reason, count]) => [{ reason }, count]),
   })
