@@ -1,17 +1,22 @@
 /** The README and the pages in docs/: examples run as they stand there, words and links are right. */
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { parseTree } from 'jsonc-parser'
 import t from 'tap'
+import { parse as parseYaml } from 'yaml'
 import { faults, refusals } from '../src/gate/refusals.js'
+import { digestOf, generateKey } from '../src/settings/keyring/key.js'
 import { loadSettings } from '../src/settings/load.js'
 import { builtInRoles, optionGrants, permissions } from '../src/settings/values/permissions.js'
+import { missing } from './deploy/programs.js'
 import { certificate } from './support/certificate.js'
+import { run as runDaemon } from './support/daemon.js'
+import { startFakeCluster } from './support/fake-cluster/index.js'
 import { messagesIn } from './support/log-calls.js'
-import { startGate } from './support/start-gate.js'
+import { pinwardenWith } from './support/pinwarden.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const written = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
@@ -23,34 +28,110 @@ const pages = new Map(
 const all = [...pages.values()].join('\n')
 const run = promisify(execFile)
 
-/** The first code block of a language that contains a text. */
-function block(language: string, containing: string): string {
-  const blocks = [...all.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))]
-  const found = blocks.map(([, text = '']) => text).find((text) => text.includes(containing))
-  if (found === undefined) throw new Error(`no ${language} block with ${containing}`)
-  return found
+/** A code block that has a language: `run` is run here as it stands, `show` is only parsed. */
+interface Example {
+  readonly at: string
+  readonly language: string
+  readonly mark: string
+  readonly code: string
 }
 
-t.test('the smallest configuration is valid', async (t) => {
-  const directory = t.testdir({
-    'config.json': block('json', '203.0.113.10'),
-    'fullchain.pem': certificate.cert,
-    'privkey.pem': certificate.key,
-  })
-  const { snapshot, tls } = await loadSettings(join(directory, 'config.json'))
-  t.equal(snapshot.config.listen.port, 9098)
-  t.ok(tls)
+const examples: readonly Example[] = [...pages].flatMap(([page, text]) =>
+  [...text.matchAll(/^```(\w+)(.*)\n([^]*?)^```/gm)].map((match) => {
+    const [, language = '', mark = '', code = ''] = match
+    const line = text.slice(0, match.index).split('\n').length
+    return { at: `${page}:${line}`, language, mark: mark.trim(), code }
+  }),
+)
+const marked = (language: string, mark: string): readonly Example[] =>
+  examples.filter((example) => example.language === language && example.mark === mark)
+
+t.test('each example says whether it is run or shown', async (t) => {
+  const marks = new Set(['json run', 'sh run', 'sh show', 'yaml show', 'promql show'])
+  const faults = examples.filter(({ language, mark }) => !marks.has(`${language} ${mark}`))
+  t.same(faults, [])
+  for (const mark of marks)
+    t.ok(
+      examples.some((example) => `${example.language} ${example.mark}` === mark),
+      mark,
+    )
 })
 
-t.test('the curl line pins a CID', async (t) => {
-  const gate = await startGate(t)
-  const endpoint = gate.url.replace('//', `//alpha:${gate.keys.alpha ?? ''}@`)
-  const command = block('sh', 'curl -X POST')
-  const env = { ...process.env, IPFS_CLUSTER_ENDPOINT: endpoint }
-  const { stdout } = await run('bash', ['-c', command], { env })
-  const { cid } = JSON.parse(stdout) as { cid: string }
-  t.ok(command.includes(cid))
-  t.ok(gate.cluster.pins.has(cid))
+t.test('each example of settings is valid', async (t) => {
+  const directory = t.testdir({
+    'fullchain.pem': certificate.cert,
+    'privkey.pem': certificate.key,
+    'peer-2.secret': 'secret',
+    'store-password': 'secret',
+    'store-ca.pem': certificate.cert,
+  })
+  for (const [index, { at, code }] of marked('json', 'run').entries()) {
+    const path = join(directory, `config-${index}.json`)
+    // A part of the file is shown without the braces around it.
+    writeFileSync(path, code.startsWith('{') ? code : `{${code}}`, { mode: 0o640 })
+    const { snapshot } = await loadSettings(path)
+    t.ok(snapshot.config.listen.port > 0, at)
+  }
+})
+
+t.test('each example of the shell that is run succeeds, beside a daemon', async (t) => {
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  // The path of a socket has 107 bytes at most.
+  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const at = (name: string) => join(directory, name)
+  const key = generateKey()
+  const config = {
+    listen: { port: 0 },
+    control: { socket: 'control.sock' },
+    cluster: { endpoints: [{ url: cluster.url }] },
+    onOutage: 'journal',
+    ledger: { directory: 'state' },
+    encoders: { 'encoder-1': { keys: [{ id: 'k1', sha256: digestOf(key) }] } },
+  }
+  writeFileSync(at('config.json'), JSON.stringify(config), { mode: 0o640 })
+  const { url } = await runDaemon(t, ['serve', '--config', at('config.json')]).logged('listening')
+  const env = {
+    ...process.env,
+    PINWARDEN_CONFIG: at('config.json'),
+    IPFS_CLUSTER_ENDPOINT: String(url).replace('//', `//encoder-1:${key}@`),
+  }
+  // Where a command names a file, it is one of this directory.
+  const before = process.cwd()
+  process.chdir(directory)
+  t.teardown(() => {
+    process.chdir(before)
+  })
+  for (const example of marked('sh', 'run')) {
+    // In this process, which is quicker than one for each; the shell says what the words are.
+    const called = 'pinwarden() { printf "%s\\n" "$@" >&3; echo >&3; }\n'
+    const words = at('words')
+    const commands = ['-euo', 'pipefail', '-c', `exec 3>"${words}"\n${called}${example.code}`]
+    await t.resolves(run('bash', commands, { env }), example.at)
+    for (const call of readFileSync(words, 'utf8').split('\n\n').slice(0, -1)) {
+      const { code, stderr } = await pinwardenWith({ env }, ...call.split('\n'))
+      t.equal(code, 0, `${example.at}: pinwarden ${call.replaceAll('\n', ' ')}`, { stderr })
+    }
+    const [, cid] = /curl -X POST .*\/pins\/(\w+)/.exec(example.code) ?? []
+    if (cid !== undefined) t.ok(cluster.pins.has(cid), `${cid} is pinned`)
+  }
+})
+
+t.test('each example that is shown can be parsed', async (t) => {
+  // One shell for all: each takes longer to start than to parse.
+  const all = marked('sh', 'show').map(({ at, code }) => `# ${at}\n${code}\n`)
+  await t.resolves(run('bash', ['-n', '-c', all.join('')]))
+  for (const { at, code } of marked('yaml', 'show')) t.ok(parseYaml(code), at)
+})
+
+t.test('each query is one for Prometheus', { skip: missing('promtool') }, async (t) => {
+  const queries = marked('promql', 'show').flatMap(({ code }) => code.split('\n\n'))
+  const rules = queries.map((expr, index) => ({ record: `query_${index}`, expr }))
+  const directory = t.testdir({ 'rules.json': JSON.stringify({ groups: [{ name: 'a', rules }] }) })
+  await t.resolves(run('promtool', ['check', 'rules', join(directory, 'rules.json')]))
 })
 
 t.test('every permission has its row in their table', (t) => {
@@ -119,16 +200,6 @@ const anchorsIn = (text: string): string[] =>
       .replaceAll(/[^\w\- ]/g, '')
       .replaceAll(' ', '-'),
   )
-
-t.test('each example of the shell can be parsed, and each of JSON read', async (t) => {
-  for (const [name, text] of pages)
-    for (const [, language = '', code = ''] of text.matchAll(/^```(sh|json)\n([^]*?)^```/gm)) {
-      const first = `${name}: ${code.split('\n')[0] ?? ''}`
-      if (language === 'sh') await t.resolves(run('bash', ['-n', '-c', code]), first)
-      // A part of the file is shown without the braces around it.
-      else t.ok(parseTree(code.startsWith('{') ? code : `{${code}}`), first)
-    }
-})
 
 t.test('every message of the log is explained, and none that is not logged', async (t) => {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })

@@ -126,7 +126,7 @@ t.test(
   { skip: noOpenssl },
   async (t) => {
     const page = readFileSync(`${repository}docs/quickstart.md`, 'utf8')
-    const [block = ''] = /^openssl req -x509[^]*?(?=^chgrp)/m.exec(page) ?? []
+    const [block = ''] = /^openssl req -x509[^]*?(?=^```)/m.exec(page) ?? []
     const commands = block.replaceAll('203.0.113.10', '127.0.0.1')
     t.ok(commands.includes('127.0.0.1'))
     const directory = folder(t)
