@@ -196,11 +196,21 @@ t.test(
 /** What of the way to an answer adapts it to Fastify; the handlers of plans stand beside it. */
 const adapters = ['forward.ts', 'relay.ts', 'stream-answer.ts']
 
+const handlers = src.filter(
+  ({ path }) =>
+    /^src\/gate\/(?:forward|outage|ownership)\//.test(path) &&
+    !adapters.includes(posix.basename(path)),
+)
+
+t.test('the handlers of plans ask no clock but the one they were given', async (t) => {
+  const isClock = (line: string) =>
+    /\b(?:performance|Date)\.now\b|\bnew Date\(\)|\bset(?:Timeout|Interval)\(|\bimport \{.*\b(?:clock|setTimer)\b/.test(
+      line,
+    )
+  none(t, handlers, matches(handlers, isClock))
+})
+
 t.test('the handlers of plans know nothing of Fastify', async (t) => {
-  const handlers = src.filter(
-    ({ path }) =>
-      /^src\/gate\/(?:forward|outage)\//.test(path) && !adapters.includes(posix.basename(path)),
-  )
   const isFastify = (line: string) =>
     /\bfrom '(?:@?fastify\b|.*\/(?:answering|relay)\.js')/.test(line)
   none(t, handlers, matches(handlers, isFastify))

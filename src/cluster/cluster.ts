@@ -18,7 +18,7 @@ import { ListingRelay } from './listing-relay.js'
 import type { StreamPool } from './pools.js'
 import { type LagChange, PeerLag, type SeenAt } from './peer-lag.js'
 import { RecentChanges } from './recent-changes.js'
-import { setTimer } from '../time/set-timer.js'
+import { clock } from '../time/clock.js'
 import { Whole } from './whole.js'
 
 export interface ClusterEvents {
@@ -61,8 +61,7 @@ export class Cluster {
       available: () => this.endpoints.filter(({ health }) => health.isAvailable).map(nameOf),
       read: (name, cid) => this.writtenAt(name, cid),
       onChange: onLag,
-      monotonic: () => performance.now(),
-      setTimer,
+      ...clock,
     })
   }
 

@@ -6,6 +6,7 @@ import { UnorderedList } from '../collections/unordered-list.js'
 import { CircuitBreaker, type HealthChange, type HealthState } from '../health/circuit-breaker.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
+import { clock } from '../time/clock.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer-handler.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
@@ -112,6 +113,7 @@ export class Endpoint {
     this.prober = new HealthProbe(place, config.health.timeoutMs, onHungUp)
     this.health = new CircuitBreaker({
       ...config.health,
+      ...clock,
       check: () => this.probe(),
       onChange,
     })

@@ -3,21 +3,18 @@
  * peer that was killed may lack what another one has for minutes, and answers what was.
  */
 import { Scheduler } from '../time/scheduler.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 import { pinIn } from './recent-changes.js'
 
 /** What an endpoint has of a pin: when it was written; undefined: it has none. */
 export type SeenAt = number | undefined
 
-export interface PeerLagParts {
+export interface PeerLagParts extends Timers {
   /** @throws when an endpoint does not say */
   readonly read: (endpoint: string, cid: string) => Promise<SeenAt>
   /** Those that may be asked now. */
   readonly available: () => readonly string[]
   readonly onChange: (endpoint: string, change: LagChange) => void
-  /** In milliseconds. */
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 /** It lags, for so long; or it lagged, and has caught up. */
@@ -50,8 +47,7 @@ export class PeerLag {
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: PeerLagParts) {
-    const { monotonic: now, setTimer } = parts
-    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+    this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
   /** An endpoint has answered that it made a write. */

@@ -44,7 +44,7 @@ import {
   refuseAnothers,
 } from './optional-parts.js'
 import { readLines } from '../cluster/lines.js'
-import { setTimer } from '../time/set-timer.js'
+import { clock } from '../time/clock.js'
 import { keyEndsOf, openAdminListener } from './observation.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 import { serveOn } from './serve-on.js'
@@ -155,7 +155,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
       gateLocks: store && new SharedLocks({ store, gateId: storage.gateId }),
       onPeers: store && ((peers) => store.claim(peers)),
       gateMail: store && new SharedMail(store, storage.gateId),
-      ...{ now: () => Date.now(), monotonic: () => performance.now(), setTimer },
+      ...clock,
     }),
     (ledger) => ledger.close(),
   )
@@ -186,7 +186,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     if (event.result === 'pinned' || event.result === 'recovered') void fallback?.pinned(event.cid)
   }
   const tracker = parts.adopt(
-    trackPins({ ...asking, cluster, log: logger, onEvent }),
+    trackPins({ ...asking, ...clock, cluster, log: logger, onEvent }),
     (tracker) => {
       tracker.close()
     },
@@ -214,7 +214,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   // The gate, which listens last: by then all that a request may need is there.
   const gate = await createGate({
     ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
-    ...{ listings, ledger, unfinished, tracker, onQueued: (cid) => fallback?.accepted(cid) },
+    ...{ listings, ledger, unfinished, tracker, clock, onQueued: (cid) => fallback?.accepted(cid) },
     isReady: () => obstacles.size === 0 && cluster.current.isAvailable,
   })
   parts.defer(() => gate.close())

@@ -13,7 +13,7 @@ import type { Logger } from '../log/logger.js'
 import { ConfigError } from '../settings/problems.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import { Store } from '../store/store.js'
-import { setTimer } from '../time/set-timer.js'
+import { clock } from '../time/clock.js'
 import type { Daemon } from './daemon.js'
 
 /** What several gates share, where the settings name it. */
@@ -126,10 +126,9 @@ export async function openFallback({
   if (settings === undefined) return undefined
   const { atOnceMax, release } = settings.kubo
   const fallback = new Fallback({
-    ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, log, setTimer },
+    ...{ kubo: new Kubo(settings.kubo), atOnceMax, release, log, ...clock },
     clusterKubos: () => readKuboIds(cluster, headers, answerMs),
     isWaiting: (cid) => queue.has(cid),
-    now: () => performance.now(),
   })
   const comparison = await fallback.compare()
   if (comparison === 'the same') {

@@ -5,7 +5,7 @@
  */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 import { Scheduler } from '../time/scheduler.js'
 import {
   type FallbackFaultReason,
@@ -16,7 +16,7 @@ import {
 import type { Kubo } from './kubo.js'
 import type { Logger } from '../log/logger.js'
 
-export interface FallbackParts {
+export interface FallbackParts extends Timers {
   readonly kubo: Kubo
   readonly atOnceMax: number
   /** Whether what it pinned is unpinned there when the cluster has it. */
@@ -27,8 +27,6 @@ export interface FallbackParts {
   readonly isWaiting: (cid: string) => boolean
   /** For the log. */
   readonly log: Logger
-  readonly now: () => number
-  readonly setTimer: SetTimer
 }
 
 export interface FallbackReport {
@@ -69,19 +67,19 @@ export class Fallback {
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: FallbackParts) {
-    const { kubo, now, setTimer } = parts
+    const { kubo, monotonic, setTimer } = parts
     const check = () => kubo.isUp()
     const onChange = (change: HealthChange<FallbackFaultReason>) => {
       this.logChange(change)
     }
-    this.health = new CircuitBreaker({ ...healthSettings, check, onChange, now, setTimer })
-    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+    this.health = new CircuitBreaker({ ...healthSettings, check, onChange, monotonic, setTimer })
+    this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
   /** Whether it is a Kubo of the cluster: then it is never used. */
   async compare(): Promise<Comparison> {
-    const { kubo, clusterKubos, now } = this.parts
-    this.comparedAt = now()
+    const { kubo, clusterKubos, monotonic } = this.parts
+    this.comparedAt = monotonic()
     const [id, others] = await Promise.all([
       kubo.id().catch(() => undefined),
       // That the cluster is away is told by its endpoints.
@@ -128,10 +126,10 @@ export class Fallback {
   }
 
   private async round(): Promise<number | undefined> {
-    const { atOnceMax, isWaiting, log, now } = this.parts
+    const { atOnceMax, isWaiting, log, monotonic } = this.parts
     for (const cid of this.waiting) if (!isWaiting(cid)) this.waiting.delete(cid)
     if (this.waiting.size === 0 || this.comparison === 'the same') return undefined
-    if (this.comparison === 'unknown' && now() - this.comparedAt >= compareMs)
+    if (this.comparison === 'unknown' && monotonic() - this.comparedAt >= compareMs)
       if ((await this.compare()) === 'the same') log('error', {}, sameKubo)
     if (this.comparison !== 'another') return compareMs
     for (const cid of this.waiting) {
@@ -143,11 +141,11 @@ export class Fallback {
   }
 
   private async make(cid: string): Promise<void> {
-    const { kubo, log, now } = this.parts
+    const { kubo, log, monotonic } = this.parts
     const ending = new AbortController()
     this.underWay.set(cid, ending)
     const generation = this.health.begin()
-    const startMs = now()
+    const startMs = monotonic()
     try {
       const had = await kubo.hasPin(cid)
       if (had !== true) await kubo.pin(cid, ending.signal)
@@ -155,7 +153,7 @@ export class Fallback {
       // Where Kubo did not say, the pin may be somebody else's: it stays.
       if (had === false) this.remember(cid)
       this.counts.pinned++
-      log('info', { cid, durationMs: Math.round(now() - startMs) }, 'pinned at the fallback')
+      log('info', { cid, durationMs: Math.round(monotonic() - startMs) }, 'pinned at the fallback')
     } catch (err) {
       if (ending.signal.aborted) return
       this.counts.failed++

@@ -10,7 +10,7 @@ import { isObject, readObject } from '../cluster/json.js'
 import { readLines } from '../cluster/lines.js'
 import type { RequestHeaders } from '../http/headers.js'
 import { LineSplitter } from '../text/line-splitter.js'
-import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
+import { type SetTimer, setTimer as timer } from '../time/clock.js'
 
 /** It answered, and said no. */
 export class KuboRefusal extends Error {

@@ -9,6 +9,7 @@ import type { OpenLedger } from '../ledger/open-ledger.js'
 import type { Unfinished } from '../ledger/unfinished.js'
 import type { Listings } from '../listings/listings.js'
 import type { Registry } from '../metrics/registry.js'
+import type { Clock } from '../time/clock.js'
 import type { PinTracker } from '../tracking/tracker.js'
 import { schemaController } from '../http/fastify-options.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
@@ -59,6 +60,7 @@ export interface GateParts {
   readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'ownPins' | 'queue'>
   readonly unfinished: Unfinished
   readonly tracker: PinTracker
+  readonly clock: Clock
   /** Whether requests can be served, as far as is known without asking: for health checks. */
   readonly isReady: () => boolean
   /** A pin of this CID waits in the queue. */
@@ -80,7 +82,7 @@ export interface Gate {
 
 /** Builds the gate; the caller lets it listen, and closes it. */
 export async function createGate(parts: GateParts): Promise<Gate> {
-  const { log, metrics, observe, onQueued } = parts
+  const { clock, log, metrics, observe, onQueued } = parts
   const { changes, holdings, ownPins, queue } = parts.ledger
   const connections = new Connections(parts.current().config.listen, log.sink)
   const budgetUse = new BudgetUse()
@@ -95,7 +97,7 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     replay.start()
     onQueued(cid)
   }
-  const outage = new Outage({ queue, quota, onAccepted })
+  const outage = new Outage({ queue, quota, onAccepted, clock })
   const app = await createLine({
     ...parts,
     ledger: changes,
@@ -168,9 +170,9 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
 
 /** Pins that waited are written to the cluster by the same rules as those of requests. */
 function replayOf(parts: GateParts, quota: Quota): Replay {
-  const { current, log, cluster, userAgent, ledger, tracker } = parts
+  const { current, log, cluster, userAgent, ledger, tracker, clock } = parts
   return new Replay({
-    ...{ current, ledger: ledger.changes, queue: ledger.queue, quota, tracker },
+    ...{ current, ledger: ledger.changes, queue: ledger.queue, quota, tracker, clock },
     log: loggerOf(log),
     isClusterAvailable: () => cluster.current.isAvailable,
     headers: { accept: 'application/json', 'user-agent': userAgent },

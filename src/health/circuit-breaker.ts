@@ -1,5 +1,5 @@
 /** A circuit breaker: whether a service may be asked, judged by its answers, faults and checks. */
-import { type SetTimer, setTimer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 
 /** `half-open`: the service was down, and a few requests find out whether it really is back. */
 export type HealthState = 'up' | 'down' | 'half-open'
@@ -12,7 +12,7 @@ export interface HealthChange<Reason extends string> {
   readonly downMs?: number | undefined
 }
 
-export interface CircuitBreakerParts<Reason extends string> {
+export interface CircuitBreakerParts<Reason extends string> extends Timers {
   /** How often the service is checked while it answers no request. */
   readonly intervalMs: number
   /** So many faults in a row open the circuit; beside a failed check, one is enough. */
@@ -21,9 +21,6 @@ export interface CircuitBreakerParts<Reason extends string> {
   readonly slowStartMs: number
   readonly check: () => Promise<boolean>
   readonly onChange: (change: HealthChange<Reason>) => void
-  /** Milliseconds of any beginning. */
-  readonly now?: () => number
-  readonly setTimer?: SetTimer
 }
 
 /** Until a service that is down is checked again; twice as long after each half-open failure. */
@@ -53,13 +50,9 @@ export class CircuitBreaker<Reason extends string> {
   private isClosed = false
   private cancelCheck = (): void => undefined
   private readonly startedAt: number
-  private readonly now: () => number
-  private readonly setTimer: SetTimer
 
   constructor(private readonly parts: CircuitBreakerParts<Reason>) {
-    this.now = parts.now ?? (() => performance.now())
-    this.setTimer = parts.setTimer ?? setTimer
-    this.startedAt = this.now()
+    this.startedAt = this.parts.monotonic()
     this.scheduleCheck()
   }
 
@@ -70,7 +63,7 @@ export class CircuitBreaker<Reason extends string> {
   /** How long it has been up, or not: `half-open` goes on with what `down` began. */
   get stateMs(): number {
     const { current, startedAt, upSince, downSince } = this
-    return this.now() - (current === 'up' ? Math.max(startedAt, upSince) : downSince)
+    return this.parts.monotonic() - (current === 'up' ? Math.max(startedAt, upSince) : downSince)
   }
 
   /** Why it is not up. */
@@ -87,7 +80,7 @@ export class CircuitBreaker<Reason extends string> {
   /** Its share of the work, 0.1 to 1: a service that just came back has cold caches. */
   get weight(): number {
     const { slowStartMs } = this.parts
-    const upMs = this.now() - this.upSince
+    const upMs = this.parts.monotonic() - this.upSince
     return upMs >= slowStartMs ? 1 : Math.max(weightMin, upMs / slowStartMs)
   }
 
@@ -99,7 +92,7 @@ export class CircuitBreaker<Reason extends string> {
 
   recordSuccess(): void {
     this.failuresInRow = 0
-    this.lastSuccessAt = this.now()
+    this.lastSuccessAt = this.parts.monotonic()
     if (this.current === 'half-open') this.goUp()
   }
 
@@ -131,9 +124,9 @@ export class CircuitBreaker<Reason extends string> {
   private scheduleCheck(ms = this.parts.intervalMs): void {
     this.cancelCheck()
     if (this.isClosed) return
-    this.cancelCheck = this.setTimer(ms, () => {
+    this.cancelCheck = this.parts.setTimer(ms, () => {
       // An answer is as good as a check.
-      const hasAnswered = this.now() - this.lastSuccessAt < this.parts.intervalMs
+      const hasAnswered = this.parts.monotonic() - this.lastSuccessAt < this.parts.intervalMs
       if (this.current === 'up' && hasAnswered) this.scheduleCheck()
       else void this.check()
     })
@@ -180,7 +173,7 @@ export class CircuitBreaker<Reason extends string> {
 
   private goDown(reason: Reason | 'health-check', wasHalfOpen: boolean): void {
     this.halfOpenFailures = wasHalfOpen ? this.halfOpenFailures + 1 : 0
-    if (!wasHalfOpen) this.downSince = this.now()
+    if (!wasHalfOpen) this.downSince = this.parts.monotonic()
     this.downReason = reason
     this.become('down')
     this.parts.onChange({ state: 'down', reason })
@@ -190,8 +183,8 @@ export class CircuitBreaker<Reason extends string> {
   private goUp(): void {
     this.become('up')
     this.failuresInRow = 0
-    this.upSince = this.now()
-    this.parts.onChange({ state: 'up', downMs: this.now() - this.downSince })
+    this.upSince = this.parts.monotonic()
+    this.parts.onChange({ state: 'up', downMs: this.parts.monotonic() - this.downSince })
   }
 
   private become(state: HealthState): void {

@@ -1,7 +1,7 @@
 /** One change of a CID at a time, from reading the record until it is written. */
 import { LockTimeout } from './lock-timeout.js'
 import type { Deadline } from '../time/deadline.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { SetTimer } from '../time/clock.js'
 
 /** Ends a lock. */
 export type Release = () => void

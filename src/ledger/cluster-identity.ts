@@ -4,11 +4,11 @@
  */
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 import type { ClusterPort, KnownCluster } from './cluster-port.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 
-export interface ClusterIdentityParts {
+export interface ClusterIdentityParts extends Timers {
   readonly storage: Pick<LedgerStorage, 'contents' | 'note'>
   readonly cluster: Pick<ClusterPort, 'peers' | 'urls'>
   /** It is known which cluster is asked now. @param isAnother than the one before */
@@ -16,8 +16,6 @@ export interface ClusterIdentityParts {
   /** @param peers undefined: it is not known which cluster is asked now */
   readonly onPeers?: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   readonly log: Logger
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 /** The first time is nothing that anybody waits for. */
@@ -36,8 +34,7 @@ export class ClusterIdentity {
 
   constructor(private readonly parts: ClusterIdentityParts) {
     this.known = parts.storage.contents.cluster
-    const { monotonic: now, setTimer } = parts
-    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+    this.scheduler = new Scheduler(() => this.round(), parts)
     this.asked = this.isAsked.promise
     this.check()
   }

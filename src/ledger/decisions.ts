@@ -6,6 +6,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import { type Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import { tokenText } from '../leases/token.js'
+import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
 import { DefiniteRefusal } from './definite-refusal.js'
@@ -22,7 +23,7 @@ import { type LedgerRow, type Released, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import { type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
 
-export interface DecisionsParts {
+export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly storage: LedgerStorage
   readonly pins: OpenPins
   readonly records: Records
@@ -35,9 +36,6 @@ export interface DecisionsParts {
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Longest time of one change. */
   readonly timeoutMs: () => number
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  readonly monotonic: () => number
 }
 
 /** A row that a hand changed, as a plan saw it. */

@@ -1,13 +1,13 @@
 /** The CIDs in doubt: looks at each one when it is due, until the last look has agreed. */
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Clock } from '../time/clock.js'
 import { hourMs } from '../time/units.js'
 import { type Doubt, doubtDelays, type DoubtReason } from './doubt.js'
 import type { Repair } from './reconciler.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 
-export interface DoubtsParts {
+export interface DoubtsParts extends Clock {
   readonly storage: Pick<LedgerStorage, 'note' | 'contents'>
   readonly reconcile: (cid: string) => Promise<Repair>
   /** A CID was looked at, and what came of that is noted. */
@@ -16,10 +16,6 @@ export interface DoubtsParts {
   readonly onTooMany: () => void
   readonly log: Logger
   readonly isAvailable: () => boolean
-  /** Milliseconds since the epoch: what is kept of a due time. */
-  readonly now: () => number
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 /** Beyond it a walk looks at all of the last writes instead. */
@@ -53,8 +49,7 @@ export class Doubts {
   private count = 0
 
   constructor(private readonly parts: DoubtsParts) {
-    const { monotonic: now, setTimer } = parts
-    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+    this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
   /**

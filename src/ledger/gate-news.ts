@@ -5,7 +5,7 @@
  */
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 import type { DoubtReason } from './doubt.js'
 import { Hearing } from './hearing.js'
 import { type GateState, type Mail, type News, readMail, readState, stateVersion } from './news.js'
@@ -32,7 +32,7 @@ export interface Exchanged {
   readonly mails: ReadonlyMap<string, string>
 }
 
-export interface GateNewsParts {
+export interface GateNewsParts extends Timers {
   readonly storage: Pick<LedgerStorage, 'gateId' | 'contents' | 'note' | 'commit' | 'nextSeq'>
   readonly mail: GateMail
   /** Takes what was said, so that it is noted before a commit that follows. */
@@ -40,8 +40,6 @@ export interface GateNewsParts {
   /** What the store held of the last writes is gone. */
   readonly onLost: () => void
   readonly log: Logger
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 /** Between two rounds: while a caller waits, while none does, and while the store is away. */
@@ -89,11 +87,11 @@ export class GateNews {
   private isLogged = false
 
   constructor(private readonly parts: GateNewsParts) {
-    const { storage, log, monotonic: now, setTimer } = parts
+    const { storage, log } = parts
     this.outbox = new Outbox({ storage, log })
     this.run = numberOf(storage)
-    this.hearing = new Hearing(storage.contents.gates, now)
-    this.scheduler = new Scheduler({ round: () => this.exchange(), now, setTimer })
+    this.hearing = new Hearing(storage.contents.gates, parts.monotonic)
+    this.scheduler = new Scheduler(() => this.exchange(), parts)
     // A copy knows nothing of what was released since it was made: it says nothing.
     if (!storage.contents.isCopy) this.scheduler.runWithin(0)
   }

@@ -2,13 +2,13 @@
 import { type Lease, leasePrefix } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Clock } from '../time/clock.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { Owes } from './merge.js'
 import { type Place, Places } from './quota-places.js'
 import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
 
-export interface HoldingsParts {
+export interface HoldingsParts extends Clock {
   readonly storage: Pick<
     LedgerStorage,
     'commit' | 'compare' | 'contents' | 'count' | 'countNow' | 'held' | 'row'
@@ -24,10 +24,6 @@ export interface HoldingsParts {
   /** So many rows are not in the cluster any more, though no crash can have taken them. */
   readonly onMissing: (missing: number) => void
   readonly log: Logger
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 /** After a comparison that failed. */
@@ -57,14 +53,12 @@ export class Holdings {
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: HoldingsParts) {
-    const { monotonic: now, setTimer, storage } = parts
-    this.comparedMs = storage.contents.comparedMs
+    this.comparedMs = parts.storage.contents.comparedMs
     this.places = new Places(parts.now)
-    this.scheduler = new Scheduler({
-      now,
-      setTimer,
-      round: async () => ((await this.compare()) ? parts.intervalMs : retryMs),
-    })
+    this.scheduler = new Scheduler(
+      async () => ((await this.compare()) ? parts.intervalMs : retryMs),
+      parts,
+    )
   }
 
   /** When the ledger was compared with the whole state; undefined: never, so it may lack leases. */

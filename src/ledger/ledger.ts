@@ -6,6 +6,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
 import type { Lease } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
+import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import type { ClusterPort, Finished } from './cluster-port.js'
 import type { DoubtReason } from './doubt.js'
@@ -17,7 +18,7 @@ import type { Records, View } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import { isReleasedSince } from './take-down.js'
 
-export interface LedgerParts {
+export interface LedgerParts extends Pick<Clock, 'monotonic'> {
   readonly storage: LedgerStorage
   readonly cluster: ClusterPort
   readonly pins: OpenPins
@@ -34,8 +35,6 @@ export interface LedgerParts {
   /** Whether there may be rows that a hand changed. */
   readonly hasReports: () => boolean
   readonly log: Logger
-  /** In milliseconds. */
-  readonly monotonic: () => number
 }
 
 /** Says what becomes of a pin; undefined: it stays as it is. */

@@ -18,12 +18,12 @@ import { RecentRows } from './recent-rows.js'
 import { Reconciler } from './reconciler.js'
 import { Records } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import { Walk } from './walk.js'
 
-export interface LedgerOpening {
+export interface LedgerOpening extends Clock {
   readonly storage: LedgerStorage
   readonly cluster: ClusterPort
   readonly timeoutMs: () => number
@@ -36,11 +36,6 @@ export interface LedgerOpening {
   /** Hears which cluster it is, by its peers; undefined: that is not known. */
   readonly onPeers?: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   readonly log: Logger
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  /** In milliseconds. */
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 export interface OpenLedger {

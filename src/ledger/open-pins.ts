@@ -4,7 +4,7 @@ import { LockTimeout } from './lock-timeout.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import { readToken, tokenText } from '../leases/token.js'
 import type { Deadline } from '../time/deadline.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Clock } from '../time/clock.js'
 import { CidLocks } from './cid-locks.js'
 import type { DoubtReason } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
@@ -18,7 +18,7 @@ import type { LedgerRow } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 import { readRecent, recentText } from './recent-text.js'
 
-export interface OpenPinsParts {
+export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly storage: LedgerStorage
   readonly recent: RecentRows
   /** Undefined: this gate alone writes the cluster. */
@@ -36,9 +36,6 @@ export interface OpenPinsParts {
   readonly onHeld: Holdings['note']
   /** A row was put at the end of the order. */
   readonly onPlaced: (seq: number) => void
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  readonly setTimer: SetTimer
 }
 
 /** What the other gates have to hear of a change. */

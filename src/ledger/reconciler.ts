@@ -3,6 +3,7 @@ import { AgingMap } from '../collections/aging-map.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
+import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
@@ -14,7 +15,7 @@ import type { RecordNow, Records } from './records.js'
 import type { LedgerRow } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 
-export interface ReconcilerParts {
+export interface ReconcilerParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly storage: LedgerStorage
   readonly pins: OpenPins
   readonly records: Records
@@ -28,10 +29,6 @@ export interface ReconcilerParts {
   readonly onRepaired: (differed: Differed) => void
   /** A record that differed so was left to the operator. */
   readonly onReported: (differed: Differed) => void
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  /** In milliseconds. */
-  readonly monotonic: () => number
 }
 
 export type Differed = NonNullable<Merged['differs']>

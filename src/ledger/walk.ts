@@ -6,14 +6,14 @@
 import { ClusterFault } from '../cluster/faults.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Clock } from '../time/clock.js'
 import { agreedMin, decideWalk, type Look, rebootMs } from './decide-walk.js'
 import { type Merging, owedBy } from './merge.js'
 import type { Reconciler } from './reconciler.js'
 import type { LedgerRow } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 
-export interface WalkParts {
+export interface WalkParts extends Clock {
   readonly storage: Pick<LedgerStorage, 'newest' | 'contents' | 'note'>
   readonly reconciler: Pick<Reconciler, 'compare' | 'reconcile' | 'report'>
   /** Whose leases the rows owe. */
@@ -25,10 +25,6 @@ export interface WalkParts {
   readonly onReported: (missing: number, unexpected: number) => void
   /** The cluster is there, and does not say what it has of one CID. */
   readonly onUnreadable: (cid: string) => void
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  readonly monotonic: () => number
-  readonly setTimer: SetTimer
 }
 
 /** Connections end one after the other, and a cluster that starts again is not asked at once. */
@@ -61,14 +57,13 @@ export class Walk {
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: WalkParts) {
-    const { monotonic: now, setTimer } = parts
     const { isRebooted, wasClosed, isCopy, walks } = parts.storage.contents
     this.isRebooted = isRebooted && !wasClosed
     if (walks !== undefined && !isCopy) {
       this.pending = walks.places
       this.isRebooted ||= walks.isRebooted
     }
-    this.scheduler = new Scheduler({ round: () => this.round(), now, setTimer })
+    this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
   /** Whether it is not known yet what the cluster has lost. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
+import { type SetTimer, setTimer as timer } from '../time/clock.js'
 
 /** How long a file stays pooled: listings come a minute apart where they come at all. */
 const pooledMs = 5 * 60_000

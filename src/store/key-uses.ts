@@ -1,6 +1,6 @@
 /** When each key was last used at any of the gates: written now and then, read when asked for. */
 import type { AccessLine } from '../log/access-line.js'
-import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
+import { type SetTimer, setTimer as timer } from '../time/clock.js'
 import type { Store } from './store.js'
 
 /** How late the others may learn of it. */

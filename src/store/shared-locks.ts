@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { landingMs } from '../ledger/doubt.js'
 import { LockTimeout } from '../ledger/lock-timeout.js'
 import type { Crowd, GateLock, GateLocks } from '../ledger/gate-locks.js'
-import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
+import { type SetTimer, setTimer as timer } from '../time/clock.js'
 import { endScript, takeScript } from './lock-scripts.js'
 import type { Store } from './store.js'
 

@@ -15,7 +15,7 @@ import {
   storeFaultReasonOf,
 } from './store-fault.js'
 import type { Logger } from '../log/logger.js'
-import { setTimer } from '../time/set-timer.js'
+import { clock, setTimer } from '../time/clock.js'
 
 /**
  * Keys: the peers of the namespace's cluster, the secret. ARGV: a new secret, and the peers of this
@@ -86,6 +86,7 @@ export class Store {
     redis.options.retryStrategy = () => (this.isClosing ? null : reconnectMs)
     this.health = new CircuitBreaker({
       ...healthSettings,
+      ...clock,
       check: () => this.look(),
       onChange: (change) => {
         this.changed(change)

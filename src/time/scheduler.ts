@@ -1,12 +1,5 @@
 /** Schedules rounds of the same work, never two at once: each says when the next one is due. */
-import type { SetTimer } from './set-timer.js'
-
-export interface SchedulerParts {
-  /** @returns milliseconds to the next one; undefined: none before {@link Scheduler.runWithin} */
-  readonly round: () => Promise<number | undefined>
-  readonly now: () => number
-  readonly setTimer: SetTimer
-}
+import type { Timers } from './clock.js'
 
 export class Scheduler {
   private dueAt = Infinity
@@ -14,11 +7,15 @@ export class Scheduler {
   private isClosed = false
   private cancel = (): void => undefined
 
-  constructor(private readonly parts: SchedulerParts) {}
+  /** @param round returns milliseconds to the next one; undefined: none before {@link runWithin} */
+  constructor(
+    private readonly round: () => Promise<number | undefined>,
+    private readonly clock: Timers,
+  ) {}
 
   /** Runs a round within so many milliseconds; a round under way ends first. */
   runWithin(ms: number): void {
-    const at = this.parts.now() + ms
+    const at = this.clock.monotonic() + ms
     if (this.isClosed || at >= this.dueAt) return
     this.dueAt = at
     if (!this.isRunning) this.set()
@@ -31,17 +28,17 @@ export class Scheduler {
 
   private set(): void {
     this.cancel()
-    const ms = Math.max(0, this.dueAt - this.parts.now())
-    this.cancel = this.parts.setTimer(ms, () => void this.run())
+    const ms = Math.max(0, this.dueAt - this.clock.monotonic())
+    this.cancel = this.clock.setTimer(ms, () => void this.run())
   }
 
   private async run(): Promise<void> {
     this.dueAt = Infinity
     this.isRunning = true
-    const ms = await this.parts.round()
+    const ms = await this.round()
     this.isRunning = false
     if (this.isClosed) return
-    if (ms !== undefined) this.dueAt = Math.min(this.dueAt, this.parts.now() + ms)
+    if (ms !== undefined) this.dueAt = Math.min(this.dueAt, this.clock.monotonic() + ms)
     if (this.dueAt < Infinity) this.set()
   }
 }

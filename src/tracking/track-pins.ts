@@ -2,14 +2,14 @@
 import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { encodeQuery, fittingCids } from '../cluster/query.js'
-import type { SetTimer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import { PinTracker } from './tracker.js'
 import type { PinEvent } from './tracked-pin.js'
 import { plainWords } from './plain-words.js'
 import type { Logger } from '../log/logger.js'
 
-export interface TrackingParts {
+export interface TrackingParts extends Timers {
   readonly cluster: ClusterClient
   /** Called for each request. */
   readonly config: () => ClusterConfig
@@ -18,8 +18,6 @@ export interface TrackingParts {
   readonly log: Logger
   /** For metrics and status page. */
   readonly onEvent: (event: PinEvent) => void
-  readonly setTimer?: SetTimer
-  readonly now?: () => number
 }
 
 export function trackPins({

@@ -4,13 +4,13 @@
  */
 import { ClusterFault } from '../cluster/faults.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
-import { type SetTimer, setTimer as timer } from '../time/set-timer.js'
+import type { Timers } from '../time/clock.js'
 import { TrackedPin, type PinEvent } from './tracked-pin.js'
 import { cidAtStart, readStatus, type StatusLine } from './status-line.js'
 import { Scheduler } from '../time/scheduler.js'
 import { dayMs } from '../time/units.js'
 
-export interface PinTrackerParts {
+export interface PinTrackerParts extends Timers {
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
   readonly readQueue: (take: (line: Buffer) => void) => Promise<void>
   /** Gives the status of these, for which the cluster asks Kubo. */
@@ -18,8 +18,6 @@ export interface PinTrackerParts {
   readonly onEvent: (event: PinEvent) => void
   /** An error of the gate itself, or an answer that cannot be read. */
   readonly onError: (error: unknown) => void
-  readonly now?: () => number
-  readonly setTimer?: SetTimer
 }
 
 /**
@@ -58,14 +56,9 @@ export class PinTracker {
   private lastFullAt = -Infinity
   private waitMs = waitMsMin
   private readonly scheduler: Scheduler
-  private readonly now: () => number
-  private readonly setTimer: SetTimer
 
   constructor(private readonly parts: PinTrackerParts) {
-    this.now = parts.now ?? (() => performance.now())
-    this.setTimer = parts.setTimer ?? timer
-    const round = () => this.round()
-    this.scheduler = new Scheduler({ round, now: this.now, setTimer: this.setTimer })
+    this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
   /** The cluster accepted it. */
@@ -73,7 +66,7 @@ export class PinTracker {
     const pin = this.pinOf(cid, encoder)
     if (pin === undefined) return
     if (pin.owner === undefined) this.putInShare(pin, encoder)
-    pin.accepted(encoder, this.now())
+    pin.accepted(encoder, this.parts.monotonic())
     this.readSoon()
   }
 
@@ -81,7 +74,7 @@ export class PinTracker {
   released(cid: string, encoder: string): void {
     const pin = this.tracked.get(cid)
     if (pin === undefined) return
-    this.emit(pin.events('unpinned', this.now(), '', encoder))
+    this.emit(pin.events('unpinned', this.parts.monotonic(), '', encoder))
     pin.leave(encoder)
     pin.release()
     this.dropIfIdle(pin)
@@ -114,7 +107,7 @@ export class PinTracker {
       leave()
       done()
     }
-    const cancel = this.setTimer(ms, end)
+    const cancel = this.parts.setTimer(ms, end)
     pin.waiters.add(end)
     this.waiting++
     if (owner !== undefined) this.waitingOf.add(owner)
@@ -192,7 +185,7 @@ export class PinTracker {
 
   /** @returns milliseconds to the next one */
   private async round(): Promise<number | undefined> {
-    const startMs = this.now()
+    const startMs = this.parts.monotonic()
     this.giveUp(startMs)
     // What is accepted from here on may not be in the queue yet when that is read.
     const pins = this.pinsOfRound(startMs)
@@ -213,7 +206,7 @@ export class PinTracker {
       this.waitMs *= 2
     }
     this.waitMs = Math.min(this.waitMs, this.waiting > 0 ? waitMsMaxWaited : waitMsMax)
-    return this.untilNext(this.now() - startMs)
+    return this.untilNext(this.parts.monotonic() - startMs)
   }
 
   /** Between full rounds only what a request waits for is looked at. */
@@ -253,7 +246,7 @@ export class PinTracker {
       for (const cid of some) {
         const pin = this.tracked.get(cid)
         if (pin === undefined) continue
-        pin.askedAt = this.now()
+        pin.askedAt = this.parts.monotonic()
         pin.isUrgent = false
       }
       await this.parts.readStatus(some, (line) => {
@@ -265,7 +258,7 @@ export class PinTracker {
   }
 
   private take(pin: TrackedPin, { stage, error }: StatusLine): void {
-    const now = this.now()
+    const now = this.parts.monotonic()
     if (stage === 'pending') return
     if (stage === 'unpinned' && now - pin.sinceMs < lagMsMax) return
     if (stage === 'failed') {

@@ -17,7 +17,7 @@ const [one, two, three, four] = [1, 2, 3, 4].map(generatedCid) as [string, strin
 
 async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {}) {
   const kubo = await startFakeKubo(t)
-  const { now, setTimer, turn: onlyTurn } = clock()
+  const { monotonic, setTimer, turn: onlyTurn } = clock()
   const turn = async (ms: number) => {
     await onlyTurn(ms)
     await new Promise((resolve) => setImmediate(resolve))
@@ -26,7 +26,7 @@ async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {
   const told: { message: string; err?: Error; reason?: string }[] = []
   let onTold: (() => void)[] = []
   const fallback = new Fallback({
-    ...{ atOnceMax: 2, release, now, setTimer },
+    ...{ atOnceMax: 2, release, monotonic, setTimer },
     kubo: new Kubo({ url: kubo.url, atOnceMax: 2, stallMs: 60_000, setTimer }),
     clusterKubos: () => Promise.resolve(world.ids),
     isWaiting: () => world.isWaiting,

@@ -17,12 +17,12 @@ function started(failuresMax = 3) {
     /** How long a check takes. */
     until: Promise.resolve(),
   }
-  const { now, setTimer, turn } = clock()
+  const { monotonic, setTimer, turn } = clock()
   const breaker = new CircuitBreaker<Reason>({
     intervalMs: hour,
     failuresMax,
     slowStartMs: 10_000,
-    now,
+    monotonic,
     setTimer,
     check: () => {
       world.checks++

@@ -6,7 +6,7 @@ import type { GateMail } from '../../src/ledger/gate-news.js'
 import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import type { LedgerStorage } from '../../src/ledger/storage/ledger-storage.js'
 import type { Logger } from '../../src/log/logger.js'
-import type { SetTimer } from '../../src/time/set-timer.js'
+import type { SetTimer } from '../../src/time/clock.js'
 
 export interface SimulatedEncoder {
   readonly name: string

@@ -13,13 +13,11 @@ import type { Authorized } from '../../src/gate/request.js'
 import { openLedger, type OpenLedger } from '../../src/ledger/open-ledger.js'
 import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import { LedgerFault } from '../../src/ledger/storage/ledger-storage.js'
-import type { Unfinished } from '../../src/ledger/unfinished.js'
 import { type PlannedLease, Upkeep } from '../../src/ledger/upkeep.js'
 import type { Encoder } from '../../src/settings/keyring/encoder.js'
 import type { Snapshot } from '../../src/settings/snapshot.js'
 import { Deadline } from '../../src/time/deadline.js'
 import { StoreFault } from '../../src/store/store-fault.js'
-import type { PinTracker } from '../../src/tracking/tracker.js'
 import {
   type GateAnswer,
   type GateParts,
@@ -38,11 +36,11 @@ export const openGateUnderTest: OpenGate = async (parts) => new SimulatedGate(pa
 const entriesMax = 10_000
 
 /** What becomes of a pin in Kubo is nothing of the ledger's. */
-const tracker = { accepted: () => undefined, released: () => undefined } as unknown as PinTracker
+const tracker = { accepted: () => undefined, released: () => undefined }
 const unfinished = {
   of: () => Promise.resolve(0),
   accept: () => undefined,
-} as unknown as Unfinished
+}
 
 class SimulatedGate implements GateUnderTest {
   private readonly open: OpenLedger
@@ -54,6 +52,7 @@ class SimulatedGate implements GateUnderTest {
 
   constructor(private readonly parts: GateParts) {
     const { now, monotonic, setTimer, storage, cluster, log, settings } = parts
+    const clock = { now, monotonic, setTimer }
     const { gateLocks, gateMail, onPeers } = parts
     this.open = openLedger({
       ...{
@@ -63,10 +62,8 @@ class SimulatedGate implements GateUnderTest {
         gateMail,
         onPeers,
         log,
-        now,
-        monotonic,
-        setTimer,
         entriesMax,
+        ...clock,
       },
       timeoutMs: () => writeTimeoutMs,
     })
@@ -74,18 +71,18 @@ class SimulatedGate implements GateUnderTest {
     holdings.ensure()
     const quota = new Quota(holdings, unfinished)
     this.replay = new Replay({
-      ...{ queue, ledger, quota, tracker, headers: {}, log, now: monotonic, setTimer },
+      ...{ queue, ledger, quota, tracker, headers: {}, log, clock },
       current: () => snapshotOf(settings),
       isClusterAvailable: cluster.isAvailable,
     })
     this.outage = new Outage({
-      ...{ queue, quota },
+      ...{ queue, quota, clock },
       onAccepted: () => {
         this.replay.start()
       },
     })
     this.changePin = createChangePin({
-      ...{ ledger, holdings, quota, tracker, outage: this.outage, monotonic },
+      ...{ ledger, holdings, quota, tracker, outage: this.outage, clock },
     })
     this.upkeep = new Upkeep(ledger, queue)
   }

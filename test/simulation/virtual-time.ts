@@ -1,5 +1,5 @@
 /** Time that only the simulation moves: a queue of events, two clocks, and timers on them. */
-import type { SetTimer } from '../../src/time/set-timer.js'
+import type { SetTimer } from '../../src/time/clock.js'
 
 interface Event {
   readonly atMs: number

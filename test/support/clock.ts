@@ -5,6 +5,7 @@ export function clock() {
   let [now, waiting] = [0, [] as { at: number; call: () => void }[]]
   return {
     now: () => now,
+    monotonic: () => now,
     setTimer: (ms: number, call: () => void) => {
       const entry = { at: now + ms, call }
       waiting.push(entry)

@@ -1,4 +1,5 @@
 /** `GET /pins/{cid}?wait=25s`: answered once the pin is in a terminal state, or time is up. */
+import type { Clock } from '../../time/clock.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import type { Outage } from '../outage/outage.js'
 import type { Authorized } from '../request.js'
@@ -6,19 +7,24 @@ import type { Authorized } from '../request.js'
 /** Resolves when the pin's status is to be asked, or when the client has left. */
 export type AwaitTerminal = (request: Authorized, cid: string, waitMs: number) => Promise<void>
 
-/** @param now a monotonic clock, in milliseconds */
+export interface AwaitTerminalParts {
+  readonly tracker: Pick<PinTracker, 'wait'>
+  readonly outage: Pick<Outage, 'isQueued' | 'whenDone'>
+  readonly clock: Pick<Clock, 'monotonic'>
+}
+
 export const createAwaitTerminal =
-  (tracker: PinTracker, outage: Outage, now = () => performance.now()): AwaitTerminal =>
+  ({ tracker, outage, clock }: AwaitTerminalParts): AwaitTerminal =>
   (request, cid, waitMs) => {
     const { promise, resolve } = Promise.withResolvers<undefined>()
-    const startMs = now()
+    const startMs = clock.monotonic()
     let leave = (): void => undefined
     const done = (): void => {
-      request.waitedMs ??= now() - startMs
+      request.waitedMs ??= clock.monotonic() - startMs
       resolve(undefined)
     }
     const settle = (): void => {
-      leave = tracker.wait(cid, waitMs - (now() - startMs), done, request.encoder.name)
+      leave = tracker.wait(cid, waitMs - (clock.monotonic() - startMs), done, request.encoder.name)
     }
     if (outage.isQueued(cid)) leave = outage.whenDone(cid, waitMs, settle, done)
     else settle()

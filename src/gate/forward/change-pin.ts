@@ -17,6 +17,7 @@ import { isFaultOfChange } from '../fault.js'
 import type { Outage } from '../outage/outage.js'
 import type { OnAnswer, PathPlan, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
+import type { Clock } from '../../time/clock.js'
 import { Deadline } from '../../time/deadline.js'
 import {
   callOf,
@@ -41,13 +42,12 @@ export type ChangePin = (
 ) => Promise<UpstreamCall | 'answered'>
 
 export interface Holders {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'changedElsewhere' | 'isFinished' | 'isWritable' | 'look' | 'open'>
   readonly holdings: Pick<Holdings, 'doubt'>
-  readonly quota: Quota
-  readonly tracker: PinTracker
-  readonly outage: Outage
-  /** A monotonic clock, in milliseconds. */
-  readonly monotonic?: () => number
+  readonly quota: Pick<Quota, 'accepted' | 'reserve'>
+  readonly tracker: Pick<PinTracker, 'accepted' | 'released'>
+  readonly outage: Pick<Outage, 'answerQueued' | 'fail' | 'isQueued'>
+  readonly clock: Pick<Clock, 'monotonic' | 'now'>
 }
 
 export function createChangePin(holders: Holders): ChangePin {
@@ -78,11 +78,11 @@ interface Change {
 
 /** The pin is held until the cluster has answered, or nothing is to be asked of it. */
 async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'answered'> {
-  const { ledger, monotonic } = holders
+  const { ledger, clock } = holders
   const { request, plan, headers } = change
   // A pin is a promise; what is unpinned has space of its own on the disk.
   if (plan.kind === 'pin' && !ledger.isWritable) throw new LedgerFault('the disk takes nothing')
-  const deadline = new Deadline(request.snapshot.config.cluster.writeTimeoutMs, monotonic)
+  const deadline = new Deadline(request.snapshot.config.cluster.writeTimeoutMs, clock.monotonic)
   const pin = await ledger.open(plan.cid, deadline, headers)
   let call: UpstreamCall | 'answered' = 'answered'
   try {
@@ -167,7 +167,7 @@ function answerOf(answering: Answering, decision: Decision): void {
  * @returns undefined: it was refused
  */
 export function changeByPath(
-  { ledger }: Pick<Holders, 'ledger'>,
+  { ledger, clock }: Pick<Holders, 'clock' | 'ledger'>,
   request: Authorized,
   { method, path, options, untilMs }: PathPlan,
   answering: Answering,
@@ -181,7 +181,7 @@ export function changeByPath(
     }
     request.wouldRefuse = 'not-owner'
   }
-  const endMs = method === 'POST' ? withinRetention(untilMs, encoder, Date.now()) : Infinity
+  const endMs = method === 'POST' ? withinRetention(untilMs, encoder, clock.now()) : Infinity
   const expiry: readonly Parameter[] =
     endMs === Infinity ? [] : [['expire-at', wholeSeconds(endMs)]]
   const onAnswer: OnAnswer = (error, answer) => {

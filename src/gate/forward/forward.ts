@@ -5,6 +5,8 @@ import type { ClusterClient } from '../../cluster/cluster-client.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { OwnPins } from '../../ledger/own-pins.js'
 import type { Listings } from '../../listings/listings.js'
+import type { Clock } from '../../time/clock.js'
+import type { PinTracker } from '../../tracking/tracker.js'
 import type { Answering, StreamedAnswer } from '../answer.js'
 import { answeringBy } from '../answering.js'
 import type { Outage } from '../outage/outage.js'
@@ -25,6 +27,9 @@ export interface Forwarding extends Holders {
   readonly listings: Pick<Listings, 'find'>
   readonly holdings: Holdings
   readonly ownPins: OwnPins
+  readonly tracker: PinTracker
+  readonly outage: Outage
+  readonly clock: Clock
 }
 
 /** A handler for each plan that needs more than the cluster's own. */
@@ -42,12 +47,12 @@ export type Handled = UpstreamCall | StreamedAnswer | 'answered'
 
 /** Registers the route table. */
 export async function forward(app: FastifyInstance, parts: Forwarding): Promise<void> {
-  const { cluster, userAgent, listings, holdings, ownPins, tracker, outage } = parts
+  const { cluster, userAgent, holdings, ownPins, outage } = parts
   const handlers: Handlers = {
-    serveListing: createServeListing(listings, outage),
+    serveListing: createServeListing(parts),
     changePin: createChangePin(parts),
     showOwn: createShowOwn(holdings, ownPins),
-    awaitTerminal: createAwaitTerminal(tracker, outage),
+    awaitTerminal: createAwaitTerminal(parts),
     outage,
     holders: parts,
   }

@@ -5,6 +5,7 @@ import { ClusterFault } from '../../cluster/faults.js'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
 import type { Spool } from '../../listings/spool.js'
+import type { Timers } from '../../time/clock.js'
 import type { AnswerBody, Answering, StreamedAnswer } from '../answer.js'
 import type { RequestRecord } from '../record/record.js'
 import type { ListingPlan } from '../plan.js'
@@ -27,10 +28,13 @@ export type ServeListing = (
 /** Operation states change by the second; they are shared for as long. */
 const cheapMaxAgeMs = 1000
 
-export function createServeListing(
-  listings: Pick<Listings, 'find'>,
-  outage: Pick<Outage, 'isEmpty' | 'queued'>,
-): ServeListing {
+export interface ListingParts {
+  readonly listings: Pick<Listings, 'find'>
+  readonly outage: Pick<Outage, 'isEmpty' | 'queued'>
+  readonly clock: Timers
+}
+
+export function createServeListing(parts: ListingParts): ServeListing {
   const readers = new Readers()
   return async (request, plan, accepted, headers, answering) => {
     const { listing } = request.snapshot.config
@@ -41,7 +45,7 @@ export function createServeListing(
       return 'answered'
     }
     try {
-      return await find({ listings, outage }, request, plan, accepted, headers)
+      return await find(parts, request, plan, accepted, headers)
     } catch (error) {
       if (!(error instanceof ClusterFault)) throw error
       if (!request.isClosed) answering.fault(error)
@@ -50,19 +54,15 @@ export function createServeListing(
   }
 }
 
-interface Sources {
-  readonly listings: Pick<Listings, 'find'>
-  readonly outage: Pick<Outage, 'isEmpty' | 'queued'>
-}
-
 async function find(
-  { listings, outage }: Sources,
+  { listings, outage, clock }: ListingParts,
   request: Authorized,
   plan: ListingPlan,
   accepted: Accepted,
   headers: RequestHeaders,
 ): Promise<StreamedAnswer> {
-  const { signal, settle } = patience(request, request.snapshot.config.cluster.listTimeoutMs)
+  const { listTimeoutMs } = request.snapshot.config.cluster
+  const { signal, settle } = patience(request, listTimeoutMs, clock)
   let found: Found | undefined
   let isRead = false
   try {
@@ -75,9 +75,9 @@ async function find(
     isRead = true
     request.onClose(found.release)
     if (outage.isEmpty || (status !== 200 && status !== 204))
-      return answerOf(request, found, status, accepted)
+      return answerOf(request, found, status, accepted, clock)
     // What is compressed already cannot be changed.
-    const answer = answerOf(request, found, status, {})
+    const answer = answerOf(request, found, status, {}, clock)
     const body = withQueued(answer.body, outage.queued(), plan.hasQueued)
     return { ...answer, status: 200, body }
   } finally {
@@ -117,10 +117,11 @@ function answerOf(
   { entry, origin }: Found,
   status: number,
   { 'accept-encoding': encodings = '' }: Accepted,
+  { monotonic }: Timers,
 ): StreamedAnswer {
   const { compress, stallMs } = request.snapshot.config.listing
   const { spool, isCompressed } = entry.read(compress && acceptsGzip(encodings))
-  const ageSeconds = Math.max(0, Math.floor((performance.now() - entry.askedMs) / 1000))
+  const ageSeconds = Math.max(0, Math.floor((monotonic() - entry.askedMs) / 1000))
   const headers = {
     'content-type': 'application/json',
     age: String(ageSeconds),
@@ -169,14 +170,11 @@ function acceptsGzip(header: string): boolean {
 }
 
 /** How long a client is waited for, and waits: until it leaves, or the answer is too late. */
-function patience(record: RequestRecord, ms: number) {
+function patience(record: RequestRecord, ms: number, { setTimer }: Timers) {
   const abort = new AbortController()
-  const clock = setTimeout(() => {
+  const settle = setTimer(ms, () => {
     abort.abort(new ClusterFault('cluster-timeout'))
-  }, ms)
-  const settle = (): void => {
-    clearTimeout(clock)
-  }
+  })
   record.onClose(() => {
     settle()
     abort.abort(new Error('the client left'))

@@ -14,7 +14,7 @@ export type ShowOwn = (
 ) => Promise<UpstreamCall | 'answered'>
 
 export const createShowOwn =
-  (holdings: Holdings, ownPins: OwnPins): ShowOwn =>
+  (holdings: Pick<Holdings, 'ensure' | 'since'>, ownPins: Pick<OwnPins, 'page'>): ShowOwn =>
   async ({ encoder }, { after, limit }, answering) => {
     const holder = encoder.leaseId
     holdings.ensure()

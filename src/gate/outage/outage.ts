@@ -4,7 +4,7 @@ import { encodeQuery } from '../../cluster/query.js'
 import type { QueueEntry, QueueRequest } from '../../ledger/queue-entry.js'
 import type { Queue } from '../../ledger/queue.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
-import { setTimer } from '../../time/set-timer.js'
+import type { Clock } from '../../time/clock.js'
 import type { Answering } from '../answer.js'
 import { faultIn } from '../fault.js'
 import type { UpstreamCall } from '../plan.js'
@@ -13,8 +13,9 @@ import { type Quota, refuseExcess } from '../ownership/quota.js'
 import type { Authorized } from '../request.js'
 
 export interface OutageParts {
-  readonly queue: Queue
-  readonly quota: Quota
+  readonly queue: Pick<Queue, 'accept' | 'has' | 'lastOf' | 'lasts' | 'size' | 'whenDone'>
+  readonly quota: Pick<Quota, 'excessOf' | 'heldUntil'>
+  readonly clock: Pick<Clock, 'setTimer'>
   /** A pin of this CID waits in the queue. */
   readonly onAccepted: (cid: string) => void
 }
@@ -53,7 +54,7 @@ export class Outage {
       leave()
       done()
     })
-    const cancel = setTimer(waitMs, giveUp)
+    const cancel = this.parts.clock.setTimer(waitMs, giveUp)
     this.waiting.add(giveUp)
     return leave
   }

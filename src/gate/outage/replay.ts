@@ -4,7 +4,7 @@ import { DefiniteRefusal } from '../../ledger/definite-refusal.js'
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { QueueCounts } from '../../ledger/queue-metrics.js'
 import type { Queue } from '../../ledger/queue.js'
-import { type SetTimer, setTimer as timer } from '../../time/set-timer.js'
+import type { Clock } from '../../time/clock.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { StoreFault } from '../../store/store-fault.js'
@@ -17,18 +17,17 @@ import { rejectionOf } from './replay-rejection.js'
 import type { Logger } from '../../log/logger.js'
 
 export interface ReplayParts {
-  readonly queue: Queue
-  readonly ledger: Ledger
-  readonly quota: Quota
-  readonly tracker: PinTracker
+  readonly queue: Pick<Queue, 'done' | 'heads' | 'reject' | 'rejected' | 'size'>
+  readonly ledger: Pick<Ledger, 'isFinished' | 'look' | 'replay'>
+  readonly quota: Pick<Quota, 'accepted'>
+  readonly tracker: Pick<PinTracker, 'accepted'>
   readonly current: () => Snapshot
   readonly isClusterAvailable: () => boolean
   /** For the cluster. */
   readonly headers: RequestHeaders
   /** For the log. */
   readonly log: Logger
-  readonly now?: () => number
-  readonly setTimer?: SetTimer
+  readonly clock: Clock
 }
 
 /** As many CIDs at once, and a share of the rate in each round. */
@@ -48,12 +47,9 @@ export class Replay {
     { readonly waitMs: number; readonly notBefore: number }
   >()
   private readonly scheduler: Scheduler
-  private readonly now: () => number
 
   constructor(private readonly parts: ReplayParts) {
-    this.now = parts.now ?? (() => performance.now())
-    const round = () => this.round()
-    this.scheduler = new Scheduler({ round, now: this.now, setTimer: parts.setTimer ?? timer })
+    this.scheduler = new Scheduler(() => this.round(), parts.clock)
     this.start()
   }
 
@@ -83,7 +79,7 @@ export class Replay {
     const { queue, isClusterAvailable, log, current } = this.parts
     if (queue.size === 0) return undefined
     if (!isClusterAvailable()) return awayMs
-    const startMs = this.now()
+    const startMs = this.parts.clock.monotonic()
     const due = this.due(Math.ceil((current().config.journal.perSecondMax * roundMs) / 1000))
     const workers = Array.from({ length: atOnceMax }, async () => {
       for (let entry = due.shift(); entry !== undefined; entry = due.shift()) {
@@ -92,7 +88,7 @@ export class Replay {
       }
     })
     await Promise.all(workers)
-    if (queue.size > 0) return Math.max(0, roundMs - (this.now() - startMs))
+    if (queue.size > 0) return Math.max(0, roundMs - (this.parts.clock.monotonic() - startMs))
     const { replayed, dropped } = this.counts
     log('info', { replayed, dropped }, 'emptied the journal: every pin was replayed or dropped')
     return undefined
@@ -100,7 +96,7 @@ export class Replay {
 
   private due(max: number): QueueEntry[] {
     const due: QueueEntry[] = []
-    const now = this.now()
+    const now = this.parts.clock.monotonic()
     for (const entry of this.parts.queue.heads()) {
       if (due.length >= max) break
       if ((this.failures.get(entry.seq)?.notBefore ?? 0) <= now) due.push(entry)
@@ -109,9 +105,9 @@ export class Replay {
   }
 
   private async replayEntry(entry: QueueEntry): Promise<void> {
-    const { queue, isClusterAvailable, log } = this.parts
+    const { queue, isClusterAvailable, log, clock } = this.parts
     const { seq, cid, encoder, requestId, atMs } = entry
-    const about = { cid, encoder, requestId, waitedMs: Math.max(0, Date.now() - atMs) }
+    const about = { cid, encoder, requestId, waitedMs: Math.max(0, clock.now() - atMs) }
     try {
       const { rejection, heldUntilMs } = await this.apply(entry)
       this.failures.delete(seq)
@@ -144,7 +140,7 @@ export class Replay {
 
   private postpone(seq: number): void {
     const waitMs = Math.min((this.failures.get(seq)?.waitMs ?? againMsMin / 2) * 2, againMsMax)
-    this.failures.set(seq, { waitMs, notBefore: this.now() + waitMs })
+    this.failures.set(seq, { waitMs, notBefore: this.parts.clock.monotonic() + waitMs })
   }
 
   /** @throws ClusterFault, LockTimeout */

@@ -23,7 +23,7 @@ import type { Deadline } from '../../time/deadline.js'
 
 /** Who decides, and what it may ask. */
 export interface Deciding {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'isFinished' | 'look'>
   readonly encoder: Encoder
   /** For the cluster. */
   readonly headers: RequestHeaders

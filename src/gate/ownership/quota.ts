@@ -24,8 +24,11 @@ export interface Reservation {
 
 export class Quota {
   constructor(
-    private readonly holdings: Holdings,
-    private readonly pendingPins: Unfinished,
+    private readonly holdings: Pick<
+      Holdings,
+      'ensure' | 'heldIn' | 'heldUntil' | 'places' | 'size' | 'sizeNow'
+    >,
+    private readonly pendingPins: Pick<Unfinished, 'accept' | 'of'>,
   ) {}
 
   /**

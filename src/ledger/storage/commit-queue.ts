@@ -3,7 +3,7 @@
  * somebody waits for is on the disk or is refused; what was only noted is kept until the disk takes
  * it.
  */
-import type { SetTimer } from '../../time/set-timer.js'
+import type { SetTimer } from '../../time/clock.js'
 import { type LedgerRow, withReleased } from '../row.js'
 import type { Failure, Written } from './ledger-service.js'
 import { LedgerFault, type LedgerOperation } from './ledger-storage.js'

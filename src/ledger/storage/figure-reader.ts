@@ -1,5 +1,5 @@
 /** Reads the ledger's figures for each scrape; none waits for a disk that hangs. */
-import type { SetTimer } from '../../time/set-timer.js'
+import type { SetTimer } from '../../time/clock.js'
 import type { FileFigures } from './figures.js'
 
 const none: FileFigures = {

@@ -1,6 +1,6 @@
 /** The daemon's side of the ledger: SQLite in a thread of its own, which no request waits for. */
 import type { Logger } from '../../log/logger.js'
-import { setTimer, type SetTimer } from '../../time/set-timer.js'
+import { setTimer, type SetTimer } from '../../time/clock.js'
 import type { Owes } from '../merge.js'
 import { type LedgerRow, withReleased } from '../row.js'
 import { CommitQueue } from './commit-queue.js'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type LedgerDisk, openLedgerDisk } from '../../../src/ledger/storage/ledger-disk.js'
-import { setTimer } from '../../../src/time/set-timer.js'
+import { setTimer } from '../../../src/time/clock.js'
 import { cidOf, entryOf, rowOf, tombstoneOf } from './samples.js'
 
 const [directory = '', scenario = ''] = process.argv.slice(2)

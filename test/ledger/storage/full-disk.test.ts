@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { openLedgerDisk } from '../../../src/ledger/storage/ledger-disk.js'
-import { setTimer } from '../../../src/time/set-timer.js'
+import { setTimer } from '../../../src/time/clock.js'
 import { limitFiles } from '../../support/full-disk.js'
 import { cidOf, directoryOf, entryOf, openLedger, rowOf, tombstoneOf } from './samples.js'
 
