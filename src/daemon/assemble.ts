@@ -209,13 +209,14 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     given.observe?.(line)
   }
 
-  const obstacles = new Set(['starting'])
+  const phase = new Set(['starting'])
+  const obstacles = () => [...phase, ...(storage.isWritable ? [] : ['ledger'])]
 
   // The gate, which listens last: by then all that a request may need is there.
   const gate = await createGate({
     ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
     ...{ listings, ledger, unfinished, tracker, clock, onQueued: (cid) => fallback?.accepted(cid) },
-    isReady: () => obstacles.size === 0 && cluster.current.isAvailable,
+    isReady: () => obstacles().length === 0 && cluster.current.isAvailable,
   })
   parts.defer(() => gate.close())
   const { app, connections, replay } = gate
@@ -260,11 +261,11 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const admin = parts.adopt(await openAdminListener(daemon), (admin) => admin?.close())
   url = parts.use(await serveOn({ gate, settings, log, passed })).url
   parts.defer(() => {
-    obstacles.add('stopping')
+    phase.add('stopping')
     // Requests that wait for a pin are answered now.
     tracker.close()
     gate.stopWaiting()
   })
-  obstacles.delete('starting')
+  phase.delete('starting')
   return { ...daemon, admin: admin?.at }
 }

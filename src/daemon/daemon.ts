@@ -36,8 +36,8 @@ export interface Daemon extends AsyncDisposable {
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Where the admin listener is: a URL or the path of a socket; undefined: without one. */
   readonly admin: string | undefined
-  /** Why it is not ready, beside the cluster: `starting`, `stopping`. */
-  readonly obstacles: ReadonlySet<string>
+  /** Why it is not ready, beside the cluster: `starting`, `stopping`, `ledger`. */
+  readonly obstacles: () => readonly string[]
   /** Reads the settings anew, once it serves. */
   readonly reloading: Reloading
   /** Where the gate listens, e.g. `https://127.0.0.1:9098`; null: not yet. */

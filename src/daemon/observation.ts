@@ -15,7 +15,7 @@ type Observed = Omit<Daemon, 'admin' | typeof Symbol.asyncDispose>
 
 /** Undefined when the configuration asks for none. */
 export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | undefined> {
-  const { settings, log, metrics, keyUse, activity, obstacles, keyUses } = daemon
+  const { settings, log, metrics, keyUse, activity, keyUses } = daemon
   const { admin } = settings.current().config
   if (admin === undefined) return undefined
   const startedAt = new Date().toISOString()
@@ -38,7 +38,7 @@ export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | u
   const opened = await openAdmin({
     address: addressOf(admin),
     ...{ log, metrics },
-    obstacles: () => [...obstacles],
+    obstacles: daemon.obstacles,
     isClusterUp: () => daemon.isClusterUp(),
     status: async () => {
       const { status, alarms } = await watch.look()

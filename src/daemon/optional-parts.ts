@@ -170,7 +170,7 @@ export async function openControlSocket(
   socket: string | undefined,
 ): Promise<OpenControl | undefined> {
   if (socket === undefined) return undefined
-  const isStopping = () => obstacles.has('stopping')
+  const isStopping = () => obstacles().includes('stopping')
   const reload = () => reloading.now?.('pinwarden reload')
   return openControl({ socket, current: settings.current, isStopping, reload, ...parts })
 }

@@ -67,6 +67,7 @@ export interface TestGate {
   readonly queueReport: Daemon['queueReport']
   readonly ledgerReport: Daemon['ledgerReport']
   readonly endpoints: ReturnType<Daemon['endpoints']>
+  readonly obstacles: Daemon['obstacles']
   readonly metrics: Daemon['metrics']
   readonly keyUses: Daemon['keyUses']
   /** Where it lies, if there is one. */
@@ -169,6 +170,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
       return gate.endpoints()
     },
     metrics: gate.metrics,
+    obstacles: gate.obstacles,
     keyUses: gate.keyUses,
     journalDirectory,
     lines: watched.lines,

@@ -11,16 +11,14 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 
-const bytesKept = 4 * 1024 * 1024
+/** Of a small disk less: what it can never have free must not be waited for. */
+const [bytesKeptMax, shareMax] = [4 * 1024 * 1024, 1 / 4]
+
+const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 
 export class DiskReserve {
   /** @param path undefined: there is no disk, and so nothing to keep back */
   constructor(private readonly path: string | undefined) {}
-
-  /** Whether it is there: without it nothing new should be promised. */
-  get isKept(): boolean {
-    return this.path === undefined || existsSync(this.path)
-  }
 
   /** Of the disk, for this user; undefined: without a disk. */
   get freeBytes(): number | undefined {
@@ -29,16 +27,20 @@ export class DiskReserve {
     return bavail * bsize
   }
 
-  /** Where the disk has twice as much left. @returns whether it is there */
-  keep(): boolean {
+  /** Where the disk has twice as much left. @returns why it is not there; undefined: it is */
+  keep(): string | undefined {
     const { path } = this
-    if (path === undefined || existsSync(path)) return true
+    if (path === undefined || existsSync(path)) return undefined
     try {
-      if ((this.freeBytes ?? Infinity) < 2 * bytesKept) return false
-      this.make(path)
-      return true
-    } catch {
-      return false
+      const { blocks, bavail, bsize } = statfsSync(dirname(path))
+      const bytes = Math.floor(Math.min(bytesKeptMax, shareMax * blocks * bsize))
+      const free = bavail * bsize
+      if (free < 2 * bytes)
+        return `the disk is full: ${mebibytes(free)} left, ${mebibytes(2 * bytes)} needed`
+      this.make(path, bytes)
+      return undefined
+    } catch (error) {
+      return `the disk is full: ${error instanceof Error ? error.message : String(error)}`
     }
   }
 
@@ -50,11 +52,11 @@ export class DiskReserve {
   }
 
   /** Whole or not at all. */
-  private make(path: string): void {
+  private make(path: string, bytes: number): void {
     const handle = openSync(path, 'wx', 0o600)
     try {
       const block = Buffer.alloc(65_536)
-      for (let at = 0; at < bytesKept;) at += writeSync(handle, block, 0, block.length, at)
+      for (let at = 0; at < bytes;) at += writeSync(handle, block, 0, block.length, at)
       fsyncSync(handle)
     } catch (error) {
       rmSync(path, { force: true })

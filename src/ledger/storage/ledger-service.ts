@@ -61,8 +61,6 @@ const nothing: LedgerContents = {
   cluster: undefined,
 }
 
-const diskIsFull = 'the disk is full'
-
 export class LedgerService {
   private readonly path: string
   private readonly reserve: DiskReserve
@@ -107,9 +105,9 @@ export class LedgerService {
     let problem: string | undefined
     try {
       const file = this.opened()
-      const isRoom = this.reserve.keep()
-      if (!isRoom) fail(promises, new DiskFault(new Error(diskIsFull)))
-      problem = isRoom ? undefined : diskIsFull
+      problem = this.reserve.keep()
+      const isRoom = problem === undefined
+      if (!isRoom) fail(promises, new DiskFault(new Error(problem)))
       try {
         this.apply(file, groups, isRoom ? all : others, fail)
       } catch (error) {

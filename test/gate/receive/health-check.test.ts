@@ -2,6 +2,7 @@
 import t from 'tap'
 import { rulesBroken } from '../../../src/settings/rules.js'
 import { snapshotFrom } from '../../../src/settings/load.js'
+import { limitFiles } from '../../support/full-disk.js'
 import { exchange, head, statuses } from '../../support/raw.js'
 import { startGate } from '../../support/start-gate.js'
 
@@ -54,6 +55,19 @@ t.test('it is 503 while no endpoint of the cluster may be asked', async (t) => {
   const answer = await fetch(gate.url + healthPath)
   t.equal(answer.status, 503)
   t.equal(await answer.text(), '')
+})
+
+t.test('it is 503, and the gate not ready, while the disk of the ledger is full', async (t) => {
+  const gate = await startGate(t, { listen: { healthPath }, stateDirectory: t.testdir({}) })
+  const cid = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi'
+  t.same(gate.obstacles(), [])
+  limitFiles(4096)
+  t.teardown(() => {
+    limitFiles('unlimited')
+  })
+  while ((await gate.ask('POST', `/pins/${cid}`)).status === 200);
+  t.same(gate.obstacles(), ['ledger'], 'which /readyz, the status and its page say')
+  t.equal((await fetch(gate.url + healthPath)).status, 503)
 })
 
 t.test('an address has a share of its own, which takes nothing from encoders', async (t) => {

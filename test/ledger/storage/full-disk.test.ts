@@ -72,6 +72,13 @@ t.test('on a disk that is full at the start reads go on', { skip: noMounts }, as
   t.match(said.get('end'), { isOrderly: true, rows: 2 })
 })
 
+t.test('a disk smaller than what is kept back takes all again', { skip: noMounts }, async (t) => {
+  const said = await onDisk(t, 'starts-full', '3m')
+  t.match(said.get('start'), { isWritable: false, entries: 1 })
+  t.equal(said.get('writable-again'), true)
+  t.match(said.get('end'), { isOrderly: true, rows: 2 })
+})
+
 t.test('a new ledger on a full disk is made once there is room', { skip: noMounts }, async (t) => {
   const said = await onDisk(t, 'begins-full', '12m')
   t.match(said.get('start'), { isWritable: false, entries: 0, names: ['filler', 'ledger.db'] })
