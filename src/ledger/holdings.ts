@@ -26,7 +26,7 @@ export interface HoldingsParts extends Clock {
   readonly log: Logger
 }
 
-/** After a comparison that failed. */
+/** After a comparison that failed, or a disk that took nothing. */
 const retryMs = 10_000
 
 /** So long an operator's question waits for a walk; it looks so often whether that has ended. */
@@ -155,6 +155,9 @@ export class Holdings {
           this.freeDoubted(cid, holder, place)
     } catch (error) {
       if (!(error instanceof LedgerFault)) throw error
+      // Of a CID that is in doubt no more no other look comes.
+      const { setTimer, isDoubted } = this.parts
+      setTimer(retryMs, () => void this.looked(cid, !isDoubted(cid)))
     }
   }
 

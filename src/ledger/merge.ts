@@ -6,8 +6,8 @@ import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import { type Lease, latestEnd } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import { readToken } from '../leases/token.js'
-import type { LedgerRow } from './row.js'
-import { takeDownOf } from './take-down.js'
+import type { LedgerRow, Released } from './row.js'
+import { releasedByThen, takeDownOf } from './take-down.js'
 
 export interface Merged {
   /** Undefined: the CID should not be pinned. */
@@ -126,12 +126,16 @@ function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
   const own = ownOf(row.leases, lease)
   const isNewer = own === undefined || (ownSeq(own.token, gateId) ?? -1) > (seq ?? Infinity)
   if (seq !== undefined && seq < row.seq && isNewer) return true
-  return row.released.some(
+  return isAmong(row.released, lease, seq)
+}
+
+/** @param seq of the lease, if it is one of this gate's */
+const isAmong = (released: readonly Released[], lease: Lease, seq: number | undefined): boolean =>
+  released.some(
     (gone) =>
       gone.holder === lease.holder &&
       (gone.token === lease.token || (seq !== undefined && seq < gone.seq)),
   )
-}
 
 /**
  * Whether a record is of before a take-down: by its time, or as all of its tokens are of before. So
@@ -141,8 +145,12 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   const down = takeDownOf(row)
   if (down === undefined) return false
   const tokened = [...read.leases, ...read.former].filter(({ token }) => token !== undefined)
-  const isReleased = tokened.length > 0 && tokened.every((lease) => wasReleased(row, lease, gateId))
-  return read.writtenMs <= down.untilMs || isReleased
+  const gone = releasedByThen(row)
+  const isOlder = (lease: Lease): boolean => {
+    const seq = ownSeq(lease.token, gateId)
+    return (seq !== undefined && seq < (gone.at(-1)?.seq ?? 0)) || isAmong(gone, lease, seq)
+  }
+  return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
 }
 
 const isOwed = ({ leases }: LedgerRow, { holder, token }: Lease): boolean =>

@@ -139,6 +139,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   })
   const walk: Walk = new Walk({
     ...{ storage, reconciler, isAvailable, log, ...clocks },
+    isDoubted: (cid) => doubts.mayLand(cid),
     lastRow: () => lastRow,
     onUnreadable: (cid) => {
       onDoubt(cid, 'unknown-outcome')
@@ -225,6 +226,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     forgetGate: async (gateId) => (await news?.forget(gateId)) ?? false,
     close: async () => {
       identity.close()
+      pins.close()
       walk.close()
       doubts.close()
       holdings.close()

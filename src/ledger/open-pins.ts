@@ -46,14 +46,21 @@ const sweepMarginMs = 60_000
 
 export class OpenPins {
   private readonly locks: CidLocks
-  /** Whose lock among gates is held now. */
-  private readonly lockedCids = new Set<string>()
+  /** Whose locks are held now. */
+  private readonly openCids = new Set<string>()
+  private isClosed = false
 
   constructor(private readonly parts: OpenPinsParts) {
     this.locks = new CidLocks(parts.setTimer)
     parts.gateLocks?.whenDown(() => {
-      for (const cid of this.lockedCids) parts.onDoubt(cid, 'lock-lost')
+      for (const cid of this.openCids) parts.onDoubt(cid, 'lock-lost')
     })
+  }
+
+  /** No change begins any more; what came of those under way is not known. */
+  close(): void {
+    this.isClosed = true
+    for (const cid of this.openCids) this.parts.onDoubt(cid, 'unknown-outcome')
   }
 
   /**
@@ -74,12 +81,13 @@ export class OpenPins {
     const release = (): void => {
       if (!isOver) void lock?.release(undefined, true)
       isOver = true
-      this.lockedCids.delete(cid)
+      this.openCids.delete(cid)
       endOwn()
     }
     try {
       lock = await gateLocks?.acquire(cid, deadline.leftMs)
-      if (lock !== undefined) this.lockedCids.add(cid)
+      if (this.isClosed) throw new LedgerFault('the ledger is closed')
+      this.openCids.add(cid)
       if (lock?.written !== undefined) await this.hear(lock.written)
       if (deadline.isOver) throw new LockTimeout()
       const view = await look()
@@ -88,7 +96,8 @@ export class OpenPins {
       const token = tokenText({ gateId: storage.gateId, seq: changeSeq })
       const settle = (wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined => {
         if (isOver) return undefined
-        const kept = this.settle({ cid, seq: changeSeq, ...view }, wanted, outcome)
+        const isCrowded = lock?.isCrowded === true
+        const kept = this.settle({ cid, seq: changeSeq, isCrowded, ...view }, wanted, outcome)
         if (wanted !== undefined && lock !== undefined) this.releaseShared(cid, lock, outcome)
         isOver ||= wanted !== undefined
         release()
@@ -176,7 +185,8 @@ export class OpenPins {
       read,
       nowMs,
       laterMs,
-    }: View & { readonly cid: string; readonly seq: number },
+      isCrowded,
+    }: View & { readonly cid: string; readonly seq: number; readonly isCrowded: boolean },
     wanted: Wanted,
     outcome: WriteOutcome,
   ): Promise<void> | undefined {
@@ -186,8 +196,11 @@ export class OpenPins {
       onDoubt(cid, 'unknown-outcome')
       return undefined
     }
-    // What was never there and is not there now owes nothing to anybody.
-    if (record === undefined && read === undefined && wanted === 'unpin') return undefined
+    const isAfterCrash = this.parts.isAfterCrash()
+    const mayLand = isCrowded || isAfterCrash || this.parts.isDoubted(cid)
+    // What was never there owes nothing to anybody; but what may still land is released as well.
+    const isNothing = record === undefined && read === undefined && wanted === 'unpin'
+    if (isNothing && !mayLand) return undefined
     const after = wanted === 'unpin' ? unpinned(cid) : wanted
     const row = this.rowOf(after, record, seq, nowMs)
     recent.wrote(
@@ -196,10 +209,11 @@ export class OpenPins {
     )
     // What the cluster had may be on its list, whatever it should have had.
     const expiresMs = (read ?? record)?.expiresMs ?? Infinity
-    if (expiresMs < laterMs + sweepMarginMs) onDoubt(cid, 'near-sweep')
+    const isNearSweep = expiresMs < laterMs + sweepMarginMs
+    if (isNearSweep) onDoubt(cid, 'near-sweep')
     // The write that it does not have yet may still be seen.
     if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
-    if (this.parts.isAfterCrash()) onDoubt(cid, 'after-crash')
+    if (isAfterCrash) onDoubt(cid, 'after-crash')
     const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
     const now = this.parts.now()
     const gone = holdersIn(record).filter((holder) => !holdersIn(after).includes(holder))
@@ -209,11 +223,13 @@ export class OpenPins {
     const added = leases.filter(({ holder }) => !counted.includes(holder))
     // What is taken away is acknowledged only when the disk has it: nothing else proves it.
     const isLess = gone.length > 0 || isShortened(record, after)
-    const kept = isLess ? storage.commit(operations) : storage.note(operations)
+    // What a sweep or an older write may still undo is put right from the disk alone.
+    const isAwaited = isLess || isNearSweep || mayLand
+    const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
     // The client is told that it failed, and the cluster has done it all the same.
-    const counts = isLess ? kept.catch(() => storage.note(operations)) : kept
+    const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
     this.parts.onHeld(cid, leases, added, counts)
-    return isLess ? kept : undefined
+    return isAwaited ? kept : undefined
   }
 
   /**

@@ -30,6 +30,10 @@ export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown 
   return { untilMs: Number(token.slice(0, space)), reason: token.slice(space + 1) }
 }
 
+/** What was released by the last one, and before it: in this order, and it is the last of them. */
+export const releasedByThen = ({ released }: Pick<LedgerRow, 'released'>): readonly Released[] =>
+  released.slice(0, released.findLastIndex(({ holder }) => holder === everyHolder) + 1)
+
 /** Whether what a holder was promised by then was released since. */
 export const isReleasedSince = (row: LedgerRow | undefined, holder: string, seq: number): boolean =>
   row?.released.some(

@@ -21,6 +21,8 @@ export interface WalkParts extends Clock {
   /** The place of the last row that was written so far. */
   readonly lastRow: () => number
   readonly isAvailable: () => boolean
+  /** A write of the CID may have landed, or may still: no hand changed it, as far as is known. */
+  readonly isDoubted: (cid: string) => boolean
   readonly log: Logger
   readonly onReported: (missing: number, unexpected: number) => void
   /** The cluster is there, and does not say what it has of one CID. */
@@ -114,10 +116,11 @@ export class Walk {
   }
 
   private async walk(from: number): Promise<void> {
-    const { reconciler, log, onReported } = this.parts
+    const { reconciler, isDoubted, log, onReported } = this.parts
     this.unreadable = 0
     const looks = await this.looksFrom(from)
-    const { repair, report } = decideWalk(looks, this.isRebooted)
+    const { repair, report: all } = decideWalk(looks, this.isRebooted)
+    const report = all.filter(({ row }) => !isDoubted(row.cid))
     // The oldest first, so that they stand in the order in which they were written.
     await inParallel(repair.toReversed(), async ({ cid }) => {
       const { kind } = await reconciler.reconcile(cid, true)

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { mergeRow } from '../../src/ledger/merge.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
+import { takeDownEntry } from '../../src/ledger/take-down.js'
 import type { Lease } from '../../src/leases/lease.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'
 
@@ -151,6 +152,16 @@ t.test('a pin that was kept for its retention period is kept so again', async (t
     record: { leases: [], former: [{ holder: 'a' }], expiresMs: now + hour },
   })
   t.equal(merge(row).differs, undefined, 'nothing is owed of it once it is gone')
+})
+
+t.test('what was pinned again after a take-down is kept for its retention period', async (t) => {
+  const gone = (seq: number) => ({ holder: 'a', token: own(seq), seq: seq + 1 })
+  const down = takeDownEntry({ untilMs: now - hour, reason: 'an order' }, 5)
+  const row = rowOf([], { released: [gone(3), down, gone(8)], expiresMs: now + hour })
+  const kept = readOf([], { former: [lease('a', own(8))], expiresMs: now + hour })
+  t.match(merge(row, kept), { record: kept, differs: undefined })
+  const late = readOf([lease('a', own(3))])
+  t.match(merge(row, late), { record: undefined, isTakenDown: true }, 'of before it')
 })
 
 t.test('a lease that has run out is not owed', async (t) => {

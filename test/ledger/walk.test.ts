@@ -11,10 +11,16 @@ const rowOf = (seq: number): LedgerRow => ({
 })
 
 /** A run over so many rows, of which the cluster lacks some. */
-function runOver(rows: number, lost: ReadonlySet<number>, walks?: PendingWalks) {
+function runOver(
+  rows: number,
+  lost: ReadonlySet<number>,
+  walks?: PendingWalks,
+  doubted: readonly string[] = [],
+) {
   const { now, setTimer, turn } = clock()
   const repaired: string[] = []
   const kept: PendingWalks[] = []
+  const reported: string[] = []
   const available = { is: true }
   const contents = { isRebooted: false, wasClosed: false, isCopy: false, walks }
   const walk = new Walk({
@@ -41,17 +47,21 @@ function runOver(rows: number, lost: ReadonlySet<number>, walks?: PendingWalks) 
         repaired.push(cid)
         return Promise.resolve({ kind: 'repaired', differed: 'missing' })
       },
-      report: () => Promise.resolve(),
+      report: ({ cid }) => {
+        reported.push(cid)
+        return Promise.resolve()
+      },
     },
     lastRow: () => rows,
     merging: { gateId: 'aaaaaaaa', owes: 'all' },
     isAvailable: () => available.is,
+    isDoubted: (cid) => doubted.includes(cid),
     log: () => undefined,
     onReported: () => undefined,
     onUnreadable: () => undefined,
     ...{ now, monotonic: now, setTimer },
   })
-  return { walk, repaired, kept, turn, available }
+  return { walk, repaired, reported, kept, turn, available }
 }
 
 const lost = new Set([39, 40])
@@ -83,4 +93,12 @@ t.test('a power cut is remembered until what it may have taken was seen', async 
   run.available.is = true
   await run.turn(10_000)
   t.same(run.kept, [{ places: [], isRebooted: false }])
+})
+
+t.test('what is in doubt was changed by no hand, as far as is known', async (t) => {
+  const run = runOver(100, new Set([10, 20]), undefined, ['c10'])
+  run.walk.soon()
+  await run.turn(2000)
+  t.same(run.repaired, [])
+  t.same(run.reported, ['c20'])
 })

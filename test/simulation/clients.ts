@@ -90,7 +90,7 @@ export class Clients {
     ).then(({ status }) => {
       const isSame = graceSeconds === this.world.settings.graceSeconds
       const isKept = isSame && kubo === this.world.cluster.kubo && kubo !== 'unfinished'
-      if (status === 200) model.unpinned(cid, leaseId)
+      if (status === 200) model.unpinned(cid, leaseId, this.isApart)
       if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
       if (status === 200) return

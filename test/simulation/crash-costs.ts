@@ -28,13 +28,6 @@ export const crashCosts = {
       'same CID before the cluster shows them',
     told: 'log',
   },
-  'gate-late': {
-    event:
-      'the gate is killed, and while it is down an older write to the same CID lands that was ' +
-      'given up',
-    loses: `pins answered with 200 in the last ${rowDelayMsMax} ms before the end of the gate`,
-    told: 'nowhere: no gate knows of either',
-  },
   cluster: {
     event: 'the cluster is killed, the gate runs on or is stopped in order',
     loses: 'nothing: the gate writes again what the cluster forgot',
@@ -73,14 +66,15 @@ export const crashCosts = {
     event: 'the store is away, restarts empty, loses keys or comes late, with several gates',
     loses:
       'nothing: what gates wrote over each other is written again once they have heard each ' +
-      'other. Until then a DELETE may read 403 or 404; a lease is rather kept too long',
+      'other. Until then a DELETE may read 403 or 404; a lease is rather kept too long, also ' +
+      'one that was released',
     told: 'log, metric',
   },
   'crash-elsewhere': {
     event: 'the cluster is killed, with several gates',
     loses:
       'nothing: until each gate has repaired what it wrote, a DELETE at another one may read 403 ' +
-      'or 404, and a lease that is shortened there may stay as long as it was',
+      'or 404, and a lease that is shortened or released there may stay as long as it was',
     told: 'log, metric',
   },
   'queue-elsewhere': {

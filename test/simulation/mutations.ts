@@ -1,6 +1,7 @@
 /** Ways to break the ledger, each of which the simulation must notice. */
 import type { FaultName } from './commands.js'
 import { codeMutations } from './code-mutations.js'
+import { endingMutations } from './ending-mutations.js'
 import { gateMutations } from './gate-mutations.js'
 import { openGateUnderTest } from './gate-under-test.js'
 import { portMutations } from './port-mutations.js'
@@ -27,6 +28,7 @@ export interface Mutation {
 export const mutations: readonly Mutation[] = [
   ...portMutations,
   ...codeMutations,
+  ...endingMutations,
   ...gateMutations,
 ].sort((one, other) => Number(one.row.slice(1)) - Number(other.row.slice(1)))
 

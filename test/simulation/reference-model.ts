@@ -27,6 +27,8 @@ interface Hold {
   unknownMs: number
   /** Which one was asked last. */
   gate: number
+  /** Those that wrote it and may owe it. */
+  readonly writers: Set<number>
   /** The gate was killed before its row was surely on the disk, and was not well since. */
   isAtRisk: boolean
   /** How often a cost was accepted for it. */
@@ -114,6 +116,7 @@ export class ReferenceModel {
     const entry = this.entry(cid)
     const hold = holdOf(entry, leaseId)
     hold.isUnderWay = false
+    hold.writers.add(hold.gate)
     hold.minMs = answer.atMs < entry.unsafeUntilMs ? -Infinity : answer.untilMs
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
     const isLast = answer.status === 200 && !waitsElsewhere(hold) && !answer.isApart
@@ -127,11 +130,17 @@ export class ReferenceModel {
     hold.posts++
   }
 
-  /** With 200, or it was told that it does not hold it. */
-  unpinned(cid: string, leaseId: string): void {
+  /**
+   * With 200, or it was told that it does not hold it.
+   *
+   * @param isApart the gate may have released what another one has written anew since
+   */
+  unpinned(cid: string, leaseId: string, isApart = false): void {
     const hold = holdOf(this.entry(cid), leaseId)
     Object.assign(hold, { isUnderWay: false, minMs: -Infinity })
-    if (waitsElsewhere(hold)) return
+    const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
+    if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
+    hold.writers.clear()
     Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
     hold.waitsAt = undefined
   }
@@ -237,14 +246,13 @@ export class ReferenceModel {
   }
 
   /** Rows of the last answers may not be on the disk: only the cluster knows of these pins. */
-  gateKilled({ atMs, behindMs, isLagging, isLate, gate }: GateKill): void {
+  gateKilled({ atMs, behindMs, isLagging, gate }: GateKill): void {
     const sinceMs = atMs - Math.max(behindMs, rowDelayMsMax)
-    for (const [cid, { holds }] of this.entries)
+    for (const { holds } of this.entries.values())
       for (const hold of holds.values()) {
         if (hold.gate !== gate || hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
         hold.isAtRisk = true
         if (isLagging) this.forgive('gate-lagging', hold)
-        if (isLate(cid)) this.forgive('gate-late', hold)
         // The cluster may have forgotten it since, and nobody has repaired that.
         const isForgotten = this.isCrashUnchecked && this.clusterKilledAtMs >= hold.answeredAtMs
         if (isForgotten) this.forgive(behindMs > rowDelayMsMax ? 'disk-full' : 'both', hold)
@@ -359,9 +367,10 @@ export class ReferenceModel {
       hold.isUnderWay = false
       hold.isAtRisk = false
       hold.waitsAt = undefined
-      if (record?.leases.some(({ holder }) => holder === leaseId) !== true)
+      if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
         Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity })
-      else if (hold.answer === 202) hold.answer = 200
+        hold.writers.clear()
+      } else if (hold.answer === 202) hold.answer = 200
     }
     loosen(entry)
   }
@@ -415,8 +424,6 @@ export interface GateKill {
   readonly behindMs: number
   /** Whether the cluster does not show all that it was told. */
   readonly isLagging: boolean
-  /** Whether an older write of a CID may still land. */
-  readonly isLate: (cid: string) => boolean
   readonly gate: number
 }
 
@@ -453,6 +460,7 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         isUnderWay: false,
         unknownMs: -Infinity,
         gate: 0,
+        writers: new Set<number>(),
         isAtRisk: false,
       },
       ...{ forgiven: 0, posts: 0, plannedPosts: undefined },

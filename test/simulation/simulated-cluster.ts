@@ -5,7 +5,6 @@
 import { ClusterFault, type FaultReason } from '../../src/cluster/faults.js'
 import type { ClusterPort, Finished, WriteAnswer } from '../../src/ledger/cluster-port.js'
 import { type Deadline } from '../../src/time/deadline.js'
-import { KeyedCounter } from '../../src/collections/keyed-counter.js'
 import type { SeededRandom } from './seeded-random.js'
 import { pinOf, readText, Rejected, type SimulatedPin, writtenText } from './simulated-pin.js'
 import type { VirtualTime } from './virtual-time.js'
@@ -56,8 +55,6 @@ export class SimulatedCluster {
   /** 0: every write is seen at once. */
   batchMs = 0
   kubo: Finished = 'finished'
-  /** CIDs of writes that will land later than anybody waits, with how many there are. */
-  private readonly late = new KeyedCounter()
   /** Writes that it applied. */
   written = 0
 
@@ -75,11 +72,6 @@ export class SimulatedCluster {
   /** Whether there are writes that are answered and not to be seen. */
   get isLagging(): boolean {
     return this.batch.length > 0
-  }
-
-  /** Whether an older write of the CID may still land. */
-  hasLate(cid: string): boolean {
-    return this.late.of(cid) > 0
   }
 
   /** As its state is, whoever asks. */
@@ -185,13 +177,6 @@ export class SimulatedCluster {
     return this.exchange(deadline.leftMs, ({ answer, fail }) => {
       const arriveMs = fault?.kind === 'late' ? fault.landsAfterMs : this.arrival()
       if (arriveMs === undefined) return
-      const cid = path.slice(path.lastIndexOf('/') + 1)
-      if (fault?.kind === 'late') {
-        this.late.add(cid)
-        this.later(arriveMs + 1, () => {
-          this.late.add(cid, -1)
-        })
-      }
       this.whileRunning(arriveMs, () => {
         const applied = fault?.kind === 'error' ? serverError : this.apply(method, path, query)
         if (fault?.kind === 'answer-lost') fail('cluster-hung-up')

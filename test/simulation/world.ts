@@ -414,9 +414,8 @@ export class World implements Surroundings {
 
   private gateEnded(index: number, behindMs: number): void {
     const { isLagging } = this.cluster
-    const isLate = (cid: string): boolean => this.cluster.hasLate(cid)
     const atMs = this.time.monotonic()
-    this.model.gateKilled({ atMs, behindMs, isLagging, isLate, gate: index })
+    this.model.gateKilled({ atMs, behindMs, isLagging, gate: index })
     this.clients.gateEnded(index)
   }
 
