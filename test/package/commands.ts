@@ -69,8 +69,8 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
     assert.equal((await ask('POST', `/pins/${waiting}`)).status, 202)
     await runAll([
       ['journal list', new RegExp(`${waiting}`)],
-      ['journal replay', /1 pins wait/],
-      ['journal drop --all', /1 pins are dropped/],
+      ['journal replay', /1 pin waits/],
+      ['journal drop --all', /dropped 1 pin/],
     ])
     comeBack()
     return 'listed, replayed, dropped'

@@ -4,12 +4,13 @@ import { canonicalCid } from '../../cluster/cid.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
-import { UsageError } from '../report.js'
+import { CommandError, UsageError } from '../report.js'
 
 export async function journalReplay(configPath: string, io: Io): Promise<number> {
   const config = await loadConfig(configPath)
   const { waiting } = (await askControl(config, 'POST', '/journal/replay')) as { waiting: number }
-  io.stdout.write(`${waiting} pins wait, and are tried now\n`)
+  if (waiting === 0) io.stdout.write('nothing waits\n')
+  else io.stdout.write(`${waiting} ${waiting === 1 ? 'pin waits' : 'pins wait'}: tried again now\n`)
   return 0
 }
 
@@ -26,9 +27,19 @@ export async function journalDrop(options: DropOptions, io: Io): Promise<number>
   const which = whichOf(options)
   const config = await loadConfig(options.configPath)
   const { dropped, left } = (await askControl(config, 'POST', '/journal/drop', which)) as Dropped
-  io.stdout.write(`${dropped} pins are dropped, ${left} wait\n`)
+  const waits = left === 0 ? 'none waits' : `${left} ${left === 1 ? 'waits' : 'wait'}`
+  if (dropped === 0 && (options.all === true || options.rejected === true)) {
+    const nothing = options.all === true ? 'nothing waits' : 'nothing was rejected'
+    io.stdout.write(`${nothing}: nothing was dropped\n`)
+    return 0
+  }
+  if (dropped === 0)
+    throw new CommandError(`no pin that waits fits, so none was dropped; ${waits}`, listing)
+  io.stdout.write(`dropped ${dropped} ${dropped === 1 ? 'pin' : 'pins'}; ${waits}\n`)
   return 0
 }
+
+const listing = 'pinwarden journal list shows their numbers, CIDs and encoders'
 
 /** What is dropped is lost: so it takes a word, and no word too many. */
 function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {

@@ -133,6 +133,24 @@ class Progress {
   }
 }
 
+const untouched: ReadonlySet<string> = new Set([
+  ...faulty,
+  ...['held-already', 'too-many-holders', 'changed-since', 'rejected'],
+])
+
+/**
+ * Says what became of all; that nothing was changed is said, too.
+ *
+ * @param faults outcomes of which one alone makes the command fail
+ * @returns the exit code: 1 as well where there was something to do, and none of it is so now
+ */
+export function sayEnd(counts: KeyedCounter, faults: readonly string[], io: Io): 0 | 1 {
+  const isNothing = [...counts].every(([outcome]) => untouched.has(outcome))
+  io.stdout.write(`${countsText(counts)}${isNothing ? ': nothing was changed' : ''}\n`)
+  const isInVain = isNothing && counts.of('held-already') === 0
+  return isInVain || faults.some((outcome) => counts.of(outcome) > 0) ? 1 : 0
+}
+
 /** Such as `4 unpinned, 1 released`. */
 export const countsText = (counts: KeyedCounter): string =>
   [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ')

@@ -3,7 +3,7 @@ import type { DecideJson, PlannedJson } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
-import { type ChangeAll, changeAll, countsText } from './change-all.js'
+import { type ChangeAll, changeAll, sayEnd } from './change-all.js'
 import { keepDone, type PlanKind, readDone, readPlan } from './plan-file.js'
 
 export interface ApplyOptions {
@@ -44,8 +44,9 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
     },
     io,
   )
-  io.stdout.write(`${counts.size === 0 ? 'nothing left to do' : countsText(counts)}\n`)
-  return counts.of('rejected') === 0 ? 0 : 1
+  if (counts.size > 0) return sayEnd(counts, ['rejected'], io)
+  io.stdout.write('nothing left to do\n')
+  return 0
 }
 
 function rateOf(text: string | undefined): number | undefined {

@@ -8,7 +8,7 @@ import type { Io } from '../io.js'
 import { readLogLine } from '../../log/line-text.js'
 import { CommandError, UsageError } from '../report.js'
 import { linesOf } from '../tail/follow.js'
-import { changeAll, countsText } from './change-all.js'
+import { changeAll, countsText, sayEnd } from './change-all.js'
 
 export interface RestoreOptions {
   readonly configPath: string
@@ -19,7 +19,8 @@ export async function pinsRestore({ configPath, cid }: RestoreOptions, io: Io): 
   const config = await loadConfig(configPath)
   const [done] = (await askControl(config, 'POST', '/restore', { cid })) as readonly [Done]
   if (done.outcome === 'restored' || done.outcome === 'held-already') {
-    io.stdout.write(`${done.cid}: ${done.outcome}\n`)
+    const words = done.outcome === 'restored' ? 'restored' : 'held-already: nothing was changed'
+    io.stdout.write(`${done.cid}: ${words}\n`)
     return 0
   }
   throw new CommandError(`${cid}: ${done.message ?? done.outcome}`, hints.get(done.outcome))
@@ -58,8 +59,9 @@ export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> 
     },
     io,
   )
-  io.stdout.write(`${counts.size === 0 ? 'nothing to adopt' : countsText(counts)}\n`)
-  return counts.of('failed') + counts.of('bad-cid') === 0 ? 0 : 1
+  if (counts.size > 0) return sayEnd(counts, ['failed', 'bad-cid'], io)
+  io.stdout.write('nothing to adopt: the file names no pin\n')
+  return 0
 }
 
 export interface ReleaseOptions {

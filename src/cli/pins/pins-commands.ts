@@ -20,13 +20,14 @@ function addViews(pins: Command, line: CommandLine): void {
     .withConfig(pins.command('list'))
     .description('list the CIDs that an encoder holds')
     .requiredOption('--encoder <name>', 'the encoder')
-    .action(({ config, encoder }: ConfigOption & { readonly encoder: string }) =>
+    .option('--json', 'as JSON, one pin a line')
+    .action(({ config, encoder, json }: JsonOption & { readonly encoder: string }) =>
       line.end(async () => {
         const { pinsList } = await import('./pins-view.js')
-        return pinsList({ configPath: config, encoder }, line.io)
+        return pinsList({ configPath: config, encoder, json: json === true }, line.io)
       }, config),
     )
-  withExamples(list, 'pins list --encoder encoder-1')
+  withExamples(list, 'pins list --encoder encoder-1', 'pins list --encoder encoder-1 --json')
   const show = line
     .withConfig(pins.command('show'))
     .description('show who holds a pin, since when and until when')

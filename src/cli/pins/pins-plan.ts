@@ -52,7 +52,7 @@ export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
     const rows = await reportedRows(snapshot, kind, io)
     for (const row of rows) for (const holder of row.holders) count(holder)
     lines = rows.map(({ cid, version }) => `${cid} ${version}`)
-    summary = `${rows.length} ${reports[kind]}; nothing was changed`
+    summary = `${rows.length} ${reports[kind]}`
   } else {
     const { encoder } = options
     if (encoder !== undefined && ![...names.values()].includes(encoder))
@@ -60,13 +60,15 @@ export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
     const planned = await plannedLeases(snapshot, names, wants)
     for (const { lease } of planned.leases) count(lease.holder)
     lines = planned.leases.map(({ cid, lease }) => lineOf(cid, lease))
-    summary = `${lines.length} leases of ${planned.pins} pins would go${ageText(options)}`
-    summary += '; nothing was changed'
+    const checked = `(${planned.pins} pins checked)`
+    summary = `would release ${lines.length} leases${ageText(options)} ${checked}`
   }
   await writePlan(options.out, kind, lines, io)
   const counts = [...totals].sort(([, one], [, other]) => other - one)
   io.stderr.write(counts.map(([name, count]) => `${String(count).padStart(9)}  ${name}\n`).join(''))
-  io.stderr.write(`${summary}\n`)
+  const next =
+    lines.length === 0 ? '' : `; apply with: pinwarden pins apply ${options.out ?? 'PLAN'}`
+  io.stderr.write(`${summary}. Nothing was changed${next}\n`)
   return 0
 }
 

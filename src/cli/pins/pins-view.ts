@@ -7,6 +7,7 @@ import { table } from '../text-table.js'
 export interface PinListOptions {
   readonly configPath: string
   readonly encoder: string
+  readonly json: boolean
 }
 
 interface Held {
@@ -14,15 +15,20 @@ interface Held {
   readonly cids: readonly string[]
 }
 
-/** One CID a line, in their order. */
-export async function pinsList({ configPath, encoder }: PinListOptions, io: Io): Promise<number> {
+/** One CID a line, in their order; as JSON one object a line. */
+export async function pinsList(options: PinListOptions, io: Io): Promise<number> {
+  const { configPath, encoder, json } = options
   const config = await loadConfig(configPath)
+  const lineOf = (cid: string) => `${json ? JSON.stringify({ cid, encoder }) : cid}\n`
   for (let after = ''; ;) {
     const query = new URLSearchParams({ encoder, ...(after !== '' && { after }) })
     const { cids } = (await askControl(config, 'GET', `/held?${query.toString()}`)) as Held
-    io.stdout.write(cids.map((cid) => `${cid}\n`).join(''))
+    io.stdout.write(cids.map(lineOf).join(''))
     const last = cids.at(-1)
-    if (last === undefined) return 0
+    if (last === undefined) {
+      if (after === '') io.stderr.write(`${encoder} holds no pin\n`)
+      return 0
+    }
     after = last
   }
 }

@@ -98,12 +98,16 @@ t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
   t.match(await command('drop', '--all', '--number', '1'), { code: 2 })
   t.match(await command('drop', '--rejected', '--all'), { code: 2 })
   t.match(await command('drop', '--cid', 'nonsense'), { code: 2 })
-  t.match(await command('drop', '--encoder', 'beta'), { stdout: '0 pins are dropped, 4 wait\n' })
-  t.match(await command('drop', '--number', '1'), { stdout: '1 pins are dropped, 3 wait\n' })
-  t.match(await command('drop', '--cid', generatedCid(2)), {
-    stdout: '1 pins are dropped, 2 wait\n',
+  t.match(await command('drop', '--encoder', 'beta'), {
+    code: 1,
+    stdout: '',
+    stderr: /no pin that waits fits, so none was dropped; 4 wait/,
   })
-  t.match(await command('replay'), { stdout: '2 pins wait, and are tried now\n' })
+  t.match(await command('drop', '--number', '1'), { stdout: 'dropped 1 pin; 3 wait\n' })
+  t.match(await command('drop', '--cid', generatedCid(2)), {
+    stdout: 'dropped 1 pin; 2 wait\n',
+  })
+  t.match(await command('replay'), { stdout: '2 pins wait: tried again now\n' })
   cluster.pins.clear()
   back()
   await daemon.logged(emptied)
@@ -121,8 +125,9 @@ t.test('what the cluster refused for good is listed and dropped apart', async (t
   refuses()
   t.equal((await command('list')).stdout, 'nothing waits\n')
   t.match((await command('list', '--rejected')).stdout, /^NUMBER .* WHY\n\d+ .* no *\n$/)
-  t.match(await command('drop', '--all'), { stdout: '0 pins are dropped, 0 wait\n' })
-  t.match(await command('drop', '--rejected'), { stdout: '1 pins are dropped, 0 wait\n' })
+  t.match(await command('drop', '--all'), { stdout: 'nothing waits: nothing was dropped\n' })
+  t.match(await command('drop', '--rejected'), { stdout: 'dropped 1 pin; none waits\n' })
+  t.match(await command('drop', '--rejected'), { code: 0, stdout: /^nothing was rejected: / })
   t.equal((await command('list', '--rejected')).stdout, 'nothing was rejected\n')
   daemon.process.kill('SIGTERM')
   await daemon.exited
@@ -132,7 +137,8 @@ t.test('what the cluster refused for good is listed and dropped apart', async (t
 t.test('a daemon that refuses pins during an outage has nothing to drop', async (t) => {
   const { start, command } = await served(t, { onOutage: 'refuse' })
   await start()
-  t.match(await command('drop', '--all'), { stdout: '0 pins are dropped, 0 wait\n' })
+  t.match(await command('drop', '--all'), { code: 0, stdout: /^nothing waits: nothing was/ })
+  t.match(await command('replay'), { code: 0, stdout: 'nothing waits\n' })
 })
 
 t.test('kill -9 in the middle of an outage loses no pin that was accepted', async (t) => {

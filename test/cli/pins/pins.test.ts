@@ -109,6 +109,13 @@ t.test('from a log, what an encoder pinned and did not unpin', async (t) => {
   writeFileSync(file('old.log'), lines.join('\n'))
   const adopt = await command('pins', 'adopt', '--encoder', 'beta', '--from-log', file('old.log'))
   t.match(adopt, { code: 0, stdout: '1 adopted\n', stderr: '' })
+  const again = await command('pins', 'adopt', '--encoder', 'beta', '--from-log', file('old.log'))
+  t.match(again, { code: 0, stdout: '1 held-already: nothing was changed\n' })
+  writeFileSync(file('gone.log'), line('beta', 'pin', 7))
+  t.match(await command('pins', 'adopt', '--encoder', 'beta', '--from-log', file('gone.log')), {
+    code: 1,
+    stdout: '1 not-pinned: nothing was changed\n',
+  })
   t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [betaId])
 })
 
@@ -129,7 +136,12 @@ t.test('pins show and list say who holds what', async (t) => {
   })
   const list = await command('pins', 'list', '--encoder', 'alpha')
   t.equal(list.stdout, `${[cid(3), cid(4)].sort().join('\n')}\n`)
-  t.equal((await command('pins', 'list', '--encoder', 'beta')).stdout, '')
+  const json = (await command('pins', 'list', '--encoder', 'alpha', '--json')).stdout.split('\n')
+  t.same(JSON.parse(json[0] ?? ''), { cid: [cid(3), cid(4)].sort()[0], encoder: 'alpha' })
+  t.equal(json.length, 3, 'one pin a line')
+  t.match(await command('pins', 'list', '--encoder', 'beta'), {
+    ...{ code: 0, stdout: '', stderr: 'beta holds no pin\n' },
+  })
   t.match(await command('pins', 'show', cid(9)), { code: 1, stderr: /not part of the pinset/ })
   t.match(await command('pins', 'list', '--encoder', 'who'), { code: 1, stderr: /no encoder who/ })
   cluster.behave({ method: 'POST' }, { kind: 'reset' })
@@ -166,7 +178,10 @@ t.test('pins restore restores a pin that was unpinned', async (t) => {
   t.match(restore, { code: 0, stdout: `${cid(1)}: restored\n` })
   t.same(holdersIn(cluster.pins.get(cid(1))?.metadata), [alphaId])
   t.match(cluster.pins.get(cid(1))?.expireAt, /^0001/)
-  t.equal((await command('pins', 'restore', cid(1))).stdout, `${cid(1)}: held-already\n`)
+  t.equal(
+    (await command('pins', 'restore', cid(1))).stdout,
+    `${cid(1)}: held-already: nothing was changed\n`,
+  )
   t.match(await command('pins', 'restore', cid(2)), { code: 1, stderr: /not-pinned\nhint: / })
 })
 
@@ -192,7 +207,10 @@ t.test('a plan says what would go; it is done but for what was renewed, and goes
 
   const out = file('plan.txt')
   const planned = await command('pins', 'plan', '--encoder', 'alpha', '--out', out)
-  t.match(planned.stderr, /7 {2}alpha\n7 leases of 9 pins would go; nothing was changed/)
+  t.match(
+    planned.stderr,
+    /7 {2}alpha\nwould release 7 leases \(9 pins checked\). Nothing was changed; apply with: /,
+  )
   t.match(await command('pins', 'plan', '--encoder', 'alpha', '--out', out), {
     code: 1,
     stderr: /plan\.txt exists already/,
@@ -290,7 +308,7 @@ t.test('an age is that of the first pin, or that of the last renewal, or both', 
   }
   const first = await plan('--older-than', '1y')
   t.same(first.cids, [cid(1), cid(2)].sort())
-  t.match(first.stderr, '2 leases of 3 pins would go (first pinned more than 1y ago)')
+  t.match(first.stderr, 'would release 2 leases (first pinned more than 1y ago) (3 pins checked)')
   const both = await plan('--older-than', '1y', '--not-renewed-for', '1d')
   t.same(both.cids, [cid(1)])
   t.match(both.stderr, '(first pinned more than 1y ago, whose pin nobody renewed for 1d)')
