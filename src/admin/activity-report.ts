@@ -19,7 +19,7 @@ export interface ActivityReport {
     readonly lastFault: TroubleReport | null
   }
   readonly series: Series
-  /** The last hour, by name; those that were seen first, if not all can be shown. */
+  /** The last hour, by name; the encoders seen first, if there are too many. */
   readonly encoders: readonly EncoderReport[]
   /** Left out, as there are too many. */
   readonly encodersNotShown: number
@@ -85,7 +85,7 @@ export interface EncoderReport extends Counts {
 
 export interface LimitReport {
   readonly budget: Budget
-  /** In the window that is under way. */
+  /** In the current window. */
   readonly used: number
   readonly max: number
   readonly windowSeconds: number
@@ -110,7 +110,7 @@ export interface TroubleReport {
   readonly reason: string
 }
 
-/** What is left of a budget in its window; undefined when none is under way. */
+/** What is left of a budget in its window; undefined outside of a window. */
 export type Remaining = (encoder: string, budget: Budget) => number | undefined
 
 /** What the gate knows beside the log. */
@@ -177,7 +177,7 @@ export function activityReport(
 
 type TimeOf = (steadyMs: number) => number
 
-/** A person does not read a longer list; of many groups each shows fewer requests. */
+/** Longer lists are not read; of many groups each shows fewer requests. */
 const groupsShownMax = 256
 const requestsShownMax = 300
 

@@ -1,10 +1,10 @@
-/** The last hour as this process saw it: by encoder, by time, and the latest that went wrong. */
+/** The last hour as this process saw it: by encoder, by time, and the latest failures. */
 import type { AccessLine } from '../log/access-line.js'
 import type { PinEvent } from '../tracking/tracked-pin.js'
 import { hourMs } from '../time/units.js'
 import { type CountedEnding, Steps } from './tally.js'
 
-/** What it takes of a request's access line. */
+/** Fields of the access line that the activity uses. */
 export type Ended = CountedEnding &
   Pick<AccessLine, 'id' | 'encoder' | 'client' | 'method' | 'path' | 'status' | 'upstreamStatus'>
 
@@ -15,7 +15,7 @@ export interface TroubledRequest {
   readonly line: Ended
 }
 
-/** Requests of one encoder, or of strangers, that ended badly for one reason. */
+/** Refused and failed requests of one encoder, or of strangers, for one reason. */
 export interface TroubleGroup {
   readonly encoder: string | undefined
   readonly reason: string
@@ -34,29 +34,29 @@ export interface EncoderActivity {
 const seriesStepMs = 10_000
 const encoderStepMs = 600_000
 
-/** More are known to the metrics; a person does not read a page with more rows. */
+/** The page shows no more rows; the metrics have the rest. */
 export const encodersShownMax = 1024
 
 /** Of an encoder, or of strangers, and of one reason. */
 const groupsMax = 512
 const latestMax = 10
 
-/** Two clocks that are read one after the other differ by less. */
+/** Reading two clocks one after the other takes less time than this. */
 const clockStepMs = 50
 
 const fine = new Set(['answered', 'journaled', 'aborted'])
 
-/** It grows with encoders that were authenticated, up to a bound; never with strangers. */
+/** Grows with authenticated encoders, up to a bound; never with strangers. */
 export class Activity {
   readonly series = new Steps(seriesStepMs, hourMs / seriesStepMs)
   readonly encoders = new Map<string, EncoderActivity>()
-  /** Requests whose credential was none, or wrong. */
+  /** Requests without a credential, or with a wrong one. */
   readonly strangers = new Steps(encoderStepMs, hourMs / encoderStepMs)
   /** When the cluster last answered, and what was last wrong with it. */
   lastAnswered: number | undefined
   lastFault: TroubledRequest | undefined
 
-  /** When it began to count: nothing is known of the time before. */
+  /** When counting began: of the time before, nothing is known. */
   readonly startedAt: number
   private readonly groups = new Map<string, TroubleGroup>()
   private wallAheadMs = 0
@@ -67,8 +67,8 @@ export class Activity {
   }
 
   /**
-   * What was noted by the monotonic clock, as a time since the epoch: the same each time it is
-   * asked, unless the wall clock was set.
+   * Turns a time of the monotonic clock into one since the epoch. The result stays the same unless
+   * somebody sets the wall clock.
    */
   timeOf(steadyMs: number, wallNow: number): number {
     const aheadMs = wallNow - this.now()
@@ -77,7 +77,7 @@ export class Activity {
   }
 
   observe(line: Ended): void {
-    // A balancer that checks every second would be most of what is shown.
+    // A balancer checks every second; its requests would fill the page.
     if (line.outcome === 'checked') return
     const time = this.now()
     this.series.at(time).add(line)
@@ -138,7 +138,7 @@ export class Activity {
     return activity.steps
   }
 
-  /** The one that was away the longest. */
+  /** The encoder whose last request is the oldest. */
   private forgetOne(): void {
     const [oldest] = [...this.encoders].reduce((one, other) =>
       other[1].lastSeen < one[1].lastSeen ? other : one,

@@ -16,21 +16,22 @@ export function createAdminListener(handler: RequestListener): Server {
       connectionsCheckingInterval: 500,
       insecureHTTPParser: false,
       joinDuplicateHeaders: false,
-      // The host check answers it, in the daemon's words; over a socket no Host is needed.
+      // The host check answers such requests, in the daemon's words; over a socket no Host is
+      // needed.
       requireHostHeader: false,
     },
     handler,
   )
   server.maxHeadersCount = 64
   makeRoom(server)
-  // A reader that takes nothing of its answer.
+  // A client that does not read its answer.
   server.timeout = 70_000
   return server
 }
 
 /** When places run out, the connection goes that has been idle for longest. */
 function makeRoom(server: Server): void {
-  // In this order; a connection with a request under way is in none.
+  // Idle connections, the longest idle first; a connection with a request in flight is not listed.
   const idle = new Set<Socket>()
   let places = 0
   server.on('connection', (socket: Socket) => {
@@ -54,7 +55,7 @@ function makeRoom(server: Server): void {
   })
 }
 
-/** Answers what Node's parser gave up on. */
+/** Answers requests that Node's parser rejected. */
 export function onClientError(error: Error, socket: Duplex): void {
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'ECONNRESET' || !socket.writable) {

@@ -19,9 +19,9 @@ export type AdminAddress = TcpAddress | SocketAddress
 export interface TcpAddress {
   readonly host: string
   readonly port: number
-  /** The word without which only loopback addresses are listened on. */
+  /** The setting that allows addresses other than loopback. */
   readonly allowRemote?: boolean
-  /** Names, besides loopback's and `host`, under which callers may ask for it. */
+  /** Names, besides loopback's and `host`, that callers may use. */
   readonly hostNames?: readonly string[]
 }
 
@@ -98,7 +98,7 @@ async function addRoutes(admin: FastifyInstance, options: AdminOptions): Promise
   await addPage(admin)
 }
 
-/** Who may ask, and how: over a socket, its mode decides who. */
+/** Which requests are allowed: over a socket, its file mode decides. */
 function admit(address: AdminAddress) {
   const isNamed =
     'socket' in address ? socketHostCheck : hostCheck(address.host, address.hostNames ?? [])
@@ -120,7 +120,7 @@ function admit(address: AdminAddress) {
 
 const hasLength = (contentLength: string | undefined): boolean => Number(contentLength ?? 0) !== 0
 
-/** Closes the connection too: what else may come over it is not read. */
+/** Closes the connection too: the rest of the request is not read. */
 function refuse(reply: FastifyReply, code: number, message: string): void {
   reply
     .code(code)
@@ -149,7 +149,7 @@ async function listen(admin: FastifyInstance, address: AdminAddress): Promise<st
   await listening
   const bound = server.address()
   if (bound === null || typeof bound === 'string') throw new Error('not listening on TCP')
-  // A name such as `localhost` may lead anywhere. No connection is accepted before this.
+  // A name such as `localhost` may resolve to any address. This runs before the first connection.
   if (address.allowRemote !== true && !isLoopback(bound.address)) {
     server.close()
     throw new ConfigError([

@@ -1,10 +1,10 @@
-/** Remembers since when each alarm lasts: it looks by itself, also while no page is open. */
+/** Remembers when each alarm began: it checks on a timer, also while no page is open. */
 import { hourMs, secondMs } from '../time/units.js'
 import type { Activity } from './activity.js'
 import { type AlarmFacts, findingsOf } from './alarms.js'
 import type { Alarm } from './status-report.js'
 
-/** What is to be gathered at each look. */
+/** Gathers the input of each check. */
 export type Gathered = Omit<AlarmFacts, 'now' | 'recent' | 'lostLines' | 'bugs'> & {
   /** Since the start. */
   readonly linesDropped: number
@@ -19,7 +19,7 @@ export class AlarmWatch {
   private lines = { before: 0, latest: 0, roseAt: -Infinity }
   private timer: NodeJS.Timeout | undefined
 
-  /** @param onError told of a look of its own that failed */
+  /** @param onError gets the error of a check that failed */
   constructor(
     private readonly activity: Activity,
     private readonly gather: () => Promise<Gathered>,
@@ -65,7 +65,7 @@ export class AlarmWatch {
     }
   }
 
-  /** Of a count that only rises: what came within an hour of its last rise. */
+  /** The increase of a rising count within an hour of its last rise. */
   private lost(count: number, steadyNow: number): number {
     const { lines } = this
     if (count > lines.latest) lines.roseAt = steadyNow

@@ -1,11 +1,11 @@
-/** What an operator has to do something about: what is wrong, whose it is, and what to do now. */
+/** Alarms: what is wrong, whose fault it is, and what the operator does now. */
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import { spanText } from '../time/span-text.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import type { KeyEnd } from './key-ends.js'
 import type { Alarm, EndpointStatus, StatusReport } from './status-report.js'
 
-/** An alarm whose beginning is known only where something else tells it. */
+/** An alarm; its beginning may be known from elsewhere. */
 export type Finding = Omit<Alarm, 'since'> & { readonly since?: number }
 
 export interface AlarmFacts {
@@ -13,7 +13,7 @@ export interface AlarmFacts {
   readonly now: number
   readonly status: Omit<StatusReport, 'alarms'>
   readonly keyEnds: readonly KeyEnd[]
-  /** Encoders with pins that the cluster could not make yet, and how many. */
+  /** Encoders with pins that the cluster has failed to make so far, and how many. */
   readonly failing: ReadonlyMap<string, number>
   /** Requests of the last five minutes. */
   readonly recent: { readonly asked: number; readonly failed: number }
@@ -40,7 +40,7 @@ export function findingsOf(facts: AlarmFacts): readonly Finding[] {
 
 const isUrgent = ({ severity }: Finding): boolean => severity === 'urgent'
 
-/** Beyond it a peer does not lag, it has lost touch. */
+/** A peer with more lag than this has lost contact with the others. */
 const lagMsMax = 10 * minuteMs
 
 function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
@@ -102,7 +102,7 @@ const reasonText = ({ name, reason }: EndpointStatus): string =>
 
 function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
   const { waiting = 0, rejected = 0 } = journal ?? {}
-  // While no endpoint is up, the alarm of the cluster says that they wait.
+  // While no endpoint is up, the cluster's own alarm covers this one.
   const isExpected = endpoints.every(({ state }) => state === 'down')
   return [
     ...(waiting === 0 || isExpected
@@ -134,7 +134,7 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
 const pinsText = (count: number): string => (count === 1 ? '1 pin waits' : `${count} pins wait`)
 const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-/** The longest look at a doubt takes a quarter of an hour. */
+/** The gate needs up to a quarter of an hour to settle a doubt. */
 const doubtMsMax = hourMs
 const freeBytesMin = 256 * 1024 ** 2
 
@@ -199,7 +199,7 @@ function ofCertificate({ status, now }: AlarmFacts): Finding[] {
   const { certificateExpires } = status
   if (certificateExpires === null) return []
   const leftMs = Date.parse(certificateExpires) - now
-  // One of six days is renewed when half of them are left.
+  // A certificate of six days is renewed when half of them are left.
   if (leftMs > 3 * dayMs) return []
   return [
     {
@@ -218,7 +218,7 @@ const endsText = (leftMs: number): string =>
 const keySoonMs = 7 * dayMs
 const namedMax = 3
 
-/** One for all: two hundred keys may end on the same day. */
+/** One alarm for all keys: two hundred may end on the same day. */
 function ofKeys({ keyEnds, now }: AlarmFacts): Finding[] {
   const soon = keyEnds.filter(({ expires }) => expires < now + keySoonMs)
   const [first] = soon

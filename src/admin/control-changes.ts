@@ -1,4 +1,6 @@
-/** Changes of many pins for one command: some at a time, and none begins once it has to stop. */
+/**
+ * Changes many pins for one command: a few at a time; once it has to stop, no other change begins.
+ */
 import { canonicalCid } from '../cluster/cid.js'
 import type { Outcome } from '../ledger/upkeep.js'
 
@@ -13,8 +15,8 @@ export interface Done {
 const atOnceMax = 8
 
 /**
- * @param items in whatever spelling; `act` gets the canonical one
- * @param mustStop the daemon stops, or the command is gone
+ * @param items CIDs in any spelling; `act` gets the canonical one
+ * @param mustStop the daemon stops, or the command has ended
  * @returns in the order of the items
  */
 export async function changeEach<T extends { readonly cid: string }>(

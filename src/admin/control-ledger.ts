@@ -1,4 +1,4 @@
-/** The control socket's routes around the ledger: whether it is whole, and a copy of it. */
+/** The control socket's routes for the ledger: check it, copy it. */
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -51,11 +51,11 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
 }
 
 /**
- * The command writes the file, as its own user: the unit keeps the daemon out of most directories,
- * and no other user would find what it wrote to /tmp. So the copy has no name any more.
+ * The command writes the file as its own user: systemd keeps the daemon out of most directories,
+ * and gives it a /tmp of its own. So the daemon's copy is an unlinked file.
  */
 async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
-  // Of a daemon that was killed meanwhile.
+  // Left by a daemon that was killed during a backup.
   await rm(path, { force: true })
   await orRefused(() => disk.backUp(path))
   const file = await open(path)
@@ -64,7 +64,7 @@ async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
   return { bytes, stream: file.createReadStream() }
 }
 
-/** Why the disk did not do it is what the operator has to read. */
+/** The operator has to read why the disk failed. */
 async function orRefused<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()

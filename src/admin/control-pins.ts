@@ -1,4 +1,4 @@
-/** The control socket's routes around pins: who holds them, and what an operator makes of that. */
+/** The control socket's routes for pins: show who holds them, and change that. */
 import type { FastifyInstance } from 'fastify'
 import { canonicalCid } from '../cluster/cid.js'
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
@@ -35,7 +35,7 @@ export interface ReleaseJson {
   readonly cids: readonly string[]
 }
 
-/** Bytes: it is kept in the ledger for good. */
+/** Bytes; the ledger keeps the reason for good. */
 export const reasonBytesMax = 300
 
 /** Handles a request that changes pins; `mustStop`: no other change begins. */
@@ -228,7 +228,7 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   }
 }
 
-/** Null: it never ends, or never was: the cluster does not have a record that is owed. */
+/** Null: the pin has no end, or the cluster lacks a record that is owed. */
 const timeText = (ms: number): string | null =>
   Number.isFinite(ms) ? new Date(ms).toISOString() : null
 

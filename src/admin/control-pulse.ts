@@ -1,7 +1,7 @@
 /**
- * The one bound of a question over the control socket, for the command and the daemon alike: while
- * the daemon works it gives signs of life (102 Processing), however long the work takes. A daemon
- * that gives none is stopped, or hangs.
+ * The time limit of a request over the control socket, for command and daemon alike: while the
+ * daemon works, however long, it sends signs of life (102 Processing). A daemon that sends none is
+ * stopped, or hangs.
  */
 import type { FastifyInstance } from 'fastify'
 

@@ -1,4 +1,4 @@
-/** The control socket's routes around the queue: try again now, and drop what is not wanted. */
+/** The control socket's routes for the queue: retry now, or drop entries. */
 import type { FastifyInstance } from 'fastify'
 import type { QueueEntry } from '../ledger/queue-entry.js'
 import type { Queue } from '../ledger/queue.js'
@@ -8,12 +8,12 @@ export interface QueueRoutesParts {
   readonly queue: Queue
   /** The leaseId of the encoder of this name; undefined: no such encoder. */
   readonly holderOf: (name: string) => string | undefined
-  /** Has what failed tried again now. */
+  /** Retries now what failed. */
   readonly retryQueue: () => void
   readonly log: Log
 }
 
-/** Which entries that wait, all that is said must fit; or those that the cluster refused. */
+/** Selects waiting entries by all fields that are given; or those that the cluster refused. */
 export interface Which {
   readonly seq?: number
   readonly cid?: string
@@ -26,7 +26,7 @@ export interface Dropped {
   readonly left: number
 }
 
-/** @param read gives a body that fits, or refuses it */
+/** @param read returns a valid body, or refuses it */
 export function addQueueRoutes(
   control: FastifyInstance,
   { queue, retryQueue, holderOf, log }: QueueRoutesParts,
@@ -67,7 +67,7 @@ const isWhich = (body: unknown): body is Which => {
   )
 }
 
-/** @param holder of the encoder that has the name now; undefined: none has it any more */
+/** @param holder of the encoder that has this name now; undefined: no encoder has it */
 const fits = (
   entry: QueueEntry,
   { seq, cid, encoder }: Which,

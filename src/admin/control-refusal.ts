@@ -1,4 +1,4 @@
-/** What the control socket refuses: a mistake in what was asked, or what cannot be done now. */
+/** A refusal of the control socket: the request is wrong, or cannot be done now. */
 export class ControlRefusal extends Error {
   constructor(
     readonly status: number,

@@ -1,4 +1,4 @@
-/** The control socket: what an operator changes on pins, told to the daemon that holds them. */
+/** The control socket: operators' commands reach the daemon through it. */
 import { once } from 'node:events'
 import fastify from 'fastify'
 import { closeNow } from '../http/close-now.js'
@@ -27,16 +27,16 @@ export interface ControlParts extends Pick<
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Reads the settings anew; undefined: the daemon starts or stops. */
   readonly reload: () => Promise<Reload | undefined> | undefined
-  /** From then on no change of a pin begins. */
+  /** Once aborted, no other change of a pin begins. */
   readonly isStopping: () => boolean
   readonly log: Log
 }
 
-/** What `pinwarden reload` is told. */
+/** The answer that `pinwarden reload` gets. */
 export type ReloadAnswer = Reload
 
 export interface OpenControl {
-  /** Changes under way end before, and their commands are told. */
+  /** Waits for changes that have begun; their commands get their answers. */
   close(): Promise<void>
 }
 
@@ -91,13 +91,13 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   }
 }
 
-/** @throws ControlRefusal when a body is another one than the command sends */
+/** @throws ControlRefusal for a body that no command sends */
 function expected<T>(is: (body: unknown) => body is T, body: unknown): T {
   if (is(body)) return body
   throw new ControlRefusal(400, 'this is not what the command sends: is it of the same version?')
 }
 
-/** Of what Fastify itself refuses: malformed JSON, or too much of it. */
+/** For what Fastify itself refuses: malformed JSON, or too much of it. */
 const statusOf = (error: unknown): number | undefined =>
   typeof error === 'object' &&
   error !== null &&

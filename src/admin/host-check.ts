@@ -1,6 +1,6 @@
 /**
- * Tells requests that mean this listener from those of a web page whose name was made to point at
- * it (DNS rebinding): the browser then still sends the page's name as Host.
+ * Refuses requests of web pages whose name was made to point at this listener (DNS rebinding): the
+ * browser still sends the page's name as Host.
  */
 import { isIP } from 'node:net'
 import { isLoopback } from '../settings/values/network.js'
@@ -9,8 +9,8 @@ import { isLoopback } from '../settings/values/network.js'
 export type HostCheck = (header: string, port: number) => boolean
 
 /**
- * @param host the address or name that the listener was given
- * @param hostNames what else it is called by those who may ask
+ * @param host the address or name in the settings
+ * @param hostNames other names under which callers may ask
  */
 export function hostCheck(host: string, hostNames: readonly string[]): HostCheck {
   const given = new Set(hostNames.map((name) => name.toLowerCase()))
@@ -20,8 +20,9 @@ export function hostCheck(host: string, hostNames: readonly string[]): HostCheck
     const named = nameIn(header)
     if (named === undefined) return false
     const { name } = named
-    // Loopback's names cannot be made to point elsewhere; behind a tunnel the port is another one.
-    // The operator gave the others, and a container network or a mapped port may lead to them.
+    // A stranger cannot make loopback's names point elsewhere; behind a tunnel the port differs.
+    // The operator configured the others, and a container network or a mapped port may lead to
+    // them.
     if (isLoopback(name) || given.has(name)) return true
     if (named.port !== port) return false
     return name === host.toLowerCase() || (isEverywhere && isIP(name) !== 0)
@@ -29,8 +30,8 @@ export function hostCheck(host: string, hostNames: readonly string[]): HostCheck
 }
 
 /**
- * The same for a socket, which a tunnel may bring to a browser: there any name will do that no
- * stranger can have made.
+ * The same for a socket, which a tunnel may bring to a browser: any name is allowed that a stranger
+ * cannot own.
  */
 export const socketHostCheck: HostCheck = (header) => {
   if (header === '') return true

@@ -7,17 +7,16 @@ import { dayMs } from '../time/units.js'
 export interface KeyEnd {
   readonly encoder: string
   readonly keyId: string
-  /** Milliseconds since the epoch; may be over. */
+  /** Milliseconds since the epoch; may be past. */
   readonly expires: number
 }
 
-/** An end that is farther away is no concern yet; one longer ago was intended. */
+/** A later end is no concern yet; an earlier one was intended. */
 const [aheadMs, behindMs] = [30 * dayMs, 7 * dayMs]
 
 /**
- * Of each enabled encoder the keys that end soon and are in use, or are the last that it has: not
- * an old one that a newer one has replaced.
- *
+ * For each enabled encoder: keys that end soon and are in use, or are its last ones. Excludes an
+ * old key that a newer one has replaced.
  * @returns the soonest first
  */
 export function keyEnds(
@@ -42,7 +41,7 @@ export function keyEnds(
   return ends.sort((one, other) => one.expires - other.expires)
 }
 
-/** As many as encoders are named in other metrics; the soonest are those that matter. */
+/** The same bound as for encoders in other metrics; the soonest ends matter most. */
 const shownMax = 1024
 
 export function registerKeyEnds(registry: Registry, read: () => readonly KeyEnd[]): void {

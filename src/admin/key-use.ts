@@ -1,4 +1,4 @@
-/** When each key was last used, as far as this process saw, or was told. */
+/** When each key was last used, as this process saw it or learned from other gates. */
 import type { AccessLine } from '../log/access-line.js'
 
 export interface LastUse {
@@ -19,13 +19,13 @@ export class KeyUse {
     this.encoders.set(encoder, keys)
   }
 
-  /** Whether it was used since this process began. */
+  /** Whether the key was used since this process began. */
   isUsed(encoder: string, id: string): boolean {
     return this.encoders.get(encoder)?.has(id) === true
   }
 
   /**
-   * @param has whether there still is such a key: others are forgotten
+   * @param has whether the key still exists: others are forgotten
    * @param elsewhere what other gates saw, as `encoder/id`
    */
   list(

@@ -1,4 +1,4 @@
-/** How the ledger is, in words: for `pinwarden status` and the status page. */
+/** The state of the ledger in words, for `pinwarden status` and the status page. */
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import { spanText } from '../time/span-text.js'
 

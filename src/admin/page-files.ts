@@ -12,7 +12,10 @@ const files = {
 /** The same from where the compiler puts this file, and from the few files of a bundle. */
 const folder = new URL('../admin/page/', import.meta.url)
 
-/** Whatever a request brought onto the page, it cannot act, ask elsewhere or be framed. */
+/**
+ * If a request injects something into the page, it still cannot run, load from elsewhere or be
+ * framed.
+ */
 const headers = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -22,7 +25,7 @@ const headers = {
   'referrer-policy': 'no-referrer',
 }
 
-/** Reads them now: an upgrade replaces the files while this daemon goes on to run. */
+/** Reads the files at the start: an upgrade replaces them while this daemon still runs. */
 export async function addPage(admin: FastifyInstance): Promise<void> {
   for (const [path, [name, type]] of Object.entries(files)) {
     const body = await readFile(new URL(name, folder))

@@ -1,10 +1,10 @@
-/** Answers whether requests can be served, without a flood of questions to the cluster. */
+/** Says whether the gate is ready, without many requests to the cluster. */
 
 export interface ReadinessParts {
-  /** Words for what else stands in the way, such as `settings` or `stopping`; none when nothing. */
+  /** Other reasons not to be ready, such as `settings` or `stopping`; empty when there are none. */
   readonly obstacles: () => readonly string[]
   readonly isClusterUp: () => Promise<boolean>
-  /** How long an answer of the cluster's stands. */
+  /** How long an answer of the cluster is used again. */
   readonly cacheMs?: number
   /** Longest wait for it; then the cluster counts as down. */
   readonly timeoutMs?: number
@@ -29,7 +29,7 @@ export function createReadiness(parts: ReadinessParts): () => Promise<readonly s
   }
 }
 
-/** False as well when the question cannot be asked, or is not answered in time. */
+/** False as well when the request cannot be sent, or gets no answer in time. */
 async function within(timeoutMs: number, question: () => Promise<boolean>): Promise<boolean> {
   let clock: NodeJS.Timeout | undefined
   const tooLate = new Promise<boolean>((resolve) => {

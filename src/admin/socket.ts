@@ -1,20 +1,23 @@
-/** Listens on a unix socket: with its mode from the first moment on, and never over another's. */
+/**
+ * Listens on a unix socket: with its mode from the first moment on, and never in the place of a
+ * live one.
+ */
 import { once } from 'node:events'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 
-/** What fits into an address of the kernel's; libuv would cut it off in silence. */
+/** The kernel's limit; libuv would cut a longer path off in silence. */
 const pathBytesMax = 107
 const answerMs = 1000
 
-/** @throws when the path is too long, taken by somebody who listens, or not a socket */
+/** @throws when the path is too long, another process listens there, or it is not a socket */
 export async function listenOnSocket(server: Server, path: string, mode: number): Promise<void> {
   if (Buffer.byteLength(path) > pathBytesMax) {
     throw new SocketFault(`${path}: longer than the ${pathBytesMax} bytes of a socket's path`)
   }
   await removeStale(path)
   const listening = once(server, 'listening')
-  // The file is made inside of listen(), so it never has another mode.
+  // listen() creates the file, so it never has another mode.
   const before = process.umask(0o777 & ~mode)
   try {
     server.listen({ path })
@@ -24,7 +27,7 @@ export async function listenOnSocket(server: Server, path: string, mode: number)
   await listening
 }
 
-/** Removes what a process that was killed left behind. */
+/** Removes the socket that a killed process left behind. */
 async function removeStale(path: string): Promise<void> {
   const holder = await socketHolder(path)
   if (holder === 'file') throw new SocketFault(`${path} is a file, and no socket`)
@@ -32,12 +35,12 @@ async function removeStale(path: string): Promise<void> {
   if (holder === 'abandoned') await unlink(path)
 }
 
-/** What is said of a socket's place; the errors of the system have the same field. */
+/** The errors of a socket's place; system errors have the same field. */
 class SocketFault extends Error {
   readonly syscall = 'listen'
 }
 
-/** Who has the place: nothing is there, a socket that was left behind, or what is in the way. */
+/** What is at the path: nothing, a socket that was left behind, or something else. */
 export async function socketHolder(
   path: string,
 ): Promise<'nothing' | 'abandoned' | 'listener' | 'file'> {

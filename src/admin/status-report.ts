@@ -1,4 +1,4 @@
-/** What `/status` shows, as JSON: the daemon's state, and what an operator looks at first. */
+/** What `/status` shows, as JSON: the daemon's state, alarms first. */
 import type { HealthState } from '../health/circuit-breaker.js'
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import type { QueueCounts } from '../ledger/queue-metrics.js'
@@ -10,7 +10,7 @@ export interface Alarm {
   /** `urgent`: encoders are refused, or soon will be; `soon`: within days. */
   readonly severity: 'urgent' | 'soon'
   readonly what: string
-  /** Whose fault or task it is, and who is affected. */
+  /** Which part is at fault, and which encoders notice. */
   readonly whose: string
   readonly next: string
   /** Milliseconds since the epoch: when it began, or was first seen. */
@@ -19,13 +19,15 @@ export interface Alarm {
 
 export interface EndpointStatus {
   readonly name: string
-  /** `half-open`: it was down and is tried. */
+  /** `half-open`: it was down, and a few requests try it. */
   readonly state: HealthState
   /** RFC 3339: when it came up, or stopped being up; absent from an older daemon's answer. */
   readonly since?: string
   /** Why it is not up. */
   readonly reason?: string | undefined
-  /** How long it has lacked what another one has; absent from an older daemon's answer. */
+  /**
+   * How long the endpoint has lacked what another one has; absent from an older daemon's answer.
+   */
   readonly lagSeconds?: number
 }
 
@@ -48,13 +50,13 @@ export interface StatusReport {
   readonly url: string | null
   readonly cluster: readonly string[]
   readonly endpoints: readonly EndpointStatus[]
-  /** What an operator has to do something about, the most urgent first. */
+  /** What an operator has to act on, the most urgent first. */
   readonly alarms?: readonly Alarm[]
-  /** Pins that were accepted while the cluster was away; null: there is no journal. */
+  /** Pins that were accepted while the cluster was down; null: there is no journal. */
   readonly journal: QueueCounts | null
   /** What the gate owes, and whether the cluster has it; absent from an older daemon's answer. */
   readonly ledger?: LedgerStatus
-  /** Whether what several gates share is there; null: this one is alone. */
+  /** Whether the store of several gates answers; null: this gate is alone. */
   readonly store: StoreReport | null
   readonly encoders: number
   readonly requestsUnderWay: number

@@ -2,7 +2,10 @@
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { AccessLine } from '../log/access-line.js'
 
-/** What is tallied of an access line. How long a listing takes says nothing of other requests. */
+/**
+ * The fields of an access line that are tallied. The duration of a listing says nothing about other
+ * requests.
+ */
 export type CountedEnding = Pick<AccessLine, 'outcome' | 'reason' | 'durationMs' | 'listing'>
 
 export class RequestTally {
@@ -48,7 +51,9 @@ export class RequestTally {
   }
 }
 
-/** Each is 19 % longer than the one before: what is read from them is off by half of that. */
+/**
+ * Each bucket is 19 % longer than the one before, so a percentile is off by at most half of that.
+ */
 const bucketsPerOctave = 4
 const firstMs = 0.25
 /** Up to half an hour. */
@@ -79,7 +84,7 @@ export class Durations {
 
   /**
    * @param share such as 0.99
-   * @returns milliseconds that this share of all took at most; null when there were none
+   * @returns milliseconds that this share of all requests took at most; null without requests
    */
   quantile(share: number): number | null {
     if (this.count === 0) return null

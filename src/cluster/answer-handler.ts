@@ -1,4 +1,4 @@
-/** Takes in the cluster's answer to one exchange: whole where it is small, else as a stream. */
+/** Receives the cluster's answer to one exchange: a small one whole, others as a stream. */
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders } from '../http/headers.js'
@@ -17,30 +17,29 @@ export type Body = Whole | Readable
 
 export type Callback = (error: Error | null, answer: Answer) => void
 
-/** A single value: the cluster's longest are of some kilobytes. */
+/** Bound of a single value; the cluster's longest have some kilobytes. */
 const wholeBytesMax = 4 * 1024 * 1024
 
-/** Of a stream, what is held for a client that is slower than the cluster. */
+/** Bound of what a stream holds for a client that is slower than the cluster. */
 const streamBytes = 65_536
 
-/** What a handler tells the endpoint that it asks. */
+/** What a handler reports to its endpoint. */
 export interface ExchangeEvents {
   /**
-   * Nothing is under way any more; with what went wrong, if anything did.
-   *
+   * The exchange has ended, with its error if there was one.
    * @param isOfOne only the contents of this one answer were wrong
    */
   readonly onEnd: (error: Error | undefined, isOfOne?: boolean) => void
-  /** Before anybody else hears of a fault; true: the exchange goes on elsewhere. */
+  /** Called first on a fault; true: another endpoint continues the exchange. */
   readonly goElsewhere: GoElsewhere
 }
 
-/** @param wasSent whether anything of the request may have gone out */
+/** @param wasSent whether any part of the request may have been sent */
 export type GoElsewhere = (fault: ClusterFault, wasSent: boolean) => boolean
 
-/** Calls back once, and ends the exchange when nothing of it is under way any more. */
+/** Calls back once, and ends the exchange when nothing of it is in flight. */
 export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
-  /** Among those that wait. */
+  /** Handle in the list of those that wait. */
   place = -1
   private controller: Dispatcher.DispatchController | undefined
   private head: { readonly statusCode: number; readonly headers: AnswerHeaders } | undefined
@@ -68,7 +67,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     })
   }
 
-  /** Gives up what has not been answered yet, so that it is asked elsewhere. */
+  /** Aborts an exchange without an answer so far, so that another endpoint is asked. */
   moveOn(): void {
     if (this.stream !== undefined) return
     const error = new ClusterFault('cluster-hung-up', new Error('the endpoint is down'))
@@ -169,7 +168,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   }
 }
 
-/** Of any length, no faster than it is taken. */
+/** A stream of any length, no faster than its reader. */
 class AnswerStream extends Readable {
   constructor(
     private readonly controller: Dispatcher.DispatchController,

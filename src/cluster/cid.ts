@@ -34,7 +34,7 @@ const caseful = new Map<string, Codec>([
   ['🚀', base256emoji],
 ])
 
-/** Longest spelling taken: far above any hash in use, far below what would cost time to decode. */
+/** Longest accepted spelling: far above any hash in use, far below what takes time to decode. */
 const charactersMax = 512
 
 /**
@@ -55,7 +55,10 @@ export function canonicalCid(text: string): string | undefined {
   }
 }
 
-/** Nearly every CID that comes; the alphabet checked, the text is the one spelling of its bytes. */
+/**
+ * The form of nearly every CID. With the alphabet checked, the text is the only spelling of its
+ * bytes.
+ */
 const v0 = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/
 
 /**

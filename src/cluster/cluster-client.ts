@@ -6,7 +6,7 @@ import { RequestCoalescer } from './coalescing.js'
 import type { ClusterRequest } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 
-/** What has to be done with an answer first; a failure takes its place. */
+/** Work on an answer before the callback; its failure replaces the answer. */
 type BeforeCallback = (...answer: Parameters<Callback>) => Promise<void> | undefined
 
 /** Sends requests to the cluster in force, and coalesces equal ones. */
@@ -16,7 +16,7 @@ export class ClusterClient {
   private readonly coalescer = new RequestCoalescer()
   private disconnected: () => void = () => undefined
 
-  /** @param events of endpoints that go down, are back, lag behind or have caught up */
+  /** @param events called when endpoints go down, come back, fall behind or catch up */
   constructor(
     snapshot: Snapshot,
     private readonly events: Partial<Omit<ClusterEvents, 'onHungUp'>> = {},
@@ -25,14 +25,13 @@ export class ClusterClient {
     this.settings = settingsOf(snapshot)
   }
 
-  /** Calls back when an endpoint closed a connection, went down, or is back. */
+  /** Calls back when an endpoint closed a connection, went down, or came back. */
   onDisconnect(call: () => void): void {
     this.disconnected = call
   }
 
   /**
-   * One exchange for a client's request, or its share of a coalesced one.
-   *
+   * Runs one exchange for a client's request, or joins one in flight.
    * @param onAnswer called before the callback, which waits for its promise
    */
   send(
@@ -66,12 +65,12 @@ export class ClusterClient {
       })
   }
 
-  /** One exchange with the cluster in force; calls back once. */
+  /** Runs one exchange with the current cluster; calls back once. */
   ask(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
     const { changes } = exchange
     this.detach(changes)
     this.cluster.request(exchange, request, (error, answer) => {
-      // Once more: a read that began meanwhile may have been answered before the change.
+      // Again: a read that began meanwhile may have the answer from before the change.
       this.detach(changes)
       callback(error, answer)
     })
@@ -82,12 +81,15 @@ export class ClusterClient {
     else if (changes !== undefined) this.coalescer.detach(changes)
   }
 
-  /** The cluster in force. */
+  /** The current cluster. */
   get current(): Cluster {
     return this.cluster
   }
 
-  /** Exchanges under way end where they began. @returns whether it is another cluster now */
+  /**
+   * Exchanges in flight end where they began.
+   * @returns whether the cluster is another one now
+   */
   apply(snapshot: Snapshot): boolean {
     const settings = settingsOf(snapshot)
     if (settings === this.settings) return false
@@ -98,7 +100,7 @@ export class ClusterClient {
     return true
   }
 
-  /** Whether the cluster in force answers. */
+  /** Whether the current cluster answers. */
   probe(): Promise<boolean> {
     return this.cluster.probe()
   }
@@ -123,6 +125,6 @@ export class ClusterClient {
   }
 }
 
-/** To be compared, never shown: it holds passwords. */
+/** For comparison only: it contains passwords. */
 const settingsOf = ({ config, endpointSecrets }: Snapshot): string =>
   JSON.stringify([config.cluster, endpointSecrets])

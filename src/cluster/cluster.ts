@@ -1,4 +1,6 @@
-/** One cluster, by any of its endpoints: who is asked, and who instead when that one fails. */
+/**
+ * One cluster and its endpoints: which one a request goes to, and which one next when that fails.
+ */
 import type { Dispatcher } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
@@ -32,7 +34,7 @@ export class Cluster {
   readonly endpoints: readonly Endpoint[]
   private readonly changes = new RecentChanges()
   private readonly lag: PeerLag
-  /** All that is written goes here, and what is read to write it. */
+  /** The endpoint for all writes, and for the reads before them. */
   private writer: Endpoint
   private turn = 0
 
@@ -65,17 +67,20 @@ export class Cluster {
     })
   }
 
-  /** How each endpoint is, and how far behind the others. */
+  /** The state of each endpoint, and how far it is behind the others. */
   get reports(): readonly PeerReport[] {
     return this.endpoints.map(({ name, report }) => ({ ...report, lagMs: this.lag.lagMs(name) }))
   }
 
-  /** Whether any endpoint may be asked. */
+  /** Whether any endpoint is available. */
   get isAvailable(): boolean {
     return this.endpoints.some(({ health }) => health.isAvailable)
   }
 
-  /** One exchange, bounded in number and time; calls back once. Without time nothing is asked. */
+  /**
+   * Runs one exchange, bounded in number and time; calls back once. Sends nothing when no time is
+   * left.
+   */
   request(exchange: Exchange, request: ClusterRequest, callback: Callback): void {
     const { timeoutMs } = exchange
     const endpoint = this.choose(request, undefined)
@@ -107,8 +112,8 @@ export class Cluster {
   }
 
   /**
-   * A read that failed is asked elsewhere once; a write only if nothing of it was sent. What a
-   * connection that ended swallowed is asked once more, also where there is no other endpoint.
+   * A failed read goes to another endpoint once; a write only if no part of it was sent. A request
+   * that a closing connection swallowed is sent once more, also to the same endpoint.
    */
   private nextAfter(endpoint: Endpoint, request: ClusterRequest, { reason }: ClusterFault) {
     const isSwallowed = reason === 'cluster-hung-up' && endpoint.health.isAvailable
@@ -120,9 +125,9 @@ export class Cluster {
   }
 
   /**
-   * Begins a listing whose chunks a handler of undici's takes: cheaper than a stream of them. A
-   * chunk is the socket's memory, and good for the length of the call. A listing that fails before
-   * anything of an answer has come is asked elsewhere once.
+   * Begins a listing whose chunks go to an undici handler, which is cheaper than a stream. A chunk
+   * is the socket's memory, valid only during the call. A listing that fails before its first byte
+   * goes to another endpoint once.
    */
   dispatchListing(
     path: string,
@@ -135,8 +140,8 @@ export class Cluster {
   }
 
   /**
-   * What the cluster answers to a question of our own: one value, or an error of its handlers.
-   *
+   * Sends a request of the gate's own; the answer is one value, or an error of the cluster's
+   * handlers.
    * @throws ClusterFault
    */
   ask(path: string, headers: RequestHeaders, timeoutMs: number): Promise<WholeReply> {
@@ -164,7 +169,7 @@ export class Cluster {
     throw badAnswer('no record of a pin')
   }
 
-  /** Whether any endpoint answers, asked now. */
+  /** Checks now whether any endpoint answers. */
   async probe(): Promise<boolean> {
     const answers = this.endpoints.map(async (endpoint) => {
       if (!(await endpoint.probe())) throw new Error('no answer')
@@ -173,13 +178,13 @@ export class Cluster {
     return Promise.any(answers).catch(() => false)
   }
 
-  /** Lets exchanges under way end, then closes the connections. */
+  /** Lets exchanges in flight end, then closes the connections. */
   async retire(): Promise<void> {
     this.lag.close()
     await Promise.all(this.endpoints.map((endpoint) => endpoint.retire()))
   }
 
-  /** Ends every connection, also busy ones. */
+  /** Closes every connection, also busy ones. */
   async close(): Promise<void> {
     this.lag.close()
     await Promise.all(this.endpoints.map((endpoint) => endpoint.close()))
@@ -195,19 +200,19 @@ export class Cluster {
    */
   private choose({ method, path }: ClusterRequest, not: Endpoint | undefined) {
     if (!this.hasSeveral) return not === undefined ? availableOne(this.writer) : undefined
-    // The peers of a cluster know of a write one after the other.
+    // A write reaches the peers of a cluster one after the other, so one endpoint takes all writes.
     const isBound = method !== 'GET' || path.startsWith('/allocations') || this.changes.has(path)
     if (!isBound) return this.leastLoaded(not)
     if (this.writer !== not && this.writer.health.isAvailable) return this.writer
     const other = this.leastLoaded(not)
-    // A writer that only failed once stays the writer.
+    // One failure does not replace the writer.
     if (other !== undefined && !this.writer.health.isAvailable) this.writer = other
     return other
   }
 
   /**
-   * Of those with the same load, one after the other. One that lags behind answers what was: it is
-   * asked where there is no other.
+   * Rotates among endpoints of the same load. One that lags behind gives old answers: it is only
+   * used when no other is available.
    */
   private leastLoaded(not: Endpoint | undefined): Endpoint | undefined {
     return (
@@ -236,11 +241,11 @@ export class Cluster {
   }
 }
 
-/** An answer to a question of our own. */
+/** The answer to a request of the gate's own. */
 export interface WholeReply {
   readonly status: number
   readonly text: string
-  /** The cluster's clock, in milliseconds since the epoch; undefined: it did not tell. */
+  /** The cluster's clock, in milliseconds since the epoch; undefined: the answer had no date. */
   readonly dateMs: number | undefined
 }
 
@@ -249,7 +254,10 @@ function dateIn({ headers: { date } }: Answer): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
-/** What was answered to a question of our own. @throws ClusterFault */
+/**
+ * Reads the answer to a request of the gate's own.
+ * @throws ClusterFault
+ */
 function wholeReply(ask: (callback: Callback) => void): Promise<WholeReply> {
   return new Promise((resolve, reject) => {
     ask((error, answer) => {
@@ -263,7 +271,7 @@ function wholeReply(ask: (callback: Callback) => void): Promise<WholeReply> {
 
 const nameOf = ({ name }: Endpoint): string => name
 
-/** Of a look at what a peer has. */
+/** Time limit for reading a peer's state. */
 const lagTimeoutMs = 5000
 
 const availableOne = (endpoint: Endpoint): Endpoint | undefined =>

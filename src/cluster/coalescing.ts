@@ -30,8 +30,8 @@ export class RequestCoalescer {
   }
 
   /**
-   * No request joins these any more: the cluster may have answered them before a write that the
-   * next request has seen the end of.
+   * No request joins these from now on: the cluster may have answered them before a write whose end
+   * the next request has seen.
    */
   detach(keys: readonly string[]): void {
     for (const key of keys) this.running.delete(key)
@@ -51,7 +51,7 @@ class CoalescedExchange {
   private readonly waiters = new Map<Exchange, Waiter>()
   private own: Exchange | undefined
 
-  /** @param onComplete called once no request may join any more */
+  /** @param onComplete called once no other request may join */
   constructor(private readonly onComplete: () => void) {}
 
   join(exchange: Exchange, callback: Callback): void {

@@ -1,10 +1,10 @@
-/** Connections on which `100 Continue` is passed over, as RFC 9110 §15.2 asks of every client. */
+/** Connections that skip `100 Continue`, as RFC 9110 §15.2 asks of every client. */
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 
 type Connector = buildConnector.connector
 
-/** undici passes over the other interim answers by itself, and ends the connection at this one. */
+/** undici skips the other interim answers, and closes the connection at this one. */
 export const passingOverContinue =
   (connect: Connector): Connector =>
   (options, callback) => {
@@ -21,13 +21,12 @@ const interim = Buffer.from('HTTP/1.1 100')
 const behindLine = Buffer.from('\nHTTP/1.1 100 ')
 const headEnd = '\r\n\r\n'
 
-/** No interim head is as long. */
+/** Longer than any interim head. */
 const heldBytesMax = 8192
 
 /**
- * What the socket hands to its reader is looked at first. In the body of an answer of the cluster's
- * no text is taken for such a head: in JSON there is no CR, and behind a line's end comes another
- * object or the next answer.
+ * Checks bytes before the reader gets them. The body of a cluster's answer cannot contain such a
+ * head: JSON has no CR, and after a line's end comes another object or the next answer.
  */
 function filter(socket: Socket): void {
   const push = socket.push.bind(socket)
@@ -40,7 +39,7 @@ function filter(socket: Socket): void {
     const bytes: Buffer = held === undefined ? chunk : Buffer.concat([held, chunk])
     held = undefined
     const { kept, rest } = withoutInterim(bytes)
-    // A copy: the memory may be the socket's.
+    // Copied, as the memory may belong to the socket.
     if (rest !== undefined) held = Buffer.from(rest)
     return kept.length === 0 || push(kept, encoding)
   }

@@ -1,9 +1,9 @@
-/** The instruments of the cluster's endpoints. */
+/** Metrics of the cluster's endpoints. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { PeerReport } from './endpoint.js'
 
-/** @param reports a reload may change which endpoints there are */
+/** @param reports read at each scrape, as a reload may change the endpoints */
 export function registerEndpoints(registry: Registry, reports: () => readonly PeerReport[]): void {
   const labelNames = ['endpoint'] as const
   const each = (value: (report: PeerReport) => number) => ({

@@ -1,4 +1,4 @@
-/** One REST API of the cluster: our connections to it, and how it is. */
+/** One REST API of the cluster: the gate's connections to it, and its health. */
 import type { Dispatcher, Pool } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
@@ -17,7 +17,7 @@ import { cidIn } from './whole.js'
 
 export type EndpointConfig = ClusterConfig['endpoints'][number]
 
-/** What is asked of the cluster. */
+/** A request to the cluster. */
 export interface ClusterRequest {
   readonly method: Dispatcher.HttpMethod
   readonly path: string
@@ -27,51 +27,51 @@ export interface ClusterRequest {
 export interface Asking {
   readonly exchange: Exchange
   readonly request: ClusterRequest
-  /** What is left of the exchange's time. */
+  /** Remaining time of the exchange. */
   readonly timeoutMs: number
-  /** Whether it failed before: then it gets a connection that nothing was asked on yet. */
+  /** Whether the request failed before: then it gets an unused connection. */
   readonly isRepeated: boolean
 }
 
-/** How an endpoint is, and what it did so far. */
+/** State and totals of an endpoint. */
 export interface EndpointReport {
   readonly name: string
   readonly state: HealthState
-  /** How long it has been up, or not. */
+  /** How long the state has lasted. */
   readonly stateMs: number
   /** Why it is not up. */
   readonly reason: FaultReason | 'health-check' | undefined
   /** Exchanges under way. */
   readonly load: number
   readonly answers: number
-  /** Of all answers, to their heads. */
+  /** Sum over all answers, each up to its head. */
   readonly answerMs: number
   readonly faults: ReadonlyMap<FaultReason, number>
 }
 
-/** The same, beside the other endpoints of its cluster. */
+/** The same, compared with the other endpoints of its cluster. */
 export interface PeerReport extends EndpointReport {
-  /** How long it has lacked what another one has; 0: it keeps up. */
+  /** How long the endpoint has lacked what another one has; 0: it keeps up. */
   readonly lagMs: number
 }
 
-/** Told of an endpoint whose state is another one now. */
+/** Called when an endpoint changes its state. */
 export type OnChange = (change: EndpointChange) => void
 
 export interface EndpointChange extends HealthChange<FaultReason> {
   readonly endpoint: string
-  /** Whether any endpoint of the cluster may be asked. */
+  /** Whether any endpoint of the cluster is available. */
   readonly isClusterAvailable: boolean
 }
 
 export interface EndpointEvents {
   readonly onChange: (change: HealthChange<FaultReason>) => void
-  /** It ended a connection of the gate: for all that is known it was away for a moment. */
+  /** The endpoint closed a connection: it may have been down for a moment. */
   readonly onHungUp: () => void
 }
 
 export class Endpoint {
-  /** Host and port, or the socket's path: what it is called in log and metrics. */
+  /** Host and port, or the socket's path: its name in log and metrics. */
   readonly name: string
   /** Scheme, host and port of the REST API. */
   readonly origin: string
@@ -105,7 +105,7 @@ export class Endpoint {
     const { connections, listingConnections, queueMax } = config
     this.lanes = {
       state: new Lane(connections, queueMax),
-      // The gate asks for those of all encoders, which hold no more than half of the places.
+      // The gate's own requests serve all encoders; encoders hold at most half of the places.
       records: new Lane(2 * recordsMax, queueMax),
       kubo: new Lane(connections, queueMax),
       listings: new Lane(listingConnections, queueMax),
@@ -132,9 +132,8 @@ export class Endpoint {
   }
 
   /**
-   * One exchange, bounded in number and time; calls back once.
-   *
-   * @param goElsewhere told of a fault before anybody else; true: the exchange goes on elsewhere
+   * Runs one exchange, bounded in number and time; calls back once.
+   * @param goElsewhere called first on a fault; true: another endpoint continues the exchange
    */
   request(asking: Asking, goElsewhere: GoElsewhere, callback: Callback): void {
     const { exchange, request, timeoutMs, isRepeated } = asking
@@ -165,7 +164,7 @@ export class Endpoint {
     })
     if (method === 'GET') this.waiting.add(handler)
     const options = { origin: this.origin, method, path, headers: this.headersFor(headers) }
-    // For undici a GET holds up those behind it, unless it is told otherwise.
+    // undici lets a GET block those behind it, unless it is told otherwise.
     const blocking = cost !== 'records'
     const pool = isRepeated ? this.pools.fresh : this.pools[cost]
     place.begin(() => {
@@ -173,7 +172,7 @@ export class Endpoint {
     })
   }
 
-  /** Counts a listing as under way until the returned function is called. */
+  /** Counts a listing as in flight until the returned function is called. */
   beginListing(): ListingEnd {
     this.streams++
     const generation = this.health.begin()
@@ -199,17 +198,17 @@ export class Endpoint {
     pool.dispatch({ ...options, headers: this.headersFor(headers) }, handler)
   }
 
-  /** Whether it answers, asked now. */
+  /** Checks now whether the endpoint answers. */
   probe(): Promise<boolean> {
     return this.prober.ask()
   }
 
-  /** Reads whose answer has not begun are given up, to be asked elsewhere. */
+  /** Aborts reads without an answer so far, so that other endpoints get them. */
   moveReadsOn(): void {
     for (const handler of this.waiting) handler.moveOn()
   }
 
-  /** What waited for a lock, or at another endpoint, may have less time left than a check takes. */
+  /** After a wait for a lock or another endpoint, less time may be left than a check takes. */
   private isRushed(timeoutMs: number): boolean {
     const { health, writeTimeoutMs } = this.config
     return timeoutMs < Math.min(health.timeoutMs, writeTimeoutMs / 2)
@@ -217,7 +216,7 @@ export class Endpoint {
 
   /**
    * @param generation of the endpoint's health when the exchange began
-   * @param mayBeWell whether the endpoint may be well all the same: a check finds out
+   * @param mayBeWell whether the endpoint may be healthy: a check finds out
    */
   private ended(
     generation: number,
@@ -231,7 +230,7 @@ export class Endpoint {
       this.health.recordSuccess()
       return
     }
-    // The client has left, which says nothing of the cluster.
+    // The client has left, which says nothing about the cluster.
     if (!(error instanceof ClusterFault) && !('code' in error)) {
       this.health.recordAbandoned(generation)
       return
@@ -264,19 +263,21 @@ export class Endpoint {
   }
 }
 
-/** What comes of one pin, or of one listing, says little of the endpoint: a check says more. */
+/** The outcome of one pin or listing says little about the endpoint: a check says more. */
 const isReachable = (reason: FaultReason): boolean => reason !== 'cluster-unreachable'
 
 const isAboutPins = (path: string): boolean =>
   cidIn(path) !== undefined || path.startsWith('/pins?')
 
-/** To be called when a listing is over, with what went wrong, if anything did. */
+/** Called when a listing ends, with its error if there was one. */
 export type ListingEnd = (fault: Error | undefined) => void
 
-/** What the cluster has to do for an answer (cluster API, "Cost"): each has its connections. */
+/** Kinds of work for the cluster (cluster API, "Cost"): each has its own connections. */
 type Cost = 'state' | 'records' | 'kubo' | 'listings'
 
-/** Reads and writes of one CID's record are answered without Kubo; a path is resolved by it. */
+/**
+ * The cluster answers reads and writes of one CID's record without Kubo; for a path it asks Kubo.
+ */
 function costOf({ isListing }: Exchange, { method, path }: ClusterRequest): Cost {
   if (isListing) return 'listings'
   if (method === 'GET') return path.startsWith('/allocations/') ? 'records' : 'kubo'

@@ -6,7 +6,7 @@ export class AgingMap<Value> {
   private young = new Map<string, Value>()
   private old = new Map<string, Value>()
 
-  /** @param keptMin so many that were set last are kept at least; twice as many at most */
+  /** @param keptMin keeps at least this many of the entries set last, and at most twice as many */
   constructor(private readonly keptMin: number) {}
 
   get(key: string): Value | undefined {

@@ -1,4 +1,4 @@
-/** Who has been idle for longest, in all and under each key: what makes room goes in this order. */
+/** Members by idle time, in all and under each key: evictions follow this order. */
 
 interface Link<Member> {
   readonly member: Member
@@ -30,7 +30,7 @@ class Chain<Member> {
   }
 }
 
-/** What a member keeps, to be moved or taken out in one step. */
+/** A member's own links, so that it moves or leaves in one step. */
 export interface PlaceInOrder<Member> {
   readonly key: string
   readonly inAll: Link<Member>
@@ -49,7 +49,7 @@ export class IdleOrder<Member> implements Iterable<Member> {
     return this.byKey.get(key)?.size ?? 0
   }
 
-  /** As the one that was busy last. */
+  /** Inserts it as the most recently busy member. */
   add(member: Member, key: string): PlaceInOrder<Member> {
     const link = (): Link<Member> => ({ member, before: undefined, after: undefined })
     const place = { key, inAll: link(), underKey: link() }
@@ -64,9 +64,9 @@ export class IdleOrder<Member> implements Iterable<Member> {
     if (chain?.size === 0) this.byKey.delete(key)
   }
 
-  /** It is busy now. */
+  /** Marks the member as busy now. */
   touch(place: PlaceInOrder<Member>): void {
-    // Most often it was the last one to be busy before, too.
+    // The common case: it was the most recently busy one before, too.
     if (place.inAll.after === undefined && place.underKey.after === undefined) return
     this.delete(place)
     this.append(place)
@@ -79,7 +79,7 @@ export class IdleOrder<Member> implements Iterable<Member> {
     chain.append(underKey)
   }
 
-  /** The one that has been idle for longest, perhaps among those of a key. */
+  /** The member that has been idle for longest, of all or of one key. */
   longestIdle(key?: string): Member | undefined {
     return (key === undefined ? this.all : this.byKey.get(key))?.first?.member
   }
@@ -90,7 +90,7 @@ export class IdleOrder<Member> implements Iterable<Member> {
       yield link.member
   }
 
-  /** With the most members; a walk through all keys. */
+  /** The key with the most members; walks through all keys. */
   get fullestKey(): string | undefined {
     let [fullest, most]: [string | undefined, number] = [undefined, 0]
     for (const [key, { size }] of this.byKey) if (size > most) [fullest, most] = [key, size]

@@ -1,7 +1,7 @@
-/** Counts by key: what is counted down to nothing takes no room. */
+/** Counts by key; a key whose count is back at 0 takes no memory. */
 
 export class KeyedCounter<Key = string> extends Map<Key, number> {
-  /** 0 where nothing was counted. */
+  /** 0 for an unknown key. */
   of(key: Key): number {
     return this.get(key) ?? 0
   }

@@ -1,7 +1,7 @@
-/** A list without an order, from which an item goes at once, as each knows its place in it. */
+/** A list without an order: removing an item is cheap, as each knows its position. */
 
 export interface Listed {
-  /** Kept by the list; below 0: in none. */
+  /** Maintained by the list; below 0: the item is in no list. */
   place: number
 }
 
@@ -21,7 +21,7 @@ export class UnorderedList<Item extends Listed> implements Iterable<Item> {
     item.place = this.items.push(item) - 1
   }
 
-  /** The last one takes the place that is given up. Once more does nothing. */
+  /** The last item moves into the free position. A second call does nothing. */
   delete(item: Item): void {
     const { place } = item
     if (place < 0) return
@@ -32,7 +32,7 @@ export class UnorderedList<Item extends Listed> implements Iterable<Item> {
     last.place = place
   }
 
-  /** Each one that is in it now, whatever becomes of the others meanwhile. */
+  /** Each item of this moment, also when others are removed meanwhile. */
   *[Symbol.iterator](): Iterator<Item> {
     yield* [...this.items]
   }

@@ -1,7 +1,7 @@
 /**
- * The composition root: opens each part of the daemon in reading order, and closes them in the
- * reverse one, be it that the daemon stops or that a step of the start fails. Read this second,
- * after gate/gate.ts.
+ * The composition root: opens each part of the daemon in reading order, and closes all in the
+ * reverse order, when the daemon stops and when a step of the start fails. Read this second, after
+ * gate/gate.ts.
  */
 import { Server as TlsServer } from 'node:https'
 import { Activity } from '../admin/activity.js'
@@ -53,24 +53,23 @@ import { loggerOf } from '../log/logger.js'
 export interface Given {
   readonly settings: SettingsInForce
   readonly log: Log
-  /** Of pinwarden itself: named to the cluster. */
+  /** Version of pinwarden, which the cluster learns. */
   readonly version: string
-  /** Where the system lets this daemon keep what outlives it; undefined: nowhere. */
+  /** Directory for what outlives the process; undefined: none. */
   readonly stateDirectory?: string | undefined
-  /** Listens already; instead of `listen.host` and `listen.port`. */
+  /** A listening socket from systemd, in place of `listen.host` and `listen.port`. */
   readonly passed?: PassedSocket | undefined
   /** Path of the control socket; undefined: without one. */
   readonly controlSocket?: string | undefined
   /** Sees the line of every request. */
   readonly observe?: (line: AccessLine) => void
-  /** Told what became of each pin. */
+  /** Gets the outcome of each pin. */
   readonly onPinEvent?: (event: PinEvent) => void
 }
 
 /**
- * @returns the daemon, which serves already; its disposal ends it without losing a request
- * @throws ConfigError, or the error of an address, a socket or a file that cannot be had; whatever
- *   was opened is closed by then
+ * @returns the daemon, which already serves; disposing of it ends it without losing a request
+ * @throws ConfigError, or the error of an address, a socket or a file; by then all parts are closed
  */
 export async function assemble(given: Given): Promise<Daemon> {
   const parts = new AsyncDisposableStack()
@@ -78,7 +77,7 @@ export async function assemble(given: Given): Promise<Daemon> {
     const daemon = await open(given, parts)
     return { ...daemon, [Symbol.asyncDispose]: () => close(given, parts, stopMs(given)) }
   } catch (error) {
-    // Why the start failed is what the operator has to read, whatever else goes wrong now.
+    // The operator has to read why the start failed, whatever fails now.
     await close(given, parts, failedStartMs).catch((err: unknown) => {
       given.log.error({ err }, 'a part of the daemon failed to close')
     })
@@ -86,10 +85,10 @@ export async function assemble(given: Given): Promise<Daemon> {
   }
 }
 
-/** What was opened last listens last, so hardly anything is under way. */
+/** The public port opens last, so hardly any request is in flight. */
 const failedStartMs = 1500
 
-/** Beyond the time that the settings give to clients: for what is written and told at the end. */
+/** On top of the time that clients get by the settings: for the last writes and messages. */
 const closeMs = 5000
 
 function stopMs({ settings }: Given): number {
@@ -97,7 +96,7 @@ function stopMs({ settings }: Given): number {
   return lingerMs + shutdownMs + closeMs
 }
 
-/** In the reverse order; a part that hangs is left behind. */
+/** Closes in the reverse order; a part that hangs is abandoned. */
 async function close({ log }: Given, parts: AsyncDisposableStack, limitMs: number): Promise<void> {
   const limit = Promise.withResolvers<'too late'>()
   const timer = setTimeout(limit.resolve, limitMs, 'too late')
@@ -116,18 +115,18 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const userAgent = `pinwarden/${version}`
   const headers = { accept: 'application/json', 'user-agent': userAgent }
 
-  // Before anything is opened; a name is judged once more when it is known what it was bound to.
+  // Runs before anything opens; a host name is checked again once its address is known.
   const addresses = passed === undefined ? await addressesOf(listen.host) : [passed.host]
   refusePlainHttp(listen, addresses, passed !== undefined)
 
-  // What is shared with other gates, and what outlives this one.
+  // What gates share, and what outlives the process.
   const store = parts.adopt(await openStore(current(), logger), (store) => store?.close())
   const keyUses = parts.adopt(store && new SharedKeyUses(store), (uses) => uses?.close())
   const storage = parts.adopt(await openStorage(current(), stateDirectory, logger), (storage) =>
     storage.close(),
   )
 
-  // The cluster, and what is known of its pins.
+  // The cluster, and the state of its pins.
   const cluster = parts.adopt(new ClusterClient(current(), endpointEvents(log)), (cluster) =>
     cluster.end(),
   )
@@ -166,7 +165,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const { queue } = ledger
   const encoderNames = new EncoderNames(storage, logger)
   encoderNames.update(current())
-  // An operator who goes back to refusing still wants what was accepted before.
+  // After a change back to `refuse`, the pins that were accepted before still have to be made.
   const isQueueUsed = onOutage === 'journal' || queue.size > 0
   const fallback = parts.adopt(
     isQueueUsed ? await openFallback({ queue, cluster, current, headers, log: logger }) : undefined,
@@ -192,7 +191,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     },
   )
 
-  // What is seen from outside.
+  // Metrics, status and control.
   const metrics = openRegistry(version)
   const endpoints = () => cluster.current.reports
   const countEvent = registerTracking(metrics, tracker)
@@ -212,7 +211,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const phase = new Set(['starting'])
   const obstacles = () => [...phase, ...(storage.isWritable ? [] : ['ledger'])]
 
-  // The gate, which listens last: by then all that a request may need is there.
+  // The gate listens last: by then everything that a request needs is open.
   const gate = await createGate({
     ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
     ...{ listings, ledger, unfinished, tracker, clock, onQueued: (cid) => fallback?.accepted(cid) },
@@ -256,13 +255,13 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
         app.server.setSecureContext(material)
     },
   }
-  // Closed in this order after the last request is done: health and metrics are there until then.
+  // Closed in this order after the last request; health and metrics answer until then.
   parts.adopt(await openControlSocket(daemon, given.controlSocket), (control) => control?.close())
   const admin = parts.adopt(await openAdminListener(daemon), (admin) => admin?.close())
   url = parts.use(await serveOn({ gate, settings, log, passed })).url
   parts.defer(() => {
     phase.add('stopping')
-    // Requests that wait for a pin are answered now.
+    // Requests that wait for a pin get their answer now.
     tracker.close()
     gate.stopWaiting()
   })

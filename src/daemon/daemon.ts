@@ -1,4 +1,4 @@
-/** What the daemon is once it is open. */
+/** The open daemon, as its parts and commands see it. */
 import type { Activity } from '../admin/activity.js'
 import type { KeyUse } from '../admin/key-use.js'
 import type { PeerReport } from '../cluster/endpoint.js'
@@ -17,8 +17,9 @@ import type { SharedKeyUses } from '../store/key-uses.js'
 import type { StoreReport } from '../store/store.js'
 
 /**
- * Its disposal stops accepting, ends connections with their next answer within `listen.lingerMs`,
- * lets requests under way finish within `listen.shutdownMs`, and then closes every part.
+ * Disposing of it stops accepting, ends each connection with its next answer within
+ * `listen.lingerMs`, lets requests in flight finish within `listen.shutdownMs`, and then closes
+ * every part.
  */
 export interface Daemon extends AsyncDisposable {
   readonly settings: SettingsInForce
@@ -27,40 +28,39 @@ export interface Daemon extends AsyncDisposable {
   readonly keyUse: KeyUse
   readonly activity: Activity
   readonly ledger: OpenLedger
-  /** When other gates last saw each key; undefined: there are none. */
+  /** When other gates last saw each key; undefined: this gate is alone. */
   readonly keyUses: SharedKeyUses | undefined
-  /** Has pins that could not be replayed tried again now. */
+  /** Retries now the pins that could not be replayed. */
   readonly retryQueue: () => void
   readonly ledgerDisk: LedgerDisk
-  /** What each encoder is called in the ledger, by its leaseId. */
+  /** Names of encoders in the ledger, by leaseId. */
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
-  /** Where the admin listener is: a URL or the path of a socket; undefined: without one. */
+  /** Where the admin listener listens: a URL or the path of a socket; undefined: there is none. */
   readonly admin: string | undefined
   /** Why it is not ready, beside the cluster: `starting`, `stopping`, `ledger`. */
   readonly obstacles: () => readonly string[]
-  /** Reads the settings anew, once it serves. */
+  /** Reads the settings anew; available once the daemon serves. */
   readonly reloading: Reloading
   /** Where the gate listens, e.g. `https://127.0.0.1:9098`; null: not yet. */
   url(): string | null
   requestsUnderWay(): number
-  /** What an encoder has left of a budget; undefined: all of it. */
+  /** What remains of an encoder's budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
-  /** How many pins of each encoder the cluster is still at. */
+  /** How many pins of each encoder the cluster has yet to finish. */
   pendingPins(): ReadonlyMap<string, PendingPins>
   ledgerReport(): Promise<LedgerStatus>
-  /** Undefined: pins never wait. The next two: without one. */
+  /** Undefined where pins never wait; the next two where the settings name none. */
   queueReport(): QueueCounts | undefined
   fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined
-  /** How each endpoint of the cluster is. */
+  /** The state of each endpoint of the cluster. */
   endpoints(): readonly PeerReport[]
-  /** Whether the cluster answers, asked with the cheapest questions it has. */
+  /** Whether the cluster answers its cheapest requests. */
   isClusterUp(): Promise<boolean>
   /**
-   * Takes over what the settings now in force say of the cluster and the store, and another
-   * certificate for new connections. Requests under way go on as they began.
-   *
-   * @throws when the certificate is no good; the old one stays
+   * Applies the current settings to cluster and store, and a new certificate to new connections.
+   * Requests in flight continue as they began.
+   * @throws when the certificate is invalid; the old one stays
    */
   apply(tls: TlsMaterial | undefined): void
 }

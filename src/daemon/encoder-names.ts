@@ -1,5 +1,5 @@
 /**
- * Tells the ledger what each encoder is called: `init` and `keys add` find its leaseId by that when
+ * Stores the encoders' names in the ledger: `init` and `keys add` find a leaseId by its name when
  * the settings were lost.
  */
 import type { Logger } from '../log/logger.js'
@@ -27,8 +27,8 @@ export class EncoderNames {
   }
 
   /**
-   * An encoder that was taken out of the settings while they were in force has no name any more:
-   * who gets it next inherits nothing. Settings that were lost take no name away.
+   * An encoder that was removed from the settings loses its name here, so a later one of the same
+   * name inherits nothing. Lost settings remove no name.
    */
   update(snapshot: Snapshot): void {
     const names = new Map(namesByHolder(snapshot))

@@ -1,4 +1,4 @@
-/** Logs, once each, which endpoints of the cluster are down or lag behind, and which are back. */
+/** Logs, once each, when endpoints of the cluster go down, fall behind, catch up and come back. */
 import type { ClusterEvents } from '../cluster/cluster.js'
 import type { Log } from '../log/log.js'
 

@@ -1,29 +1,28 @@
-/** The socket that the service manager listens on for us: it stays open while we are restarted. */
+/** The socket that systemd listens on for the gate: it stays open across restarts. */
 import { Socket } from 'node:net'
 import { StartError } from './start-error.js'
 
-/** A TCP socket that was passed to this process, to be listened on. */
+/** A listening TCP socket that systemd passed to this process. */
 export interface PassedSocket {
   readonly descriptor: number
-  /** The address that it is bound to, whatever `listen.host` says. */
+  /** The address that the socket is bound to, whatever `listen.host` says. */
   readonly host: string
 }
 
-/** The first one that is passed, after the standard three (sd_listen_fds(3)). */
+/** The first passed descriptor, after the standard three (sd_listen_fds(3)). */
 const firstDescriptor = 3
 
 /**
  * The listening socket of systemd's socket activation.
- *
- * @returns undefined when none was passed to this very process
- * @throws StartError when there are several, as which of them is the gate's would be a guess, or
- *   when what was passed is no TCP socket
+ * @returns undefined when systemd passed none to this process
+ * @throws StartError when there are several, as the gate cannot know which one is its own, or when
+ * the descriptor is no TCP socket
  */
 export function passedSocket(
   env: Readonly<Record<string, string | undefined>>,
   pid: number,
 ): PassedSocket | undefined {
-  // Inherited from a parent whom they were meant for.
+  // Meant for the parent process, and inherited from it.
   if (Number(env.LISTEN_PID) !== pid) return undefined
   const count = Number(env.LISTEN_FDS)
   if (count > 1)
@@ -46,7 +45,7 @@ function socketAt(descriptor: number): PassedSocket {
 /** @returns undefined: it is a unix socket, a connection, a file, or nothing */
 function addressOf(fd: number): string | undefined {
   try {
-    // Nothing is read, and it is left open: to close it would close the descriptor.
+    // Stays open and unread: closing it would close the descriptor.
     const socket = new Socket({ fd, readable: false, writable: false })
     const { address } = socket.address() as { readonly address?: string }
     return socket.remoteAddress === undefined ? address : undefined

@@ -1,4 +1,4 @@
-/** How the daemon is looked at from outside: metrics, and the admin listener that shows them. */
+/** Metrics, and the admin listener that shows them. */
 import { X509Certificate } from 'node:crypto'
 import { hostname } from 'node:os'
 import { activityReport } from '../admin/activity-report.js'
@@ -13,7 +13,7 @@ import { version } from './version.js'
 
 type Observed = Omit<Daemon, 'admin' | typeof Symbol.asyncDispose>
 
-/** Undefined when the configuration asks for none. */
+/** Undefined without an `admin` section in the settings. */
 export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | undefined> {
   const { settings, log, metrics, keyUse, activity, keyUses } = daemon
   const { admin } = settings.current().config
@@ -60,7 +60,7 @@ export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | u
   }
 }
 
-/** Keys whose end locks an encoder out. */
+/** Keys whose end locks their encoder out. */
 export const keyEndsOf = ({ settings, keyUse }: Pick<Daemon, 'settings' | 'keyUse'>, now: number) =>
   keyEnds(settings.current().config.encoders, (...key) => keyUse.isUsed(...key), now)
 

@@ -16,7 +16,7 @@ import { Store } from '../store/store.js'
 import { clock } from '../time/clock.js'
 import type { Daemon } from './daemon.js'
 
-/** What several gates share, where the settings name it. */
+/** The store of several gates, where the settings name one. */
 export async function openStore(
   { config, storeSecrets: secrets }: Snapshot,
   log: Logger,
@@ -27,10 +27,9 @@ export async function openStore(
 }
 
 /**
- * Once the cluster was asked who it is. While it or the store is away it is not known whose the
- * namespace is: then nothing is shared, and the daemon learns it later.
- *
- * @throws ConfigError when it is another cluster's
+ * Resolves once the cluster has told its peer IDs. While cluster or store is down, the gate does
+ * not know which cluster owns the namespace: it shares nothing, and learns it later.
+ * @throws ConfigError when another cluster owns it
  */
 export function refuseAnothers(store: Store): void {
   if (store.isAnothers) throw new ConfigError([anothersNamespace])
@@ -43,10 +42,9 @@ const anothersNamespace = {
 }
 
 /**
- * The ledger's disk, or its memory where the settings and systemd name no directory: what was
- * promised then ends with the process.
- *
- * @throws when the directory cannot be used, or another daemon has it
+ * The ledger on disk, or in memory where neither settings nor systemd name a directory: its
+ * promises then end with the process.
+ * @throws when the directory cannot be used, or another daemon has locked it
  */
 export async function openStorage(
   { config, keyring }: Snapshot,
@@ -70,7 +68,10 @@ export async function openStorage(
   return openLedgerMemory(log)
 }
 
-/** What an older release kept in files of its own. @returns whether anything was taken over */
+/**
+ * Takes over the files of an older release.
+ * @returns whether it took over anything
+ */
 async function takesOver(
   storage: LedgerDisk,
   writesDirectory: string | undefined,
@@ -90,7 +91,7 @@ async function takesOver(
     })
     return rows + entries.length > 0
   } catch (err) {
-    // The next start tries again; until then this gate serves what needs no disk.
+    // The next start tries again; until then the gate serves what needs no disk.
     if (!(err instanceof LedgerFault)) throw err
     log(
       'error',
@@ -111,8 +112,7 @@ export interface FallbackOpening {
 }
 
 /**
- * The fallback, after a look at whose Kubo it is.
- *
+ * Opens the fallback, after a check whose Kubo it is.
  * @throws ConfigError when the cluster uses it
  */
 export async function openFallback({
@@ -161,9 +161,8 @@ type Controlled = Pick<
 >
 
 /**
- * The socket through which commands that change pins ask the daemon to do it.
- *
- * @param socket its path; undefined: without one, and those commands say so
+ * The control socket, through which commands reach the daemon.
+ * @param socket its path; undefined: there is none, and those commands say so
  */
 export async function openControlSocket(
   { settings, obstacles, reloading, ...parts }: Controlled,

@@ -1,6 +1,6 @@
 /**
- * The guard against plain HTTP, which judges the sockets that are listened on: systemd may have
- * passed one on any address, and a name such as `localhost` may lead to any.
+ * Refuses plain HTTP on public addresses, by the address that a socket is bound to: systemd may
+ * have passed a socket on any address, and a name such as `localhost` may resolve to any.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
@@ -10,7 +10,7 @@ import type { ListenConfig } from '../settings/schema/schema.js'
 
 type Allowance = Pick<ListenConfig, 'tls' | 'allowPlainHttp'>
 
-/** @throws ConfigError when one of the addresses is not this machine's alone, without TLS */
+/** @throws ConfigError without TLS, when other machines can reach one of the addresses */
 export function refusePlainHttp(
   { tls, allowPlainHttp }: Allowance,
   addresses: readonly string[],
@@ -37,7 +37,7 @@ export function refusePlainHttp(
   ])
 }
 
-/** What is about to be listened on; a name that leads nowhere fails when it is listened on. */
+/** The addresses to listen on; an unknown name fails in listen(). */
 export async function addressesOf(host: string): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host]
   const found = await lookup(host, { all: true }).catch(() => [])

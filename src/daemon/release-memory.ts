@@ -1,10 +1,10 @@
-/** Gives back what starting took and running does not need, such as the settings' text. */
+/** Frees what only the start needs, such as the settings' text. */
 import { setImmediate } from 'node:timers/promises'
 
 /**
- * V8 collects when something is allocated, so an idle daemon would hold for good what its start
- * left behind: a sixth of its memory. The inspector is Node's documented way to ask for a thorough
- * collection; it takes some 40 ms. Where Node has none or forbids it, the memory is held.
+ * V8 collects garbage when something is allocated, so an idle daemon would keep the garbage of its
+ * start: a sixth of its memory. The inspector is Node's documented way to ask for a full
+ * collection; it takes some 40 ms. Where Node has none or forbids it, the memory stays in use.
  */
 export async function releaseMemory(): Promise<void> {
   try {
@@ -12,7 +12,7 @@ export async function releaseMemory(): Promise<void> {
     const session = new Session()
     session.connect()
     await session.post('HeapProfiler.collectGarbage')
-    // Node hangs when a session ends inside the answer to its own question.
+    // Node hangs when a session disconnects inside its own callback.
     await setImmediate()
     session.disconnect()
   } catch {

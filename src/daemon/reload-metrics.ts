@@ -1,11 +1,11 @@
-/** The instruments of the settings: whether the last reload succeeded, and their certificate. */
+/** Metrics of the settings: whether the last reload succeeded, and when the certificate expires. */
 import { Gauge } from '@prometheus-io/client'
 import type { Registry } from '../metrics/registry.js'
 
 export interface ReloadMetrics {
-  /** Counts the load at the start as well. */
+  /** Counts the first load as well. */
   reloaded(isSuccessful: boolean): void
-  /** @param at undefined when the gate speaks plain HTTP: the instrument then has no value */
+  /** @param at undefined for plain HTTP: the metric then has no value */
   certificateExpires(at: Date | undefined): void
 }
 
@@ -26,7 +26,7 @@ export function registerReload(registry: Registry): ReloadMetrics {
     help: 'When the certificate of the public port expires.',
     registers,
   })
-  // A zero would read as a certificate, or settings, of 1970.
+  // A zero would mean a certificate, or settings, of 1970.
   timestamp.remove()
   expiry.remove()
   return {

@@ -1,4 +1,4 @@
-/** Puts changed settings into force while the daemon serves, and tells the log what came of it. */
+/** Applies changed settings while the daemon serves, and logs the outcome. */
 import { X509Certificate } from 'node:crypto'
 import { expiryWarning } from '../settings/files/certificate.js'
 import { stateOfFiles, watchFiles } from '../settings/reload/watch.js'
@@ -15,7 +15,7 @@ interface Reloading {
   readonly systemd: Systemd
 }
 
-/** Beside the looks at files: what is in the way may lie in a directory above them. */
+/** Retries beside the file watcher: the obstacle may lie in a directory above the files. */
 const againMs = 10_000
 
 /** Reloads when the configuration or a file that it names changes, until it is stopped. */
@@ -42,7 +42,7 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
       metrics.reloaded(false)
       log.error({ why, err }, notReloaded)
     }
-    // A stop that came meanwhile has told systemd already.
+    // If a stop came meanwhile, systemd already knows of it.
     if (isStopped()) return outcome
     systemd.ready(servingOn(daemon))
     watch(live.files)
@@ -51,7 +51,7 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
     return outcome
   }
   const watch = watchFiles(() => {
-    // A SIGHUP may have read this change before it was noticed.
+    // A SIGHUP may have read this change already.
     if (stateOfFiles(live.files) !== seen) void reload('a file changed')
   })
   watch(live.files)
@@ -68,7 +68,10 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
 }
 
 export interface Reloader {
-  /** Now; `why` is for the log. @returns undefined: it failed, which the log has, or is stopping */
+  /**
+   * Reloads now; `why` is for the log.
+   * @returns undefined: it failed, which the log has, or the daemon is stopping
+   */
   readonly reload: (why: string) => Promise<Reload | undefined>
   readonly stop: () => void
 }
@@ -76,7 +79,7 @@ export interface Reloader {
 const problemsIn = (outcome: Reload): string =>
   outcome.isApplied ? '' : JSON.stringify(outcome.problems)
 
-/** A daemon that runs for months hears nothing of what a load would have warned of. */
+/** Warns every day: a daemon that runs for months never loads its settings again. */
 export function warnOfExpiry({ settings, log }: Pick<Daemon, 'settings' | 'log'>): void {
   setInterval(() => {
     const { tls } = settings
@@ -114,6 +117,6 @@ function put(outcome: Reload, { live, daemon, metrics, why, isLogged }: Putting)
   log.info({ why, changes, ...certificate }, 'settings reloaded')
   if (needRestart.length > 0) log.warn({ needRestart }, 'some settings wait for a restart')
   for (const warning of outcome.warnings) log.warn({ warning }, warned)
-  // Last, so that a level that hides the above does not hide its own coming.
+  // Comes last, so that a new level does not hide the lines above.
   log.setLevel(live.current().config.log.level)
 }

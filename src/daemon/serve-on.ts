@@ -1,4 +1,4 @@
-/** Lets the gate listen, and stops it without losing a request. */
+/** Starts listening, and stops without losing a request. */
 import { Server as NetServer } from 'node:net'
 import type { FastifyInstance, FastifyListenOptions } from 'fastify'
 import type { Gate } from '../gate/gate.js'
@@ -34,7 +34,7 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
     throw error
   }
   const isInClear = !isTls && boundTo(app).some((address) => !isLoopback(address))
-  // A host that is not loopback was warned of with the settings.
+  // The settings' own warning covers a host that is not loopback.
   if (isInClear && isLoopback(listen.host))
     log.warn({ warning: inClear }, 'the settings have a warning')
   return {
@@ -43,14 +43,14 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
   }
 }
 
-/** Connections that wait to be accepted: Node's own 511 are not enough in a flood. */
+/** Size of the accept queue: Node's default of 511 is too small for a flood. */
 const backlog = 4096
 
 const inClear = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
 
 async function stop({ gate, settings }: ServingParts, lingerMs: number) {
   const { app, connections } = gate
-  // Node's HTTP server would end connections that are idle, with what is on its way on them.
+  // Node's HTTP server would close idle connections, and lose requests on their way.
   NetServer.prototype.close.call(app.server)
   await connections.retire(lingerMs)
   const closing = app.close()
@@ -58,11 +58,11 @@ async function stop({ gate, settings }: ServingParts, lingerMs: number) {
   await closing
 }
 
-/** Each address that is listened on; `localhost` may be two. */
+/** Each address that the port is bound to; `localhost` may be two. */
 const boundTo = (app: FastifyInstance): readonly string[] =>
   app.addresses().flatMap((bound) => (typeof bound === 'string' ? [] : [bound.address]))
 
-/** For Node the descriptor is enough; a host that is not one keeps Fastify from looking one up. */
+/** Node needs only the descriptor; a host that is no name keeps Fastify from resolving one. */
 const inherited = (fd: number): FastifyListenOptions =>
   ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
 

@@ -12,23 +12,21 @@ import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { controlSocket, servingOn, Systemd, unitDirectory } from './systemd.js'
 import { version } from './version.js'
 
-/** What the daemon does something at. */
+/** Signals that the daemon handles. */
 export type DaemonSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2'
 
-/** Hands over each signal from now on, and first of all those that came before. */
+/** Passes on the signals that came before, and each one from now on. */
 export type TakeSignals = (obey: (signal: DaemonSignal) => void) => void
 
 export interface ServeOptions {
   readonly configPath: string
-  /** Without it nothing but the process's end ends the daemon. */
+  /** Without it only the end of the process ends the daemon. */
   readonly takeSignals: TakeSignals | undefined
 }
 
 /**
  * Runs until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP reloads the settings,
- * SIGUSR2 reopens the log file. Under systemd it takes over the socket that it is passed, and tells
- * of its state.
- *
+ * SIGUSR2 reopens the log file. Under systemd it uses the passed socket and reports its state.
  * @returns 0 after an orderly end
  * @throws ConfigError, or the error of the log file or the address
  */
@@ -103,8 +101,8 @@ async function reopen(log: Log): Promise<void> {
 }
 
 /**
- * The daemon does not go on in an unplanned state: it logs the error whole and exits, to be
- * restarted.
+ * The daemon does not continue in an unknown state: it logs the whole error and exits; systemd
+ * starts it again.
  */
 function failLoudly(log: Log): void {
   const fail = (err: unknown): void => {

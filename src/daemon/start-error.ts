@@ -1,4 +1,4 @@
-/** The daemon cannot start as it was told to: what is wrong, and what to do about it. */
+/** The daemon cannot start: what is wrong, and what to do about it. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 

@@ -1,6 +1,6 @@
 /**
- * What a start would end at, found without opening anything: places that cannot be written to or
- * listened on. `serve` looks first, and `check` looks the same way, so the two cannot disagree.
+ * Problems that would end a start, found without opening anything: directories that cannot be
+ * written, addresses that are in use. `serve` and `check` share this code, so they always agree.
  */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -14,24 +14,24 @@ import type { Config } from '../settings/schema/schema.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 
 export interface StartPlace {
-  /** Where the system lets the daemon keep what outlives it. */
+  /** Directory for what outlives the daemon. */
   readonly stateDirectory: string | undefined
   /** Path of the control socket; undefined: without one. */
   readonly controlSocket: string | undefined
   /** systemd listens on the public port; undefined: the daemon does. */
   readonly passedHost?: string | undefined
-  /** Directories that systemd makes before it starts the daemon, if they are not there yet. */
+  /** Directories that systemd creates before it starts the daemon. */
   readonly createdAtStart?: readonly string[]
-  /** Whether a daemon that runs holds it, which is no problem then; absent: it is one. */
+  /** Whether a running daemon holds it, which is no problem then; absent: it is a problem. */
   readonly isOwn?: (listener: Listener) => Promise<boolean>
 }
 
-/** What only one process can have. */
+/** Resources that only one process can hold. */
 export type Listener =
   | { readonly kind: 'public' | 'admin'; readonly host: string; readonly port: number }
   | { readonly kind: 'admin' | 'control'; readonly socket: string }
 
-/** @returns all of them; none: the daemon would come to listen */
+/** @returns all problems; none: the daemon would listen */
 export async function startProblems(config: Config, place: StartPlace): Promise<Problem[]> {
   const { listen, admin, log } = config
   const addresses =
@@ -131,7 +131,7 @@ async function listenerProblems(
   )
 }
 
-/** @returns the system's word; undefined: it can be listened on */
+/** @returns the system's error code; undefined: the address is free */
 async function refusedAt({
   host,
   port,

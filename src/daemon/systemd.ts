@@ -1,4 +1,4 @@
-/** What systemd gives the daemon, and what it is told: ready, reloading, stopping, still alive. */
+/** Talks to systemd: ready, reloading, stopping, still alive. */
 import { join } from 'node:path'
 import type { Config } from '../settings/schema/schema.js'
 import { execFile } from 'node:child_process'
@@ -8,7 +8,7 @@ import type { Daemon } from './daemon.js'
 
 const run = promisify(execFile)
 
-/** It only hands a datagram over. */
+/** systemd-notify only sends one datagram. */
 const timeoutMs = 5000
 
 /**
@@ -31,7 +31,10 @@ export class Systemd {
     this.watchdogMs = isOurs && watchdogMs > 0 ? watchdogMs : undefined
   }
 
-  /** It listens, or has reloaded its settings. @param status one line for `systemctl status` */
+  /**
+   * The daemon listens, or has reloaded its settings.
+   * @param status one line for `systemctl status`
+   */
   ready(status: string): void {
     void this.send('READY=1', `STATUS=${status}`)
   }
@@ -41,18 +44,20 @@ export class Systemd {
     void this.send('RELOADING=1', `MONOTONIC_USEC=${nowUs}`)
   }
 
-  /** @returns when it is told */
+  /** Resolves when systemd knows. */
   stopping(status: string): Promise<void> {
     return this.send('STOPPING=1', `STATUS=${status}`)
   }
 
-  /** From now on as often as systemd wants; a loop that hangs sends nothing, and is restarted. */
+  /**
+   * Sends signs of life as often as systemd asks; systemd restarts a daemon whose event loop hangs.
+   */
   keepAlive(): void {
     if (this.watchdogMs === undefined) return
     setInterval(() => void this.send('WATCHDOG=1'), this.watchdogMs / 3).unref()
   }
 
-  /** One after the other: `ready` must not overtake `reloading`. */
+  /** Sends one after the other: `ready` must not overtake `reloading`. */
   private send(...assignments: readonly string[]): Promise<void> {
     const { socket } = this
     if (socket === undefined) return Promise.resolve()
@@ -78,13 +83,16 @@ export function servingOn({ url, settings }: Pick<Daemon, 'url' | 'settings'>): 
   return `serving on ${url() ?? 'nothing yet'}${refused}`
 }
 
-/** @param list as in `$RUNTIME_DIRECTORY`; @returns the first, which is ours; undefined: none */
+/**
+ * @param list as in `$RUNTIME_DIRECTORY`
+ * @returns the first directory, the daemon's own; undefined: none
+ */
 export function unitDirectory(list: string | undefined): string | undefined {
   const [directory = ''] = (list ?? '').split(':')
   return directory === '' ? undefined : directory
 }
 
-/** Where the daemon listens for the operator's commands; undefined: nowhere. */
+/** Path of the control socket; undefined: none. */
 export function controlSocket(
   { control }: Config,
   env: Readonly<Record<string, string | undefined>>,

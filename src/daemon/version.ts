@@ -1,7 +1,7 @@
 /** The version of the program. */
 import { readFileSync } from 'node:fs'
 
-/** Written in by the bundler where the program is one file, without a package.json beside it. */
+/** The bundler replaces it where the program is one file, without a package.json beside it. */
 declare const PINWARDEN_VERSION: string | undefined
 
 /** The package's own version: package.json lies beside dist/. */

@@ -1,4 +1,4 @@
-/** Why this user may not use a file or a directory, in words that say what to type next. */
+/** Why this user may not use a file or a directory, with the command that mends it. */
 import {
   accessSync,
   closeSync,
@@ -14,14 +14,17 @@ import { dirname, resolve } from 'node:path'
 
 const { O_APPEND, O_NONBLOCK, O_WRONLY, R_OK, W_OK, X_OK } = constants
 
-/** @returns undefined: it can be opened for reading */
+/** @returns undefined: the file can be read */
 export function readFault(path: string): string | undefined {
   return faultOf(path, 'read', () => {
     accessSync(path, R_OK)
   })
 }
 
-/** Nothing is made. @returns undefined: it can be appended to, or made in its directory */
+/**
+ * Creates nothing.
+ * @returns undefined: the file can be appended to, or created in its directory
+ */
 export function appendFault(path: string): string | undefined {
   try {
     closeSync(openSync(path, O_WRONLY | O_APPEND | O_NONBLOCK))
@@ -37,12 +40,12 @@ export function appendFault(path: string): string | undefined {
 
 function newFileFault(path: string): string | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
-  // A link whose target is missing: the target would be made.
+  // A link whose target is missing: appending would create the target.
   const target = stat?.isSymbolicLink() === true ? resolve(dirname(path), readlinkSync(path)) : path
   return directoryFault(dirname(target))
 }
 
-/** @returns undefined: it is there, and files can be made in it */
+/** @returns undefined: the directory exists, and files can be created in it */
 export function directoryFault(path: string): string | undefined {
   return faultOf(path, 'write to', () => {
     if (!statSync(path).isDirectory()) throw new NotDirectory()
@@ -50,7 +53,7 @@ export function directoryFault(path: string): string | undefined {
   })
 }
 
-/** @returns undefined: it is there, or can be made with those above it */
+/** @returns undefined: the directory exists, or can be created with its parents */
 export function newDirectoryFault(path: string): string | undefined {
   const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined
   if (isThere || path === dirname(path)) return directoryFault(path)
@@ -72,7 +75,7 @@ function faultOf(path: string, verb: Verb, use: () => void): string | undefined 
 
 type Verb = 'read' | 'write to' | 'enter'
 
-/** @param code of the error that opening it ended in */
+/** @param code of the error of opening it */
 export function refusal(path: string, code: string, verb: Verb = 'read'): string {
   if (code === 'ENOENT') return `${path} does not exist`
   if (code === 'ENOTDIR') return `${notDirectory(path)} is not a directory`
@@ -97,13 +100,13 @@ function isShut(directory: string): boolean {
   }
 }
 
-/** The first on the way that is in the way. */
+/** The first directory of the path that denies access. */
 const notDirectory = (path: string): string =>
   [...above(path), path].find(
     (place) => statSync(place, { throwIfNoEntry: false })?.isDirectory() === false,
   ) ?? path
 
-/** By the group, so that the owner stays as it is. */
+/** Suggests the group, so that the owner stays the same. */
 function remedy(path: string, { gid, mode }: Stats, verb: Verb): string {
   const group = process.getgid?.() ?? 0
   const [bits, letters] =
@@ -119,7 +122,7 @@ const ownersOf = ({ uid, gid, mode }: Stats): string =>
 
 const userName = (): string => nameIn('/etc/passwd', process.geteuid?.() ?? 0)
 
-/** The number where the file does not name it: other sources of names would have to be asked. */
+/** The number, where /etc/passwd has no name: other sources would have to be asked. */
 function nameIn(file: string, id: number): string {
   try {
     const lines = readFileSync(file, 'utf8').split('\n')

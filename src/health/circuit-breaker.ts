@@ -1,4 +1,4 @@
-/** A circuit breaker: whether a service may be asked, judged by its answers, faults and checks. */
+/** A circuit breaker: decides from answers, faults and checks whether a service may be asked. */
 import type { Timers } from '../time/clock.js'
 
 /** `half-open`: the service was down, and a few requests find out whether it really is back. */
@@ -6,34 +6,34 @@ export type HealthState = 'up' | 'down' | 'half-open'
 
 export interface HealthChange<Reason extends string> {
   readonly state: HealthState
-  /** Why it is down. */
+  /** Why the service is down. */
   readonly reason?: Reason | 'health-check' | undefined
-  /** Of a service that is up again: how long it was not. */
+  /** How long a service that is up again was down. */
   readonly downMs?: number | undefined
 }
 
 export interface CircuitBreakerParts<Reason extends string> extends Timers {
   /** How often the service is checked while it answers no request. */
   readonly intervalMs: number
-  /** So many faults in a row open the circuit; beside a failed check, one is enough. */
+  /** This many faults in a row open the circuit; after a failed check, one is enough. */
   readonly failuresMax: number
-  /** How long after its return the service gets less than its share. */
+  /** How long a service that came back gets less than its share. */
   readonly slowStartMs: number
   readonly check: () => Promise<boolean>
   readonly onChange: (change: HealthChange<Reason>) => void
 }
 
-/** Until a service that is down is checked again; twice as long after each half-open failure. */
+/** Delay before a down service is checked again; it doubles after each half-open failure. */
 const retryMsMin = 1000
 const retryMsMax = 8000
 
-/** Requests under way at once while half-open. */
+/** Requests in flight at once while half-open. */
 const halfOpenMax = 8
 
-/** The smallest weight, of a service that just came back. */
+/** The smallest weight: that of a service that just came back. */
 const weightMin = 0.1
 
-/** @typeParam Reason words for what a request can find wrong with the service */
+/** @typeParam Reason words for the faults of the service */
 export class CircuitBreaker<Reason extends string> {
   private current: HealthState = 'up'
   /** Counts the changes of state: a request that began before one proves nothing after it. */
@@ -60,13 +60,13 @@ export class CircuitBreaker<Reason extends string> {
     return this.current
   }
 
-  /** How long it has been up, or not: `half-open` goes on with what `down` began. */
+  /** How long the state has lasted; `half-open` continues the time of `down`. */
   get stateMs(): number {
     const { current, startedAt, upSince, downSince } = this
     return this.parts.monotonic() - (current === 'up' ? Math.max(startedAt, upSince) : downSince)
   }
 
-  /** Why it is not up. */
+  /** Why the service is not up. */
   get reason(): Reason | 'health-check' | undefined {
     return this.current === 'up' ? undefined : this.downReason
   }
@@ -77,7 +77,7 @@ export class CircuitBreaker<Reason extends string> {
     return current === 'up' || (current === 'half-open' && this.halfOpenRequests < halfOpenMax)
   }
 
-  /** Its share of the work, 0.1 to 1: a service that just came back has cold caches. */
+  /** The service's share of the work, 0.1 to 1: caches are cold after its return. */
   get weight(): number {
     const { slowStartMs } = this.parts
     const upMs = this.parts.monotonic() - this.upSince
@@ -104,12 +104,12 @@ export class CircuitBreaker<Reason extends string> {
     else this.requestCheck(generation)
   }
 
-  /** The client gave the request up, which says nothing of the service. */
+  /** The client gave up its request, which says nothing about the service. */
   recordAbandoned(generation: number): void {
     if (generation === this.generation && this.current === 'half-open') this.halfOpenRequests--
   }
 
-  /** The request leaves it open whether the service is at fault: a check finds out at once. */
+  /** The request does not tell whether the service has a fault: a check finds out at once. */
   requestCheck(generation: number): void {
     this.recordAbandoned(generation)
     if (generation === this.generation && this.current !== 'down') void this.check()
@@ -144,7 +144,7 @@ export class CircuitBreaker<Reason extends string> {
     else this.onCheckFailed()
   }
 
-  /** The result proves nothing any more; and the next check may have come due meanwhile. */
+  /** The result is out of date; and the next check may have come due meanwhile. */
   private onStaleCheck(): void {
     this.scheduleCheck(this.current === 'down' ? this.retryMs : this.parts.intervalMs)
   }
@@ -158,7 +158,7 @@ export class CircuitBreaker<Reason extends string> {
       this.scheduleCheck(retryMsMin)
       return
     }
-    // No request came for as long as a check waits: the check alone decides.
+    // No request came within a check's interval: the check alone decides.
     if (this.current === 'half-open' && this.halfOpenRequests === 0) this.goUp()
     this.scheduleCheck()
   }
@@ -167,7 +167,7 @@ export class CircuitBreaker<Reason extends string> {
     if (this.current === 'half-open') this.goDown('health-check', true)
     else if (this.current === 'down') this.scheduleCheck(this.retryMs)
     else if (++this.checksFailed >= 2 || this.failuresInRow > 0) this.goDown('health-check', false)
-    // One failed check may be an accident; the second one does not wait for the interval.
+    // One failed check may be an accident; the second follows at once.
     else void this.check()
   }
 

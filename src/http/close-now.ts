@@ -1,8 +1,8 @@
-/** Closes a Fastify whose server was made to listen by us, without waiting for its clients. */
+/** Closes a Fastify instance whose server listens by its own call, without waiting for clients. */
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 
-/** Fastify closes only what it let listen itself. */
+/** Fastify closes only servers that it started to listen. */
 export async function closeNow(app: FastifyInstance): Promise<void> {
   const closed = once(app.server, 'close')
   app.server.close()

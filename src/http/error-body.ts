@@ -9,9 +9,8 @@ export const errorBody = (status: number, message: string): string =>
   `${JSON.stringify({ code: status, message })}\n`
 
 /**
- * A whole answer, as text for a socket on which Node's parser has given up; the last on it.
- *
- * @param fields more of the head, such as `['X-Request-Id: …']`
+ * A whole answer as text, for a socket on which Node's parser has given up; the last one there.
+ * @param fields more header fields, such as `['X-Request-Id: …']`
  */
 export function rawError(status: number, message: string, fields: readonly string[] = []): string {
   const body = errorBody(status, message)

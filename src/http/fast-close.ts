@@ -1,10 +1,13 @@
-/** Fast close: ends a connection whose last answer is written, without waiting for its FIN. */
+/**
+ * Fast close: closes a connection once its last answer is written, without waiting for the client's
+ * FIN.
+ */
 import { Socket } from 'node:net'
 
 /**
- * Closing sends the FIN. Node half-closes first, waits for that and closes then, which costs a
- * connection with one request a fifth of its CPU time. Nothing may be left to write, and TLS has
- * a farewell to send: there Node's own way stays.
+ * Node half-closes a connection, waits for the client's FIN and closes then, which costs a
+ * connection with one request a fifth of its CPU time. Closing sends the FIN as well. It needs an
+ * empty write buffer, and no TLS, which has its own farewell: there Node's way stays.
  */
 export function closeFast(socket: Socket): void {
   socket.destroySoon = destroySoon

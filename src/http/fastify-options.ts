@@ -4,7 +4,7 @@ const compile = (): never => {
   throw new Error('a route with a schema')
 }
 
-/** Without it Fastify would load its own compilers all the same, and Ajv with them. */
+/** Otherwise Fastify loads its own compilers, and Ajv with them. */
 export const schemaController = {
   compilersFactory: { buildValidator: compile, buildSerializer: compile },
 }

@@ -1,13 +1,13 @@
-/** Whose pin is it: what becomes of it when an encoder pins it, or unpins it. No I/O here. */
+/** Ownership rules: what becomes of a pin when an encoder pins or unpins it. No I/O. */
 import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
 import { type Lease, latestEnd, operator } from './lease.js'
 import { type NewRecord, type PinRecord, type Writing, writing } from './pin-record.js'
 
-/** Who asks. */
+/** The caller. */
 export interface Caller {
-  /** What its leases are kept under. */
+  /** The id of the caller's leases. */
   readonly holder: string
-  /** Whether it may unpin what others hold. */
+  /** Whether the caller may unpin what others hold. */
   readonly mayUnpinAny: boolean
 }
 
@@ -15,36 +15,36 @@ export interface PinRequest {
   readonly cid: string
   /** Without expiry. */
   readonly options: readonly Parameter[]
-  /** Until when it wants the pin; Infinity: for ever. */
+  /** Until when the caller wants the pin; Infinity: for ever. */
   readonly untilMs: number
 }
 
 export type Refused = 'not-owner' | 'too-many-holders' | 'not-a-plain-pin' | 'options-too-long'
 
 export type Decision =
-  /** The record is written. */
+  /** The record is to be written. */
   | { readonly kind: 'write'; readonly record: NewRecord; readonly request: Writing }
-  /** The pin goes, as it has no holder; `last` are the previous holders. */
+  /** The pin is to be unpinned, as it has no holder; `last` are the previous holders. */
   | { readonly kind: 'unpin'; readonly last: readonly Lease[] }
-  /** There is nothing to change, and nothing wrong with asking. */
+  /** Nothing to change, and nothing to refuse. */
   | { readonly kind: 'keep' }
-  /** For encoders it is not there. */
+  /** For encoders the pin does not exist. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'refuse'; readonly reason: Refused }
 
-/** Leases of one pin: one more and they would not fit into a request. */
+/** Most leases of one pin: one more would not fit into a request. */
 const holdersMax = 48
 
-/** Name, metadata and options of one holder leave room for as many, each with this at most. */
+/** Name, metadata and options leave room for this many holders, each of at most this size. */
 const holdersMin = 16
 const leaseBytesMax = 100
 const ownBytesMax = queryBytesMax - holdersMin * leaseBytesMax
 
-/** Whether others could not hold the pin as well: they take its options as they are. */
+/** Whether the options leave too little room for other holders, who take them as they are. */
 export const areTooLong = (options: readonly Parameter[]): boolean =>
   encodeQuery(options).length > ownBytesMax
 
-/** When a change is made, and the version of the leases that it makes. */
+/** The time of a change, and the token of the leases that it writes. */
 export interface Moment {
   /** Milliseconds since the epoch. */
   readonly nowMs: number
@@ -62,7 +62,7 @@ export function decidePin(
   const { cid, options, untilMs } = asked
   const leases = record === undefined ? [] : liveLeases(record, nowMs)
   const own = leases.find((lease) => lease.holder === holder)
-  // What the operator holds of a pin without leases is written down from now on.
+  // The operator's hold of a pin without leases becomes a lease.
   const others = leases
     .filter((lease) => lease !== own)
     .map((lease) => (record?.leases.includes(lease) === true ? lease : { ...lease, token }))
@@ -70,7 +70,7 @@ export function decidePin(
   const all = [...others, lease]
   const written: NewRecord = {
     cid,
-    // A pin made here means the whole graph; a holder of only its root loses nothing.
+    // A POST pins the whole graph; a holder of only its root loses nothing.
     isDirect: false,
     options: record === undefined || others.length === 0 ? options : record.options,
     expiresMs: latestEnd(all),
@@ -81,13 +81,13 @@ export function decidePin(
   return write(written) ?? refuse('too-many-holders')
 }
 
-/** Undefined: a request has no room for it. */
+/** Undefined: it does not fit into a request. */
 export function write(record: NewRecord): Decision | undefined {
   const request = writing(record)
   return request.query.length > queryBytesMax ? undefined : { kind: 'write', record, request }
 }
 
-/** A pin without a holder, as it is kept for a grace, with its former holders. */
+/** A pin without a holder that is kept for a grace, with its former holders. */
 export const softDelete = (
   { cid, isDirect, options }: PinRecord,
   former: readonly Lease[],
@@ -100,7 +100,7 @@ export function decideUnpin(
   { holder, mayUnpinAny }: Caller,
   now: number,
 ): Decision {
-  // The cluster's own words for what it does not know.
+  // The cluster's own words for an unknown pin.
   if (record === undefined) return { kind: 'unpin', last: [] }
   if (isSoftDeleted(record)) return { kind: 'unknown' }
   const leases = liveLeases(record, now)
@@ -111,21 +111,21 @@ export function decideUnpin(
   const { cid, isDirect, options } = record
   const expiresMs = latestEnd(others)
   const left = write({ cid, isDirect, options, expiresMs, leases: others })
-  // With one lease less it has room.
+  // One lease less always fits.
   return left ?? refuse('too-many-holders')
 }
 
-/** What a refusal comes to where it is not enforced: the request acts, and no lease is harmed. */
+/** Replaces a refusal that is not enforced: the request passes, and harms no lease. */
 export function unenforced(record: PinRecord, now: number): Decision {
   const explicit = record.leases.filter(({ untilMs }) => untilMs > now)
   return explicit.length > 0 ? { kind: 'keep' } : { kind: 'unpin', last: liveLeases(record, now) }
 }
 
-/** Whether it is only kept for a grace: to encoders it is not there. */
+/** Whether the pin is only kept for a grace: encoders do not see it. */
 export const isSoftDeleted = ({ leases, former }: PinRecord): boolean =>
   leases.length === 0 && former.length > 0
 
-/** A pin that carries no lease is the operator's, for as long as it was made for. */
+/** A pin without leases is the operator's until it expires. */
 export function liveLeases(record: PinRecord, now: number): readonly Lease[] {
   const { leases, former, writtenMs, expiresMs } = record
   if (leases.length > 0) return leases.filter(({ untilMs }) => untilMs > now)

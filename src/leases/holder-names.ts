@@ -1,8 +1,8 @@
-/** Which encoder a lease is of: its id says nothing to people. */
+/** Finds the encoder's name of a lease: people cannot read its id. */
 import type { Snapshot } from '../settings/snapshot.js'
 import { operator } from './lease.js'
 
-/** Lease id → name; encoders that are not in the settings any more are not in it. */
+/** Lease id → name; removed encoders are missing. */
 export function namesByHolder({
   config,
   keyring,

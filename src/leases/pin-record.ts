@@ -1,4 +1,4 @@
-/** The cluster's record of a pin, as its state has it, and the request that writes such a one. */
+/** The cluster's record of a pin, and the request that writes one. */
 import { badAnswer, isObject, readObject } from '../cluster/json.js'
 import { encodeQuery, type Parameter } from '../cluster/query.js'
 import { type Lease, leaseEntry, type LeaseKind, readLease, wholeSeconds } from './lease.js'
@@ -8,18 +8,18 @@ export interface PinRecord {
   /** Only `pin` is one that clients make. */
   readonly type: string
   readonly isDirect: boolean
-  /** Everything but the mode, the expiry and our own entries. */
+  /** Everything but the mode, the expiry and the gate's entries. */
   readonly options: readonly Parameter[]
   /** Infinity: never. */
   readonly expiresMs: number
   readonly leases: readonly Lease[]
-  /** Who held it before it was soft-deleted; none of a pin that is held. */
+  /** Holders before the soft delete; empty for a pin that is held. */
   readonly former: readonly Lease[]
   /** When it was last written, by the cluster's clock; to the second when read back. */
   readonly writtenMs: number
 }
 
-/** What is put into a record. */
+/** The parts of a record. */
 export interface NewRecord {
   readonly cid: string
   readonly isDirect: boolean
@@ -36,7 +36,9 @@ export interface Writing {
   readonly query: string
 }
 
-/** The query that writes a record; of a direct one, on the path route, which alone obeys it. */
+/**
+ * The query that writes a record; a direct pin needs the path route, the only one that obeys it.
+ */
 export function writing(record: NewRecord): Writing {
   const { cid, isDirect, options, expiresMs, leases, former = [] } = record
   const query = encodeQuery([
@@ -76,7 +78,9 @@ export function readPinRecord(text: string): PinRecord {
   return pinRecordOf(json)
 }
 
-/** All that may be written back: a repair must not write what was never understood. */
+/**
+ * Accepts only what may be written back: a repair must not write what the gate did not understand.
+ */
 const isPin = (json: Partial<PinJson>): json is PinJson =>
   typeof json.cid === 'string' &&
   typeof json.type === 'string' &&
@@ -94,7 +98,7 @@ const isTime = (value: unknown): boolean =>
 const areTexts = (values: readonly unknown[]): boolean =>
   values.every((value) => typeof value === 'string')
 
-/** Of one line of `/allocations`. */
+/** Reads one line of `/allocations`. */
 function pinRecordOf(json: PinJson): PinRecord {
   const entries = Object.entries(json.metadata ?? {})
   const held = entries.map(([key, value]) => readLease(key, value))
@@ -113,7 +117,10 @@ function pinRecordOf(json: PinJson): PinRecord {
   }
 }
 
-/** Peers that were asked for are not stored; where they still fit, the cluster keeps them. */
+/**
+ * The record lacks the peers that the client asked for; where they still fit, the cluster keeps
+ * them.
+ */
 function optionsOf(json: PinJson, metadata: readonly Parameter[]): Parameter[] {
   const {
     name,

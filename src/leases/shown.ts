@@ -1,4 +1,4 @@
-/** What encoders see of pins: no leases, and a pin that is kept for a grace as unpinned. */
+/** What encoders see of pins: no leases, and a soft-deleted pin as unpinned. */
 import { ClusterFault } from '../cluster/faults.js'
 import { badAnswer, isObject, readObject } from '../cluster/json.js'
 import { readPinStatus } from '../cluster/status-answer.js'
@@ -12,24 +12,23 @@ const reserved = Buffer.from(`"${reservedPrefix}`)
 const former = Buffer.from(`"${formerPrefix}`)
 const lease = Buffer.from(`"${leasePrefix}`)
 
-/** No line of the cluster's is as long. */
+/** Longer than any line of the cluster. */
 const lineBytesMax = 1024 * 1024
 
-/** Whether a status of the cluster's, as it stands in its JSON, is of a pin kept for a grace. */
+/** Whether a status in the cluster's JSON is of a soft-deleted pin. */
 const isSoftDeleted = (line: Buffer): boolean => line.includes(former) && !line.includes(lease)
 
-/** Of a pin's record, as POST and DELETE answer it. */
+/** A pin's record, as answers to POST and DELETE show it. */
 export const shownRecord = (line: Buffer): Buffer => withoutLeases(line)
 
 /**
- * Of a pin's status.
- *
+ * A pin's status.
  * @throws ClusterFault when it is not a record
  */
 export const shownStatus = (line: Buffer): Buffer =>
   isSoftDeleted(line) ? asUnpinned(line) : withoutLeases(line)
 
-/** Whole lines of a listing, which leaves pins out that are kept for a grace. */
+/** Whole lines of a listing, without soft-deleted pins. */
 export function shownListing(lines: Buffer): Buffer {
   for (let from = 0; from < lines.length;) {
     const end = lines.indexOf(newline, from)
@@ -46,8 +45,7 @@ export function shownListing(lines: Buffer): Buffer {
 
 /**
  * Whole lines of an answer about some pins.
- *
- * @param cids that were asked for, in their canonical spelling; undefined: it is not known which
+ * @param cids of the request, in their canonical spelling; undefined: unknown
  */
 export const shownStatuses =
   (cids: ReadonlySet<string> | undefined): ShowLines =>
@@ -58,7 +56,7 @@ export const shownStatuses =
       return shownStatus(line)
     })
 
-/** @param show what stands in the place of a line; true: nothing */
+/** @param show gives the text that replaces a line; true: the line stays out */
 function eachLine(lines: Buffer, show: (line: Buffer) => Buffer | boolean): Buffer {
   const shown: Buffer[] = []
   for (let from = 0; from < lines.length;) {
@@ -71,7 +69,7 @@ function eachLine(lines: Buffer, show: (line: Buffer) => Buffer | boolean): Buff
   return Buffer.concat(shown)
 }
 
-/** What the cluster says of CIDs that are not pinned: the same shape, HTTP status 200. */
+/** The cluster's answer for CIDs that are not pinned: the same shape, HTTP status 200. */
 function asUnpinned(line: Buffer): Buffer {
   const { cid, peer_map: peers } = readObject(line.toString())
   const now = new Date().toISOString()
@@ -97,14 +95,14 @@ function asUnpinned(line: Buffer): Buffer {
 const text = String.raw`(?:[^"\\]|\\.)*`
 const entry = `"${reservedPrefix.replace('.', String.raw`\.`)}${text}":"${text}"`
 
-/** A run of the gate's entries in an object, with what stands before and behind it. */
+/** A run of the gate's entries in an object, with its surroundings. */
 const entries = new RegExp(`([{,])${entry}(?:,${entry})*(,?)`, 'g')
 const isLeft = new RegExp(`"${reservedPrefix}${text}"\\s*:`)
 
 /**
- * Metadata without the gate's own entries; all other bytes stay as they are. They are taken out of
- * the text, as to parse and print a listing of 200 MB would hold up everybody. In JSON a quote
- * inside of a text has a backslash before it, so nothing that a client writes looks like an entry.
+ * Metadata without the gate's own entries; all other bytes stay. Cutting them out of the text is
+ * fast: parsing and printing a listing of 200 MB would block every request. Inside of a JSON text a
+ * quote follows a backslash, so nothing that a client writes looks like an entry.
  */
 function withoutLeases(lines: Buffer): Buffer {
   if (!lines.includes(reserved)) return lines
@@ -112,7 +110,7 @@ function withoutLeases(lines: Buffer): Buffer {
     .toString('latin1')
     .replace(entries, (_run, before: string, behind: string) => (before === '{' ? '{' : behind))
     .replaceAll('"metadata":{},"peer_map"', '"metadata":null,"peer_map"')
-  // Printed otherwise than the cluster does.
+  // Not in the cluster's own format.
   if (isLeft.test(cleaned)) return eachLine(Buffer.from(cleaned, 'latin1'), rebuilt)
   return Buffer.from(cleaned, 'latin1')
 }
@@ -124,16 +122,16 @@ function rebuilt(line: Buffer): Buffer {
   return Buffer.from(`${JSON.stringify({ ...json, metadata: Object.fromEntries(own) })}\n`)
 }
 
-/** @throws ClusterFault when they are not what the cluster answers */
+/** @throws ClusterFault when the lines are not the cluster's */
 export type ShowLines = (lines: Buffer) => Buffer
 
-/** Of lines that come in pieces: hands on whole ones, as encoders see them. */
+/** Takes lines in pieces and passes on whole ones, as encoders see them. */
 export class ShownLines {
   private rest: Buffer = Buffer.alloc(0)
 
   constructor(private readonly show: ShowLines) {}
 
-  /** The lines that are whole by now; the piece's memory, where nothing had to be changed. */
+  /** The complete lines so far; the piece's own memory, where nothing changed. */
   take(piece: Buffer): Buffer[] {
     const end = piece.lastIndexOf(newline) + 1
     if (end === 0) {

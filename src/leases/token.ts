@@ -5,9 +5,9 @@
  */
 
 export interface Token {
-  /** The id of a ledger, made with it at random. */
+  /** The random id of a ledger. */
   readonly gateId: string
-  /** Counts up within one ledger; a number is never given out twice. */
+  /** Increases within one ledger, which never issues a number twice. */
   readonly seq: number
 }
 

@@ -1,4 +1,4 @@
-/** A cache entry: one listing that the cluster is asked for once and any number of clients read. */
+/** A cache entry: one listing, read once from the cluster for any number of clients. */
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { LanePlace } from '../cluster/lane.js'
@@ -15,35 +15,35 @@ export interface Head {
 }
 
 export interface CacheEntryEvents {
-  /** No client waits for it any more, and none reads it. */
+  /** No client waits for the entry or reads it. */
   readonly onUnused: () => void
-  /** The disk takes no more of it: from now on it passes through, and no client can join. */
+  /** The disk takes no more of it: from now on it only passes through, and no client can join. */
   readonly onPassing: () => void
 }
 
 export class CacheEntry {
-  /** When the cluster was asked, by the monotonic clock: it is never older than that. */
+  /** When the cluster was asked, by the monotonic clock: the contents are never older. */
   askedMs = Infinity
   /** Resolves with the head of the cluster's answer, or rejects with the fault. */
   readonly head: Promise<Head>
-  /** Settles when nothing more will come, whatever came. */
+  /** Settles when the listing has ended, well or not. */
   readonly ended: Promise<void>
-  /** Texts of the trailer X-Stream-Error, once the end is there; empty ones mean no error. */
+  /** Texts of the trailer X-Stream-Error, at the end; empty ones mean no error. */
   streamErrors: readonly string[] = []
-  /** Whether it ended well: whole, and without an error in its trailer. */
+  /** Whether the listing ended well: whole, and without an error in its trailer. */
   isComplete = false
   isOver = false
   private readonly plain: Spool
   private packed: Spool | undefined
   private reader: UpstreamReader | undefined
   private status = 0
-  /** Those who wait for it and read it, by owner. */
+  /** Clients that wait for it or read it, by owner. */
   private readonly users = new KeyedCounter()
   private isClosed = false
   private readonly heading = Promise.withResolvers<Head>()
   private readonly ending = Promise.withResolvers<undefined>()
 
-  /** @param place where its turn to be asked comes */
+  /** @param place in the lane of listings */
   constructor(
     private readonly quota: SpoolQuota,
     readonly place: LanePlace,
@@ -62,7 +62,7 @@ export class CacheEntry {
     })
   }
 
-  /** Asks the cluster. */
+  /** Sends the request to the cluster. */
   start(cluster: Cluster, request: UpstreamRequest): void {
     const startMs = performance.now()
     this.askedMs = startMs
@@ -84,14 +84,14 @@ export class CacheEntry {
     })
   }
 
-  /** Ends it before its time, or before its beginning. */
+  /** Ends it early, or before its beginning. */
   fail(fault: ClusterFault): void {
     this.reader?.giveUp(fault)
     this.heading.reject(fault)
     this.end(fault)
   }
 
-  /** Whether the cluster was asked for it; before, it waits for its turn. */
+  /** Whether the request was sent; before, the entry waits for its turn. */
   get isAsked(): boolean {
     return this.reader !== undefined
   }
@@ -100,26 +100,25 @@ export class CacheEntry {
     return this.users.size > 0
   }
 
-  /** Whether one more may read it from its start. */
+  /** Whether another client may read it from its start. */
   get isJoinable(): boolean {
     return this.plain.isWhole && (!this.isOver || this.isComplete)
   }
 
   /**
-   * What a client reads from its start on: the client must open its cursor at once.
-   *
+   * A source from the start of the listing; the client must open its cursor at once.
    * @param wantsGzip whether it may be compressed
    */
   read(wantsGzip: boolean): { readonly spool: Spool; readonly isCompressed: boolean } {
     if (wantsGzip && this.status === 200 && this.plain.isWhole)
       this.packed ??= compressed(this.plain, this.quota)
-    // Behind a disk that is full it has no start any more; what is plain all understand.
+    // After a full disk its start is gone; every client understands plain bytes.
     if (wantsGzip && this.packed?.isWhole === true)
       return { spool: this.packed, isCompressed: true }
     return { spool: this.plain, isCompressed: false }
   }
 
-  /** Keeps it open for one who waits for it or reads it, until the returned function is called. */
+  /** Keeps it open for a client that waits or reads, until the returned function is called. */
   retain(owner: string): () => void {
     this.users.add(owner)
     this.place.join(owner)
@@ -135,7 +134,7 @@ export class CacheEntry {
     }
   }
 
-  /** No client begins to read it any more, except those that retain it. */
+  /** No other client can begin to read it, except those that retain it. */
   close(): void {
     this.isClosed = true
     if (this.isUsed) return

@@ -6,12 +6,12 @@
  */
 export const chunkBytes = 262_144
 
-/** Kept for the next listing, so much that a few can run without asking the system for memory. */
+/** Kept for the next listing: enough for a few at once. */
 const freeMax = 24
 
 const free: Buffer[] = []
 
-/** Memory of a chunk's length; it still holds its former bytes. */
+/** Memory of a chunk's length, with its former bytes. */
 export const takeMemory = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes)
 
 export function giveMemory(memory: Buffer): void {
@@ -22,7 +22,7 @@ export function giveMemory(memory: Buffer): void {
 export class Chunk {
   private holders = 1
 
-  /** @param memory returned to the pool after the last release; undefined: it is not pooled */
+  /** @param memory goes back to the pool after the last release; undefined: not pooled */
   constructor(
     readonly bytes: Buffer,
     private readonly memory?: Buffer,
@@ -36,7 +36,7 @@ export class Chunk {
     this.holders++
   }
 
-  /** Each holder calls it once; after the last call the bytes change. */
+  /** Each holder calls it once; after the last call the memory is reused. */
   release(): void {
     this.holders--
     if (this.holders === 0 && this.memory !== undefined) giveMemory(this.memory)

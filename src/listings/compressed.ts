@@ -1,10 +1,10 @@
-/** A spool's contents once more, compressed: once for all who take it so. */
+/** A spool's contents compressed, once for all clients that accept gzip. */
 import { constants, createGzip } from 'node:zlib'
 import { Chunk } from './chunk.js'
 import { Spool } from './spool.js'
 import type { SpoolQuota } from './spool-quota.js'
 
-/** The fastest: it costs half of the default's time, and JSON shrinks to a seventh all the same. */
+/** The fastest level takes half of the default's time, and JSON still shrinks to a seventh. */
 const level = 1
 
 /** Zlib runs in libuv's threads, so the main one does not wait for it. */
@@ -22,7 +22,7 @@ export function compressed(plain: Spool, quota: SpoolQuota): Spool {
       spool.finish(error instanceof Error ? error : new Error(String(error)))
       gzip.destroy()
     }
-    // What came before goes out first: it is a cut listing, not an empty one.
+    // The bytes before go out first: clients must see a cut listing, not an empty one.
     if (plain.size > 0) gzip.flush(constants.Z_SYNC_FLUSH, cut)
     else cut()
   })
@@ -34,7 +34,7 @@ async function feed(
   packed: Spool,
   gzip: ReturnType<typeof createGzip>,
 ): Promise<void> {
-  // It is as slow as the slowest who reads it compressed.
+  // It proceeds at the pace of its slowest reader.
   const cursor = plain.enter(() => {
     packed.cutSlow()
     gzip.destroy()
@@ -49,7 +49,7 @@ async function feed(
         })
       })
       chunk.release()
-      // Nothing more is there yet: who waits shall have what came.
+      // No more bytes have come so far: readers that wait get what there is.
       if (cursor.position === plain.size) gzip.flush(constants.Z_SYNC_FLUSH)
     }
     gzip.end()

@@ -1,4 +1,4 @@
-/** Listings that cost the cluster nothing but the first: one at a time, shared by all who ask. */
+/** Shares listings: the cluster answers one at a time, and all clients that ask read it. */
 import type { RequestHeaders } from '../http/headers.js'
 import type { AccessLine } from '../log/access-line.js'
 import { ClusterFault, faultOf } from '../cluster/faults.js'
@@ -9,27 +9,27 @@ import type { PeerCount } from './peer-count.js'
 import type { SpoolQuota } from './spool-quota.js'
 import { Lane } from '../cluster/lane.js'
 
-/** How a client came to its listing. */
+/** Where a client's listing came from. */
 export type Origin = NonNullable<AccessLine['listing']>
 
 export interface ListingRequest {
-  /** The encoder that asks. */
+  /** The encoder of the request. */
   readonly owner: string
-  /** Canonical; what is the same in it is the same listing. */
+  /** Canonical; equal paths are the same listing. */
   readonly query: string
-  /** Headers for the cluster, if it is asked for this client. */
+  /** Headers for the cluster, if this client's request goes there. */
   readonly headers: RequestHeaders
   /** Whether the cluster answers from its operations alone, which is cheap. */
   readonly isCheap: boolean
   /** Whether `local=true` may be used where it means the same. */
   readonly mayBeLocal: boolean
-  /** Whether it must not have been asked of the cluster before now. */
+  /** Whether only a listing that begins from now on will do. */
   readonly mustBeNew: boolean
   /** How long a cache entry serves other clients after its end. */
   readonly maxAgeMs: number
   readonly headMs: number
   readonly runMs: number
-  /** Longest wait for an answer to the cheap question how many peers there are. */
+  /** Time limit for reading the number of peers. */
   readonly idMs: number
   /** Aborted when the client does not wait any longer. */
   readonly signal: AbortSignal
@@ -38,25 +38,25 @@ export interface ListingRequest {
 export interface Found {
   readonly entry: CacheEntry
   readonly origin: Origin
-  /** To be called when it was read, or will not be. */
+  /** Call it after reading, or instead of it. */
   readonly release: () => void
 }
 
-/** Different listings that are kept. */
+/** Most cached listings. */
 const keptMax = 16
 
-/** Listings of operations at once: the cluster has these in memory. */
+/** Listings of operations at once: the cluster answers them from memory. */
 const cheapMax = 4
 
 const waitingMax = 64
 
-/** Listings that go on beside the one whose turn it is. */
+/** Listings that may continue beside the one whose turn it is. */
 const asideMax = 2
 
 /**
- * Whole listings have their turn one after the other, as each makes the cluster load Kubo's whole
- * pinset; the turns go round the encoders. One that only its cache entry is for, or that passes
- * through at the pace of its readers, holds up no other: it goes on beside, or ends.
+ * Whole listings take turns, as each makes the cluster load Kubo's whole pinset; the turns rotate
+ * among encoders. A listing that no client reads, or that only passes through at the pace of slow
+ * readers, blocks no other: it continues beside the next, or ends.
  */
 export class Listings {
   private readonly entries = new Map<string, CacheEntry>()
@@ -86,18 +86,18 @@ export class Listings {
       if (entry === undefined) return found(this.begin(request), 'fresh', owner)
       if (entry.isJoinable && !(mustBeNew && entry.askedMs < arrivedMs))
         return found(entry, entry.isOver ? 'cached' : 'shared', owner)
-      // What passes through has its readers; who comes now has a turn of his own.
+      // A listing that passes through keeps its readers; a new client gets a turn of its own.
       if (entry.isOver || !entry.isJoinable) this.forget(query, entry)
       else await either(entry.ended, signal)
     }
   }
 
-  /** New settings: no client joins a listing of the former cluster; its readers go on. */
+  /** New settings: no client joins a listing of the former cluster; its readers continue. */
   clear(): void {
     for (const [query, entry] of this.entries) if (entry.isAsked) this.forget(query, entry)
   }
 
-  /** Gives up what is under way. */
+  /** Aborts all listings. */
   close(): void {
     for (const [query, entry] of this.entries) {
       entry.fail(new ClusterFault('cluster-cut', new Error('the gate closes')))
@@ -128,7 +128,7 @@ export class Listings {
   private async run(entry: CacheEntry, request: ListingRequest): Promise<void> {
     const { query, isCheap, maxAgeMs } = request
     if (!isCheap) this.running = entry
-    // Whatever goes wrong with this one, the next has its turn.
+    // Whatever happens to this one, the next gets its turn.
     await this.start(entry, request).catch((error: unknown) => {
       entry.fail(faultOf(error))
     })
@@ -139,7 +139,7 @@ export class Listings {
     entry.place.leave()
   }
 
-  /** No client waits for it any more, and none reads it. */
+  /** No client waits for it or reads it. */
   private unused(entry: CacheEntry, { query, isCheap, maxAgeMs }: ListingRequest): void {
     const isOfUse = entry.place.isTaken && entry.isJoinable && !isCheap && maxAgeMs > 0
     if (isOfUse && this.entries.get(query) === entry) {
@@ -151,7 +151,7 @@ export class Listings {
     this.forget(query, entry)
   }
 
-  /** A turn does not wait for a listing without readers, or with slow ones. */
+  /** The next turn does not wait for a listing without readers, or with slow ones. */
   private makeRoom(): void {
     const { running } = this
     if (running === undefined || !this.whole.isWaitedFor) return
@@ -178,9 +178,8 @@ export class Listings {
   }
 
   /**
-   * Where Kubo is down a peer leaves its pins out, and a listing of all peers looks empty; asked
-   * for its own list alone, it says so.
-   *
+   * With Kubo down, a peer omits its pins, and a listing of all peers looks empty; a listing of the
+   * peer alone reports the error.
    * @throws ClusterFault
    */
   private verifyEmpty(query: string, headers: RequestHeaders, headMs: number): Promise<void> {
@@ -225,7 +224,7 @@ const pathOf = (query: string): string => (query === '' ? '/pins' : `/pins?${que
 
 const withLocal = (query: string): string => (query === '' ? 'local=true' : `${query}&local=true`)
 
-/** Whatever is first; rejects with the signal's reason. */
+/** Resolves with whichever comes first; rejects with the signal's reason. */
 export function either<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {

@@ -11,13 +11,13 @@ import { syncDirectory } from '../disk/sync-directory.js'
 import type { Logger } from '../log/logger.js'
 
 export interface PeerCountParts {
-  /** Where a file says that there were several; undefined: that is forgotten with the process. */
+  /** Directory of a file that remembers several peers; undefined: the process forgets it. */
   readonly directory: string | undefined
   /** For the log. */
   readonly log: Logger
 }
 
-/** How many peers a cluster has; `unknown`: it does not say, which proves neither. */
+/** How many peers a cluster has; `unknown`: it does not say. */
 export type Peers = 'one' | 'several' | 'unknown'
 
 export class PeerCount {
@@ -38,8 +38,8 @@ export class PeerCount {
   }
 
   /**
-   * `cluster_peers` lists live peers only, so a second one that was ever seen may be away at the
-   * moment: then there are several all the same.
+   * `cluster_peers` lists live peers only, so a second one that was ever seen may just be down: the
+   * answer is still `several`.
    */
   async of(cluster: Cluster, headers: RequestHeaders, timeoutMs: number): Promise<Peers> {
     if (this.hasSeveral) return 'several'
@@ -50,7 +50,7 @@ export class PeerCount {
     return 'several'
   }
 
-  /** Says so once. Where the disk takes nothing, it is known until the restart. */
+  /** Logs it once. If the disk takes nothing, the gate remembers it until the restart. */
   async noteSeveral(): Promise<void> {
     if (this.hasSeveral) return
     this.hasSeveral = true

@@ -1,9 +1,9 @@
-/** The bytes of one stream on the disk. */
+/** One stream's bytes in a file. */
 import type { FileHandle } from 'node:fs/promises'
 import { Chunk, takeMemory } from './chunk.js'
 import type { SpoolQuota } from './spool-quota.js'
 
-/** Thrown when the files would together be larger than they may. */
+/** Thrown when all files together would exceed the quota. */
 export class SpoolFull extends Error {
   override readonly name = 'SpoolFull'
 
@@ -13,7 +13,7 @@ export class SpoolFull extends Error {
 }
 
 export class SpoolFile {
-  /** Bytes written, from the start without a gap; behind them may be what another one left. */
+  /** Bytes written, from the start without a gap; beyond them may be bytes of a former stream. */
   size = 0
   private hasFailed = false
 
@@ -48,7 +48,7 @@ export class SpoolFile {
   private async write(chunks: readonly Buffer[], from: number, bytes: number): Promise<void> {
     const { bytesWritten } = await this.file.writev(chunks as Buffer[], from)
     if (bytesWritten === bytes) return
-    // A disk that is nearly full takes a part of it before it says so.
+    // A nearly full disk writes a part before it fails.
     const rest = Buffer.concat(chunks).subarray(bytesWritten)
     for (let done = 0; done < rest.length;) {
       const { bytesWritten: more } = await this.file.write(

@@ -1,13 +1,13 @@
-/** The quota that all spool files on the disk share, and one pooled file for the next listing. */
+/** The quota that all spool files share, and one pooled file for the next listing. */
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type SetTimer, setTimer as timer } from '../time/clock.js'
 
-/** How long a file stays pooled: listings come a minute apart where they come at all. */
+/** How long a file stays pooled: listings mostly come a minute apart. */
 const pooledMs = 5 * 60_000
 
-/** A file, and how many bytes of the quota are reserved for it, whatever is in them. */
+/** A file and its reserved bytes of the quota. */
 export interface Allocation {
   readonly file: FileHandle
   readonly bytes: number
@@ -31,7 +31,7 @@ export class SpoolQuota {
     readonly setTimer: SetTimer = timer,
   ) {}
 
-  /** False when the quota has not so many bytes left. */
+  /** False when the quota has fewer bytes left. */
   reserve(bytes: number): boolean {
     if (this.used + bytes > this.bytesMax) this.dropPooled()
     if (this.used + bytes > this.bytesMax) return false
@@ -44,11 +44,9 @@ export class SpoolQuota {
   }
 
   /**
-   * One that no other process can reach and that no crash leaves behind: its name is gone as soon
-   * as it is made (unlink(2)), and the bytes live as long as the handle. There is nothing to clean
-   * up at the next start, and nothing to find for others meanwhile.
-   *
-   * A pooled file is overwritten: that costs a third of what new pages of ext4 do (measured).
+   * Opens a file that no other process can reach and no crash leaves behind: it is unlinked at once
+   * (unlink(2)), and its bytes live as long as the handle. So the next start has nothing to clean
+   * up. Overwriting a pooled file costs a third of new pages on ext4 (measured).
    */
   async open(): Promise<Allocation> {
     const { pooled } = this
@@ -86,7 +84,7 @@ export class SpoolQuota {
     await file.close()
   }
 
-  /** Pools no file any more; a file that is still read goes with its last reader. */
+  /** Stops pooling; a file in use goes with its last reader. */
   close(): void {
     this.isClosed = true
     this.dropPooled()

@@ -1,25 +1,25 @@
-/** What has come of a stream so far, for any number of readers, each with its own cursor. */
+/** The bytes of a stream so far, for any number of readers, each with its own cursor. */
 import type { Chunk, ChunkView } from './chunk.js'
 import { SpoolFile } from './spool-file.js'
 import type { SpoolQuota } from './spool-quota.js'
 
-/** What stays in memory: a small listing whole, of a large one what came last. */
+/** Bytes kept in memory: a small listing whole, the end of a large one. */
 const recentBytes = 1024 * 1024
 
-/** What goes to the disk in one write; the end of a stream may stay in memory. */
+/** Bytes per write to the disk; the end of a stream may stay in memory. */
 const writtenBytes = recentBytes / 2
 
-/** Beyond it the upstream reader waits: for the disk, or without one for the slowest client. */
+/** Beyond this, the upstream reader waits for the disk, or without one for the slowest client. */
 const memoryBytesMax = 4 * 1024 * 1024
 
 /**
- * How long those who had all that came may wait in all for slower ones, where the disk keeps
- * nothing for these. Then the slow ones are cut.
+ * How long fast readers may wait for slower ones, in all, where no disk keeps bytes for these. Then
+ * the spool cuts the slow ones.
  */
 const patienceMs = 5000
 const patienceStepMs = 500
 
-/** What a cut reader is told. */
+/** The error of a cut reader. */
 class TooSlow extends Error {
   override readonly name = 'TooSlow'
 }
@@ -27,29 +27,28 @@ class TooSlow extends Error {
 /** One client's cursor; the client must leave it when it stops reading. */
 export interface Cursor {
   position: number
-  /** Called when it was so slow that it is read no further. */
+  /** Called when the spool cuts this reader because it is too slow. */
   readonly onCut?: (() => void) | undefined
 }
 
 export interface SpoolEvents {
   /** The upstream reader may go on, after {@link Spool.append} said that it must wait. */
   readonly onRoom?: () => void
-  /** It is not kept whole any more: no client begins to read it. */
+  /** The spool no longer has its start: no other client can begin to read. */
   readonly onPassing?: () => void
 }
 
 /**
- * Small streams stay in memory; of large ones only the end does, and the whole is on the disk.
- * Where the disk takes nothing, what all readers have had is dropped: those who read go on, but
- * no reader can begin any more.
+ * A small stream stays in memory; of a large one only the end does, and the whole is on disk.
+ * Without a disk, the spool drops what all readers have had: those go on, but no reader can begin.
  */
 export class Spool {
-  /** Bytes that came, the dropped ones among them. */
+  /** Bytes received, dropped ones included. */
   size = 0
-  /** Whether it is kept whole, so that one more may begin to read. */
+  /** Whether the spool has the whole stream, so that another reader may begin. */
   isWhole = true
   private readonly chunks: Chunk[] = []
-  /** Where the first of them begins. */
+  /** Position of the first chunk in memory. */
   private memoryStart = 0
   private file: SpoolFile | undefined
   private writing: Promise<void> | undefined
@@ -67,8 +66,8 @@ export class Spool {
   ) {}
 
   /**
-   * @param chunk the spool's from now on
-   * @returns whether the upstream reader may go on at once
+   * @param chunk belongs to the spool from now on
+   * @returns whether the upstream reader may continue at once
    */
   append(chunk: Chunk): boolean {
     this.chunks.push(chunk)
@@ -82,7 +81,7 @@ export class Spool {
     return hasRoom
   }
 
-  /** While it waits for the slowest client; as soon as another waits for that one, time runs. */
+  /** Runs while the stream waits for the slowest client and another one waits for the stream. */
   private watchPace(): void {
     this.cancelPatience ??= this.quota.setTimer(patienceStepMs, () => {
       this.cancelPatience = undefined
@@ -93,7 +92,7 @@ export class Spool {
     })
   }
 
-  /** Cuts those who are far behind. */
+  /** Cuts the readers that are far behind. */
   cutSlow(): void {
     for (const cursor of [...this.cursors]) {
       if (cursor.position >= this.memoryStart + memoryBytesMax / 2) continue
@@ -105,7 +104,7 @@ export class Spool {
     this.drop()
   }
 
-  /** No more will come; with an error it was cut short, and readers learn so. */
+  /** Ends the stream; with an error it was cut short, and readers get the error. */
   finish(error?: Error): void {
     if (this.end !== 'open') return
     this.end = error ?? 'ended'
@@ -123,7 +122,7 @@ export class Spool {
     return cursor
   }
 
-  /** Once more does nothing; a reader that waits for more is told that no more comes. */
+  /** A second call does nothing; a waiting reader learns of the end. */
   leave(cursor: Cursor): void {
     if (!this.cursors.delete(cursor)) return
     this.wake()
@@ -132,10 +131,9 @@ export class Spool {
   }
 
   /**
-   * The next bytes of a reader, as soon as there are some; it has to release them.
-   *
-   * @returns undefined at the end, and for one who has left
-   * @throws the error that cut it short, after all that came before
+   * Resolves with a reader's next bytes, which it has to release.
+   * @returns undefined at the end, and after the reader left
+   * @throws the error that cut the stream short, after the bytes before it
    */
   async next(cursor: Cursor): Promise<ChunkView | undefined> {
     if (this.slow.has(cursor)) throw new TooSlow('others waited for this reader')
@@ -151,7 +149,7 @@ export class Spool {
     return chunk
   }
 
-  /** No client begins any more; what is kept goes with the last reader. */
+  /** No other reader can begin; the bytes go with the last reader. */
   close(): void {
     this.isClosed = true
     if (this.cursors.size === 0) void this.release()
@@ -169,7 +167,7 @@ export class Spool {
   private recent(position: number): ChunkView | undefined {
     if (position < this.memoryStart) return undefined
     let start = this.size
-    // From the end: a client that keeps up is there.
+    // Searches from the end, where clients that keep up are.
     for (let index = this.chunks.length - 1; index >= 0; index--) {
       const chunk = this.chunks[index]
       if (chunk === undefined) return undefined
@@ -249,7 +247,7 @@ export class Spool {
   }
 
   private async release(): Promise<void> {
-    // The writer closes it when it is done.
+    // The writer closes the file when it has finished.
     if (this.writing !== undefined) return
     const { file } = this
     this.file = undefined

@@ -1,4 +1,4 @@
-/** Reads one listing of the cluster, as fast as it comes, and joins it to large chunks. */
+/** Reads one listing from the cluster as fast as it comes, into large chunks. */
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
@@ -8,7 +8,7 @@ import type { StreamPool } from '../cluster/pools.js'
 import { shownListing, ShownLines } from '../leases/shown.js'
 import { giveMemory, Chunk, chunkBytes, takeMemory } from './chunk.js'
 
-/** What is asked of the cluster. */
+/** The request to the cluster. */
 export interface UpstreamRequest {
   /** Path and query. */
   readonly path: string
@@ -17,13 +17,15 @@ export interface UpstreamRequest {
   readonly headMs: number
   readonly runMs: number
   readonly of: StreamPool
-  /** Asked before an answer without a pin is believed; undefined: it is true as it is. */
+  /** Checks an answer without pins before it counts; undefined: no check. */
   readonly verifyEmpty: (() => Promise<void>) | undefined
 }
 
 export interface ListingSink {
   head(status: number): void
-  /** @returns whether the reader may go on; otherwise it waits for {@link UpstreamReader.resume} */
+  /**
+   * @returns whether the reader may continue; otherwise it waits for {@link UpstreamReader.resume}
+   */
   chunk(chunk: Chunk): boolean
   /** @param trailers fields by their names in lower case */
   end(trailers: AnswerHeaders): void
@@ -32,10 +34,10 @@ export interface ListingSink {
 
 const unverified = 'it lists no pin, and its own list does not say so: Kubo may be down'
 
-/** Less than this gets memory of its own length, not a pooled chunk's. */
+/** A smaller rest gets memory of its own length, not a pooled chunk. */
 const smallBytes = chunkBytes / 16
 
-/** A copy: what comes next takes the place of the bytes. */
+/** Copied, as the next bytes overwrite the memory. */
 function chunkOf(bytes: Buffer): Chunk {
   if (bytes.length < smallBytes || bytes.length > chunkBytes) return new Chunk(Buffer.from(bytes))
   const memory = takeMemory()
@@ -68,7 +70,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     cluster.dispatchListing(path, headers, this, of)
   }
 
-  /** Goes on after {@link ListingSink.chunk} returned false. */
+  /** Continues after {@link ListingSink.chunk} returned false. */
   resume(): void {
     this.controller?.resume()
   }
@@ -138,14 +140,14 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
     this.hasData = true
-    // Its memory is the socket's: what is not copied now is gone afterwards.
+    // The memory is the socket's, and is reused after the call.
     for (let from = 0; from < chunk.length;) {
       if (this.used === chunkBytes && !this.flush()) return
       const copied = chunk.copy(this.memory, this.used, from)
       this.used += copied
       from += copied
     }
-    // When all that one read of the socket brought has been taken apart.
+    // Runs once all bytes of one socket read are processed.
     this.flushing ??= setImmediate(() => {
       this.flush()
     })
@@ -155,7 +157,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     if (this.isOver || this.isVerifying || !this.flush()) return
     try {
       this.lines?.finish()
-      // Of no pin the cluster says 204.
+      // Without any pin the cluster answers 204.
       if (this.lines !== undefined && !this.hasData) throw badAnswer('a listing without a line')
     } catch (error) {
       this.stop(faultOf(error))

@@ -1,11 +1,11 @@
-/** The access log's line: what is said of every request, whatever happened to it. */
+/** The access log's line, one for every request. */
 import type { Permission } from '../settings/values/permissions.js'
 
 /**
- * How a request ended: `answered` by the cluster; `journaled` by us while the cluster is away;
- * `checked`: a balancer asked whether the gate serves; `refused` by us; `fault` of the cluster,
- * the store, the ledger or a lock; `aborted` because the client left or stopped reading; `bug` of
- * ours.
+ * How a request ended. `answered`: by the cluster. `journaled`: the gate queued the pin while the
+ * cluster was down. `checked`: a balancer's health check. `refused`: by the gate. `fault`: of the
+ * cluster, the store, the ledger or a lock. `aborted`: the client left or stopped reading. `bug`:
+ * of the gate.
  */
 export type RequestOutcome =
   'answered' | 'journaled' | 'checked' | 'refused' | 'fault' | 'aborted' | 'bug'
@@ -14,9 +14,9 @@ export type RequestOutcome =
 export interface AccessLine {
   /** Unique per request; also sent to the client and to the cluster as X-Request-Id. */
   readonly id: string
-  /** Of W3C Trace Context: the client's, or begun here. */
+  /** Of W3C Trace Context: the client's, or a new one. */
   readonly traceId: string
-  /** Who asked: only names that were authenticated. */
+  /** The authenticated encoder. */
   readonly encoder?: string | undefined
   /** Which of the encoder's keys was used. */
   readonly keyId?: string | undefined
@@ -34,28 +34,34 @@ export interface AccessLine {
   /** Status sent; 499 when the client left before one was. */
   readonly status: number
   readonly outcome: RequestOutcome
-  /** Why it was not simply answered: a word of gate/refusals.ts, or `client-left` and the like. */
+  /**
+   * Why the request was not simply answered: a word of gate/refusals.ts, or `client-left` and the
+   * like.
+   */
   readonly reason?: string | undefined
-  /** Why it would have been refused, where that is only observed. */
+  /** Why enforcement would have refused it, where it only observes. */
   readonly wouldRefuse?: string | undefined
   /**
-   * Bytes read from and written to the connection for it, head and framing included. Where a client
-   * pipelines, what it sent ahead counts for the request that ends first.
+   * Bytes on the connection for this request, head and framing included. Where a client pipelines,
+   * bytes that it sent ahead count for the request that ends first.
    */
   readonly bytesIn: number
   readonly bytesOut: number
-  /** From the head's arrival to the last byte taken, without what it asked to wait. */
+  /** From the head's arrival to the last byte taken, without `waitedMs`. */
   readonly durationMs: number
-  /** How long its answer waited for the pin to reach a terminal state, as it had asked for. */
+  /** How long the request waited for its pin to reach a terminal state, with `wait=`. */
   readonly waitedMs?: number | undefined
-  /** Of a listing: asked of the cluster for it, shared with one under way, or served again. */
+  /**
+   * Origin of a listing: read from the cluster for this request, shared with another one, or served
+   * from the cache.
+   */
   readonly listing?: 'fresh' | 'shared' | 'cached' | undefined
-  /** From asking the cluster to the head of its answer. */
+  /** From the request to the cluster until the head of its answer. */
   readonly upstreamMs?: number | undefined
   readonly upstreamStatus?: number | undefined
-  /** Who answered, or failed to, where the cluster has several endpoints. */
+  /** The endpoint that answered or failed, where the cluster has several. */
   readonly endpoint?: string | undefined
-  /** What exactly was wrong with the cluster, in the HTTP client's words; never sent to anybody. */
+  /** The exact fault of the cluster, in the HTTP client's words; no client sees it. */
   readonly upstreamError?: string | undefined
   /** Text of the cluster's X-Stream-Error trailer: a listing that ended early. */
   readonly streamError?: string | undefined
@@ -63,7 +69,7 @@ export interface AccessLine {
   readonly userAgent?: string | undefined
 }
 
-/** Faults and bugs are for the operator; all else is a day's work. */
+/** Faults and bugs are for the operator; the rest is normal. */
 export const levels = {
   answered: 'info',
   journaled: 'info',

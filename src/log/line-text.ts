@@ -4,7 +4,7 @@ import { styleText } from 'node:util'
 import { durationText } from '../time/span-text.js'
 import type { AccessLine } from './access-line.js'
 
-/** As the daemon writes it; a stranger's line may have anything in these fields. */
+/** As the daemon writes it; a line from elsewhere may have anything in these fields. */
 export type LogLine = Partial<AccessLine> & {
   readonly time?: string
   readonly level?: string
@@ -12,7 +12,7 @@ export type LogLine = Partial<AccessLine> & {
   readonly msg?: string
 }
 
-/** @returns undefined where it is not a JSON object: a log's last line may be half there */
+/** @returns undefined when it is not a JSON object: the last line of a log may be incomplete */
 export function readLogLine(text: string): LogLine | undefined {
   try {
     const value = JSON.parse(text) as unknown
@@ -23,10 +23,10 @@ export function readLogLine(text: string): LogLine | undefined {
 }
 
 type Style = Parameters<typeof styleText>[0]
-/** Strangers may have written into the log: each field is looked at before it is shown. */
+/** Strangers may have written into the log, so each field is checked before it is shown. */
 type LogFields = Readonly<Record<string, unknown>>
 
-/** A line that is not the daemon's is shown as it is, without what a terminal would obey. */
+/** Shows a foreign line as it is, with terminal controls escaped. */
 export function lineText(line: string, hasColor: boolean): string {
   const paint = (style: Style, text: string): string =>
     hasColor ? styleText(style, text, { validateStream: false }) : text
@@ -84,11 +84,11 @@ function otherText(line: LogFields, paint: Paint): string {
     .trimEnd()
 }
 
-/** To the second; what stands there otherwise is left. */
+/** To the second; other text stays. */
 const timeOf = ({ time }: LogFields): string =>
   harmless(typeof time === 'string' ? time.replace(/\.\d+Z$/, 'Z') : '-')
 
-/** JSON gives back what it had escaped: clients may have sent what moves a terminal's cursor. */
+/** Parsing JSON restores what it had escaped: a client may have sent terminal controls. */
 const harmless = (text: string): string => printable(text, '')
 
 const isRequest = (fields: LogFields): fields is AccessLine & LogFields =>

@@ -1,4 +1,4 @@
-/** The instrument of the log: a log that loses lines cannot say so itself. */
+/** Metrics of the log: a log that loses lines cannot report it itself. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { Log } from './log.js'

@@ -1,20 +1,20 @@
-/** Where log lines wait for the disk: in their order, in a bounded room, some of it kept. */
+/** Buffers log lines for the disk: in order and bounded, with a part reserved for encoders. */
 import { close, constants, open, write } from 'node:fs'
 import { promisify } from 'node:util'
 
-/** A part of what waits: lines of one kind, one after the other. */
+/** A run of waiting lines of one kind. */
 interface Part {
   text: string
   lines: number
   readonly isOfStrangers: boolean
 }
 
-/** How long a line waits for others at most: handing one over costs a third of a request. */
+/** Longest wait of a line for others: each write costs a third of a request. */
 const gatherMs = 10
 const writtenMax = 1_048_576
-/** So much is one part at most, and goes at once. */
+/** A part of this size is written at once. */
 const partMax = 65_536
-/** Without a byte taken for so long, the disk takes nothing. */
+/** After this time without a written byte, the sink counts as stalled. */
 const stalledMs = 1000
 const againMs = { busy: 20, failed: 1000 }
 
@@ -22,14 +22,15 @@ const openFile = promisify(open)
 const closeFile = promisify(close)
 
 /**
- * Lines of strangers, who have not authenticated, have half of the room. When all of it is used
- * up they are dropped for the others. Sizes are of text: of most lines a character is a byte.
+ * Strangers, who have not authenticated, have half of the buffer for their lines. When it is full,
+ * their lines are dropped for those of encoders. Sizes count characters: in most lines a character
+ * is a byte.
  */
 export class LogSink {
   /** Lines lost so far. */
   dropped = 0
   private waiting: Part[] = []
-  /** Characters that wait. */
+  /** Waiting characters. */
   private size = 0
   private writing: { readonly bytes: Buffer; from: number; readonly size: number } | undefined
   private timer: NodeJS.Timeout | undefined
@@ -43,7 +44,7 @@ export class LogSink {
   /**
    * @param descriptor where lines go
    * @param roomMax characters that may wait
-   * @param onAllWritten called whenever nothing waits any more
+   * @param onAllWritten called whenever the buffer is empty again
    */
   constructor(
     private descriptor: number,
@@ -51,7 +52,7 @@ export class LogSink {
     private readonly onAllWritten: () => void,
   ) {}
 
-  /** @throws when it cannot be written; that of a FIFO without a reader is ENXIO */
+  /** @throws when the file cannot be opened; for a FIFO without a reader the code is ENXIO */
   static open(file: string): Promise<number> {
     const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants
     return openFile(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640)
@@ -61,7 +62,7 @@ export class LogSink {
     return this.size + (this.writing?.size ?? 0)
   }
 
-  /** Whether lines come faster than the disk takes them; false where it takes nothing at all. */
+  /** Whether lines come faster than the disk takes them; false when it takes nothing at all. */
   get isBehind(): boolean {
     return this.pressure
   }
@@ -102,7 +103,7 @@ export class LogSink {
     return fits()
   }
 
-  /** Writes what waits, unless a write is under way. */
+  /** Writes the buffer, unless a write is in progress. */
   private flush(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -146,12 +147,13 @@ export class LogSink {
     })
   }
 
-  /** What is being written stays as it is, so that no line is torn; other lines may be dropped. */
+  /** The part in progress stays, so that no line is torn; other lines may be dropped. */
   private failed({ code }: NodeJS.ErrnoException): void {
     const isBusy = code === 'EAGAIN' || code === 'EBUSY'
     this.isFailing = true
     this.judge()
-    // A reader that went away, or a full disk: the end of the process does not wait for it.
+    // A reader that has closed the pipe, or a full disk: the end of the process does not wait for
+    // it.
     if (!isBusy) this.onWritten?.()
     this.again(isBusy ? againMs.busy : againMs.failed)
   }
@@ -183,7 +185,7 @@ export class LogSink {
     for (const listener of this.listeners) listener()
   }
 
-  /** A write that blocks tells nothing. */
+  /** A blocking write reports nothing. */
   private watchForStall(): void {
     setTimeout(() => {
       this.judge()
@@ -191,7 +193,7 @@ export class LogSink {
     }, stalledMs / 2).unref()
   }
 
-  /** From the next write on; of a line that is half written, the rest follows there. */
+  /** Applies from the next write on; the rest of a half-written line goes there too. */
   private changeFile(): void {
     if (this.reopened === undefined) return
     close(this.descriptor, () => undefined)
@@ -199,7 +201,10 @@ export class LogSink {
     this.reopened = undefined
   }
 
-  /** Goes on in the file that has this name now. @throws when it cannot be opened: the old stays */
+  /**
+   * Continues in the file that has this name now.
+   * @throws when it cannot be opened: the old one stays
+   */
   async reopen(file: string): Promise<void> {
     const descriptor = await LogSink.open(file)
     if (this.reopened !== undefined) await closeFile(this.reopened)
@@ -207,7 +212,7 @@ export class LogSink {
     this.flush()
   }
 
-  /** Writes what is left, and no more after that; a sink that takes nothing is not waited for. */
+  /** Writes the rest and ends; does not wait for a stalled sink. */
   async end(limitMs: number): Promise<void> {
     let limit: NodeJS.Timeout | undefined
     const over = new Promise<void>((resolve) => {

@@ -1,35 +1,32 @@
-/** The log: one JSON object a line, written without ever making a request wait. */
+/** The log: one JSON object a line; no request ever waits for it. */
 import pino, { type Level, type Logger } from 'pino'
 import type { LogConfig } from '../settings/schema/schema.js'
 import type { AccessLine } from './access-line.js'
 import { lineText } from './line-text.js'
 import { LogSink } from './log-sink.js'
 
-/** Lines beside those of requests: fields first, then a sentence. */
+/** A line beside those of requests: fields, then a constant message. */
 type Line = (fields: object, message: string) => void
 
 export interface Log {
   /** The one line of a request. */
   access(level: Level, line: AccessLine): void
-  /** An error that is ours, whole; the id names the request it hit. */
+  /** A bug of the gate, whole; the id names the request that met it. */
   bug(error: unknown, id?: string): void
   readonly info: Line
   readonly warn: Line
   readonly error: Line
   readonly fatal: Line
-  /** What waits to be written. */
+  /** The buffer of lines. */
   readonly sink: Pick<LogSink, 'dropped' | 'waitingSize' | 'isBehind' | 'onBehind'>
-  /** Least severe lines that are written from now on. */
+  /** Sets the least severe level that is written from now on. */
   setLevel(level: LogConfig['level']): void
   /**
-   * Opens the log file anew, after logrotate moved it; standard output stays as it is.
-   *
-   * @throws when it cannot be opened: lines go where they went before
+   * Opens the log file anew, after logrotate moved it; standard output stays.
+   * @throws when it cannot be opened: lines go on to the old file
    */
   reopen(): Promise<void>
-  /**
-   * Writes what is left; resolves after a second at the latest: a stalled sink holds up no stop.
-   */
+  /** Writes the rest; resolves within a second, as a stalled sink must not delay the stop. */
   close(): Promise<void>
 }
 
@@ -37,9 +34,8 @@ const closeMs = 1000
 const standardOutput = 1
 
 /**
- * Opens the log. Lines wait in memory for a sink that is written in the background. Only when the
- * sink takes nothing and the room is used up, lines are dropped and counted.
- *
+ * Opens the log. Lines wait in memory until the background writes them. Only when the sink takes
+ * nothing and the buffer is full, the log drops and counts lines.
  * @throws when the log file cannot be opened
  */
 export async function openLog(config: LogConfig): Promise<Log> {
@@ -87,7 +83,7 @@ export async function openLog(config: LogConfig): Promise<Log> {
   }
 }
 
-/** As pino's own, but that many lines fall into one millisecond, and spelling it out is costly. */
+/** Like pino's own, but formats each millisecond once: many lines share one. */
 function isoTime(): () => string {
   let spelledMs = NaN
   let field = ''
@@ -114,7 +110,7 @@ const linesOf = (logger: Logger): Pick<Log, 'info' | 'warn' | 'error' | 'fatal'>
   },
 })
 
-/** Says once, when the sink has taken all lines, how many were lost. */
+/** Logs the number of lost lines once, when the sink has taken all others. */
 function dropsReporter(logger: Logger, sink: LogSink): () => void {
   let reported = 0
   return () => {

@@ -1,4 +1,4 @@
-/** How parts of the daemon log, without knowing where to. */
+/** How parts of the daemon log, without knowing the sink. */
 import type { Log } from './log.js'
 
 /**

@@ -1,14 +1,14 @@
-/** Makes text that a client chose fit for the log: bounded, and without anything like a key. */
+/** Cleans text of clients for the log: bounded, and without anything like a key. */
 
-/** Our keys start with `pw_`. */
+/** Keys of the gate start with `pw_`. */
 const keyLike = /pw_[0-9a-z_]+/gi
-/** User information in a URL is a credential whatever it looks like. */
+/** User information in a URL is a credential, whatever it contains. */
 const userInfo = /\/\/[^/]*@/g
 
 /**
- * Replaces key-like text and user information, and cuts to a number of characters.
- * Percent-escapes are looked through, also escaped ones, so that neither `%70w_…` nor `%2570w_…`
- * slips past; control characters are left to the JSON encoder.
+ * Replaces key-like text and user information, and cuts to a number of characters. It decodes
+ * percent-escapes, also nested ones, so that neither `%70w_…` nor `%2570w_…` slips past; the JSON
+ * encoder escapes control characters.
  */
 export function redact(text: string, charactersMax: number): string {
   const decoded = decodeAscii(text)
@@ -18,7 +18,7 @@ export function redact(text: string, charactersMax: number): string {
   return result.length > charactersMax ? `${result.slice(0, charactersMax - 1)}…` : result
 }
 
-/** Decodes every escape of an ASCII character, however often escaped, and leaves the rest. */
+/** Decodes every escape of an ASCII character, however deeply nested, and leaves the rest. */
 const decodeAscii = (text: string): string =>
   text.includes('%')
     ? text.replace(/%(?:25)*([0-7][0-9a-f])/gi, (_all, hex: string) =>

@@ -1,15 +1,18 @@
 /** Label values: few, short, and looked up once. */
 
-/** To Prometheus an empty label is a missing one; no encoder can be called so. */
+/** Prometheus treats an empty label as missing; no encoder can have this name. */
 export const absent = ''
-/** Nor so. */
+/** No encoder can have this name either. */
 const excess = '_other'
 
-/** Encoders beyond it count together; those of earlier settings stay until the next start. */
+/**
+ * Encoders beyond this number count together; those of earlier settings keep their label until the
+ * next start.
+ */
 export const encoderLabelsMax = 1024
 export const reasonsMax = 128
 
-/** A label can be no more than so many words, whatever comes; only words, and short ones. */
+/** Bounds a label to this many values; only words, and short ones. */
 export function bounded(wordsMax: number): (word: string | undefined) => string {
   const known = new Set<string>()
   return (word = absent) => {

@@ -1,4 +1,4 @@
-/** Gauges and counters whose values their owner keeps: each scrape reads them. */
+/** Gauges and counters that read their owner's values at each scrape. */
 import { Counter, Gauge, type LabelValues } from '@prometheus-io/client'
 import type { Registry } from './registry.js'
 

@@ -4,10 +4,9 @@ import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
 export type { Registry } from '@prometheus-io/client'
 
 /**
- * A registry of its own, so that several daemons may live in one process.
- *
+ * A separate registry, so that several daemons may run in one process.
  * @param version of pinwarden
- * @returns has what the process says of itself: memory, CPU time, event loop, build
+ * @returns a registry with the process's own metrics: memory, CPU time, event loop, build
  */
 export function openRegistry(version: string): Registry {
   const registry = new Registry()

@@ -1,4 +1,4 @@
-/** Counters that are plain numbers until they are read: for the library each count is a lookup. */
+/** Counters that are plain numbers between scrapes: in the library each count is a lookup. */
 import { Counter, type CounterConfiguration, type LabelValues } from '@prometheus-io/client'
 
 export interface Tally {
@@ -18,7 +18,7 @@ export class TalliedCounter<Label extends string> {
     })
   }
 
-  /** What counts under these labels; to be asked for once, and kept. */
+  /** The counter for these labels; look it up once and keep it. */
   labels(labels: LabelValues<Label>): Tally {
     const tally = new Uncollected(labels)
     this.tallies.push(tally)
@@ -26,7 +26,7 @@ export class TalliedCounter<Label extends string> {
   }
 }
 
-/** What was counted since somebody last read it. */
+/** The count since the last read. */
 class Uncollected<Label extends string> implements Tally {
   private count = 0
 

@@ -1,4 +1,4 @@
-/** Makes elements. Text goes in as text: nothing that a stranger sent is ever read as markup. */
+/** Creates elements. Text goes in as text: what a stranger sent is never parsed as markup. */
 
 export type Child = Node | string
 
@@ -21,15 +21,15 @@ export function byId(id: string): HTMLElement {
   return found
 }
 
-/** What is the same is left alone: a selection stays, and nothing is read out again. */
+/** Equal text stays untouched: a selection survives, and a screen reader says nothing. */
 export function setText(id: string, text: string): void {
   const found = byId(id)
   if (found.textContent !== text) found.textContent = text
 }
 
 /**
- * Changes only what differs, so that the focus, a selection and what a reader has opened stay.
- * Elements with a `data-key` are told from their neighbours by it, others by where they stand.
+ * Changes only what differs, so that the focus, a selection and opened details survive. Elements
+ * with a `data-key` are matched by it, others by their position.
  */
 export function setChildren(parent: Element, children: readonly Node[]): void {
   const keyed = new Map([...parent.children].map((child) => [keyOf(child), child]))
@@ -42,7 +42,7 @@ export function setChildren(parent: Element, children: readonly Node[]): void {
     if (old === undefined || old?.nodeName !== child.nodeName || keyOf(old) !== keyOf(child))
       parent.insertBefore(child, there)
     else {
-      // What is moved loses both: then its neighbours make way.
+      // A moved element would lose both, so its neighbours move instead.
       if (isHeld(old)) while (parent.childNodes[index] !== old) moveToEnd(parent, index)
       else if (old !== there) parent.insertBefore(old, there)
       keyed.delete(keyOf(child))
@@ -70,7 +70,7 @@ function change(old: Node, made: Node): void {
     return
   }
   for (const { name } of [...old.attributes])
-    // Whether it is open is the reader's.
+    // The reader decides whether it is open.
     if (name !== 'open' && !made.hasAttribute(name)) old.removeAttribute(name)
   for (const { name, value } of made.attributes)
     if (old.getAttribute(name) !== value) old.setAttribute(name, value)

@@ -37,7 +37,7 @@ function shownText(shown: number, found: number, notShown: number): string {
   return `${count} ${countText(notShown)} more are not told of here: pinwarden encoders list.`
 }
 
-/** Requests without a credential that fits, as a row of its own. */
+/** Requests without a valid credential, as a row of their own. */
 const unknown = {
   name: 'no known encoder',
   isNobody: true,

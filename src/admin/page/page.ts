@@ -1,4 +1,4 @@
-/** The status page: asks the daemon every two seconds while it is looked at. */
+/** The status page: asks the daemon every two seconds while it is visible. */
 import { spanText } from '../../time/span-text.js'
 import type { ActivityReport } from '../activity-report.js'
 import { setText } from './element.js'
@@ -11,7 +11,7 @@ import { clockText, dateText, zoneText } from './words.js'
 
 const pauseMs = 2000
 const waitMs = 5000
-/** One answer that is late is no news. */
+/** A single late answer is not worth a warning. */
 const staleMs = 6000
 
 let isAsking = false
@@ -48,7 +48,7 @@ async function refresh(): Promise<void> {
   }
 }
 
-/** What is shown stays, dimmed; the plots go on with a gap. */
+/** The last figures stay, dimmed; the plots continue with a gap. */
 function showAbsence(): void {
   if (latest === undefined) {
     setVerdict('the daemon does not answer', 'alarm')

@@ -32,7 +32,7 @@ class Plot {
     else this.drawn.setData(data)
   }
 
-  /** With the colours that are now those of the page. */
+  /** Uses the colours of the page's current theme. */
   drawAnew(): void {
     this.drawn?.destroy()
     this.drawn = undefined
@@ -72,7 +72,7 @@ class Plot {
   }
 }
 
-/** A value between gaps is no line: it gets a point. */
+/** A value between two gaps cannot be drawn as a line: it gets a point. */
 const alone: uPlot.Series.Points.Filter = (plot, series) => {
   const values = plot.data[series] ?? []
   return [...values.keys()].filter(
@@ -112,7 +112,7 @@ const latency = new Plot(
   },
   {
     splits: (_plot, _axis, least, most) => readable(least, most),
-    // On its own it leaves most of them without words.
+    // By default the library leaves most ticks without labels.
     filter: (_plot, splits) => splits,
   },
 )
@@ -128,8 +128,8 @@ function readable(least: number, most: number): number[] {
 }
 
 /**
- * The last step is not over: it is left out, rather than looking like a fall. Up to now, where the
- * daemon has not answered since, and before its start is a gap.
+ * The last step is still incomplete and would look like a fall, so it is left out. The time before
+ * the daemon's start is a gap, and so is the time since its last answer.
  */
 export function showPlots({ series }: ActivityReport, now: number): void {
   const { stepMs, from } = series

@@ -1,4 +1,4 @@
-/** Refusals and failures by reason, and of each by encoder: lines to open for their requests. */
+/** Refusals and failures by reason and encoder: each line opens to its requests. */
 import type { ActivityReport, RefusalGroup, TroubleReport } from '../activity-report.js'
 import { byId, element, setChildren, setText } from './element.js'
 import { agoText, countText, dateText, zoneText } from './words.js'
@@ -90,10 +90,10 @@ function itemOf({ time, id, client, method, path, status }: TroubleReport): HTML
   )
 }
 
-/** What the last press came to, by id. */
+/** The result of the last copy, by request id. */
 const pressed = new Map<string, 'copied' | 'selected'>()
 
-/** Where the page may not write the clipboard, the id is selected instead. */
+/** Where the browser forbids the clipboard, the page selects the id instead. */
 function copyButton(id: string): HTMLButtonElement {
   const words = pressed.get(id) ?? 'copy'
   const button = element('button', { type: 'button', 'aria-label': `copy the id ${id}` }, words)

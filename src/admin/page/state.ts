@@ -39,7 +39,7 @@ export function showState(status: StatusReport, activity: ActivityReport): void 
   setChildren(byId('state'), rowsOf(status, activity).map(entryOf))
 }
 
-/** What the daemon cannot say of itself, beside what it last said. */
+/** What the page knows beside the daemon's last answer. */
 export function showAbsent(since: number, now: number): void {
   const alarm: Alarm = {
     id: 'absent',
@@ -75,7 +75,7 @@ const alarmCard = ({ what, whose, next, since }: Alarm, now: number, kinds: stri
     element('p', {}, element('strong', {}, 'Now: '), next),
   )
 
-/** Its state is also a word: a colour alone says nothing to some readers. */
+/** The state is also a word: not every reader sees the colour. */
 function peerChip(
   { name, state, since, reason, lagSeconds = 0 }: EndpointStatus,
   now: number,
@@ -97,7 +97,7 @@ const entryOf = ([name, words, isAlarm = false]: Entry): HTMLElement =>
     element('dd', isAlarm ? { class: 'alarm' } : {}, words),
   )
 
-/** What becomes of pins, and what is kept of them. */
+/** Pins and the ledger. */
 function figuresOf(
   { journal, ledger }: StatusReport,
   { pins: { pinned, pending, failed, failing } }: ActivityReport,
