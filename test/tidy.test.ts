@@ -198,7 +198,7 @@ const adapters = ['forward.ts', 'relay.ts', 'stream-answer.ts']
 
 const handlers = src.filter(
   ({ path }) =>
-    /^src\/gate\/(?:forward|outage|ownership)\//.test(path) &&
+    /^src\/gate\/(?:fault\.ts|(?:forward|outage|ownership)\/)/.test(path) &&
     !adapters.includes(posix.basename(path)),
 )
 
@@ -259,7 +259,6 @@ const small = new Map([
   ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
   ['src/daemon/release-memory.ts', 'how V8 is asked is no part of serving'],
-  ['src/gate/answering.ts', 'the handlers know nothing of Fastify, which this does'],
   ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],
   ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
   ['src/gate/record/trace.ts', 'a recommendation of its own'],

@@ -1,15 +1,15 @@
-/** Answers for faults behind the gate: 502 to 504, in fixed sentences; the log knows more. */
-import type { FastifyReply } from 'fastify'
+/** Faults behind the gate: whose an error is, and by which word it is known. */
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import { LockTimeout } from '../ledger/lock-timeout.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import { StoreFault, type StoreFaultReason } from '../store/store-fault.js'
-import { answer } from './answer.js'
-import { faults, type UpstreamFaultReason } from './refusals.js'
-import { relayed } from './forward/relay.js'
-import { recordOf } from './request.js'
+import type { UpstreamFaultReason } from './refusals.js'
 
-import type { FoundFault } from './record/record.js'
+/** What exactly was wrong, with the HTTP client's own error if there is one. */
+export interface FoundFault {
+  readonly reason: UpstreamFaultReason
+  readonly cause: Error | undefined
+}
 
 /** @param error ours, or what the HTTP client and @fastify/reply-from made of it */
 export function faultIn(error: Error): FoundFault {
@@ -33,18 +33,3 @@ export const isStoreFault = (
   error: unknown,
 ): error is StoreFault & { readonly reason: StoreFaultReason } =>
   error instanceof StoreFault && error.reason !== 'store-unavailable'
-
-/** @param error see {@link faultIn} */
-export function answerFault(reply: FastifyReply, error: Error): void {
-  const record = recordOf(reply.request)
-  const { reason, cause } = faultIn(error)
-  const { status, message } = faults[reason]
-  record.fault(reason, status, cause?.message)
-  if (reply.raw.destroyed) return
-  for (const name of relayed) reply.removeHeader(name)
-  if (status === 503) reply.header('retry-after', takesLonger(reason) ? 5 : 1)
-  answer(reply, status, message)
-}
-
-const takesLonger = (reason: UpstreamFaultReason): boolean =>
-  reason === 'cluster-down' || reason === 'ledger-unavailable' || reason.startsWith('store-')

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import { ClusterFault } from '../../cluster/faults.js'
 import type { ChunkView } from '../../listings/chunk.js'
 import type { AnswerBody, StreamedAnswer } from '../answer.js'
-import { answerFault } from '../fault.js'
+import { answerFault } from '../answering.js'
 import { cut, cutWhenStalled, hasTrailers, noteCut, sendStreamErrors } from './relay.js'
 
 export function streamAnswer(reply: FastifyReply, answer: StreamedAnswer): void {

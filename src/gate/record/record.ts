@@ -6,6 +6,7 @@ import type { Budget, Permission } from '../../settings/values/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { AccessLine, RequestOutcome } from '../../log/access-line.js'
+import type { FoundFault } from '../fault.js'
 import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
@@ -42,12 +43,6 @@ export interface Arrival {
   readonly socket: Socket | undefined
   /** Undefined: it never became a request. */
   readonly connection?: ClientConnection
-}
-
-/** What exactly was wrong, with the HTTP client's own error if there is one. */
-export interface FoundFault {
-  readonly reason: UpstreamFaultReason
-  readonly cause: Error | undefined
 }
 
 const charactersMax = {
