@@ -215,6 +215,12 @@ t.test('the handlers of plans know nothing of Fastify', async (t) => {
   none(t, handlers, matches(handlers, isFastify))
 })
 
+t.test('permissions are compared only where their table is', async (t) => {
+  const others = src.filter(({ path }) => !/\/(?:routes|permissions)\.ts$/.test(path))
+  const isCompared = (line: string) => /\bpermissions?(?:\.has\('| [!=]== ')/.test(line)
+  none(t, others, matches(others, isCompared))
+})
+
 t.test('the fake cluster knows nothing of what it tests', async (t) => {
   const fake = tests.filter(({ path }) => path.startsWith('test/support/fake-cluster'))
   const faults = fake.flatMap((source) =>

@@ -42,6 +42,15 @@ export const routes: readonly Route[] = [
   { method: 'DELETE', url: '/pins/ipld/*', permission: 'resolve', parse: unpinPathRequest },
 ]
 
+/** `ipfs-cluster-ctl pin ls` asks for it, and scripts read a bare 404 as "not pinned". */
+export const allocations = {
+  pattern: /^\/+allocations(?:[/?]|$)/,
+  permission: 'status',
+  message:
+    'the gate does not tell allocations, which says nothing of whether it is pinned: ask for the ' +
+    'status (ipfs-cluster-ctl status CID, GET /pins/CID)',
+} as const
+
 export interface Operation {
   /** Which of the encoder's budgets it counts against. */
   readonly budget: Budget

@@ -6,6 +6,7 @@ import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { readLogLine } from '../../log/line-text.js'
+import { changeOf } from '../../settings/values/permissions.js'
 import { CommandError, UsageError } from '../report.js'
 import { linesOf } from '../tail/follow.js'
 import { changeAll, countsText, sayEnd } from './change-all.js'
@@ -104,8 +105,9 @@ async function pinnedIn(file: string, encoder: string, io: Io): Promise<Set<stri
   for await (const text of linesIn(file, io)) {
     const line = readLogLine(text)
     if (line?.encoder !== encoder || line.status !== 200 || line.cid === undefined) continue
-    if (line.permission === 'pin') pinned.add(line.cid)
-    if (line.permission === 'unpin') pinned.delete(line.cid)
+    const change = line.permission && changeOf[line.permission]
+    if (change === 'pin') pinned.add(line.cid)
+    if (change === 'unpin') pinned.delete(line.cid)
   }
   return pinned
 }

@@ -1,13 +1,13 @@
 /** Phase 3, may this encoder do this, and is it well asked? 403, 404, 405, 400; deny by default. */
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { optionGrants } from '../../settings/values/permissions.js'
+import { optionGrants, type Permission } from '../../settings/values/permissions.js'
 import { refuse } from '../answer.js'
 import { cidOf, type Plan } from '../plan.js'
 import type { Target } from '../target.js'
 import type { RequestRecord } from '../record/record.js'
 import { BadRequest } from '../refusals.js'
 import { type Authenticated, authenticated } from '../request.js'
-import type { Route } from '../routes.js'
+import { allocations, type Route } from '../routes.js'
 
 /** What passes has its plan: what is to be done for it. */
 export function authorize(): onRequestHookHandler {
@@ -42,30 +42,27 @@ function permit(
     return undefined
   }
   if (!encoder.permissions.has(permission)) {
-    const message = `forbidden: this encoder lacks the permission ${permission}`
-    refuse(reply, record, 'not-permitted', message)
+    refuseLacking(reply, record, permission)
     return undefined
   }
   return isBodyFit(request, reply, record) ? { route, target } : undefined
 }
 
-/** `ipfs-cluster-ctl pin ls` asks for allocations, and scripts read a bare 404 as "not pinned". */
 function refuseUnknown(request: FastifyRequest, reply: FastifyReply, record: Authenticated): void {
   if (request.routeOptions.config.allow !== undefined) {
     refuse(reply, record, 'method-not-allowed')
     return
   }
-  const isAllocation = /^\/+allocations(?:[/?]|$)/.test(request.url)
-  if (!isAllocation) refuse(reply, record, 'unknown-route')
-  else if (!record.encoder.permissions.has('status'))
-    refuse(reply, record, 'not-permitted', noStatus)
-  else refuse(reply, record, 'unknown-route', noAllocations)
+  const { pattern, permission, message } = allocations
+  if (!pattern.test(request.url)) refuse(reply, record, 'unknown-route')
+  else if (!record.encoder.permissions.has(permission)) refuseLacking(reply, record, permission)
+  else refuse(reply, record, 'unknown-route', message)
 }
 
-const noStatus = 'forbidden: this encoder lacks the permission status'
-const noAllocations =
-  'the gate does not tell allocations, which says nothing of whether it is pinned: ask for the ' +
-  'status (ipfs-cluster-ctl status CID, GET /pins/CID)'
+function refuseLacking(reply: FastifyReply, record: Authenticated, permission: Permission): void {
+  const message = `forbidden: this encoder lacks the permission ${permission}`
+  refuse(reply, record, 'not-permitted', message)
+}
 
 /** Chunked bodies of unknown length are counted as they are read. */
 function isBodyFit(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): boolean {

@@ -9,6 +9,7 @@ import { readPinRecord } from '../../leases/pin-record.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import { type OpenPin, outcomeOf, outcomeOfFault, type Wanted } from '../../ledger/open-pin.js'
+import { mayUnpinAny } from '../../settings/values/permissions.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { errorBody } from '../../http/error-body.js'
@@ -173,8 +174,8 @@ export function changeByPath(
   answering: Answering,
 ): UpstreamCall | undefined {
   const { encoder } = request
-  const { enforcement, permissions } = encoder
-  if (!permissions.has('unpin-any') && enforcement !== 'off') {
+  const { enforcement } = encoder
+  if (!mayUnpinAny(encoder) && enforcement !== 'off') {
     if (enforcement === 'enforce') {
       answering.refuse('not-owner', 'forbidden: a path may lead to what others hold')
       return undefined

@@ -2,6 +2,7 @@
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Config } from '../../settings/schema/schema.js'
+import { mayPin } from '../../settings/values/permissions.js'
 import { readPinOptions } from '../authorize/pin-options.js'
 import { BadRequest } from '../refusals.js'
 
@@ -20,7 +21,7 @@ export function rejectionOf(
   const key = encoders[encoder.name]?.keys.find(({ sha256 }) => sha256 === keyDigest)
   if (key === undefined) return 'key-revoked'
   if (key.expires !== undefined && Date.parse(key.expires) <= nowMs) return 'key-expired'
-  if (!encoder.permissions.has('pin')) return 'not-permitted'
+  if (!mayPin(encoder)) return 'not-permitted'
   if (untilMs <= nowMs) return 'expired'
   if (encoder.enforcement !== 'enforce') return undefined
   try {

@@ -16,6 +16,7 @@ import type { PinRecord } from '../../leases/pin-record.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { OpenPin } from '../../ledger/open-pin.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
+import { mayUnpinAny } from '../../settings/values/permissions.js'
 import { mayAsk } from '../authorize/pin-options.js'
 import type { UpstreamCall } from '../plan.js'
 import type { RequestRecord } from '../record/record.js'
@@ -128,7 +129,7 @@ export function callOf(decision: Decision, cid: string): UpstreamCall | undefine
   }
 }
 
-const callerOf = ({ leaseId, permissions }: Encoder): Caller => ({
-  holder: leaseId,
-  mayUnpinAny: permissions.has('unpin-any'),
+const callerOf = (encoder: Encoder): Caller => ({
+  holder: encoder.leaseId,
+  mayUnpinAny: mayUnpinAny(encoder),
 })

@@ -5,6 +5,7 @@ import { addCounter, addGauge } from '../../metrics/read-at-scrape.js'
 import type { Registry } from '../../metrics/registry.js'
 import { TalliedCounter } from '../../metrics/tallied-counter.js'
 import type { AccessLine } from '../../log/access-line.js'
+import { changeOf } from '../../settings/values/permissions.js'
 
 /** What is counted of an access line. What becomes a label is bounded, whatever its words. */
 export type CountedLine = Pick<
@@ -72,8 +73,10 @@ export function registerRequests(
   )
   const received = by.nothing('pinwarden_received_bytes_total', 'Bytes read from clients.')
   const sent = by.nothing('pinwarden_sent_bytes_total', 'Bytes written to clients.')
-  const pin = by.encoderAndResult('pinwarden_pins_total', 'Pins: ok, journaled, refused or failed.')
-  const unpin = by.encoderAndResult('pinwarden_unpins_total', 'Unpins: ok, refused or failed.')
+  const changes = {
+    pin: by.encoderAndResult('pinwarden_pins_total', 'Pins: ok, journaled, refused or failed.'),
+    unpin: by.encoderAndResult('pinwarden_unpins_total', 'Unpins: ok, refused or failed.'),
+  }
   addGauge(registry, {
     name: 'pinwarden_requests_in_flight',
     help: 'Requests in flight.',
@@ -105,9 +108,8 @@ export function registerRequests(
     received.inc(Math.max(0, line.bytesIn))
     sent.inc(Math.max(0, line.bytesOut))
     if (line.listing !== undefined) listing(line.listing).inc()
-    if (permission === 'pin') pin(encoder)(resultOf(line)).inc()
-    if (permission === 'unpin') unpin(encoder)(resultOf(line)).inc()
-
+    const change = line.permission && changeOf[line.permission]
+    if (change !== undefined) changes[change](encoder)(resultOf(line)).inc()
     if (line.wouldRefuse !== undefined) wouldRefuse(encoder)(reasonOf(line.wouldRefuse)).inc()
     if (outcome === 'refused') refusal(encoder)(reason).inc()
     if (outcome === 'refused' && line.status === 401) authFailure(reason).inc()

@@ -17,6 +17,20 @@ export const permissions = [
 ] as const
 export type Permission = (typeof permissions)[number]
 
+interface Permitted {
+  readonly permissions: ReadonlySet<Permission>
+}
+
+/** Asked beside the route table: of a pin that waited, and of what others hold. */
+export const mayPin = ({ permissions }: Permitted): boolean => permissions.has('pin')
+export const mayUnpinAny = ({ permissions }: Permitted): boolean => permissions.has('unpin-any')
+
+/** The change of one pin that a permission is for: these are counted apart. */
+export const changeOf: Readonly<Partial<Record<Permission, 'pin' | 'unpin'>>> = {
+  pin: 'pin',
+  unpin: 'unpin',
+}
+
 /**
  * Roles every configuration has; the file may add others. `recover-all` walks the whole pinset
  * and `resolve` makes Kubo look up names of the caller's choosing, so only `operator` has them.
