@@ -239,8 +239,10 @@ t.test('every file in src opens with a sentence that says its job', async (t) =>
   none(t, src, faults)
 })
 
-t.test("a file's name stands once in src, so that it says which file is meant", async (t) => {
-  const paths = src.map(({ path }) => path)
+t.test("a file's name stands once, so that it says which file is meant", async (t) => {
+  const paths = [...src, ...tests.filter(({ path }) => path.endsWith('.test.ts'))].map(
+    ({ path }) => path,
+  )
   const faults = repeated(paths, (path) => posix.basename(path)).map(
     ([name, at]) => `${at.join(', ')}: one name, ${name}`,
   )

@@ -1,12 +1,10 @@
 /** The configuration was lost, and the ledger was not: encoders are what they were. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
-import { run } from '../support/daemon.js'
-import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import { generatedCid } from '../support/fake-cluster/index.js'
 import { pinwarden } from '../support/pinwarden.js'
+import { prepareDaemon } from '../support/prepare-daemon.js'
 
 const leaseIds = { alpha: 'a1a1a1a1a1a1', beta: 'b2b2b2b2b2b2' }
 const key = generateKey()
@@ -18,51 +16,25 @@ interface Written {
 
 /** A ledger that knows alpha and beta, and a pin of alpha. */
 async function started(t: Test) {
-  const cluster = await startFakeCluster()
-  t.teardown(() => cluster.close())
-  // A socket's path is short.
-  const dir = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(dir, { recursive: true })
-  })
-  const [path, ledger] = [join(dir, 'config.json'), join(dir, 'ledger')]
-  const config = {
-    listen: { port: 0 },
-    control: { socket: 'control.sock' },
-    cluster: { endpoints: [{ url: cluster.url }] },
+  const { cluster, path, file, write, start, command } = await prepareDaemon(t, {
     ledger: { directory: 'ledger' },
     encoders: {
       alpha: { leaseId: leaseIds.alpha, keys: [{ id: 'k1', sha256: digestOf(key) }] },
       beta: { leaseId: leaseIds.beta },
     },
-  }
-  const write = (changed: object = {}) => {
-    writeFileSync(path, JSON.stringify({ ...config, ...changed }), { mode: 0o640 })
-  }
-  write()
-  const serve = async () => {
-    const daemon = run(t, ['serve', '--config', path])
-    const { url } = await daemon.logged('listening')
-    const ask = (method: string, key: string) =>
-      fetch(`${String(url)}/pins/${cid}`, { method, headers: { authorization: `Bearer ${key}` } })
-    const stop = async () => {
-      daemon.process.kill('SIGTERM')
-      await daemon.exited
-    }
-    return { daemon, ask, stop }
-  }
+  })
   const read = () => (JSON.parse(readFileSync(path, 'utf8')) as Written).encoders
-  const first = await serve()
-  t.equal((await first.ask('POST', key)).status, 200)
-  const add = (name: string) => pinwarden('keys', 'add', name, '-c', path)
-  return { cluster, path, ledger, write, read, serve, add, first }
+  const first = await start()
+  t.equal(await first.ask('POST', 1, key), 200)
+  const add = (name: string) => command('keys', 'add', name)
+  return { cluster, path, ledger: file('ledger'), write, read, serve: start, add, first }
 }
 
 const initArgs = ['--host', '127.0.0.1', '--port', '0'] as const
 
 t.test('init finds every encoder of the ledger, and what it pinned is its own', async (t) => {
   const { cluster, path, ledger, read, serve, add, first } = await started(t)
-  await first.stop()
+  await first.end()
   rmSync(path)
   const { code, stdout } = await pinwarden(
     ...['init', '-c', path, '--encoder', 'alpha', '--ledger', ledger],
@@ -82,13 +54,13 @@ t.test('init finds every encoder of the ledger, and what it pinned is its own', 
   writeFileSync(path, JSON.stringify(config))
   const { ask } = await serve()
   const again = /pw_[A-Za-z0-9]{49}/.exec(stdout)?.[0] ?? ''
-  t.equal((await ask('DELETE', again)).status, 200)
+  t.equal(await ask('DELETE', 1, again), 200)
   t.notOk(cluster.pins.has(cid))
 })
 
 t.test('an encoder that is added by its old name has its leaseId, and that is said', async (t) => {
   const { write, read, serve, add, first } = await started(t)
-  await first.stop()
+  await first.end()
   write({ encoders: { gamma: {} } })
   const found = await add('alpha')
   t.match(found.stderr, `the ledger knows alpha: it has its leaseId ${leaseIds.alpha} again`)
@@ -113,7 +85,7 @@ t.test('who gets the name of one that was removed inherits nothing', async (t) =
 
 t.test('an id that another encoder has by now is not given twice', async (t) => {
   const { write, read, add, first } = await started(t)
-  await first.stop()
+  await first.end()
   write({ encoders: { renamed: { leaseId: leaseIds.alpha } } })
   t.match(await add('alpha'), { code: 0 })
   t.not(read().alpha?.leaseId, leaseIds.alpha)

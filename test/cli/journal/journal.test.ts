@@ -1,65 +1,33 @@
 /** The journal of the real daemon: looked at and changed by hand, and killed in the middle of it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Agent, request } from 'undici'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { run } from '../../support/daemon.js'
-import {
-  type FakeCluster,
-  generatedCid,
-  kuboId,
-  startFakeCluster,
-} from '../../support/fake-cluster/index.js'
+import { type FakeCluster, generatedCid, kuboId } from '../../support/fake-cluster/index.js'
 import { startFakeKubo } from '../../support/fake-kubo.js'
 import { pinwarden } from '../../support/pinwarden.js'
+import { prepareDaemon } from '../../support/prepare-daemon.js'
 
 const key = generateKey()
 const emptied = 'emptied the journal: every pin was replayed or dropped'
 const refused = 'the cluster refused a pin of the journal for good: its encoder had read 202'
 
 async function served(t: Test, settings: object = {}) {
-  const cluster = await startFakeCluster()
-  t.teardown(() => cluster.close())
-  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(directory, { recursive: true })
-  })
-  const path = join(directory, 'config.json')
-  const config = {
-    listen: { port: 0 },
-    control: { socket: 'control.sock' },
-    cluster: { endpoints: [{ url: cluster.url }], health: { failuresMax: 1 } },
+  const { start, command, ...prepared } = await prepareDaemon(t, {
+    cluster: { health: { failuresMax: 1 } },
     limits: { writes: { max: 1_000_000 } },
     onOutage: 'journal',
     journal: { directory: 'journal', perSecondMax: 10_000 },
     encoders: { alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }] }, beta: {} },
     ...settings,
+  })
+  return {
+    ...prepared,
+    start: async () => {
+      const { daemon, ask } = await start()
+      return { daemon, pin: (index: number) => ask('POST', index, key) }
+    },
+    command: (...argv: string[]) => command('journal', ...argv),
   }
-  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
-  const agent = new Agent({ connections: 64 })
-  t.teardown(() => agent.close())
-  const start = async () => {
-    const daemon = run(t, ['serve', '--config', path])
-    const { url } = await daemon.logged('listening')
-    const pin = async (index: number) => {
-      const options = {
-        method: 'POST',
-        headers: { authorization: `Bearer ${key}` },
-        dispatcher: agent,
-      } as const
-      const { statusCode, body } = await request(
-        `${String(url)}/pins/${generatedCid(index)}`,
-        options,
-      )
-      await body.dump()
-      return statusCode
-    }
-    return { daemon, pin }
-  }
-  const command = (...argv: string[]) => pinwarden('journal', ...argv, '-c', path)
-  return { cluster, path, start, command }
 }
 
 const away = (cluster: FakeCluster) => cluster.behave({}, { kind: 'reset' })

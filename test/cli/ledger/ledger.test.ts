@@ -2,60 +2,38 @@
 import {
   copyFileSync,
   existsSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { LedgerFile } from '../../../src/ledger/storage/ledger-file.js'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
-import { run } from '../../support/daemon.js'
-import { generatedCid, startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden } from '../../support/pinwarden.js'
+import { prepareDaemon } from '../../support/prepare-daemon.js'
 
 const key = generateKey()
 
 /** A daemon that has told an encoder 200 of one pin, and 202 of another. */
 async function served(t: Test, settings: object = { onOutage: 'journal' }) {
-  const cluster = await startFakeCluster()
-  t.teardown(() => cluster.close())
-  // The path of a socket has 107 bytes at most.
-  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(directory, { recursive: true })
-  })
-  const at = (name: string) => join(directory, name)
-  const config = {
-    listen: { port: 0 },
-    control: { socket: 'control.sock' },
-    cluster: { endpoints: [{ url: cluster.url }], health: { failuresMax: 1 } },
+  const { start, command, file, ...prepared } = await prepareDaemon(t, {
+    cluster: { health: { failuresMax: 1 } },
     journal: { directory: 'state' },
     encoders: { alpha: { keys: [{ id: 'k1', sha256: digestOf(key) }] } },
     ...settings,
+  })
+  return {
+    ...prepared,
+    at: file,
+    start: async () => {
+      const { ask, ...started } = await start()
+      return { ...started, pin: (index: number) => ask('POST', index, key) }
+    },
+    command: (...argv: string[]) => command('ledger', ...argv),
+    ledger: file('state/ledger.db'),
   }
-  writeFileSync(at('config.json'), JSON.stringify(config), { mode: 0o640 })
-  const start = async () => {
-    const daemon = run(t, ['serve', '--config', at('config.json')])
-    const { url } = await daemon.logged('listening')
-    const pin = async (index: number) => {
-      const headers = { authorization: `Bearer ${key}` }
-      const cid = generatedCid(index)
-      return (await fetch(`${String(url)}/pins/${cid}`, { method: 'POST', headers })).status
-    }
-    const end = async () => {
-      daemon.process.kill('SIGTERM')
-      await daemon.exited
-    }
-    return { daemon, pin, end }
-  }
-  const command = (...argv: string[]) => pinwarden('ledger', ...argv, '-c', at('config.json'))
-  return { cluster, at, start, command, ledger: at('state/ledger.db') }
 }
 
 /** With a pin that was written, and one that waits. */

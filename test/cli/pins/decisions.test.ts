@@ -1,64 +1,50 @@
 /** What an operator decides, and long commands: over the control socket of the real daemon. */
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { DatabaseSync } from 'node:sqlite'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { askControl } from '../../../src/cli/ask-control.js'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import type { Config } from '../../../src/settings/schema/schema.js'
 import { hourMs } from '../../../src/time/units.js'
-import { type Daemon, run } from '../../support/daemon.js'
-import { generatedCid as cid, startFakeCluster } from '../../support/fake-cluster/index.js'
+import type { Daemon } from '../../support/daemon.js'
+import { generatedCid as cid } from '../../support/fake-cluster/index.js'
 import { pinwarden } from '../../support/pinwarden.js'
+import { prepareDaemon } from '../../support/prepare-daemon.js'
 
 const keys = { alpha: generateKey(), beta: generateKey() }
 const leaseIds = { alpha: 'alpha0000000', beta: 'beta00000000' }
 type Name = keyof typeof keys
 
 async function prepared(t: Test, settings: object = {}) {
-  const cluster = await startFakeCluster()
-  t.teardown(() => cluster.close())
-  // A socket's path is short.
-  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(directory, { recursive: true })
-  })
-  const file = (name: string) => join(directory, name)
   const encoder = (name: Name) => ({
     leaseId: leaseIds[name],
     keys: [{ id: 'k1', sha256: digestOf(keys[name]) }],
   })
-  const config = {
-    listen: { port: 0 },
-    control: { socket: 'control.sock' },
+  const { cluster, file, start, command } = await prepareDaemon(t, {
     ledger: { directory: 'state' },
-    cluster: { endpoints: [{ url: cluster.url }], health: { failuresMax: 1, intervalMs: 1000 } },
+    cluster: { health: { failuresMax: 1, intervalMs: 1000 } },
     onOutage: 'journal',
     encoders: { alpha: encoder('alpha'), beta: encoder('beta') },
     ...settings,
-  }
-  writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
-  const start = async () => {
-    const daemon = run(t, ['serve', '--config', file('config.json')])
-    const { url } = await daemon.logged('listening')
-    const ask = async (name: Name, method: string, index: number, query = '') => {
-      const headers = { authorization: `Bearer ${keys[name]}` }
-      const { status } = await fetch(`${String(url)}/pins/${cid(index)}${query}`, {
-        ...{ method, headers },
-      })
-      return status
-    }
-    return { daemon, ask }
-  }
-  const command = (...argv: string[]) => pinwarden('pins', ...argv, '-c', file('config.json'))
+  })
   const holders = (index: number) =>
     [...(cluster.pins.get(cid(index))?.metadata?.keys() ?? [])]
       .map((key) => key.replace('pinwarden.lease.', ''))
       .sort()
-  return { cluster, file, start, command, holders }
+  return {
+    ...{ cluster, file, holders },
+    start: async () => {
+      const { daemon, ask } = await start()
+      return {
+        daemon,
+        ask: (name: Name, method: string, index: number, query?: string) =>
+          ask(method, index, keys[name], query),
+      }
+    },
+    command: (...argv: string[]) => command('pins', ...argv),
+  }
 }
 
 const ended = async (daemon: Daemon, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {

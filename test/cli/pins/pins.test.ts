@@ -12,42 +12,26 @@ import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { run } from '../../support/daemon.js'
 import { generatedCid, startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
+import { prepareDaemon } from '../../support/prepare-daemon.js'
 
 const key = generateKey()
 const [alphaId, betaId] = ['alpha0000000', 'beta00000000']
 const cid = (index: number) => generatedCid(index)
 
 async function served(t: Test, settings: object = {}) {
-  const cluster = await startFakeCluster()
-  t.teardown(() => cluster.close())
-  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(directory, { recursive: true })
-  })
-  const path = join(directory, 'config.json')
-  const config = {
-    listen: { port: 0 },
-    control: { socket: 'control.sock' },
-    cluster: { endpoints: [{ url: cluster.url }] },
+  const { start, ...prepared } = await prepareDaemon(t, {
     encoders: {
       alpha: { leaseId: alphaId, keys: [{ id: 'k1', sha256: digestOf(key) }] },
       beta: { leaseId: betaId },
     },
     ...settings,
+  })
+  const { daemon, ask } = await start()
+  return {
+    ...prepared,
+    daemon,
+    ask: (method: string, index: number) => ask(method, index, key),
   }
-  const file = (name: string) => join(directory, name)
-  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
-  const daemon = run(t, ['serve', '--config', path])
-  const { url } = await daemon.logged('listening')
-  const ask = async (method: string, index: number) =>
-    (
-      await fetch(`${String(url)}/pins/${cid(index)}`, {
-        method,
-        headers: { authorization: `Bearer ${key}` },
-      })
-    ).status
-  const command = (...argv: string[]) => pinwarden(...argv, '-c', path)
-  return { cluster, daemon, path, file, ask, command }
 }
 
 const holdersIn = (metadata: ReadonlyMap<string, string> | null | undefined): string[] =>

@@ -9,25 +9,15 @@ import t, { type Test } from 'tap'
 import { status, type StatusOptions } from '../../../src/cli/status/status.js'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { run, startDaemon } from '../../support/daemon.js'
-import { startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden } from '../../support/pinwarden.js'
+import { prepareDaemon } from '../../support/prepare-daemon.js'
 
 const [key, idle] = [generateKey(), generateKey()]
 
 /** The real daemon, watched over a socket beside its configuration. */
 async function served(t: Test) {
-  const cluster = await startFakeCluster()
-  t.teardown(() => cluster.close())
-  // The path of a socket has 107 bytes at most.
-  const directory = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(directory, { recursive: true })
-  })
-  const path = join(directory, 'config.json')
-  const config = {
-    listen: { port: 0 },
+  const { start, file, ...prepared } = await prepareDaemon(t, {
     admin: { socket: 'admin.sock' },
-    cluster: { endpoints: [{ url: cluster.url }] },
     encoders: {
       alpha: {
         keys: [
@@ -37,11 +27,8 @@ async function served(t: Test) {
       },
       beta: {},
     },
-  }
-  writeFileSync(path, JSON.stringify(config), { mode: 0o640 })
-  const daemon = run(t, ['serve', '--config', path])
-  const { url } = await daemon.logged('listening')
-  return { cluster, daemon, path, url: String(url), socket: join(directory, 'admin.sock') }
+  })
+  return { ...prepared, ...(await start()), socket: file('admin.sock') }
 }
 
 t.test('a daemon without its cluster is not ready, and is live', async (t) => {
