@@ -6,37 +6,36 @@ import { errorBody, rawError } from '../http/error-body.js'
 import type { RequestRecord } from './record/record.js'
 import { type RefusalReason, refusals } from './refusals.js'
 
-/** How a handler answers a request by itself: what it may do of HTTP, and nothing of Fastify's. */
+/** How a handler answers a request itself: the HTTP that it needs, without Fastify. */
 export interface Answering {
   header(name: string, value: string | number): void
   refuse(reason: RefusalReason, message?: string): void
-  /** @param body JSON, in the cluster's own form; absent: none */
+  /** @param body JSON in the cluster's own form; absent: none */
   send(status: number, body?: string): void
-  /** Something behind the gate is at fault. */
+  /** Reports a fault behind the gate. */
   fault(error: Error): void
 }
 
-/** What a handler returns to have it written in chunks, at the pace of the client. */
+/** A body that the gate writes in chunks, at the pace of the client. */
 export interface StreamedAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** Undefined: none. */
   readonly body: AnswerBody | undefined
-  /** How long the client may take nothing. */
+  /** How long the client may read nothing. */
   readonly stallMs: number
 }
 
 export interface AnswerBody {
   /**
-   * The next bytes, as soon as there are some; who reads has to release them.
-   *
+   * Resolves with the next bytes; the reader has to release them.
    * @returns undefined at the end
-   * @throws the error that cut it short, after all that came before
+   * @throws the error that cut it short, after the bytes before it
    */
   next(): Promise<ChunkView | undefined>
-  /** No more is read; once more does nothing. */
+  /** Stops reading; a second call does nothing. */
   leave(): void
-  /** Texts of the cluster's trailer X-Stream-Error, asked at the end; undefined: no trailer. */
+  /** Texts of the cluster's trailer X-Stream-Error, read at the end; undefined: no trailer. */
   readonly streamErrors: (() => readonly string[]) | undefined
 }
 
@@ -58,8 +57,8 @@ export function refuse(
 }
 
 /**
- * A body that is still on its way is read to its end only where it is known to be small; otherwise
- * the connection is closed, as keeping it would mean swallowing whatever the client sends.
+ * Reads a request body to its end only where it is known to be small; otherwise closes the
+ * connection, as keeping it would mean reading whatever the client sends.
  */
 export function closeUnlessBodyIsSmall(reply: FastifyReply, record: RequestRecord): void {
   if (bodyIsUnbounded(reply.request.raw.headers, record.snapshot.config.listen.bodyBytesMax)) {
@@ -97,7 +96,7 @@ export function refuseUnrouted(
   response.end(body)
 }
 
-/** The same, as bytes, for a socket on which Node's parser has given up. */
+/** The same as bytes, for a socket on which Node's parser has given up. */
 export function rawRefusal(id: string, reason: RefusalReason): string {
   const { status, message } = refusals[reason]
   return rawError(status, message, [`X-Request-Id: ${id}`])

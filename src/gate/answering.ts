@@ -1,4 +1,4 @@
-/** Answers of the handlers, as Fastify sends them. */
+/** Sends the handlers' answers through Fastify. */
 import type { FastifyReply } from 'fastify'
 import { answer, type Answering, refuse } from './answer.js'
 import { faultIn } from './fault.js'

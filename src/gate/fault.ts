@@ -11,7 +11,7 @@ export interface FoundFault {
   readonly cause: Error | undefined
 }
 
-/** @param error ours, or what the HTTP client and @fastify/reply-from made of it */
+/** @param error of the gate, the HTTP client or @fastify/reply-from */
 export function faultIn(error: Error): FoundFault {
   if (error instanceof LockTimeout) return { reason: error.reason, cause: undefined }
   const ledgerFault = error instanceof LedgerFault ? error : error.cause
@@ -22,13 +22,15 @@ export function faultIn(error: Error): FoundFault {
   return { reason, cause: cause instanceof Error ? cause : undefined }
 }
 
-/** Whether the change failed for the cluster, the pin's lock or the ledger: it may be repeated. */
+/**
+ * Whether a change failed because of the cluster, the pin's lock or the ledger: it may be repeated.
+ */
 export const isFaultOfChange = (
   error: unknown,
 ): error is ClusterFault | LockTimeout | LedgerFault =>
   error instanceof ClusterFault || error instanceof LockTimeout || error instanceof LedgerFault
 
-/** Whether the store was asked and failed; a request that did not ask it is refused instead. */
+/** Whether the store failed this request; a request that did not ask it is refused instead. */
 export const isStoreFault = (
   error: unknown,
 ): error is StoreFault & { readonly reason: StoreFaultReason } =>

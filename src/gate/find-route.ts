@@ -1,4 +1,4 @@
-/** Between authenticate and limit: which route it is, and which permission and budget it takes. */
+/** Between authenticate and limit: finds the route, its permission and its budget. */
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { BadRequest } from './refusals.js'
 import type { RequestRecord } from './record/record.js'
@@ -21,11 +21,11 @@ export function findRoute(): onRequestHookHandler {
 function permissionOf({ permission }: Route, { target }: RequestRecord) {
   if (typeof permission !== 'function') return permission
   const query = target?.query
-  // What cannot be read is refused later, and counted like what it would have been without a query.
+  // A malformed query is refused later, and counts as if it were absent.
   return permission(query === undefined || query instanceof BadRequest ? new Map() : query)
 }
 
-/** Unknown routes count too: asking for them spends the same budgets. */
+/** Unknown routes count too, against the same budgets. */
 function budgetOf({ method }: FastifyRequest, { permission }: RequestRecord) {
   if (permission !== undefined) return operations[permission].budget
   return method === 'GET' || method === 'HEAD' ? 'reads' : 'writes'

@@ -44,27 +44,27 @@ import { methodsOf, routes } from './routes.js'
 import { pathFrom } from './target.js'
 
 export interface GateParts {
-  /** The settings in force; asked once for each request. */
+  /** The settings in force; read once for each request. */
   readonly current: () => Snapshot
   readonly tls: TlsMaterial | undefined
   readonly log: Log
-  /** Where the gate registers the instruments of its requests. */
+  /** Registry for the metrics of requests. */
   readonly metrics: Registry
   /** Sees the line of every request. */
   readonly observe: (line: AccessLine) => void
   readonly cluster: ClusterClient
   /** Product token for the cluster's own log. */
   readonly userAgent: string
-  /** What several gates share; undefined: this one is alone. */
+  /** The store of several gates; undefined: this gate is alone. */
   readonly store: Store | undefined
   readonly listings: Pick<Listings, 'find'>
   readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'ownPins' | 'queue'>
   readonly unfinished: Unfinished
   readonly tracker: PinTracker
   readonly clock: Clock
-  /** Whether requests can be served, as far as is known without asking: for health checks. */
+  /** Whether the gate is ready, as far as it knows without a request: for health checks. */
   readonly isReady: () => boolean
-  /** A pin of this CID waits in the queue. */
+  /** Called when a pin of this CID enters the queue. */
   readonly onQueued: (cid: string) => void
 }
 
@@ -72,11 +72,11 @@ export interface Gate {
   /** The line of phases; the caller lets it listen. */
   readonly app: FastifyInstance
   readonly connections: Pick<Connections, 'requestsUnderWay' | 'retire' | 'drain'>
-  /** What the encoder has left of a budget; undefined: all of it. */
+  /** What remains of an encoder's budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
   /** Of the queue. */
   readonly replay: Pick<Replay, 'report' | 'retryNow'>
-  /** Requests that wait for a pin are answered now, and no more of the queue is replayed. */
+  /** Answers requests that wait for a pin, and stops the replay of the queue. */
   stopWaiting(): void
   close(): Promise<void>
 }
@@ -110,7 +110,7 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     quota,
     outage,
   })
-  // It begins at once: nothing may fail after it.
+  // The replay begins at once: no step after it may fail.
   const replay: Replay = replayOf(parts, quota)
   const stopWaiting = (): void => {
     outage.close()
@@ -134,14 +134,14 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
   const { current, tls, log } = parts
   const { listen, limits } = current().config
   const app = fastify({
-    // receive: before Fastify sees anything, and also what it never sees.
+    // receive: runs before Fastify, and for requests that Fastify never sees.
     serverFactory: (handler) => createPublicListener(handler, parts, tls),
-    // The router gets the path in its one spelling, and no query.
+    // The router gets the canonical path, without a query.
     rewriteUrl: (request) => routedPath(recordOf({ raw: request })),
     routerOptions: { maxParamLength: listen.urlBytesMax },
     schemaController,
     exposeHeadRoutes: false,
-    // Requests that are already on their way in are still answered while closing.
+    // While it closes, the gate still answers requests on their way.
     return503OnClosing: false,
     clientErrorHandler: () => undefined,
     frameworkErrors: (_error, request, reply) => {
@@ -169,7 +169,7 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
   return app
 }
 
-/** Pins that waited are written to the cluster by the same rules as those of requests. */
+/** Queued pins are written by the same rules as pins of requests. */
 function replayOf(parts: GateParts, quota: Quota): Replay {
   const { current, log, cluster, userAgent, ledger, tracker, clock } = parts
   return new Replay({
@@ -180,11 +180,11 @@ function replayOf(parts: GateParts, quota: Quota): Replay {
   })
 }
 
-/** A path that cannot be read goes to no route; authorize refuses it. */
+/** A malformed path has no route; authorize refuses it. */
 const routedPath = ({ target }: RequestRecord): string =>
   target === undefined ? '/' : pathFrom(target.segments)
 
-/** Paths that are known under another method: 405 rather than 404, decided by authorize. */
+/** Paths with another method: authorize answers 405 rather than 404. */
 function refuseOtherMethods(app: FastifyInstance): void {
   for (const url of new Set(routes.map((route) => route.url))) {
     const allow = methodsOf(url)
@@ -217,7 +217,7 @@ function answerErrors(app: FastifyInstance, log: Log): void {
       return
     }
     if (record.isFault) {
-      // The cluster broke off before anything of its answer had gone out.
+      // The cluster broke off before any byte of its answer went out.
       answerFault(reply, new ClusterFault('cluster-cut', error))
       return
     }
@@ -227,7 +227,7 @@ function answerErrors(app: FastifyInstance, log: Log): void {
   })
 }
 
-/** Fastify's own refusals, in our words. */
+/** Fastify's own refusals, in the gate's words. */
 const fastifyRefusals = new Map<string, RefusalReason>([
   ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'bad-content-type'],
   ['FST_ERR_CTP_BODY_TOO_LARGE', 'body-too-large'],

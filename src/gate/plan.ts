@@ -1,9 +1,9 @@
-/** What an authorized request becomes: one case for each way to its answer. */
+/** Plans of authorized requests: one case for each handler. */
 import type { Answer } from '../cluster/answer-handler.js'
 import type { PinOptions } from './authorize/pin-options.js'
 
 export type Plan =
-  /** The cluster's own answer is passed on. */
+  /** Passes the cluster's own answer on. */
   | { readonly kind: 'relay'; readonly call: UpstreamCall }
   | PinStatusPlan
   | ListingPlan
@@ -16,7 +16,7 @@ export interface PinStatusPlan {
   readonly kind: 'pinStatus'
   readonly cid: string
   readonly call: UpstreamCall
-  /** How long the answer may wait for a terminal state; undefined: it does not wait. */
+  /** How long the request waits for a terminal state; undefined: not at all. */
   readonly waitMs: number | undefined
 }
 
@@ -24,16 +24,16 @@ export interface ListingPlan {
   readonly kind: 'listing'
   /** Without `?`. */
   readonly query: string
-  /** The whole state, or only operations, which the cluster has in memory. */
+  /** The whole state, or only operations, which the cluster keeps in memory. */
   readonly scope: 'whole' | 'operations'
-  /** Whether it has pins that are queued. */
+  /** Whether the listing includes queued pins. */
   readonly hasQueued: boolean
 }
 
-/** One page of what the caller holds; which CIDs these are is known later. */
+/** One page of the caller's pins; the handler finds the CIDs. */
 export interface OwnPinsPlan {
   readonly kind: 'ownPins'
-  /** What the page before ended with. */
+  /** Last CID of the page before. */
   readonly after: string | undefined
   readonly limit: number
 }
@@ -48,14 +48,14 @@ export interface UnpinPlan {
   readonly cid: string
 }
 
-/** A pin that is known only once Kubo has resolved its path. */
+/** A pin whose CID is known only after Kubo has resolved its path. */
 export interface PathPlan extends PinOptions {
   readonly kind: 'path'
   readonly method: 'POST' | 'DELETE'
   readonly path: string
 }
 
-/** The canonical request to the cluster; it has no body, whatever the client sent. */
+/** The canonical request to the cluster, always without a body. */
 export interface UpstreamCall {
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
@@ -65,17 +65,16 @@ export interface UpstreamCall {
   readonly cid?: string
   /** Canonical; each line of the answer is about one of these. */
   readonly cids?: readonly string[]
-  /** The gate's own, behind those of the answer. */
+  /** Lines of the gate, after those of the answer. */
   readonly lines?: readonly string[]
-  /** What is left of its time; that of its permission where absent. */
+  /** Remaining time; absent: the time limit of its permission. */
   readonly timeoutMs?: number
   readonly onAnswer?: OnAnswer
 }
 
 /**
- * What came of a call, or that its answer was lost.
- *
- * @returns resolves when the client may be answered; rejects with a fault that it is told instead
+ * Called with the outcome of the request, or with the loss of its answer.
+ * @returns resolves when the client may get its answer; rejects with a fault that replaces it
  */
 export type OnAnswer = (error: Error | null, answer: Answer) => Promise<void> | undefined
 

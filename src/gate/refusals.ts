@@ -1,4 +1,4 @@
-/** Every answer that the gate gives of its own accord: its reason word, status and sentence. */
+/** Every refusal and fault of the gate: its reason, status and sentence. */
 import type { FaultReason } from '../cluster/faults.js'
 import type { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { LockTimeout } from '../ledger/lock-timeout.js'
@@ -6,16 +6,16 @@ import type { StoreFaultReason } from '../store/store-fault.js'
 
 export interface Refusal {
   readonly status: number
-  /** What the client reads. The sentence never says more than the client may know. */
+  /** The client's sentence; it says no more than the client may know. */
   readonly message: string
 }
 
 /**
- * Requests that are turned away. The reason is stable: it is what the log and the metrics count.
- * Sentences follow the cluster's own where it has one, for clients that look at them.
+ * Refusals. The reason is stable, for log and metrics. Sentences are the cluster's own where it has
+ * one, for clients that compare them.
  */
 export const refusals = {
-  // Not HTTP as we accept it; answered before anybody asks who it is.
+  // Not HTTP as the gate accepts it; answered before authentication.
   'malformed-request': { status: 400, message: 'malformed request' },
   'bad-host': { status: 400, message: 'exactly one Host header is needed' },
   'bad-framing': { status: 400, message: 'unsupported message framing' },
@@ -30,7 +30,7 @@ export const refusals = {
   'too-many-connections': { status: 503, message: 'too many connections' },
   'store-unavailable': { status: 503, message: 'the store of the limits does not answer' },
 
-  // authenticate: a client is told the same in every case but the first; the log tells them apart.
+  // authenticate: all but the first have the same sentence; the log tells them apart.
   'no-credential': { status: 401, message: 'unauthorized: no auth provided' },
   'bad-credential': { status: 401, message: 'unauthorized: access denied' },
   'key-malformed': { status: 401, message: 'unauthorized: access denied' },
@@ -76,11 +76,11 @@ export const refusals = {
 
 export type RefusalReason = keyof typeof refusals
 
-/** What is at fault when the request is not: the first part of each word says who. */
+/** Faults behind the gate; the first part of each word names the part at fault. */
 export type UpstreamFaultReason =
   FaultReason | LockTimeout['reason'] | LedgerFault['reason'] | StoreFaultReason
 
-/** What the client reads when something behind the gate, not the request, is at fault. */
+/** The client's sentence for a fault behind the gate. */
 export const faults: Readonly<Record<UpstreamFaultReason, Refusal>> = {
   'cluster-unreachable': { status: 502, message: 'the cluster cannot be reached' },
   'cluster-hung-up': { status: 502, message: 'the cluster closed the connection' },
@@ -100,11 +100,11 @@ export const faults: Readonly<Record<UpstreamFaultReason, Refusal>> = {
   'store-hung-up': { status: 503, message: 'the shared store closed the connection' },
 }
 
-/** A refusal found while a request is read: thrown by the parsers, answered by authorize. */
+/** A refusal that a parser throws and authorize answers. */
 export class BadRequest extends Error {
   override readonly name = 'BadRequest'
 
-  /** @param message what the client reads; the reason's own sentence when absent */
+  /** @param message for the client; absent: the reason's own sentence */
   constructor(
     readonly reason: RefusalReason,
     message: string = refusals[reason].message,

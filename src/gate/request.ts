@@ -1,4 +1,4 @@
-/** What the gate adds to Fastify's and Node's request: its record, and what its phases proved. */
+/** What the gate adds to Fastify's and Node's request: its record, and the proofs of its phases. */
 import type { IncomingMessage } from 'node:http'
 import type { Encoder } from '../settings/keyring/encoder.js'
 import type { Permission } from '../settings/values/permissions.js'
@@ -10,22 +10,22 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The row of the route table; absent where a path is unknown. */
     gateRoute?: Route
-    /** Methods that a path knows, where it does not know this one. */
+    /** Allowed methods of a path, where this method is not one. */
     allow?: readonly string[]
   }
 }
 
-/** Past authenticate: it is known who asks. */
+/** Proof of authenticate: the encoder. */
 export type Authenticated = RequestRecord & { readonly encoder: Encoder }
 
-/** Past authorize: this encoder may do this, and it is known what is to be done. */
+/** Proof of authorize: the plan. */
 export type Authorized = Authenticated & {
   readonly route: string
   readonly permission: Permission
   readonly plan: Plan
 }
 
-/** Node's request is the only thing that is the same before, in and after Fastify. */
+/** Only Node's request object is the same before, in and after Fastify. */
 const key = Symbol('record')
 type Carrier = IncomingMessage & { [key]?: RequestRecord }
 interface Request {

@@ -1,4 +1,4 @@
-/** The route table: what the gate lets through. Whatever is not here never reaches the cluster. */
+/** The route table: the gate forwards nothing else to the cluster. */
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { Budget, Permission } from '../settings/values/permissions.js'
 import {
@@ -54,20 +54,20 @@ export const allocations = {
 export interface Operation {
   /** Which of the encoder's budgets it counts against. */
   readonly budget: Budget
-  /** Which of the cluster's time limits holds for the first byte of its answer. */
+  /** The cluster's time limit for the first byte of its answer. */
   readonly timeout: keyof ClusterConfig & `${string}TimeoutMs`
   /**
-   * Whether it goes on when the client leaves. Writes do: the cluster would cancel them with the
-   * connection, leaving an unknown state, and they are over in milliseconds.
+   * Whether it continues when the client leaves. Writes do: the cluster would cancel them with the
+   * connection, in an unknown state, and they take milliseconds.
    */
   readonly outlivesClient: boolean
   /** Whether it makes the cluster go through all pins. */
   readonly isListing: boolean
-  /** Whether the cluster answers with one value; other answers are streams of lines. */
+  /** Whether the cluster answers with one value; others are streams of lines. */
   readonly isWhole: boolean
-  /** Whether those who ask the same meanwhile are answered by one exchange. */
+  /** Whether equal requests in flight share one exchange. */
   readonly isShared: boolean
-  /** Whether the answer shows pins, of which some are to look unpinned. */
+  /** Whether the answer shows pins, of which soft-deleted ones must look unpinned. */
   readonly showsPins: boolean
 }
 
@@ -91,7 +91,7 @@ export const operations: Readonly<Record<Permission, Operation>> = {
   list: listing,
   pin: write,
   unpin: write,
-  // Asked for together with unpin, never alone.
+  // Only counts together with unpin.
   'unpin-any': write,
   recover: { ...write, showsPins: true },
   'recover-all': listing,

@@ -11,7 +11,7 @@ export interface Target {
 const parametersMax = 64
 const printable = /^[\x21-\x7e]*$/
 const forbidden = /[/\\\p{Cc}]/u
-/** Dot segments, and what starts or ends with one: no route does, and parsers differ. */
+/** Dot segments, and segments with a dot at either end: no route has them, and parsers differ. */
 const dots = /^\.$|^\.\.|\.\.$/
 
 /**
@@ -63,8 +63,7 @@ function queryOf(raw: string): Target['query'] {
 
 /**
  * Parses a query. Go takes the first of repeated names and silently drops a pair with `;` or a bad
- * escape; what is ambiguous between us and the cluster is refused instead.
- *
+ * escape; the gate refuses what it and the cluster could read in two ways.
  * @throws BadRequest `bad-query`
  */
 function readQuery(raw: string): ReadonlyMap<string, string> {
@@ -102,5 +101,5 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** A name of the client's choosing, fit to be shown back to it. */
+/** A name that the client chose, safe to show back to it. */
 export const quote = (name: string): string => JSON.stringify(name.slice(0, 64))

@@ -1,4 +1,4 @@
-/** Asks the cluster through @fastify/http-proxy: all that is known of that plugin is here. */
+/** Sends requests to the cluster through @fastify/http-proxy; only this file knows the plugin. */
 import { Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -13,9 +13,9 @@ import { type Operation, operations, type Route } from './routes.js'
 
 export interface HttpProxyParts {
   readonly cluster: ClusterClient
-  /** All that the cluster is told of a request, but for our own credential. */
+  /** All headers that the cluster gets of a request, besides the gate's own credential. */
   readonly headersOf: (request: Authorized) => RequestHeaders
-  /** The cluster gave no answer, or one that cannot be passed on. */
+  /** Called when the cluster gave no answer, or one that cannot be passed on. */
   readonly onFault: (reply: FastifyReply, error: Error) => void
 }
 
@@ -26,7 +26,7 @@ export interface HttpProxy {
     route: Route,
     handle: (request: FastifyRequest, reply: FastifyReply) => void,
   ): Promise<void>
-  /** Asks the cluster, and passes its answer on. */
+  /** Sends the request to the cluster, and passes its answer on. */
   send(request: Authorized, reply: FastifyReply, call: UpstreamCall): void
 }
 
@@ -39,11 +39,11 @@ interface Pending {
 
 type Done = (error: Error | null, answer: object | undefined) => void
 
-/** What the plugin takes for a stream of the HTTP client's, and hands on. */
+/** The stream that the plugin expects from its HTTP client. */
 class Carried {
   constructor(readonly body: Body) {}
 
-  /** Called when the client has left; of what is whole nothing is held. */
+  /** Called when the client has left; a whole answer holds nothing. */
   destroy(): void {
     if (this.body instanceof Readable) this.body.destroy()
   }
@@ -68,7 +68,8 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: HttpProxyParts): H
         try {
           done(error, error === null ? { ...answer, body: new Carried(answer.body) } : undefined)
         } catch (bug) {
-          // Thrown on, it would end in the HTTP client's parser, and the request without an answer.
+          // If rethrown, it would end in the HTTP client's parser, and the request without an
+          // answer.
           if (error === null && answer.body instanceof Readable) answer.body.destroy()
           if (!reply.sent) reply.send(bug)
         }
@@ -89,16 +90,16 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: HttpProxyParts): H
   return {
     async register(app, route, handle) {
       const options = {
-        // Only a form: the client of the cluster knows where it is, which may change.
+        // A placeholder: the client of the cluster knows the address, which may change.
         upstream: 'http://cluster.invalid',
         routes: [route.url],
         httpMethods: [route.method],
         config: { gateRoute: route },
-        // Bodies were read and dropped; nothing of them goes up.
+        // Bodies were read and dropped; the cluster gets none.
         proxyPayloads: false,
         undici,
         disableRequestLogging: true,
-        // By default a GET that gets 503 is asked again ten times.
+        // By default the plugin repeats a GET ten times after 503.
         retryMethods: [],
         preHandler: handle,
       }
@@ -106,7 +107,7 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: HttpProxyParts): H
     },
     send(request, reply, call) {
       const exchange = exchangeOf(request, call)
-      // The plugin asks in this same turn.
+      // The plugin sends the request in this same turn.
       pending = { request, reply, exchange, call }
       const onResponse = (_request: unknown, _reply: unknown, { stream }: { stream: Carried }) => {
         relay(reply, stream.body, call, () => [exchange.trailers?.['x-stream-error'] ?? []].flat())
@@ -116,7 +117,7 @@ export function viaHttpProxy({ cluster, headersOf, onFault }: HttpProxyParts): H
   }
 }
 
-/** Tied to the client's connection, unless it is to outlive it. */
+/** Ends with the client's connection, unless it has to outlive it. */
 function exchangeOf(record: Authorized, call: UpstreamCall): Exchange {
   const operation = operations[record.permission]
   const exchange = new Exchange({
@@ -136,7 +137,7 @@ function exchangeOf(record: Authorized, call: UpstreamCall): Exchange {
   return exchange
 }
 
-/** Which requests are coalesced, and which reads a write must not share its answer with. */
+/** Which requests are coalesced, and which reads must not share an answer from before a write. */
 function sharing(
   { isShared, outlivesClient }: Operation,
   { path, query, cid }: UpstreamCall,

@@ -6,21 +6,23 @@ export interface Lease {
   readonly holder: string
   /** Milliseconds since the epoch, whole seconds. */
   readonly sinceMs: number
-  /** From when on it is over; Infinity: it never is. */
+  /** When the lease ends; Infinity: never. */
   readonly untilMs: number
-  /** Its version, see token.ts; undefined: another hand wrote it, or an older release. */
+  /**
+   * Its token, see token.ts; undefined: something else than the gate wrote it, or an older release.
+   */
   readonly token?: string | undefined
 }
 
-/** Metadata under it is the gate's; clients cannot write it. */
+/** Prefix of the gate's metadata; clients cannot write it. */
 export const reservedPrefix = 'pinwarden.'
 
-/** Who holds pins that were made without the gate. No encoder has this id. */
+/** The holder of pins that were made without the gate. No encoder has this id. */
 export const operator = 'operator'
 
 export const leasePrefix = `${reservedPrefix}lease.`
 
-/** Of a pin without a holder that is kept for a grace: its previous holders. */
+/** The metadata's entry of a soft-deleted pin: its previous holders. */
 export const formerPrefix = `${reservedPrefix}former.`
 
 export type LeaseKind = 'lease' | 'former'
@@ -39,7 +41,7 @@ export const leaseEntry = (
   `${timeText(sinceMs)}/${timeText(untilMs)}${token === undefined ? '' : `/${token}`}`,
 ]
 
-/** Undefined: the entry is not a lease's. */
+/** Undefined: the entry is no lease. */
 export function readLease(
   key: string,
   value: string,
@@ -51,7 +53,7 @@ export function readLease(
       : undefined
   if (kind === undefined) return undefined
   const [since = '', until = '', token] = value.split('/')
-  // Whatever another hand has made of it: a hold that cannot be read is one that does not end.
+  // Reads an end that something else may have written: an unreadable one counts as no end.
   const lease = {
     holder: key.slice(prefixes[kind].length),
     sinceMs: timeOf(since) ?? 0,

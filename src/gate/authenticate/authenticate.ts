@@ -1,4 +1,4 @@
-/** Phase 1, who asks? Verifies a key given by Basic or Bearer; the answer to a bad one is 401. */
+/** Phase 1, authenticate: verifies a key given by Basic or Bearer; a bad one reads 401. */
 import { isIP, isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import basicAuth from '@fastify/basic-auth'
@@ -13,9 +13,8 @@ const realm = 'realm="pinwarden"'
 const challenges = [`Bearer ${realm}`, `Basic ${realm}, charset="UTF-8"`]
 
 /**
- * The credential is verified before failures are looked at, which costs one hash: a good key always
+ * Verifies the credential before it looks at failures, at the cost of one hash: a good key always
  * passes, whatever others do behind the same address.
- *
  * @param countFailure counts one more failure of the client's address
  */
 export async function authenticate(
@@ -55,7 +54,7 @@ export async function authenticate(
   }
 }
 
-/** Carries our reason through the plugin's callback. */
+/** Carries the gate's reason through the plugin's callback. */
 class Refused extends Error {
   constructor(readonly reason: RefusalReason) {
     super(reason)
@@ -64,7 +63,7 @@ class Refused extends Error {
 
 const refused = new Map<RefusalReason, Refused>()
 
-/** One for each reason: an error is costly, as it records its stack. */
+/** One error for each reason: creating one is costly, as it records its stack. */
 function refusedFor(reason: RefusalReason): Refused {
   const known = refused.get(reason)
   if (known !== undefined) return known
@@ -76,9 +75,8 @@ function refusedFor(reason: RefusalReason): Refused {
 /**
  * Finds the key's encoder and puts it into the record. A key alone names its encoder, so an unknown
  * name and a wrong key take the same steps: one hash, one lookup.
- *
- * @param name user name of Basic; it must be the encoder's
- * @returns why the credential is refused
+ * @param name user name of Basic; must be the encoder's
+ * @returns why the gate refuses the credential
  */
 function identify(record: RequestRecord, key: string, name?: string): RefusalReason | undefined {
   const found = record.snapshot.keyring.find(key)

@@ -5,11 +5,9 @@ import type { Counter, CreateCounter } from '../limit/counter.js'
 import { recordOf } from '../request.js'
 
 /**
- * An LRU of addresses can be flushed by asking from many. Here addresses are spread over a fixed
- * number of counters by a hash with a secret of those who share them: no flood can push a counter
- * out, and no client can pick an address that shares one. Sharing costs an innocent client no more
- * than a 429 where it would have read a 401.
- *
+ * A client with many addresses can flush an LRU. Here a keyed hash spreads addresses over a fixed
+ * number of counters: no flood evicts a counter, and no client can choose an address that shares
+ * one. An innocent client that shares a counter reads at most a 429 in place of a 401.
  * @param addressesMax number of counters
  */
 export function countFailures(createCounter: CreateCounter, addressesMax: number): Counter {

@@ -1,4 +1,4 @@
-/** Phase 3, may this encoder do this, and is it well asked? 403, 404, 405, 400; deny by default. */
+/** Phase 3, authorize: checks permission and parameters; 403, 404, 405, 400; denies by default. */
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { optionGrants, type Permission } from '../../settings/values/permissions.js'
 import { refuse } from '../answer.js'
@@ -9,7 +9,7 @@ import { BadRequest } from '../refusals.js'
 import { type Authenticated, authenticated } from '../request.js'
 import { allocations, type Route } from '../routes.js'
 
-/** What passes has its plan: what is to be done for it. */
+/** A request that passes gets its plan. */
 export function authorize(): onRequestHookHandler {
   return (request, reply, done) => {
     const record = authenticated(request)
@@ -18,13 +18,13 @@ export function authorize(): onRequestHookHandler {
   }
 }
 
-/** Where a permitted request goes, and how its target is read. */
+/** How the target of a permitted request is parsed. */
 interface Permitted {
   readonly route: Route
   readonly target: Target
 }
 
-/** @returns undefined: the request has been refused */
+/** @returns undefined: the gate has refused the request */
 function permit(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -92,7 +92,7 @@ function parse(reply: FastifyReply, record: Authenticated, { route, target }: Pe
   }
 }
 
-/** An option that is not granted passes where that is not enforced. */
+/** An option that is not granted passes where enforcement is off or observes. */
 function readAs(
   record: Authenticated,
   route: Route,

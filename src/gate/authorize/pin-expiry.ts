@@ -1,4 +1,4 @@
-/** Reads when a pin shall expire, in the two ways that the cluster knows. */
+/** Reads the expiry of a pin, in both forms that the cluster knows. */
 import { readDuration } from './go-duration.js'
 import { BadRequest } from '../refusals.js'
 
@@ -16,7 +16,7 @@ export function readExpiry(query: ReadonlyMap<string, string>, now: number): num
 
   function read(name: string, reader: typeof expireAt): number | undefined {
     const value = query.get(name) ?? ''
-    // ctl sends empty ones.
+    // ipfs-cluster-ctl sends empty values.
     if (value === '') return undefined
     const ms = reader(value, now)
     if (ms === undefined) throw new BadRequest('bad-option', `parameter ${name} invalid`)
@@ -26,19 +26,19 @@ export function readExpiry(query: ReadonlyMap<string, string>, now: number): num
 
 const rfc3339 =
   /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
-/** Go cannot write a later year as JSON: the pin would spoil every listing that it is in. */
+/** Go cannot write a later year as JSON: the pin would break every listing with it. */
 const expireAtMsMax = Date.UTC(10_000, 0) - 1000
 
 const zeroMs = Date.parse('0001-01-01T00:00:00Z')
 
-/** RFC 3339 with a zone, in the future: the cluster answers a past time with 500. */
+/** RFC 3339 with a zone, in the future: the cluster answers 500 to a past time. */
 function expireAt(value: string, now: number): number | undefined {
   const date = rfc3339.exec(value)?.[1]
   const atMs = Date.parse(value)
   if (date === undefined || Number.isNaN(atMs) || atMs > expireAtMsMax) return undefined
-  // Go's zero time: the cluster takes it as no expiry, and some clients send it for none.
+  // Go's zero time: for the cluster it means no expiry, and some clients send it.
   if (atMs === zeroMs) return Infinity
-  // Date.parse makes the 2nd of March of the 30th of February; Go does not.
+  // Date.parse turns the 30th of February into the 2nd of March; Go does not.
   if (new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10) !== date) return undefined
   if (atMs <= now) throw new BadRequest('bad-option', 'expire-at is in the past')
   return atMs

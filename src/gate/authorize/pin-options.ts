@@ -11,17 +11,17 @@ import { quote } from '../target.js'
 const bytesMax = { name: 512, metaKey: 128, metaValue: 1024 }
 const metadataMax = 32
 const peersMax = 32
-/** The cluster tells Kubo to dial no more than this many. */
+/** The cluster has Kubo dial at most this many. */
 const originsMax = 10
 
-/** Who lists pins prints them. */
+/** Clients print names in listings. */
 const controls = /\p{Cc}/u
 
 type Reader = (value: string, name: string) => string | undefined
 
 /**
- * What each option needs and how its value is read; undefined means "as good as absent", which is
- * what the zeros are that ipfs-cluster-ctl always sends.
+ * The grant that each option needs, and its parser; undefined means absent, as for the zeros that
+ * ipfs-cluster-ctl always sends.
  */
 const readers = new Map<string, { readonly grant?: OptionGrant; readonly read: Reader }>([
   ['name', { read: bounded(bytesMax.name) }],
@@ -36,9 +36,9 @@ const readers = new Map<string, { readonly grant?: OptionGrant; readonly read: R
 ])
 const zeroable = new Set(['replication', 'replication-min', 'replication-max'])
 
-/** What is asked of a pin. */
+/** The options of a pin. */
 export interface PinOptions {
-  /** As they are sent on, in the order of the client; the expiry is not among them. */
+  /** As the cluster gets them, in the client's order, without the expiry. */
   readonly options: readonly Parameter[]
   /** Milliseconds since the epoch, whole seconds; Infinity: never. */
   readonly untilMs: number

@@ -1,4 +1,4 @@
-/** Turns a routed request into the one the cluster gets: rebuilt from parts, never relayed. */
+/** Turns a routed request into the cluster's: rebuilt from parts, never passed on as it came. */
 import { canonicalCid } from '../../cluster/cid.js'
 import type { OptionGrant, Permission } from '../../settings/values/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
@@ -9,7 +9,7 @@ import { BadRequest } from '../refusals.js'
 import { pathFrom } from '../target.js'
 import type { Plan, UpstreamCall } from '../plan.js'
 
-/** What a parser may look at. */
+/** What a parser may use. */
 export interface Asked {
   readonly segments: readonly string[]
   readonly query: ReadonlyMap<string, string>
@@ -25,7 +25,7 @@ export const idRequest: Parse = ({ query }) => {
   return relayed({ method: 'GET', path: '/id', query: '' })
 }
 
-/** `GET /pins/{cid}`; with `wait`, which is the gate's own, once the pin is in a terminal state. */
+/** `GET /pins/{cid}`; with the gate's own `wait`, once the pin is in a terminal state. */
 export const statusRequest: Parse = ({ segments, query }) => {
   onlyKnown(query, ['local', 'wait'])
   const cid = readCid(segments[1])
@@ -36,7 +36,7 @@ export const statusRequest: Parse = ({ segments, query }) => {
   return { kind: 'pinStatus', cid, call, waitMs }
 }
 
-/** Below what proxies and clients wait for an answer. */
+/** Shorter than the time limits of proxies and clients. */
 const waitSecondsMax = 60
 
 function readWait(text: string): number {
@@ -108,13 +108,13 @@ const statuses = new Set([
 
 const statusNames = (filter: string): string[] => filter.split(',').map((name) => name.trim())
 
-/** Names of several states: the cluster knows both spellings, and means the same by them. */
+/** Names of state groups: the cluster knows both spellings as the same. */
 const several = new Map([
   ['error', ['cluster_error', 'pin_error', 'unpin_error']],
   ['queued', ['pin_queued', 'unpin_queued']],
 ])
 
-/** In one order and spelling, so that equal listings are one. */
+/** In one order and spelling, so that equal listings are shared. */
 function canonicalFilter(filter: string): string {
   const names = new Set(statusNames(filter).flatMap((name) => several.get(name) ?? [name]))
   for (const [name, parts] of several)
@@ -127,7 +127,7 @@ function canonicalFilter(filter: string): string {
 
 const isCheap = (filter: string): boolean => statusNames(filter).every((name) => cheap.has(name))
 
-/** Which permission `GET /pins` needs: asking about a few is not the same as listing everything. */
+/** The permission that `GET /pins` needs: a few CIDs need less than the whole listing. */
 export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
   const filter = query.get('filter')
   return query.has('cids') || query.has('owner') || (filter !== undefined && isCheap(filter))
@@ -180,7 +180,7 @@ const relayed = (call: UpstreamCall): Plan => ({ kind: 'relay', call })
 const pathSegmentsMax = 64
 const pathBytesMax = 1024
 
-/** Behind `ipfs` and `ipld` stands a CID; behind `ipns` any name. */
+/** After `ipfs` and `ipld` comes a CID; after `ipns` any name. */
 function resolvedPath(segments: readonly string[]): string {
   const [pins = '', namespace = '', root, ...below] = segments
   if (root === undefined || below.length > pathSegmentsMax) throw new BadRequest('bad-path')
@@ -190,7 +190,7 @@ function resolvedPath(segments: readonly string[]): string {
   return path
 }
 
-/** The leases of other holders go up with them. */
+/** The cluster's request also has the leases of other holders. */
 function readOptions(
   query: ReadonlyMap<string, string>,
   granted: ReadonlySet<OptionGrant>,
@@ -206,7 +206,7 @@ function readCid(text: string | undefined): string {
   return cid
 }
 
-/** Only the exact text `true` counts with the cluster; anything else is its default. */
+/** For the cluster only the exact text `true` counts; anything else is its default. */
 const local = (query: ReadonlyMap<string, string>): Parameter[] =>
   query.get('local') === 'true' ? [['local', 'true']] : []
 

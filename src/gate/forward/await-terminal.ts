@@ -4,7 +4,7 @@ import type { PinTracker } from '../../tracking/tracker.js'
 import type { Outage } from '../outage/outage.js'
 import type { Authorized } from '../request.js'
 
-/** Resolves when the pin's status is to be asked, or when the client has left. */
+/** Resolves when it is time to read the pin's status, or when the client has left. */
 export type AwaitTerminal = (request: Authorized, cid: string, waitMs: number) => Promise<void>
 
 export interface AwaitTerminalParts {

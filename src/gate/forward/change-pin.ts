@@ -1,4 +1,7 @@
-/** Whose pin is it? A change leaves to other holders what is theirs, or is refused: 403, 409. */
+/**
+ * Changes a pin within the rules of ownership: it keeps what others hold, or refuses with 403 or
+ * 409.
+ */
 import type { Answer } from '../../cluster/answer-handler.js'
 import { Whole } from '../../cluster/whole.js'
 import { encodeQuery, type Parameter } from '../../cluster/query.js'
@@ -30,9 +33,8 @@ import {
 import { type Quota, refuseExcess, type Reservation } from '../ownership/quota.js'
 
 /**
- * Reads who holds the pin, and returns the request to the cluster that changes nothing for the
- * others. One change of a pin at a time.
- *
+ * Reads the holders of the pin, and returns a request to the cluster that changes nothing for the
+ * others. Makes one change of a pin at a time.
  * @param headers for the cluster
  */
 export type ChangePin = (
@@ -77,11 +79,11 @@ interface Change {
   readonly answering: Answering
 }
 
-/** The pin is held until the cluster has answered, or nothing is to be asked of it. */
+/** The lock of the pin lasts until the cluster has answered, or until no request is needed. */
 async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'answered'> {
   const { ledger, clock } = holders
   const { request, plan, headers } = change
-  // A pin is a promise; what is unpinned has space of its own on the disk.
+  // A pin is a promise; an unpin may use the reserved space on disk.
   if (plan.kind === 'pin' && !ledger.isWritable) throw new LedgerFault('the disk takes nothing')
   const deadline = new Deadline(request.snapshot.config.cluster.writeTimeoutMs, clock.monotonic)
   const pin = await ledger.open(plan.cid, deadline, headers)
@@ -140,13 +142,13 @@ async function prepare(
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
     return kept
   }
-  // Should it not get as far as an answer.
+  // For a request that ends before an answer.
   request.onEnd(pin.release)
   request.onEnd(free)
   return { ...call, timeoutMs: deadline.leftMs, onAnswer }
 }
 
-/** Undefined: the pin stays as it is. */
+/** Undefined: the pin stays unchanged. */
 function wantedOf(decision: Decision): Wanted {
   if (decision.kind === 'write') return decision.record
   return decision.kind === 'unpin' ? 'unpin' : undefined
@@ -162,10 +164,9 @@ function answerOf(answering: Answering, decision: Decision): void {
 }
 
 /**
- * Which pin a path leads to is known only when it was replaced: so only encoders that may do that,
- * may. The ledger hears of it from the cluster's answer.
- *
- * @returns undefined: it was refused
+ * The gate learns which pin a path leads to only after the change, so it allows only encoders that
+ * may change any pin. The ledger learns of the pin from the cluster's answer.
+ * @returns undefined: the gate refused it
  */
 export function changeByPath(
   { ledger, clock }: Pick<Holders, 'clock' | 'ledger'>,

@@ -1,4 +1,4 @@
-/** Phase 4, forwarding: a handler for each plan names what the cluster is asked. */
+/** Phase 4, forward: a handler for each plan names the request to the cluster. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHeaders } from '../../http/headers.js'
 import type { ClusterClient } from '../../cluster/cluster-client.js'
@@ -32,7 +32,7 @@ export interface Forwarding extends Holders {
   readonly clock: Clock
 }
 
-/** A handler for each plan that needs more than the cluster's own. */
+/** Handlers for the plans that need more than the cluster's own answer. */
 interface Handlers {
   readonly serveListing: ServeListing
   readonly changePin: ChangePin
@@ -42,7 +42,7 @@ interface Handlers {
   readonly holders: Holders
 }
 
-/** What the cluster is asked for a request, or what is sent; or the handler has answered it. */
+/** The request to the cluster, or the answer; or the handler has already answered. */
 export type Handled = UpstreamCall | StreamedAnswer | 'answered'
 
 /** Registers the route table. */

@@ -1,4 +1,6 @@
-/** Answers listings from the gate's cache: the cluster is asked once for all clients. */
+/**
+ * Answers listings from the gate's cache, which reads each once from the cluster for all clients.
+ */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RequestHeaders } from '../../http/headers.js'
 import { ClusterFault } from '../../cluster/faults.js'
@@ -13,10 +15,10 @@ import type { Outage } from '../outage/outage.js'
 import { withQueued } from '../outage/queued-listing.js'
 import type { Authorized } from '../request.js'
 
-/** What the client says of the answer that it would take. */
+/** The client's conditions for an answer. */
 export type Accepted = Pick<IncomingHttpHeaders, 'accept-encoding' | 'cache-control'>
 
-/** @param headers for the cluster, should it be asked for this request */
+/** @param headers for the cluster, if it gets this request */
 export type ServeListing = (
   request: Authorized,
   plan: ListingPlan,
@@ -25,7 +27,7 @@ export type ServeListing = (
   answering: Answering,
 ) => Promise<StreamedAnswer | 'answered'>
 
-/** Operation states change by the second; they are shared for as long. */
+/** Operation states change by the second; a listing of them is shared for one second. */
 const cheapMaxAgeMs = 1000
 
 export interface ListingParts {
@@ -76,7 +78,7 @@ async function find(
     request.onClose(found.release)
     if (outage.isEmpty || (status !== 200 && status !== 204))
       return answerOf(request, found, status, accepted, clock)
-    // What is compressed already cannot be changed.
+    // A compressed listing cannot be changed.
     const answer = answerOf(request, found, status, {}, clock)
     const body = withQueued(answer.body, outage.queued(), plan.hasQueued)
     return { ...answer, status: 200, body }
@@ -134,7 +136,10 @@ function answerOf(
   return { status, headers, body, stallMs }
 }
 
-/** Begins to read at once, while the entry is retained; also a client that leaves ends it. */
+/**
+ * Begins to read at once, while the entry is retained; if the client leaves, the entry is released
+ * too.
+ */
 function bodyOf(
   request: RequestRecord,
   spool: Spool,
@@ -169,7 +174,7 @@ function acceptsGzip(header: string): boolean {
   return (quality('gzip') ?? quality('x-gzip') ?? quality('*') ?? 0) > 0
 }
 
-/** How long a client is waited for, and waits: until it leaves, or the answer is too late. */
+/** Ends when the client leaves, or when the answer is too late. */
 function patience(record: RequestRecord, ms: number, { setTimer }: Timers) {
   const abort = new AbortController()
   const settle = setTimer(ms, () => {
@@ -182,12 +187,12 @@ function patience(record: RequestRecord, ms: number, { setTimer }: Timers) {
   return { signal: abort.signal, settle }
 }
 
-/** Listings that are being read: each holds a connection, and its cursor in a cache entry. */
+/** Listings in progress: each holds a connection, and a cursor in a cache entry. */
 class Readers {
   private readonly counts = new KeyedCounter()
   private all = 0
 
-  /** @returns why there is no room; undefined: counted until the record's end */
+  /** @returns the refusal; undefined: counted until the record's end */
   enter(record: Authorized, perEncoderMax: number, readersMax: number) {
     const { name } = record.encoder
     if (this.counts.of(name) >= perEncoderMax) return 'too-many-listings' as const

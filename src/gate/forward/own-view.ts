@@ -6,7 +6,7 @@ import type { Answering } from '../answer.js'
 import type { OwnPinsPlan, UpstreamCall } from '../plan.js'
 import type { Authorized } from '../request.js'
 
-/** @returns the question for one page */
+/** @returns the request for one page */
 export type ShowOwn = (
   request: Authorized,
   plan: OwnPinsPlan,
@@ -23,8 +23,8 @@ export const createShowOwn =
       answering.refuse('leases-uncounted')
       return 'answered'
     }
-    // CIDs of longer hashes are fewer to a page.
-    // One more than is shown says whether there is a next page.
+    // Fewer CIDs of longer hashes fit a page. One CID more than shown tells whether there is a next
+    // page.
     const page = await ownPins.page(holder, after, limit + 1)
     const cids = fittingCids(page.cids.slice(0, limit))
     const last = cids.at(-1)

@@ -13,7 +13,7 @@ import { operations } from '../routes.js'
 
 export const relayed = ['content-type', 'content-length', 'trailer'] as const
 
-/** An allow-list: nothing of the cluster's connection or configuration goes out. */
+/** An allow-list: no other header of the cluster reaches clients. */
 export function relayedHeaders(headers: Record<string, string>): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const name of relayed) {
@@ -26,11 +26,10 @@ export function relayedHeaders(headers: Record<string, string>): Record<string, 
 const streamError = 'x-stream-error'
 
 /**
- * Sends the answer on as it comes; whatever ends it early is never a clean end.
- *
- * @param cids that the lines of a stream have to be about; undefined: it is not known which
- * @param own lines that follow those of a stream
- * @param streamErrors texts of the cluster's trailer X-Stream-Error, asked at the end
+ * Passes the answer on as it comes; an early end is never a clean end.
+ * @param cids that the lines of a stream have to be about; undefined: unknown
+ * @param own lines of the gate, after those of the stream
+ * @param streamErrors texts of the cluster's trailer X-Stream-Error, read at the end
  */
 export function relay(
   reply: FastifyReply,
@@ -40,7 +39,7 @@ export function relay(
 ): void {
   const { raw } = reply
   const announced = String(reply.getHeader('trailer') ?? '').toLowerCase()
-  // Fastify would put it on answers that cannot have trailers, on which Node throws.
+  // Fastify would add it to answers that cannot have trailers, where Node throws.
   reply.removeHeader('trailer')
   if (reply.statusCode === 500) noteError(reply, answer)
   if (answer instanceof Whole) {
@@ -49,7 +48,7 @@ export function relay(
   }
   const isShown = reply.statusCode === 200
   const body = isShown ? shownBody(answer, cids, own) : answer
-  // It is not known yet how long it is as encoders see it.
+  // The length without the hidden parts is still unknown.
   if (isShown) reply.removeHeader('content-length')
   if (raw.destroyed || reply.statusCode === 204) {
     body.on('error', () => undefined).resume()
@@ -60,7 +59,7 @@ export function relay(
   if (isChunked && announced === streamError) passTrailer(reply, body, streamErrors)
   cutWhenStalled(reply, recordOf(reply.request).snapshot.config.listen.stallMs)
   body.once('error', (error) => {
-    // The gate's own abort, because the client has left, is not the cluster's fault.
+    // If the gate aborts because the client has left, the cluster is not at fault.
     if (raw.destroyed) return
     noteCut(reply, error)
     if (raw.headersSent) cut(reply)
@@ -68,7 +67,7 @@ export function relay(
   void reply.send(body)
 }
 
-/** The client reads the cluster's own words, and so does the log. */
+/** Both the client and the log get the cluster's own words. */
 function noteError({ request }: FastifyReply, answer: Body): void {
   const text = answer instanceof Whole ? answer.text.trim() : undefined
   recordOf(request).fault('cluster-error', 500, text)
@@ -82,7 +81,7 @@ function shown({ statusCode, request }: FastifyReply, answer: Whole): Whole {
   return bytes === answer.bytes ? answer : new Whole(bytes)
 }
 
-/** The same, line by line. What is thrown in a stream of Node's would end the daemon. */
+/** The same, line by line. An exception in a stream of Node would end the daemon. */
 function shownBody(
   body: Readable,
   cids: readonly string[] | undefined,
@@ -113,7 +112,7 @@ function shownBody(
   return clean
 }
 
-/** The cluster broke off; what the client reads of it depends on whether anything went out. */
+/** The cluster broke off; the client's view depends on whether bytes have gone out. */
 export function noteCut(reply: FastifyReply, error: Error): void {
   const { raw } = reply
   const status = raw.headersSent ? raw.statusCode : faults['cluster-cut'].status
@@ -136,7 +135,7 @@ function sendWhole(reply: FastifyReply, answer: Whole): void {
   process.nextTick(() => raw.end())
 }
 
-/** Never a clean end: where the length of an answer is not told, its end has to be a reset. */
+/** Never a clean end: for an answer without a length, the end has to be a reset. */
 export function cut(reply: FastifyReply): void {
   if (hasTrailers(reply)) reply.raw.destroy()
   else reply.raw.socket?.resetAndDestroy()
@@ -146,7 +145,7 @@ export type StreamErrors = () => readonly string[]
 
 function passTrailer(reply: FastifyReply, body: Readable, streamErrors: StreamErrors): void {
   if (hasTrailers(reply)) reply.header('trailer', 'X-Stream-Error')
-  // Before the pipe's own listener, which ends the answer.
+  // Runs before the pipe's own listener, which ends the answer.
   body.once('end', () => {
     sendStreamErrors(reply, streamErrors())
   })
@@ -155,8 +154,9 @@ function passTrailer(reply: FastifyReply, body: Readable, streamErrors: StreamEr
 export const hasTrailers = ({ request }: FastifyReply): boolean => request.raw.httpVersion === '1.1'
 
 /**
- * An error in the middle of a listing is told in its trailer; presence means nothing, any text is
- * an error. HTTP/1.0 has no trailers: there the connection is reset, so that it is no clean end.
+ * Reports an error in the middle of a listing in its trailer; only a text is an error, an empty
+ * trailer is none. HTTP/1.0 has no trailers: there the gate resets the connection, so that the end
+ * is not clean.
  */
 export function sendStreamErrors(reply: FastifyReply, texts: readonly string[]): void {
   const { raw } = reply
@@ -167,15 +167,15 @@ export function sendStreamErrors(reply: FastifyReply, texts: readonly string[]):
   else if (error !== '') cut(reply)
 }
 
-/** What may stand in a field value (RFC 9110 §5.5); Node throws on anything else. */
+/** Characters of a field value (RFC 9110 §5.5); Node throws on others. */
 const fieldValue = (text: string): string => text.replace(/[^\t\x20-\x7e]/g, '?')
 
-/** undici waits for ever while a client takes nothing, so the client gets a limit of its own. */
+/** undici waits for ever while a client reads nothing, so the client gets a time limit. */
 export function cutWhenStalled(reply: FastifyReply, stallMs: number): void {
   const record = recordOf(reply.request)
   const { raw } = reply
   raw.setTimeout(stallMs, () => {
-    // Nothing waits to be taken: it is the cluster that pauses, and its own limit holds.
+    // No bytes wait for the client: the cluster pauses, and its own time limit holds.
     if (raw.writableLength === 0) {
       raw.setTimeout(stallMs)
       return

@@ -13,7 +13,7 @@ export function streamAnswer(reply: FastifyReply, answer: StreamedAnswer): void 
   else void write(reply, answer, body)
 }
 
-/** Straight to Node's response: streams of Node's between would hold more, and cost more. */
+/** Writes straight to Node's response: streams between would hold and cost more. */
 async function write(reply: FastifyReply, answer: StreamedAnswer, body: AnswerBody): Promise<void> {
   const { raw } = reply
   const hasLeft = (): boolean => raw.destroyed
@@ -26,7 +26,7 @@ async function write(reply: FastifyReply, answer: StreamedAnswer, body: AnswerBo
       cutWhenStalled(reply, answer.stallMs)
     }
     for (; chunk !== undefined; chunk = await body.next()) {
-      // What is written to a response that is gone is never said to be taken.
+      // A closed response never reports that it has taken a write.
       if (hasLeft()) {
         chunk.release()
         return
@@ -53,7 +53,7 @@ function headersOf(reply: FastifyReply, { headers }: StreamedAnswer, { streamErr
   return { ...reply.getHeaders(), ...headers, ...trailer } as OutgoingHttpHeaders
 }
 
-/** Resolves when it may be followed by more, or when the client has left. */
+/** Resolves when the next write may follow, or when the client has left. */
 function writeChunk(raw: ServerResponse, chunk: ChunkView): Promise<void> | undefined {
   const hasRoom = raw.write(chunk.bytes, () => {
     chunk.release()

@@ -1,4 +1,6 @@
-/** How much of its budgets each encoder has used: as the limiter last said, for who looks on. */
+/**
+ * How much of its budgets each encoder has used, by the limiter's last word; for the status page.
+ */
 import type { Budget } from '../../settings/values/permissions.js'
 import type { Counted } from './counter.js'
 
@@ -8,7 +10,7 @@ interface Use {
   untilMs: number
 }
 
-/** It grows with the encoders of the settings; what is written for each request is in place. */
+/** Grows with the encoders of the settings; a request overwrites values in place. */
 export class BudgetUse {
   private readonly encoders = new Map<string, Partial<Record<Budget, Use>>>()
 
@@ -20,7 +22,7 @@ export class BudgetUse {
     use.untilMs = performance.now() + seconds * 1000
   }
 
-  /** What is left of a budget in its window; undefined when none is under way. */
+  /** What remains of a budget in its window; undefined without a current window. */
   remaining(encoder: string, budget: Budget): number | undefined {
     const use = this.encoders.get(encoder)?.[budget]
     return use === undefined || use.untilMs <= performance.now() ? undefined : use.remaining

@@ -8,27 +8,30 @@ import { LocalWindows, sharedWindows } from './windows.js'
 export interface Counted {
   readonly isExceeded: boolean
   readonly remaining: number
-  /** Until the window ends. */
+  /** Time until the window ends. */
   readonly seconds: number
 }
 
-/** Counts the request, and says how its key stands. @throws StoreFault where the settings say so */
+/**
+ * Counts the request, and returns the state of its key.
+ * @throws StoreFault where the settings say so
+ */
 export type Counter = (request: FastifyRequest) => Promise<Counted>
 
 export interface Counting {
-  /** In a store counters of all kinds lie beside each other. */
+  /** Prefix of the counter's keys in the store. */
   readonly name: string
-  /** @param secret of those who share the counter, to hash with what strangers choose */
+  /** @param secret that the gates share, to hash keys that strangers choose */
   readonly key: (request: FastifyRequest, secret: string) => string
   readonly limit: (request: FastifyRequest) => BudgetLimit
-  /** With room for every key there is, none is ever evicted. */
+  /** With room for every key, none is ever evicted. */
   readonly keysMax: number
 }
 
 export type CreateCounter = (counting: Counting) => Counter
 
 /**
- * @param store where counters are shared; undefined: in memory
+ * @param store for shared counters; undefined: in memory
  * @param secret of this process
  */
 export async function counters(

@@ -1,4 +1,4 @@
-/** Phase 2, too often, too many? Each encoder has budgets of its own; beyond them it is 429. */
+/** Phase 2, limit: each encoder has budgets of its own; beyond them it reads 429. */
 import type { onRequestAsyncHookHandler } from 'fastify'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Budget } from '../../settings/values/permissions.js'
@@ -11,8 +11,8 @@ import type { RequestRecord } from '../record/record.js'
 import { authenticated } from '../request.js'
 
 /**
- * Unknown routes and requests that will be refused count too: they cost the encoder the same
- * budget. Basic and Bearer share it, as it hangs on the encoder.
+ * Unknown routes and refused requests count against the same budget. Basic and Bearer share it, as
+ * it belongs to the encoder.
  */
 export function limit(createCounter: CreateCounter, use: BudgetUse): onRequestAsyncHookHandler {
   const counters = {
@@ -56,11 +56,14 @@ const counterOf = (createCounter: CreateCounter, budget: Budget): Counter =>
     keysMax: encodersMax,
   })
 
-/** Requests of each encoder that are under way; encoders without any take no room. */
+/** Requests in flight of each encoder; idle encoders take no memory. */
 class InFlight {
   private readonly counts = new KeyedCounter()
 
-  /** False when the encoder has as many under way as it may; otherwise counted until its end. */
+  /**
+   * False when the encoder has the most requests in flight that it may; otherwise counted until its
+   * end.
+   */
   enter(encoder: Encoder, record: RequestRecord): boolean {
     const { name, limits } = encoder
     if (this.counts.of(name) >= limits.inFlight) return false

@@ -1,6 +1,6 @@
 /**
- * The windows that requests are counted in. The plugin's own stores measure them by the wall clock:
- * after a step back of an hour, a budget that was used up stayed so for an hour.
+ * Rate-limit windows by the monotonic clock. The plugin's own stores use the wall clock: after a
+ * step back of an hour, an exhausted budget stayed exhausted for an hour.
  */
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import { AgingMap } from '../../collections/aging-map.js'
@@ -18,7 +18,7 @@ interface Window {
 export class LocalWindows implements FastifyRateLimitStore {
   private readonly windows: AgingMap<Window>
 
-  /** @param cache so many keys that were counted last are kept at least */
+  /** @param cache keeps at least this many of the keys counted last */
   constructor({ cache = 1 }: { readonly cache?: number } = {}) {
     this.windows = new AgingMap(cache)
   }
@@ -39,8 +39,8 @@ export class LocalWindows implements FastifyRateLimitStore {
 }
 
 /**
- * Keys of the store end at a time of its wall clock. One that would end later than a window from
- * now was begun before that clock was put back.
+ * Keys of the store expire by its wall clock. A key that expires later than a window from now is
+ * from before that clock was set back.
  */
 const script = `
 local count = redis.call('INCR', KEYS[1])

@@ -16,7 +16,7 @@ export interface OutageParts {
   readonly queue: Pick<Queue, 'accept' | 'has' | 'lastOf' | 'lasts' | 'size' | 'whenDone'>
   readonly quota: Pick<Quota, 'excessOf' | 'heldUntil'>
   readonly clock: Pick<Clock, 'setTimer'>
-  /** A pin of this CID waits in the queue. */
+  /** Called when a pin of this CID enters the queue. */
   readonly onAccepted: (cid: string) => void
 }
 
@@ -32,8 +32,7 @@ export class Outage {
   }
 
   /**
-   * Calls back when no entry of this CID waits any more, or when the time is up.
-   *
+   * Calls back when the queue has no entry of this CID, or when the time is up.
    * @returns stops the wait
    */
   whenDone(cid: string, waitMs: number, done: () => void, timeIsUp: () => void): () => void {
@@ -59,16 +58,15 @@ export class Outage {
     return leave
   }
 
-  /** Ends every wait, also those that are yet to come. */
+  /** Ends every wait, also future ones. */
   close(): void {
     this.isClosed = true
     for (const giveUp of this.waiting) giveUp()
   }
 
   /**
-   * Answers for a fault behind the gate: 202 of a pin that is in the queue now.
-   *
-   * @returns what is to be waited for, where the queue takes it
+   * Answers a fault behind the gate with 202 when the queue takes the pin.
+   * @returns what to wait for, where the queue takes it
    */
   fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
     const wanted = this.entryOf(request)
@@ -88,8 +86,7 @@ export class Outage {
   }
 
   /**
-   * Answers from the queue what is asked only of pins that wait there.
-   *
+   * Answers a request from the queue, if all of its pins wait there.
    * @returns whether it did
    */
   answersStatus(
@@ -104,7 +101,7 @@ export class Outage {
     return true
   }
 
-  /** What is left to ask the cluster of some pins: the queue has the status of those that wait. */
+  /** The CIDs to ask the cluster about: the queue knows the status of the others. */
   withoutQueued(call: UpstreamCall): UpstreamCall {
     const lines = this.linesOf(call.cids ?? [])
     if (lines.length === 0) return call
@@ -114,7 +111,7 @@ export class Outage {
     return { ...call, query, cids, lines }
   }
 
-  /** By CID: all that waits. */
+  /** All waiting pins, by CID. */
   queued(): ReadonlyMap<string, QueueEntry> {
     return this.parts.queue.lasts()
   }
@@ -150,12 +147,12 @@ export class Outage {
       send(answering, 202, queuedPin(entry))
     } catch (fault) {
       if (!(fault instanceof LedgerFault)) throw fault
-      // The cluster is away as well, but what keeps the 202 back is this.
+      // The cluster is down as well, but the full queue or disk prevents the 202.
       answering.fault(fault)
     }
   }
 
-  /** The entry for the queue; undefined: the queue does not take this request. */
+  /** The entry for the queue; undefined: the queue does not take this kind of request. */
   private entryOf(request: Authorized): QueueRequest | undefined {
     const { plan, encoder, keyId = '', id, snapshot } = request
     if (plan.kind !== 'pin') return undefined

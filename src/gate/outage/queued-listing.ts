@@ -1,4 +1,4 @@
-/** A listing of the cluster, in which the queue tells of the pins that wait there. */
+/** Adds queued pins to a listing of the cluster. */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { ChunkView } from '../../listings/chunk.js'
 import { LineSplitter } from '../../text/line-splitter.js'
@@ -6,15 +6,15 @@ import { cidAtStart } from '../../tracking/status-line.js'
 import type { AnswerBody } from '../answer.js'
 import { queuedStatus } from './queued-pin.js'
 
-/** Lines that are written together. */
+/** Bytes of lines that are written together. */
 const linesAtOnce = 100
 
 const newline = Buffer.from('\n')
 
 /**
- * @param body the cluster's; undefined: it lists nothing
- * @param queued by CID, as they were when the client asked
- * @param isShown whether the listing has pins that wait; else it only lacks these CIDs
+ * @param body of the cluster; undefined: it lists nothing
+ * @param queued by CID, as of the client's request
+ * @param isShown whether the listing includes queued pins; else it only leaves out their CIDs
  */
 export function withQueued(
   body: AnswerBody | undefined,
@@ -46,7 +46,7 @@ async function* chunksOf(
       const cid = cidAtStart(line)
       if (cid === undefined || !queued.has(cid)) kept.push(line, newline)
     }
-    // A copy: what was read is released.
+    // Copied, as the read bytes are released.
     const bytes = Buffer.concat(kept)
     chunk.release()
     if (bytes.length > 0) yield viewOf(bytes)

@@ -1,16 +1,16 @@
-/** What the gate answers of queued pins, in the cluster's own shapes. */
+/** The gate's answers about queued pins, in the cluster's own shapes. */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 
 /** Go's zero time: never. */
 const never = '0001-01-01T00:00:00Z'
 
 /**
- * Clients of the cluster read the keys of a status as peer IDs, so it has to be one: the identity
- * multihash of an Ed25519 key whose bytes are `pinwarden: a journal, not a peer`.
+ * Clients parse the keys of a status as peer IDs, so this has to be one: the identity multihash of
+ * an Ed25519 key whose bytes are `pinwarden: a journal, not a peer`.
  */
 const peerId = '12D3KooWHPB5JxcYaVEHgpQmK5Jr3X3W5VucXGYGudT8sQKTs8zV'
 
-/** As of a POST: Pin. */
+/** The answer to a POST: Pin. */
 export function queuedPin(entry: QueueEntry): string {
   const { cid, options, untilMs, atMs } = entry
   const given = new Map(options)
@@ -35,7 +35,7 @@ export function queuedPin(entry: QueueEntry): string {
   })
 }
 
-/** As of a GET: GlobalPinInfo. */
+/** The answer to a GET: GlobalPinInfo. */
 export function queuedStatus({ cid, options, atMs }: QueueEntry): string {
   const time = new Date(atMs).toISOString()
   const peer = {

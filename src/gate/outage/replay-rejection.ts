@@ -1,4 +1,7 @@
-/** Whether an entry of the queue may still be replayed: much can change since its request. */
+/**
+ * Decides whether an entry may still be replayed: settings and pin may have changed since its
+ * request.
+ */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Config } from '../../settings/schema/schema.js'

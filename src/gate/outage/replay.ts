@@ -30,18 +30,18 @@ export interface ReplayParts {
   readonly clock: Clock
 }
 
-/** As many CIDs at once, and a share of the rate in each round. */
+/** CIDs in parallel; each round takes its share of the rate. */
 const atOnceMax = 8
 const roundMs = 250
 /** How often the replay checks whether the cluster is back. */
 const awayMs = 500
-/** Of an entry that fails while the cluster is available. */
+/** Delays of an entry that fails while the cluster is available. */
 const againMsMin = 1000
 const againMsMax = 300_000
 
 export class Replay {
   private readonly counts = { replayed: 0, dropped: 0 }
-  /** By sequence number: entries that failed, and when they are tried again. */
+  /** Failed entries by sequence number, with the time of their next attempt. */
   private readonly failures = new Map<
     number,
     { readonly waitMs: number; readonly notBefore: number }
@@ -53,14 +53,14 @@ export class Replay {
     this.start()
   }
 
-  /** What became of entries since the start. */
+  /** Outcomes of entries since the start. */
   get report(): QueueCounts {
     const { queue } = this.parts
     const { replayed, dropped } = this.counts
     return { waiting: queue.size, made: replayed, dropped, rejected: queue.rejected.length }
   }
 
-  /** Called when there may be an entry to replay. */
+  /** Wakes the replay, as there may be an entry. */
   start(): void {
     if (this.parts.queue.size > 0) this.scheduler.runWithin(0)
   }
@@ -166,7 +166,7 @@ export class Replay {
     })
     if (isReleased) return { rejection: 'released-since' }
     if (found.rejection !== undefined) return found
-    // Its place in the quota was taken when it was accepted.
+    // The entry took its place in the quota when it was accepted.
     if (found.isNew === true) quota.accepted(encoder, cid)
     tracker.accepted(cid, encoder.name)
     return found
@@ -174,7 +174,7 @@ export class Replay {
 }
 
 interface Applied {
-  /** Why the entry is not written; undefined: it was. */
+  /** Why the entry was dropped; undefined: it was written. */
   readonly rejection?: string | undefined
   /** Of the lease that was written. */
   readonly heldUntilMs?: number | undefined

@@ -1,4 +1,4 @@
-/** What becomes of one pin or unpin, with all that has to be asked of the cluster for it. */
+/** Decides one pin or unpin, with the requests to the cluster that this needs. */
 import type { Parameter } from '../../cluster/query.js'
 import type { RequestHeaders } from '../../http/headers.js'
 import {
@@ -22,7 +22,7 @@ import type { UpstreamCall } from '../plan.js'
 import type { RequestRecord } from '../record/record.js'
 import type { Deadline } from '../../time/deadline.js'
 
-/** Who decides, and what it may ask. */
+/** The caller and its rights. */
 export interface Deciding {
   readonly ledger: Pick<Ledger, 'isFinished' | 'look'>
   readonly encoder: Encoder
@@ -31,7 +31,7 @@ export interface Deciding {
   readonly deadline: Deadline
 }
 
-/** What is known of a pin when it is decided on. */
+/** The state of a pin at its decision. */
 export type Known = Pick<OpenPin, 'record' | 'nowMs' | 'token'>
 
 export async function decideToPin(
@@ -46,7 +46,7 @@ export async function decideToPin(
   return decidePin(record, callerOf(encoder), { ...updated, untilMs }, { nowMs, token })
 }
 
-/** No lease of an encoder is longer than its retention. */
+/** Retention bounds each lease of an encoder. */
 export const withinRetention = (
   untilMs: number,
   { retentionMs }: Pick<Encoder, 'retentionMs'>,
@@ -54,9 +54,9 @@ export const withinRetention = (
 ): number => Math.min(untilMs, Math.ceil((nowMs + retentionMs) / 1000) * 1000)
 
 /**
- * `pin-update` copies another record, leases and all; so the copy is made here, without them. It
- * takes a name and an expiry of its own, as with the cluster, and no option that the encoder could
- * not ask for itself. Undefined: there is no such record.
+ * `pin-update` would copy another record with its leases, so the gate makes the copy, without them.
+ * The copy has its own name and expiry, as with the cluster, and no option that the encoder may not
+ * ask for. Undefined: there is no such record.
  */
 async function updating(
   { ledger, encoder, headers, deadline }: Deciding,
@@ -89,16 +89,16 @@ export async function decideToUnpin(
   const { record, nowMs } = known
   const graceMs = request.snapshot.config.unpin.graceSeconds * 1000
   if (decision.kind !== 'unpin' || record === undefined || graceMs === 0) return decision
-  // What the caller held has run out: there is no holder to keep it for.
+  // The caller's lease has expired: no former holder needs a grace.
   if (decision.last.length === 0) return decision
-  // What is known to be unfinished would be queued again by a POST.
+  // A POST would queue an unfinished pin again.
   const finished = await ledger.isFinished(record.cid, deadline, headers)
   if (finished === 'unfinished') return decision
   const kept = softDelete(record, decision.last, nowMs + graceMs)
   return write(kept) ?? decision
 }
 
-/** Of a request, what decides how its pin is unpinned, and what is noted of that. */
+/** The parts of a request that decide how to unpin, and what the ledger notes of it. */
 export type Unpinning = Pick<RequestRecord, 'snapshot' | 'wouldRefuse'>
 
 function unpinning({ record, nowMs }: Known, encoder: Encoder, request: Unpinning): Decision {
@@ -113,7 +113,7 @@ function unpinning({ record, nowMs }: Known, encoder: Encoder, request: Unpinnin
 export const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
   pin?.leases.some(({ holder }) => holder === leaseId) === true
 
-/** Undefined: the cluster is not asked. */
+/** Undefined: no request to the cluster. */
 export function callOf(decision: Decision, cid: string): UpstreamCall | undefined {
   switch (decision.kind) {
     case 'write':
@@ -121,7 +121,7 @@ export function callOf(decision: Decision, cid: string): UpstreamCall | undefine
     case 'unpin':
       return { method: 'DELETE', cid, path: `/pins/${cid}`, query: '' }
     case 'keep':
-      // The same answer as of an unpin: the pin as it was.
+      // The answer of an unpin: the pin as it was.
       return { method: 'GET', cid, path: `/allocations/${cid}`, query: '' }
     case 'unknown':
     case 'refuse':

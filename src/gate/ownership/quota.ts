@@ -1,4 +1,4 @@
-/** How much an encoder may hold: leases in all, and pins that are unfinished at a time. */
+/** Quotas of an encoder: its leases, and its unfinished pins. */
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { Place } from '../../ledger/quota-places.js'
@@ -16,9 +16,9 @@ export interface Excess {
 }
 
 export interface Reservation {
-  /** Undefined: there was room for one more, or it is not known yet whether there was. */
+  /** Undefined: there is room for one more, or the count is still unknown. */
   readonly excess: Excess | undefined
-  /** Undefined: it is refused. */
+  /** Undefined: the quota refuses it. */
   readonly place: Place | undefined
 }
 
@@ -32,9 +32,8 @@ export class Quota {
   ) {}
 
   /**
-   * Takes a place in the very step that sees whether there is one: requests come at once.
-   *
-   * @param record of the pin, of which no other change is under way
+   * Checks for room and takes the place in one step, as requests come at once.
+   * @param record of the pin, which the caller has locked
    */
   async reserve(
     encoder: Encoder,
@@ -45,12 +44,12 @@ export class Quota {
     const { holdings } = this
     const isLooked = enforcement !== 'off'
     if (isLooked && limits.leases !== Infinity) holdings.ensure()
-    // What has to be asked is asked before.
+    // All reads come before the step that decides.
     let heldUntilMs = holdings.heldIn(record, holder)
     const isNew = heldUntilMs === undefined
     if (isLooked && isNew && this.isFull(encoder)) {
       await holdings.sizeNow(holder)
-      // A record that lost the lease by another hand takes no second place.
+      // A record that lost its lease beside the gate takes no second place.
       heldUntilMs = await holdings.heldUntil(cid, holder)
     }
     const pending =
@@ -67,7 +66,10 @@ export class Quota {
     return { excess, place: places.take({ holder, cid, heldUntilMs, untilMs }) }
   }
 
-  /** Until when the encoder holds a pin that is to wait, by the ledger: the cluster is away. */
+  /**
+   * Until when the encoder holds a pin that goes into the queue, by the ledger: the cluster is
+   * down.
+   */
   async heldUntil(encoder: Encoder, cid: string): Promise<number | undefined> {
     const { leaseId } = encoder
     if (this.isFull(encoder)) await this.holdings.sizeNow(leaseId)
@@ -75,8 +77,7 @@ export class Quota {
   }
 
   /**
-   * Of a pin that is to wait; the step that sees room takes the place.
-   *
+   * The same for a pin that goes into the queue.
    * @param heldUntilMs of {@link heldUntil}
    */
   excessOf({ leaseId, limits }: Encoder, cid: string, heldUntilMs: number | undefined) {
@@ -93,7 +94,7 @@ export class Quota {
     this.pendingPins.accept(leaseId, cid)
   }
 
-  /** What is known is the least that it holds: not all may have been counted yet. */
+  /** The known count is a lower bound: counting may not be complete. */
   private isFull({ leaseId, limits }: Encoder): boolean {
     return this.holdings.size(leaseId) >= limits.leases
   }
@@ -115,7 +116,10 @@ function excess(what: 'leases' | 'unfinished', count: number, max: number): Exce
   return { reason: `too-many-${what}`, message: `quota exceeded: ${count} of ${max} ${name}` }
 }
 
-/** Refuses what is beyond a quota, where that is enforced. @returns whether it did */
+/**
+ * Refuses a pin beyond a quota, where enforcement says so.
+ * @returns whether it did
+ */
 export function refuseExcess(
   request: Authorized,
   answering: Answering,

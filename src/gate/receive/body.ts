@@ -1,4 +1,4 @@
-/** Reads request bodies to their end and drops them: the cluster never reads one either. */
+/** Reads request bodies to their end and drops them, as the cluster does. */
 import type { FastifyInstance } from 'fastify'
 import { BadRequest } from '../refusals.js'
 

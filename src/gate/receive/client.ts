@@ -1,4 +1,4 @@
-/** Who is at the other end: the client's address, also behind proxies that are trusted. */
+/** The client's address, also behind trusted proxies. */
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import proxyaddr from '@fastify/proxy-addr'
@@ -7,8 +7,8 @@ import { normalizeIP } from '@fastify/rate-limit'
 export type ClientOf = (request: IncomingMessage) => string
 
 /**
- * @param trusted addresses and CIDRs whose X-Forwarded-For is believed; from anybody else the
- *   header is ignored, so that no client can forge an address
+ * @param trusted addresses and CIDRs whose X-Forwarded-For counts; from other addresses the gate
+ * ignores the header, so that no client can forge an address
  */
 export function clientOf(trusted: readonly string[]): ClientOf {
   if (trusted.length === 0) return (request) => addressOf(request.socket.remoteAddress)
@@ -16,12 +16,12 @@ export function clientOf(trusted: readonly string[]): ClientOf {
   return (request) => {
     let address = addressOf(request.socket.remoteAddress)
     const header = request.headers['x-forwarded-for'] ?? ''
-    // The last proxy appended the last one, and so on, as far as proxies are trusted.
+    // Reads from the end: each trusted proxy appended the address before it.
     const entries = (typeof header === 'string' ? header : header.join(',')).split(',').reverse()
     for (const entry of entries.map((text) => text.trim()).filter((text) => text !== '')) {
       if (!isTrusted(address)) break
       const found = addressIn(entry)
-      // It is not the proxy: as that it would be let in wherever the proxy may come from.
+      // Not the proxy's address, which would pass wherever the proxy may connect from.
       if (found === undefined) return unknown
       address = found
     }
@@ -38,7 +38,7 @@ function addressIn(entry: string): string | undefined {
 
 const unknown = 'unknown'
 
-/** Whether an address is one of a trusted proxy. */
+/** Whether an address belongs to a trusted proxy. */
 export function trustOf(trusted: readonly string[]): (address: string) => boolean {
   const isTrusted = proxyaddr.compile([...trusted])
   return (address) => isTrusted(address, 0)
@@ -48,6 +48,6 @@ export function trustOf(trusted: readonly string[]): (address: string) => boolea
 export const addressOf = (address: string | undefined): string =>
   (address ?? unknown).replace(/^::ffff:(?=\d+\.)/i, '')
 
-/** What one party holds: an IPv4 address, or an IPv6 /64. */
+/** The network of one party: an IPv4 address, or an IPv6 /64. */
 export const networkOf = (address: string): string =>
   address.includes(':') ? normalizeIP(address, 64) : address

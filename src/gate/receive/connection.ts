@@ -1,4 +1,4 @@
-/** One connection: its requests, judged one after the other, and whether more of it is read. */
+/** One connection: handles its requests in order, and decides whether to read more. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { PlaceInOrder } from '../../collections/idle-order.js'
@@ -6,52 +6,52 @@ import type { Listed } from '../../collections/unordered-list.js'
 import type { ClientConnection, RequestRecord } from '../record/record.js'
 import { PiecewiseReader } from './piecewise.js'
 
-/** A request that arrived, perhaps before its turn. */
+/** A received request, perhaps before its turn. */
 export interface Turn {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly begin: () => RequestRecord
-  /** It goes its way. */
+  /** Starts the request. */
   readonly run: (record: RequestRecord) => void
   record?: RequestRecord
 }
 
-/** What the connections have to do with all of them. */
+/** What a connection needs from the set of all. */
 export interface Surroundings {
-  /** Whether connections that never authenticated are not read now. */
+  /** Whether reading from unauthenticated connections is paused. */
   readonly isHeld: boolean
-  /** It is busy: it moves to the end of those who make room. */
+  /** Marks it as busy: it moves to the end of the eviction order. */
   touch(connection: Connection): void
   authenticated(connection: Connection, encoder: string): void
   isLastRefusal(connection: Connection, isOverBudget: boolean): boolean
 }
 
-/** Further requests of an encoder than these are not read before it is their turn. */
+/** Most requests that an encoder's connection reads ahead. */
 const pipelinedMax = 16
 
 export class Connection implements Listed, ClientConnection {
   place = -1
-  /** Where it stands among those who make room. */
+  /** Its position in the eviction order. */
   order: PlaceInOrder<Connection> | undefined
   handshake: PlaceInOrder<Connection> | undefined
-  /** Whose key it showed last; undefined: a stranger's. */
+  /** The encoder of its last good key; undefined: a stranger. */
   encoder: string | undefined
   /** Refused credentials since the last good one. */
   refusals = 0
   private readonly waiting: Turn[] = []
-  /** Requests that had their turn and have no complete answer. */
+  /** Started requests without a complete answer. */
   private readonly open = new Map<RequestRecord, Turn>()
   private latest: Turn | undefined
-  /** Bytes that will be the last, once everything before them is answered. */
+  /** The last bytes, written after all answers. */
   private lastWords: string | undefined
-  /** Undefined: TLS is still beginning. */
+  /** Undefined during the TLS handshake. */
   private reader: PiecewiseReader | undefined
   private isClosing = false
   private isGone = false
 
   /**
-   * @param socket as it was accepted
-   * @param network whose share it takes; undefined: exempt, a trusted proxy's
+   * @param socket the accepted one
+   * @param network whose share it takes; undefined: a trusted proxy, which is exempt
    */
   constructor(
     public socket: Socket,
@@ -59,7 +59,7 @@ export class Connection implements Listed, ClientConnection {
     private readonly surroundings: Surroundings,
   ) {}
 
-  /** Its bytes come over this one now: the same, or that of TLS. */
+  /** The socket with its bytes now: the accepted one, or that of TLS. */
   carriedBy(socket: Socket): void {
     this.socket = socket
     this.reader = new PiecewiseReader(socket)
@@ -72,7 +72,7 @@ export class Connection implements Listed, ClientConnection {
 
   /** The request begins, or waits for those before it. */
   take(turn: Turn): void {
-    // What follows the end, or a broken message, is not a request.
+    // Bytes after the end, or after a broken message, are not a request.
     if (this.isClosing) return
     this.latest = turn
     this.waiting.push(turn)
@@ -81,7 +81,7 @@ export class Connection implements Listed, ClientConnection {
     this.proceed()
   }
 
-  /** Whose turn it is begins. */
+  /** Starts the next request in turn. */
   proceed(): void {
     while (this.open.size === 0 && !this.isHeld) {
       const turn = this.waiting.shift()
@@ -123,8 +123,8 @@ export class Connection implements Listed, ClientConnection {
   }
 
   /**
-   * The request whose message is still arriving, be it answered or not: what is wrong on the wire
-   * is wrong with it. Before its turn it has no record, and never gets one.
+   * The request whose message is still arriving, answered or not: an error on the wire belongs to
+   * it. Before its turn it has no record, and never gets one.
    */
   arriving(): RequestRecord | undefined {
     const { latest } = this
@@ -133,14 +133,14 @@ export class Connection implements Listed, ClientConnection {
     return latest.record
   }
 
-  /** Whether requests on it wait for their answer. */
+  /** Whether requests on it wait for answers. */
   get isBusy(): boolean {
     return this.open.size + this.waiting.length > 0
   }
 
   /**
-   * Nothing more is read from the connection. What was asked before is still answered, in order;
-   * then the last words are written and it closes.
+   * Stops reading from the connection. Requests before still get their answers, in order; then it
+   * writes the last bytes and closes.
    */
   condemn(lastWords: string | undefined): void {
     this.isClosing = true
@@ -165,10 +165,10 @@ export class Connection implements Listed, ClientConnection {
     return this.isStranger && this.surroundings.isHeld
   }
 
-  /** Stops or goes on reading. A body that is still arriving is read also at the end. */
+  /** Pauses or resumes reading. A body that is still arriving is read even at the end. */
   private regulate(): void {
     const isOver = this.isClosing && !isArriving(this.latest)
-    // An aborted request costs far more than a refused one: of a stranger none is read ahead.
+    // An aborted request costs far more than a refused one, so strangers get no read-ahead.
     const isFull = this.isStranger ? this.isBusy : this.waiting.length >= pipelinedMax
     const isStopped = isOver || isFull || this.isHeld
     if (isStopped) this.reader?.stop(!this.isStranger)
@@ -190,7 +190,7 @@ function leave(record: RequestRecord, { response }: Turn): void {
   record.close(499)
 }
 
-/** Whether some of its body is still to come; of one without a body Node says it late. */
+/** Whether part of its body is still to come; for an empty one Node reports it late. */
 function isArriving(turn: Turn | undefined): boolean {
   if (turn === undefined || turn.request.complete) return false
   const { 'content-length': length, 'transfer-encoding': coding } = turn.request.headers

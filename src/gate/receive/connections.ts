@@ -1,4 +1,4 @@
-/** The places for connections: whose they are, who gives theirs up, and how all of them end. */
+/** The limits of connections: who has a place, which one is evicted, and how all of them end. */
 import type { Socket } from 'node:net'
 import { IdleOrder } from '../../collections/idle-order.js'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
@@ -11,13 +11,13 @@ import { Connection, type Surroundings } from './connection.js'
 
 type Bounds = Pick<ListenConfig, 'connectionsMax' | 'connectionsPerAddressMax' | 'trustProxy'>
 
-/** Why a connection was ended: to make room, or for what was refused on it. */
+/** Why the gate closed a connection: to make room, or for refused credentials. */
 type ConnectionEnd = 'place-taken' | 'handshake-bound' | 'over-share' | 'refused-often'
 
 const refusalsMax = 5
-/** Of all places, those that encoders leave to who has not said yet who it is. */
+/** Share of all places that encoders leave to strangers. */
 const reserveShare = 1 / 8
-/** Of the places in all and of an address, those for TLS handshakes. */
+/** Share of all places, and of an address's places, for TLS handshakes. */
 const handshakeShare = 1 / 4
 
 /**
@@ -50,7 +50,7 @@ export class Connections implements Surroundings {
   private onEmpty: (() => void) | undefined
   private isLast = false
 
-  /** @param sink of the log: while it is behind, strangers are not read */
+  /** @param sink of the log: while it is behind, the gate reads nothing from strangers */
   constructor(
     private readonly bounds: Bounds,
     private readonly sink: Log['sink'],
@@ -65,7 +65,7 @@ export class Connections implements Surroundings {
     return this.sink.isBehind
   }
 
-  /** How many there are, by what they are. */
+  /** Number of connections by kind. */
   get counts(): Readonly<Record<'authenticated' | 'stranger' | 'handshake' | 'proxy', number>> {
     const { all, strangers, handshakes, encoders } = this
     return {
@@ -77,10 +77,9 @@ export class Connections implements Surroundings {
   }
 
   /**
-   * Gives a place to a connection as it is accepted, before TLS. Those that never authenticated
-   * make room, the longest idle one first.
-   *
-   * @returns whether there was one
+   * Gives a place to an accepted connection, before TLS. Unauthenticated ones make room, the
+   * longest idle one first.
+   * @returns whether there was a place
    */
   accept(socket: KnownSocket, isTls: boolean): boolean {
     const address = addressOf(socket.remoteAddress)
@@ -115,7 +114,7 @@ export class Connections implements Surroundings {
     connection.handshake = handshakes.add(connection, network)
   }
 
-  /** Its TLS handshake is over. */
+  /** Called when its TLS handshake is over. */
   secured(socket: KnownSocket): void {
     const connection = this.of(socket)
     this.endHandshake(connection)
@@ -158,8 +157,8 @@ export class Connections implements Surroundings {
   }
 
   /**
-   * It is the encoder's now. Some places are left to those who come: beyond, the encoder with the
-   * most connections loses the one that it has not used for longest.
+   * Assigns it to the encoder. Encoders leave some places to newcomers: beyond that, the encoder
+   * with the most connections loses its longest idle one.
    */
   authenticated(connection: Connection, encoder: string): void {
     const isPlaced = connection.order !== undefined
@@ -179,7 +178,7 @@ export class Connections implements Surroundings {
 
   /**
    * Whether this refused credential was the last one on its connection: the fifth in a row, or one
-   * of an address that fails too often. A trusted proxy brings everybody's.
+   * from an address that fails too often. A trusted proxy carries many clients.
    */
   isLastRefusal({ refusals, network }: Connection, isOverBudget: boolean): boolean {
     if (network === undefined || (refusals < refusalsMax && !isOverBudget)) return false
@@ -192,7 +191,7 @@ export class Connections implements Surroundings {
     return this.isLast
   }
 
-  /** @throws for one that was never accepted, which is a bug */
+  /** @throws for a connection that was never accepted, which is a bug */
   of(socket: KnownSocket): Connection {
     const connection = this.find(socket)
     if (connection === undefined) throw new Error('a connection that was not accepted')
@@ -217,9 +216,7 @@ export class Connections implements Surroundings {
   }
 
   /**
-   * Closes the connections at their clients' pace: a request that is on its way, on one that is
-   * kept open, is answered rather than cut.
-   *
+   * Closes the connections at their clients' pace: a request on its way still gets its answer.
    * @returns when none is left, or the time is up
    */
   async retire(lingerMs: number): Promise<void> {
@@ -228,8 +225,8 @@ export class Connections implements Surroundings {
   }
 
   /**
-   * Waits for the requests under way, then closes every connection: also those that never finished
-   * a request, which would hold a closing server until their time limit.
+   * Waits for the requests in flight, then closes every connection, also those without a complete
+   * request, which would block a closing server until their time limit.
    */
   async drain(deadlineMs: number): Promise<void> {
     if (this.underWay > 0) await untilDone(deadlineMs, (done) => (this.onIdle = done))

@@ -1,6 +1,6 @@
 /**
- * The health check of balancers (`listen.healthPath`): the one request that is answered before it
- * is known who asks. It says 200 or 503 and nothing else, and has a share of its own.
+ * The health check of balancers (`listen.healthPath`): the only answer without a credential. It is
+ * 200 or 503 and nothing else, and has a budget of its own.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AgingMap } from '../../collections/aging-map.js'
@@ -8,7 +8,7 @@ import { refuseUnrouted } from '../answer.js'
 import type { RequestRecord } from '../record/record.js'
 import { networkOf } from './client.js'
 
-/** For each address, so that no other can use up a balancer's share. */
+/** For each address, so that no other address can use up a balancer's budget. */
 const [checksMax, windowMs, addressesMax] = [30, 10_000, 4096]
 
 interface Window {
@@ -16,7 +16,7 @@ interface Window {
   readonly startMs: number
 }
 
-/** @returns whether it was a health check, which is answered then */
+/** @returns whether the request was a health check, which has its answer then */
 export function healthChecks(isReady: () => boolean) {
   const windows = new AgingMap<Window>(addressesMax)
 
@@ -37,7 +37,7 @@ export function healthChecks(isReady: () => boolean) {
   }
 }
 
-/** The connection ends: it may be a stranger's. */
+/** Closes the connection, which may be a stranger's. */
 function answerCheck(response: ServerResponse, record: RequestRecord, status: 200 | 503): void {
   record.checked(status)
   response.writeHead(status, {

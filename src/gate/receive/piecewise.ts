@@ -1,18 +1,18 @@
-/** Hands what a client sends to the parser piece by piece, so that reading may stop in between. */
+/** Feeds a client's bytes to the parser in pieces, so that reading can stop in between. */
 import { Socket } from 'node:net'
 
 const headEnd = Buffer.from('\r\n\r\n')
-/** A piece ends with a head, or is so large: at most a few dozen requests have begun in it. */
+/** A piece ends with a head, or has at most this size: a few dozen requests. */
 const searchedBytes = 1024
-/** Read ahead of an encoder, so that it is noticed when it leaves. */
+/** Read-ahead for an encoder, so that the gate notices when it leaves. */
 const keptBytesMax = 65_536
 
 /**
- * Node's server reads past the socket, 64 KiB at once, and goes on with it when a request wants its
- * body: pausing the socket takes effect after thousands of requests, or not at all.
+ * Node's server bypasses the socket's flow control with reads of 64 KiB, and resumes when a request
+ * wants its body: pausing the socket takes effect after thousands of requests, or never.
  */
 export class PiecewiseReader {
-  /** What came and was not handed on. */
+  /** Received bytes that the parser does not have. */
   private kept: Buffer[] = []
   private keptBytes = 0
   private isStopped = false
@@ -20,11 +20,14 @@ export class PiecewiseReader {
 
   constructor(private readonly socket: Socket) {
     socket.push = (chunk: unknown) => this.push(chunk)
-    // With a listener from outside, Node's server reads by way of the socket.
+    // With a foreign listener, Node's server reads through the socket.
     socket.on('data', ignore)
   }
 
-  /** Hands on no more. @param isReadAhead whether some more may come in */
+  /**
+   * Stops feeding.
+   * @param isReadAhead whether to read some more
+   */
   stop(isReadAhead: boolean): void {
     this.isStopped = true
     this.isReadAhead = isReadAhead
@@ -39,7 +42,7 @@ export class PiecewiseReader {
   /** @returns whether more should be read */
   private push(chunk: unknown): boolean {
     if (chunk === null) {
-      // As for Node's server, a client that ends its side has left.
+      // As with Node's server, a client that closes its side has left.
       this.kept = []
       return this.emit(null)
     }

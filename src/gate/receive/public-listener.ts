@@ -1,4 +1,4 @@
-/** The public listener: Node's HTTP(S) server, every bound given, an ear for every mishap. */
+/** The public listener: Node's HTTP(S) server with every bound set, which records every error. */
 import { randomUUID } from 'node:crypto'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -28,7 +28,7 @@ export function createPublicListener(
   const { current, connections, write } = receiving
   const { listen } = current().config
   const server = serverOf(listen, tls, receive(receiving, handler))
-  // Node would drop the headers that come after these, unseen.
+  // Node would silently drop further headers.
   server.maxHeadersCount = listen.headersMax + 1
   server.timeout = 0
 
@@ -78,7 +78,7 @@ function serverOf(
   return createTlsServer({ ...options, ...secure }, listener)
 }
 
-/** The reasons for what Node's parser and TLS report; what is not here is a client that left. */
+/** Reasons for errors of Node's parser and TLS; for others, the client has left. */
 const reasons = new Map<string, RefusalReason>([
   ['HPE_HEADER_OVERFLOW', 'headers-too-large'],
   ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'body-too-large'],
@@ -92,7 +92,7 @@ function reasonOf(code: string): RefusalReason | undefined {
 }
 
 function mishaps(current: () => Snapshot, connections: Connections, write: Receiving['write']) {
-  /** Opens and closes a record for what never became a request. */
+  /** Opens and closes a record for input that never became a request. */
   const note = (
     socket: Socket | undefined,
     client: string,
@@ -124,9 +124,9 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
       socket.destroy()
       return
     }
-    // Connections that end between requests, or never said a word, asked nothing; and what was
-    // asked on one that is lost has its own record. What is no HTTP was said all the same, though
-    // its bytes may be counted with those of a request before it.
+    // A connection that ends between requests, or without a byte, gets no record; lost requests
+    // have their own. Input that is not HTTP gets one, though its bytes may count with those of a
+    // request before it.
     const isLost = reason === undefined && connection.isBusy
     const wasSilent = reason === undefined || reason === 'request-timeout'
     if (isLost || (wasSilent && bytesUnaccounted(socket) === 0)) {

@@ -1,4 +1,7 @@
-/** Phase 0: begins the record of every request, pins its snapshot, refuses what is not HTTP. */
+/**
+ * Phase 0, receive: begins the record of every request, pins its snapshot, refuses what is not
+ * HTTP.
+ */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Snapshot } from '../../settings/snapshot.js'
@@ -16,11 +19,11 @@ export interface Receiving {
   readonly current: () => Snapshot
   readonly connections: Connections
   readonly write: (line: AccessLine) => void
-  /** Whether requests can be served, as far as is known without asking. */
+  /** Whether the gate is ready, as far as it knows without a request. */
   readonly isReady: () => boolean
 }
 
-/** @returns a listener that stands before Fastify's and calls it for what is worth routing */
+/** @returns a listener that runs before Fastify's, and calls it for valid requests */
 export function receive(receiving: Receiving, next: RequestListener): RequestListener {
   const take = taker(receiving)
   const isHealthCheck = healthChecks(receiving.isReady)
@@ -36,7 +39,7 @@ export function receive(receiving: Receiving, next: RequestListener): RequestLis
       try {
         record.target = readTarget(request.url ?? '')
       } catch (error) {
-        // It is refused by authorize, once it is known who asks.
+        // authorize refuses it, after authentication.
         if (!(error instanceof BadRequest)) throw error
       }
       next(request, response)
@@ -44,7 +47,7 @@ export function receive(receiving: Receiving, next: RequestListener): RequestLis
   }
 }
 
-/** For requests that Node gives no `request` event: unknown expectations. */
+/** For requests without a `request` event of Node: unknown expectations. */
 export function receiveOnly(receiving: Receiving, reason: RefusalReason): RequestListener {
   const take = taker(receiving)
   return (request, response) => {
@@ -110,8 +113,8 @@ function endOf(record: RequestRecord, response: ServerResponse): void {
 }
 
 /**
- * What Node's parser lets pass and two servers in a row may read in two ways (RFC 9112 §3.2, §6).
- * Two credentials are the same trap: Node would take the first, another server the last.
+ * Refuses what Node's parser accepts and two servers in a row may read in two ways (RFC 9112 §3.2,
+ * §6). Two credentials are the same trap: Node would take the first, another server the last.
  */
 function framingFault(
   request: IncomingMessage,
@@ -131,7 +134,7 @@ function framingFault(
   return countOf('authorization', rawHeaders) > 1 ? 'two-credentials' : undefined
 }
 
-/** Of names and values in turn; most names differ in their length already. */
+/** Compares lengths first: most header names differ there already. */
 function countOf(name: string, rawHeaders: readonly string[]): number {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -1,4 +1,4 @@
-/** The record of one request: what its phases learn of it, and the one log line it ends in. */
+/** The record of one request: its phases fill it, and it ends in one log line. */
 import type { Socket } from 'node:net'
 import type { Origin } from '../../listings/listings.js'
 import type { Exchange } from '../../cluster/exchange.js'
@@ -14,18 +14,17 @@ import { accountFor } from './socket-bytes.js'
 import type { Target } from '../target.js'
 import { type Trace, traceOf } from './trace.js'
 
-/** What the phases have to do with the client's connection. */
+/** What the phases may do with the client's connection. */
 export interface ClientConnection {
-  /** A request on it showed a good key of this encoder. */
+  /** Called when a request had a good key of this encoder. */
   authenticated(encoder: string): void
   /**
-   * A request on it showed none.
-   *
+   * Called when a request had no good key.
    * @param isOverBudget whether its address has failed too often
-   * @returns whether the answer is the last one on it
+   * @returns whether its answer is the last one on the connection
    */
   refused(isOverBudget: boolean): boolean
-  /** The answer of this request is the last one; nothing that follows it is read. */
+  /** Makes this request's answer the last one; the gate reads nothing after it. */
   end(): void
 }
 
@@ -38,10 +37,10 @@ export interface Arrival {
   /** Raw request target, or '-' without one. */
   readonly url: string
   readonly userAgent: string | undefined
-  /** The client's, as it came. */
+  /** The client's own header, unchanged. */
   readonly traceparent?: string | undefined
   readonly socket: Socket | undefined
-  /** Undefined: it never became a request. */
+  /** Undefined: the input never became a request. */
   readonly connection?: ClientConnection
 }
 
@@ -67,24 +66,24 @@ export class RequestRecord {
   readonly connection: ClientConnection | undefined
   readonly trace: Trace
 
-  // What the phases find out, in their order.
+  // The results of the phases, in their order.
   target: Target | undefined
   encoder: Encoder | undefined
   keyId: string | undefined
   route: string | undefined
   permission: Permission | undefined
-  /** Which of the encoder's budgets it counts against. */
+  /** The budget of the encoder that it counts against. */
   budget: Budget = 'reads'
   cid: string | undefined
   plan: Plan | undefined
   exchange:
     Partial<Pick<Exchange, 'upstreamMs' | 'upstreamStatus' | 'trailers' | 'endpoint'>> | undefined
-  /** How it came to its listing. */
+  /** Where its listing came from. */
   listing: Origin | undefined
   streamError: string | undefined
-  /** How long it waited for its pin to reach a terminal state, in milliseconds. */
+  /** How long the request waited for a terminal state of its pin, in milliseconds. */
   waitedMs: number | undefined
-  /** Why it would have been refused. */
+  /** Why enforcement would have refused it. */
   wouldRefuse: RefusalReason | undefined
 
   /** Whether the response is over: no answer can be sent any more. */
@@ -123,19 +122,22 @@ export class RequestRecord {
     this.settle('refused', reason, refusals[reason].status)
   }
 
-  /** @param cause what the HTTP client says of it: for the log only */
+  /** @param cause the HTTP client's error, for the log only */
   fault(reason: UpstreamFaultReason, status: number, cause?: string): void {
     if (this.reason === undefined) this.upstreamError = cause
     this.settle('fault', reason, status)
   }
 
-  /** It waits in the queue now, or did before. @param fault why */
+  /**
+   * The pin is in the queue, now or since before.
+   * @param fault why
+   */
   queued(status: number, fault?: FoundFault): void {
     this.upstreamError ??= fault?.cause?.message
     this.settle('journaled', fault?.reason, status)
   }
 
-  /** A balancer asked whether the gate serves. */
+  /** The request was a balancer's health check. */
   checked(status: number): void {
     this.settle('checked', undefined, status)
   }
@@ -148,12 +150,12 @@ export class RequestRecord {
     this.settle('bug', 'internal-error', 500)
   }
 
-  /** The client left or was cut; a status that was already sent stays. */
+  /** The client left or was cut off; a status that was already sent stays. */
   abort(reason: AbortReason, sentStatus: number | undefined): void {
     this.settle('aborted', reason, sentStatus ?? 499)
   }
 
-  /** The first verdict stands: what follows from it (a closed socket, say) is not news. */
+  /** The first outcome stands: its consequences, such as a closed socket, change nothing. */
   private settle(outcome: RequestOutcome, reason: EndReason | undefined, status: number): void {
     if (this.reason !== undefined) return
     this.outcome = outcome
@@ -161,18 +163,18 @@ export class RequestRecord {
     this.status = status
   }
 
-  /** Runs when the response is over, whichever way; at once when it already is. */
+  /** Runs when the response is over, for any reason; at once when it already is. */
   onClose(closing: () => void): void {
     if (this.isClosed) closing()
     else this.closings.push(closing)
   }
 
-  /** Runs when the record has ended: the response is over and nothing is under way any more. */
+  /** Runs when the record has ended: the response is over and no work is left. */
   onEnd(ending: () => void): void {
     this.endings.push(ending)
   }
 
-  /** Keeps the record open until the returned function is called: something is still under way. */
+  /** Keeps the record open until the returned function is called, for work that continues. */
   hold(): () => void {
     let isHeld = true
     this.holds++

@@ -1,4 +1,4 @@
-/** The instruments of the requests: counted from the access line, and those in flight. */
+/** Metrics of requests: counted from the access line, and those in flight. */
 import { Histogram } from '@prometheus-io/client'
 import { absent, bounded, encoderLabelsMax, reasonsMax, remembered } from '../../metrics/labels.js'
 import { addCounter, addGauge } from '../../metrics/read-at-scrape.js'
@@ -7,7 +7,7 @@ import { TalliedCounter } from '../../metrics/tallied-counter.js'
 import type { AccessLine } from '../../log/access-line.js'
 import { changeOf } from '../../settings/values/permissions.js'
 
-/** What is counted of an access line. What becomes a label is bounded, whatever its words. */
+/** The counted fields of an access line. Each label has a bounded number of values. */
 export type CountedLine = Pick<
   AccessLine,
   | 'encoder'
@@ -31,13 +31,13 @@ const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30
 
 interface CountedConnections {
   readonly requestsUnderWay: number
-  /** By what they are. */
+  /** By kind. */
   readonly counts: Readonly<Record<string, number>>
-  /** By why they were ended. */
+  /** By reason. */
   readonly ended: Readonly<Record<string, number>>
 }
 
-/** @returns counts one request that ended; tallies are looked up, and labels are made only once */
+/** @returns counts one ended request; labels are built only once */
 export function registerRequests(
   registry: Registry,
   connections: CountedConnections,
@@ -104,7 +104,7 @@ export function registerRequests(
     request(encoder)(permission)(codeOf(line.status)).inc()
     duration(permission).observe(line.durationMs / 1000)
     if (line.upstreamMs !== undefined) upstream(permission).observe(line.upstreamMs / 1000)
-    // A connection that is cut forgets what it had counted as written but could not send.
+    // A cut connection no longer counts bytes that it wrote but could not send.
     received.inc(Math.max(0, line.bytesIn))
     sent.inc(Math.max(0, line.bytesOut))
     if (line.listing !== undefined) listing(line.listing).inc()
@@ -119,7 +119,7 @@ export function registerRequests(
   }
 }
 
-/** Makes instruments; what counts under some labels is looked up by one label after the other. */
+/** Creates metrics; finds a counter by one label after the other. */
 function instrumentsOn(registry: Registry) {
   const registers = [registry]
   const counter = <T extends string>(name: string, help: string, ...labelNames: readonly T[]) =>
@@ -162,7 +162,7 @@ function instrumentsOn(registry: Registry) {
   }
 }
 
-/** What became of it in the cluster: a client that leaves after its answer undoes nothing. */
+/** The outcome at the cluster: a client that leaves after its answer undoes nothing. */
 function resultOf({ outcome, upstreamStatus = 0 }: CountedLine): Result {
   if (outcome === 'refused' || outcome === 'journaled') return outcome
   const isDone = upstreamStatus >= 200 && upstreamStatus < 300

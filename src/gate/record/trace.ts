@@ -1,9 +1,9 @@
-/** W3C Trace Context: taken over from the client, or begun here (w3.org/TR/trace-context). */
+/** W3C Trace Context: continues the client's trace, or begins one (w3.org/TR/trace-context). */
 
 export interface Trace {
   /** 32 hex digits: the same at client, gate and cluster. */
   readonly id: string
-  /** What the cluster gets: the trace, with this request as the parent of what it does. */
+  /** The header for the cluster: the trace, with this request as the parent. */
   readonly traceparent: string
 }
 
@@ -11,8 +11,7 @@ const form = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 const zeros = /^0+$/
 
 /**
- * What is not of version 00 or malformed begins a new trace, as the recommendation has it.
- *
+ * An unknown version or a malformed header begins a new trace, as the recommendation says.
  * @param requestId a random UUID, whose digits serve as ids
  */
 export function traceOf(header: string | undefined, requestId: string): Trace {
