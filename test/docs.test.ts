@@ -47,7 +47,14 @@ const marked = (language: string, mark: string): readonly Example[] =>
   examples.filter((example) => example.language === language && example.mark === mark)
 
 t.test('each example says whether it is run or shown', async (t) => {
-  const marks = new Set(['json run', 'sh run', 'sh show', 'yaml show', 'promql show'])
+  const marks = new Set([
+    'json run',
+    'sh run',
+    'sh show',
+    'yaml show',
+    'promql show',
+    'mermaid show',
+  ])
   const faults = examples.filter(({ language, mark }) => !marks.has(`${language} ${mark}`))
   t.same(faults, [])
   for (const mark of marks)

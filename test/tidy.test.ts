@@ -99,6 +99,28 @@ t.test('what a room may import, it does import', async (t) => {
   none(t, Object.keys(mayImport), faults)
 })
 
+t.test('the drawing of the rooms in the architecture is what they import', async (t) => {
+  const rooms = Map.groupBy(src, ({ path }) => roomOf(path))
+  const imported = new Map(
+    [...rooms].map(([room, sources]) => [
+      room,
+      new Set(sources.flatMap(importsOf).map(({ target }) => roomOf(target))).difference(
+        new Set([room]),
+      ),
+    ]),
+  )
+  const reached = (room: string): string[] =>
+    [...(imported.get(room) ?? [])].flatMap((other) => [other, ...reached(other)])
+  const arrows = [...imported].flatMap(([room, others]) => {
+    const beyond = new Set([...others].flatMap(reached))
+    const nearest = [...others.difference(beyond)].sort()
+    return nearest.length === 0 ? [] : [`${room.replace('.ts', '')} --> ${nearest.join(' & ')}`]
+  })
+  const { text } = sourceAt('docs/architecture.md')
+  const drawn = /^```mermaid show\ngraph TD\n([^`]*)```$/m.exec(text)?.[1]?.trimEnd().split('\n  ')
+  t.same(drawn?.map((line) => line.trim()).sort(), arrows.sort())
+})
+
 t.test('no file of src imports itself by way of others, not even for a type', async (t) => {
   const faults = circles(src).map((circle) => `${circle.join(' -> ')}: a circle`)
   none(t, src, faults)
