@@ -33,25 +33,25 @@ ${commandsOf()
   .join('')}.SH EXIT STATUS
 .TP
 .B 0
-It is done, or is as it was asked for already, which is said.
+Done; or nothing to do, which the command says.
 .TP
 .B 1
-It failed: what was asked for is not so. For check the daemon would not start; for status it is not
-ready; for tail \\-\\-id and \\-\\-cid there is no such line; for report there is no request.
+Failed. For check: the daemon would not start. For status: the daemon is not ready. For tail
+\\-\\-id and \\-\\-cid: the log has no such line. For report: the log has no request.
 .TP
 .B 2
-The command line is wrong; nothing was done.
+Wrong usage; the command did nothing.
 .SH ENVIRONMENT
 .TP
 .B PINWARDEN_CONFIG
 The configuration file, unless \\-\\-config names one.
 .TP
 .BR PINWARDEN_LISTEN_HOST ", " PINWARDEN_LISTEN_PORT ", " PINWARDEN_CLUSTER_URL ", " PINWARDEN_LOG_LEVEL ", " PINWARDEN_ADMIN_HOST
-Take the place of listen.host, listen.port, the URL of the first of cluster.endpoints, log.level and
-admin.host. pinwarden check names those that are set.
+Override listen.host, listen.port, the URL of the first of cluster.endpoints, log.level and admin.host.
+pinwarden check names those that are set.
 .TP
 .B IPFS_CLUSTER_ENDPOINT
-What pinwarden probe tries, on an encoder's machine.
+The endpoint that pinwarden probe tests, on an encoder's machine.
 .TP
 .B NO_COLOR
 No colours in pinwarden tail.
@@ -59,33 +59,33 @@ No colours in pinwarden tail.
 To the process of pinwarden serve:
 .TP
 .BR SIGTERM ", " SIGINT
-Ends it in order: requests under way are finished. The second one ends it at once.
+End the daemon after the requests in flight. A second signal ends it at once.
 .TP
 .B SIGHUP
-Reads the settings and the files that they name; what is wrong leaves the old ones in force.
+Reads the settings and the files that they name; if anything is wrong, the old ones stay in force.
 pinwarden reload does the same and says what changed.
 .TP
 .B SIGUSR2
-Opens the log file anew, after it was moved.
+Opens a new log file after the old one was moved.
 .TP
 .B SIGUSR1
-Nothing: no inspector is opened.
+Does nothing: the daemon opens no inspector.
 .SH FILES
 .TP
 .I /etc/pinwarden/config.json
 The configuration: JSON that may have comments and trailing commas.
 .TP
 .I /etc/pinwarden/config.json.lock, .former, .kept\\-1
-An edit under way; what it replaces; what another hand wrote meanwhile.
+The lock of an edit; the file before it; a version that an editor wrote at the same time.
 .TP
 .I /var/lib/pinwarden/ledger.db
-What encoders were promised. To be backed up with pinwarden ledger backup.
+The promises to encoders. Back it up with pinwarden ledger backup.
 .TP
 .I /var/log/pinwarden
-A place for log.file that the unit may write to.
+Directory for log.file that the unit may write to.
 .TP
 .I /run/pinwarden/control.sock
-Where commands that change pins, and pinwarden reload, ask the daemon.
+The socket through which commands that change pins, and pinwarden reload, reach the daemon.
 .TP
 .I /usr/share/doc/pinwarden/README.md.gz, /usr/share/doc/pinwarden/docs
 `)

@@ -37,7 +37,7 @@ Examples:
   $ pinwarden check
   $ pinwarden serve
 
-The file is the one of --config, else of the variable PINWARDEN_CONFIG, else
+The configuration is --config FILE, else the variable PINWARDEN_CONFIG, else
 ${defaultPath}. Exit codes: 0 done, 1 failed, 2 wrong usage.
 More examples: --help after a command.`
 

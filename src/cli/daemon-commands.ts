@@ -15,7 +15,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
   withExamples(serving, 'serve', 'serve --config config.json')
   const checking = line
     .withConfig(program.command('check'))
-    .description('say whether the daemon would start, and all that would keep it from that')
+    .description('say whether the daemon would start, and list all problems')
     .option('--online', 'also ask the cluster, its clock, the fallback and the store')
     .option(
       '--user <name>',
@@ -32,7 +32,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
   withExamples(checking, 'check', 'check --online', 'check --config config.json --json')
   const reloading = line
     .withConfig(program.command('reload'))
-    .description('have the daemon read its settings, and say what changed or why it refused them')
+    .description('make the daemon read its settings, and say what changed or why it refused them')
     .option('--json', 'as JSON')
     .action(({ config, json }: ConfigOption & { readonly json?: boolean }) =>
       line.end(async () => {
@@ -63,11 +63,17 @@ interface StatusOption extends ConfigOption {
 function addStatus(program: Command, line: CommandLine): void {
   const command = line
     .withConfig(program.command('status'))
-    .description('say how the running daemon is, as its admin listener knows it')
-    .option('--admin <where>', 'URL or socket of the listener, instead of what the file says')
-    .option('--watch [seconds]', 'again and again, with its encoders, every 2 seconds')
-    .option('--json', 'as JSON; one document a line where it is watched')
-    .option('--live', 'end with 0 where it answers, also when the cluster does not: a health check')
+    .description('show the state of the running daemon, from its admin listener')
+    .option('--admin <where>', 'URL or socket of the listener; default: the one in the file')
+    .option(
+      '--watch [seconds]',
+      'refresh every N seconds (default 2), with the activity of each encoder',
+    )
+    .option('--json', 'as JSON; with --watch one document a line')
+    .option(
+      '--live',
+      'exit with 0 if the daemon answers, even when the cluster does not: a health check',
+    )
     .action(({ config, admin, json, watch, live }: StatusOption) =>
       line.end(async () => {
         const { status } = await import('./status/status.js')
@@ -100,19 +106,19 @@ interface TailOption extends ConfigOption {
 function addTail(program: Command, line: CommandLine): void {
   const command = line
     .withConfig(program.command('tail'))
-    .description('show the log as a person reads it')
+    .description('show the log in a readable form')
     .argument('[file]', "the log, also compressed, or - for standard input; else the daemon's own")
-    .option('-n, --lines <number>', 'how many of the last lines', '20')
-    .option('-f, --follow', 'go on with what comes, also after logrotate moved the file')
-    .option('--since <when>', 'all lines since then: 30m, 2h, 7d, 2026-11-29T18:00:00Z')
-    .option('--id <id>', 'only of this request, as its client read it in X-Request-Id')
+    .option('-n, --lines <number>', 'number of last lines', '20')
+    .option('-f, --follow', 'follow new lines, also after logrotate moved the file')
+    .option('--since <when>', 'all lines since this time: 30m, 2h, 7d, 2026-11-29T18:00:00Z')
+    .option('--id <id>', 'only the request with this X-Request-Id')
     .option('--cid <cid>', 'only about this CID')
     .option('--encoder <name>', 'only requests of this encoder; - of those without a good key')
     .option('--outcome <word>', 'only answered, journaled, checked, refused, fault, aborted or bug')
     .option('--status <code>', 'only such as 429, 4xx, 500-599')
-    .option('--json', 'the lines as they are in the file')
-    .option('--color', 'also where it goes to no terminal')
-    .option('--no-color', 'nowhere')
+    .option('--json', 'the lines exactly as in the file')
+    .option('--color', 'color the output even if it is no terminal')
+    .option('--no-color', 'never color the output')
     .action((file: string | undefined, options: TailOption) =>
       line.end(async () => {
         const { tail } = await import('./tail/tail.js')
@@ -141,9 +147,9 @@ interface ReportOption extends ConfigOption {
 function addReport(program: Command, line: CommandLine): void {
   const command = line
     .withConfig(program.command('report'))
-    .description('sum up by encoder what was, and would be, refused')
+    .description('count by encoder which requests were, or would be, refused')
     .argument('[file]', "the log, also compressed, or - for standard input; else the daemon's own")
-    .option('--since <when>', 'such as 2h, 7d, 2026-11-29; else all that is there')
+    .option('--since <when>', 'such as 2h, 7d, 2026-11-29; default: the whole log')
     .option('--json', 'as JSON')
     .action((file: string | undefined, { config, json, since }: ReportOption) =>
       line.end(async () => {

@@ -50,16 +50,16 @@ interface InitOption extends ConfigOption {
 function addInit(program: Command, line: CommandLine): void {
   const command = line
     .withConfig(program.command('init'))
-    .description("look at this host's cluster, write a first configuration, make a first key")
+    .description("inspect this host's cluster, write a first configuration, make a first key")
     .option('--encoder <name>', 'the first encoder', 'encoder-1')
-    .option('--host <address>', 'to listen on, instead of the public one of this host')
+    .option('--host <address>', 'address to listen on; default: the public one of this host')
     .option('--port <number>', 'to listen on', '9098')
     .option('--cluster <url>', "base URL of the cluster's REST API", 'http://127.0.0.1:9094')
-    .option('--cert <file>', 'certificate chain in PEM; goes with --key')
-    .option('--key <file>', 'its private key in PEM')
-    .option('--ledger <directory>', 'of a ledger that is there, if not in the usual place')
-    .option('--plain-http', 'no TLS, also on a public address: keys then travel in clear')
-    .option('--endpoint <url>', 'where encoders reach the gate, such as https://host:9098')
+    .option('--cert <file>', 'certificate chain in PEM; needs --key')
+    .option('--key <file>', 'private key in PEM')
+    .option('--ledger <directory>', 'directory of an existing ledger, if not the usual one')
+    .option('--plain-http', 'allow no TLS on a public address: keys then travel in clear')
+    .option('--endpoint <url>', 'URL at which encoders reach the gate, such as https://host:9098')
     .action((options: InitOption) =>
       line.end(async () => {
         const { init } = await import('./init/init.js')

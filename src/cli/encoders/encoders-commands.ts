@@ -6,7 +6,7 @@ export function addEncoderCommands(program: Command, line: CommandLine): void {
   const encoders = program.command('encoders').description('encoders of the configuration')
   const list = line
     .withConfig(encoders.command('list'))
-    .description('show all encoders: what each may do, and when it was last here')
+    .description('show all encoders with their permissions and their last requests')
     .option('--json', 'as a JSON array')
     .action(({ config, json }: ConfigOption & { readonly json?: boolean }) =>
       line.end(async () => {
@@ -32,6 +32,6 @@ export function addEncoderCommands(program: Command, line: CommandLine): void {
 
 const changes = [
   { name: 'enable', description: 'let an encoder in again' },
-  { name: 'disable', description: 'refuse every key of an encoder, until it is enabled again' },
-  { name: 'remove', description: 'take an encoder out of the file, with all its keys, for good' },
+  { name: 'disable', description: 'refuse every key of an encoder until it is enabled again' },
+  { name: 'remove', description: 'remove an encoder and all its keys from the file, for good' },
 ] as const

@@ -1,4 +1,4 @@
-/** The commands around the journal: pins that were accepted while the cluster was away. */
+/** The commands around the journal: pins that were accepted while the cluster was down. */
 import type { Command } from 'commander'
 import { type CommandLine, type ConfigOption, withExamples } from '../command-line.js'
 
@@ -18,12 +18,12 @@ interface ListOption extends ConfigOption {
 export function addJournalCommands(program: Command, line: CommandLine): void {
   const journal = program
     .command('journal')
-    .description('pins that were accepted while the cluster was away')
+    .description('pins that were accepted while the cluster was down')
   const list = line
     .withConfig(journal.command('list'))
-    .description('list what waits, also while no daemon runs')
+    .description('list pins that wait, also while no daemon runs')
     .option('--json', 'as JSON, one pin a line, with all of its options')
-    .option('--rejected', 'what the cluster refused for good, with its reason')
+    .option('--rejected', 'list pins that the cluster refused for good, with its reason')
     .action(({ config, json, rejected }: ListOption) =>
       line.end(async () => {
         const { journalList } = await import('./journal-list.js')
@@ -34,7 +34,7 @@ export function addJournalCommands(program: Command, line: CommandLine): void {
   withExamples(list, 'journal list', 'journal list --rejected')
   const replay = line
     .withConfig(journal.command('replay'))
-    .description('have what could not be made yet tried now')
+    .description('retry now the pins that failed so far')
     .action(({ config }: ConfigOption) =>
       line.end(async () => {
         const { journalReplay } = await import('./journal-change.js')
@@ -44,12 +44,12 @@ export function addJournalCommands(program: Command, line: CommandLine): void {
   withExamples(replay, 'journal replay')
   const drop = line
     .withConfig(journal.command('drop'))
-    .description('drop what is not to be made any more; it is lost')
-    .option('--number <number>', 'the one of this number')
-    .option('--cid <cid>', 'all of this CID')
-    .option('--encoder <name>', 'all of this encoder')
-    .option('--all', 'all that wait')
-    .option('--rejected', 'all that the cluster refused for good')
+    .description('drop pins that wait; they are lost')
+    .option('--number <number>', 'the pin of this number')
+    .option('--cid <cid>', 'all pins of this CID')
+    .option('--encoder <name>', 'all pins of this encoder')
+    .option('--all', 'all pins that wait')
+    .option('--rejected', 'all pins that the cluster refused for good')
     .action(({ config, ...which }: DropOption) =>
       line.end(async () => {
         const { journalDrop } = await import('./journal-change.js')

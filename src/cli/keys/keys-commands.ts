@@ -26,16 +26,19 @@ interface AddOption extends NewKeyOption {
 const withNewKey = (command: Command): Command =>
   command
     .option('--expires <when>', 'such as 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z')
-    .option('--note <text>', 'whatever helps to tell the key from others')
-    .option('--endpoint <url>', 'where encoders reach the gate, instead of listen.publicUrl')
+    .option('--note <text>', 'text that tells the key from others')
+    .option(
+      '--endpoint <url>',
+      'URL at which encoders reach the gate, in place of listen.publicUrl',
+    )
     .option('--json', 'as JSON, the key in it')
 
 function addAdd(keys: Command, line: CommandLine): void {
   const command = withNewKey(line.withConfig(keys.command('add')))
-    .description('make a key for an encoder, which is created if it is new, and show it once')
+    .description('make a key for an encoder, new or existing, and show it once')
     .argument('<name>', 'the encoder')
-    .option('--role <role>', 'of a new encoder: reader, pinner, operator or one of the file')
-    .option('--new', 'a new encoder, though another one has nearly the same name')
+    .option('--role <role>', 'role of a new encoder: reader, pinner, operator or one of the file')
+    .option('--new', 'create the encoder, although another one has nearly the same name')
     .option('--if-missing', 'only if the encoder has no live key (with --note: none of that note)')
     .action((encoder: string, options: AddOption) =>
       line.end(async () => {
@@ -57,7 +60,7 @@ function addAdd(keys: Command, line: CommandLine): void {
 function addList(keys: Command, line: CommandLine): void {
   const command = line
     .withConfig(keys.command('list'))
-    .description('show the keys of one encoder or all, never a secret')
+    .description('show the keys of one encoder or all, without the secrets')
     .argument('[name]', 'the encoder')
     .option('--json', 'as a JSON array')
     .action((encoder: string | undefined, options: ConfigOption & { readonly json?: boolean }) =>
@@ -74,7 +77,7 @@ function addRotate(keys: Command, line: CommandLine): void {
   const command = withNewKey(line.withConfig(keys.command('rotate')))
     .description('make a new key for an encoder and let the old one expire after a grace')
     .argument('<name>', 'the encoder')
-    .argument('[id]', 'of the old key; may be left out when only one is live')
+    .argument('[id]', 'id of the old key; optional when only one is live')
     .option('--grace <time>', 'how long the old key stays valid: such as 12h, 7d, 2w, or 0', '7d')
     .action((encoder: string, id: string | undefined, options: NewKeyOption & { grace: string }) =>
       line.end(async () => {
@@ -90,9 +93,9 @@ function addRotate(keys: Command, line: CommandLine): void {
 function addRevoke(keys: Command, line: CommandLine): void {
   const command = line
     .withConfig(keys.command('revoke'))
-    .description('take a key away from an encoder, for good')
+    .description('revoke a key of an encoder, for good')
     .argument('<name>', 'the encoder')
-    .argument('<id>', 'of the key, as keys list shows it')
+    .argument('<id>', 'id of the key, as keys list shows it')
     .action((encoder: string, id: string, { config }: ConfigOption) =>
       line.end(async () => {
         const { keysRevoke } = await import('./keys-revoke.js')

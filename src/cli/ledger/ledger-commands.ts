@@ -5,10 +5,10 @@ import { type CommandLine, type ConfigOption, withExamples } from '../command-li
 export function addLedgerCommands(program: Command, line: CommandLine): void {
   const ledger = program
     .command('ledger')
-    .description('the file of what encoders were promised: leases, pins that wait, doubts')
+    .description('the file of promises to encoders: leases, pins that wait, doubts')
   const checking = line
     .withConfig(ledger.command('check'))
-    .description('read all of it and say whether it is whole, also while no daemon runs')
+    .description('read the whole ledger and report damage, also while no daemon runs')
     .option('--json', 'as JSON')
     .action(({ config, json }: ConfigOption & { readonly json?: boolean }) =>
       line.end(async () => {
@@ -19,7 +19,7 @@ export function addLedgerCommands(program: Command, line: CommandLine): void {
   withExamples(checking, 'ledger check')
   const backup = line
     .withConfig(ledger.command('backup'))
-    .description('copy it to a new file, also while the daemon writes to it')
+    .description('copy the ledger to a new file, also while the daemon writes to it')
     .argument('<file>', 'the new file, mode 0600')
     .action((file: string, { config }: ConfigOption) =>
       line.end(async () => {
@@ -40,8 +40,8 @@ export function addLedgerCommands(program: Command, line: CommandLine): void {
   withExamples(trust, 'ledger trust')
   const forget = line
     .withConfig(ledger.command('forget'))
-    .description('tell all gates that another one is gone for good: they wait for it no more')
-    .argument('<gate>', 'its id, as the status names it')
+    .description('tell all gates that another one was removed for good, so that none waits for it')
+    .argument('<gate>', 'id of the gate, as pinwarden status shows it')
     .action((gateId: string, { config }: ConfigOption) =>
       line.end(async () => {
         const { ledgerForget } = await import('./ledger-trust.js')

@@ -62,8 +62,8 @@ function addChanges(pins: Command, line: CommandLine): void {
   withExamples(restore, 'pins restore QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')
   const adopt = line
     .withConfig(pins.command('adopt'))
-    .description("give pins to an encoder that were made before: they are no longer the operator's")
-    .requiredOption('--encoder <name>', 'who gets them')
+    .description('give pins that were made before to an encoder; the operator no longer holds them')
+    .requiredOption('--encoder <name>', 'the encoder that gets them')
     .option('--cids <file>', 'a CID a line; - for standard input')
     .option('--from-log <file>', 'an access log: what the encoder pinned and did not unpin')
     .action(({ config, ...options }: AdoptOption) =>
@@ -86,9 +86,9 @@ interface ReleaseOption extends ConfigOption {
 function addRelease(pins: Command, line: CommandLine): void {
   const release = line
     .withConfig(pins.command('release'))
-    .description('take pins down: all leases end, it is unpinned, and no repair brings it back')
+    .description('take pins down: end all leases, unpin, and let no repair bring them back')
     .argument('<cid...>', 'the pins')
-    .requiredOption('--reason <text>', 'kept in the log and in the ledger')
+    .requiredOption('--reason <text>', 'written to the log and the ledger')
     .action((cids: string[], { config, reason }: ReleaseOption) =>
       line.end(async () => {
         const { pinsRelease } = await import('./pins-change.js')
@@ -115,11 +115,9 @@ interface PlanOption extends ConfigOption {
 function addPlan(pins: Command, line: CommandLine): void {
   const plan = line
     .withConfig(pins.command('plan'))
-    .description(
-      'write down which leases would go, or what was changed beside the gate; changes nothing',
-    )
+    .description('write a plan of leases to release, or of pins that were changed beside the gate')
     .option('--encoder <name>', 'leases of this encoder')
-    .option('--removed', 'leases of encoders that are not in the configuration any more')
+    .option('--removed', 'leases of encoders that were removed from the configuration')
     .option('--ownerless', "pins without leases, which are the operator's")
     .option('--older-than <time>', 'first pinned longer ago than this: 12h, 90d, 12w, 1y')
     .option('--not-renewed-for <time>', 'no holder has renewed the pin for this time')
@@ -148,10 +146,10 @@ interface ApplyOption extends ConfigOption {
 function addApply(pins: Command, line: CommandLine): void {
   const apply = line
     .withConfig(pins.command('apply'))
-    .description('do what a plan says, but for what was changed since; goes on where it was')
+    .description('carry out a plan, except for pins that changed since; continues where it stopped')
     .argument('<plan>', 'the file')
     .option('--rate <number>', 'lines a second at most (default 20; 200 of --missing)')
-    .option('--as-is', 'the hand beside the gate was right: the ledger takes over what it left')
+    .option('--as-is', 'accept the changes beside the gate: the ledger takes them over')
     .action((file: string, { config, ...options }: ApplyOption) =>
       line.end(async () => {
         const { pinsApply } = await import('./pins-apply.js')

@@ -1,9 +1,9 @@
 /** What a probe takes, in the words of its help: of the command and of the single file. */
 
 export const usage = {
-  description: "on an encoder's machine: do what it does, and say what works and what does not",
-  url: 'https://NAME:KEY@host:port, as the encoder has it; better left out, see below',
-  cid: 'to pin and unpin; one that is pinned already is left alone',
+  description: "test an encoder's endpoint from its machine, and say what works and what does not",
+  url: 'https://NAME:KEY@host:port, the endpoint of the encoder; better omitted, see below',
+  cid: 'CID to pin and unpin; the probe leaves a pinned one alone',
   endpoint: `\
 The endpoint stays out of the command line, which every user of the machine can read.
 The probe takes it from IPFS_CLUSTER_ENDPOINT in the environment; where that is not set,

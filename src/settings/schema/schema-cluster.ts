@@ -19,7 +19,7 @@ const endpoint = section(
     ),
     caFile: Type.Optional(
       watchedFile(
-        'PEM file with what its certificate is checked with, instead of what Node trusts.',
+        'PEM file with the authorities of its certificate, in place of those that Node trusts.',
       ),
     ),
   },
@@ -36,12 +36,16 @@ export const cluster = optionalSection(
     }),
     health: optionalSection(
       {
-        intervalMs: timeMs(5000, 'How often an endpoint is checked that nothing is heard of.'),
+        intervalMs: timeMs(5000, 'How often the gate checks an endpoint that answers no requests.'),
         timeoutMs: timeMs(1500, 'Longest wait for the answer to a check.', 100),
-        failuresMax: count(5, 1, 1000, 'Faults in a row that take an endpoint out.'),
-        slowStartMs: timeMs(10_000, 'How long one that is back gets less than its share.', 0),
+        failuresMax: count(5, 1, 1000, 'Faults in a row after which an endpoint is down.'),
+        slowStartMs: timeMs(
+          10_000,
+          'How long an endpoint that came back gets less than its share.',
+          0,
+        ),
       },
-      'When an endpoint is asked, and when it is not.',
+      'When an endpoint counts as up or down.',
     ),
     connections: count(
       64,
@@ -55,10 +59,15 @@ export const cluster = optionalSection(
       64,
       'Connections for listings, and as many for those of operations.',
     ),
-    queueMax: count(256, 0, 100_000, 'Requests that may wait for those of a kind; more is 503.'),
+    queueMax: count(
+      256,
+      0,
+      100_000,
+      'Requests that may wait for connections of one kind; more read 503.',
+    ),
     connectTimeoutMs: timeMs(5000, 'Longest wait for a connection to the cluster.'),
     idTimeoutMs: timeMs(8000, 'Longest wait for the first byte of an answer to GET /id.'),
-    statusTimeoutMs: timeMs(20_000, 'The same for the status of pins.'),
+    statusTimeoutMs: timeMs(20_000, 'The same for GET /pins/{cid} and other statuses.'),
     writeTimeoutMs: timeMs(25_000, 'The same for pins, unpins and recovers.'),
     listTimeoutMs: timeMs(310_000, 'The same for listings (the cluster gives Kubo 5 minutes).'),
     idleTimeoutMs: timeMs(60_000, 'Longest pause of the cluster inside an answer.'),

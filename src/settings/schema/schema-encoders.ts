@@ -41,10 +41,8 @@ const key = section(
       description: 'SHA-256 of the key, in hex. The key itself is stored nowhere.',
     }),
     created: Type.Optional(timestamp('When the key was made (UTC).')),
-    expires: Type.Optional(timestamp('From when on the key is refused (UTC).')),
-    note: Type.Optional(
-      Type.String({ maxLength: 256, description: 'Whatever helps the operator.' }),
-    ),
+    expires: Type.Optional(timestamp('When the key ends (UTC).')),
+    note: Type.Optional(Type.String({ maxLength: 256, description: 'For the operator.' })),
   },
   'One secret of an encoder.',
 )
@@ -81,20 +79,20 @@ const encoder = section(
       Type.String({
         pattern: leaseIdPattern,
         expects: '12 of 0-9 a-z',
-        description: 'What its leases are kept under; made with it. Absent: one made of its name.',
+        description: "Id of the encoder's leases, made with the encoder. Absent: made of its name.",
       }),
     ),
     retentionDays: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 36_500,
-        description: 'Longest life of its leases; instead of `retentionDays` of its role.',
+        description: "Longest life of its leases, in place of its role's `retentionDays`.",
       }),
     ),
     from: Type.Array(network, {
       default: [],
       maxItems: 256,
-      description: 'Addresses or CIDRs the encoder may come from; empty: any.',
+      description: 'Addresses or CIDRs from which the encoder may connect; empty: any.',
     }),
     keys: Type.Array(key, {
       default: [],
@@ -158,7 +156,8 @@ export const retentionDays = Type.Record(
     maxProperties: 1000,
     expects: nameExpects,
     restart: false,
-    description: 'Role → longest life of a lease of its encoders, in days; none: as long as asked.',
+    description:
+      "Role → longest life of its encoders' leases, in days; none: as long as the encoder asks.",
   },
 )
 
@@ -168,5 +167,5 @@ export const encoders = Type.Record(Type.String({ pattern: namePattern }), encod
   maxProperties: encodersMax,
   expects: nameExpects,
   restart: false,
-  description: 'Name of the encoder → what it may do, and with which keys.',
+  description: 'Name of the encoder → its permissions, limits and keys.',
 })

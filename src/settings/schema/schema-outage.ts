@@ -6,29 +6,29 @@ export const onOutage = Type.Enum(['refuse', 'journal'], {
   default: 'refuse',
   restart: true,
   description:
-    'A pin while the cluster is away: refuse it (502 to 504), or note it on the disk, answer ' +
-    '202, and make it when the cluster is back (journal).',
+    'For a pin while the cluster is down: refuse it (502 to 504), or write it to the disk, ' +
+    'answer 202, and make it when the cluster is back (journal).',
 })
 
 export const journal = optionalSection(
   {
-    directory: path('directory', 'Where pins wait, unless `ledger.directory` is set.', {
+    directory: path('directory', 'Directory of the queue, unless `ledger.directory` is set.', {
       default: '/var/lib/pinwarden',
       restart: true,
     }),
-    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait in it; more is refused.', {
+    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait; the gate refuses more.', {
       restart: true,
     }),
-    perSecondMax: count(100, 1, 10_000, 'Pins of it that are made in a second, at most.'),
+    perSecondMax: count(100, 1, 10_000, 'Most pins that the gate makes in a second.'),
   },
-  'Pins that were accepted while the cluster was away.',
+  'Pins that were accepted while the cluster was down.',
   { restart: false },
 )
 
 export const ledger = Type.Optional(
   section(
-    { directory: path('directory', 'Where it is kept; of this daemon alone.') },
-    'What the gate owes: leases, pins that wait, and what is in doubt. Absent: kept in ' +
+    { directory: path('directory', 'Directory of the ledger, for this daemon alone.') },
+    'What the gate owes: leases, queued pins, and pins in doubt. Absent: kept in ' +
       '`journal.directory` where `onOutage` is `journal`, else in the StateDirectory of systemd; ' +
       'without one it ends with the process.',
     { restart: true },
@@ -37,8 +37,8 @@ export const ledger = Type.Optional(
 
 export const lookBack = Type.Optional(
   section(
-    { directory: path('directory', 'As `ledger.directory`, which takes its place.') },
-    'The older name of `ledger`, for this release.',
+    { directory: path('directory', 'The same as `ledger.directory`, which replaces it.') },
+    'The older name of `ledger`; works in this release.',
     { restart: true, deprecated: true },
   ),
 )
@@ -46,11 +46,11 @@ export const lookBack = Type.Optional(
 const kubo = section(
   {
     url: baseUrl('Base URL of its RPC, such as http://127.0.0.1:5002; without path.'),
-    atOnceMax: count(4, 1, 64, 'Pins that it works on at once.'),
-    stallMs: timeMs(120_000, 'Longest wait of a pin there for progress.'),
+    atOnceMax: count(4, 1, 64, 'Pins that it works on at once, at most.'),
+    stallMs: timeMs(120_000, 'Longest wait for progress of a pin.'),
     release: Type.Boolean({
       default: false,
-      description: 'Whether pins that were made there are unpinned once the cluster has them.',
+      description: 'Whether the gate unpins them there once the cluster has them.',
     }),
   },
   'Another Kubo than those of the cluster.',
@@ -59,7 +59,7 @@ const kubo = section(
 export const fallback = Type.Optional(
   section(
     { kubo },
-    'Where pins of the journal are also made while the cluster is away; nowhere when absent.',
+    'A second Kubo for pins of the journal while the cluster is down; absent: none.',
     { restart: true },
   ),
 )

@@ -11,7 +11,7 @@ export const store = Type.Object(
         maxLength: 512,
         expects: 'redis:// or rediss:// (TLS), host and port, perhaps /number, no credentials',
         secret: true,
-        description: 'URL of the Valkey or Redis that several gates share; none: memory.',
+        description: 'URL of the Valkey or Redis that several gates share; absent: memory.',
       }),
     ),
     username: Type.Optional(
@@ -19,27 +19,27 @@ export const store = Type.Object(
         minLength: 1,
         maxLength: 255,
         secret: true,
-        description: 'Its user, where it has several.',
+        description: 'User, where the store has several.',
       }),
     ),
     passwordFile: Type.Optional(watchedFile('File that holds the password.')),
     caFile: Type.Optional(
       watchedFile(
-        'PEM file with what its certificate is checked with, instead of what Node trusts.',
+        'PEM file with the authorities of its certificate, in place of those that Node trusts.',
       ),
     ),
     namespace: Type.String({
       default: 'pinwarden',
       pattern: '^[a-z0-9][a-z0-9._-]{0,62}$',
       expects: 'a name of 1 to 63 of a-z 0-9 . _ - that begins with a letter or a digit',
-      description: 'What its keys begin with; the same for all gates of one cluster.',
+      description: 'Prefix of keys in the store; the same for all gates of one cluster.',
     }),
-    timeoutMs: count(50, 5, 5000, 'Longest wait of a request for it.'),
+    timeoutMs: count(50, 5, 5000, 'Longest wait of a request for the store.'),
     failMode: Type.Enum(['open', 'closed'], {
       default: 'open',
       description:
-        'While it is away: go on with limits and locks of this gate alone (open), or refuse with ' +
-        '503 (closed).',
+        'While the store is down: use limits and locks of this gate alone (open), or refuse ' +
+        'with 503 (closed).',
     }),
   },
   {
@@ -49,6 +49,6 @@ export const store = Type.Object(
     shorthand: memory,
     description:
       'What several gates of one cluster share: budgets, failed attempts, locks of pins, last ' +
-      'use of keys. "memory": nothing.',
+      'use of keys. "memory": share nothing.',
   },
 )

@@ -37,7 +37,7 @@ const listen = optionalSection(
     }),
     port: count(9098, 0, 65_535, "Port to listen on. 9094 to 9097 are the cluster's on 127.0.0.1."),
     publicUrl: Type.Optional({
-      ...baseUrl('Base URL that encoders reach the gate at, as commands print it.'),
+      ...baseUrl('Base URL at which encoders reach the gate; commands print it.'),
       restart: false,
     }),
     tls: Type.Optional(
@@ -61,19 +61,19 @@ const listen = optionalSection(
     trustProxy: Type.Array(network, {
       default: [],
       maxItems: 64,
-      description: 'Addresses or CIDRs of reverse proxies whose X-Forwarded-For is believed.',
+      description: 'Addresses or CIDRs of reverse proxies whose X-Forwarded-For the gate trusts.',
     }),
     connectionsMax: count(
       2048,
       1,
       100_000,
-      'Open connections in all; those that never authenticated make room for others.',
+      'Open connections in all; unauthenticated ones make room for others.',
     ),
     connectionsPerAddressMax: count(
       128,
       1,
       100_000,
-      'The same of one address (IPv6: one /64). Trusted proxies are exempt.',
+      'Open connections of one address (IPv6: one /64). Trusted proxies are exempt.',
     ),
     headerBytesMax: count(24_576, 1024, 65_536, 'Request line and headers together, in bytes.'),
     headersMax: count(64, 8, 1000, 'Header lines in one request.'),
@@ -81,21 +81,27 @@ const listen = optionalSection(
       20_480,
       256,
       32_768,
-      'Request target, in bytes; by default 100 CIDs fit however they are written.',
+      'Request target, in bytes; the default fits 100 CIDs in any spelling.',
     ),
     bodyBytesMax: count(1024, 4, 1_048_576, 'Request body, in bytes; bodies are read and dropped.'),
     headersTimeoutMs: timeMs(10_000, 'Longest wait for a complete request head.'),
     requestTimeoutMs: timeMs(20_000, 'Longest wait for a complete request, body included.'),
-    keepAliveTimeoutMs: timeMs(65_000, 'How long an idle connection is kept for the next request.'),
+    keepAliveTimeoutMs: timeMs(
+      65_000,
+      'How long an idle connection stays open for the next request.',
+    ),
     healthPath: Type.Optional(
       Type.String({
         pattern: '^/[A-Za-z0-9._-]{1,64}$',
         description:
-          'Path that answers 200 or 503 without a credential, for balancers. Absent: none does.',
+          'Path that answers 200 or 503 without a credential, for balancers. Absent: no such path.',
       }),
     ),
-    stallMs: timeMs(30_000, 'A client that takes nothing of its answer for this long is cut.'),
-    lingerMs: timeMs(1000, 'How long, at shutdown, idle connections are still listened to.', 0),
+    stallMs: timeMs(
+      30_000,
+      'The gate cuts off a client that reads nothing of its answer for this long.',
+    ),
+    lingerMs: timeMs(1000, 'How long the gate still reads idle connections at shutdown.', 0),
     shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),
   },
   'The public port: where encoders connect, and its bounds.',
@@ -115,13 +121,14 @@ const admin = Type.Optional(
         {
           default: [],
           maxItems: 64,
-          description: 'Names, besides loopback and host, that callers may ask for it by.',
+          description: "Host names that callers may use, besides loopback's and host.",
         },
       ),
       allowRemote: Type.Boolean({
         default: false,
         description:
-          'Allow an address other than loopback: every client that reaches it reads all of it.',
+          'Allow an address other than loopback: then every client that reaches it can read ' +
+          'everything.',
       }),
     },
     'The admin listener: health, metrics, status. Absent: no such listener.',
@@ -139,31 +146,39 @@ const control = Type.Optional(
 
 const listing = optionalSection(
   {
-    maxAgeMs: timeMs(60_000, 'How long a listing is served again after it has ended; 0: never.', 0),
+    maxAgeMs: timeMs(60_000, 'How long the gate serves a complete listing again; 0: never.', 0),
     local: Type.Enum(['auto', 'never'], {
       default: 'auto',
       description:
-        'auto: ask a cluster of one peer with local=true, which lists the same for far less.',
+        'auto: use local=true for a cluster of one peer, which lists the same at far less cost.',
     }),
     compress: Type.Boolean({ default: true, description: 'Offer listings compressed with gzip.' }),
     directory: Type.Optional(
-      path('directory', 'Where large copies lie, without a name; /var/tmp when absent.', {
-        restart: true,
-      }),
+      path(
+        'directory',
+        'Directory for large listings, as files without a name; /var/tmp when absent.',
+        {
+          restart: true,
+        },
+      ),
     ),
     spoolBytesMax: count(
       4_294_967_296,
       0,
       Number.MAX_SAFE_INTEGER,
-      'Bytes of all copies on the disk; beyond it a listing passes through, for one at a time.',
+      'Bytes of all listings on the disk; beyond it a listing passes through, for one client ' +
+        'at a time.',
       { restart: true },
     ),
     runMs: timeMs(900_000, 'Longest time that the cluster may take for one listing.'),
-    stallMs: timeMs(30_000, 'A client that takes nothing of its listing for this long is cut.'),
+    stallMs: timeMs(
+      30_000,
+      'The gate cuts off a client that reads nothing of its listing for this long.',
+    ),
     perEncoderMax: count(4, 1, 1000, 'Listings that one encoder may read at once.'),
     readersMax: count(64, 1, 10_000, 'Listings that may be read at once in all.'),
   },
-  'Listings: asked of the cluster once, for all who want them.',
+  'Listings: the gate reads each once from the cluster, for all clients.',
   { restart: false },
 )
 
@@ -171,7 +186,7 @@ const log = optionalSection(
   {
     level: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
-      description: 'Least severe lines that are written. Requests are logged at info and above.',
+      description: 'Least severe lines that the log has. Requests are logged at info and above.',
     }),
     file: Type.Optional(
       path('file', 'File to append to; standard output when absent.', { restart: true }),
@@ -185,7 +200,7 @@ const log = optionalSection(
       4_194_304,
       65_536,
       268_435_456,
-      'Log text held in memory while its sink stalls; beyond it lines are dropped and counted.',
+      'Log lines held in memory while the sink stalls; beyond it the gate drops and counts lines.',
       { restart: true },
     ),
   },
@@ -198,9 +213,9 @@ const limits = optionalSection(
     reads: budget(600, 'GET /id and the status of pins.'),
     listings: budget(6, 'Whole listings, and recovering everything.'),
     writes: budget(120, 'Pins, unpins, recovers.'),
-    inFlight: count(32, 1, 10_000, 'Requests of one encoder under way at once.'),
-    leases: quota('Pins that one encoder may hold; more is 403.'),
-    unfinished: quota('Pins of one encoder that the cluster may still be at; more is 429.'),
+    inFlight: count(32, 1, 10_000, 'Requests of one encoder in flight at once.'),
+    leases: quota('Pins that one encoder may hold; more read 403.'),
+    unfinished: quota('Pins of one encoder that the cluster has yet to finish; more read 429.'),
     failures: optionalSection(
       {
         max: count(20, 1, 1_000_000, 'Refused credentials of one address in one window.'),
@@ -209,7 +224,8 @@ const limits = optionalSection(
           16_384,
           1024,
           1_048_576,
-          'Counters kept; addresses are spread over them by a secret hash, so none can be flushed.',
+          'Number of counters; a secret hash spreads addresses over them, so that no client ' +
+            'can evict one.',
           { restart: true },
         ),
       },
@@ -226,10 +242,11 @@ const unpin = optionalSection(
       0,
       0,
       31_536_000,
-      'How long a finished pin without a holder is kept, to be restored; 0: not at all.',
+      'How long the gate keeps a finished pin without a holder, so that it can be restored; 0: ' +
+        'not at all.',
     ),
   },
-  'What becomes of a pin with its last lease.',
+  'What happens to a pin whose last lease ends.',
   { restart: false },
 )
 
@@ -247,8 +264,8 @@ export const configSchema = Type.Object(
       default: 'enforce',
       restart: false,
       description:
-        'What breaks the rules of ownership, quotas and options is refused (enforce), passes and ' +
-        'is logged (observe), or passes (off). No lease is harmed in any of them.',
+        'For a request against the rules of ownership, quotas or options: refuse it (enforce), ' +
+        'let it pass and log it (observe), or let it pass (off). None of them harms a lease.',
     }),
     unpin,
     onOutage,
