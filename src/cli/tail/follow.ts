@@ -1,4 +1,5 @@
 /** Lines as they come: of a file that grows and that logrotate may move, or of a stream. */
+import { spawn } from 'node:child_process'
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { LineSplitter } from '../../text/line-splitter.js'
@@ -16,6 +17,22 @@ export async function* linesOf(
   const lines = new LineSplitter()
   for await (const part of parts) yield* textLines(lines, part as Buffer)
   if (lines.restBytes > 0) yield textOf(lines.takeRest())
+}
+
+/**
+ * Aborts when the reader of this process' standard output is gone, also while nothing is written:
+ * `tail` of coreutils polls for that, which Node cannot. Where it is not installed, the next line
+ * shows it.
+ */
+export function watchReader(): { readonly signal: AbortSignal } & Disposable {
+  const left = new AbortController()
+  const args = ['-f', `--pid=${process.pid}`, '/dev/null']
+  const watcher = spawn('tail', args, { stdio: ['ignore', 1, 'ignore'] })
+  watcher.on('error', () => undefined)
+  watcher.on('exit', (_code, signal) => {
+    if (signal === 'SIGPIPE') left.abort()
+  })
+  return { signal: left.signal, [Symbol.dispose]: () => void watcher.kill() }
 }
 
 /** Goes on with the new file when there is one in its place, and from the start when it shrank. */

@@ -13,7 +13,7 @@ import {
 } from '../log-file.js'
 import { fail, hint, UsageError } from '../report.js'
 import { type Filters, wantedBy } from './filter.js'
-import { followFile, linesOf } from './follow.js'
+import { followFile, linesOf, watchReader } from './follow.js'
 import { lastLines } from './last-lines.js'
 import { lineText } from '../../log/line-text.js'
 
@@ -37,7 +37,11 @@ export interface TailOptions {
 
 /** @returns 1: one request or CID was asked for, and it has no line */
 export async function tail(options: TailOptions, io: Io): Promise<number> {
-  const { filters, json, signal = io.readerLeft } = options
+  const { filters, json } = options
+  using watched = options.follow && io.readerLeft !== undefined ? watchReader() : undefined
+  const signal = AbortSignal.any(
+    [options.signal, io.readerLeft, watched?.signal].filter((each) => each !== undefined),
+  )
   const count = countOf(options.lines)
   const sinceMs = sinceOf(options.since, Date.now())
   const isFiltered = wantedBy(filters)
@@ -51,7 +55,7 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   }
   const query = { ...options, sinceMs, count, isWanted, isFiltered, signal }
   for await (const line of linesWanted(query, io)) {
-    if (signal?.aborted === true) break
+    if (signal.aborted) break
     show(line)
   }
   const isLookup = filters.id !== undefined || filters.cid !== undefined

@@ -10,6 +10,7 @@ import {
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
@@ -286,6 +287,25 @@ t.test('a reader that leaves, such as head, ends what follows', async (t) => {
     await Promise.race([ended, setTimeout(20)])
   }
   t.same(await ended, [1, null])
+})
+
+t.test('it ends too while nothing is written to the log, or no daemon answers', async (t) => {
+  const log = logOf(t, whole)
+  for (const command of [
+    ['tail', '-f', '-n', '1', log],
+    ['status', '--watch', '0.1', '--admin', 'http://127.0.0.1:9'],
+  ]) {
+    const piped = spawn(
+      'sh',
+      ['-c', '"$@" | head -n 1', 'sh', 'env', '-u', 'NODE_OPTIONS', process.execPath, bin].concat(
+        command,
+      ),
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    t.teardown(() => piped.kill('SIGKILL'))
+    const [shown] = await Promise.all([text(piped.stdout), once(piped, 'exit')])
+    t.match(shown, /^[^\n]+\n$/, command.join(' '))
+  }
 })
 
 t.test('following goes on through growth, rotation and truncation', async (t) => {
