@@ -37,10 +37,27 @@ export function problemLines(problems: readonly Problem[]): string[] {
   return left > 0 ? [...lines, `and ${left} more`] : lines
 }
 
-export function problemText({ path, found, expected, says, line }: Problem): string {
-  const place = line === undefined ? '' : `line ${line}: `
-  return `${place}${path || '(file)'}: ${says ?? `found ${found}, expected ${expected}`}`
+export function problemText(problem: Problem): string {
+  const { path, line } = problem
+  return `${line === undefined ? '' : `line ${line}: `}${sentence(problem)}`
+
+  function sentence({ found, expected, says }: Problem): string {
+    if (found === unknownField) return `unknown field ${path}: ${says ?? `use ${expected}`}`
+    if (says !== undefined) return path === '' ? says : `${path}: ${says}`
+    const name = path === '' ? 'the file' : path
+    if (found === missing) return `${name} is missing: use ${expected}`
+    return `${name}: ${found}${aValue.test(found) ? ' is not' : '; use'} ${expected}`
+  }
 }
+
+/** What is found where a field has to be, and a field that none knows. */
+export const [missing, unknownField] = ['nothing', 'an unknown field']
+
+/** What {@link foundText} makes of a value; all else that is found is told in words. */
+const aValue = new RegExp(
+  '^(?:"(?:[^"\\\\]|\\\\.)*"|-?\\d[\\d.e+-]*|true|false|null|a list of \\d+|an object|this name|' +
+    'a string of \\d+ characters(?: \\(not shown\\))?|what looks like a secret \\(not shown\\))$',
+)
 
 export type Segment = string | number
 

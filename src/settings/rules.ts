@@ -20,7 +20,7 @@ export function rulesBroken(config: Config): readonly Problem[] {
       .map((role) => problem(['roles', role], 'a built-in role', 'another name for it')),
     ...Object.keys(config.retentionDays)
       .filter((role) => !rolesOf(config).has(role))
-      .map((role) => problem(['retentionDays', role], 'no such role', 'a role')),
+      .map((role) => problem(['retentionDays', role], 'no such role', 'the name of one')),
     ...encoderProblems(config),
     ...leaseIdProblems(config),
   ]
@@ -31,7 +31,7 @@ function adminProblems(admin: Config['admin']): Problem[] {
   const { host, socket, allowRemote } = admin
   if (socket !== undefined || allowRemote || isLoopback(host)) return []
   const expected = 'a loopback address or a socket, or "allowRemote": true'
-  return [problem(['admin', 'host'], foundText(host), expected)]
+  return [problem(['admin', 'host'], `${foundText(host)}, which is not loopback`, expected)]
 }
 
 /** One port is listened on once, and the gate is not its own cluster. */
@@ -105,7 +105,11 @@ function listenProblems(listen: ListenConfig): Problem[] {
     problems.push(atMost(listen, 'headersTimeoutMs', 'requestTimeoutMs'))
   if (listen.healthPath === '/id' || listen.healthPath === '/pins')
     problems.push(
-      problem(['listen', 'healthPath'], foundText(listen.healthPath), 'no path of the cluster'),
+      problem(
+        ['listen', 'healthPath'],
+        `${foundText(listen.healthPath)}, which is a path of the cluster`,
+        'another path',
+      ),
     )
   if (listen.urlBytesMax > listen.headerBytesMax)
     problems.push(atMost(listen, 'urlBytesMax', 'headerBytesMax'))

@@ -1,9 +1,13 @@
 /** The command line: its exit codes, its messages, check and keys add. */
 import { chmodSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { run } from '../../src/cli/cli.js'
 import { loadSettings } from '../../src/settings/load.js'
+import { type Environment, overridden } from '../../src/settings/overrides.js'
 import { certificate } from '../support/certificate.js'
 
 interface Result {
@@ -36,6 +40,34 @@ function configIn(t: Test, config: unknown): string {
 }
 
 const tls = { certFile: 'cert.pem', keyFile: 'key.pem' }
+
+t.test('the manual has the commands, exit codes, variables, signals and files', async (t) => {
+  const program = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [resolve('deploy/debian/manual.js'), program, '1.2.3'],
+    { env: { PATH: process.env.PATH, SOURCE_DATE_EPOCH: '0' } },
+  )
+  const parts = stdout.split(/^\.SH /m).map((part) => [part.split('\n', 1)[0] ?? '', part] as const)
+  const manual = new Map(parts)
+  t.same(
+    [...manual.keys()].slice(1).join(', '),
+    'NAME, SYNOPSIS, DESCRIPTION, COMMANDS, EXIT STATUS, ENVIRONMENT, SIGNALS, FILES',
+  )
+  t.match(manual.get('COMMANDS'), /^\.SS pins list\n(?:.*\n)*\.SS ledger forget$/m)
+  for (const code of ['0', '1', '2'])
+    t.match(manual.get('EXIT STATUS'), new RegExp(`^\\.B ${code}$`, 'm'))
+  const names = overridden({}, everyVariable).map(({ variable }) => variable)
+  t.equal(names.length, 5)
+  for (const name of ['PINWARDEN_CONFIG', ...names]) t.match(manual.get('ENVIRONMENT'), name)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'])
+    t.match(manual.get('SIGNALS'), signal)
+  for (const file of ['config.json', 'ledger.db', 'control.sock'])
+    t.match(manual.get('FILES'), file)
+})
+
+/** Whatever is asked for is set. */
+const everyVariable = new Proxy<Environment>({}, { get: () => '1' })
 
 t.test('help and version go to stdout and end with 0', async (t) => {
   for (const args of [['--help'], ['help'], ['keys', 'add', '--help'], ['serve', '--help']]) {
@@ -134,9 +166,9 @@ t.test('check says every problem, and ends with 1', async (t) => {
   const lines = stderr.trimEnd().split('\n')
   t.equal(lines.shift(), `pinwarden: error: ${path} has 3 problems`)
   t.same(lines.sort(), [
-    '  line 10: x: unknown field, expected one of $schema, listen, admin, control, cluster, listing, log, limits, enforcement, unpin, onOutage, ledger, journal, fallback, store, retentionDays, roles, encoders',
-    '  line 3: listen.port: found -1, expected a whole number of 0 to 65535',
-    '  line 7: encoders.alpha.role: found "boss", expected one of reader, pinner, operator',
+    '  line 10: unknown field x: use one of $schema, listen, admin, control, cluster, listing, log, limits, enforcement, unpin, onOutage, ledger, journal, fallback, store, retentionDays, roles, encoders',
+    '  line 3: listen.port: -1 is not a whole number of 0 to 65535',
+    '  line 7: encoders.alpha.role: "boss" is not one of reader, pinner, operator',
   ])
 })
 
@@ -146,7 +178,7 @@ t.test('the file is that of --config, else of PINWARDEN_CONFIG, else the usual o
   t.match(await pinwarden(['check'], { PINWARDEN_CONFIG: '/nowhere/c.json' }), {
     code: 1,
     stderr:
-      /^pinwarden: error: \/nowhere\/c\.json has a problem\n {2}\(file\): found no such file.*\nhint: /,
+      /^pinwarden: error: \/nowhere\/c\.json has a problem\n {2}\/nowhere\/c\.json does not exist\nhint: /,
   })
   t.equal((await pinwarden(['check', '-c', path], { PINWARDEN_CONFIG: '/nowhere' })).code, 0)
   t.match((await pinwarden(['check', '--help'])).stdout, '/etc/pinwarden/config.json')
@@ -230,12 +262,12 @@ t.test('the address is that of --endpoint, or follows from where the gate listen
 
 t.test('keys add that fails ends with 1 and changes nothing', async (t) => {
   const cases: readonly (readonly [config: unknown, args: string[], message: RegExp])[] = [
-    [{}, ['--role', 'boss'], /encoders\.alpha\.role: found "boss"/],
+    [{}, ['--role', 'boss'], /encoders\.alpha\.role: "boss" is not one of/],
     [{ encoders: { alpha: {} } }, ['--role', 'reader'], /--role is for new encoders\nhint: /],
-    [{}, ['--note', 'x'.repeat(300)], /note: found a string of 300/],
+    [{}, ['--note', 'x'.repeat(300)], /note: a string of 300/],
     ['{"encoders": {},,}', [], /line 1, column 17/],
-    [{ encoders: [] }, [], /encoders: found a list of 0/],
-    [{ encoders: { alpha: { keys: {} } } }, [], /alpha\.keys: found an object/],
+    [{ encoders: [] }, [], /encoders: a list of 0 is not an object/],
+    [{ encoders: { alpha: { keys: {} } } }, [], /alpha\.keys: an object is not a list/],
   ]
   for (const [config, args, message] of cases) {
     const path = configIn(t, config)
@@ -249,6 +281,6 @@ t.test('keys add that fails ends with 1 and changes nothing', async (t) => {
   }
   t.match(await pinwarden(['keys', 'add', 'alpha', '-c', join(t.testdir({}), 'c.json')]), {
     code: 1,
-    stderr: /no such file.*\nhint: /,
+    stderr: /c\.json does not exist\nhint: /,
   })
 })

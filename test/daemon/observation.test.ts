@@ -101,7 +101,7 @@ t.test('it can listen on a unix socket', async (t) => {
 t.test('a socket path that is too long is a problem of the configuration', async (t) => {
   const { daemon } = await served(t, { socket: 'x'.repeat(120) })
   t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^ {2}line 1: admin\.socket: found .*expected/m)
+  t.match(daemon.stderr, /^ {2}line 1: admin\.socket: .*; use/m)
 })
 
 t.test('without the section there is none, and a remote address needs its word', async (t) => {
@@ -109,7 +109,7 @@ t.test('without the section there is none, and a remote address needs its word',
   t.equal(none.at, 'undefined')
   const { daemon } = await served(t, { host: '0.0.0.0' })
   t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^ {2}line 1: admin\.host: found "0\.0\.0\.0"/m)
+  t.match(daemon.stderr, /^ {2}line 1: admin\.host: "0\.0\.0\.0"/m)
 })
 
 t.test('an address in use ends the start, also of the gate', async (t) => {

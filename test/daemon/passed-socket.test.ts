@@ -38,8 +38,8 @@ for (const tcp of ['::', '0.0.0.0', '::ffff:0.0.0.0'])
       t.same(await daemon.exited, { code: 1, signal: null })
       t.match(
         daemon.stderr,
-        `listen: found plain HTTP on a socket that is passed to the daemon and bound to ${tcp}, ` +
-          'expected listen.tls, a loopback address in pinwarden.socket ' +
+        `listen: plain HTTP on a socket that is passed to the daemon and bound to ${tcp}; ` +
+          'use listen.tls, a loopback address in pinwarden.socket ' +
           '(ListenStream=127.0.0.1:9098), or "allowPlainHttp": true if something else encrypts',
       )
       t.notOk(daemon.lines().some(({ msg }) => msg === 'listening'))

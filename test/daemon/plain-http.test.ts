@@ -44,7 +44,7 @@ function leads(t: Test, name: string, address: string): void {
 t.test('a localhost that leads to a public address is refused by the gate', async (t) => {
   leads(t, 'localhost', '0.0.0.0')
   await t.rejects(startGate(t, { listen: { host: 'localhost' } }), {
-    message: /^listen.host: found a name that leads to 0.0.0.0, without TLS, expected /,
+    message: /^listen.host: a name that leads to 0.0.0.0, without TLS; use /,
   })
   const allowed = await startGate(t, { listen: { host: 'localhost', allowPlainHttp: true } })
   const warning = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
@@ -55,7 +55,7 @@ t.test('and by the admin listener, before it answers anybody', async (t) => {
   leads(t, 'localhost', '0.0.0.0')
   const address = { host: 'localhost', port: 0 }
   await t.rejects(startAdmin(t, { address }), {
-    message: /^admin.host: found a name that leads to 0.0.0.0, expected a loopback address/,
+    message: /^admin.host: a name that leads to 0.0.0.0; use a loopback address/,
   })
   const { at } = await startAdmin(t, { address: { ...address, allowRemote: true } })
   t.match(at, /^http:\/\/0\.0\.0\.0:/)

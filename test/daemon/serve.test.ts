@@ -116,8 +116,8 @@ t.test('a config with problems does not start', async (t) => {
   writeFileSync(path, '{"listen":{"port":"x"},"encoder":{}}')
   const daemon = run(t, ['serve', '--config', path])
   t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^ {2}line 1: listen\.port: found "x"/m)
-  t.match(daemon.stderr, /^ {2}line 1: encoder: unknown field, did you mean encoders/m)
+  t.match(daemon.stderr, /^ {2}line 1: listen\.port: "x" is not a whole/m)
+  t.match(daemon.stderr, /^ {2}line 1: unknown field encoder: did you mean encoders\?/m)
   t.equal(daemon.stdout, '')
 })
 

@@ -119,5 +119,6 @@ async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: numbe
 function wordOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.name === 'TimeoutError') return `no answer within ${secondsText(waitMs)}`
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message
+  const code = 'code' in error ? String(error.code) : error.message
+  return code === 'ECONNREFUSED' ? 'nothing listens there (is ipfs-cluster running?)' : code
 }

@@ -1,6 +1,5 @@
 /** `pinwarden init`: looks at this host and writes a configuration that fits it. */
 import { existsSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { findCluster, findOpenPorts, sidePorts } from './host-scan.js'
 import { configFrom, settingsFrom } from '../../settings/load.js'
@@ -9,7 +8,7 @@ import { isLoopback } from '../../settings/values/network.js'
 import { bracketed } from '../gate-url.js'
 import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
-import { ownAddresses, publicAddress, refuseIfTaken } from './public-address.js'
+import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
 import { knownHolders, knownText } from '../known-holder.js'
 import { UsageError, warn } from '../report.js'
 import { createFile, refuseIfThere } from './create-file.js'
@@ -35,7 +34,9 @@ export interface InitOptions {
 }
 
 export async function init(options: InitOptions, io: Io): Promise<number> {
-  const { configPath, encoder, endpoint } = options
+  const { configPath, encoder, endpoint, port } = options
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new UsageError(`--port ${port} is not a port`, '0 to 65535; 9098 is usual')
   await refuseIfThere(configPath)
   const host = options.host ?? publicAddress()
   const { stored, show } = newKey(
@@ -130,7 +131,7 @@ function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
 async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   const found = await findCluster(cluster)
   if (typeof found === 'string') {
-    warn(io, `no cluster at ${cluster}: ${found}`)
+    warn(io, `no cluster at ${cluster}: ${found}; if it is elsewhere: --cluster URL`)
   } else {
     const { version, peername, peers } = found
     const count = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
@@ -139,10 +140,8 @@ async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   // That the REST API itself is open on loopback is why there is a gate.
   for (const { url, what } of await findOpenPorts('127.0.0.1', sidePorts))
     warn(io, `${url} asks for no credential: ${what}, for every user of this host`)
-  // What answers on loopback only is no danger, also where the gate listens on every address.
-  const outside = isIP(host) !== 0 && /^[0:.]+$/.test(host) ? ownAddresses() : [host]
-  if (isLoopback(host)) return
-  const open = await Promise.all(outside.map((address) => findOpenPorts(bracketed(address))))
+  const seen = addressesSeen(host)
+  const open = await Promise.all(seen.map((address) => findOpenPorts(bracketed(address))))
   for (const { url, what } of open.flat())
     warn(io, `${url} asks for no credential: ${what}, for EVERYBODY unless a firewall is before it`)
 }

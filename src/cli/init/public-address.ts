@@ -1,8 +1,8 @@
 /** Which address of this machine the gate is to listen on, and whether it is free there. */
 import { once } from 'node:events'
-import { createServer, isIPv4 } from 'node:net'
+import { createServer, isIP, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { blockListOf } from '../../settings/values/network.js'
+import { blockListOf, isLoopback } from '../../settings/values/network.js'
 import { CommandError } from '../report.js'
 
 /** Not reachable from elsewhere as they are: RFC 1918, 6598, 3927, 4193, 4291. */
@@ -26,8 +26,16 @@ export function publicAddress(interfaces = networkInterfaces()): string {
   return open.find(isIPv4) ?? open[0] ?? addresses.find(isIPv4) ?? '127.0.0.1'
 }
 
-/** Those that other machines may reach this one at. */
-export const ownAddresses = (interfaces = networkInterfaces()): string[] =>
+/**
+ * The addresses under which others reach what listens where the gate will: what answers on loopback
+ * only is no danger, also where the gate listens on every address.
+ */
+export function addressesSeen(host: string, interfaces = networkInterfaces()): string[] {
+  if (isLoopback(host)) return []
+  return isIP(host) !== 0 && /^[0:.]+$/.test(host) ? ownAddresses(interfaces) : [host]
+}
+
+const ownAddresses = (interfaces: ReturnType<typeof networkInterfaces>): string[] =>
   Object.values(interfaces)
     .flatMap((all) => all ?? [])
     .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
@@ -35,6 +43,13 @@ export const ownAddresses = (interfaces = networkInterfaces()): string[] =>
 
 const isPrivate = (address: string): boolean =>
   privateNetworks?.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') === true
+
+const whyTaken: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there: ss -ltnp shows which',
+  EADDRNOTAVAIL: 'this machine does not have the address: ip address shows those it has',
+  EACCES: 'this user may not listen on ports below 1024',
+  ENOTFOUND: 'no address has that name',
+}
 
 /** @throws CommandError when the address is taken, or not of this machine */
 export async function refuseIfTaken(host: string, port: number): Promise<void> {
@@ -45,7 +60,8 @@ export async function refuseIfTaken(host: string, port: number): Promise<void> {
     await listening
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    throw new CommandError(`cannot listen on ${host} port ${port}: ${code}`, '--host, --port')
+    const why = whyTaken[code] ?? `it cannot be listened on (${code})`
+    throw new CommandError(`${host} port ${port}: ${why}`, '--host, --port')
   } finally {
     server.close()
   }

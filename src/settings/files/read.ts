@@ -1,6 +1,7 @@
 /** Reads the text of the configuration file, and says in words why it cannot. */
 import type { BigIntStats } from 'node:fs'
 import { constants, open, type FileHandle } from 'node:fs/promises'
+import { refusal } from '../../disk/access.js'
 import { ConfigError } from '../problems.js'
 import { utf8Text } from './text.js'
 
@@ -17,7 +18,9 @@ const bytesMax = 128 * 1024 * 1024
 export const formerPath = (path: string): string => `${path}.former`
 
 export async function readConfig(path: string): Promise<ConfigFile> {
-  const file = await openConfig(path).catch(unreadable)
+  const file = await openConfig(path).catch((error: unknown) => {
+    throw unreadable(path, error)
+  })
   try {
     return await contentOf(file)
   } finally {
@@ -39,7 +42,7 @@ async function openConfig(path: string): Promise<FileHandle> {
 
 async function contentOf(file: FileHandle): Promise<ConfigFile> {
   const stat = await file.stat({ bigint: true })
-  if (!stat.isFile()) throw wrong('no regular file')
+  if (!stat.isFile()) throw wrong('no regular file', 'a readable JSON file')
   if (stat.size > bytesMax) throw wrong(`${stat.size.toString()} bytes`, `at most ${bytesMax}`)
   const bytes = await file.readFile()
   const text = utf8Text(bytes)
@@ -47,12 +50,13 @@ async function contentOf(file: FileHandle): Promise<ConfigFile> {
   return { text, stat }
 }
 
-function unreadable(error: unknown): never {
+function unreadable(path: string, error: unknown): ConfigError {
   const { code = 'an error' } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT') throw wrong('no such file', undefined, 'pinwarden init writes one')
-  throw wrong(code === 'EACCES' ? 'no permission to read it' : code)
+  const hint = code === 'ENOENT' ? 'pinwarden init writes one' : undefined
+  const found = { ENOENT: 'no such file', EACCES: 'no permission to read it' }[code] ?? code
+  return wrong(found, 'a readable JSON file', refusal(path, code), hint)
 }
 
-function wrong(found: string, expected = 'a readable JSON file', hint?: string): ConfigError {
-  return new ConfigError([{ path: '', found, expected }], hint)
+function wrong(found: string, expected: string, says?: string, hint?: string): ConfigError {
+  return new ConfigError([{ path: '', found, expected, ...(says && { says }) }], hint)
 }

@@ -2,7 +2,14 @@
 import type { ErrorObject } from 'ajv'
 import type { FieldSchema } from './field-schema.js'
 import { editsBetween } from '../../text/edits-between.js'
-import { foundText, pathText, type Problem, type Segment } from '../problems.js'
+import {
+  foundText,
+  missing,
+  pathText,
+  type Problem,
+  type Segment,
+  unknownField,
+} from '../problems.js'
 
 export interface LocatedProblem {
   readonly segments: readonly Segment[]
@@ -22,13 +29,12 @@ function foundAndExpected(error: ErrorObject, field: string | undefined): Omit<P
   const fields = schema.properties
   if (fields === undefined) return { found: 'this name', expected: schema.expects ?? 'another' }
   if (error.keyword === 'required')
-    return { found: 'nothing', expected: expectedBy(fields[field] ?? {}) }
+    return { found: missing, expected: expectedBy(fields[field] ?? {}) }
   const known = Object.keys(fields).filter((name) => fields[name]?.deprecated !== true)
   const expected = nearest(field, known)
   const isGuess = expected.startsWith('perhaps ')
-  const rest = isGuess ? `did you mean ${expected.slice(8)}?` : `expected ${expected}`
-  const says = `unknown field, ${rest}`
-  return { found: 'an unknown field', expected, says }
+  const says = isGuess ? `did you mean ${expected.slice(8)}?` : `use ${expected}`
+  return { found: unknownField, expected, says }
 }
 
 /** The field of the object that the error is about, if not the object itself. */
@@ -69,7 +75,8 @@ function expectedBy(schema: FieldSchema): string {
     const distinct = schema.uniqueItems === true ? ', no item twice' : ''
     return `a list${between(schema.minItems, schema.maxItems)}${distinct}`
   }
-  if (schema.maxProperties !== undefined) return `at most ${schema.maxProperties} entries`
+  if (schema.maxProperties !== undefined)
+    return `an object of at most ${schema.maxProperties} entries`
   if (type === 'object') return 'an object'
   return schema.expects ?? `a string${between(minLength, maxLength, ' characters')}`
 }

@@ -172,7 +172,7 @@ t.test('variables take the place of fields, and check names them', async (t) => 
     '-c',
     at('sockets.good.json'),
   )
-  t.match(bad, { code: 1, stderr: /^ {2}PINWARDEN_LISTEN_PORT \(listen\.port\): found "94x"/m })
+  t.match(bad, { code: 1, stderr: /^ {2}PINWARDEN_LISTEN_PORT \(listen\.port\): "94x" is not/m })
   const unset = { PINWARDEN_LISTEN_PORT: '' }
   t.notMatch(await pinwardenWith({ env: unset }, 'check', '-c', at('sockets.good.json')), /set by/)
 })

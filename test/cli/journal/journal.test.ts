@@ -150,7 +150,7 @@ t.test("a daemon whose fallback is the cluster's own Kubo does not start", async
   const { path } = await served(t, { fallback: { kubo: { url: kubo.url } } })
   const daemon = run(t, ['serve', '--config', path])
   t.same(await daemon.exited, { code: 1, signal: null })
-  t.match(daemon.stderr, 'fallback.kubo.url: found a Kubo that the cluster uses, expected another')
+  t.match(daemon.stderr, 'fallback.kubo.url: a Kubo that the cluster uses; use another')
   t.same(kubo.asked, ['id'])
 })
 
@@ -159,7 +159,7 @@ t.test('a fallback needs a journal', async (t) => {
   const { path } = await served(t, { onOutage: 'refuse', fallback })
   t.match(await pinwarden('check', '-c', path), {
     code: 1,
-    stderr: 'fallback: found "onOutage": "refuse", expected "onOutage": "journal"',
+    stderr: 'fallback: "onOutage": "refuse"; use "onOutage": "journal"',
   })
   const { path: fine } = await served(t, { fallback })
   t.equal((await pinwarden('check', '-c', fine)).code, 0)

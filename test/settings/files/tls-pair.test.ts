@@ -39,22 +39,20 @@ const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const { cert, key } = certificate
 
 const stranger = [
-  'listen.tls.keyFile: found a key in other.key that does not belong to the certificate in ' +
-    'self.pem, expected the private key of that certificate',
+  'listen.tls.keyFile: a key in other.key that does not belong to the certificate in ' +
+    'self.pem; use the private key of that certificate',
 ]
 const noCert = (found: string) => [
-  `listen.tls.certFile: found ${found}, expected a certificate in PEM, then those that signed it`,
+  `listen.tls.certFile: ${found}; use a certificate in PEM, then those that signed it`,
 ]
-const noKey = (found: string) => [
-  `listen.tls.keyFile: found ${found}, expected a private key in PEM`,
-]
+const noKey = (found: string) => [`listen.tls.keyFile: ${found}; use a private key in PEM`]
 const secret = [
-  'listen.tls.keyFile: found a key in other.key that has a passphrase, ' +
-    'expected a key without one: openssl pkey -in OLD -out NEW',
+  'listen.tls.keyFile: a key in other.key that has a passphrase; ' +
+    'use a key without one: openssl pkey -in OLD -out NEW',
 ]
 const useless = (kind: string) => [
-  `listen.tls.keyFile: found a key in other.key that clients cannot use (${kind}), ` +
-    'expected RSA, P-256, P-384, P-521, Ed25519 or Ed448',
+  `listen.tls.keyFile: a key in other.key that clients cannot use (${kind}); ` +
+    'use RSA, P-256, P-384, P-521, Ed25519 or Ed448',
 ]
 
 const cases: Readonly<Record<string, readonly [cert: string, key: string, problems: string[]]>> = {
@@ -71,8 +69,8 @@ const cases: Readonly<Record<string, readonly [cert: string, key: string, proble
     otherCertificate.cert + cert,
     key,
     [
-      'listen.tls.certFile: found the certificate of the key as number 2 in self.pem, ' +
-        'expected it first, then those that signed it',
+      'listen.tls.certFile: the certificate of the key as number 2 in self.pem; ' +
+        'use it first, then those that signed it',
     ],
   ],
   'the files in place of each other': [
