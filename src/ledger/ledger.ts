@@ -32,8 +32,6 @@ export interface LedgerParts extends Pick<Clock, 'monotonic'> {
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a CID is in doubt. */
   readonly isDoubted: (cid: string) => boolean
-  /** Whether there may be rows that a hand changed. */
-  readonly hasReports: () => boolean
   readonly log: Logger
 }
 
@@ -61,8 +59,8 @@ export class Ledger {
     seq?: number,
   ): Promise<OpenPin> {
     const { pins, log, owes } = this.parts
-    const look = async () => {
-      const view = await this.look(cid, deadline, headers)
+    const look = async (isCrowded: boolean) => {
+      const view = await this.look(cid, deadline, headers, isCrowded)
       if (view.isForeign && owes === 'all') log('warn', { cid }, foreignHand)
       return view
     }
@@ -74,11 +72,12 @@ export class Ledger {
     cid: string,
     deadline: Deadline,
     headers?: RequestHeaders,
+    isCrowded = false,
   ): Promise<View & { readonly isForeign: boolean }> {
-    const { isDoubted, hasReports, storage, records, recent, onDoubt } = this.parts
+    const { isDoubted, storage, records, recent, onDoubt } = this.parts
     const now = await records.read(cid, deadline, headers)
     const { read, nowMs } = now
-    if (isDoubted(cid)) {
+    if (isCrowded || isDoubted(cid)) {
       const row = await storage.row(cid)
       // What other gates hold is known for as long as their last writes are.
       const isKnown = this.parts.owes === 'all' || recent.of(cid) !== undefined
@@ -86,14 +85,14 @@ export class Ledger {
       const record = row === undefined ? read : mergeRow(row, read, merging, nowMs).record
       return { ...now, record, isForeign: false }
     }
-    if (read === undefined && hasReports()) {
+    const isNew = read === undefined && recent.of(cid) === undefined
+    if (isNew && storage.mayHaveRow(cid)) {
+      // A crash that is not noticed yet, or a hand, removed it: a change is about all that is owed,
+      // as other holders would lose theirs.
       const row = await storage.row(cid)
-      // A change of what a hand removed is about all that is owed: else other holders lose theirs.
-      if (row?.report === 'missing') {
-        const merging = { gateId: storage.gateId, owes: this.parts.owes }
-        const owed = mergeRow({ ...row, report: undefined }, read, merging, nowMs)
-        return { ...now, record: owed.record, isForeign: false }
-      }
+      const merging = { gateId: storage.gateId, owes: this.parts.owes }
+      const owed = row && mergeRow({ ...row, report: undefined }, read, merging, nowMs)
+      return { ...now, record: owed?.record, isForeign: false }
     }
     const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
     if (isMissing) onDoubt(cid, 'not-found')
@@ -144,15 +143,17 @@ export class Ledger {
       pin.release()
       return true
     }
-    if (pin.record !== undefined && lease !== undefined && isLater(lease)) {
+    if (pin.record !== undefined && lease !== undefined && isLater(lease) && pin.isThere) {
       // The answer to that write may have been lost: from now on a row owes what it wrote.
       await pin.settle(pin.record, { kind: 'written', writtenMs: pin.record.writtenMs })
       return false
     }
     const wanted = await tried(pin, (pin) => change(pin, deadline))
-    const isKept = isShorter(wanted, lease, storage.gateId)
-    if (wanted === undefined || isKept) pin.release()
-    else await this.parts.records.write(wanted, pin, deadline)
+    const isKept =
+      lease !== undefined && (isLater(lease) || isShorter(wanted, lease, storage.gateId))
+    const target = isKept ? pin.record : wanted
+    if (wanted === undefined || target === undefined || (isKept && pin.isThere)) pin.release()
+    else await this.parts.records.write(target, pin, deadline)
     return false
   }
 
@@ -185,8 +186,8 @@ export class Ledger {
 }
 
 /** Another gate wrote the holder's lease, perhaps later: then it becomes no shorter. */
-function isShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): boolean {
-  if (wanted === undefined || wanted === 'unpin' || lease?.token === undefined) return false
+function isShorter(wanted: Wanted, lease: Lease, gateId: string): boolean {
+  if (wanted === undefined || wanted === 'unpin' || lease.token === undefined) return false
   if (ownSeq(lease.token, gateId) !== undefined) return false
   const own = wanted.leases.find(({ holder }) => holder === lease.holder)
   return own !== undefined && own.untilMs < lease.untilMs

@@ -56,7 +56,7 @@ export function mergeRow(
     isTakenDown ? isOwed(row, lease) : !wasReleased(row, lease, gateId),
   )
   const leases = [
-    ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease, gateId)),
+    ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease)),
     ...owed.filter((own) => ownOf(there, own) === undefined),
   ]
   if (leases.length === 0 && isTakenDown)
@@ -100,12 +100,12 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
 /**
  * A lease of the ledger and one that was read, of the same holder: which of them is the later one.
  */
-function ofOneHolder(own: Lease | undefined, read: Lease, gateId: string): Lease {
+export function ofOneHolder(own: Lease | undefined, read: Lease): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
-  const [ours, theirs] = [ownSeq(own.token, gateId), ownSeq(read.token, gateId)]
-  // Both are of this gate: its numbers are their order.
-  if (ours !== undefined && theirs !== undefined) return ours > theirs ? own : read
+  const [kept, there] = [own.token, read.token].map((token) => token && readToken(token))
+  // Both are of one gate: its numbers are their order.
+  if (kept && there && kept.gateId === there.gateId) return kept.seq > there.seq ? own : read
   // Which is later is unknown: so no lease becomes shorter.
   return own.untilMs > read.untilMs ? own : read
 }

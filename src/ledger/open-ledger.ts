@@ -77,12 +77,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const repairs = { missing: 0, unexpected: 0 }
   const reported = { missing: 0, unexpected: 0 }
   const { isCopy, wasClosed } = storage.contents
-  // Until it is known of the run before.
-  let hasReports = true
-  const known = ({ missing, unexpected }: { missing: number; unexpected: number }): void => {
-    hasReports = missing + unexpected + reported.missing + reported.unexpected > 0
-  }
-  void storage.reported().then(known, () => undefined)
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
   let lastRow = storage.contents.lastRow
   const recent = new RecentRows(opening.monotonic)
@@ -113,7 +107,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const ledger = new Ledger({
     ...{ storage, cluster, pins, records, recent, owes, timeoutMs, onDoubt, log, ...clocks },
     isDoubted: (cid) => walk.isOpen || doubts.has(cid),
-    hasReports: () => hasReports,
   })
   const reconciler = new Reconciler({
     ...{ storage, pins, records, recent, owes, timeoutMs, log, ...clocks },
@@ -121,7 +114,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       repairs[differed]++
     },
     onReported: (differed) => {
-      hasReports = true
       reported[differed]++
     },
   })
@@ -146,7 +138,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
     merging: { gateId: storage.gateId, owes },
     onReported: (missing, unexpected) => {
-      hasReports = true
       reported.missing += missing
       reported.unexpected += unexpected
       holdings.soon()
@@ -159,7 +150,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
     onMissing: (missing) => {
-      hasReports = true
       reported.missing += missing
       log('error', { missing }, 'found pins missing from the cluster that the ledger owes')
     },

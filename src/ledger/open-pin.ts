@@ -23,6 +23,8 @@ export interface OpenPin {
   readonly cid: string
   /** Undefined: it is not in the pinset. */
   readonly record: PinRecord | undefined
+  /** Whether the cluster has a record of it, be it another one. */
+  readonly isThere: boolean
   /** False: another gate may change it as well, as the store is away. */
   readonly isLocked: boolean
   /** The version of the leases that this change makes. */

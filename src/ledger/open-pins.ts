@@ -6,11 +6,11 @@ import { readToken, tokenText } from '../leases/token.js'
 import type { Deadline } from '../time/deadline.js'
 import type { Clock } from '../time/clock.js'
 import { CidLocks } from './cid-locks.js'
-import type { DoubtReason } from './doubt.js'
+import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
 import type { Holdings } from './holdings.js'
-import { ownSeq } from './merge.js'
+import { ofOneHolder, ownSeq } from './merge.js'
 import type { OpenPin, Wanted, WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import type { RecentRows } from './recent-rows.js'
@@ -36,6 +36,14 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly onHeld: Holdings['note']
   /** A row was put at the end of the order. */
   readonly onPlaced: (seq: number) => void
+}
+
+type Change = View & {
+  readonly cid: string
+  readonly seq: number
+  readonly isCrowded: boolean
+  /** It waited in the queue. */
+  readonly isQueued: boolean
 }
 
 /** What the other gates have to hear of a change. */
@@ -64,14 +72,15 @@ export class OpenPins {
   }
 
   /**
-   * @param look reads the record, once no other change is under way
+   * @param look reads the record, once no other change is under way; an older one of another gate
+   *   may still land where it is crowded
    * @param given the number of the leases that the change makes; a new one when absent
    * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then nothing is held
    */
   async open(
     cid: string,
     deadline: Deadline,
-    look: () => Promise<View>,
+    look: (isCrowded: boolean) => Promise<View>,
     given?: number,
   ): Promise<OpenPin> {
     const { gateLocks, storage } = this.parts
@@ -90,22 +99,25 @@ export class OpenPins {
       this.openCids.add(cid)
       if (lock?.written !== undefined) await this.hear(lock.written)
       if (deadline.isOver) throw new LockTimeout()
-      const view = await look()
+      const isCrowded = lock?.isCrowded === true
+      const view = await look(isCrowded)
       const seq = storage.nextSeq()
       const changeSeq = given ?? seq
       const token = tokenText({ gateId: storage.gateId, seq: changeSeq })
       const settle = (wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined => {
         if (isOver) return undefined
-        const isCrowded = lock?.isCrowded === true
-        const kept = this.settle({ cid, seq: changeSeq, isCrowded, ...view }, wanted, outcome)
+        const isQueued = given !== undefined
+        const change = { cid, seq: changeSeq, isCrowded, isQueued, ...view }
+        const kept = this.settle(change, wanted, outcome)
         if (wanted !== undefined && lock !== undefined) this.releaseShared(cid, lock, outcome)
         isOver ||= wanted !== undefined
         release()
         return kept
       }
       const { record, nowMs } = view
+      const isThere = view.read !== undefined
       const isLocked = lock?.isTaken !== false
-      return { cid, record, isLocked, token, seq: changeSeq, nowMs, settle, release }
+      return { cid, record, isThere, isLocked, token, seq: changeSeq, nowMs, settle, release }
     } catch (error) {
       release()
       throw error
@@ -178,15 +190,7 @@ export class OpenPins {
   }
 
   private settle(
-    {
-      cid,
-      seq,
-      record,
-      read,
-      nowMs,
-      laterMs,
-      isCrowded,
-    }: View & { readonly cid: string; readonly seq: number; readonly isCrowded: boolean },
+    { cid, seq, record, read, nowMs, laterMs, isCrowded, isQueued }: Change,
     wanted: Wanted,
     outcome: WriteOutcome,
   ): Promise<void> | undefined {
@@ -207,9 +211,10 @@ export class OpenPins {
       row,
       outcome.kind === 'written' ? outcome.writtenMs : (read?.writtenMs ?? -Infinity),
     )
-    // What the cluster had may be on its list, whatever it should have had.
+    // What the cluster had may be on its list, whatever it should have had; so may what a hand has
+    // written over just now.
     const expiresMs = (read ?? record)?.expiresMs ?? Infinity
-    const isNearSweep = expiresMs < laterMs + sweepMarginMs
+    const isNearSweep = expiresMs < laterMs + sweepMarginMs || isOfHand(read, laterMs)
     if (isNearSweep) onDoubt(cid, 'near-sweep')
     // The write that it does not have yet may still be seen.
     if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
@@ -223,8 +228,9 @@ export class OpenPins {
     const added = leases.filter(({ holder }) => !counted.includes(holder))
     // What is taken away is acknowledged only when the disk has it: nothing else proves it.
     const isLess = gone.length > 0 || isShortened(record, after)
-    // What a sweep or an older write may still undo is put right from the disk alone.
-    const isAwaited = isLess || isNearSweep || mayLand
+    // What a sweep or an older write may still undo is put right from the disk alone: the row, or
+    // the entry of the queue, which goes behind it.
+    const isAwaited = isLess || ((isNearSweep || mayLand) && !isQueued)
     const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
     // The client is told that it failed, and the cluster has done it all the same.
     const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
@@ -264,15 +270,23 @@ export class OpenPins {
     releaseSeq: number,
     nowMs: number,
   ): LedgerRow {
-    const { now } = this.parts
+    const { now, storage, recent } = this.parts
     const { cid, isDirect, options, leases, former = [], expiresMs } = after
+    const made = tokenText({ gateId: storage.gateId, seq: releaseSeq })
     const isKept = (old: Lease): boolean =>
       leases.some(({ holder, token }) => holder === old.holder && token === old.token)
-    const released = (before?.leases ?? []).flatMap((old) =>
+    // What the cluster showed need not be the last that is known of a holder.
+    const isReplaced = ({ holder }: Lease): boolean =>
+      leases.some((own) => own.holder === holder)
+        ? leases.some((own) => own.holder === holder && own.token === made)
+        : holdersIn(before).includes(holder)
+    const known = recent.of(cid)?.row.leases.filter(isReplaced) ?? []
+    const gone = [...(before?.leases ?? []), ...known].flatMap((old) =>
       old.token === undefined || isKept(old) || old.untilMs <= nowMs
         ? []
-        : [{ holder: old.holder, token: old.token, seq: releaseSeq }],
+        : [[old.token, { holder: old.holder, token: old.token, seq: releaseSeq }] as const],
     )
+    const released = [...new Map(gone).values()]
     const place = { seq: this.nextPlace(releaseSeq), atMs: now() }
     return { cid, ...place, isDirect, options, leases, former, expiresMs, released }
   }
@@ -305,10 +319,7 @@ function leasesOfBoth(other: LedgerRow, own: LedgerRow | undefined): readonly Le
   const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
     leases.find((lease) => lease.holder === holder)
   return [
-    ...theirs.map((lease) => {
-      const other = of(ours, lease)
-      return other !== undefined && other.untilMs > lease.untilMs ? other : lease
-    }),
+    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease)),
     ...ours.filter((lease) => of(theirs, lease) === undefined),
   ]
 }
@@ -320,6 +331,10 @@ const unpinned = (cid: string): NewRecord => ({
   leases: [],
   expiresMs: Infinity,
 })
+
+/** Whether a hand beside the gate wrote the record lately. */
+const isOfHand = (read: PinRecord | undefined, nowMs: number): boolean =>
+  read?.leases.length === 0 && read.former.length === 0 && read.writtenMs > nowMs - landingMs
 
 /** Whether a holder that stays has less time than before. */
 const isShortened = (before: NewRecord | undefined, { leases }: NewRecord): boolean =>

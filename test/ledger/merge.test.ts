@@ -93,6 +93,12 @@ t.test(
   },
 )
 
+t.test('the numbers of another gate are an order among its own', async (t) => {
+  const row = rowOf([lease('a', other(9), now + hour)])
+  t.same(held(merge(row, readOf([lease('a', other(8))]))), [['a', other(9), now + hour]])
+  t.same(held(merge(row, readOf([lease('a', other(10))]))), [['a', other(10), Infinity]])
+})
+
 t.test('a token that the gate does not know is adopted, and makes no lease shorter', async (t) => {
   const longer = merge(rowOf([lease('a', own(1), now + hour)]), readOf([lease('a', other(9))]))
   t.equal(longer.differs, undefined)

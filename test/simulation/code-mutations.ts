@@ -154,7 +154,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L10',
     name: 'a renewal near a sweep is no doubt',
     faults: [],
-    seed: 4,
+    seed: 3,
     breakCode: () => withoutDoubt('near-sweep'),
   },
   {

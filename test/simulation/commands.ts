@@ -360,7 +360,9 @@ export class Commands {
   }
 
   private again(kind: Again): Command {
-    return { kind, afterMs: this.random.of([0, 10, 300, 2000, 30_000, 360_000]) }
+    const afterMs = this.random.of([0, 10, 300, 2000, 30_000, 360_000])
+    // That it ended is seen before a new process of it can answer.
+    return { kind, afterMs: kind === 'cluster-start' ? Math.max(10, afterMs) : afterMs }
   }
 
   private forgets(): number {

@@ -214,6 +214,10 @@ export class OpenDisk implements LedgerStorage {
     })
   }
 
+  mayHaveRow(cid: string): boolean {
+    return this.rows().has(cid)
+  }
+
   async row(cid: string): Promise<LedgerRow | undefined> {
     return this.rows().get(cid)
   }
@@ -243,12 +247,6 @@ export class OpenDisk implements LedgerStorage {
 
   async countNow(): Promise<void> {
     // It counts by the clock.
-  }
-
-  async reported() {
-    const reports = [...this.rows().values()].map(({ report }) => report)
-    const of = (what: string) => reports.filter((report) => report === what).length
-    return { missing: of('missing'), unexpected: of('unexpected') }
   }
 
   async compare(owes: Owes = 'all') {

@@ -15,6 +15,7 @@ import {
   type LedgerOperation,
 } from './ledger-storage.js'
 import { DirectCalls } from './direct-calls.js'
+import { KnownRows } from './known-cids.js'
 import type { ReportedRow } from './row-table.js'
 import { WorkerCalls } from './worker-calls.js'
 
@@ -94,6 +95,7 @@ class ThreadedLedger implements LedgerDisk {
   private limit = 0
   private isReserving = false
   private isClosed = false
+  private readonly known: KnownRows
   private cancelMaintenance = (): void => undefined
 
   constructor(
@@ -105,6 +107,7 @@ class ThreadedLedger implements LedgerDisk {
     this.contents = opened.contents
     this.directory = parts.directory
     this.counts = new Map(opened.contents.counts)
+    this.known = new KnownRows(() => calls.call('gatherCids'))
     this.queue = new CommitQueue({
       write: (groups) => this.timed(() => this.calls.call('write', groups)),
       setTimer: parts.setTimer ?? setTimer,
@@ -132,6 +135,7 @@ class ThreadedLedger implements LedgerDisk {
       this.queue.retryLater()
     }
     this.maintainLater()
+    void this.known.gather()
   }
 
   get isWritable(): boolean {
@@ -145,11 +149,17 @@ class ThreadedLedger implements LedgerDisk {
   }
 
   commit(operations: readonly LedgerOperation[]): Promise<void> {
+    this.known.learn(operations)
     return this.queue.commit(operations)
   }
 
   note(operations: readonly LedgerOperation[]): Promise<void> {
+    this.known.learn(operations)
     return this.queue.note(operations)
+  }
+
+  mayHaveRow(cid: string): boolean {
+    return this.known.mayHave(cid)
   }
 
   async row(cid: string): Promise<LedgerRow | undefined> {
@@ -176,12 +186,10 @@ class ThreadedLedger implements LedgerDisk {
     while (await this.age());
   }
 
-  reported(): Promise<{ readonly missing: number; readonly unexpected: number }> {
-    return this.calls.call('reported')
-  }
-
   async compare(owes: Owes = 'all'): Promise<WholeComparison> {
     const { calls } = this
+    // It adopts rows.
+    this.known.doubt()
     await calls.call('beginComparison', this.next - 1, owes)
     return {
       see: async (lines) => {
@@ -190,11 +198,13 @@ class ThreadedLedger implements LedgerDisk {
       },
       end: async () => {
         const { compared, counts } = await calls.call('endComparison')
+        void this.known.gather()
         this.learn(counts)
         return compared
       },
       abandon: async () => {
         this.learn(await calls.call('abandonComparison'))
+        void this.known.gather()
       },
     }
   }

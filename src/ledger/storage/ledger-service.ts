@@ -7,6 +7,7 @@ import { backUp } from './back-up.js'
 import { DiskFault, NoFileYet } from './disk-fault.js'
 import { DiskReserve } from './disk-reserve.js'
 import type { FileFigures, LedgerCheck } from './figures.js'
+import { KnownCids } from './known-cids.js'
 import { LedgerFile, newGateId } from './ledger-file.js'
 import type { ComparedState, LedgerContents, LedgerOperation } from './ledger-storage.js'
 import { inMemory } from './open-database.js'
@@ -43,6 +44,9 @@ export interface Failure {
   readonly isBug: boolean
 }
 
+/** A commit that comes meanwhile waits for as many. */
+const cidsAtOnce = 2000
+
 const nothing: LedgerContents = {
   queue: [],
   doubts: [],
@@ -67,6 +71,7 @@ export class LedgerService {
   private readonly gateId = newGateId()
   private file: LedgerFile | undefined
   private comparison: StateComparison | undefined
+  private gathering: { readonly cids: KnownCids; readonly lastId: number } | undefined
 
   /** @param directory undefined: it is kept in memory */
   constructor(directory: string | undefined) {
@@ -134,16 +139,22 @@ export class LedgerService {
     return this.readable()?.rows.row(cid)
   }
 
+  /** Gathers the CIDs of all rows, some at each call. @returns undefined: there are more */
+  gatherCids(): Uint32Array | undefined {
+    const { cids, lastId } = (this.gathering ??= { cids: new KnownCids(), lastId: 0 })
+    const page = this.readable()?.rows.cids(lastId, cidsAtOnce) ?? []
+    for (const { cid } of page) cids.add(cid)
+    const last = page.at(-1)
+    this.gathering = last && { cids, lastId: last.id }
+    return last === undefined ? cids.bits : undefined
+  }
+
   newest(before: number, count: number): readonly LedgerRow[] {
     return this.readable()?.rows.newest(before, count) ?? []
   }
 
   held(holder: string, after: string | undefined, count: number): readonly string[] {
     return this.readable()?.rows.held(holder, after, count) ?? []
-  }
-
-  reported(): { readonly missing: number; readonly unexpected: number } {
-    return this.readable()?.rows.reported() ?? { missing: 0, unexpected: 0 }
   }
 
   reportedPage(report: string, after: string | undefined, count: number): readonly ReportedRow[] {

@@ -102,6 +102,8 @@ export interface LedgerStorage {
    * of the queue is tried all the same: a release has space that is kept back.
    */
   readonly isWritable: boolean
+  /** False: there is no row of the CID. */
+  mayHaveRow(cid: string): boolean
   /** As it is on the disk, or waits for it. */
   row(cid: string): Promise<LedgerRow | undefined>
   /** Rows in the order of this gate's writes, the newest first. @param before exclusive */
@@ -116,8 +118,6 @@ export interface LedgerStorage {
   count(holder: string): number
   /** Leases that ran out are counted no more, as far as the disk takes it. */
   countNow(): Promise<void>
-  /** Rows by what a hand beside the gate made of them. */
-  reported(): Promise<{ readonly missing: number; readonly unexpected: number }>
   /**
    * Begins a comparison with the cluster's whole state; one at a time.
    *

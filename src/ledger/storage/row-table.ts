@@ -77,6 +77,13 @@ export class RowTable {
     return columns && read(columns)
   }
 
+  /** CIDs of rows, in the order of their ids. @param after the last one's id of the page before */
+  cids(after: number, count: number): readonly { readonly id: number; readonly cid: string }[] {
+    return this.sql('SELECT id, cid FROM pin WHERE id > ? ORDER BY id LIMIT ?')
+      .all(after, count)
+      .map(({ id, cid }) => ({ id: Number(id), cid: cidText(cid) }))
+  }
+
   newest(before: number, count: number): readonly LedgerRow[] {
     return this.sql('SELECT * FROM pin WHERE seq > 0 AND seq < ? ORDER BY seq DESC LIMIT ?')
       .all(Math.min(before, Number.MAX_SAFE_INTEGER), count)

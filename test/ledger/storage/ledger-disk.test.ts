@@ -169,6 +169,20 @@ t.test('what was noted before an orderly end is there, and the run was closed', 
   t.ok(existsSync(join(directory, 'ledger.db-wal')))
 })
 
+t.test('it knows of which CIDs there is no row, also after a restart', async (t) => {
+  const directory = directoryOf(t)
+  const { storage } = await openLedger(t, directory)
+  for (let index = 0; index < 3000; index++)
+    storage.note([{ kind: 'row', row: rowOf(cidOf(index), storage.nextSeq()) }])
+  await storage.close()
+  const after = (await openLedger(t, directory)).storage
+  t.equal(after.mayHaveRow(cidOf(3001)), true, 'it has not read them all yet')
+  while (after.mayHaveRow(cidOf(3001))) await after.row(cidOf(0))
+  t.ok([0, 1500, 2999].every((index) => after.mayHaveRow(cidOf(index))))
+  void after.note([{ kind: 'row', row: rowOf(cidOf(3001), after.nextSeq()) }])
+  t.equal(after.mayHaveRow(cidOf(3001)), true)
+})
+
 t.test('numbers do not run out, however fast they are taken', async (t) => {
   const { storage } = await openLedger(t, directoryOf(t))
   const seqs = new Set<number>()
