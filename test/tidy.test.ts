@@ -285,7 +285,6 @@ t.test('what src exports has a name of its own', async (t) => {
 /** Files of fewer lines than `smallMax` that one other imports, and why they stand alone. */
 const small = new Map([
   ['src/cli/completion/completion.ts', 'a command is loaded when it is called'],
-  ['src/cli/keys/keys-revoke.ts', 'a command is loaded when it is called'],
   ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
   ['src/daemon/release-memory.ts', 'how V8 is asked is no part of serving'],

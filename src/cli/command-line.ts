@@ -1,12 +1,13 @@
-/** What all commands share: the option --config, and how a command ends. */
-import { type Command, type OptionValues } from 'commander'
+/** What all commands share: the option --config, how their code is called, and how they end. */
+import type { Command, Option } from 'commander'
 import { reportWithConfig } from './config-faults.js'
 import type { Io } from './io.js'
 
 export const defaultPath = '/etc/pinwarden/config.json'
 
-export interface ConfigOption extends OptionValues {
-  readonly config: string
+/** What the code of every command with --config gets, beside its arguments and options. */
+export interface Called {
+  readonly configPath: string
 }
 
 export class CommandLine {
@@ -22,8 +23,36 @@ export class CommandLine {
     return path === undefined || path === '' ? defaultPath : path
   }
 
-  withConfig(command: Command): Command {
-    return command.option('-c, --config <file>', 'the configuration file', this.configPath)
+  /**
+   * Adds a command with --config; the caller adds its arguments and options.
+   *
+   * @param load the command's code, which is loaded when it is called: with arguments and options
+   *   by their names, `false` for what is only given or not
+   * @param names other names of these
+   */
+  add(
+    parent: Command,
+    name: string,
+    about: string,
+    load: () => Promise<(options: never, io: Io) => Promise<number>>,
+    names: Readonly<Record<string, string>> = {},
+  ): Command {
+    const command = parent
+      .command(name)
+      .description(about)
+      .option('-c, --config <file>', 'the configuration file', this.configPath)
+    return command.action(async () => {
+      const { config: configPath, ...given } = command.opts<{ readonly config: string }>()
+      const flags = command.options.filter((option) => isFlag(option, command.options))
+      const args: readonly unknown[] = command.processedArgs
+      const options = [
+        ...flags.map((flag) => [flag.attributeName(), false] as const),
+        ...Object.entries(given),
+        ...command.registeredArguments.map((one, at) => [one.name(), args[at]] as const),
+      ].map(([name, value]) => [names[name] ?? name, value] as const)
+      const called = { ...Object.fromEntries(options), configPath } as never
+      await this.end(async () => (await load())(called, this.io), configPath)
+    })
   }
 
   /** Runs a command; an error is said in words. */
@@ -35,6 +64,11 @@ export class CommandLine {
     }
   }
 }
+
+/** Whether an option is given or not, and has no other side: `--json`, but not `--no-color`. */
+const isFlag = (option: Option, all: readonly Option[]): boolean =>
+  option.isBoolean() &&
+  !all.some((other) => other.negate && other.attributeName() === option.attributeName())
 
 /** Shown below a command's help. */
 export function withExamples(command: Command, ...lines: readonly string[]): Command {

@@ -1,7 +1,7 @@
 /** The commands for the first day: on the cluster's host, and on an encoder's machine. */
 import { Argument, type Command } from 'commander'
 import type { Shell } from './completion/completion.js'
-import { type CommandLine, type ConfigOption, withExamples } from './command-line.js'
+import { type CommandLine, withExamples } from './command-line.js'
 import { usage } from './probe/usage.js'
 
 export function addSetupCommands(program: Command, line: CommandLine): void {
@@ -35,41 +35,23 @@ function addCompletion(program: Command, line: CommandLine): void {
     )
 }
 
-interface InitOption extends ConfigOption {
-  readonly encoder: string
-  readonly host?: string
-  readonly port: string
-  readonly cluster: string
-  readonly cert?: string
-  readonly key?: string
-  readonly ledger?: string
-  readonly plainHttp?: boolean
-  readonly endpoint?: string
-}
-
 function addInit(program: Command, line: CommandLine): void {
-  const command = line
-    .withConfig(program.command('init'))
-    .description("inspect this host's cluster, write a first configuration, make a first key")
-    .option('--encoder <name>', 'the first encoder', 'encoder-1')
-    .option('--host <address>', 'address to listen on; default: the public one of this host')
-    .option('--port <number>', 'to listen on', '9098')
-    .option('--cluster <url>', "base URL of the cluster's REST API", 'http://127.0.0.1:9094')
-    .option('--cert <file>', 'certificate chain in PEM; needs --key')
-    .option('--key <file>', 'private key in PEM')
-    .option('--ledger <directory>', 'directory of an existing ledger, if not the usual one')
-    .option('--plain-http', 'allow no TLS on a public address: keys then travel in clear')
-    .option('--endpoint <url>', 'URL at which encoders reach the gate, such as https://host:9098')
-    .action((options: InitOption) =>
-      line.end(async () => {
-        const { init } = await import('./init/init.js')
-        const { config, host, cert, key, ledger, plainHttp, endpoint, ...others } = options
-        const given = { host, cert, key, ledger, endpoint, plainHttp: plainHttp === true }
-        return init({ ...others, ...given, configPath: config }, line.io)
-      }, options.config),
-    )
+  const about = "inspect this host's cluster, write a first configuration, make a first key"
   withExamples(
-    command,
+    line
+      .add(program, 'init', about, async () => (await import('./init/init.js')).init)
+      .option('--encoder <name>', 'the first encoder', 'encoder-1')
+      .option('--host <address>', 'address to listen on; default: the public one of this host')
+      .option('--port <number>', 'to listen on', '9098')
+      .option('--cluster <url>', "base URL of the cluster's REST API", 'http://127.0.0.1:9094')
+      .option('--cert <file>', 'certificate chain in PEM; needs --key')
+      .option('--key <file>', 'private key in PEM')
+      .option('--ledger <directory>', 'directory of an existing ledger, if not the usual one')
+      .option('--plain-http', 'allow no TLS on a public address: keys then travel in clear')
+      .option(
+        '--endpoint <url>',
+        'URL at which encoders reach the gate, such as https://host:9098',
+      ),
     'init --endpoint https://pins.example.org:9098',
     'init --cert /etc/pinwarden/fullchain.pem --key /etc/pinwarden/privkey.pem',
     'init --host 127.0.0.1 --config config.json',

@@ -13,7 +13,12 @@ export interface EncoderChangeOptions {
 }
 
 /** A daemon that serves this file follows at its next look at it, a second later. */
-export async function changeEncoder(
+export const encoderChange =
+  (change: EncoderChange) =>
+  (options: EncoderChangeOptions, io: Io): Promise<number> =>
+    changeEncoder(change, options, io)
+
+async function changeEncoder(
   change: EncoderChange,
   { configPath, encoder }: EncoderChangeOptions,
   io: Io,

@@ -3,10 +3,11 @@ import type { Dropped, Which } from '../../admin/control-queue.js'
 import { canonicalCid } from '../../cluster/cid.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
+import type { Called } from '../command-line.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
 
-export async function journalReplay(configPath: string, io: Io): Promise<number> {
+export async function journalReplay({ configPath }: Called, io: Io): Promise<number> {
   const config = await loadConfig(configPath)
   const { waiting } = (await askControl(config, 'POST', '/journal/replay')) as { waiting: number }
   if (waiting === 0) io.stdout.write('nothing waits\n')

@@ -4,11 +4,12 @@
  */
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
+import type { Called } from '../command-line.js'
 import type { Io } from '../io.js'
 import { ledgerPath, withLedgerFile } from '../read-ledger.js'
 import { CommandError } from '../report.js'
 
-export async function ledgerTrust(configPath: string, io: Io): Promise<number> {
+export async function ledgerTrust({ configPath }: Called, io: Io): Promise<number> {
   const path = ledgerPath(await loadConfig(configPath))
   const inUse = new CommandError(`a daemon has ${path}`, 'stop it first: systemctl stop pinwarden')
   const { gateId, rejected } = await withLedgerFile(path, inUse, (file) => {

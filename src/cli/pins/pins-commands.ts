@@ -1,160 +1,109 @@
 /** The commands around pins: who holds them, and what an operator does to that. */
 import type { Command } from 'commander'
-import { type CommandLine, type ConfigOption, withExamples } from '../command-line.js'
+import { type CommandLine, withExamples } from '../command-line.js'
 
 export function addPinCommands(program: Command, line: CommandLine): void {
   const pins = program.command('pins').description('pins, and who holds them')
   addViews(pins, line)
   addChanges(pins, line)
-  addRelease(pins, line)
-  addPlan(pins, line)
-  addApply(pins, line)
-}
-
-interface JsonOption extends ConfigOption {
-  readonly json?: boolean
+  addPlans(pins, line)
 }
 
 function addViews(pins: Command, line: CommandLine): void {
-  const list = line
-    .withConfig(pins.command('list'))
-    .description('list the CIDs that an encoder holds')
-    .requiredOption('--encoder <name>', 'the encoder')
-    .option('--json', 'as JSON, one pin a line')
-    .action(({ config, encoder, json }: JsonOption & { readonly encoder: string }) =>
-      line.end(async () => {
-        const { pinsList } = await import('./pins-view.js')
-        return pinsList({ configPath: config, encoder, json: json === true }, line.io)
-      }, config),
-    )
-  withExamples(list, 'pins list --encoder encoder-1', 'pins list --encoder encoder-1 --json')
-  const show = line
-    .withConfig(pins.command('show'))
-    .description('show who holds a pin, since when and until when')
-    .argument('<cid>', 'the pin')
-    .option('--json', 'as JSON')
-    .action((cid: string, { config, json }: JsonOption) =>
-      line.end(async () => {
-        const { pinsShow } = await import('./pins-view.js')
-        return pinsShow({ configPath: config, cid, json: json === true }, line.io)
-      }, config),
-    )
-  withExamples(show, 'pins show QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')
-}
-
-interface AdoptOption extends ConfigOption {
-  readonly encoder: string
-  readonly cids?: string
-  readonly fromLog?: string
-}
-
-function addChanges(pins: Command, line: CommandLine): void {
-  const restore = line
-    .withConfig(pins.command('restore'))
-    .description('restore a pin that was unpinned, within unpin.graceSeconds')
-    .argument('<cid>', 'the pin')
-    .action((cid: string, { config }: ConfigOption) =>
-      line.end(async () => {
-        const { pinsRestore } = await import('./pins-change.js')
-        return pinsRestore({ configPath: config, cid }, line.io)
-      }, config),
-    )
-  withExamples(restore, 'pins restore QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')
-  const adopt = line
-    .withConfig(pins.command('adopt'))
-    .description('give pins that were made before to an encoder; the operator no longer holds them')
-    .requiredOption('--encoder <name>', 'the encoder that gets them')
-    .option('--cids <file>', 'a CID a line; - for standard input')
-    .option('--from-log <file>', 'an access log: what the encoder pinned and did not unpin')
-    .action(({ config, ...options }: AdoptOption) =>
-      line.end(async () => {
-        const { pinsAdopt } = await import('./pins-change.js')
-        return pinsAdopt({ configPath: config, ...options }, line.io)
-      }, config),
-    )
+  const about = 'list the CIDs that an encoder holds'
   withExamples(
-    adopt,
-    'pins adopt --encoder encoder-1 --cids cids.txt',
-    'pins adopt --encoder encoder-1 --from-log /var/log/pinwarden/access.log',
+    line
+      .add(pins, 'list', about, async () => (await import('./pins-view.js')).pinsList)
+      .requiredOption('--encoder <name>', 'the encoder')
+      .option('--json', 'as JSON, one pin a line'),
+    'pins list --encoder encoder-1',
+    'pins list --encoder encoder-1 --json',
+  )
+  const aboutOne = 'show who holds a pin, since when and until when'
+  withExamples(
+    line
+      .add(pins, 'show', aboutOne, async () => (await import('./pins-view.js')).pinsShow)
+      .argument('<cid>', 'the pin')
+      .option('--json', 'as JSON'),
+    'pins show QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
   )
 }
 
-interface ReleaseOption extends ConfigOption {
-  readonly reason: string
-}
-
-function addRelease(pins: Command, line: CommandLine): void {
-  const release = line
-    .withConfig(pins.command('release'))
-    .description('take pins down: end all leases, unpin, and let no repair bring them back')
-    .argument('<cid...>', 'the pins')
-    .requiredOption('--reason <text>', 'written to the log and the ledger')
-    .action((cids: string[], { config, reason }: ReleaseOption) =>
-      line.end(async () => {
-        const { pinsRelease } = await import('./pins-change.js')
-        return pinsRelease({ configPath: config, cids, reason }, line.io)
-      }, config),
-    )
+function addChanges(pins: Command, line: CommandLine): void {
   withExamples(
-    release,
+    line
+      .add(
+        pins,
+        'restore',
+        'restore a pin that was unpinned, within unpin.graceSeconds',
+        async () => (await import('./pins-change.js')).pinsRestore,
+      )
+      .argument('<cid>', 'the pin'),
+    'pins restore QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
+  )
+  withExamples(
+    line
+      .add(
+        pins,
+        'adopt',
+        'give pins that were made before to an encoder; the operator no longer holds them',
+        async () => (await import('./pins-change.js')).pinsAdopt,
+      )
+      .requiredOption('--encoder <name>', 'the encoder that gets them')
+      .option('--cids <file>', 'a CID a line; - for standard input')
+      .option('--from-log <file>', 'an access log: what the encoder pinned and did not unpin'),
+    'pins adopt --encoder encoder-1 --cids cids.txt',
+    'pins adopt --encoder encoder-1 --from-log /var/log/pinwarden/access.log',
+  )
+  withExamples(
+    line
+      .add(
+        pins,
+        'release',
+        'take pins down: end all leases, unpin, and let no repair bring them back',
+        async () => (await import('./pins-change.js')).pinsRelease,
+        { cid: 'cids' },
+      )
+      .argument('<cid...>', 'the pins')
+      .requiredOption('--reason <text>', 'written to the log and the ledger'),
     "pins release QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG --reason 'court order 12/26'",
   )
 }
 
-interface PlanOption extends ConfigOption {
-  readonly encoder?: string
-  readonly removed?: boolean
-  readonly ownerless?: boolean
-  readonly olderThan?: string
-  readonly notRenewedFor?: string
-  readonly missing?: boolean
-  readonly unexpected?: boolean
-  readonly out?: string
-}
-
-function addPlan(pins: Command, line: CommandLine): void {
-  const plan = line
-    .withConfig(pins.command('plan'))
-    .description('write a plan of leases to release, or of pins that were changed beside the gate')
-    .option('--encoder <name>', 'leases of this encoder')
-    .option('--removed', 'leases of encoders that were removed from the configuration')
-    .option('--ownerless', "pins without leases, which are the operator's")
-    .option('--older-than <time>', 'first pinned longer ago than this: 12h, 90d, 12w, 1y')
-    .option('--not-renewed-for <time>', 'no holder has renewed the pin for this time')
-    .option('--missing', 'pins that are owed, and that the cluster does not have')
-    .option('--unexpected', 'pins that were released, and that the cluster has again')
-    .option('--out <file>', 'the plan; standard output when absent')
-    .action(({ config, ...options }: PlanOption) =>
-      line.end(async () => {
-        const { pinsPlan } = await import('./pins-plan.js')
-        return pinsPlan({ configPath: config, ...options }, line.io)
-      }, config),
-    )
+function addPlans(pins: Command, line: CommandLine): void {
   withExamples(
-    plan,
+    line
+      .add(
+        pins,
+        'plan',
+        'write a plan of leases to release, or of pins that were changed beside the gate',
+        async () => (await import('./pins-plan.js')).pinsPlan,
+      )
+      .option('--encoder <name>', 'leases of this encoder')
+      .option('--removed', 'leases of encoders that were removed from the configuration')
+      .option('--ownerless', "pins without leases, which are the operator's")
+      .option('--older-than <time>', 'first pinned longer ago than this: 12h, 90d, 12w, 1y')
+      .option('--not-renewed-for <time>', 'no holder has renewed the pin for this time')
+      .option('--missing', 'pins that are owed, and that the cluster does not have')
+      .option('--unexpected', 'pins that were released, and that the cluster has again')
+      .option('--out <file>', 'the plan; standard output when absent'),
     'pins plan --removed --out plan.txt',
     'pins plan --encoder encoder-1 --older-than 180d --not-renewed-for 30d',
     'pins plan --missing --out missing.txt',
   )
-}
-
-interface ApplyOption extends ConfigOption {
-  readonly rate?: string
-  readonly asIs?: boolean
-}
-
-function addApply(pins: Command, line: CommandLine): void {
-  const apply = line
-    .withConfig(pins.command('apply'))
-    .description('carry out a plan, except for pins that changed since; continues where it stopped')
-    .argument('<plan>', 'the file')
-    .option('--rate <number>', 'lines a second at most (default 20; 200 of --missing)')
-    .option('--as-is', 'accept the changes beside the gate: the ledger takes them over')
-    .action((file: string, { config, ...options }: ApplyOption) =>
-      line.end(async () => {
-        const { pinsApply } = await import('./pins-apply.js')
-        return pinsApply({ configPath: config, file, ...options }, line.io)
-      }, config),
-    )
-  withExamples(apply, 'pins apply plan.txt', 'pins apply missing.txt --rate 500')
+  withExamples(
+    line
+      .add(
+        pins,
+        'apply',
+        'carry out a plan, except for pins that changed since; continues where it stopped',
+        async () => (await import('./pins-apply.js')).pinsApply,
+        { plan: 'file' },
+      )
+      .argument('<plan>', 'the file')
+      .option('--rate <number>', 'lines a second at most (default 20; 200 of --missing)')
+      .option('--as-is', 'accept the changes beside the gate: the ledger takes them over'),
+    'pins apply plan.txt',
+    'pins apply missing.txt --rate 500',
+  )
 }

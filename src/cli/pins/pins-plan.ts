@@ -81,7 +81,7 @@ const reports = {
 function kindOf({ missing, unexpected, ...options }: PlanOptions): PlanKind {
   const { encoder, removed, ownerless, olderThan, notRenewedFor } = options
   const isRelease = [encoder, removed, ownerless, olderThan, notRenewedFor].some(
-    (given) => given !== undefined,
+    (given) => given !== undefined && given !== false,
   )
   if ([isRelease, missing, unexpected].filter((given) => given === true).length !== 1)
     throw new UsageError(

@@ -13,8 +13,8 @@ export interface StatusOptions {
   readonly json: boolean
   /** A daemon that answers is well enough, whatever stands in the way of its being ready. */
   readonly live?: boolean
-  /** Seconds after which it is asked again, until Ctrl-C; undefined: asked once. */
-  readonly watch?: string | undefined
+  /** Seconds after which it is asked again, until Ctrl-C; true: 2; undefined: asked once. */
+  readonly watch?: string | true | undefined
   readonly signal?: AbortSignal
 }
 
@@ -43,7 +43,10 @@ export async function status(options: StatusOptions, io: Io): Promise<number> {
     )
   if (watch !== undefined) {
     const { intervalOf, watchStatus } = await import('./status-watch.js')
-    return watchStatus({ where, everyMs: intervalOf(watch), json, signal }, io)
+    return watchStatus(
+      { where, everyMs: intervalOf(watch === true ? '2' : watch), json, signal },
+      io,
+    )
   }
   const shown = await askStatus(where)
   io.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : statusText(shown, Date.now()))

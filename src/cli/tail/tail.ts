@@ -17,7 +17,7 @@ import { followFile, linesOf, watchReader } from './follow.js'
 import { lastLines } from './last-lines.js'
 import { lineText } from '../../log/line-text.js'
 
-export interface TailOptions {
+export interface TailOptions extends Filters {
   readonly configPath: string
   /** Log file; `-` is standard input, undefined the one that the configuration names. */
   readonly file: string | undefined
@@ -26,7 +26,6 @@ export interface TailOptions {
   readonly follow: boolean
   /** Such as `2h`, or a time: all lines since then. */
   readonly since?: string | undefined
-  readonly filters: Filters
   /** As they are in the file. */
   readonly json: boolean
   /** Undefined: where it goes to a terminal that wants it. */
@@ -37,14 +36,14 @@ export interface TailOptions {
 
 /** @returns 1: one request or CID was asked for, and it has no line */
 export async function tail(options: TailOptions, io: Io): Promise<number> {
-  const { filters, json } = options
+  const { json } = options
   using watched = options.follow && io.readerLeft !== undefined ? watchReader() : undefined
   const signal = AbortSignal.any(
     [options.signal, io.readerLeft, watched?.signal].filter((each) => each !== undefined),
   )
   const count = countOf(options.lines)
   const sinceMs = sinceOf(options.since, Date.now())
-  const isFiltered = wantedBy(filters)
+  const isFiltered = wantedBy(options)
   const isWanted = (line: string) => isFiltered(line) && isSince(line, sinceMs)
   const hasColor = options.color ?? wantsColor(io)
   let shown = 0
@@ -58,7 +57,7 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
     if (signal.aborted) break
     show(line)
   }
-  const isLookup = filters.id !== undefined || filters.cid !== undefined
+  const isLookup = options.id !== undefined || options.cid !== undefined
   if (shown > 0 || !isLookup || options.follow) return 0
   fail(io, 'no line of the log is about it')
   hint(io, options.file === undefined ? undefined : 'without a file, rotated logs are read too')
