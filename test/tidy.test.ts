@@ -284,6 +284,7 @@ t.test('what src exports has a name of its own', async (t) => {
 
 /** Files of fewer lines than `smallMax` that one other imports, and why they stand alone. */
 const small = new Map([
+  ['src/cli/encoders/encoders-commands.ts', 'each family of commands is declared in its folder'],
   ['src/cli/completion/completion.ts', 'a command is loaded when it is called'],
   ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
