@@ -24,6 +24,8 @@ export interface ControlParts extends Pick<
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly ledgerDisk: LedgerRoutesParts['disk'] & PinRoutesParts['disk']
+  /** Of the settings: tells the daemon from one with other settings. */
+  readonly settingsFile: string | undefined
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Reads the settings anew; undefined: the daemon starts or stops. */
   readonly reload: () => Promise<Reload | undefined> | undefined
@@ -79,6 +81,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     if (outcome !== undefined) return outcome
     throw new ControlRefusal(503, 'the daemon starts or stops, or failed to read: see its log')
   })
+  control.get('/settings', () => ({ file: parts.settingsFile }))
   control.get('/names', async () => Object.fromEntries(await parts.encoderNames()))
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)

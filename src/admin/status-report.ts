@@ -64,6 +64,8 @@ export interface StatusReport {
   /** Null without TLS. */
   readonly certificateExpires: string | null
   readonly settings: {
+    /** Absent from an older daemon's answer. */
+    readonly file?: string
     readonly since: string
     readonly isLastRefused: boolean
     /** Fields whose newest value waits for a restart; absent from an older daemon's answer. */

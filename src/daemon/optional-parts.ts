@@ -171,5 +171,7 @@ export async function openControlSocket(
   if (socket === undefined) return undefined
   const isStopping = () => obstacles().includes('stopping')
   const reload = () => reloading.now?.('pinwarden reload')
-  return openControl({ socket, current: settings.current, isStopping, reload, ...parts })
+  const { current, state } = settings
+  const settingsFile = state.file
+  return openControl({ ...{ socket, current, settingsFile, isStopping, reload }, ...parts })
 }

@@ -22,14 +22,19 @@ export interface StartPlace {
   readonly passedHost?: string | undefined
   /** Directories that systemd creates before it starts the daemon. */
   readonly createdAtStart?: readonly string[]
-  /** Whether a running daemon holds it, which is no problem then; absent: it is a problem. */
-  readonly isOwn?: (listener: Listener) => Promise<boolean>
+  /**
+   * Whether the daemon of these settings holds it, which is no problem then. Absent: it is a
+   * problem, and the ledger is opened next, so that it is not tried before.
+   */
+  readonly isOwn?: (held: Held) => Promise<boolean>
 }
 
 /** Resources that only one process can hold. */
 export type Listener =
   | { readonly kind: 'public' | 'admin'; readonly host: string; readonly port: number }
   | { readonly kind: 'admin' | 'control'; readonly socket: string }
+
+export type Held = Listener | { readonly kind: 'ledger' }
 
 /** @returns all problems; none: the daemon would listen */
 export async function startProblems(config: Config, place: StartPlace): Promise<Problem[]> {
@@ -46,7 +51,7 @@ export async function startProblems(config: Config, place: StartPlace): Promise<
   return [
     ...plainHttpProblems(config, addresses, place.passedHost !== undefined),
     ...(log.file === undefined || isMade(log.file) ? [] : said('log.file', appendFault(log.file))),
-    ...ledgerProblems(config, place.stateDirectory, isMade),
+    ...(await ledgerProblems(config, place, isMade)),
     ...(place.controlSocket === undefined
       ? []
       : await socket('control.socket', 'control', place.controlSocket)),
@@ -78,14 +83,15 @@ function plainHttpProblems(
   }
 }
 
-function ledgerProblems(
+async function ledgerProblems(
   config: Config,
-  stateDirectory: string | undefined,
+  { stateDirectory, isOwn }: StartPlace,
   isMade: (path: string) => boolean,
-): Problem[] {
+): Promise<Problem[]> {
   const directory = ledgerDirectory(config, stateDirectory)
   if (directory === undefined || isMade(directory)) return []
-  const path = config.ledger?.directory === directory ? 'ledger.directory' : 'journal.directory'
+  const isJournal = config.ledger === undefined && config.journal.directory === directory
+  const path = isJournal ? 'journal.directory' : 'ledger.directory'
   const fault = newDirectoryFault(directory)
   if (fault !== undefined) return said(path, fault)
   if (directoryFault(directory) !== undefined) return []
@@ -93,10 +99,12 @@ function ledgerProblems(
     appendIfThere(join(directory, ledgerName)),
     readFault(join(directory, 'several-peers')),
   ]
-  return said(
-    path,
-    files.find((file) => file !== undefined && !file.endsWith(' does not exist')),
-  )
+  const fileFault = files.find((file) => file !== undefined && !file.endsWith(' does not exist'))
+  if (fileFault !== undefined || isOwn === undefined) return said(path, fileFault)
+  const { isLedgerHeld } = await import('../ledger/storage/open-database.js')
+  const file = join(directory, ledgerName)
+  if (!isLedgerHeld(file) || (await isOwn({ kind: 'ledger' }))) return []
+  return said(path, `another daemon has the ledger in ${directory}: fuser ${file} shows which`)
 }
 
 const appendIfThere = (path: string): string | undefined =>
@@ -105,7 +113,7 @@ const appendIfThere = (path: string): string | undefined =>
 async function listenerProblems(
   path: string,
   listener: Listener,
-  isOwn: (listener: Listener) => Promise<boolean>,
+  isOwn: (held: Held) => Promise<boolean>,
 ): Promise<readonly Problem[]> {
   if ('socket' in listener) {
     const { socket } = listener

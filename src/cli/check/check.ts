@@ -9,7 +9,7 @@ import { defaultPath } from '../command-line.js'
 import type { Io } from '../io.js'
 import { warn } from '../report.js'
 import { becomeDaemonUser } from './daemon-user.js'
-import { isDaemonAt } from './running-daemon.js'
+import { ownDaemon } from './running-daemon.js'
 
 export interface CheckOptions {
   readonly configPath: string
@@ -69,11 +69,16 @@ async function examined(
     return { problems: error.problems, hint: error.hint, warnings: [] }
   }
   const { config } = settings.snapshot
+  // What the unit names, where it is the packages' one that will start the daemon.
+  const [state, , runtime] = createdAtStart
+  const socket = controlSocket(config, { RUNTIME_DIRECTORY: runtime, ...env })
   const problems = await startProblems(config, {
-    stateDirectory: unitDirectory(env.STATE_DIRECTORY),
-    controlSocket: controlSocket(config, env),
+    stateDirectory: unitDirectory(env.STATE_DIRECTORY) ?? state,
+    controlSocket: socket,
     createdAtStart,
-    isOwn: (listener) => isDaemonAt(listener, settings.tls !== undefined),
+    isOwn: ownDaemon({
+      ...{ config, configPath, controlSocket: socket, isTls: settings.tls !== undefined },
+    }),
   })
   const { answers, faults } = online ? await askOnline(settings) : { answers: [], faults: [] }
   return {

@@ -1,25 +1,93 @@
-/** Tells a daemon of pinwarden from other programs that have the same port or socket. */
+/** Tells the daemon of a file of settings from other programs, and from other daemons. */
 import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
-import type { Listener } from '../../daemon/start-problems.js'
+import { resolve } from 'node:path'
+import type { Held, Listener } from '../../daemon/start-problems.js'
+import type { Config } from '../../settings/schema/schema.js'
+
+export interface Expected {
+  /** The settings that are checked, and their file. */
+  readonly config: Config
+  readonly configPath: string
+  readonly controlSocket: string | undefined
+  readonly isTls: boolean
+}
+
+/** Who answers there, as far as it can be told. */
+type Holder = 'own' | 'another' | 'none'
 
 const waitMs = 1000
 
-/** Whether one answers there as only pinwarden does. Nothing is asked that needs a credential. */
-export async function isDaemonAt(listener: Listener, isTls: boolean): Promise<boolean> {
+/**
+ * Whether what is held is held by the daemon of these settings. Nothing is asked that needs a
+ * credential. The public port does not tell whose it is: so the other listeners decide.
+ */
+export function ownDaemon(expected: Expected): (held: Held) => Promise<boolean> {
+  const { config, configPath, controlSocket, isTls } = expected
+  const { admin } = config
+  const file = resolve(configPath)
+  const atControl = onlyOnce(() =>
+    controlSocket === undefined ? none : holderAt({ kind: 'control', socket: controlSocket }, file),
+  )
+  const atAdmin = onlyOnce(() =>
+    admin === undefined ? none : holderAt({ kind: 'admin', ...placeOf(admin) }, file),
+  )
+  const isAtPort = onlyOnce(() => isGate(config.listen, isTls))
+  return async (held) => {
+    if (held.kind === 'control') return (await atControl()) === 'own'
+    if (held.kind === 'admin') return (await atAdmin()) === 'own'
+    const told = await Promise.all([atControl(), atAdmin()])
+    if (told.includes('own')) return held.kind === 'ledger' || isAtPort()
+    return !told.includes('another') && isAtPort()
+  }
+}
+
+const none = Promise.resolve<Holder>('none')
+
+function onlyOnce<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined
+  return () => (asked ??= ask())
+}
+
+type AdminPlace = { readonly socket: string } | { readonly host: string; readonly port: number }
+
+const placeOf = ({ socket, host, port }: NonNullable<Config['admin']>): AdminPlace =>
+  socket === undefined ? { host, port } : { socket }
+
+/** A daemon of an older release does not say which file it has: it counts as the one. */
+async function holderAt(listener: Listener, file: string): Promise<Holder> {
   try {
-    const { status, challenge, text } = await ask(listener, isTls && listener.kind === 'public')
-    if (listener.kind === 'public') return status === 401 && challenge.includes('pinwarden')
-    if (listener.kind === 'admin') return text === '{"healthy":true}'
-    return status === 404 && text.startsWith('{"message":"Route GET:/ not found"')
+    const { text } = await ask(listener, listener.kind === 'control' ? '/settings' : '/status')
+    const said = JSON.parse(text) as Said | null
+    if (typeof said !== 'object' || said === null) return 'none'
+    const isOlder = said.message?.startsWith('Route GET:/settings not found') ?? false
+    if (!isOlder && typeof said.startedAt !== 'string' && typeof said.file !== 'string')
+      return 'none'
+    const its = said.file ?? said.settings?.file
+    return its === undefined || its === file ? 'own' : 'another'
+  } catch {
+    return 'none'
+  }
+}
+
+interface Said {
+  readonly message?: string
+  readonly startedAt?: unknown
+  readonly settings?: { readonly file?: string }
+  readonly file?: string
+}
+
+async function isGate(listen: Config['listen'], isTls: boolean): Promise<boolean> {
+  try {
+    const { status, challenge } = await ask({ kind: 'public', ...listen }, '/', isTls)
+    return status === 401 && challenge.includes('pinwarden')
   } catch {
     return false
   }
 }
 
-async function ask(listener: Listener, isTls: boolean) {
-  const path = listener.kind === 'admin' ? '/healthz' : '/'
+async function ask(listener: Listener, path: string, isTls = false) {
   const options: RequestOptions = { path, agent: false, signal: AbortSignal.timeout(waitMs) }
   const request =
     'socket' in listener
@@ -37,7 +105,7 @@ async function ask(listener: Listener, isTls: boolean) {
   return { status: response.statusCode, challenge, text: text.trim() }
 }
 
-const textMax = 4096
+const textMax = 1024 * 1024
 const anyCertificate = { rejectUnauthorized: false }
 
 /** A listener on every address is asked on loopback. */

@@ -73,6 +73,21 @@ export function openDatabase(path: string, setsAside = true): OpenDatabase {
   return { db: openFile(path, setAside), setAside }
 }
 
+/** Whether another process has it now. What else may be wrong with it, opening it finds. */
+export function isLedgerHeld(path: string): boolean {
+  if (!existsSync(path)) return false
+  let db
+  try {
+    db = new DatabaseSync(path)
+    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    return false
+  } catch (error) {
+    return sqliteCode(error) === sqliteCodes.busy
+  } finally {
+    db?.close()
+  }
+}
+
 function openFile(path: string, setAside?: string): DatabaseSync {
   try {
     makeFile(path)

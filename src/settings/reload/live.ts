@@ -1,4 +1,5 @@
 /** The settings in force, replaced whole by a reload, or kept when the new ones are no good. */
+import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Changes, changesBetween } from './changes.js'
 import { watchedFiles } from '../files/paths.js'
@@ -22,6 +23,8 @@ export type Reload =
   | { readonly isApplied: false; readonly problems: readonly Problem[] }
 
 export interface SettingsState {
+  /** The file that they are read from; absent: from none. */
+  readonly file?: string
   /** When the settings in force were read. */
   readonly since: Date
   /** Whether newer ones were refused. */
@@ -73,7 +76,7 @@ export class LiveSettings implements SettingsInForce {
 
   get state(): SettingsState {
     const { inForceSince: since, isLastRefused, needRestart } = this
-    return { since, isLastRefused, needRestart }
+    return { file: resolve(this.path), since, isLastRefused, needRestart }
   }
 
   /** Files whose change is a reason to reload; later settings may name others. */

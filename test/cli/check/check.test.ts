@@ -116,6 +116,23 @@ t.test(
       stderr: /listen\.port: .*ss -ltnp/,
     })
 
+    const other = at('other.json')
+    const elsewhere = { ...inUse, listen: { port: 0 }, admin: { port: 0 } }
+    for (const [fields, problems] of [
+      [{ ...elsewhere, control: { socket: at('d.sock') } }, [/^ledger\.directory$/]],
+      [elsewhere, [/^ledger\.directory$/, /^control\.socket$/]],
+      [inUse, [/^ledger\.directory$/, /^control\.socket$/, /^admin\.port$/, /^listen\.port$/]],
+    ] as const) {
+      writeFileSync(other, JSON.stringify(fields), { mode: 0o640 })
+      const { code, stdout } = await pinwarden('check', '--json', '-c', other)
+      t.equal(code, 1, 'another daemon holds what this one would need')
+      const found = (JSON.parse(stdout) as { problems: { path: string }[] }).problems
+      t.match(
+        found.map(({ path }) => path),
+        problems,
+      )
+    }
+
     writeFileSync(configPath, JSON.stringify({ ...inUse, store: { redis: 'redis://127.0.0.1:1' } }))
     const online = await pinwarden('check', '--online', '-c', configPath)
     t.match(online, { code: 1, stderr: /has a problem\n {2}line 1: store\.redis: / })
