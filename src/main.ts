@@ -40,10 +40,11 @@ setTimeout(closeInspector, lateMs).unref()
 const readerLeft = reader.signal
 const code = await run(argv, { stdout, stderr, stdin, env, takeSignals, readerLeft })
 process.exitCode ??= code
-// A daemon that is at its end ends, whatever was left open. A reader of the others may be slow.
+// A daemon that has ended exits, whatever is still open. A reader of other commands' output may be
+// slow.
 if (takeSignals !== undefined) setTimeout(() => process.exit(), endMs).unref()
 
-/** It stays where somebody asked for it on the command line. */
+/** It stays if the command line asks for it. */
 function closeInspector(): void {
   const inspector = process.getBuiltinModule('node:inspector')
   const isWanted = process.execArgv.some((argument) =>

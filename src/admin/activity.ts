@@ -67,8 +67,8 @@ export class Activity {
   }
 
   /**
-   * Turns a time of the monotonic clock into one since the epoch. The result stays the same unless
-   * somebody sets the wall clock.
+   * Turns a time of the monotonic clock into one since the epoch. The result stays the same while
+   * the wall clock is not set.
    */
   timeOf(steadyMs: number, wallNow: number): number {
     const aheadMs = wallNow - this.now()

@@ -134,8 +134,8 @@ export function addPinRoutes(
 const pageMax = 10_000
 
 const notCompared =
-  'the ledger could not be compared with the cluster: it is away, or recent writes are being ' +
-  'verified, or the ledger is a copy; the log and pinwarden status say which'
+  'could not compare the ledger with the cluster: the cluster is down, or the gate verifies ' +
+  'recent writes, or the ledger is a copy; the log and pinwarden status say which'
 
 const asItems = (cids: readonly string[]) => cids.map((cid) => ({ cid }))
 

@@ -40,7 +40,7 @@ class SocketFault extends Error {
   readonly syscall = 'listen'
 }
 
-/** What is at the path: nothing, a socket that was left behind, or something else. */
+/** What the path names: nothing, a socket that was left behind, or something else. */
 export async function socketHolder(
   path: string,
 ): Promise<'nothing' | 'abandoned' | 'listener' | 'file'> {

@@ -10,7 +10,7 @@ export interface Alarm {
   /** `urgent`: encoders are refused, or soon will be; `soon`: within days. */
   readonly severity: 'urgent' | 'soon'
   readonly what: string
-  /** Which part is at fault, and which encoders notice. */
+  /** The part with the fault, and the encoders that notice. */
   readonly whose: string
   readonly next: string
   /** Milliseconds since the epoch: when it began, or was first seen. */

@@ -1,4 +1,4 @@
-/** One request to the cluster: how long it may take, who gives it up, and what became of it. */
+/** One request to the cluster: its time limit, its cancellation, and its outcome. */
 import type { AnswerHeaders } from '../http/headers.js'
 import { gateItself } from './lane.js'
 
@@ -9,13 +9,13 @@ export interface ExchangeOptions {
   readonly isListing: boolean
   /** Whether the answer is one JSON value, taken in whole; others are streams of lines. */
   readonly isWhole: boolean
-  /** Longest wait for a whole answer, of others for its head; that for a connection included. */
+  /** Time limit for a whole answer, or for a stream's head, including the wait for a connection. */
   readonly timeoutMs: number
-  /** Nothing of the exchange is under way any more. */
+  /** Called when nothing of the exchange is in flight. */
   readonly onEnd: () => void
-  /** While it is under way, requests with the same key share its answer. */
+  /** While it is in flight, requests with the same key share its answer. */
   readonly coalescingKey?: string | undefined
-  /** Coalescing keys whose answers this one changes; `all` where that is not known. */
+  /** Coalescing keys whose answers this request changes; `all` where unknown. */
   readonly changes?: readonly string[] | 'all' | undefined
 }
 
@@ -29,7 +29,7 @@ export class Exchange {
   /** Milliseconds until the head of the answer, once it is there. */
   upstreamMs: number | undefined
   upstreamStatus: number | undefined
-  /** Who was asked last, where the cluster has several endpoints. */
+  /** The endpoint that was asked last, where the cluster has several. */
   endpoint: string | undefined
   /** Trailer fields by their names in lower case, once the body has ended. */
   trailers: AnswerHeaders | undefined
@@ -50,7 +50,7 @@ export class Exchange {
     this.changes = changes
   }
 
-  /** No client wants the answer now; an AbortController would do, at ten times the cost. */
+  /** No client wants the answer now. An AbortController would do, at ten times the cost. */
   cancel(reason?: Error): void {
     if (this.isOver || this.reason !== undefined) return
     this.reason = reason ?? new Error('no client waits for the answer')
@@ -61,7 +61,7 @@ export class Exchange {
     return this.reason !== undefined
   }
 
-  /** Nothing of it is under way any more: there is nothing left to cancel. */
+  /** Nothing of it is in flight: there is nothing left to cancel. */
   end(): void {
     if (this.isOver) return
     this.isOver = true
@@ -69,7 +69,7 @@ export class Exchange {
     this.onEnd()
   }
 
-  /** Calls back at once where it was cancelled before; the last one who asks is called. */
+  /** Calls back at once if it was cancelled before; replaces an earlier callback. */
   whenCancelled(onCancel: (reason: Error) => void): void {
     if (this.reason !== undefined) onCancel(this.reason)
     else this.onCancel = onCancel

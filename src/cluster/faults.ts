@@ -1,4 +1,4 @@
-/** What can be wrong with the cluster, as opposed to the request: the one vocabulary for it. */
+/** Faults of the cluster, as opposed to the request: the vocabulary for all of them. */
 
 export type FaultReason =
   /** No connection: refused, no route, no such host. */
@@ -9,19 +9,19 @@ export type FaultReason =
   | 'cluster-timeout'
   /** Too many requests already wait for a connection. */
   | 'cluster-busy'
-  /** It wants us elsewhere: never relayed, as clients turn a redirected POST into a GET. */
+  /** A redirect: never passed on, as clients turn a redirected POST into a GET. */
   | 'cluster-redirect'
-  /** It refuses our own credential. */
+  /** The cluster refuses the gate's credential. */
   | 'cluster-auth'
-  /** It, or a proxy in front of it, says so itself: 502, 503, 504. */
+  /** The cluster, or a proxy before it, answered 502, 503 or 504. */
   | 'cluster-unavailable'
-  /** It answered 500: what was asked of it failed. Clients read its own words. */
+  /** The cluster answered 500: the request failed there. Clients read its own words. */
   | 'cluster-error'
   /** An answer that the cluster's handlers never give, or that is not HTTP. */
   | 'cluster-bad-answer'
   /** No endpoint of it is available. */
   | 'cluster-down'
-  /** It broke off inside an answer. */
+  /** The cluster broke off inside an answer. */
   | 'cluster-cut'
 
 /** A fault of the cluster. The cause is for the log; clients read a fixed sentence. */
@@ -65,7 +65,7 @@ export function faultOf(error: unknown): ClusterFault {
 /** Statuses that the cluster's handlers give (cluster API, "Errors everywhere"). */
 const known = new Set([200, 204, 400, 404, 500])
 
-/** An answer before the answer (RFC 9110 §15.2): it is passed over. */
+/** An interim answer (RFC 9110 §15.2): skipped. */
 export const isInterim = (status: number): boolean => status < 200
 
 /** Undefined when an answer may be relayed. */
@@ -83,11 +83,11 @@ export function faultOfAnswer(
 
 type AnswerFields = Readonly<Record<string, unknown>>
 
-/** A body that only the end of the connection ends cannot be told from one that was cut short. */
+/** A body that ends with the connection looks the same as a cut one. */
 const isFramed = (headers: AnswerFields): boolean =>
   'content-length' in headers || 'transfer-encoding' in headers
 
-/** Another coding was not asked for, and clients would not be told of it. */
+/** The gate asked for no other coding, and clients would not learn of it. */
 const isPlain = (headers: AnswerFields): boolean =>
   hasOnly(headers['content-encoding'], 'identity') &&
   hasOnly(headers['transfer-encoding'], 'chunked')

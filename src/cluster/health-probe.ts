@@ -1,9 +1,12 @@
-/** Asks whether the cluster answers: its cheapest questions, on a connection of their own. */
+/** Checks whether the cluster answers, with its cheapest requests on a connection of their own. */
 import { Client } from 'undici'
 import { faultOf } from './faults.js'
 import { type ApiAddress, connectorTo, wantsPlain, whenHungUp } from './pools.js'
 
-/** Longer than between two checks: so that a cluster that was away for a moment is noticed. */
+/**
+ * Longer than the interval of checks, so that the gate notices a cluster that was down for a
+ * moment.
+ */
 const keepAliveMs = 60_000
 
 const bodyBytesMax = 65_536
@@ -33,9 +36,9 @@ export class HealthProbe {
     try {
       isWell = [200, 204, 404].includes(await ask('/health')) && (await ask('/version')) === 200
     } catch {
-      // It is not.
+      // The peer does not answer.
     }
-    // Whatever is wrong may be wrong with the connection.
+    // The connection may be the cause.
     if (!isWell) await this.end(client)
     return isWell
   }

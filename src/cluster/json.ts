@@ -1,7 +1,7 @@
-/** Reads JSON of the cluster's at the edge: behind it nothing is taken for what it may not be. */
+/** Parses and checks JSON of the cluster at the edge. */
 import { ClusterFault } from './faults.js'
 
-/** What an object has; any other value has nothing. */
+/** The fields of an object; any other value has none. */
 export type Fields = Readonly<Record<string, unknown>>
 
 export const isObject = (value: unknown): value is Fields =>
@@ -19,6 +19,6 @@ export function readObject(text: string): Fields {
   throw badAnswer('no JSON object')
 }
 
-/** An answer that the cluster's handlers never give; what is wrong with it is for the log. */
+/** An answer that the cluster's handlers never give; the cause is for the log. */
 export const badAnswer = (what: string): ClusterFault =>
   new ClusterFault('cluster-bad-answer', new Error(what))

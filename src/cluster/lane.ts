@@ -1,26 +1,26 @@
-/** Places for work of one cost: turns go round its owners, and each leaves places to the others. */
+/** Bounded places for one kind of work: owners take turns, and each leaves places to the others. */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 
-/** Whose work it is that no encoder asked for. */
+/** Owner of the gate's own work. */
 export const gateItself = ''
 
 /** A place in a lane, or in the queue before it. */
 export interface LanePlace {
   /** Whether the work was begun. */
   readonly isTaken: boolean
-  /** Calls back once, at once where the place is free. */
+  /** Calls back once; at once if a place is free. */
   begin(start: () => void): void
-  /** One more waits for the same work: its turn is the first that comes to either. */
+  /** Another owner waits for the same work: it starts with the first turn of either. */
   join(owner: string): void
-  /** The owner waits no longer. */
+  /** The owner stops waiting. */
   part(owner: string): void
-  /** The work is over, or will not be done. */
+  /** The work has ended, or was dropped. */
   leave(): void
 }
 
 /**
- * An owner has no more places than it leaves free: so two that take all they can leave a quarter,
- * and who comes next finds one. The same holds for the queue.
+ * An owner has at most as many places as it leaves free: two greedy owners leave a quarter, and the
+ * next one finds a place. The same holds for the queue.
  */
 export class Lane {
   private readonly running = new KeyedCounter()
@@ -34,7 +34,7 @@ export class Lane {
     private readonly waitingMax: number,
   ) {}
 
-  /** Work that is being done, or waits. */
+  /** Running and waiting work. */
   get size(): number {
     return this.runningAll + this.places.size
   }
@@ -43,7 +43,7 @@ export class Lane {
     return this.places.size > 0
   }
 
-  /** @returns undefined when too much waits already */
+  /** @returns undefined when the queue is full */
   reserve(owner: string): LanePlace | undefined {
     const waiting = this.waiting.get(owner)?.size ?? 0
     const place = new OwnPlace(this, owner)
@@ -92,7 +92,7 @@ export class Lane {
       if (next === undefined || !this.hasRoom(owner)) continue
       this.places.delete(next)
       for (const each of next.owners) this.part(next, each)
-      // The others come first.
+      // Lets the others go first.
       const rest = this.waiting.get(owner)
       if (rest !== undefined) {
         this.waiting.delete(owner)

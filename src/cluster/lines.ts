@@ -1,4 +1,4 @@
-/** Reads a stream of the cluster's line by line, for ourselves. */
+/** Reads a stream of the cluster line by line, for the gate itself. */
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import { LineSplitter } from '../text/line-splitter.js'
@@ -13,10 +13,10 @@ export interface LinesQuestion {
   readonly headMs: number
 }
 
-/** While a promise that it returns is open, nothing more is read. */
+/** Reading pauses while a returned promise is pending. */
 export type TakeLine = (line: Buffer) => unknown
 
-/** No line of the cluster's is as long. */
+/** Longer than any line of the cluster. */
 const lineBytesMax = 1024 * 1024
 
 /**

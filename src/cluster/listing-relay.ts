@@ -1,4 +1,4 @@
-/** Stands between a listing's handler and the endpoints: what fails early is asked elsewhere. */
+/** Retries a listing that fails early at another endpoint. */
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Endpoint, ListingEnd } from './endpoint.js'
@@ -12,11 +12,11 @@ export class ListingRelay implements Handler {
   private endpoint: Endpoint | undefined
   private end: ListingEnd = () => undefined
   private hasHead = false
-  /** Asked elsewhere: what is left of this one is heard of no more. */
+  /** Retried elsewhere: ignores the rest of this one. */
   private isGone = false
 
   /**
-   * @param choose an endpoint, but not this one; undefined: no other
+   * @param choose another endpoint; undefined: there is no other
    * @param isRepeated whether it failed early before
    */
   constructor(
@@ -66,13 +66,13 @@ export class ListingRelay implements Handler {
 
   onResponseError(controller: Controller, error: Error): void {
     if (this.isGone) return
-    // What the handler itself broke off is not gone on with.
+    // Does not retry what the handler itself aborted.
     if (!this.hasHead && 'code' in error && this.goesElsewhere(error)) return
     this.end(error)
     this.handler.onResponseError?.(controller, error)
   }
 
-  /** What a connection that ended swallowed is asked once more, also where no other endpoint is. */
+  /** A request that a closing connection swallowed is sent once more, even to the same endpoint. */
   private goesElsewhere(error: Error): boolean {
     const { endpoint } = this
     if (this.isRepeated || endpoint === undefined) return false
@@ -92,5 +92,5 @@ export class ListingRelay implements Handler {
   }
 }
 
-/** There is no exchange that could be paused or given up. */
+/** There is no exchange to pause or abort. */
 const noController = undefined as never

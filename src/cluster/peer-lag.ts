@@ -1,35 +1,35 @@
 /**
- * Whether the peers of the cluster keep up: what was written last is looked for at each of them. A
- * peer that was killed may lack what another one has for minutes, and answers what was.
+ * Measures whether the peers keep up: it looks for the last write at each peer. A peer that was
+ * killed may lack writes for minutes, and gives old answers.
  */
 import { Scheduler } from '../time/scheduler.js'
 import type { Timers } from '../time/clock.js'
 import { pinIn } from './recent-changes.js'
 
-/** What an endpoint has of a pin: when it was written; undefined: it has none. */
+/** When an endpoint's record of a pin was written; undefined: it has none. */
 export type SeenAt = number | undefined
 
 export interface PeerLagParts extends Timers {
-  /** @throws when an endpoint does not say */
+  /** @throws when an endpoint does not answer */
   readonly read: (endpoint: string, cid: string) => Promise<SeenAt>
-  /** Those that may be asked now. */
+  /** The available endpoints. */
   readonly available: () => readonly string[]
   readonly onChange: (endpoint: string, change: LagChange) => void
 }
 
-/** It lags, for so long; or it lagged, and has caught up. */
+/** The lag so far; or the endpoint has caught up. */
 export interface LagChange {
   readonly isBehind: boolean
   readonly lagMs: number
 }
 
-/** A write reaches the other peers sooner, but for what waits in a batch. */
+/** A write reaches other peers sooner, unless it waits in a batch. */
 const checkMs = 10_000
 
-/** While nothing was written, and no endpoint is behind. */
+/** Between checks without writes or lag. */
 const idleMs = 60_000
 
-/** So long one may be behind before it is reported. */
+/** An endpoint may be behind for this long before the gate reports it. */
 const reportMs = 30_000
 
 interface Sample {
@@ -50,17 +50,17 @@ export class PeerLag {
     this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
-  /** An endpoint has answered that it made a write. */
+  /** Called when an endpoint has confirmed a write. */
   wrote(method: string, path: string): void {
     const cid = pinIn(path)?.slice('/pins/'.length)
     if (cid === undefined || path.includes('/recover')) return
-    // Between two writes of one pin no two peers need to agree.
+    // Between two writes of one pin, peers need not agree.
     if (this.sample?.cid === cid) this.sample = undefined
     this.newest = { cid, isUnpinned: method === 'DELETE', atMs: this.parts.monotonic() }
     this.scheduler.runWithin(checkMs)
   }
 
-  /** An endpoint is back, perhaps without what it had. */
+  /** Called when an endpoint is back, perhaps without its last writes. */
   returned(): void {
     this.scheduler.runWithin(checkMs)
   }
@@ -100,7 +100,7 @@ export class PeerLag {
     const seen = (await Promise.allSettled(asked)).flatMap((one) =>
       one.status === 'fulfilled' ? [one.value] : [],
     )
-    // It was written again meanwhile, or there is no peer to differ from.
+    // The pin was written again meanwhile, or there is no other peer.
     if (this.sample !== sample || seen.length < 2) return false
     const newest = Math.max(...seen.map(({ at }) => at ?? -Infinity))
     const isUnpinned = sample.isUnpinned && seen.some(({ at }) => at === undefined)

@@ -1,11 +1,11 @@
-/** Our connections to one REST API, in pools of their own: a listing never keeps a pin waiting. */
+/** The gate's connections to one REST API, in separate pools: a listing never delays a pin. */
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import { passingOverContinue } from './continue.js'
 import { faultOf } from './faults.js'
 import { readCoalescingConnector } from './read-coalescing-socket.js'
 
-/** Where one REST API is, and who we are to it. */
+/** Address and credential of one REST API. */
 export interface ApiAddress {
   readonly origin: string
   readonly connect: { readonly ca?: string; readonly socketPath?: string }
@@ -13,7 +13,7 @@ export interface ApiAddress {
   readonly authorization: string | undefined
 }
 
-/** Connections by what the cluster has to do: what hangs holds up nothing else. */
+/** Connections by kind of work: a hanging kind delays no other. */
 export interface Pools {
   /** Writes of pins' records. */
   readonly state: Pool
@@ -27,13 +27,13 @@ export interface Pools {
   readonly cacheFills: Pool
   /** Listings of operations. */
   readonly operations: Pool
-  /** What the gate reads for itself. */
+  /** The gate's own reads. */
   readonly own: Pool
-  /** Each connection for one question, which nothing that was asked before can have ended. */
+  /** One connection for each request, which no earlier request can have broken. */
   readonly fresh: Pool
 }
 
-/** What is coded all the same is a bad answer: clients would not be told of it. */
+/** An encoded answer counts as bad: clients would not learn of its coding. */
 export const wantsPlain = { 'accept-encoding': 'identity' } as const
 
 export type StreamPool = 'cacheFills' | 'operations' | 'own'
@@ -42,15 +42,15 @@ export type StreamPool = 'cacheFills' | 'operations' | 'own'
 const ownConnections = 8
 
 /**
- * A record is read from the cluster's state, without Kubo: no read waits long for the one before it
- * on a connection, and one that is busy already costs half of what an idle one does. What ends a
- * connection hits the first of them; undici asks for the others once more on a new one.
+ * The cluster reads a record from its state, without Kubo, so no read waits long for the one before
+ * it, and a busy connection costs half of an idle one. A closing connection fails its first read;
+ * undici sends the others again on a new one.
  */
 const recordConnections = 2
 const recordsAhead = 32
 export const recordsMax = recordConnections * recordsAhead
 
-/** @param onHungUp the other side ended one of them */
+/** @param onHungUp called when the other side closed a connection */
 export function openPools(
   config: ClusterConfig,
   { origin, connect: at }: ApiAddress,
@@ -66,7 +66,8 @@ export function openPools(
       // The exchange's own clock runs from the start of the wait and is finer than undici's.
       headersTimeout: 0,
       bodyTimeout: idleTimeoutMs,
-      // The cluster closes idle connections after 120 s; ours go first, so no request meets that.
+      // The cluster closes idle connections after 120 s; the gate closes its own earlier, so no
+      // request meets that.
       keepAliveTimeout: 30_000,
       keepAliveMaxTimeout: 60_000,
       ...special,
@@ -86,12 +87,12 @@ export function openPools(
     cacheFills: open(listingConnections, coalescingReads),
     operations: open(listingConnections),
     own: open(ownConnections, coalescingReads),
-    // Those who ask hold places already.
+    // Callers already hold places.
     fresh: open(null, { pipelining: 0 }),
   }
 }
 
-/** HTTP/1.1 only: what the cluster speaks, and what tells a whole answer from one cut short. */
+/** HTTP/1.1 only: the cluster speaks it, and it tells a whole answer from a cut one. */
 export function connectorTo(
   at: ApiAddress['connect'],
   timeoutMs: number,
@@ -99,7 +100,7 @@ export function connectorTo(
   return passingOverContinue(buildConnector({ timeout: timeoutMs, allowH2: false, ...at }))
 }
 
-/** Calls when the other side ended a connection, be it an idle one. */
+/** Calls back when the other side closed a connection, even an idle one. */
 export function whenHungUp(connections: Dispatcher, call: () => void): void {
   connections.on('disconnect', (_origin, _targets, error) => {
     if (faultOf(error).reason === 'cluster-hung-up') call()

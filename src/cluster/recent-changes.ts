@@ -1,10 +1,10 @@
-/** Pins that were changed a moment ago: other peers of the cluster may not know of it yet. */
+/** Recently changed pins: other peers of the cluster may not have them so far. */
 import { AgingMap } from '../collections/aging-map.js'
 
 /** A peer that cannot take what another one sent waits for it for five minutes. */
 const lagMs = 300_000
 
-/** Of more than these the oldest are forgotten. */
+/** Most remembered pins; the oldest are dropped. */
 const keptMin = 10_000
 
 export class RecentChanges {

@@ -18,7 +18,7 @@ interface PeerStatus {
 export function readPinStatus(text: string): StatusAnswer {
   const { cid, peer_map: peers } = readObject(text)
   if (typeof cid !== 'string') throw badAnswer('a status without a CID')
-  // Between peers an empty map is told as null.
+  // Peers report an empty map as null.
   if (!isObject(peers) && peers !== null) throw badAnswer('a status without its peers')
   const all = Object.values(peers ?? {}).map(readPeer)
   return { cid, peers: all.filter(({ status }) => status !== 'remote') }

@@ -1,10 +1,10 @@
-/** An answer that is one JSON value: taken in whole, and looked at before anybody gets it. */
+/** A whole answer of one JSON value, checked before a client gets it. */
 import { isAscii } from 'node:buffer'
 import { canonicalCid } from './cid.js'
 import { ClusterFault } from './faults.js'
 import { badAnswer, readObject } from './json.js'
 
-/** Costs the gate one write, where a stream costs a dozen objects. */
+/** Needs one write, where a stream needs a dozen objects. */
 export class Whole {
   private decoded: string | undefined
 
@@ -15,7 +15,7 @@ export class Whole {
     return (this.decoded ??= this.bytes.toString('latin1'))
   }
 
-  /** Where it can be, the same string: a pin's answer is both sent and kept. */
+  /** Reuses the same string where possible: a pin's answer is both sent and kept. */
   get text(): string {
     return isAscii(this.bytes) ? this.latin1 : this.bytes.toString()
   }

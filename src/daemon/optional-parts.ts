@@ -143,7 +143,8 @@ export async function openFallback({
 const sameKubo = {
   path: 'fallback.kubo.url',
   found: 'a Kubo that the cluster uses',
-  expected: "another one: pins there would be the cluster's own, and it is as far away",
+  expected:
+    "another one: pins there would be the cluster's own, and it is down when the cluster is",
 }
 
 const unknownKubo = 'could not tell whether the fallback is a Kubo of the cluster; not used yet'

@@ -1,7 +1,7 @@
 /** What can be wrong with the fallback Kubo, or with one pin there: the words for it. */
 import { KuboRefusal, KuboStall } from './kubo.js'
 
-/** What says that the daemon itself is in trouble. */
+/** Faults of the daemon itself. */
 export type FallbackFaultReason =
   /** No connection: refused, no route, no such host. */
   | 'fallback-unreachable'
@@ -12,9 +12,9 @@ export type FallbackFaultReason =
   /** An answer that is not Kubo's, or not HTTP. */
   | 'fallback-bad-answer'
 
-/** What says nothing of the daemon: it answered, and could not make this pin. */
+/** Faults of one pin: the daemon answered, and could not pin it. */
 type FallbackPinReason =
-  /** It answered with an error. */
+  /** The daemon answered with an error. */
   | 'fallback-refused'
   /** The pin made no progress: no peer offers what it needs. */
   | 'fallback-stalled'

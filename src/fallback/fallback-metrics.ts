@@ -1,4 +1,4 @@
-/** The instruments of the fallback. */
+/** Metrics of the fallback. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { FallbackReport } from './fallback.js'

@@ -1,7 +1,7 @@
 /**
- * While the cluster is away, queued pins are also pinned at another Kubo: where they come
- * from may be gone later. That daemon was the one that drowned: it gets few at once, is left alone
- * when it does not answer, and must not be the cluster's own.
+ * While the cluster is down, pins queued pins at another Kubo too: their source may be gone later.
+ * That daemon was overloaded before there was a gate: it gets few pins at once and a rest when it
+ * does not answer, and must not be the cluster's own.
  */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { CircuitBreaker, type HealthChange } from '../health/circuit-breaker.js'
@@ -19,11 +19,14 @@ import type { Logger } from '../log/logger.js'
 export interface FallbackParts extends Timers {
   readonly kubo: Kubo
   readonly atOnceMax: number
-  /** Whether what it pinned is unpinned there when the cluster has it. */
+  /** Whether the gate unpins its pins there once the cluster has them. */
   readonly release: boolean
-  /** Peer IDs of the cluster's Kubos; undefined: not all are to be had. @throws ClusterFault */
+  /**
+   * Peer IDs of the cluster's Kubos; undefined: some are unknown.
+   * @throws ClusterFault
+   */
   readonly clusterKubos: () => Promise<ReadonlySet<string> | undefined>
-  /** Whether the cluster still does not know of this CID. */
+  /** Whether the CID still waits for the cluster. */
   readonly isWaiting: (cid: string) => boolean
   /** For the log. */
   readonly log: Logger
@@ -37,15 +40,15 @@ export interface FallbackReport {
   readonly pinned: number
   readonly failed: number
   readonly released: number
-  /** Pins there that failed, by reason. */
+  /** Failed pins, by reason. */
   readonly faults: ReadonlyMap<FallbackReason, number>
 }
 
-/** Made pins that are remembered, to be released; beyond it the oldest stay. */
+/** Most pins remembered for a release; the oldest beyond that stay. */
 const pinnedHereMax = 100_000
 
 const roundMs = 1000
-/** Until it is tried again to find out whether it is the cluster's own. */
+/** Delay before the next comparison with the cluster's Kubos. */
 const compareMs = 10_000
 
 const healthSettings = { intervalMs: 30_000, failuresMax: 3, slowStartMs: 0 }
@@ -55,9 +58,9 @@ export type Comparison = 'another' | 'the same' | 'unknown'
 export class Fallback {
   private readonly waiting = new Set<string>()
   private readonly underWay = new Map<string, AbortController>()
-  /** Pins that were not there before. */
+  /** Pins that the fallback did not have before. */
   private readonly pinnedHere = new Set<string>()
-  /** Of those under way: the cluster has them meanwhile. */
+  /** Pins in progress that the cluster has meanwhile. */
   private readonly needless = new Set<string>()
   private readonly counts = { pinned: 0, failed: 0, released: 0 }
   private readonly faults = new KeyedCounter<FallbackReason>()
@@ -76,13 +79,13 @@ export class Fallback {
     this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
-  /** Whether it is a Kubo of the cluster: then it is never used. */
+  /** Whether it is a Kubo of the cluster: then the gate never uses it. */
   async compare(): Promise<Comparison> {
     const { kubo, clusterKubos, monotonic } = this.parts
     this.comparedAt = monotonic()
     const [id, others] = await Promise.all([
       kubo.id().catch(() => undefined),
-      // That the cluster is away is told by its endpoints.
+      // The cluster's endpoints already log that it is down.
       clusterKubos().catch(() => undefined),
     ])
     if (id === undefined) this.health.requestCheck(this.health.begin())
@@ -91,21 +94,21 @@ export class Fallback {
     return this.comparison
   }
 
-  /** It may be another cluster now. */
+  /** The cluster may be another one now. */
   forgetComparison(): void {
     this.comparison = 'unknown'
     this.comparedAt = -Infinity
     this.scheduler.runWithin(0)
   }
 
-  /** A pin was accepted into the queue. */
+  /** Called when a pin enters the queue. */
   accepted(cid: string): void {
     if (this.pinnedHere.has(cid) || this.underWay.has(cid)) return
     this.waiting.add(cid)
     this.scheduler.runWithin(0)
   }
 
-  /** The cluster's own Kubo has it. */
+  /** Called when the cluster has the pin. */
   async pinned(cid: string): Promise<void> {
     if (!this.parts.release) return
     if (this.underWay.has(cid)) this.needless.add(cid)
@@ -150,7 +153,7 @@ export class Fallback {
       const had = await kubo.hasPin(cid)
       if (had !== true) await kubo.pin(cid, ending.signal)
       this.health.recordSuccess()
-      // Where Kubo did not say, the pin may be somebody else's: it stays.
+      // If Kubo did not say whether it had the pin, the pin may not be the gate's: it stays.
       if (had === false) this.remember(cid)
       this.counts.pinned++
       log('info', { cid, durationMs: Math.round(monotonic() - startMs) }, 'pinned at the fallback')
@@ -168,7 +171,7 @@ export class Fallback {
     if (this.needless.delete(cid) && this.pinnedHere.delete(cid)) await this.unpin(cid)
   }
 
-  /** A daemon that refuses a pin, or finds no peer that offers it, is healthy all the same. */
+  /** A daemon that refuses a pin, or finds no peer with it, is still healthy. */
   private failed(cid: string, generation: number, reason: FallbackReason): void {
     this.needless.delete(cid)
     if (!isOfDaemon(reason)) {

@@ -1,7 +1,7 @@
 /**
- * The RPC of one Kubo: what the gate asks of it, and no more. All of it is `POST /api/v0/…` with
- * the arguments in the query; a no is a 500 with `{"Message":…}`, or a trailer once an answer has
- * begun (https://docs.ipfs.tech/reference/kubo/rpc/).
+ * The part of one Kubo's RPC that the gate uses. Every call is `POST /api/v0/…` with its arguments
+ * in the query; a refusal is a 500 with `{"Message":…}`, or a trailer once an answer has begun
+ * (https://docs.ipfs.tech/reference/kubo/rpc/).
  */
 import { type Dispatcher, Pool } from 'undici'
 import { canonicalCid } from '../cluster/cid.js'
@@ -12,12 +12,12 @@ import type { RequestHeaders } from '../http/headers.js'
 import { LineSplitter } from '../text/line-splitter.js'
 import { type SetTimer, setTimer as timer } from '../time/clock.js'
 
-/** It answered, and said no. */
+/** Kubo answered with a refusal. */
 export class KuboRefusal extends Error {
   override readonly name = 'KuboRefusal'
 }
 
-/** A pin without progress: no peer offers the content. */
+/** A pin without progress: no peer has the content. */
 export class KuboStall extends Error {
   override readonly name = 'KuboStall'
 }
@@ -31,7 +31,7 @@ export interface KuboParts {
   readonly setTimer?: SetTimer
 }
 
-/** Longest wait for an answer to what is no work. */
+/** Time limit of calls that take no work. */
 export const answerMs = 5000
 
 export class Kubo {
@@ -39,7 +39,8 @@ export class Kubo {
   private readonly setTimer: SetTimer
 
   constructor(private readonly parts: KuboParts) {
-    // One more: whether it is up is asked while it pins. Its first word may take as long as a pin.
+    // One connection more, for the health check while it pins. The first byte may take as long as a
+    // pin.
     const connections = parts.atOnceMax + 1
     const options = { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }
     this.pool = new Pool(parts.url, options)
@@ -53,7 +54,7 @@ export class Kubo {
     return id
   }
 
-  /** Whether it answers its cheapest question. */
+  /** Whether it answers its cheapest call. */
   async isUp(): Promise<boolean> {
     return this.ask('version').then(
       () => true,
@@ -63,8 +64,7 @@ export class Kubo {
 
   /**
    * Whether it has a recursive pin of exactly this CID.
-   *
-   * @returns undefined when its answer does not say so of this CID
+   * @returns undefined when its answer does not name this CID
    */
   async hasPin(cid: string): Promise<boolean | undefined> {
     try {
@@ -82,9 +82,9 @@ export class Kubo {
   }
 
   /**
-   * Resolves when all of it is there, which may take hours. Hanging up is what ends it before.
-   *
-   * @throws KuboStall, KuboRefusal, or what the connection says
+   * Resolves when Kubo has the whole content, which may take hours. Closing the connection ends it
+   * early.
+   * @throws KuboStall, KuboRefusal, or the connection's error
    */
   async pin(cid: string, signal: AbortSignal): Promise<void> {
     const watch = new ProgressWatch(this.parts.stallMs, this.setTimer)
@@ -146,7 +146,7 @@ type Fields = Readonly<Record<string, unknown>>
 const fieldsOf = (value: unknown): Fields =>
   typeof value === 'object' && value !== null ? (value as Fields) : {}
 
-/** Of an answer that is no JSON: nothing. */
+/** Undefined for an answer that is not JSON. */
 function parsed(text: string): Fields {
   try {
     return fieldsOf(JSON.parse(text))
@@ -155,7 +155,7 @@ function parsed(text: string): Fields {
   }
 }
 
-/** Gives up a pin that gets no further. */
+/** Aborts a pin without progress. */
 class ProgressWatch {
   private readonly giveUp = new AbortController()
   private blocks = 0
@@ -217,10 +217,9 @@ async function* jsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator {
 }
 
 /**
- * Asks every live peer, and each of them its Kubo: not a question for every day.
- *
+ * Reads the Kubo of every live peer, which is costly: use it rarely.
  * @param headMs longest wait for the answer
- * @returns peer IDs; undefined: one of them could not tell
+ * @returns peer IDs; undefined: a peer could not tell
  * @throws ClusterFault
  */
 export async function readKuboIds(

@@ -222,7 +222,7 @@ export class Holdings {
           return batch.push(line.toString()) < batchLines ? undefined : flush()
         })
         await flush()
-        if (isWalking()) throw new Error('the cluster was away meanwhile')
+        if (isWalking()) throw new Error('the cluster was down meanwhile')
       } catch (error) {
         await comparison.abandon()
         throw error

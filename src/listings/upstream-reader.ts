@@ -77,7 +77,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
 
   /** Gives the listing up: no client wants it, which is not the cluster's fault. */
   giveUp(fault: ClusterFault): void {
-    this.stop(fault, new Error('nobody reads the listing'))
+    this.stop(fault, new Error('no client reads the listing'))
   }
 
   private stop(fault: ClusterFault, why: Error = fault): void {
@@ -89,7 +89,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
-    if (this.isOver) controller.abort(new Error('nobody reads the listing'))
+    if (this.isOver) controller.abort(new Error('no client reads the listing'))
   }
 
   onResponseStart(

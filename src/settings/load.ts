@@ -147,7 +147,7 @@ function* settingsOf(
   return { snapshot, tls, fileDigests, warnings, overrides }
 }
 
-/** The rules between fields are checked also where other fields are at fault. */
+/** Checks the rules between fields even if other fields have problems. */
 function* examine(value: unknown, overrides: readonly Override[]): Steps<Validated> {
   const { config, problems } = validate(value)
   yield

@@ -1,9 +1,9 @@
-/** When each key was last used at any of the gates: written now and then, read when asked for. */
+/** When each key was last used at any gate: written every few seconds, read on request. */
 import type { AccessLine } from '../log/access-line.js'
 import { type SetTimer, setTimer as timer } from '../time/clock.js'
 import type { Store } from './store.js'
 
-/** How late the others may learn of it. */
+/** Longest delay before other gates see it. */
 const flushMs = 10_000
 
 /** As `encoder/id`, the time in milliseconds since the epoch. */
@@ -25,7 +25,7 @@ export class SharedKeyUses {
     this.cancel ??= this.setTimer(flushMs, () => void this.flush())
   }
 
-  /** Of all gates, to within seconds; nothing while the store is away. */
+  /** Uses at all gates, to within seconds; empty while the store is down. */
   async read(): Promise<KeyTimes> {
     await this.flush()
     const found = await this.store.ask(() => this.store.redis.hgetall(this.key))
@@ -43,7 +43,7 @@ export class SharedKeyUses {
     if (used.size === 0) return
     this.used = new Map()
     const written = await this.store.ask(() => this.store.redis.hset(this.key, used))
-    // What was used meanwhile is later; those that wait are written with the next use.
+    // A use from meanwhile is newer; the others are written with the next use.
     if (written === undefined) this.used = new Map([...used, ...this.used])
   }
 

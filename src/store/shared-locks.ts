@@ -15,7 +15,7 @@ export interface SharedLocksParts {
   readonly store: Store
   /** Of the ledger: a gate that starts again takes over the locks of its run before. */
   readonly gateId: string
-  /** Other than those of all runs before: eight characters. */
+  /** Differs from those of all runs before: eight characters. */
   readonly runId?: string
   readonly setTimer?: SetTimer
   /** From 0 to 1. */
@@ -25,16 +25,16 @@ export interface SharedLocksParts {
 /** As long as a gate remembers its own writes. */
 const writtenMs = 300_000
 
-/** A lock outlives the longest change by as much. */
+/** Margin by which a lock outlives the longest change. */
 const marginMs = 10_000
 
-/** Between two looks at a lock that is another's: about so long. */
+/** Average time between two attempts at a lock of another gate. */
 const pollMs = 20
 
-/** While an end cannot be told. */
+/** Delay before a release is repeated. */
 const retryMs = 1000
 
-/** Ends that are tried again: of more than these the oldest run out by themselves. */
+/** Most releases that are repeated; older ones run out by themselves. */
 const endsMax = 10_000
 
 /** The id of a gate's ledger, and behind it that of its run. */
@@ -43,7 +43,7 @@ const runIdChars = 16
 type Taken = [isTaken: number, written?: string | null, open?: readonly string[]]
 type Ended = [isAlone: number, open: readonly string[]]
 
-/** A lock that is to be ended in the store. */
+/** A lock to release in the store. */
 interface End {
   readonly cid: string
   readonly token: string
@@ -95,7 +95,10 @@ export class SharedLocks implements GateLocks {
     this.cancelRetry?.()
   }
 
-  /** @returns undefined: the change goes on without it @throws StoreFault */
+  /**
+   * @returns undefined: the change continues without the lock
+   * @throws StoreFault
+   */
   private async take(cid: string, token: string, lockMs: number): Promise<Taken | undefined> {
     const { store, parts } = this
     const giveUp = (isOver: boolean): void => {

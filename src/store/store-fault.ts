@@ -3,12 +3,15 @@
 export type StoreFaultReason =
   /** No answer within `store.timeoutMs`. */
   | 'store-timeout'
-  /** It answered with an error: its memory is full, it only reads, or it takes no password. */
+  /**
+   * The store answered with an error: its memory is full, it is read-only, or it refuses the
+   * password.
+   */
   | 'store-refused'
   /** The connection ended before the answer. */
   | 'store-hung-up'
 
-/** A question to the store that failed, or was not asked because the store is down. */
+/** A call to the store that failed, or was not made because the store is down. */
 export class StoreFault extends Error {
   override readonly name = 'StoreFault'
 
@@ -26,7 +29,7 @@ export function storeFaultReasonOf(error: unknown): StoreFaultReason {
   return error instanceof Error && error.name === 'ReplyError' ? 'store-refused' : 'store-hung-up'
 }
 
-/** Never the error itself: a client's tells the command with its arguments, AUTH's among them. */
+/** Never the error itself: it contains the command with its arguments, for AUTH the password. */
 export function storeErrorCode(error: unknown): string {
   const { code, message = '' } = error as { code?: unknown; message?: string }
   return typeof code === 'string'

@@ -1,4 +1,4 @@
-/** The instruments of what several gates share. */
+/** Metrics of the store. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { StoreReport } from './store.js'

@@ -1,6 +1,6 @@
 /**
- * What several gates share lies in a Valkey or Redis, which may be away at any time: no request
- * waits for it longer than a bound, and after some faults it is left alone until it answers again.
+ * The store of several gates, a Valkey or Redis that may be down at any time: a request waits for
+ * it only up to a bound, and after some faults the gate leaves it alone until it answers again.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -43,20 +43,20 @@ export interface StoreParts {
   readonly secrets: StoreSecrets
   /** For the log. */
   readonly log: Logger
-  /** Not connected yet; a client of `settings.redis` when absent. */
+  /** An unconnected client; absent: one of `settings.redis`. */
   readonly client?: Redis
 }
 
 export interface StoreReport {
   readonly isUp: boolean
-  /** Since the start: questions that failed or came too late, and those that were not asked. */
+  /** Since the start: calls that failed or came too late, and calls that were not made. */
   readonly faults: number
   readonly skipped: number
-  /** Its namespace belongs to another cluster. */
+  /** Whether the namespace belongs to another cluster. */
   readonly isAnothers: boolean
 }
 
-// One for all: an error is costly, as it records its stack.
+// One error for all: creating one is costly, as it records its stack.
 const unavailable = new StoreFault('store-unavailable')
 
 const healthSettings = { intervalMs: 5000, failuresMax: 3, slowStartMs: 0 }
@@ -66,16 +66,16 @@ const reconnectMs = 1000
 const connectTimeoutMs = 2000
 
 export class Store {
-  /** The same for all gates, and theirs alone: what strangers choose is hashed with it. */
+  /** A secret of all gates, and only theirs: it hashes what strangers choose. */
   private shared: string | undefined
   private readonly counts = { faults: 0, skipped: 0 }
   private readonly onDown = new Set<() => void>()
   private readonly health: CircuitBreaker<StoreFaultReason>
   private lastFault = ''
   private isLogged = false
-  /** Of the cluster; undefined: it is not known which one it is, so nothing is shared. */
+  /** Peer IDs of the cluster; undefined: still unknown, so the gate shares nothing. */
   private peers: readonly string[] | undefined
-  /** One of the peers of the cluster that has the namespace; undefined: it is not another's. */
+  /** A peer of the cluster that owns the namespace; undefined: no other cluster owns it. */
   private foreignPeer: string | undefined
   private isClosing = false
 
@@ -92,7 +92,7 @@ export class Store {
         this.changed(change)
       },
     })
-    // What is wrong is told once, by the state.
+    // Changes of the state log the fault once.
     this.redis.on('error', (error) => (this.lastFault = storeErrorCode(error)))
     this.redis.on('ready', () => void this.learn())
     this.redis.on('close', () => {
@@ -102,10 +102,10 @@ export class Store {
     })
   }
 
-  /** @returns once it answers, or did not in its time */
+  /** Resolves when the store answers, or after its time limit. */
   static async open(parts: StoreParts): Promise<Store> {
     const store = new Store(parts, parts.client ?? (await clientOf(parts)))
-    // It may take the connection and answer nothing.
+    // A store may accept the connection and never answer.
     const connecting = store.redis.connect().catch(() => undefined)
     const tooLate = new Promise<void>((resolve) => {
       setTimer(connectTimeoutMs, resolve)
@@ -119,12 +119,12 @@ export class Store {
     return this.shared !== undefined && this.health.isAvailable
   }
 
-  /** Whether requests are refused while it is away. */
+  /** Whether the gate refuses requests while the store is down. */
   private get isStrict(): boolean {
     return this.parts.settings.failMode === 'closed'
   }
 
-  /** Of what strangers choose, such as addresses. */
+  /** Hashes what strangers choose, such as addresses. */
   get secret(): string {
     return this.shared ?? ''
   }
@@ -139,9 +139,8 @@ export class Store {
   }
 
   /**
-   * Says which cluster this gate writes: a namespace belongs to the one that took it first.
-   *
-   * @param peers IDs; undefined: that is not known, and nothing is shared until it is
+   * Names the cluster of this gate: a namespace belongs to the first cluster that took it.
+   * @param peers IDs; undefined: still unknown, and the gate shares nothing
    */
   async claim(peers: readonly string[] | undefined): Promise<void> {
     this.peers = peers
@@ -154,22 +153,22 @@ export class Store {
     return this.foreignPeer !== undefined
   }
 
-  /** It has forgotten what all gates share. */
+  /** The store has lost its contents. */
   async relearn(): Promise<void> {
     await this.learn()
   }
 
-  /** A key of our own. */
+  /** Checks a key of the gate's own. */
   key(...parts: readonly string[]): string {
     return [this.parts.settings.namespace, ...parts].join(':')
   }
 
-  /** Calls when the store was there and is not any more: what was held in it may be gone. */
+  /** Calls back when the store goes down: locks in it may be lost. */
   whenDown(call: () => void): void {
     this.onDown.add(call)
   }
 
-  /** @returns undefined when it is down, does not answer in time, or with an error */
+  /** @returns undefined when the store is down, too slow, or answers with an error */
   async ask<Answer>(command: () => Promise<Answer>): Promise<Answer | undefined> {
     const answer = await this.answerOrFault(command)
     return answer instanceof StoreFault ? undefined : answer
@@ -200,14 +199,14 @@ export class Store {
       this.lastFault = storeErrorCode(error)
       const reason = storeFaultReasonOf(error)
       this.health.recordFailure(generation, reason)
-      // Not the error: it tells the command with its arguments.
+      // Not the error itself: it contains the command with its arguments.
       return new StoreFault(reason, new Error(this.lastFault))
     }
   }
 
   /**
-   * Another password or authority is for the next connection: the one that there is stays as it is.
-   * Where other settings of the store wait for a restart, so do these, as they belong together.
+   * A new password or authority applies to the next connection. Where other settings of the store
+   * wait for a restart, so do these, as they belong together.
    */
   take(settings: StoreSettings, secrets: StoreSecrets): void {
     if (!isDeepStrictEqual(settings, this.parts.settings)) return
@@ -223,7 +222,7 @@ export class Store {
   private async look(): Promise<boolean> {
     const { redis } = this
     const isHealthy = redis.status === 'ready' && (await this.learn())
-    // What waits on a connection that hangs waits no longer, and another one may be better.
+    // Ends waiting calls on a connection that hangs; another one may be better.
     if (!isHealthy && ['ready', 'connect'].includes(redis.status)) redis.disconnect(true)
     return isHealthy
   }
@@ -258,13 +257,13 @@ export class Store {
       log('error', { namespace: settings.namespace, peer: owner }, anotherCluster)
   }
 
-  /** An answer that is there already, while this process was busy, is not too late. */
+  /** An answer that arrived while this process was busy is not too late. */
   private inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const tooLate = () => {
         reject(new StoreFault('store-timeout'))
       }
-      // Sockets are read after the timers and before what is immediate.
+      // Node reads sockets after timers and before immediates.
       const clock = globalThis.setTimeout(
         () => setImmediate(tooLate),
         this.parts.settings.timeoutMs,
@@ -304,7 +303,7 @@ const openWords = 'the store went down; limits and locks are of this gate alone 
 const strictWords = 'the store went down; requests are refused until it is back'
 
 async function clientOf(parts: StoreParts): Promise<Redis> {
-  // Most gates have none, and then do without 10 MB of memory.
+  // Most gates have no store, and save 10 MB of memory.
   const { Redis } = await import('./redis-client.js')
   return new Redis(parts.settings.redis, optionsOf(parts))
 }
@@ -315,7 +314,7 @@ function optionsOf({ settings, secrets }: StoreParts) {
     lazyConnect: true,
     connectionName: 'pinwarden',
     connectTimeout: connectTimeoutMs,
-    // Nothing waits for a store that is away, and what was cut off is not asked twice.
+    // No command waits for a store that is down, and a lost command is not repeated.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,

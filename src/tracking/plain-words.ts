@@ -1,11 +1,11 @@
-/** Why a pin failed, as a person would say it: the cluster tells what its own code saw. */
+/** Explains in plain words why a pin failed: the cluster only reports what its code saw. */
 
 const textBytesMax = 256
 
 /** First match first; Kubo's own words come behind `Message:` (ipfsconn/ipfshttp). */
 const words: readonly (readonly [RegExp, string])[] = [
   [
-    // It cancels a pin that makes no progress for as long as its settings say, and all at its end.
+    // The cluster cancels a pin without progress after a time limit, and all pins when it stops.
     /context (?:canceled|deadline exceeded)/,
     'the cluster gave up before Kubo had it: no progress in its pin_timeout, or a restart',
   ],

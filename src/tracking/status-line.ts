@@ -1,7 +1,7 @@
-/** What the cluster says of a pin, peer by peer, put into one word. */
+/** Sums up the cluster's status of a pin at all peers in one word. */
 import { readPinStatus } from '../cluster/status-answer.js'
 
-/** `failed`: until the cluster tries again, which it does by itself. */
+/** `failed`: until the cluster tries again by itself. */
 export type Stage = 'pending' | 'pinned' | 'failed' | 'unpinned'
 
 export interface StatusLine {
@@ -29,7 +29,7 @@ function stageOf(statuses: readonly string[]): Stage {
   if (statuses.length === 0 || statuses.some((status) => atWork.has(status))) return 'pending'
   if (statuses.includes('pin_error')) return 'failed'
   if (statuses.every((status) => done.has(status))) return 'pinned'
-  // What is `unexpectedly_unpinned` or `cluster_error` may still become anything.
+  // `unexpectedly_unpinned` and `cluster_error` are not final.
   return statuses.every((status) => status === 'unpinned') ? 'unpinned' : 'pending'
 }
 

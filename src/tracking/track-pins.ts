@@ -1,4 +1,4 @@
-/** Pin tracking, put together: reads states from the cluster, emits events and logs them. */
+/** Puts pin tracking together: reads states from the cluster, emits events and logs them. */
 import { readLines } from '../cluster/lines.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { encodeQuery, fittingCids } from '../cluster/query.js'

@@ -1,6 +1,6 @@
 /** A tracked pin: the encoders that wait for it, and its state. */
 
-/** How it ended for an encoder; `recovered`: pinned after it had failed. */
+/** Outcome for an encoder; `recovered`: pinned after it had failed. */
 export type PinResult = 'pinned' | 'recovered' | 'failed' | 'unpinned' | 'given-up'
 
 /** A pin of an encoder changed its state. */
@@ -20,24 +20,24 @@ interface Party {
   readonly sinceMs: number
 }
 
-/** Beyond it encoders of the same pin are not told apart. */
+/** Beyond this number, encoders of one pin count together. */
 const partiesMax = 16
 
 export class TrackedPin {
   readonly waiters = new Set<() => void>()
   /** The encoder in whose share it is tracked. */
   owner: string | undefined
-  /** The cluster has it in error, and tries again by itself. */
+  /** The cluster reports an error, and tries again. */
   isFailing = false
-  /** When the cluster was last asked about it by name. */
+  /** When the gate last asked about it by name. */
   askedAt = -Infinity
-  /** To be asked about in the next round, whatever is queued. */
+  /** Asks about it in the next round, whatever is queued. */
   isUrgent = false
   private parties: Party[] = []
 
   constructor(readonly cid: string) {}
 
-  /** It was accepted; also again. */
+  /** Called when the pin is accepted, also again. */
   accepted(encoder: string, nowMs: number): void {
     this.isFailing = false
     if (this.parties.some((party) => party.encoder === encoder)) return

@@ -16,30 +16,31 @@ export interface PinTrackerParts extends Timers {
   /** Gives the status of these, for which the cluster asks Kubo. */
   readonly readStatus: (cids: readonly string[], take: (line: Buffer) => void) => Promise<void>
   readonly onEvent: (event: PinEvent) => void
-  /** An error of the gate itself, or an answer that cannot be read. */
+  /** An error of the gate itself, or an unreadable answer. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * Beyond it new pins are not tracked, but for those of an encoder that has fewer than another; a
- * request that would wait is answered at once. An encoder waits no more often than it leaves free.
+ * Most tracked pins. Beyond it, only an encoder with fewer pins than another one gets a place; a
+ * request that would wait gets its answer at once. An encoder leaves a share of the waiting
+ * requests to others.
  */
 const trackedMax = 50_000
 const waitersMax = 10_000
 
-/** By name, in one round and in one request: each costs a lookup in Kubo. */
+/** CIDs in one round and in one request: each costs a lookup in Kubo. */
 const namedMax = 500
 const questionMax = 100
 
-/** Between rounds: from the first after something new to the last while nothing happens. */
+/** Between rounds: short after a change, longer while nothing happens. */
 const waitMsMin = 1000
 const waitMsMax = 30_000
-/** While a request waits: it is answered as soon as the pin is seen. */
+/** Between rounds while a request waits for its answer. */
 const waitMsMinWaited = 125
 const waitMsMaxWaited = 3000
-/** The cluster tries what failed again every 12 minutes. */
+/** The cluster retries failed pins every 12 minutes. */
 const failingMs = 120_000
-/** A round that took long is one that the cluster has to pay for. */
+/** A slow round costs the cluster much, so the next one comes later. */
 const restPerRound = 10
 
 /** With CRDT batching a pin is seen only once its batch is committed. */
@@ -61,7 +62,7 @@ export class PinTracker {
     this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
-  /** The cluster accepted it. */
+  /** Called when the cluster accepted a pin. */
   accepted(cid: string, encoder: string): void {
     const pin = this.pinOf(cid, encoder)
     if (pin === undefined) return
@@ -70,7 +71,7 @@ export class PinTracker {
     this.readSoon()
   }
 
-  /** The encoder unpinned it. */
+  /** Called when the encoder unpinned a pin. */
   released(cid: string, encoder: string): void {
     const pin = this.tracked.get(cid)
     if (pin === undefined) return
@@ -81,10 +82,9 @@ export class PinTracker {
   }
 
   /**
-   * Calls back once it is in a terminal state (pinned, failed, or not pinned at all), at the latest
-   * after so long; at once where too many requests wait, or the daemon stops.
-   *
-   * @param owner whose request it is; undefined: it has no share of its own
+   * Calls back once the pin is in a terminal state (pinned, failed, or not pinned at all), or after
+   * the time limit; at once where too many requests wait, or the daemon stops.
+   * @param owner encoder of the request; undefined: it has no share of its own
    * @returns stops the wait
    */
   wait(cid: string, ms: number, done: () => void, owner?: string): () => void {
@@ -187,7 +187,7 @@ export class PinTracker {
   private async round(): Promise<number | undefined> {
     const startMs = this.parts.monotonic()
     this.giveUp(startMs)
-    // What is accepted from here on may not be in the queue yet when that is read.
+    // Pins that are accepted from here on may be missing in the queue that is read now.
     const pins = this.pinsOfRound(startMs)
     const before = this.tracked.size
     try {
@@ -200,7 +200,7 @@ export class PinTracker {
       const factor = this.waiting > 0 ? 2 : 1.5
       this.waitMs = isMoving ? leastMs : Math.max(this.waitMs * factor, leastMs)
     } catch (error) {
-      // Of answers that cannot be read the endpoints know nothing.
+      // Endpoints do not notice unreadable answers.
       const isKnown = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
       if (!isKnown) this.parts.onError(error)
       this.waitMs *= 2
@@ -209,7 +209,7 @@ export class PinTracker {
     return this.untilNext(this.parts.monotonic() - startMs)
   }
 
-  /** Between full rounds only what a request waits for is looked at. */
+  /** Between full rounds, it looks only at pins that a request waits for. */
   private pinsOfRound(nowMs: number): TrackedPin[] {
     const all = [...this.tracked.values()]
     if (this.waiting > 0 && nowMs - this.lastFullAt < waitMsMin)
@@ -287,13 +287,13 @@ export class PinTracker {
       try {
         this.parts.onEvent(event)
       } catch (error) {
-        // Who listens is at fault: neither the cluster's answer nor a request is.
+        // A listener failed; neither the cluster's answer nor the request has a fault.
         this.parts.onError(error)
       }
   }
 }
 
-/** Undefined: not a status, and it says nothing of the pins of the other lines. */
+/** Undefined: this line is no status; other lines may be. */
 function statusIn(line: Buffer): StatusLine | undefined {
   try {
     return readStatus(line)

@@ -1,4 +1,4 @@
-/** The instruments of pin tracking: states of pins after their requests were answered. */
+/** Metrics of pin tracking: states of pins after their requests. */
 import { Counter, Histogram } from '@prometheus-io/client'
 import { bounded, encoderLabelsMax } from '../metrics/labels.js'
 import { addGauge } from '../metrics/read-at-scrape.js'
@@ -6,7 +6,7 @@ import type { Registry } from '../metrics/registry.js'
 import type { PinEvent } from './tracked-pin.js'
 import type { PendingPins } from './tracker.js'
 
-/** From what Kubo has already to what no peer offers for hours, in seconds. */
+/** From pins that Kubo already has to those that no peer offers for hours, in seconds. */
 const buckets = [1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
 /** @returns counts one event */

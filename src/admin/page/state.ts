@@ -139,7 +139,7 @@ function rowsOf(status: StatusReport, { cluster, now }: ActivityReport): readonl
     ...(ledger === undefined
       ? []
       : [['Ledger', ledgerText(ledger), isLedgerAlarm(ledger)] as const]),
-    ...(store === null ? [] : [['Store', store.isUp ? 'shared' : 'away', !store.isUp] as const]),
+    ...(store === null ? [] : [['Store', store.isUp ? 'shared' : 'down', !store.isUp] as const]),
     ['Last answer of the cluster', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
     ['Under way', `${countText(requestsUnderWay)} requests`],

@@ -1,4 +1,4 @@
-/** `pinwarden encoders enable`, `disable` and `remove`: who is let in at all. */
+/** `pinwarden encoders enable`, `disable` and `remove`. */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { configFrom } from '../../settings/load.js'
 import { removeEncoder, setField } from '../../settings/edit/encoder-edits.js'

@@ -1,4 +1,4 @@
-/** The commands around encoders: show, switch on and off, take away. */
+/** The commands for encoders: list, enable, disable and remove. */
 import type { Command } from 'commander'
 import { type CommandLine, withExamples } from '../command-line.js'
 

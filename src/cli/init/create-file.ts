@@ -19,7 +19,8 @@ export async function createFile(path: string, text: string): Promise<void> {
     throw code === 'EEXIST' ? there(path) : new CommandError(`cannot write ${path}: ${code}`)
   })
   try {
-    // Only root may give a file away, and only root has to: others write into their own place.
+    // Only root may change a file's owner, and only root has to: others write into their own
+    // directory.
     if (process.getuid?.() === 0) await file.chown(0, directory.gid)
     await file.chmod(0o640)
     await file.writeFile(text)

@@ -1,4 +1,4 @@
-/** The commands around keys: make, show, replace and take away. */
+/** The commands for keys: add, list, rotate and revoke. */
 import type { Command } from 'commander'
 import { type CommandLine, withExamples } from '../command-line.js'
 

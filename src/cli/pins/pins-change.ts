@@ -88,7 +88,7 @@ export async function pinsRelease(options: ReleaseOptions, io: Io): Promise<numb
   )
   io.stdout.write(`${countsText(counts)}\n`)
   if (counts.of('waiting') > 0)
-    io.stdout.write('waiting: the cluster is away; the daemon unpins them as soon as it is back\n')
+    io.stdout.write('waiting: the cluster is down; the daemon unpins them as soon as it is back\n')
   return counts.of('failed') + counts.of('bad-cid') + counts.of('not-a-plain-pin') === 0 ? 0 : 1
 }
 

@@ -162,7 +162,7 @@ function spanOf(option: string, text: string): number {
 function ageText({ olderThan, notRenewedFor }: PlanOptions): string {
   const ages = [
     ...(olderThan === undefined ? [] : [`first pinned more than ${olderThan} ago`]),
-    ...(notRenewedFor === undefined ? [] : [`whose pin nobody renewed for ${notRenewedFor}`]),
+    ...(notRenewedFor === undefined ? [] : [`whose pin no holder renewed for ${notRenewedFor}`]),
   ]
   return ages.length === 0 ? '' : ` (${ages.join(', ')})`
 }

@@ -34,7 +34,7 @@ const advice: Partial<Record<RefusalReason | UpstreamFaultReason, string>> = {
     'this encoder reads as many listings as `listing.perEncoderMax` allows: wait for one to end',
   'listings-busy': 'others read as many listings as the gate allows: try again in a minute',
   'journal-pending':
-    'a pin of this CID was accepted while the cluster was away, and is made when it is back',
+    'a pin of this CID was accepted while the cluster was down, and is made when it is back',
   'leases-uncounted': 'the gate has just started and counts what each encoder holds: ' + anew,
   'too-many-holders':
     'as many encoders hold this pin as one pin can have: it is safe without this one',

@@ -1,4 +1,4 @@
-/** Answers that are none a client hoped for, in words: whose business it is and what helps. */
+/** Explains unexpected answers: whose fault they are, and what helps. */
 import { refusals } from '../../gate/refusals.js'
 import { adviceFor } from './advice.js'
 import type { GateAnswer, Unanswered } from './ask.js'
@@ -8,7 +8,7 @@ import { quoted, type ProbeProblem } from './steps.js'
 /** What was asked, for those sentences that depend on it; a permission of the gate. */
 export type ProbedPermission = 'id' | 'status' | 'pin' | 'unpin'
 
-/** @returns undefined when the answer is a success of somebody */
+/** @returns undefined when the answer is a success */
 export function refusalProblem(
   answer: GateAnswer,
   asked: ProbedPermission,

@@ -46,11 +46,11 @@ const form = 'the form is https://NAME:KEY@host:port, as pinwarden keys add prin
 /** What keeps the value from being a URL of HTTP. */
 function slipOf(text: string): ProbeProblem | undefined {
   if (text.trim() !== text)
-    return { what: 'there is white space around the value', help: 'take it away in the .env file' }
+    return { what: 'there is white space around the value', help: 'remove it in the .env file' }
   if (/^["'`“‘]|["'`”’]$/.test(text))
     return {
       what: 'there are quotes around the value, as part of it',
-      help: 'take them away in the .env file: not every program that reads one removes them',
+      help: 'remove them in the .env file: not every program that reads it does',
     }
   if (/^(?:export\s+)?IPFS_CLUSTER_ENDPOINT=/.test(text))
     return {

@@ -129,7 +129,7 @@ async function pinAndUnpin(
     const why =
       isUnpinned === undefined
         ? `whether ${cid} is pinned is not known, and unpinning could destroy a pin`
-        : `${cid} is somebody's pin already (not \`unpinned\`), which unpinning would destroy`
+        : `${cid} is pinned already (not \`unpinned\`), and unpinning would destroy that pin`
     steps.skip('pin', `not tried: ${why}`)
     steps.skip('unpin', 'not tried, for the same reason')
     return false

@@ -79,7 +79,7 @@ export class Requests {
       what: `the pin of ${cid} ${pinned === 'yes' ? 'has most likely' : 'may have'} stayed`,
       help:
         'run this again in a minute: its status step says so. If it is there, the ' +
-        'operator, or an encoder with the permission `unpin`, takes it away',
+        'operator, or an encoder with the permission `unpin`, removes it',
     }
     const path = `/pins/${cid}`
     const found = await this.asker.ask('DELETE', path)
@@ -141,8 +141,8 @@ const httpAtTls: ProbeProblem = {
 const unprotected: ProbeProblem = {
   what: 'this is the cluster itself, without pinwarden before it: it answers without any key',
   help:
-    "whoever reaches this port pins and unpins as he likes. Put pinwarden's own port into the " +
-    'endpoint (usually 9098), and the operator closes this one to the world',
+    "every client that reaches this port can pin and unpin everything. Put pinwarden's own port " +
+    '(usually 9098) into the endpoint; the operator closes this one to the world',
 }
 
 /** What the encoder reads of it. */

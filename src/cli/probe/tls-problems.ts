@@ -63,10 +63,10 @@ export function chainProblem(code: string, isKnown: boolean): ProbeProblem | und
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
     return { what: 'the certificate is self-signed: no authority vouches for it', help: trustIt }
   if (code === 'SELF_SIGNED_CERT_IN_CHAIN')
-    return { what: "the certificate comes from an authority of somebody's own", help: trustIt }
+    return { what: 'the certificate comes from a private authority', help: trustIt }
   if (code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' || code.startsWith('UNABLE_TO_GET_ISSUER_CERT'))
     return {
-      what: `who issued the certificate is not known here (${code})`,
+      what: `this machine does not know the issuer of the certificate (${code})`,
       help:
         'most often the intermediate certificate is missing: the operator puts the ' +
         `whole chain (fullchain.pem) into listen.tls.certFile. Else: ${trustIt}`,

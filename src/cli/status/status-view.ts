@@ -58,7 +58,7 @@ function journalText(journal: NonNullable<StatusReport['journal']>): string {
 
 const seeRejected = 'pinwarden journal list --rejected'
 
-const storeAway = 'away: limits and locks are those of this gate alone, or store.failMode refuses'
+const storeAway = 'down: limits and locks are of this gate alone, or store.failMode refuses'
 
 function settingsText({ since, isLastRefused, needRestart = [] }: Shown['settings']): string {
   const waiting =

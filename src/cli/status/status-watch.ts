@@ -19,7 +19,7 @@ export interface Watching {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A daemon that is away is shown as that, and asked again. */
+/** Shows a daemon that does not answer as such, and asks again. */
 export async function watchStatus(watching: Watching, io: Io): Promise<number> {
   const { where, everyMs, json } = watching
   const ending = new AbortController()

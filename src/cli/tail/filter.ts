@@ -1,4 +1,4 @@
-/** Which lines of the log somebody wants to see. */
+/** Selects lines of the log. */
 import { type AccessLine, levels } from '../../log/access-line.js'
 import { canonicalCid } from '../../cluster/cid.js'
 import { type LogLine, readLogLine } from '../../log/line-text.js'

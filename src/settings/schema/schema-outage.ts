@@ -1,4 +1,4 @@
-/** The part of the configuration's schema that says what is done while the cluster is away. */
+/** The part of the schema for outages of the cluster. */
 import Type from 'typebox'
 import { baseUrl, count, optionalSection, path, section, timeMs } from './fields.js'
 

@@ -6,7 +6,7 @@ const length = 12
 
 export const leaseIdPattern = `^[0-9a-z]{${length}}$`
 
-/** For a new encoder: who gets a name after somebody else inherits nothing. */
+/** For a new encoder: a later encoder of the same name inherits nothing. */
 export const newLeaseId = (): string =>
   Array.from({ length }, () => digits.charAt(randomInt(digits.length))).join('')
 

@@ -295,7 +295,7 @@ t.test('an age is that of the first pin, or that of the last renewal, or both', 
   t.match(first.stderr, 'would release 2 leases (first pinned more than 1y ago) (3 pins checked)')
   const both = await plan('--older-than', '1y', '--not-renewed-for', '1d')
   t.same(both.cids, [cid(1)])
-  t.match(both.stderr, '(first pinned more than 1y ago, whose pin nobody renewed for 1d)')
+  t.match(both.stderr, '(first pinned more than 1y ago, whose pin no holder renewed for 1d)')
   t.match(await command('pins', 'plan', '--not-renewed-for', 'x'), { code: 2 })
 })
 

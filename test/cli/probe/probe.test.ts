@@ -148,7 +148,7 @@ t.test('what is pinned already is not touched, whatever its status', async (t) =
     gate.cluster.setStatus(cid, status, 'went wrong')
     const { text, code } = await run(t, endpointOf(gate), { cid })
     t.same(asked(gate), ['GET /id', `GET /pins/${cid}`])
-    t.match(text, /^skip {2}pin {7}not tried: \w+ is somebody's pin already/m)
+    t.match(text, /^skip {2}pin {7}not tried: \w+ is pinned already/m)
     t.match(text, /^skip {2}unpin {5}not tried/m)
     t.ok(gate.cluster.pins.has(cid))
     if (status === 'pinned') t.match(text, 'can ask; with a CID that is not pinned yet, pin and')
