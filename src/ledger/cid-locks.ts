@@ -3,7 +3,7 @@ import { LockTimeout } from './lock-timeout.js'
 import type { Deadline } from '../time/deadline.js'
 import type { SetTimer } from '../time/clock.js'
 
-/** Ends a lock. */
+/** Releases a lock. */
 export type Release = () => void
 
 export class CidLocks {
@@ -12,8 +12,7 @@ export class CidLocks {
   constructor(private readonly setTimer: SetTimer) {}
 
   /**
-   * Waits for all who came before.
-   *
+   * Waits for all earlier callers.
    * @throws LockTimeout when it takes longer
    */
   async acquire(cid: string, deadline: Deadline): Promise<Release> {
@@ -33,7 +32,7 @@ export class CidLocks {
     const outcome = await Promise.race([before, tooLate])
     cancel()
     if (outcome === undefined) return release
-    // Those behind wait for who is before.
+    // Later callers then wait for the earlier ones.
     void before.then(release)
     throw new LockTimeout()
   }

@@ -13,9 +13,9 @@ import type { ClusterPort, Finished, WriteAnswer } from './cluster-port.js'
 
 export interface ClusterAccess {
   readonly cluster: ClusterClient
-  /** Of what no client asked. */
+  /** Headers of the gate's own requests. */
   readonly headers: RequestHeaders
-  /** Asked for each question. */
+  /** Read for each request. */
   readonly config: () => ClusterConfig
 }
 
@@ -62,14 +62,17 @@ export function accessCluster({ cluster, headers: own, config }: ClusterAccess):
 
 const textOf = ({ body }: Answer): string => (body instanceof Whole ? body.text : '')
 
-/** Of the peer that answered, and of those that it sees. */
+/** IDs of the peer that answered, and of those that it sees. */
 function peersIn(text: string): readonly string[] {
   const { id, cluster_peers: others } = readObject(text)
   const all: unknown[] = [id, ...(Array.isArray(others) ? (others as unknown[]) : [])]
   return [...new Set(all.filter((peer) => typeof peer === 'string'))]
 }
 
-/** Only these are known to be not there yet: an error or a peer that is away says nothing. */
+/**
+ * Only these states prove that a peer lacks the pin: an error or an unreachable peer proves
+ * nothing.
+ */
 const unfinished: ReadonlySet<string> = new Set(['pin_queued', 'pinning', 'pin_error', 'unpinned'])
 
 /** @param text of a status: one word for each peer */

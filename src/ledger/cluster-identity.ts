@@ -1,6 +1,6 @@
 /**
- * Which cluster the ledger is of. Another address, limit or password is no other cluster: its peers
- * say which it is. Nothing that was written to one is repaired in another.
+ * Which cluster the ledger belongs to. A new address, limit or password does not make another
+ * cluster: its peers tell which one it is. The gate repairs nothing in another cluster.
  */
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
@@ -11,23 +11,26 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 export interface ClusterIdentityParts extends Timers {
   readonly storage: Pick<LedgerStorage, 'contents' | 'note'>
   readonly cluster: Pick<ClusterPort, 'peers' | 'urls'>
-  /** It is known which cluster is asked now. @param isAnother than the one before */
+  /**
+   * The current cluster is known.
+   * @param isAnother than the one before
+   */
   readonly onKnown: (isAnother: boolean) => void
-  /** @param peers undefined: it is not known which cluster is asked now */
+  /** @param peers undefined: the current cluster is unknown */
   readonly onPeers?: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   readonly log: Logger
 }
 
-/** The first time is nothing that anybody waits for. */
+/** No request waits for the first attempt. */
 const firstMs = 30_000
 
-/** While the cluster does not say who it is. */
+/** Delay before the next attempt, while the cluster does not tell its peers. */
 const retryMs = 5000
 
 export class ClusterIdentity {
   private known: KnownCluster | undefined
   private isSame = true
-  /** Settles when it was asked for the first time, or needs no question. */
+  /** Settles after the first attempt, or needs none. */
   readonly asked: Promise<void>
   private readonly isAsked = Promise.withResolvers<undefined>()
   private readonly scheduler: Scheduler
@@ -39,12 +42,12 @@ export class ClusterIdentity {
     this.check()
   }
 
-  /** Whether the cluster that is asked now is known to be the ledger's. */
+  /** Whether the current cluster is known to be the ledger's. */
   get isKnown(): boolean {
     return this.isSame
   }
 
-  /** The settings may name another one now. */
+  /** The settings may name another cluster now. */
   check(): void {
     const { known } = this
     const urls = this.parts.cluster.urls()

@@ -1,10 +1,10 @@
-/** What the ledger asks of the cluster, answered by the daemon's client or by a simulation. */
+/** What the ledger needs of the cluster; the daemon's client provides it, or a simulation. */
 import type { TakeLine } from '../cluster/lines.js'
 import type { RequestHeaders } from '../http/headers.js'
 import type { Deadline } from '../time/deadline.js'
 
 export interface ClusterPort {
-  /** @throws ClusterFault when it is not known what the cluster has */
+  /** @throws ClusterFault when the cluster's state stays unknown */
   read(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Reading>
   /**
    * Writes without a client's request.
@@ -18,14 +18,17 @@ export interface ClusterPort {
    * is known.
    */
   isFinished(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Finished>
-  /** Gives each line of the whole state. @throws ClusterFault also when it was not all */
+  /**
+   * Gives each line of the whole state.
+   * @throws ClusterFault, also when the state was cut short
+   */
   readState(take: TakeLine): Promise<void>
   /** Base URLs under which it is asked now. */
   readonly urls: () => readonly string[]
   /** IDs of its peers, as `GET /id` has them. @throws ClusterFault when it does not say */
   peers(): Promise<readonly string[]>
   readonly isAvailable: () => boolean
-  /** Calls when an endpoint closed a connection, went down or is back. */
+  /** Calls back when an endpoint closed a connection, went down or came back. */
   onDisconnect(call: () => void): void
 }
 
@@ -43,7 +46,7 @@ export interface WriteAnswer {
 
 export type Finished = 'finished' | 'unfinished' | 'unknown'
 
-/** A cluster as the ledger knows it. */
+/** The cluster, as the ledger has it. */
 export interface KnownCluster {
   /** Base URLs under which it was asked last. */
   readonly urls: readonly string[]

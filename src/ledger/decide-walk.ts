@@ -1,11 +1,11 @@
 /**
- * A crash or a hand? A cluster that is killed forgets a suffix of what it was sent, as its log is
- * in memory: of an ipfs-cluster-service 1.1.6 with its default datastore the last 15 to 30 writes,
- * however old. Whatever else is missing or back was changed beside the gate. No I/O here.
+ * Tells a crash from other changes. A killed cluster forgets a suffix of its last writes, as its
+ * log is in memory: an ipfs-cluster-service 1.1.6 with its default datastore lost the last 15 to 30
+ * writes, however old. Every other difference was made beside the gate. No I/O.
  */
 import type { LedgerRow } from './row.js'
 
-/** What was seen of one row. */
+/** The comparison of one row. */
 export interface Look {
   readonly row: LedgerRow
   readonly differs: 'missing' | 'unexpected' | undefined
@@ -14,27 +14,27 @@ export interface Look {
    * nothing is left either way.
    */
   readonly isNeutral: boolean
-  /** What is back was taken down: that is final. */
+  /** The pin that is back was taken down, which is final. */
   readonly isTakenDown?: boolean
 }
 
 export interface Decided {
   readonly repair: readonly LedgerRow[]
-  /** Changed by a hand: an operator decides. */
+  /** Changed beside the gate: an operator decides. */
   readonly report: readonly { readonly row: LedgerRow; readonly as: 'missing' | 'unexpected' }[]
 }
 
-/** So many agree in a row before the walk ends: many times of what is written at the same time. */
+/** The walk ends after this many agreeing rows: many times the number of concurrent writes. */
 export const agreedMin = 100
 
-/** Writes that are under way at once arrive in another order: so many may agree within the run. */
+/** Concurrent writes arrive in another order: this many rows may agree within the lost run. */
 const disorderMax = 32
 
-/** A crash forgets some tens. */
+/** A crash loses a few dozen writes. */
 const missingMax = 1000
 const unexpectedMax = 50
 
-/** A power cut takes what the operating system had not written yet: all of these last minutes. */
+/** A power cut loses what the operating system had not written: up to these last minutes. */
 export const rebootMs = 600_000
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What an operator decides: of a row that a hand changed beside the gate, which of both is right;
- * of a pin, that it goes for good.
+ * Carries out operators' decisions: which side is right about a pin that was changed beside the
+ * gate, and take-downs.
  */
 import { ClusterFault } from '../cluster/faults.js'
 import { type Lease } from '../leases/lease.js'
@@ -32,24 +32,26 @@ export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly reconciler: Pick<Reconciler, 'reconcile'>
   /** Whose leases the rows owe. */
   readonly owes: Owes
-  /** It is not known whether the cluster has what the ledger says of a CID. */
+  /** Called when the gate does not know whether the cluster has what the ledger says. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Longest time of one change. */
   readonly timeoutMs: () => number
 }
 
-/** A row that a hand changed, as a plan saw it. */
+/** A row that was changed beside the gate, as a plan saw it. */
 export interface SeenReport {
   readonly cid: string
   readonly report: Differed
   readonly version: string
 }
 
-/** `gate`: what the ledger says is made true. `hand`: the cluster stays as it is. */
+/**
+ * `gate`: makes the cluster agree with the ledger. `hand`: makes the ledger agree with the cluster.
+ */
 export type Right = 'gate' | 'hand'
 
 export type ReportDecision =
-  /** The cluster has again what is owed, or no more what was released. */
+  /** The cluster has what is owed again, or no longer what was released. */
   | 'pinned-again'
   | 'unpinned'
   /** The cluster and the ledger agreed by now. */
@@ -59,11 +61,11 @@ export type ReportDecision =
   | { readonly rejected: string }
 
 export interface TakenDown {
-  /** `waiting`: it is durable, and is done as soon as the cluster is back. */
+  /** `waiting`: it is on disk, and happens as soon as the cluster is back. */
   readonly outcome: 'unpinned' | 'waiting' | 'not-pinned' | 'not-a-plain-pin'
-  /** Whose leases ended. */
+  /** The holders whose leases ended. */
   readonly holders: readonly string[]
-  /** Pins of it that waited for the cluster, and are not made any more. */
+  /** Its queued entries, which were dropped. */
   readonly queued: number
 }
 
@@ -72,7 +74,7 @@ export interface PinNotes {
   readonly takeDown: TakeDown | undefined
 }
 
-/** While the cluster does not say when it wrote the record: what clocks may differ by. */
+/** Assumed difference of clocks, while the cluster does not say when it wrote the record. */
 const marginMs = minuteMs
 
 /** First look behind a take-down; the doubt's own looks follow. */
@@ -110,9 +112,8 @@ export class Decisions {
   }
 
   /**
-   * Ends all leases of a pin, and what waits of it in the queue, for good: the ledger has it on the
-   * disk before the cluster is asked, and sees to it until the cluster has done it.
-   *
+   * Ends all leases of a pin and its queued entries, for good: the ledger writes that to disk
+   * before it asks the cluster, and repeats the request until the cluster has done it.
    * @throws LockTimeout, StoreFault, LedgerFault: nothing was done
    */
   async takeDown(cid: string, reason: string): Promise<TakenDown> {
@@ -161,7 +162,7 @@ export class Decisions {
     }
   }
 
-  /** What the cluster has; it may be away. */
+  /** Reads the cluster's record; undefined where the cluster is down. */
   private async view(
     cid: string,
     deadline: Deadline,
@@ -222,7 +223,7 @@ function releasedOf(
   return [...new Map(all.map((each) => [`${each.holder} ${each.token}`, each])).values()]
 }
 
-/** A row as a hand left the record: what it took away is released, what it gave is owed. */
+/** The row that agrees with the cluster's record: removed leases are released, added ones owed. */
 function asLeft(row: LedgerRow, { record, seq }: OpenPin): LedgerRow {
   const { isDirect, options, leases, former, expiresMs } = record ?? gone
   const isThere = (token: string | undefined): boolean =>

@@ -1,8 +1,8 @@
-/** What a healthy cluster says of a write that it will never take: repeating it changes nothing. */
+/** A refusal of a healthy cluster that no repetition changes. */
 
 /**
- * Texts of its checks, from cluster-api: `pin` in ipfs-cluster 1.1.4 and 1.1.6. Whatever else it
- * answers with 500 may be a trouble that passes.
+ * Texts of its checks, from cluster-api: `pin` in ipfs-cluster 1.1.4 and 1.1.6. Every other 500 may
+ * be temporary.
  */
 const texts = [
   'replication_factor_min is larger than max',

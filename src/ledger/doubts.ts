@@ -1,4 +1,4 @@
-/** The CIDs in doubt: looks at each one when it is due, until the last look has agreed. */
+/** CIDs in doubt: checks each one when it is due, until the last check agrees. */
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { Clock } from '../time/clock.js'
@@ -10,24 +10,24 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 export interface DoubtsParts extends Clock {
   readonly storage: Pick<LedgerStorage, 'note' | 'contents'>
   readonly reconcile: (cid: string) => Promise<Repair>
-  /** A CID was looked at, and what came of that is noted. */
+  /** Called after a check of a CID whose outcome is noted. */
   readonly onLooked: (cid: string) => void
-  /** Called when there are more doubts than are kept one by one. */
+  /** Called when there are too many doubts to keep each one. */
   readonly onTooMany: () => void
   readonly log: Logger
   readonly isAvailable: () => boolean
 }
 
-/** Beyond it a walk looks at all of the last writes instead. */
+/** Most doubts; beyond it a walk checks all of the last writes instead. */
 const doubtsMax = 50_000
 
 /** The cluster has other work as well. */
 const atOnceMax = 8
 
-/** After a look that saw nothing, and after a repair that had to be made at the last look. */
+/** Delay after a failed check, and after a repair in the last check. */
 const retryMs = 5000
 
-/** After a refusal: an operator has to change something. */
+/** Delay after a refusal: an operator has to change something. */
 const rejectedMs = hourMs
 
 const landing = ['unknown-outcome', 'near-sweep', 'after-crash'] as const
@@ -43,7 +43,7 @@ interface Due {
 
 export class Doubts {
   private readonly byCid = new Map<string, Map<DoubtReason, Due>>()
-  /** Of an earlier run, and not looked at since. */
+  /** From an earlier run, and not checked since. */
   private readonly unseen = new Set<string>()
   private readonly scheduler: Scheduler
   private count = 0
@@ -75,7 +75,7 @@ export class Doubts {
     return this.byCid.has(cid)
   }
 
-  /** Whether a write of the CID may still land, as far as is known. */
+  /** Whether a write of the CID may still land, as far as the gate knows. */
   mayLand(cid: string): boolean {
     const reasons = this.byCid.get(cid)
     return landing.some((reason) => reasons?.has(reason) === true)
@@ -102,7 +102,7 @@ export class Doubts {
     this.scheduler.runWithin(delayOf(reason, 0))
   }
 
-  /** They were of another cluster. */
+  /** Forgets all, as they were of another cluster. */
   clear(): void {
     this.byCid.clear()
     this.unseen.clear()

@@ -1,28 +1,27 @@
-/** Locks that several gates take together, where they share a store. */
+/** Locks among gates that share a store. */
 
 export interface GateLocks {
   /**
-   * Waits for the lock among all gates. While the store is away a change goes on without it, unless
-   * the settings refuse that.
-   *
-   * @throws LockTimeout when it takes longer; StoreFault where the settings want it
+   * Waits for the lock among all gates. While the store is down, a change continues without it,
+   * unless the settings refuse that.
+   * @throws LockTimeout when it takes longer; StoreFault where the settings refuse
    */
   acquire(cid: string, timeoutMs: number): Promise<GateLock>
-  /** Calls when locks may have been lost. */
+  /** Calls back when locks may be lost. */
   whenDown(call: () => void): void
-  /** Ends its timers. */
+  /** Stops its timers. */
   close(): void
 }
 
 export interface GateLock {
-  /** False: the change goes on without it, and others may change the pin meanwhile. */
+  /** False: the change continues without the lock, and other gates may change the pin meanwhile. */
   readonly isTaken: boolean
-  /** What another gate wrote last, if it did so lately. */
+  /** The last write of another gate, if recent. */
   readonly written: string | undefined
   /** Whether a change of another gate may still land: it ended without being over. */
   readonly isCrowded: boolean
   /**
-   * @param written what this gate wrote, for the others; undefined: nothing
+   * @param written this gate's write, for the others; undefined: none
    * @param isOver nothing of the change lands any more
    */
   readonly release: (written: string | undefined, isOver: boolean) => Promise<Crowd>

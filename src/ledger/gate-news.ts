@@ -1,7 +1,7 @@
 /**
- * What gates of one cluster have to tell each other. A gate repairs only leases that it wrote, so
- * it has to hear when another one released them, and where its writes may have been overwritten.
- * News wait on the disk of the gate that has them until the other one has them on its own.
+ * Messages between gates of one cluster. A gate repairs only leases that it wrote, so it has to
+ * learn when another gate released them, and where its writes may have been overwritten. A message
+ * waits on the sender's disk until it is on the receiver's.
  */
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
@@ -12,7 +12,7 @@ import { type GateState, type Mail, type News, readMail, readState, stateVersion
 import { Outbox } from './outbox.js'
 import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
 
-/** One round trip to the store: gives what this gate says, takes what all others do. */
+/** One round trip to the store: sends this gate's messages, and receives those of all others. */
 export interface GateMail {
   /**
    * @param mails by the gate that each is for
@@ -35,14 +35,14 @@ export interface Exchanged {
 export interface GateNewsParts extends Timers {
   readonly storage: Pick<LedgerStorage, 'gateId' | 'contents' | 'note' | 'commit' | 'nextSeq'>
   readonly mail: GateMail
-  /** Takes what was said, so that it is noted before a commit that follows. */
+  /** Takes a message, so that it is noted before a later commit. */
   readonly onNews: (news: News) => Promise<void>
   /** What the store held of the last writes is gone. */
   readonly onLost: () => void
   readonly log: Logger
 }
 
-/** Between two rounds: while a caller waits, while none does, and while the store is away. */
+/** Delays between rounds: while a caller waits, otherwise, and while the store is down. */
 const busyMs = 500
 const idleMs = 5000
 const awayMs = 1000
@@ -50,7 +50,7 @@ const awayMs = 1000
 /** News in one mail. */
 const mailMax = 500
 
-/** A gate without a disk is gone when it was silent for so long: it has nothing more to tell. */
+/** A gate without a disk counts as removed after this silence: it has nothing more to say. */
 const silentMsMax = 60_000
 
 /** One that was seen since then is there. */
@@ -92,11 +92,11 @@ export class GateNews {
     this.run = numberOf(storage)
     this.hearing = new Hearing(storage.contents.gates, parts.monotonic)
     this.scheduler = new Scheduler(() => this.exchange(), parts)
-    // A copy knows nothing of what was released since it was made: it says nothing.
+    // A copy of a ledger lacks releases since it was made: it sends nothing.
     if (!storage.contents.isCopy) this.scheduler.runWithin(0)
   }
 
-  /** Whether this gate knows what the others released until just now; asks them if not. */
+  /** Whether this gate knows the others' releases until now; asks them if not. */
   get isCurrent(): boolean {
     const { isCurrent } = this.hearing
     if (!isCurrent && !this.wants && !this.parts.storage.contents.isCopy) {
@@ -106,12 +106,12 @@ export class GateNews {
     return isCurrent
   }
 
-  /** Other gates that were not heard yet, or not lately. */
+  /** Other gates that were never heard, or not lately. */
   get unheard(): readonly string[] {
     return this.hearing.unheard
   }
 
-  /** News that no other gate has yet; those that were given up, since the start. */
+  /** Messages that wait; messages dropped since the start. */
   get figures(): { readonly waiting: number; readonly dropped: number } {
     return { waiting: this.outbox.size, dropped: this.outbox.dropped }
   }
@@ -145,7 +145,7 @@ export class GateNews {
     return true
   }
 
-  /** Says all that is left, and that there will be no more. */
+  /** Sends the remaining messages, and that no more will follow. */
   async close(): Promise<void> {
     this.scheduler.close()
     this.isClosed = true
@@ -176,7 +176,7 @@ export class GateNews {
     try {
       const taken = await mail.exchange(this.state(), this.mails())
       if (taken === undefined) {
-        // What others release meanwhile stands nowhere but with them.
+        // Releases of other gates meanwhile are only known to them.
         this.hearing.restart()
         return awayMs
       }
@@ -186,7 +186,7 @@ export class GateNews {
       this.hearing.done()
       this.isLogged = false
     } catch (err) {
-      // What was said stays said until it is on this gate's disk.
+      // A message stays in the store until it is on this gate's disk.
       if (!this.isLogged) log('warn', { err }, 'could not apply news of another gate yet')
       this.isLogged = true
       return awayMs

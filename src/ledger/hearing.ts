@@ -1,4 +1,4 @@
-/** Which other gates were heard, and as of when: one that is silent may have released anything. */
+/** Which other gates were heard, and as of when: a silent gate may have released anything. */
 
 /** What was heard holds for so long: what came later stands beside the lock of its pin. */
 const currentMs = 30_000

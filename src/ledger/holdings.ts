@@ -1,4 +1,4 @@
-/** How many leases each holder has, and which: as the ledger knows it. */
+/** The leases of each holder, as the ledger knows them. */
 import { type Lease, leasePrefix } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
@@ -16,24 +16,26 @@ export interface HoldingsParts extends Clock {
   readonly cluster: Pick<ClusterPort, 'readState'>
   /** Whose leases the rows owe. */
   readonly owes: Owes
-  /** Whether a walk has still to see what the cluster lost: until then nothing is missing. */
+  /** Whether a walk is still open: until it ends, nothing counts as missing. */
   readonly isWalking: () => boolean
   readonly isDoubted: (cid: string) => boolean
-  /** How often the ledger is compared with the cluster's whole state. */
+  /** Interval between comparisons with the cluster's whole state. */
   readonly intervalMs: number
-  /** So many rows are not in the cluster any more, though no crash can have taken them. */
+  /**
+   * Called with the number of rows that are missing in the cluster, though no crash can explain it.
+   */
   readonly onMissing: (missing: number) => void
   readonly log: Logger
 }
 
-/** After a comparison that failed, or a disk that took nothing. */
+/** Delay after a failed comparison, or while the disk takes nothing. */
 const retryMs = 10_000
 
 /** So long an operator's question waits for a walk; it looks so often whether that has ended. */
 const walkMsMax = 60_000
 const lookMs = 250
 
-/** Lines that are handed on together. */
+/** Lines of one batch. */
 const batchLines = 256
 
 interface Held {
@@ -61,12 +63,12 @@ export class Holdings {
     )
   }
 
-  /** When the ledger was compared with the whole state; undefined: never, so it may lack leases. */
+  /** Time of the last comparison; undefined: never, so leases may be missing. */
   get since(): number | undefined {
     return this.comparedMs
   }
 
-  /** Sees to it that there is a comparison, and that it is not too old; no caller waits for it. */
+  /** Starts a comparison if the last one is too old; no caller waits for it. */
   ensure(): void {
     if (this.isWanted) return
     this.isWanted = true
@@ -80,7 +82,10 @@ export class Holdings {
     this.scheduler.runWithin(withinMs)
   }
 
-  /** Compares now, or when the walk of a start has ended. @returns whether it came to its end */
+  /**
+   * Compares now, or after the walk of a start.
+   * @returns whether it ended well
+   */
   async refresh(): Promise<boolean> {
     const { isWalking, monotonic, setTimer } = this.parts
     const endMs = monotonic() + walkMsMax
@@ -89,18 +94,21 @@ export class Holdings {
     return this.compare()
   }
 
-  /** Compares now, or waits for the comparison under way. @returns whether all is known then */
+  /**
+   * Compares now, or waits for the comparison in progress.
+   * @returns whether all leases are known then
+   */
   async count(): Promise<boolean> {
     await this.compare()
     return this.comparedMs !== undefined
   }
 
-  /** With all places: what is being written, what waits, and what is not known. */
+  /** Includes all places: writes in progress, queued pins, unknown outcomes. */
   size(holder: string): number {
     return this.parts.storage.count(holder) + this.places.size(holder)
   }
 
-  /** Leases that are on the disk. */
+  /** Leases on disk. */
   counted(holder: string): number {
     return this.parts.storage.count(holder)
   }
@@ -132,7 +140,9 @@ export class Holdings {
     })
   }
 
-  /** The write may have been done, and may still be: the place is kept until that is seen. */
+  /**
+   * The write may have happened, or may still land: keeps the place until the ledger has seen it.
+   */
   doubt(cid: string, holder: string, place: Place): void {
     if (!this.parts.isDoubted(cid)) {
       place.free()
@@ -143,7 +153,10 @@ export class Holdings {
     this.doubted.set(cid, places.set(holder, place))
   }
 
-  /** A CID in doubt was looked at. @param isOver whether nothing can land any more */
+  /**
+   * Called after a check of a CID in doubt.
+   * @param isOver whether nothing can land any more
+   */
   async looked(cid: string, isOver: boolean): Promise<void> {
     const places = [...(this.doubted.get(cid) ?? [])]
     if (places.length === 0) return

@@ -1,4 +1,4 @@
-/** Where the settings and systemd have the ledger kept. */
+/** Finds the directory of the ledger, from settings and systemd. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../settings/schema/schema.js'
@@ -28,7 +28,7 @@ export function ledgerDirectory(
   return stateDirectory ?? (has(directory, formerJournalName) ? directory : undefined)
 }
 
-/** Where a release before the ledger kept what it had written last; undefined: nowhere. */
+/** Directory where a release before the ledger kept its last writes; undefined: none. */
 export function lastWritesDirectory(
   { ledger, lookBack, journal }: Config,
   stateDirectory: string | undefined,

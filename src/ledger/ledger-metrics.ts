@@ -1,27 +1,29 @@
-/** The instruments of the ledger. */
+/** Metrics of the ledger. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { LedgerFigures } from './storage/figures.js'
 
-/** How the ledger is. */
+/** The state of the ledger. */
 export interface LedgerReport {
-  /** What the cluster had lost and has again, since the start. */
+  /** Repairs since the start. */
   readonly repairs: { readonly missing: number; readonly unexpected: number }
-  /** What was changed beside the gate and waits for an operator, since the start. */
+  /** Pins changed beside the gate that wait for an operator, since the start. */
   readonly reported: { readonly missing: number; readonly unexpected: number }
-  /** CIDs, by reason, of which it is not known whether the cluster has what is owed. */
+  /** CIDs in doubt, by reason. */
   readonly doubts: number
   /** Undefined: there is no doubt. */
   readonly oldestDoubtMs: number | undefined
-  /** Whether recent writes are still to be verified after a start or a crash. */
+  /** Whether the gate still verifies recent writes, after a start or a crash. */
   readonly isWalking: boolean
-  /** Other gates whose releases this one has not heard lately: it repairs nothing meanwhile. */
+  /** Other gates whose releases this one has not heard lately; meanwhile it repairs nothing. */
   readonly unheardGates: readonly string[]
-  /** What other gates have not heard yet; and what they never will, since the start. */
+  /**
+   * Messages that other gates have yet to read, and messages that were dropped, since the start.
+   */
   readonly news: { readonly waiting: number; readonly dropped: number }
   /** Whether the disk takes what is written. */
   readonly isWritable: boolean
-  /** It is a copy that no operator trusts yet: nothing is repaired by it. */
+  /** Whether it is a copy that no operator trusts yet: the gate repairs nothing by it. */
   readonly isCopy: boolean
 }
 

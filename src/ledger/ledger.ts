@@ -28,29 +28,28 @@ export interface LedgerParts extends Pick<Clock, 'monotonic'> {
   readonly owes: Owes
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number
-  /** It is not known whether the cluster has what the ledger owes of a CID. */
+  /** Called when the gate does not know whether the cluster has what the ledger owes. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a CID is in doubt. */
   readonly isDoubted: (cid: string) => boolean
   readonly log: Logger
 }
 
-/** Says what becomes of a pin; undefined: it stays as it is. */
+/** Decides what becomes of a pin; undefined: it stays unchanged. */
 export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted> | Wanted
 
 export class Ledger {
   constructor(private readonly parts: LedgerParts) {}
 
-  /** False while the disk takes nothing: no more can be promised. */
+  /** False while the disk takes nothing: the gate can promise no more. */
   get isWritable(): boolean {
     return this.parts.storage.isWritable
   }
 
   /**
-   * Waits for the lock and reads the record, without a question to Kubo.
-   *
-   * @param seq of the leases that the change makes; a new one when absent
-   * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault; then nothing is held
+   * Locks the pin and reads its record, without asking Kubo.
+   * @param seq of the leases that the change makes; absent: a new one
+   * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault; then no lock is held
    */
   async open(
     cid: string,
@@ -79,7 +78,7 @@ export class Ledger {
     const { read, nowMs } = now
     if (isCrowded || isDoubted(cid)) {
       const row = await storage.row(cid)
-      // What other gates hold is known for as long as their last writes are.
+      // The gate knows other gates' leases while their last writes are recent.
       const isKnown = this.parts.owes === 'all' || recent.of(cid) !== undefined
       const merging = { gateId: storage.gateId, owes: isKnown ? 'all' : 'own' } as const
       const record = row === undefined ? read : mergeRow(row, read, merging, nowMs).record
@@ -99,7 +98,7 @@ export class Ledger {
     return { ...now, record, isForeign }
   }
 
-  /** Whether every peer has it. What cannot be asked in half of the time left is not known. */
+  /** Whether every peer has the pin; unknown if half of the remaining time is not enough. */
   async isFinished(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<Finished> {
     const { cluster, monotonic } = this.parts
     const half = new Deadline(deadline.leftMs / 2, monotonic)

@@ -1,21 +1,21 @@
-/** A pin while it is changed: what it is, what it is to become, and the end of its lock. */
+/** A pin during a change: its state, its next state, and the release of its lock. */
 import { ClusterFault, type FaultReason } from '../cluster/faults.js'
 import { isDefinite } from './definite-refusal.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { Release } from './cid-locks.js'
 
-/** What a pin is to become; undefined: it stays as it is. */
+/** The next state of a pin; undefined: it stays unchanged. */
 export type Wanted = NewRecord | 'unpin' | undefined
 
-/** What came of a write. */
+/** Outcome of a write. */
 export type WriteOutcome =
   /** @property writtenMs the record's timestamp, by the cluster's clock */
   | { readonly kind: 'written'; readonly writtenMs: number }
-  /** It is not in the pinset any more, or was not before. */
+  /** The pin is not in the pinset now. */
   | { readonly kind: 'unpinned' }
   /** The cluster refused the request, or was not asked: nothing was changed. */
   | { readonly kind: 'refused' }
-  /** The write may have been done, may still be done, or is lost. */
+  /** The write may have landed, may still land, or is lost. */
   | { readonly kind: 'unknown' }
 
 /** A pin under its locks: no other change begins until it is released. */
@@ -25,7 +25,7 @@ export interface OpenPin {
   readonly record: PinRecord | undefined
   /** Whether the cluster has a record of it, be it another one. */
   readonly isThere: boolean
-  /** False: another gate may change it as well, as the store is away. */
+  /** False: another gate may change it at the same time, as the store is down. */
   readonly isLocked: boolean
   /** The version of the leases that this change makes. */
   readonly token: string
@@ -42,7 +42,7 @@ export interface OpenPin {
    * @returns resolves when the ledger has it on the disk, where the client's answer has to wait
    */
   readonly settle: (wanted: Wanted, outcome: WriteOutcome) => Promise<void> | undefined
-  /** Nothing was changed; ends the lock. */
+  /** Releases the lock without a change. */
   readonly release: Release
 }
 

@@ -1,4 +1,4 @@
-/** Pins that are open for a change: each under its locks, and with its row once it is written. */
+/** Pins during a change: each under its locks, with its row after the write. */
 import { type Lease } from '../leases/lease.js'
 import { LockTimeout } from './lock-timeout.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
@@ -54,7 +54,7 @@ const sweepMarginMs = 60_000
 
 export class OpenPins {
   private readonly locks: CidLocks
-  /** Whose locks are held now. */
+  /** Holders of locks now. */
   private readonly openCids = new Set<string>()
   private isClosed = false
 
@@ -65,7 +65,7 @@ export class OpenPins {
     })
   }
 
-  /** No change begins any more; what came of those under way is not known. */
+  /** Starts no more changes; the outcome of those in flight is unknown. */
   close(): void {
     this.isClosed = true
     for (const cid of this.openCids) this.parts.onDoubt(cid, 'unknown-outcome')
@@ -136,7 +136,6 @@ export class OpenPins {
 
   /**
    * Another gate released a lease that this one wrote.
-   *
    * @returns whether the row owed it
    */
   async retract(cid: string, holder: string, token: string, deadline: Deadline): Promise<boolean> {
@@ -159,7 +158,7 @@ export class OpenPins {
     return wasOwed
   }
 
-  /** Tells the other gates what was written; a gate that was not alone looks at it again. */
+  /** Tells the other gates of the write; a gate that was not alone checks it again. */
   private releaseShared(cid: string, lock: GateLock, { kind }: WriteOutcome): void {
     const { recent, onDoubt, isDoubted, news } = this.parts
     const written = recent.of(cid)
@@ -222,25 +221,25 @@ export class OpenPins {
     const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
     const now = this.parts.now()
     const gone = holdersIn(record).filter((holder) => !holdersIn(after).includes(holder))
-    // A lease that has run out is counted no more.
+    // An expired lease no longer counts.
     const counted = holdersIn(record, now)
     const leases = after.leases.filter(({ untilMs }) => untilMs > now)
     const added = leases.filter(({ holder }) => !counted.includes(holder))
-    // What is taken away is acknowledged only when the disk has it: nothing else proves it.
+    // A removal is acknowledged only once the disk has it: nothing else proves it.
     const isLess = gone.length > 0 || isShortened(record, after)
     // What a sweep or an older write may still undo is put right from the disk alone: the row, or
     // the entry of the queue, which goes behind it.
     const isAwaited = isLess || ((isNearSweep || mayLand) && !isQueued)
     const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
-    // The client is told that it failed, and the cluster has done it all the same.
+    // The client learns of a failure, though the cluster has done it.
     const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
     this.parts.onHeld(cid, leases, added, counts)
     return isAwaited ? kept : undefined
   }
 
   /**
-   * What the gates that wrote the leases of a row have to hear: their release; and that they were
-   * written again from memory, as somebody may have released them since.
+   * Messages for the gates that wrote the leases of a row: their release; or a rewrite from memory,
+   * as another gate may have released them since.
    */
   newsOf(
     { cid, seq, leases, released }: LedgerRow,

@@ -1,4 +1,4 @@
-/** News that other gates do not have yet, on the disk until they have; bounded for each gate. */
+/** Messages that other gates have yet to read, kept on disk and bounded for each gate. */
 import type { Logger } from '../log/logger.js'
 import type { News } from './news.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
@@ -8,7 +8,7 @@ export interface OutboxParts {
   readonly log: Logger
 }
 
-/** Of more than these, for a gate that does not come back, the oldest are given up. */
+/** Most messages for a gate that does not come back; the oldest are dropped. */
 const newsMax = 10_000
 
 export class Outbox {
@@ -61,7 +61,7 @@ export class Outbox {
     if (hasSome) void this.parts.storage.note([{ kind: 'delivered', gateId, upTo }])
   }
 
-  /** It is gone for good. */
+  /** The gate was removed for good. */
   forget(gateId: string): void {
     this.acknowledge(gateId, Number.MAX_SAFE_INTEGER)
   }

@@ -1,4 +1,4 @@
-/** What a holder has and will have: its leases in a stable order, then what waits in the queue. */
+/** A holder's pins, now and soon: its leases in a stable order, then its queued pins. */
 import type { Holdings } from './holdings.js'
 import type { Queue } from './queue.js'
 

@@ -1,19 +1,19 @@
-/** A pin that was accepted with 202 while the cluster was away. */
+/** A pin that was accepted with 202 while the cluster was down. */
 import type { Parameter } from '../cluster/query.js'
 
-/** What a request asks the queue for. */
+/** The queued request. */
 export interface QueueRequest {
   readonly cid: string
   /** The leaseId of the encoder: a name can be given to another. */
   readonly holder: string
   /** SHA-256 of the key: that one must still be good when the pin is written. */
   readonly keyDigest: string
-  /** Shown only, as they were when the request came. */
+  /** For display only, as of the request. */
   readonly encoder: string
   readonly keyId: string
   /** As they go to the cluster, without the expiry. */
   readonly options: readonly Parameter[]
-  /** Until when it is wanted, in milliseconds since the epoch; Infinity: for ever. */
+  /** Requested expiry, in milliseconds since the epoch; Infinity: none. */
   readonly untilMs: number
   /**
    * Until when the encoder holds the pin without this entry, in milliseconds since the epoch; from
@@ -29,6 +29,6 @@ export interface QueueEntry extends QueueRequest {
   readonly seq: number
   /** When it was accepted, in milliseconds since the epoch. */
   readonly atMs: number
-  /** Why it is not written any more; undefined: it waits. */
+  /** Why the entry was rejected; undefined: it waits. */
   readonly rejection?: string | undefined
 }

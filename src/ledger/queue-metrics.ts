@@ -1,4 +1,4 @@
-/** The instruments of the queue. */
+/** Metrics of the queue. */
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 

@@ -1,19 +1,19 @@
-/** Pins that were accepted while the cluster was away, on the disk until they are written. */
+/** Pins that were accepted while the cluster was down, on disk until they are written. */
 import type { QueueEntry, QueueRequest } from './queue-entry.js'
 import type { Place, Places } from './quota-places.js'
 import { LedgerFault, type LedgerStorage, type LedgerOperation } from './storage/ledger-storage.js'
 
 export interface QueueParts {
   readonly storage: Pick<LedgerStorage, 'commit' | 'note' | 'nextSeq' | 'contents'>
-  /** Of quotas: an entry takes one there. */
+  /** Quota places: each entry takes one. */
   readonly places: Places
-  /** Beyond it nothing is accepted. */
+  /** Most entries; the queue accepts no more. */
   readonly entriesMax: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
-/** Entries that are kept to be shown, once the cluster has refused them. */
+/** Most rejected entries kept for display. */
 const rejectedMax = 1000
 
 export class Queue {
@@ -35,12 +35,12 @@ export class Queue {
     return this.count
   }
 
-  /** What the cluster refused, the oldest first. */
+  /** Entries that the cluster refused, the oldest first. */
   get rejected(): readonly QueueEntry[] {
     return this.rejectedEntries
   }
 
-  /** Whether anything of this CID waits. */
+  /** Whether an entry of this CID waits. */
   has(cid: string): boolean {
     return this.byCid.has(cid)
   }
@@ -50,7 +50,7 @@ export class Queue {
     return this.byCid.get(cid)?.some((entry) => entry.holder === holder) === true
   }
 
-  /** All that waits of a CID. */
+  /** All waiting entries of a CID. */
   of(cid: string): readonly QueueEntry[] {
     return this.byCid.get(cid) ?? []
   }
@@ -165,7 +165,10 @@ export class Queue {
     void this.parts.storage.note(operations)
   }
 
-  /** An operator has seen them. @returns how many there were */
+  /**
+   * Forgets the refused entries.
+   * @returns how many there were
+   */
   forgetRejected(): number {
     const gone = this.rejectedEntries.splice(0)
     void this.parts.storage.note(gone.map(({ seq }) => ({ kind: 'dequeue', seq })))
@@ -173,8 +176,7 @@ export class Queue {
   }
 
   /**
-   * Calls back when nothing of this CID waits any more.
-   *
+   * Calls back when no entry of this CID waits.
    * @returns stops waiting
    */
   whenDone(cid: string, done: () => void): () => void {

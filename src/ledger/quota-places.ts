@@ -1,7 +1,7 @@
 /**
- * Places in quotas that are taken, and that the storage does not count yet: of pins that are being
- * written, whose outcome is not known, or that wait in the queue. A CID takes one place of a
- * holder, for however many reasons.
+ * Quota places that the storage does not count so far: pins that are being written, that have an
+ * unknown outcome, or that wait in the queue. A CID takes one place of a holder, for any number of
+ * reasons.
  */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 

@@ -1,6 +1,6 @@
 /**
- * What this gate wrote in the last minutes, laid over what the cluster says: with CRDT batching a
- * write is seen only once its batch is committed, and other peers hear of it later still.
+ * This gate's writes of the last minutes, laid over the cluster's answers: with CRDT batching a
+ * write shows only once its batch is committed, and later at other peers.
  */
 import { AgingMap } from '../collections/aging-map.js'
 import type { PinRecord } from '../leases/pin-record.js'
@@ -22,9 +22,9 @@ export interface Recent {
 
 export interface Seen {
   readonly record: PinRecord | undefined
-  /** This gate wrote it lately, and yet the cluster does not have it. */
+  /** This gate wrote it recently, but the cluster does not have it. */
   readonly isMissing: boolean
-  /** Another hand wrote the record later, and dropped leases of it. */
+  /** Something else wrote the record later, and dropped leases of it. */
   readonly isForeign: boolean
 }
 

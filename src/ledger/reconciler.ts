@@ -1,4 +1,4 @@
-/** The only repair there is: what the ledger owes of a CID against what the cluster has. */
+/** The only repair: compares what the ledger owes of a CID with the cluster's record. */
 import { AgingMap } from '../collections/aging-map.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
@@ -33,14 +33,14 @@ export interface ReconcilerParts extends Pick<Clock, 'now' | 'monotonic'> {
 
 export type Differed = NonNullable<Merged['differs']>
 
-/** What a repair came to. */
+/** Outcome of a repair. */
 export type Repair =
-  /** The cluster was seen to have what is owed. */
+  /** The cluster has what is owed. */
   | { readonly kind: 'agreed' }
   | { readonly kind: 'repaired'; readonly differed: Differed }
-  /** More came back than one by one by late writes: it is left to the operator. */
+  /** More pins came back than late writes explain: the operator decides. */
   | { readonly kind: 'reported' }
-  /** The cluster is there, and refuses what is owed. */
+  /** The cluster answers, and refuses what is owed. */
   | { readonly kind: 'rejected'; readonly message: string }
 
 /** @see Merged */
@@ -112,7 +112,7 @@ export class Reconciler {
     return { kind: 'repaired', differed: differs }
   }
 
-  /** Another gate may have brought back what this one released: so it is no hand's doing. */
+  /** Another gate may have brought back what this one released. */
   explain(cid: string): void {
     this.explainedMs.set(cid, this.parts.monotonic())
   }
@@ -121,14 +121,14 @@ export class Reconciler {
     return (this.explainedMs.get(cid) ?? -Infinity) > this.parts.monotonic() - removalsMs
   }
 
-  /** How what the cluster has differs from what is owed; without its lock. */
+  /** How the cluster's record differs from what is owed; takes no lock. */
   async compare(row: LedgerRow): Promise<ComparedRow> {
     const now = await this.parts.records.read(row.cid, this.deadline())
     const { differs, isTakenDown = false } = this.merged(row, now)
     return { differs, isThere: now.read !== undefined, isTakenDown }
   }
 
-  /** Leaves a row to the operator: it was changed beside the gate. */
+  /** Leaves a row that was changed beside the gate to the operator. */
   async report(row: LedgerRow, report: Differed): Promise<void> {
     const { storage, pins } = this.parts
     await pins.alone(row.cid, this.deadline(), async () => {

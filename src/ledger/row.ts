@@ -1,4 +1,7 @@
-/** What the ledger keeps of one CID: what the cluster's record owes to whom, and what is gone. */
+/**
+ * A row of the ledger, for one CID: the leases that the cluster's record owes, and the released
+ * ones.
+ */
 import { createHash } from 'node:crypto'
 import type { Parameter } from '../cluster/query.js'
 import type { Lease } from '../leases/lease.js'
@@ -17,13 +20,13 @@ export interface LedgerRow {
   readonly options: readonly Parameter[]
   /** Owed to their holders, with their tokens. */
   readonly leases: readonly Lease[]
-  /** Who held the pin before it was unpinned for a retention period. */
+  /** Former holders of a soft-deleted pin. */
   readonly former: readonly Lease[]
   /** Of the record; Infinity: never. */
   readonly expiresMs: number
   /** Leases that their holders released: the only ones that a repair may remove. */
   readonly released: readonly Released[]
-  /** What a hand beside the gate made of the record; an operator decides, no repair does. */
+  /** How the record was changed beside the gate; only an operator decides on it. */
   readonly report?: 'missing' | 'unexpected' | undefined
 }
 

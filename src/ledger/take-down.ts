@@ -34,7 +34,7 @@ export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown 
 export const releasedByThen = ({ released }: Pick<LedgerRow, 'released'>): readonly Released[] =>
   released.slice(0, released.findLastIndex(({ holder }) => holder === everyHolder) + 1)
 
-/** Whether what a holder was promised by then was released since. */
+/** Whether the promises to a holder from before were released since. */
 export const isReleasedSince = (row: LedgerRow | undefined, holder: string, seq: number): boolean =>
   row?.released.some(
     (gone) => gone.seq > seq && (gone.holder === holder || gone.holder === everyHolder),

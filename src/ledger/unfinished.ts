@@ -1,4 +1,4 @@
-/** How many pins of each holder the cluster is still at: one cheap question for all who ask. */
+/** Counts the unfinished pins of each holder: one cheap request for all callers. */
 import { readLease } from '../leases/lease.js'
 
 export interface UnfinishedParts {
@@ -40,7 +40,7 @@ export class Unfinished {
     return (this.counts.get(holder) ?? 0) + (this.accepted.get(holder)?.size ?? 0)
   }
 
-  /** One more was pinned. */
+  /** Called when a pin was accepted. */
   accept(holder: string, cid: string): void {
     const accepted = this.accepted.get(holder) ?? new Set()
     this.accepted.set(holder, accepted.add(cid))

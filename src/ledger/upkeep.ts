@@ -1,4 +1,4 @@
-/** What an operator does to leases: gives them to pins made before, takes them back, restores. */
+/** Operators' changes of leases: adopt, release, restore. */
 import { isSoftDeleted, softDelete, liveLeases, write } from '../leases/decide.js'
 import { type Lease, latestEnd, operator } from '../leases/lease.js'
 import type { Ledger } from './ledger.js'
@@ -7,7 +7,7 @@ import type { OpenPin, Wanted } from './open-pin.js'
 import type { Deadline } from '../time/deadline.js'
 import type { PinRecord } from '../leases/pin-record.js'
 
-/** What became of one pin; `failed` has its reason beside it. */
+/** Outcome for one pin; `failed` comes with a reason. */
 export type Outcome =
   | 'adopted'
   | 'held-already'
@@ -26,7 +26,7 @@ export type Outcome =
 
 export interface Adoption {
   readonly holder: string
-  /** Longest life of the lease; Infinity: as long as the pin is made for. */
+  /** Longest life of the lease; Infinity: as long as the pin. */
   readonly retentionMs: number
 }
 
@@ -39,7 +39,10 @@ export class Upkeep {
     private readonly queue: Pick<Queue, 'isHolder'>,
   ) {}
 
-  /** Gives a pin to an encoder. What was the operator's by default is then the encoder's alone. */
+  /**
+   * Gives a pin to an encoder. A pin that the operator held by default then belongs to the encoder
+   * alone.
+   */
   adopt(cid: string, { holder, retentionMs }: Adoption): Promise<Outcome> {
     return this.changed(cid, (record, { nowMs, token }) => {
       const held = liveLeases(record, nowMs).filter((lease) => record.leases.includes(lease))
@@ -54,7 +57,7 @@ export class Upkeep {
     })
   }
 
-  /** Restores a soft-deleted pin: who held it last holds it again. */
+  /** Restores a soft-deleted pin to its former holders. */
   restore(cid: string): Promise<Outcome> {
     return this.changed(cid, (record, { nowMs, token }) => {
       if (!isSoftDeleted(record)) return 'held-already'
@@ -69,8 +72,8 @@ export class Upkeep {
   }
 
   /**
-   * Takes a lease out, unless it was renewed since it was planned; the last one takes the pin with
-   * it, after the grace if there is one.
+   * Releases a lease, unless it was renewed since the plan; the last one takes the pin with it,
+   * after the grace if there is one.
    */
   release(planned: PlannedLease, graceMs: number): Promise<Outcome> {
     return this.changed(planned.cid, async (record, { nowMs }, deadline) => {
@@ -81,7 +84,7 @@ export class Upkeep {
         lease?.sinceMs === planned.sinceMs &&
         lease.untilMs === planned.untilMs &&
         lease.token === planned.token
-      // What the holder asked for since then waits, and would be lost with it.
+      // A later request of the holder is queued, and would be lost with it.
       const waits = this.queue.isHolder(planned.cid, planned.holder)
       if (!isSame || waits) return 'changed-since'
       const leases = all.filter((other) => other !== lease && other.untilMs > nowMs)

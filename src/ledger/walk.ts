@@ -1,7 +1,7 @@
 /**
- * After every start, and after an endpoint of the cluster was away: looks at what this gate wrote
- * last, the newest first and without writing, until so many agree that no crash can have taken what
- * was written before. Then it decides what a crash lost, and what a hand changed.
+ * After every start, and after an endpoint was down: compares this gate's last writes with the
+ * cluster, the newest first and without writing, until enough agree that no crash can have lost an
+ * older one. Then it decides what a crash lost, and what was changed beside the gate.
  */
 import { ClusterFault } from '../cluster/faults.js'
 import type { Logger } from '../log/logger.js'
@@ -25,7 +25,7 @@ export interface WalkParts extends Clock {
   readonly isDoubted: (cid: string) => boolean
   readonly log: Logger
   readonly onReported: (missing: number, unexpected: number) => void
-  /** The cluster is there, and does not say what it has of one CID. */
+  /** The cluster answers, but not about one CID. */
   readonly onUnreadable: (cid: string) => void
 }
 
@@ -35,12 +35,12 @@ const quietMs = 1000
 /** Rows after which a walk ends in any case, but for the last minutes before a power cut. */
 const looksMin = 2000
 
-/** While the cluster is away. */
+/** Delay while the cluster is down. */
 const retryMs = 5000
 
 const pageRows = 64
 
-/** Of more than these it is the cluster that is in trouble, not the records. */
+/** With more failures than this, the cluster has the problem, not the records. */
 const unreadableMax = 10
 
 /** CIDs that a line of the log names. */
@@ -73,7 +73,7 @@ export class Walk {
     return this.pending.length > 0
   }
 
-  /** The gate started, or an endpoint of the cluster was away just now, or is back. */
+  /** Called when the gate starts, and when an endpoint goes down or comes back. */
   soon(): void {
     const lastRow = this.parts.lastRow()
     if (lastRow > 0 && this.pending.at(-1) !== lastRow)
@@ -81,7 +81,7 @@ export class Walk {
     if (this.isOpen) this.scheduler.runWithin(quietMs)
   }
 
-  /** What was written so far was written to another cluster. */
+  /** Forgets all places, as they are of another cluster. */
   clear(): void {
     this.keep([])
   }

@@ -1,7 +1,6 @@
 /**
- * What waits for the ledger's disk: while one batch is committed the next one gathers. What
- * somebody waits for is on the disk or is refused; what was only noted is kept until the disk takes
- * it.
+ * Batches changes for the ledger's disk: one batch gathers while another is committed. A commit is
+ * on disk or fails; a note waits until the disk takes it.
  */
 import type { SetTimer } from '../../time/clock.js'
 import { type LedgerRow, withReleased } from '../row.js'
@@ -19,10 +18,10 @@ export interface CommitQueueParts {
   readonly onLost: (count: number, reason: string) => void
 }
 
-/** So long a note waits for others, when no request waits for it. */
+/** Longest wait of a note for others, while no request waits for it. */
 const gatherMs = 10
 
-/** After the disk took nothing. */
+/** Delay after the disk took nothing. */
 const retryMs = 5000
 
 /** To copy so many takes a millisecond or two of the thread that serves. */
@@ -32,7 +31,7 @@ const enders: ReadonlySet<LedgerOperation['kind']> = new Set([
   ...(['dequeue', 'settle', 'walks', 'delivered'] as const),
 ])
 
-/** So many operations wait at most. */
+/** Most waiting operations. */
 const commitsMax = 20_000
 const notedMax = 100_000
 
@@ -53,7 +52,7 @@ interface Noted {
 type NotedEntry = readonly [key: string, noted: Noted]
 
 export class CommitQueue {
-  /** Why nothing more should be promised; undefined: it may. */
+  /** Why the gate should promise nothing more; undefined: it may. */
   problem: string | undefined
   private commits: Commit[] = []
   private inFlight: readonly Commit[] = []

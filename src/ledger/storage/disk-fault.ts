@@ -1,4 +1,4 @@
-/** What the disk did not do for the ledger: no fault of what was asked, which may succeed later. */
+/** A failure of the ledger's disk: the request is not at fault, and may succeed later. */
 
 /** The main codes of SQLite that speak of the disk; an extended one has more bits. */
 export const sqliteCodes = {

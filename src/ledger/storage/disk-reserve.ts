@@ -1,4 +1,4 @@
-/** Space that is kept back on the ledger's disk, so that a full one still takes a release. */
+/** Reserves space on the ledger's disk, so that a full disk still takes a release. */
 import {
   closeSync,
   constants,

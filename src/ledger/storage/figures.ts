@@ -1,9 +1,9 @@
-/** What the ledger's file comes to, in numbers. */
+/** Figures of the ledger's file. */
 
 export interface FileFigures {
-  /** CIDs that somebody has a lease of; at most a minute old. */
+  /** CIDs with a lease; at most a minute old. */
   readonly owedRows: number
-  /** CIDs that were changed beside the gate, and that an operator has not decided about. */
+  /** CIDs that were changed beside the gate and wait for an operator. */
   readonly reportedRows: { readonly missing: number; readonly unexpected: number }
   readonly bytes: number
   /** Of the disk; undefined: the ledger is kept in memory. */

@@ -1,4 +1,4 @@
-/** What the ledger asks of its disk. The daemon's is a file; the simulation has one in memory. */
+/** The ledger's storage: a file in the daemon, memory in the simulation. */
 import type { KnownCluster } from '../cluster-port.js'
 import type { Doubt, DoubtReason } from '../doubt.js'
 import type { News } from '../news.js'
@@ -73,7 +73,7 @@ export interface LedgerContents {
   readonly isCopy: boolean
   /** The files of an older release that were taken over, as they were then; undefined: none. */
   readonly takenOver: string | undefined
-  /** Undefined: none has said yet who it is. */
+  /** Undefined: no cluster is known so far. */
   readonly cluster: KnownCluster | undefined
   /** Undefined: nothing was left to verify. */
   readonly walks: PendingWalks | undefined

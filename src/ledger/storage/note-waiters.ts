@@ -1,4 +1,4 @@
-/** Who waits until what was noted is on the disk, in the order of the notes. */
+/** Callers that wait until their notes are on disk, in the order of the notes. */
 
 /** For all that was noted up to an order. */
 interface NoteWaiter {

@@ -1,4 +1,4 @@
-/** The rows of the ledger, who holds what, and how many pins each holder has. */
+/** The rows of the ledger, with holders and their numbers of pins. */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { dayMs, minuteMs } from '../../time/units.js'
 import { type LedgerRow, type Released, rowVersion, withReleased } from '../row.js'
@@ -143,7 +143,10 @@ export class RowTable {
     return { missing: of('missing'), unexpected: of('unexpected') }
   }
 
-  /** Rows that a hand changed, in a stable order. @param after the last of the page before */
+  /**
+   * Rows that were changed beside the gate, in a stable order.
+   * @param after the last of the page before
+   */
   reportedPage(report: string, after: string | undefined, count: number): readonly ReportedRow[] {
     const from = after === undefined ? 0 : this.idOf(after)
     if (from === undefined) return []
@@ -262,7 +265,7 @@ export class RowTable {
     try {
       return readLeases(columns.leases).map(({ holder }) => holder)
     } catch {
-      // The row is damaged: so every one of those who hold it is looked for, which takes long.
+      // The row is damaged, so the search covers all holders, which takes long.
       const query =
         'SELECT holder.holder AS h FROM held JOIN holder ON id = held.holder WHERE pin = ?'
       return this.sql(query)
@@ -285,7 +288,7 @@ export class RowTable {
     return Number(lastInsertRowid)
   }
 
-  /** Anybody who writes to the cluster makes up holders. */
+  /** Every writer of the cluster can make up holders. */
   private remember(holder: string, id: number): void {
     if (this.holderIds.size >= 10_000) this.holderIds.clear()
     this.holderIds.set(holder, id)

@@ -1,4 +1,4 @@
-/** Calls to the ledger's thread; where it ends by a bug, another one takes the file. */
+/** Calls to the ledger's thread; if a bug ends it, a new thread takes the file. */
 import { Worker } from 'node:worker_threads'
 import { LedgerFault } from './ledger-storage.js'
 import type { LedgerService } from './ledger-service.js'
