@@ -292,12 +292,8 @@ const small = new Map([
   ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],
   ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
   ['src/gate/record/trace.ts', 'a recommendation of its own'],
-  ['src/http/fast-close.ts', 'what Node does otherwise, and what that costs'],
-  ['src/ledger/recent-text.ts', 'the form in which gates tell each other of a write'],
-  ['src/ledger/storage/direct-calls.ts', 'the same as worker-calls.ts, without a thread'],
   ['src/log/log-metrics.ts', 'a room registers its own instruments'],
   ['src/store/store-metrics.ts', 'a room registers its own instruments'],
-  ['src/tracking/plain-words.ts', 'words for what the cluster says, which a test reads as well'],
   ['src/store/redis-client.ts', 'a bundler changes what is loaded late from a package'],
 ])
 

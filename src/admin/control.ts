@@ -1,12 +1,11 @@
 /** The control socket: operators' commands reach the daemon through it. */
 import { once } from 'node:events'
 import fastify from 'fastify'
-import { closeNow } from '../http/close-now.js'
 import { errorBody } from '../http/error-body.js'
 import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log/log.js'
 import type { Reload } from '../settings/reload/live.js'
-import { schemaController } from '../http/fastify-options.js'
+import { schemaController, closeNow } from '../http/fastify.js'
 import { messageOf } from './control-changes.js'
 import { addQueueRoutes, type QueueRoutesParts } from './control-queue.js'
 import { addLedgerRoutes, type LedgerRoutesParts } from './control-ledger.js'

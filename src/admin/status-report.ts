@@ -1,7 +1,6 @@
 /** What `/status` shows, as JSON: the daemon's state, alarms first. */
 import type { HealthState } from '../health/circuit-breaker.js'
-import type { LedgerStatus } from '../ledger/ledger-metrics.js'
-import type { QueueCounts } from '../ledger/queue-metrics.js'
+import type { LedgerStatus, QueueCounts } from '../ledger/ledger-metrics.js'
 import type { StoreReport } from '../store/store.js'
 
 export interface Alarm {

@@ -12,9 +12,8 @@ import { registerEndpoints } from '../cluster/endpoint-metrics.js'
 import { registerFallback } from '../fallback/fallback-metrics.js'
 import { createGate } from '../gate/gate.js'
 import type { AccessLine } from '../log/access-line.js'
-import { registerQueue } from '../ledger/queue-metrics.js'
 import { accessCluster } from '../ledger/cluster-access.js'
-import { registerLedger } from '../ledger/ledger-metrics.js'
+import { registerLedger, registerQueue } from '../ledger/ledger-metrics.js'
 import { openLedger } from '../ledger/open-ledger.js'
 import { Unfinished } from '../ledger/unfinished.js'
 import { Listings } from '../listings/listings.js'
@@ -239,7 +238,6 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     encoderNames: () => encoderNames.read(),
     ledgerReport: ledgerStatus,
     queueReport: () => (isQueueShown || queue.size > 0 ? replay.report : undefined),
-    fallbackReport: () => fallback?.report,
     storeReport: () => store?.report,
     endpoints,
     isClusterUp: () => cluster.probe(),

@@ -2,10 +2,8 @@
 import type { Activity } from '../admin/activity.js'
 import type { KeyUse } from '../admin/key-use.js'
 import type { PeerReport } from '../cluster/endpoint.js'
-import type { FallbackReport } from '../fallback/fallback.js'
-import type { LedgerStatus } from '../ledger/ledger-metrics.js'
+import type { LedgerStatus, QueueCounts } from '../ledger/ledger-metrics.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
-import type { QueueCounts } from '../ledger/queue-metrics.js'
 import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
@@ -49,9 +47,8 @@ export interface Daemon extends AsyncDisposable {
   /** How many pins of each encoder the cluster has yet to finish. */
   pendingPins(): ReadonlyMap<string, PendingPins>
   ledgerReport(): Promise<LedgerStatus>
-  /** Undefined where pins never wait; the next two where the settings name none. */
+  /** Undefined where pins never wait; the next where the settings name none. */
   queueReport(): QueueCounts | undefined
-  fallbackReport(): FallbackReport | undefined
   storeReport(): StoreReport | undefined
   /** The state of each endpoint of the cluster. */
   endpoints(): readonly PeerReport[]

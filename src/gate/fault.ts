@@ -1,6 +1,6 @@
 /** Faults behind the gate: whose an error is, and by which word it is known. */
 import { ClusterFault, faultOf } from '../cluster/faults.js'
-import { LockTimeout } from '../ledger/lock-timeout.js'
+import { LockTimeout } from '../ledger/cid-locks.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import { StoreFault, type StoreFaultReason } from '../store/store-fault.js'
 import type { UpstreamFaultReason } from './refusals.js'

@@ -1,7 +1,7 @@
 /** Every refusal and fault of the gate: its reason, status and sentence. */
 import type { FaultReason } from '../cluster/faults.js'
 import type { LedgerFault } from '../ledger/storage/ledger-storage.js'
-import type { LockTimeout } from '../ledger/lock-timeout.js'
+import type { LockTimeout } from '../ledger/cid-locks.js'
 import type { StoreFaultReason } from '../store/store-fault.js'
 
 export interface Refusal {

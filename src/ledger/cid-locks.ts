@@ -1,7 +1,16 @@
 /** One change of a CID at a time, from reading the record until it is written. */
-import { LockTimeout } from './lock-timeout.js'
 import type { Deadline } from '../time/deadline.js'
 import type { SetTimer } from '../time/clock.js'
+
+/** A change that waited too long for the lock of its CID: no fault of the cluster's. */
+export class LockTimeout extends Error {
+  override readonly name = 'LockTimeout'
+  readonly reason = 'lock-timeout'
+
+  constructor() {
+    super('another change of this pin did not end in time')
+  }
+}
 
 /** Releases a lock. */
 export type Release = () => void

@@ -3,9 +3,8 @@
  * gate, and take-downs.
  */
 import { ClusterFault } from '../cluster/faults.js'
-import { type Lease } from '../leases/lease.js'
+import { type Lease, tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { tokenText } from '../leases/token.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'

@@ -3,9 +3,8 @@
  * compared by their tokens alone. No I/O here.
  */
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
-import { type Lease, latestEnd } from '../leases/lease.js'
+import { type Lease, latestEnd, readToken } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
-import { readToken } from '../leases/token.js'
 import type { LedgerRow, Released } from './row.js'
 import { releasedByThen, takeDownOf } from './take-down.js'
 

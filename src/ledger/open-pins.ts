@@ -1,11 +1,9 @@
 /** Pins during a change: each under its locks, with its row after the write. */
-import { type Lease } from '../leases/lease.js'
-import { LockTimeout } from './lock-timeout.js'
+import { type Lease, readToken, tokenText } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
-import { readToken, tokenText } from '../leases/token.js'
 import type { Deadline } from '../time/deadline.js'
 import type { Clock } from '../time/clock.js'
-import { CidLocks } from './cid-locks.js'
+import { CidLocks, LockTimeout } from './cid-locks.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
@@ -13,10 +11,9 @@ import type { Holdings } from './holdings.js'
 import { ofOneHolder, ownSeq } from './merge.js'
 import type { OpenPin, Wanted, WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
-import type { RecentRows } from './recent-rows.js'
+import { type RecentRows, readRecent, recentText } from './recent-rows.js'
 import type { LedgerRow } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
-import { readRecent, recentText } from './recent-text.js'
 
 export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly storage: LedgerStorage

@@ -1,7 +1,7 @@
 /** A real cluster of two peers that fail, one and both, and a gate in front that loses no pin. */
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { plainWords } from '../../src/tracking/plain-words.js'
+import { plainWords } from '../../src/tracking/track-pins.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { leaseIdOf } from '../../src/settings/values/lease-id.js'
 import { startDaemon } from '../support/daemon.js'

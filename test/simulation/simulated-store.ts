@@ -3,7 +3,7 @@
  * refuse writes, and a packet to it may be late. One client for each run of a gate.
  */
 import type { Redis } from 'ioredis'
-import { endScript, takeScript } from '../../src/store/lock-scripts.js'
+import { endScript, takeScript } from '../../src/store/shared-locks.js'
 import { dropScript, exchangeScript } from '../../src/store/shared-mail.js'
 import { claimScript } from '../../src/store/store.js'
 import type { SeededRandom } from './seeded-random.js'

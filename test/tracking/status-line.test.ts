@@ -1,6 +1,6 @@
 /** What the cluster says of a pin, read: one word for all of its peers, and plain ones for people. */
 import t from 'tap'
-import { plainWords } from '../../src/tracking/plain-words.js'
+import { plainWords } from '../../src/tracking/track-pins.js'
 import { cidAtStart, readStatus } from '../../src/tracking/status-line.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'

@@ -2,7 +2,7 @@
 import type { RequestHeaders } from '../../http/headers.js'
 import { DefiniteRefusal } from '../../ledger/definite-refusal.js'
 import type { QueueEntry } from '../../ledger/queue-entry.js'
-import type { QueueCounts } from '../../ledger/queue-metrics.js'
+import type { QueueCounts } from '../../ledger/ledger-metrics.js'
 import type { Queue } from '../../ledger/queue.js'
 import type { Clock } from '../../time/clock.js'
 import type { Ledger } from '../../ledger/ledger.js'
@@ -13,8 +13,12 @@ import type { Snapshot } from '../../settings/snapshot.js'
 import { faultIn, isFaultOfChange } from '../fault.js'
 import { decideToPin, isHeldBy } from '../ownership/lease-decision.js'
 import type { Quota } from '../ownership/quota.js'
-import { rejectionOf } from './replay-rejection.js'
 import type { Logger } from '../../log/logger.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
+import type { Config } from '../../settings/schema/schema.js'
+import { mayPin } from '../../settings/values/permissions.js'
+import { readPinOptions } from '../authorize/pin-options.js'
+import { BadRequest } from '../refusals.js'
 
 export interface ReplayParts {
   readonly queue: Pick<Queue, 'done' | 'heads' | 'reject' | 'rejected' | 'size'>
@@ -181,3 +185,32 @@ interface Applied {
 }
 
 const rejected = 'the cluster refused a pin of the journal for good: its encoder had read 202'
+
+/**
+ * Whether an entry of the queue may still be replayed: much can change since its request.
+ *
+ * @param nowMs by the earlier of the host's clock and the cluster's: nothing that was accepted ends
+ *   before both say so
+ * @returns why the entry is rejected; undefined: it is not
+ */
+export function rejectionOf(
+  { keyDigest, options, untilMs }: QueueEntry,
+  encoder: Encoder,
+  { encoders }: Config,
+  nowMs: number,
+): string | undefined {
+  if (!encoder.enabled) return 'encoder-disabled'
+  const key = encoders[encoder.name]?.keys.find(({ sha256 }) => sha256 === keyDigest)
+  if (key === undefined) return 'key-revoked'
+  if (key.expires !== undefined && Date.parse(key.expires) <= nowMs) return 'key-expired'
+  if (!mayPin(encoder)) return 'not-permitted'
+  if (untilMs <= nowMs) return 'expired'
+  if (encoder.enforcement !== 'enforce') return undefined
+  try {
+    readPinOptions(new Map(options), encoder.options)
+    return undefined
+  } catch (error) {
+    if (error instanceof BadRequest) return error.reason
+    throw error
+  }
+}

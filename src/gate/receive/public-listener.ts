@@ -9,7 +9,6 @@ import type { TlsMaterial } from '../../settings/files/tls-pair.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { rawRefusal } from '../answer.js'
 import { addressOf } from './client.js'
-import { closeFast } from '../../http/fast-close.js'
 import type { Connections } from './connections.js'
 import { RequestRecord } from '../record/record.js'
 import { receive, receiveOnly, type Receiving } from './receive.js'
@@ -147,4 +146,18 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
   }
 
   return { note, onClientError, onConnect }
+}
+
+/**
+ * Node half-closes a connection, waits for the client's FIN and closes then, which costs a
+ * connection with one request a fifth of its CPU time. Closing sends the FIN as well. It needs an
+ * empty write buffer, and no TLS, which has its own farewell: there Node's way stays.
+ */
+function closeFast(socket: Socket): void {
+  socket.destroySoon = destroySoon
+}
+
+function destroySoon(this: Socket): void {
+  if (this.writableLength === 0) this.destroy()
+  else Socket.prototype.destroySoon.call(this)
 }

@@ -14,10 +14,9 @@ import {
   type LedgerStorage,
   type LedgerOperation,
 } from './ledger-storage.js'
-import { DirectCalls } from './direct-calls.js'
 import { KnownRows } from './known-cids.js'
 import type { ReportedRow } from './row-table.js'
-import { WorkerCalls } from './worker-calls.js'
+import { WorkerCalls, DirectCalls } from './worker-calls.js'
 
 export interface LedgerDiskParts {
   /** It is made, where its parent allows that; undefined: the ledger is kept in memory. */

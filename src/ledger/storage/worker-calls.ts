@@ -1,7 +1,7 @@
 /** Calls to the ledger's thread; if a bug ends it, a new thread takes the file. */
 import { Worker } from 'node:worker_threads'
 import { LedgerFault } from './ledger-storage.js'
-import type { LedgerService } from './ledger-service.js'
+import { LedgerService } from './ledger-service.js'
 import type { CallMessage, LedgerWorkerData, ReplyMessage } from './ledger-worker.js'
 
 interface PendingCall {
@@ -85,5 +85,29 @@ export class WorkerCalls {
     this.pending.delete(id)
     if (error === undefined) call?.resolve(value)
     else call?.reject(error.isDisk ? new LedgerFault(error.message) : new Error(error.message))
+  }
+}
+
+type Calls = Record<string, (...args: unknown[]) => unknown>
+
+/** Calls to a ledger that is kept in memory: it needs no thread, as it waits for no disk. */
+export class DirectCalls {
+  private readonly service = new LedgerService(undefined)
+  private isClosed = false
+
+  /** @throws LedgerFault once it is closed */
+  async call<K extends keyof LedgerService>(
+    name: K,
+    ...args: Parameters<LedgerService[K]>
+  ): Promise<Awaited<ReturnType<LedgerService[K]>>> {
+    if (this.isClosed) throw new LedgerFault('the ledger is closed')
+    const answer = await (this.service as unknown as Calls)[name]?.(...args)
+    return answer as Awaited<ReturnType<LedgerService[K]>>
+  }
+
+  async close(nextSeq: number | undefined): Promise<void> {
+    const closed = this.call('close', nextSeq)
+    this.isClosed = true
+    await closed
   }
 }
