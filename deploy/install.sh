@@ -61,9 +61,9 @@ main() {
   build
   make_user
   mkdir -p "$root$program/releases"
-  # Two installers at once would clear away each other's work.
+  # Two installers at once would undo each other's work.
   exec 9<"$root$program"
-  flock -n 9 || die "another installer is at work in $root$program"
+  flock -n 9 || die "another installer runs in $root$program"
   install_program
   name_node
   make_config_dir

@@ -338,6 +338,29 @@ t.test(`no line is longer than ${columnsMax} columns, unless it cannot be broken
   none(t, [...src, ...tests], faults)
 })
 
+/** Words and turns that leave open which thing does what; each pattern with what to write. */
+const tics: readonly (readonly [RegExp, string])[] = [
+  [/\bwhoever\b/i, 'name the actor'],
+  [/\bwho [a-z]+(?: [a-z]+)? is\b/i, 'name the actor'],
+  [/\b(?:some|no)body\b/i, 'name the actor'],
+  [/\bof ours\b/i, "the gate's"],
+  [/(?<!there )\b(?:is|are) none\b/i, 'say what is missing'],
+  [/\bmade for\b/i, 'name the purpose'],
+  [/\bc(?:o|a)mes? by\b/i, 'say how'],
+  [/\b(?:is|are) dear\b/i, 'costly'],
+  [/(?<!-)\baway\b/i, 'down, or remove'],
+]
+
+t.test('prose names its actors', async (t) => {
+  const pages = ['README.md', 'SECURITY.md', 'CHANGELOG.md']
+  const docs = readdirSync(`${root}docs`).filter((name) => /\.(?:md|yaml)$/.test(name))
+  const sources = [...src, ...[...pages, ...docs.map((name) => `docs/${name}`)].map(sourceAt)]
+  const faults = tics.flatMap(([tic, instead]) =>
+    matches(sources, (line) => tic.test(line)).map((fault) => `${fault} (${instead})`),
+  )
+  none(t, sources, faults)
+})
+
 t.test('no cast switches the types off', async (t) => {
   const sources = [...src, ...tests]
   // In prose the word is followed by another one.

@@ -39,7 +39,7 @@ const keywordsOf: Readonly<Record<keyof Annotations, Omit<KeywordDefinition, 'ke
   path: {
     type: 'string',
     metaSchema: { enum: ['file', 'directory', 'socket'] },
-    // Somebody pastes a secret where the name of its file belongs.
+    // An operator may paste a secret where the name of its file belongs.
     dependencies: ['secret'],
   },
   restart: { schemaType: 'boolean' },

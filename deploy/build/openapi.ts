@@ -197,12 +197,12 @@ function successOf(route: Route): Readonly<Record<string, object>> {
   if (permission === 'id') return { 200: json('Peer', 'The peer.') }
   if (permission === 'list' || permission === 'recover-all')
     return { 200: json('Status', 'Pins.', true), 204: { description: 'No pin.' } }
-  if (permission === 'status') return { 200: json('Status', 'How it is at each peer.') }
+  if (permission === 'status') return { 200: json('Status', 'State of the pin at each peer.') }
   if (permission === 'recover') return { 200: json('Status', 'As it is now.'), 404: notPinned }
   if (permission === 'pin')
     return {
       200: json('Pin', 'The cluster has taken it. That is not yet pinned.'),
-      202: json('Pin', 'The cluster is away: it waits at the gate, and will be made.'),
+      202: json('Pin', 'The cluster is down: the pin waits at the gate, which makes it later.'),
     }
   const ofPath = permission === 'resolve' && route.method === 'POST'
   return { 200: json('Pin', ofPath ? 'As pinned.' : 'As it was.'), 404: notPinned }

@@ -45,7 +45,7 @@ export interface OpenLedger {
   readonly holdings: Holdings
   readonly ownPins: OwnPins
   readonly decisions: Decisions
-  /** Settles when the cluster was asked who it is, or need not be. */
+  /** Settles once the cluster was asked for its peers, or need not be. */
   readonly identified: Promise<void>
   report(): LedgerReport
   /** The settings may name another cluster now. */

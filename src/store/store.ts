@@ -111,7 +111,7 @@ export class Store {
       setTimer(connectTimeoutMs, resolve)
     })
     await Promise.race([connecting, tooLate])
-    if (!(await store.look())) store.away()
+    if (!(await store.look())) store.goDown()
     return store
   }
 
@@ -274,7 +274,7 @@ export class Store {
     })
   }
 
-  private away(): void {
+  private goDown(): void {
     this.health.requestCheck(this.health.begin())
   }
 

@@ -1,6 +1,6 @@
 /**
  * `pinwarden keys rotate`: makes a new key, and lets the old one live on for a grace.
- * `pinwarden keys revoke`: takes a key away from an encoder, for good.
+ * `pinwarden keys revoke`: removes a key of an encoder, for good.
  */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { configFrom } from '../../settings/load.js'

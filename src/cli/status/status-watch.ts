@@ -54,7 +54,8 @@ export function intervalOf(seconds: string): number {
 /** The cursor to the upper left, and everything from there gone. */
 const clear = '\x1b[H\x1b[J'
 
-type View = { readonly shown: Shown; readonly activity: ActivityReport } | { readonly away: string }
+type View =
+  { readonly shown: Shown; readonly activity: ActivityReport } | { readonly silent: string }
 
 async function viewOf(where: string): Promise<View> {
   try {
@@ -64,21 +65,21 @@ async function viewOf(where: string): Promise<View> {
     ])
     return { shown, activity }
   } catch (error) {
-    if (error instanceof CommandError) return { away: error.message }
+    if (error instanceof CommandError) return { silent: error.message }
     throw error
   }
 }
 
 /** Without the series, which are the status page's. */
 function documentOf(view: View): object {
-  if ('away' in view) return { ready: false, error: view.away }
+  if ('silent' in view) return { ready: false, error: view.silent }
   const { encoders, strangers } = view.activity
   return { ...view.shown, activity: { encoders, strangers } }
 }
 
 const textOf = (view: View): string =>
-  'away' in view
-    ? `${view.away}\n\n`
+  'silent' in view
+    ? `${view.silent}\n\n`
     : `${statusText(view.shown, Date.now())}\n${encodersText(view.activity)}\n`
 
 const header = [

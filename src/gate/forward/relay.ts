@@ -154,9 +154,8 @@ function passTrailer(reply: FastifyReply, body: Readable, streamErrors: StreamEr
 export const hasTrailers = ({ request }: FastifyReply): boolean => request.raw.httpVersion === '1.1'
 
 /**
- * Reports an error in the middle of a listing in its trailer; only a text is an error, an empty
- * trailer is none. HTTP/1.0 has no trailers: there the gate resets the connection, so that the end
- * is not clean.
+ * Reports an error in the middle of a listing in its trailer; an empty trailer means success.
+ * HTTP/1.0 has no trailers: there the gate resets the connection, so that the end is not clean.
  */
 export function sendStreamErrors(reply: FastifyReply, texts: readonly string[]): void {
   const { raw } = reply

@@ -93,13 +93,13 @@ function between(minimum: number | undefined, maximum: number | undefined, unit 
 function nearest(field: string, known: readonly string[]): string {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
   const wanted = plain(field)
-  const away = (name: string): number => {
+  const distance = (name: string): number => {
     const text = plain(name)
     const isPart = text.startsWith(wanted) || wanted.startsWith(text)
     return Math.min(isPart ? 2 : Infinity, editsBetween(wanted, text))
   }
-  const least = Math.min(...known.map(away))
+  const least = Math.min(...known.map(distance))
   const isClose = wanted !== '' && least <= Math.min(2, wanted.length / 2)
-  const close = isClose ? known.filter((name) => away(name) === least) : []
+  const close = isClose ? known.filter((name) => distance(name) === least) : []
   return close.length > 0 ? `perhaps ${close.join(' or ')}` : `one of ${known.join(', ')}`
 }

@@ -44,7 +44,7 @@ export const builtInRoles = {
 /**
  * Pin options that reach beyond the encoder's own pin, so each must be granted by name:
  * `origins` makes Kubo dial addresses of the caller's choosing, `user-allocations` and
- * `replication` move load between peers, `pin-update` copies somebody else's record.
+ * `replication` move load between peers, `pin-update` copies another encoder's record.
  */
 export const optionGrants = ['origins', 'user-allocations', 'pin-update', 'replication'] as const
 export type OptionGrant = (typeof optionGrants)[number]
