@@ -50,13 +50,19 @@ const optionsOf = (where: string, path: string): RequestOptions => {
 async function textOf(options: RequestOptions): Promise<string> {
   const request = get({ ...options, agent: false, signal: AbortSignal.timeout(waitMs) })
   const [response] = (await once(request, 'response')) as [IncomingMessage]
-  response.setEncoding('utf8')
-  let text = ''
-  for await (const part of response) {
-    text += part as string
-    if (text.length > bytesMax) throw new Error('the answer is too long')
+  return boundedText(response, bytesMax)
+}
+
+/** @throws Error when it is longer than that */
+export async function boundedText(body: AsyncIterable<unknown>, bytesMax: number): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of body as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > bytesMax) throw new Error('the answer is too long')
+    parts.push(part)
   }
-  return text
+  return Buffer.concat(parts).toString()
 }
 
 function reasonOf(error: unknown): string {

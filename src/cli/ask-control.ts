@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
+import { text as textOf } from 'node:stream/consumers'
 import { silenceMsMax } from '../admin/control-pulse.js'
 import type { Config } from '../settings/schema/schema.js'
 import { CommandError } from './report.js'
@@ -70,13 +71,6 @@ async function exchange<T>(
     if (error instanceof CommandError) throw error
     throw faultOf(error, socketPath, seen.isSilent ? silenceMs : undefined)
   }
-}
-
-async function textOf(answer: IncomingMessage): Promise<string> {
-  answer.setEncoding('utf8')
-  let text = ''
-  for await (const part of answer) text += part as string
-  return text
 }
 
 /** @param silentMs how long there was no sign of life; undefined: it was no silence */

@@ -9,7 +9,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { readLogLine } from '../log/line-text.js'
 import { loadConfig } from '../settings/load.js'
 import { CommandError, UsageError } from './report.js'
-import { spanMsOf } from './span.js'
+import { spanMsOf } from '../time/span-text.js'
 import { linesOf } from './tail/follow.js'
 
 /**

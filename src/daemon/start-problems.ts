@@ -140,7 +140,7 @@ async function listenerProblems(
 }
 
 /** @returns the system's error code; undefined: the address is free */
-async function refusedAt({
+export async function refusedAt({
   host,
   port,
 }: {

@@ -78,15 +78,6 @@ export async function inLinesOf(path: string, problems: readonly Problem[]) {
   return withLines((await readConfig(path)).text, problems)
 }
 
-/** The same for an object, such as a test or the demo has it. */
-export function snapshotFrom(
-  input: unknown,
-  options: { readonly baseDir?: string } = {},
-): Snapshot {
-  const steps = settingsOf(structuredClone(input), [], options.baseDir ?? process.cwd())
-  return atOnce(steps).snapshot
-}
-
 /** The configuration of a file, without a look at the files that it names. */
 export async function loadConfig(path: string, env = process.env): Promise<Config> {
   const { text } = await readConfig(path)

@@ -1,4 +1,4 @@
-/** Spans of time in words, rounded as far as a reader wants to know. */
+/** Spans of time in words, and words of them: as far as a reader wants to know. */
 import { dayMs, hourMs, minuteMs, secondMs } from './units.js'
 
 /** How long something lasts, or has lasted: `3 d 4 h`, `4 h 12 min`, `12 min`, `7 s`. */
@@ -23,4 +23,18 @@ export const secondsText = (ms: number): string => `${ms / secondMs} s`
 export function daysText(ms: number): string {
   const days = Math.floor(ms / dayMs)
   return days === 1 ? '1 day' : `${days} days`
+}
+
+/** Understands a span of time on the command line, such as `90d`. */
+const unitMs: Readonly<Record<string, number>> = {
+  h: hourMs,
+  d: dayMs,
+  w: 7 * dayMs,
+  y: 365 * dayMs,
+}
+
+/** @returns milliseconds; NaN when the text is not a span */
+export function spanMsOf(text: string): number {
+  const [, count, unit = ''] = /^(\d+)([hdwy])$/.exec(text) ?? []
+  return Number(count) * (unitMs[unit] ?? NaN)
 }

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Activity, type Ended, encodersShownMax } from '../../src/admin/activity.js'
 import { activityReport } from '../../src/admin/activity-report.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
-import { snapshotFrom } from '../../src/settings/load.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 const start = Date.UTC(2026, 0, 1)
 const minuteMs = 60_000

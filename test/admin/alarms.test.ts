@@ -4,8 +4,8 @@ import { Activity } from '../../src/admin/activity.js'
 import { AlarmWatch, type Gathered } from '../../src/admin/alarm-watch.js'
 import { keyEnds } from '../../src/admin/key-ends.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
-import { snapshotFrom } from '../../src/settings/load.js'
 import { dayMs, hourMs, minuteMs } from '../../src/time/units.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 const up = { name: 'a:9094', state: 'up', since: '2026-01-01T00:00:00Z' } as const
 const downSince = '2026-01-02T00:00:00.000Z'

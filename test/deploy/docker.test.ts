@@ -1,7 +1,6 @@
 /** The container files, read; `npm run test:package` does what they say, step by step. */
 import { statSync } from 'node:fs'
 import t from 'tap'
-import { snapshotFrom } from '../../src/settings/load.js'
 import {
   all,
   compose,
@@ -11,6 +10,7 @@ import {
   wordsOf,
 } from './container-files.js'
 import { repository } from './staging.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 const { listen, admin, journal } = snapshotFrom({ admin: {} }).config
 const { gate } = compose.services

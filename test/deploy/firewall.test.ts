@@ -2,9 +2,9 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { snapshotFrom } from '../../src/settings/load.js'
 import { missing } from './programs.js'
 import { repository, run } from './staging.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 const rules = `${repository}deploy/firewall/pinwarden.nft`
 const ufwScript = `${repository}deploy/firewall/ufw.sh`

@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { snapshotFrom } from '../../src/settings/load.js'
 import { repository, run, stage } from './staging.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 const unit = `${repository}systemd/pinwarden.service`
 const text = readFileSync(unit, 'utf8')

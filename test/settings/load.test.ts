@@ -2,9 +2,10 @@
 import { chmodSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { configFrom, loadSettings, settingsFrom, snapshotFrom } from '../../src/settings/load.js'
+import { configFrom, loadSettings, settingsFrom } from '../../src/settings/load.js'
 import { ConfigError, type Problem } from '../../src/settings/problems.js'
 import { generateKey } from '../../src/settings/keyring/key.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 function problemsOf(make: () => unknown): readonly Problem[] {
   try {

@@ -7,9 +7,10 @@ import { activityReport } from '../../src/admin/activity-report.js'
 import { Activity } from '../../src/admin/activity.js'
 import { rejectionOf } from '../../src/gate/outage/replay.js'
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
-import { configFrom, snapshotFrom } from '../../src/settings/load.js'
+import { configFrom } from '../../src/settings/load.js'
 import { encodersOf } from '../../src/settings/keyring/resolve.js'
 import { pinwarden, pinwardenWith } from '../support/pinwarden.js'
+import { snapshotFrom } from '../support/snapshot-from.js'
 
 /** Of lower case, so that they may be names in a file; the others are found in logs. */
 const name = 'constructor'

@@ -1,8 +1,8 @@
 /** A fake cluster and our connections to it, without a gate; both end with the test. */
 import type { Test } from 'tap'
 import { ClusterClient } from '../../src/cluster/cluster-client.js'
-import { snapshotFrom } from '../../src/settings/load.js'
 import { startFakeCluster } from './fake-cluster/index.js'
+import { snapshotFrom } from './snapshot-from.js'
 
 /** @param settings of the cluster's section, beside where it is */
 export async function startClusterClient(t: Test, settings: object = {}) {

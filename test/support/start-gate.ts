@@ -9,11 +9,11 @@ import type { Daemon } from '../../src/daemon/daemon.js'
 import { type Log, openLog } from '../../src/log/log.js'
 import type { PinEvent } from '../../src/tracking/tracked-pin.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
-import { snapshotFrom } from '../../src/settings/load.js'
 import type { Snapshot } from '../../src/settings/snapshot.js'
 import { certificate } from './certificate.js'
 import { type FakeCluster, startFakeCluster } from './fake-cluster/index.js'
 import { head } from './raw.js'
+import { snapshotFrom } from './snapshot-from.js'
 
 /** What a test sets differently; merged over settings that never get in a test's way. */
 export interface Overrides {

@@ -5,6 +5,7 @@ import https from 'node:https'
 import { resolve } from 'node:path'
 import type { Held, Listener } from '../../daemon/start-problems.js'
 import type { Config } from '../../settings/schema/schema.js'
+import { boundedText } from '../ask-admin.js'
 
 export interface Expected {
   /** The settings that are checked, and their file. */
@@ -95,12 +96,7 @@ async function ask(listener: Listener, path: string, isTls = false) {
       : // Whose certificate it is does not matter: nothing is told to the other side.
         (isTls ? https : http).get({ ...options, ...addressOf(listener), ...anyCertificate })
   const [response] = (await once(request, 'response')) as [IncomingMessage]
-  response.setEncoding('utf8')
-  let text = ''
-  for await (const part of response) {
-    text += part as string
-    if (text.length > textMax) break
-  }
+  const text = await boundedText(response, textMax)
   const challenge = response.headers['www-authenticate'] ?? ''
   return { status: response.statusCode, challenge, text: text.trim() }
 }

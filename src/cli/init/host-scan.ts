@@ -1,6 +1,7 @@
 /** Scans a cluster's host: which of its ports answer, and which of them without a credential. */
 import { request } from 'undici'
 import { secondsText } from '../../time/span-text.js'
+import { boundedText } from '../ask-admin.js'
 
 /** What a cluster says of itself. */
 export interface ClusterFound {
@@ -106,14 +107,7 @@ const portProbes: readonly PortProbe[] = [
 async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: number; text: string }> {
   const signal = AbortSignal.timeout(waitMs)
   const { statusCode, body } = await request(url, { method, signal })
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
-    bytes += part.length
-    if (bytes > bytesMax) throw new Error('the answer is too long')
-    parts.push(part)
-  }
-  return { status: statusCode, text: Buffer.concat(parts).toString() }
+  return { status: statusCode, text: await boundedText(body, bytesMax) }
 }
 
 function wordOf(error: unknown): string {

@@ -10,8 +10,8 @@ import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
 import { knownHolders, knownText } from '../known-holder.js'
-import { UsageError, warn } from '../report.js'
-import { createFile, refuseIfThere } from './create-file.js'
+import { UsageError, warn, CommandError } from '../report.js'
+import { lstat, open, rm, stat } from 'node:fs/promises'
 
 export interface InitOptions {
   readonly configPath: string
@@ -161,3 +161,36 @@ function nextSteps({ configPath, cert }: InitOptions, tls: object | undefined): 
   ]
   return `next:\n${steps.map((step, index) => `  ${index + 1}. ${step}\n`).join('')}`
 }
+
+/** @throws CommandError when something stands there already */
+export async function refuseIfThere(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found !== undefined) throw there(path)
+}
+
+/** With mode 0640 and the group of its directory, which is the daemon's. */
+export async function createFile(path: string, text: string): Promise<void> {
+  const directory = await stat(dirname(path)).catch(() => undefined)
+  if (directory === undefined)
+    throw new CommandError(`there is no directory ${dirname(path)}`, 'make it, or give --config')
+  const file = await open(path, 'wx', 0o640).catch((error: unknown) => {
+    const { code = 'an error' } = error as NodeJS.ErrnoException
+    throw code === 'EEXIST' ? there(path) : new CommandError(`cannot write ${path}: ${code}`)
+  })
+  try {
+    // Only root may change a file's owner, and only root has to: others write into their own
+    // directory.
+    if (process.getuid?.() === 0) await file.chown(0, directory.gid)
+    await file.chmod(0o640)
+    await file.writeFile(text)
+    await file.sync()
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+const there = (path: string) =>
+  new CommandError(`${path} is there already`, 'keys add, and an editor, change what is there')

@@ -1,8 +1,8 @@
 /** Which address of this machine the gate is to listen on, and whether it is free there. */
-import { once } from 'node:events'
-import { createServer, isIP, isIPv4 } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { blockListOf, isLoopback } from '../../settings/values/network.js'
+import { refusedAt } from '../../daemon/start-problems.js'
 import { CommandError } from '../report.js'
 
 /** Not reachable from elsewhere as they are: RFC 1918, 6598, 3927, 4193, 4291. */
@@ -53,16 +53,8 @@ const whyTaken: Readonly<Record<string, string>> = {
 
 /** @throws CommandError when the address is taken, or not of this machine */
 export async function refuseIfTaken(host: string, port: number): Promise<void> {
-  const server = createServer()
-  try {
-    const listening = once(server, 'listening')
-    server.listen({ host, port })
-    await listening
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const why = whyTaken[code] ?? `it cannot be listened on (${code})`
-    throw new CommandError(`${host} port ${port}: ${why}`, '--host, --port')
-  } finally {
-    server.close()
-  }
+  const code = await refusedAt({ host, port })
+  if (code === undefined) return
+  const why = whyTaken[code] ?? `it cannot be listened on (${code})`
+  throw new CommandError(`${host} port ${port}: ${why}`, '--host, --port')
 }

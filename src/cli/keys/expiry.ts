@@ -1,6 +1,6 @@
 /** Understands when a key shall expire: a date, a time, or a while from now. */
 import { UsageError } from '../report.js'
-import { spanMsOf } from '../span.js'
+import { spanMsOf } from '../../time/span-text.js'
 
 /** In UTC, to the second, as the configuration has it. */
 export function expiryOf(text: string, now: Date): string {

@@ -15,7 +15,7 @@ import type { Snapshot } from '../../settings/snapshot.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
-import { spanMsOf } from '../span.js'
+import { spanMsOf } from '../../time/span-text.js'
 import { type PlanKind, refuseExisting, writePlan } from './plan-file.js'
 
 export interface PlanOptions {

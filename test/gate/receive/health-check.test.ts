@@ -1,10 +1,10 @@
 /** `listen.healthPath`: the one request that is answered before it is known who asks. */
 import t from 'tap'
 import { rulesBroken } from '../../../src/settings/rules.js'
-import { snapshotFrom } from '../../../src/settings/load.js'
 import { limitFiles } from '../../support/full-disk.js'
 import { exchange, head, statuses } from '../../support/raw.js'
 import { startGate } from '../../support/start-gate.js'
+import { snapshotFrom } from '../../support/snapshot-from.js'
 
 const healthPath = '/balancer'
 

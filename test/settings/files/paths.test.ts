@@ -2,8 +2,9 @@
 import { resolve } from 'node:path'
 import t from 'tap'
 import { ConfigError, pathText } from '../../../src/settings/problems.js'
-import { loadConfig, snapshotFrom } from '../../../src/settings/load.js'
+import { loadConfig } from '../../../src/settings/load.js'
 import { at, changed, leaves, loaded } from '../../support/every-field.js'
+import { snapshotFrom } from '../../support/snapshot-from.js'
 
 const paths = leaves.filter(({ schema }) => schema.path !== undefined)
 

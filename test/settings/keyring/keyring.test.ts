@@ -2,7 +2,8 @@
 import t from 'tap'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import type { KeyEntry, KeyFault } from '../../../src/settings/keyring/keyring.js'
-import { settingsFrom, snapshotFrom } from '../../../src/settings/load.js'
+import { settingsFrom } from '../../../src/settings/load.js'
+import { snapshotFrom } from '../../support/snapshot-from.js'
 
 const keyOf = (id: string, secret: string) => ({ id, sha256: digestOf(secret) })
 

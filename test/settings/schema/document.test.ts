@@ -4,9 +4,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { settingsTables } from '../../../deploy/build/settings-table.js'
 import { publishedSchema } from '../../../src/settings/schema/document.js'
-import { configFrom, snapshotFrom } from '../../../src/settings/load.js'
+import { configFrom } from '../../../src/settings/load.js'
 import { leaves } from '../../support/every-field.js'
 import { compiledSchema } from '../../../src/settings/schema/compiled-schema.js'
+import { snapshotFrom } from '../../support/snapshot-from.js'
 
 const fileText = (name: string) =>
   readFileSync(new URL(`../../../../${name}`, import.meta.url), 'utf8')
