@@ -32,6 +32,8 @@ export const idAnswer = answerOf(
   }) + '\n',
 )
 
+const pinnedCid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
+
 export const pinAnswer = answerOf(
   JSON.stringify({
     replication_factor_min: -1,
@@ -44,7 +46,7 @@ export const pinAnswer = answerOf(
     metadata: { 'pinwarden.lease.abcdefghijkl': '20260101T000000Z/..', note: 'x'.repeat(440) },
     pin_update: null,
     origins: [],
-    cid: 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
+    cid: pinnedCid,
     type: 'pin',
     allocations: [],
     max_depth: -1,
@@ -52,6 +54,16 @@ export const pinAnswer = answerOf(
     timestamp: '2026-01-01T00:00:00Z',
   }) + '\n',
 )
+
+const lease = '"pinwarden.lease.abcdefghijkl":"20260101T000000Z/..",'
+
+/** Of the body of a pin's answer: what the cluster says, and what the gate shows of it. */
+export const pinBytes = { said: bodyBytes(pinAnswer), shown: bodyBytes(pinAnswer) - lease.length }
+
+const pinAnswerText = pinAnswer.toString('latin1')
+
+/** What the cluster answers to a pin of `cid`, which is as long as every other CID here. */
+export const pinAnswerFor = (cid: string): string => pinAnswerText.replace(pinnedCid, cid)
 
 /** Of an empty listing, and of a cluster that is well. */
 export const nothing = Buffer.from(`HTTP/1.1 204 No Content\r\n${type}\r\n${date}\r\n\r\n`)

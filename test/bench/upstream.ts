@@ -10,7 +10,7 @@ import {
   idAnswer,
   Listing,
   nothing,
-  pinAnswer,
+  pinAnswerFor,
   statusesOf,
   unknownPin,
   versionAnswer,
@@ -39,7 +39,8 @@ function serve(socket: Socket): void {
 }
 
 function answer(socket: Socket, line: string): void {
-  if (line.startsWith('POST /pins/')) socket.write(pinAnswer)
+  if (line.startsWith('POST /pins/'))
+    socket.write(pinAnswerFor(line.slice(cidStart, cidStart + cidLength)), 'latin1')
   else if (line.startsWith('GET /id ')) socket.write(idAnswer)
   else if (line.startsWith('GET /allocations/')) socket.write(unknownPin)
   else if (line.startsWith('GET /health ')) socket.write(nothing)
@@ -52,6 +53,9 @@ function answer(socket: Socket, line: string): void {
     listing.send(socket)
   } else socket.write(control(line))
 }
+
+const cidStart = 'POST /pins/'.length
+const cidLength = 46
 
 const cidsIn = (line: string): string[] => /cids=([^& ]*)/.exec(line)?.[1]?.split(/,|%2C/) ?? []
 

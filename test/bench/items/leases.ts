@@ -2,7 +2,7 @@
 import type { Bench } from '../bench.js'
 import { pinRequests } from '../load/requests.js'
 import type { Section } from '../report.js'
-import { bodyBytes, pinAnswer } from '../upstream-answers.js'
+import { pinBytes } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
 import { costs } from './load-cost.js'
 
@@ -10,7 +10,7 @@ const connections = 64
 
 /** A recover is the same way with the same answer, but for the read of the state and the lease. */
 export async function leases(bench: Bench): Promise<Section[]> {
-  const answered = { status: 200, bytes: bodyBytes(pinAnswer), connections }
+  const answered = { status: 200, bytes: pinBytes.shown, connections }
   const found = await bench.with([bench.gate()], async ([gate]) => {
     if (gate === undefined) return []
     const { pid, port, credential } = gate

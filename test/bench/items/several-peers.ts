@@ -7,7 +7,7 @@ import type { Bench } from '../bench.js'
 import { getRequests, pinRequests, type Requests } from '../load/requests.js'
 import { median } from '../measure.js'
 import type { Section } from '../report.js'
-import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
+import { bodyBytes, idAnswer, pinBytes } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
 import { type Cost, costs } from './load-cost.js'
 
@@ -19,8 +19,8 @@ type RequestsOf = (credential: string) => Requests
 export async function severalPeers(bench: Bench): Promise<Section[]> {
   const [ids, pins]: [Cost[][], Cost[][]] = [[], []]
   for (let start = 0; start < bench.sizes.starts; start++) {
-    ids.push(await costsOf(bench, (credential) => getRequests('/id', [{ credential }]), idAnswer))
-    pins.push(await costsOf(bench, (credential) => pinRequests({ credential }), pinAnswer))
+    ids.push(await costsOf(bench, (credential) => getRequests('/id', [{ credential }]), bodyBytes(idAnswer)))
+    pins.push(await costsOf(bench, (credential) => pinRequests({ credential }), pinBytes.shown))
   }
   const title = `13. GET /id of a healthy cluster, ${connections} kept connections`
   return [
@@ -29,7 +29,7 @@ export async function severalPeers(bench: Bench): Promise<Section[]> {
   ]
 }
 
-function costsOf(bench: Bench, requests: RequestsOf, answer: Buffer): Promise<Cost[]> {
+function costsOf(bench: Bench, requests: RequestsOf, bytes: number): Promise<Cost[]> {
   const starts = [
     bench.gate({ peers: 3, onOutage: 'journal' }, 'three peers and a journal'),
     bench.gate({}, 'one peer'),
@@ -38,7 +38,7 @@ function costsOf(bench: Bench, requests: RequestsOf, answer: Buffer): Promise<Co
     const subjects = programs.map(({ name, pid, port, credential }) => ({
       pid,
       load: {
-        ...{ name, port, connections, status: 200, bytes: bodyBytes(answer) },
+        ...{ name, port, connections, status: 200, bytes },
         requests: requests(credential),
       },
     }))

@@ -2,14 +2,14 @@
 import type { Bench } from '../bench.js'
 import { getRequests, pinRequests } from '../load/requests.js'
 import type { Section } from '../report.js'
-import { bodyBytes, idAnswer, pinAnswer } from '../upstream-answers.js'
+import { bodyBytes, idAnswer, pinBytes } from '../upstream-answers.js'
 import { costTable } from './cost-table.js'
 import { costs } from './load-cost.js'
 
 const connections = 64
 
 export async function pins(bench: Bench): Promise<Section[]> {
-  const answered = { status: 200, bytes: bodyBytes(pinAnswer), connections }
+  const answered = { status: 200, connections }
   const starts = [
     bench.gate(),
     ...bench.nginx('apr1'),
@@ -21,10 +21,13 @@ export async function pins(bench: Bench): Promise<Section[]> {
   const found = await bench.with(starts, (programs) =>
     costs(
       bench,
-      programs.map(({ name, pid, port, credential }) => ({
-        pid,
-        load: { name, port, requests: pinRequests({ credential }), ...answered },
-      })),
+      programs.map(({ name, pid, port, credential }, n) => {
+        const bytes = n === 0 ? pinBytes.shown : pinBytes.said
+        return {
+          pid,
+          load: { name, port, requests: pinRequests({ credential }), bytes, ...answered },
+        }
+      }),
     ),
   )
   const targets = { 'nginx apr1': 0.5, caddy: 1, 'plain stack': 0.75 }
