@@ -4,7 +4,7 @@ import { startHaproxy } from './programs/haproxy.js'
 import { startNginx } from './programs/nginx.js'
 import type { Scheme } from './programs/passwords.js'
 import { type Shape, startPinwarden } from './programs/pinwarden.js'
-import { startPlain } from './programs/plain.js'
+import { startFloor, startPlain } from './programs/plain.js'
 import { type Place, type Program, whereIs } from './programs/program.js'
 import type { Sizes } from './sizes.js'
 import type { Upstream } from './upstream-process.js'
@@ -35,6 +35,10 @@ export class Bench {
 
   plain(): Start {
     return () => startPlain(this.place)
+  }
+
+  floor(): Start {
+    return () => startFloor(this.place)
   }
 
   /** None where it is not installed; the same for the others. */

@@ -1,4 +1,4 @@
-/** Starts the plain stack. */
+/** Starts the programs of Node that the gate is compared with. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,10 +7,14 @@ import { freePort } from '../sandbox.js'
 import { credential, password, user } from './passwords.js'
 import { type Place, type Program, ready } from './program.js'
 
-const script = fileURLToPath(new URL('../plain-stack.js', import.meta.url))
+/** The same packages put together the usual way. */
+export const startPlain = (place: Place): Promise<Program> => start(place, 'plain stack')
 
-export async function startPlain(place: Place): Promise<Program> {
-  const name = 'plain stack'
+/** The least that a gate can cost. */
+export const startFloor = (place: Place): Promise<Program> => start(place, 'floor')
+
+async function start(place: Place, name: 'plain stack' | 'floor'): Promise<Program> {
+  const script = fileURLToPath(new URL(`../${name.replace(' ', '-')}.js`, import.meta.url))
   const room = place.sandbox.room(name)
   const [port, tlsPort] = [await freePort(), await freePort()]
   const upstream = `http://127.0.0.1:${place.upstreamPort}`
