@@ -152,13 +152,17 @@ export class Endpoint {
       onEnd: (error, isOfOne = false) => {
         place.leave()
         this.waiting.delete(handler)
+        if (error === undefined) {
+          this.answered(exchange.upstreamMs)
+          return
+        }
         const mayBeLate = this.isRushed(timeoutMs) || cost === 'kubo' || cost === 'listings'
         const mayBeOfOne = isOfOne || (method === 'GET' && isAboutPins(path))
         const mayBeWell = (reason: FaultReason) =>
           (mayBeOfOne && isReachable(reason)) ||
           (reason === 'cluster-timeout' && mayBeLate) ||
           (reason === 'cluster-hung-up' && method === 'GET' && !isRepeated)
-        this.ended(generation, error, mayBeWell, exchange.upstreamMs)
+        this.failed(generation, error, mayBeWell)
       },
       goElsewhere,
     })
@@ -181,7 +185,8 @@ export class Endpoint {
       if (isOver) return
       isOver = true
       this.streams--
-      this.ended(generation, error, isReachable, undefined)
+      if (error === undefined) this.answered(0)
+      else this.failed(generation, error, isReachable)
     }
   }
 
@@ -214,22 +219,21 @@ export class Endpoint {
     return timeoutMs < Math.min(health.timeoutMs, writeTimeoutMs / 2)
   }
 
+  private answered(ms = 0): void {
+    this.answers++
+    this.answerMs += ms
+    this.health.recordSuccess()
+  }
+
   /**
    * @param generation of the endpoint's health when the exchange began
    * @param mayBeWell whether the endpoint may be healthy: a check finds out
    */
-  private ended(
+  private failed(
     generation: number,
-    error: Error | undefined,
+    error: Error,
     mayBeWell: (reason: FaultReason) => boolean,
-    ms: number | undefined,
   ): void {
-    if (error === undefined) {
-      this.answers++
-      this.answerMs += ms ?? 0
-      this.health.recordSuccess()
-      return
-    }
     // The client has left, which says nothing about the cluster.
     if (!(error instanceof ClusterFault) && !('code' in error)) {
       this.health.recordAbandoned(generation)

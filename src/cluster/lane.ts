@@ -1,5 +1,4 @@
 /** Bounded places for one kind of work: owners take turns, and each leaves places to the others. */
-import { KeyedCounter } from '../collections/keyed-counter.js'
 
 /** Owner of the gate's own work. */
 export const gateItself = ''
@@ -18,16 +17,26 @@ export interface LanePlace {
   leave(): void
 }
 
+/** What one owner does and waits for. */
+interface Share {
+  running: number
+  readonly waiting: OwnPlace[]
+}
+
+/** Shares of owners without work that are kept for the next: so many they are at most. */
+const idleSharesMax = 1000
+
 /**
  * An owner has at most as many places as it leaves free: two greedy owners leave a quarter, and the
- * next one finds a place. The same holds for the queue.
+ * next one finds a place. The same holds for the queue. Lists rather than Sets, for the reason
+ * given in unordered-list.ts.
  */
 export class Lane {
-  private readonly running = new KeyedCounter()
-  private runningAll = 0
-  /** In the order of their turns. */
-  private readonly waiting = new Map<string, Set<OwnPlace>>()
-  private readonly places = new Set<OwnPlace>()
+  private readonly shares = new Map<string, Share>()
+  /** Owners that wait, in the order of their turns. */
+  private readonly turns: string[] = []
+  private running = 0
+  private waiting = 0
 
   constructor(
     private readonly max: number,
@@ -36,68 +45,85 @@ export class Lane {
 
   /** Running and waiting work. */
   get size(): number {
-    return this.runningAll + this.places.size
+    return this.running + this.waiting
   }
 
   get isWaitedFor(): boolean {
-    return this.places.size > 0
+    return this.waiting > 0
   }
 
   /** @returns undefined when the queue is full */
   reserve(owner: string): LanePlace | undefined {
-    const waiting = this.waiting.get(owner)?.size ?? 0
+    const share = this.shareOf(owner)
     const place = new OwnPlace(this, owner)
-    if (waiting === 0 && this.hasRoom(owner)) this.run(place, owner)
-    else if (waiting >= this.waitingMax - this.places.size) return undefined
-    else this.wait(place, owner)
+    if (share.waiting.length === 0 && this.hasRoom(share)) this.run(place, owner)
+    else if (share.waiting.length >= this.waitingMax - this.waiting) return undefined
+    else {
+      this.waiting++
+      this.wait(place, owner)
+    }
     return place
   }
 
   /** Used by its places. */
   wait(place: OwnPlace, owner: string): void {
-    this.places.add(place)
-    const waiting = this.waiting.get(owner) ?? new Set()
-    this.waiting.set(owner, waiting.add(place))
+    const { waiting } = this.shareOf(owner)
+    if (waiting.push(place) === 1) this.turns.push(owner)
   }
 
   /** Used by its places. */
   part(place: OwnPlace, owner: string): void {
-    const waiting = this.waiting.get(owner)
-    if (waiting?.delete(place) === true && waiting.size === 0) this.waiting.delete(owner)
+    const { waiting } = this.shareOf(owner)
+    if (!without(waiting, place) || waiting.length > 0) return
+    without(this.turns, owner)
+    this.drop(owner)
   }
 
   /** Used by its places. @param runner whose turn it was; undefined: it still waits */
   leave(place: OwnPlace, runner: string | undefined): void {
-    this.places.delete(place)
-    for (const owner of place.owners) this.part(place, owner)
-    if (runner === undefined) return
-    this.running.add(runner, -1)
-    this.runningAll--
+    if (runner === undefined) {
+      this.waiting--
+      for (const owner of place.owners) this.part(place, owner)
+      return
+    }
+    this.running--
+    this.shareOf(runner).running--
     while (this.startNext());
+    this.drop(runner)
   }
 
-  private hasRoom(owner: string): boolean {
-    return this.running.of(owner) < this.max - this.runningAll
+  private shareOf(owner: string): Share {
+    let share = this.shares.get(owner)
+    if (share === undefined) this.shares.set(owner, (share = { running: 0, waiting: [] }))
+    return share
+  }
+
+  private drop(owner: string): void {
+    if (this.shares.size <= idleSharesMax) return
+    const { running, waiting } = this.shareOf(owner)
+    if (running === 0 && waiting.length === 0) this.shares.delete(owner)
+  }
+
+  private hasRoom({ running }: Share): boolean {
+    return running < this.max - this.running
   }
 
   private run(place: OwnPlace, owner: string): void {
-    this.running.add(owner)
-    this.runningAll++
+    this.shareOf(owner).running++
+    this.running++
     place.take(owner)
   }
 
   private startNext(): boolean {
-    if (this.runningAll >= this.max) return false
-    for (const [owner, [next]] of this.waiting) {
-      if (next === undefined || !this.hasRoom(owner)) continue
-      this.places.delete(next)
+    if (this.running >= this.max) return false
+    for (const owner of this.turns) {
+      const share = this.shareOf(owner)
+      const [next] = share.waiting
+      if (next === undefined || !this.hasRoom(share)) continue
+      this.waiting--
       for (const each of next.owners) this.part(next, each)
       // Lets the others go first.
-      const rest = this.waiting.get(owner)
-      if (rest !== undefined) {
-        this.waiting.delete(owner)
-        this.waiting.set(owner, rest)
-      }
+      if (share.waiting.length > 0 && without(this.turns, owner)) this.turns.push(owner)
       this.run(next, owner)
       return true
     }
@@ -105,8 +131,15 @@ export class Lane {
   }
 }
 
+/** @returns whether it was in the list */
+function without<Item>(list: Item[], item: Item): boolean {
+  const index = list.indexOf(item)
+  if (index >= 0) list.splice(index, 1)
+  return index >= 0
+}
+
 class OwnPlace implements LanePlace {
-  readonly owners: Set<string>
+  readonly owners: string[]
   private runner: string | undefined
   private isOver = false
   private start: (() => void) | undefined
@@ -115,7 +148,7 @@ class OwnPlace implements LanePlace {
     private readonly lane: Lane,
     owner: string,
   ) {
-    this.owners = new Set([owner])
+    this.owners = [owner]
   }
 
   get isTaken(): boolean {
@@ -133,13 +166,13 @@ class OwnPlace implements LanePlace {
   }
 
   join(owner: string): void {
-    if (this.isOver || this.isTaken || this.owners.has(owner)) return
-    this.owners.add(owner)
+    if (this.isOver || this.isTaken || this.owners.includes(owner)) return
+    this.owners.push(owner)
     this.lane.wait(this, owner)
   }
 
   part(owner: string): void {
-    if (!this.owners.delete(owner) || this.isTaken) return
+    if (!without(this.owners, owner) || this.isTaken) return
     this.lane.part(this, owner)
   }
 

@@ -39,8 +39,8 @@ export class Connection implements Listed, ClientConnection {
   /** Refused credentials since the last good one. */
   refusals = 0
   private readonly waiting: Turn[] = []
-  /** Started requests without a complete answer. */
-  private readonly open = new Map<RequestRecord, Turn>()
+  /** The started request without a complete answer. */
+  private open: Turn | undefined
   private latest: Turn | undefined
   /** The last bytes, written after all answers. */
   private lastWords: string | undefined
@@ -83,13 +83,13 @@ export class Connection implements Listed, ClientConnection {
 
   /** Starts the next request in turn. */
   proceed(): void {
-    while (this.open.size === 0 && !this.isHeld) {
+    while (this.open === undefined && !this.isHeld) {
       const turn = this.waiting.shift()
       if (turn === undefined) break
       const record = (turn.record = turn.begin())
-      this.open.set(record, turn)
+      this.open = turn
       record.onClose(() => {
-        this.open.delete(record)
+        this.open = undefined
         this.surroundings.touch(this)
         this.proceed()
         this.finish()
@@ -135,7 +135,7 @@ export class Connection implements Listed, ClientConnection {
 
   /** Whether requests on it wait for answers. */
   get isBusy(): boolean {
-    return this.open.size + this.waiting.length > 0
+    return this.open !== undefined || this.waiting.length > 0
   }
 
   /**
@@ -180,7 +180,8 @@ export class Connection implements Listed, ClientConnection {
     this.isGone = true
     this.isClosing = true
     for (const turn of this.waiting.splice(0)) leave(turn.begin(), turn)
-    for (const [record, turn] of this.open) leave(record, turn)
+    const { open } = this
+    if (open?.record !== undefined) leave(open.record, open)
   }
 }
 
