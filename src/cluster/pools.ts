@@ -1,6 +1,7 @@
 /** The gate's connections to one REST API, in separate pools: a listing never delays a pin. */
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
+import { gatheringWrites } from './gathering-writes.js'
 import { passingOverContinue } from './continue.js'
 import { faultOf } from './faults.js'
 import { readCoalescingConnector } from './read-coalescing-socket.js'
@@ -50,6 +51,9 @@ const recordConnections = 2
 const recordsAhead = 32
 export const recordsMax = recordConnections * recordsAhead
 
+/** The exchange's own clock runs until the whole answer is there. */
+const ofWhole = { bodyTimeout: 0 }
+
 /** @param onHungUp called when the other side closed a connection */
 export function openPools(
   config: ClusterConfig,
@@ -80,9 +84,13 @@ export function openPools(
     ? { connect: passingOverContinue(readCoalescingConnector(connectTimeoutMs)) }
     : {}
   return {
-    state: open(connections),
+    state: open(connections, ofWhole),
     kubo: open(connections),
-    records: open(recordConnections, { pipelining: recordsAhead }),
+    records: open(recordConnections, {
+      ...ofWhole,
+      pipelining: recordsAhead,
+      connect: gatheringWrites(connect),
+    }),
     listings: open(listingConnections),
     cacheFills: open(listingConnections, coalescingReads),
     operations: open(listingConnections),

@@ -27,7 +27,7 @@ export class Unfinished {
 
   /** @returns undefined when the cluster does not say */
   async of(holder: string): Promise<number | undefined> {
-    if (this.now() - this.askedAt >= freshMs) {
+    if (!this.isFresh) {
       this.asking ??= this.ask().finally(() => {
         this.asking = undefined
       })
@@ -40,10 +40,15 @@ export class Unfinished {
     return (this.counts.get(holder) ?? 0) + (this.accepted.get(holder)?.size ?? 0)
   }
 
-  /** Called when a pin was accepted. */
+  /** Called when a pin was accepted. A stale answer is asked again, and then includes it. */
   accept(holder: string, cid: string): void {
+    if (this.asking === undefined && !this.isFresh) return
     const accepted = this.accepted.get(holder) ?? new Set()
     this.accepted.set(holder, accepted.add(cid))
+  }
+
+  private get isFresh(): boolean {
+    return this.now() - this.askedAt < freshMs
   }
 
   private async ask(): Promise<void> {

@@ -24,7 +24,8 @@ interface Party {
 const partiesMax = 16
 
 export class TrackedPin {
-  readonly waiters = new Set<() => void>()
+  /** Mostly none: a list costs less than a Set. */
+  readonly waiters: (() => void)[] = []
   /** The encoder in whose share it is tracked. */
   owner: string | undefined
   /** The cluster reports an error, and tries again. */
@@ -50,7 +51,7 @@ export class TrackedPin {
 
   /** Whether no encoder and no waiting request needs it any more. */
   get isDropped(): boolean {
-    return this.parties.length === 0 && this.waiters.size === 0
+    return this.parties.length === 0 && this.waiters.length === 0
   }
 
   /** When it was last accepted; -Infinity: never, a request only waits for it. */

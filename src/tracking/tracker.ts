@@ -97,7 +97,9 @@ export class PinTracker {
       return () => undefined
     }
     const leave = (): void => {
-      if (!pin.waiters.delete(end)) return
+      const index = pin.waiters.indexOf(end)
+      if (index < 0) return
+      pin.waiters.splice(index, 1)
       this.waiting--
       if (owner !== undefined) this.waitingOf.add(owner, -1)
       cancel()
@@ -108,7 +110,7 @@ export class PinTracker {
       done()
     }
     const cancel = this.parts.setTimer(ms, end)
-    pin.waiters.add(end)
+    pin.waiters.push(end)
     this.waiting++
     if (owner !== undefined) this.waitingOf.add(owner)
     const isUnknown = pin.sinceMs === -Infinity && pin.askedAt === -Infinity
@@ -213,7 +215,7 @@ export class PinTracker {
   private pinsOfRound(nowMs: number): TrackedPin[] {
     const all = [...this.tracked.values()]
     if (this.waiting > 0 && nowMs - this.lastFullAt < waitMsMin)
-      return all.filter((pin) => pin.waiters.size > 0)
+      return all.filter((pin) => pin.waiters.length > 0)
     this.lastFullAt = nowMs
     return all
   }

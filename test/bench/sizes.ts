@@ -5,6 +5,8 @@ export interface Sizes {
   /** Rounds of each program, of which the median counts. */
   readonly rounds: number
   readonly roundMs: number
+  /** Before each round, and not counted: what idled meanwhile has lost caches and compiled code. */
+  readonly runInMs: number
   readonly warmUpMs: number
   readonly warmUpAnswers: number
   /** Requests of one round over one connection. */
@@ -21,8 +23,9 @@ const itemsMax = 14
 const full: Sizes = {
   rounds: 5,
   roundMs: 1500,
+  runInMs: 2500,
   warmUpMs: 1500,
-  warmUpAnswers: 15_000,
+  warmUpAnswers: 40_000,
   latencyRequests: 1500,
   listingLines: 317_506,
   listingRounds: 3,
@@ -33,6 +36,7 @@ const full: Sizes = {
 const quick: Sizes = {
   rounds: 3,
   roundMs: 400,
+  runInMs: 200,
   warmUpMs: 800,
   warmUpAnswers: 8000,
   latencyRequests: 400,

@@ -71,7 +71,8 @@ export class PiecewiseReader {
 }
 
 function pieceOf(chunk: Buffer): number {
-  const end = chunk.subarray(0, searchedBytes).indexOf(headEnd)
+  const searched = chunk.length > searchedBytes ? chunk.subarray(0, searchedBytes) : chunk
+  const end = searched.indexOf(headEnd)
   return end < 0 ? Math.min(chunk.length, searchedBytes) : end + headEnd.length
 }
 

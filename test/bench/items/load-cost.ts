@@ -6,7 +6,7 @@ import { peakOf, resetPeak, rssOf } from '../proc.js'
 import type { Sizes } from '../sizes.js'
 
 /** Some are too slow for so many answers. */
-const warmUpPasses = 4
+const warmUpPasses = 8
 
 export interface Subject {
   readonly pid: number
@@ -36,9 +36,10 @@ export async function costs(
     resetPeak(pid)
     await warmUp(load, sizes)
   }
-  const all = await byTurns(subjects, rounds, ({ pid, load }) =>
-    spent(pid, () => run({ ...load, durationMs: sizes.roundMs })),
-  )
+  const all = await byTurns(subjects, rounds, async ({ pid, load }) => {
+    await run({ ...load, durationMs: sizes.runInMs })
+    return spent(pid, () => run({ ...load, durationMs: sizes.roundMs }))
+  })
   return subjects.map(({ load, pid }, n) => ({
     name: load.name,
     before: before[n] ?? NaN,
@@ -60,7 +61,7 @@ function summaryOf(rounds: readonly Spent<Done>[]) {
 
 export const ratioOf = (ours: Cost, its: Cost): number => medianRatio(ours.cpus, its.cpus)
 
-/** Node's compiler is done after some thousand requests, however long they take. */
+/** Node's compiler is done after some ten thousand requests, however long they take. */
 async function warmUp(load: Load, { warmUpMs, warmUpAnswers }: Sizes): Promise<void> {
   let answers = 0
   for (let pass = 0; pass < warmUpPasses && answers < warmUpAnswers; pass++)

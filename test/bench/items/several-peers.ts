@@ -19,7 +19,13 @@ type RequestsOf = (credential: string) => Requests
 export async function severalPeers(bench: Bench): Promise<Section[]> {
   const [ids, pins]: [Cost[][], Cost[][]] = [[], []]
   for (let start = 0; start < bench.sizes.starts; start++) {
-    ids.push(await costsOf(bench, (credential) => getRequests('/id', [{ credential }]), bodyBytes(idAnswer)))
+    ids.push(
+      await costsOf(
+        bench,
+        (credential) => getRequests('/id', [{ credential }]),
+        bodyBytes(idAnswer),
+      ),
+    )
     pins.push(await costsOf(bench, (credential) => pinRequests({ credential }), pinBytes.shown))
   }
   const title = `13. GET /id of a healthy cluster, ${connections} kept connections`

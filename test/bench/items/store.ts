@@ -30,7 +30,10 @@ export async function store(bench: Bench): Promise<Section[]> {
           },
         })),
       )
-    const ids = await found((credential) => getRequests('/id', [{ credential }]), bodyBytes(idAnswer))
+    const ids = await found(
+      (credential) => getRequests('/id', [{ credential }]),
+      bodyBytes(idAnswer),
+    )
     const pins = await found((credential) => pinRequests({ credential }), pinBytes.shown)
     return [
       costTable(`14. GET /id with shared limits, ${connections} kept connections`, ids, {}),

@@ -11,6 +11,8 @@ import { type Place, type Program, ready } from './program.js'
 
 export interface Shape {
   readonly encoders?: number
+  /** Of each encoder, within an hour. */
+  readonly readsMax?: number
   readonly isTls?: boolean
   /** How long a listing is served again. */
   readonly maxAgeMs?: number
@@ -26,7 +28,15 @@ const plenty = { max: 1_000_000, windowSeconds: 10 }
 export async function startPinwarden(
   place: Place,
   name: string,
-  { encoders = 10, isTls = false, maxAgeMs = 60_000, peers = 1, onOutage = 'refuse', redis }: Shape,
+  {
+    encoders = 10,
+    isTls = false,
+    maxAgeMs = 60_000,
+    peers = 1,
+    onOutage = 'refuse',
+    redis,
+    readsMax,
+  }: Shape,
 ): Promise<Program> {
   const room = place.sandbox.room(name)
   const port = await freePort()
@@ -54,7 +64,8 @@ export async function startPinwarden(
     listing: { maxAgeMs, directory: room, perEncoderMax: 1000, readersMax: 10_000 },
     log: { file: 'access.log' },
     limits: {
-      ...{ reads: plenty, writes: plenty, listings: plenty, inFlight: 10_000 },
+      reads: readsMax === undefined ? plenty : { max: readsMax, windowSeconds: 3600 },
+      ...{ writes: plenty, listings: plenty, inFlight: 10_000 },
       failures: plenty,
     },
     encoders: Object.fromEntries(
