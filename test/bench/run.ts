@@ -2,6 +2,7 @@
  * `npm run bench`: what the gate costs, beside other programs in the same place, measured in the
  * same run. A target that is missed is told; only what does not work is a failure.
  */
+import { ablated } from './ablate.js'
 import { Bench } from './bench.js'
 import { crowd } from './items/crowd.js'
 import { latency } from './items/latency.js'
@@ -25,7 +26,7 @@ import { Sandbox } from './sandbox.js'
 /** Something hangs, if it takes longer. */
 const longestMs = 20 * 60_000
 
-const items: readonly ((bench: Bench) => Promise<Section[]>)[] = [
+const everything: readonly ((bench: Bench) => Promise<Section[]>)[] = [
   ...[pins, ids, latency, newConnections, wrongKey, manyEncoders],
   ...[listingByLine, listingInBlocks, crowd, stalled, start, leases, severalPeers, store],
 ]
@@ -45,8 +46,10 @@ try {
   const sandbox = new Sandbox()
   const bench = new Bench(sandbox, await Upstream.start(sandbox), sizes)
   const sections: Section[] = []
+  const { ablate } = options
+  const items = ablate === undefined ? everything : [() => ablated(bench, ablate)]
   for (const [n, item] of items.entries()) {
-    if (!options.wants(n + 1)) continue
+    if (ablate === undefined && !options.wants(n + 1)) continue
     const found = await item(bench)
     sections.push(...found)
     if (!isJson) print(found.map(printed).join(''))

@@ -50,6 +50,8 @@ export interface Options {
   readonly sizes: Sizes
   readonly isQuick: boolean
   readonly isJson: boolean
+  /** A trick to be taken out, rather than the items. */
+  readonly ablate: string | undefined
   wants(item: number): boolean
 }
 
@@ -61,6 +63,7 @@ export function optionsOf(args: string[]): Options {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       only: { type: 'string' },
+      ablate: { type: 'string' },
     },
   })
   const only = values.only?.split(',').map(Number)
@@ -70,6 +73,7 @@ export function optionsOf(args: string[]): Options {
     sizes: values.quick ? quick : full,
     isQuick: values.quick,
     isJson: values.json,
+    ablate: values.ablate,
     wants: (item) => only?.includes(item) ?? true,
   }
 }

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { certificate } from '../../support/certificate.js'
-import { bin } from '../../support/daemon.js'
+import { bin as built } from '../../support/daemon.js'
 import { addresses } from '../upstream-process.js'
 import { freePort } from '../sandbox.js'
 import { names, user } from './passwords.js'
@@ -21,6 +21,8 @@ export interface Shape {
   readonly onOutage?: 'refuse' | 'journal'
   /** What it shares its limits by. */
   readonly redis?: string
+  /** Another build of the program. */
+  readonly bin?: string
 }
 
 const plenty = { max: 1_000_000, windowSeconds: 10 }
@@ -36,6 +38,7 @@ export async function startPinwarden(
     onOutage = 'refuse',
     redis,
     readsMax,
+    bin = built,
   }: Shape,
 ): Promise<Program> {
   const room = place.sandbox.room(name)
