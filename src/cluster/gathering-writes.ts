@@ -1,4 +1,4 @@
-/** Connections whose requests of one turn go out together, as a write costs as much as a request. */
+/** Connections that write the requests of one turn together: each write is a system call. */
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 
@@ -17,7 +17,7 @@ export const gatheringWrites =
     })
   }
 
-/** All that the clients of one turn of the event loop cause is written at its end. */
+/** What one turn of the event loop asks is written at its end. */
 function gather(socket: Socket): void {
   const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
   let isGathering = false

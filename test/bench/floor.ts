@@ -1,6 +1,6 @@
 /**
- * The least that such a gate can cost on this Node: node:http, undici's dispatch, a look-up in a Map
- * for the credential, one string for a line of the log, and nothing else. A pin is two exchanges.
+ * The least that such a gate can cost on this Node: node:http, undici's dispatch, a Map for the
+ * credentials, one string for each line of the log, and nothing else. A pin is two exchanges.
  */
 import { createWriteStream, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'

@@ -1,4 +1,4 @@
-/** Item 3: how much later an answer comes than from the upstream itself; a pin's is two questions. */
+/** Item 3: how much later an answer comes than from the upstream itself; a pin asks it twice. */
 import type { Bench } from '../bench.js'
 import { run } from '../load/load.js'
 import { getRequests, pinRequests, type Requests } from '../load/requests.js'
