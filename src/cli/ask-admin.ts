@@ -27,7 +27,7 @@ const anyAddress = new Map([
 
 /**
  * @param where a URL, or the path of a unix socket
- * @returns what it says, also with a status that is no success
+ * @returns the answer, of any status
  * @throws CommandError when no process answers there, or not as an admin listener does
  */
 export async function askAdmin(where: string, path: string): Promise<unknown> {

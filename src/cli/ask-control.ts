@@ -1,4 +1,4 @@
-/** Tells the running daemon what to do, over its control socket. */
+/** Sends operators' commands to the running daemon, over its control socket. */
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
@@ -73,7 +73,7 @@ async function exchange<T>(
   }
 }
 
-/** @param silentMs how long there was no sign of life; undefined: it was no silence */
+/** @param silentMs time without a sign of life; undefined: another failure */
 function faultOf(error: unknown, socketPath: string, silentMs: number | undefined): unknown {
   if (silentMs !== undefined) {
     const text = `the daemon at ${socketPath} has given no sign of life for ${silentMs / 1000} s`

@@ -1,4 +1,4 @@
-/** The command line: which commands there are, and the exit code each ends with. */
+/** The command line: its commands and exit codes. */
 import { Command, CommanderError } from 'commander'
 import { CommandLine, defaultPath } from './command-line.js'
 import { addDaemonCommands } from './daemon-commands.js'
@@ -14,9 +14,8 @@ import { addSetupCommands } from './setup.js'
 export type { Io } from './io.js'
 
 /**
- * Runs one command; `argv` is what follows the program's name.
- *
- * @returns 0: done, 1: it failed, 2: it was asked for wrongly
+ * Runs one command; `argv` follows the program's name.
+ * @returns 0: done, 1: failed, 2: wrong usage
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const line = new CommandLine(escapingIo(io))

@@ -4,7 +4,7 @@ import { ConfigError, problemLines } from '../settings/problems.js'
 import type { Io } from './io.js'
 import { fail, hint, report } from './report.js'
 
-/** 1: the thing failed; 2: it was asked for wrongly. */
+/** 1: failed; 2: wrong usage. */
 export function reportWithConfig(error: unknown, configPath: string, io: Io): 1 | 2 {
   if (error instanceof EditError) {
     fail(io, error.message)

@@ -1,4 +1,4 @@
-/** The commands around the daemon: run it, check what it would run with, and watch it. */
+/** The commands for the daemon: serve, check, reload, status, tail and report. */
 import type { Command } from 'commander'
 import { type Called, type CommandLine, withExamples } from './command-line.js'
 import type { Io } from './io.js'

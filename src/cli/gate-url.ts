@@ -1,4 +1,4 @@
-/** The address that an encoder reaches the gate at, as far as the settings tell. */
+/** The address at which encoders reach the gate, as far as the settings tell. */
 import { isIP, isIPv6 } from 'node:net'
 import { isLoopback } from '../settings/values/network.js'
 import type { ListenConfig } from '../settings/schema/schema.js'
@@ -12,7 +12,7 @@ export interface GateUrl {
   readonly doubt: string | undefined
 }
 
-/** What the operator says on the command line. */
+/** The address from the command line. */
 export function gateUrlGiven(text: string): GateUrl {
   const parts = /^(https?):\/\/([^/?#@\s]+)\/?$/.exec(text)
   if (parts === null || !URL.canParse(text))
@@ -28,7 +28,7 @@ function urlIn(text: string): GateUrl {
   return { scheme: protocol.slice(0, -1), authority: host, doubt: undefined }
 }
 
-/** What the settings say, or what follows from where the gate listens. */
+/** The address from the settings, or from the listening address. */
 export function gateUrlOf({ host, port, tls, publicUrl }: ListenConfig): GateUrl {
   if (publicUrl !== undefined) return urlIn(publicUrl)
   const isAny = host === '0.0.0.0' || host === '::'

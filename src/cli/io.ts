@@ -1,4 +1,4 @@
-/** What a command needs of the process it runs in, so that a test can stand in for it. */
+/** What a command needs of its process, so that a test can replace it. */
 import type { TakeSignals } from '../daemon/serve.js'
 import { printable } from '../text/printable.js'
 
@@ -7,23 +7,23 @@ export interface Io {
   readonly stdout: Sink
   readonly stderr: Sink
   readonly stdin?: AsyncIterable<unknown>
-  /** Aborted when the reader of stdout is gone, such as `head`. */
+  /** Aborted when the reader of stdout, such as `head`, has left. */
   readonly readerLeft?: AbortSignal
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Only where the process is to be a daemon. */
+  /** Only for the daemon. */
   readonly takeSignals?: TakeSignals | undefined
 }
 
 export interface Sink {
-  /** What a terminal would obey is written escaped, whosever words it is among. */
+  /** Escapes terminal controls, in all text. */
   write(text: string): unknown
-  /** Takes what is to be obeyed, such as colours. Absent: it is as bare itself. */
+  /** Writes terminal controls, such as colours. Absent: the stream itself does. */
   readonly bare?: Sink
   /** Whether it is a terminal. */
   readonly isTTY?: boolean
 }
 
-/** Commands print what clusters, encoders and files say: a terminal gets none of it bare. */
+/** Commands print text of clusters, encoders and files: terminal controls in it are escaped. */
 export const escapingIo = (io: Io): Io => ({
   ...io,
   stdout: escaping(io.stdout),

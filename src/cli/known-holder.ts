@@ -1,4 +1,4 @@
-/** The leaseIds of encoders that a ledger knows: what they pinned stays theirs in new settings. */
+/** Finds leaseIds in the ledger, so that encoders keep their pins in new settings. */
 import { newLeaseId } from '../settings/values/lease-id.js'
 import { encodersOf } from '../settings/keyring/resolve.js'
 import { loadConfig } from '../settings/load.js'
@@ -22,7 +22,7 @@ export async function knownHolders(config: Config, io: Io): Promise<ReadonlyMap<
 /** For an encoder that the settings do not have. */
 export async function leaseIdFor(encoder: string, configPath: string, io: Io): Promise<string> {
   const config = await loadConfig(configPath).catch(() => undefined)
-  // The command that edits the file says what is wrong with it.
+  // The command that edits the file reports its problems.
   if (config === undefined || Object.hasOwn(config.encoders, encoder)) return newLeaseId()
   const found = (await knownHolders(config, io)).get(encoder)
   const isTaken = [...encodersOf(config).values()].some(({ leaseId }) => leaseId === found)

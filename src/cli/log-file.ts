@@ -1,4 +1,4 @@
-/** The daemon's log as commands read it back: from files, from rotated ones, or from systemd. */
+/** Reads the daemon's log: from files, rotated files, or systemd. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
@@ -32,7 +32,7 @@ export async function configuredLog(configPath: string): Promise<string | undefi
   return (await loadConfig(configPath)).log.file
 }
 
-/** With those that logrotate made of it, the oldest first. */
+/** Includes the rotated files, the oldest first. */
 export async function rotatedFiles(file: string): Promise<string[]> {
   const [directory, name] = [dirname(file), basename(file)]
   const names = (await readdir(directory).catch(() => [])).filter(
@@ -49,10 +49,9 @@ export async function rotatedFiles(file: string): Promise<string[]> {
 }
 
 /**
- * Lines of a file, also of one that is compressed.
- *
+ * Lines of a file, plain or compressed.
  * @param until offset in a file that grows
- * @throws CommandError where it cannot be read
+ * @throws CommandError when it cannot be read
  */
 export async function* linesIn(path: string, until?: number): AsyncGenerator<string> {
   if (until === 0) return
@@ -100,7 +99,7 @@ function unpack(bytes: Readable, form: 'gzip' | 'zstd'): Readable {
 
 export interface JournaldOptions {
   readonly sinceMs?: number | undefined
-  /** How many of the last lines; undefined: all. */
+  /** Number of last lines; undefined: all. */
   readonly count?: number | undefined
   readonly follow?: boolean
   readonly signal?: AbortSignal | undefined

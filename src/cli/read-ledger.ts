@@ -1,4 +1,4 @@
-/** What commands do with the ledger: asked of the daemon that has it, or done with its file. */
+/** Gives commands access to the ledger: through the daemon, or to the file when no daemon runs. */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
@@ -11,7 +11,7 @@ import { CommandError } from './report.js'
 /** Where the packages' unit has its StateDirectory. */
 const usual = '/var/lib/pinwarden'
 
-/** Where the daemon keeps it, unless it runs under a unit of another StateDirectory. */
+/** The daemon's place for the ledger, unless its unit has another StateDirectory. */
 export const ledgerPath = (config: Config): string =>
   join(ledgerDirectory(config, usual) ?? usual, ledgerName)
 
@@ -61,7 +61,7 @@ function isThere(path: string): boolean {
 
 const forRoot = "the daemon's user and root may read it: try it with sudo"
 
-/** No ledger lies where the settings say. */
+/** There is no ledger in the configured place. */
 export class NoLedger extends CommandError {
   constructor(path: string) {
     super(
@@ -101,7 +101,10 @@ export async function readQueue(config: Config): Promise<readonly QueueEntry[]> 
   }
 }
 
-/** What encoders are called, by their leaseIds, as the last daemon told it. @throws CommandError */
+/**
+ * Names of encoders by leaseId, as the last daemon stored them.
+ * @throws CommandError
+ */
 export async function readNames(config: Config): Promise<ReadonlyMap<string, string>> {
   const ask = async () => {
     const names = (await askControl(config, 'GET', '/names')) as Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-/** `pinwarden reload`: has the running daemon read its settings, and says what changed. */
+/** `pinwarden reload`: makes the running daemon read its settings, and prints what changed. */
 import type { ReloadAnswer } from '../admin/control.js'
 import { problemText } from '../settings/problems.js'
 import { soundConfig } from '../settings/load.js'

@@ -1,4 +1,4 @@
-/** `pinwarden report`: what is, and would be, refused to whom; from the log, to decide upon. */
+/** `pinwarden report`: counts in the log which requests were, or would be, refused, by encoder. */
 import { stat } from 'node:fs/promises'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { Io } from './io.js'
@@ -27,7 +27,7 @@ export interface ReportOptions {
 
 interface Sum {
   requests: number
-  /** By reason, of which a log may have any; so the next. */
+  /** By reason; a log may have any reason. */
   readonly refused: KeyedCounter
   readonly wouldRefuse: KeyedCounter
 }

@@ -1,9 +1,9 @@
-/** Says on stderr why a command failed, and gives the exit code for it. */
+/** Writes to stderr why a command failed, and chooses its exit code. */
 import { StartError } from '../daemon/start-error.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { Io } from './io.js'
 
-/** A command could not do what it was asked for. */
+/** A command failed. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError'
 
@@ -15,12 +15,12 @@ export class CommandError extends Error {
   }
 }
 
-/** The command line asks for something that cannot be. */
+/** The command line is wrong. */
 export class UsageError extends CommandError {
   override readonly name = 'UsageError'
 }
 
-/** 1: the thing failed; 2: it was asked for wrongly. */
+/** 1: failed; 2: wrong usage. */
 export function report(error: unknown, io: Io): 1 | 2 {
   if (error instanceof CommandError) {
     fail(io, error.message)
@@ -37,7 +37,7 @@ export function report(error: unknown, io: Io): 1 | 2 {
     hint(io, 'ledger.directory in the settings says where it is kept')
     return 1
   }
-  // What the system refuses is said in its own words; all else is a bug, and shown whole.
+  // A system error is shown in its own words; anything else is a bug, and shown whole.
   if (error instanceof Error && 'syscall' in error) {
     fail(io, error.message)
     hint(io, wayOut(error))

@@ -1,4 +1,4 @@
-/** The commands for the first day: on the cluster's host, and on an encoder's machine. */
+/** The commands for setting up: on the cluster's host, and on an encoder's machine. */
 import { Argument, type Command } from 'commander'
 import type { Shell } from './completion/completion.js'
 import { type CommandLine, withExamples } from './command-line.js'

@@ -1,4 +1,4 @@
-/** `pinwarden check`: whether the daemon would start, and what its configuration comes to. */
+/** `pinwarden check`: says whether the daemon would start, and sums up its configuration. */
 import { X509Certificate } from 'node:crypto'
 import { startProblems } from '../../daemon/start-problems.js'
 import { controlSocket, unitDirectory } from '../../daemon/systemd.js'
@@ -13,20 +13,19 @@ import { ownDaemon } from './running-daemon.js'
 
 export interface CheckOptions {
   readonly configPath: string
-  /** Also asks the cluster and what else the daemon would use. */
+  /** Also asks the cluster, the fallback and the store. */
   readonly online: boolean
   readonly json: boolean
-  /** Whom the daemon runs as; undefined: as this user, or the packages' one. */
+  /** User of the daemon; undefined: this user, or the package's. */
   readonly user: string | undefined
 }
 
-/** What systemd makes for the packages' unit before it starts it. */
+/** Directories that systemd creates for the package's unit. */
 const madeByUnit = ['/var/lib/pinwarden', '/var/log/pinwarden', '/run/pinwarden']
 
 /**
- * Ends with 0 where `serve` would come to listen.
- *
- * @throws ConfigError with every problem, unless they are asked for as JSON
+ * Returns 0 when `serve` would listen.
+ * @throws ConfigError with every problem, unless the output is JSON
  */
 export async function check(options: CheckOptions, io: Io): Promise<number> {
   const { configPath, json } = options
@@ -95,7 +94,7 @@ async function askOnline(settings: Settings) {
 
 function summaryOf({ snapshot, tls, overrides }: Settings, now: number): readonly Row[] {
   const { listen, cluster, encoders } = snapshot.config
-  // The socket itself is passed to `serve` only, which then judges it.
+  // Only `serve` gets the socket itself, and then checks it.
   const plain = listen.allowPlainHttp ? 'off' : 'off: a socket of systemd must be on loopback too'
   const all = Object.values(encoders)
   const keys = all.flatMap((encoder) => encoder.keys)

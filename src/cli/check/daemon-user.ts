@@ -1,8 +1,8 @@
-/** Judges files as the user of the daemon does, where root checks what another user will serve. */
+/** Lets root check files with the rights of the daemon's user. */
 import { execFileSync } from 'node:child_process'
 import { UsageError } from '../report.js'
 
-/** Of the packages' unit. */
+/** The user of the package's unit. */
 const packaged = 'pinwarden'
 
 /**

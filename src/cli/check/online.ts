@@ -1,4 +1,4 @@
-/** Asks what the daemon would use: the cluster and its clocks, the fallback, the store. */
+/** Checks what the daemon would use: the cluster and its clocks, the fallback, the store. */
 import { request, Client } from 'undici'
 import { Store } from '../../store/store.js'
 import { isObject } from '../../cluster/json.js'
@@ -12,7 +12,7 @@ export interface OnlineAnswers {
 
 const waitMs = 5000
 const bytesMax = 1024 * 1024
-/** Leases and their ends go by both clocks. */
+/** Leases depend on both clocks. */
 const skewMaxMs = 5000
 
 type Row = readonly [name: string, value: string]

@@ -1,4 +1,4 @@
-/** Tells the daemon of a file of settings from other programs, and from other daemons. */
+/** Tells whether the running daemon uses a given settings file. */
 import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
@@ -15,7 +15,7 @@ export interface Expected {
   readonly isTls: boolean
 }
 
-/** Who answers there, as far as it can be told. */
+/** What answers there, as far as known. */
 type Holder = 'own' | 'another' | 'none'
 
 const waitMs = 1000

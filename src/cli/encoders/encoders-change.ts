@@ -12,7 +12,7 @@ export interface EncoderChangeOptions {
   readonly encoder: string
 }
 
-/** A daemon that serves this file follows at its next look at it, a second later. */
+/** The running daemon notices the change within a second. */
 export const encoderChange =
   (change: EncoderChange) =>
   (options: EncoderChangeOptions, io: Io): Promise<number> =>
@@ -44,7 +44,7 @@ async function changeEncoder(
   return 0
 }
 
-/** The file says already what it shall say. */
+/** The file already has this state. */
 class AsWanted extends Error {}
 
 function changed(text: string, change: EncoderChange, encoder: string): string {

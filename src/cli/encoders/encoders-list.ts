@@ -1,4 +1,4 @@
-/** `pinwarden encoders list`: who may come, what each may do, and who was here. */
+/** `pinwarden encoders list`: the encoders with their permissions and last requests. */
 import { loadConfig } from '../../settings/load.js'
 import type { Config, EncoderConfig } from '../../settings/schema/schema.js'
 import type { Io } from '../io.js'
@@ -21,7 +21,7 @@ interface Row {
   readonly options: readonly string[]
   readonly from: readonly string[]
   readonly keys: number
-  /** How many of them are let in now. */
+  /** Number of keys that work now. */
   readonly liveKeys: number
   /** Of any of its keys. */
   readonly lastUsed: string | null

@@ -3,7 +3,7 @@ import { request } from 'undici'
 import { secondsText } from '../../time/span-text.js'
 import { boundedText } from '../ask-admin.js'
 
-/** What a cluster says of itself. */
+/** A cluster's own information. */
 export interface ClusterFound {
   readonly version: string
   readonly peername: string
@@ -21,14 +21,14 @@ export interface OpenPort {
 const waitMs = 3000
 const bytesMax = 1024 * 1024
 
-/** The program on the port may be another one, and answer anything. */
+/** Another program may use the port, and answer anything. */
 type Said = {
   readonly version?: unknown
   readonly peername?: unknown
   readonly cluster_peers?: unknown
 } | null
 
-/** @returns in words why no cluster was found, where none answers */
+/** @returns in words why it found no cluster */
 export async function findCluster(origin: string): Promise<ClusterFound | string> {
   try {
     const version = await ask('GET', `${origin}/version`)

@@ -1,4 +1,4 @@
-/** `pinwarden init`: looks at this host and writes a configuration that fits it. */
+/** `pinwarden init`: inspects this host and writes a configuration for it. */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { findCluster, findOpenPorts, sidePorts } from './host-scan.js'
@@ -63,7 +63,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
 
 type LeaseIds = ReadonlyMap<string, string>
 
-/** The encoders of a ledger that is there: of settings that were lost. */
+/** The encoders of an existing ledger, whose settings were lost. */
 function knownIn({ ledger, cluster }: InitOptions, io: Io): Promise<LeaseIds> {
   const settings = { cluster: { endpoints: [{ url: cluster }] }, ...ledgerField(ledger) }
   return knownHolders(configFrom(JSON.stringify(settings)), io)
@@ -121,13 +121,13 @@ const schemaFiles = [
 function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
   if (cert !== undefined && key !== undefined)
     return { certFile: resolve(cert), keyFile: resolve(key) }
-  // Safe where no one can listen in; on a public address, plain HTTP needs its word.
+  // Safe on loopback; on a public address, plain HTTP needs its own option.
   return plainHttp || isLoopback(host)
     ? undefined
     : { certFile: 'fullchain.pem', keyFile: 'privkey.pem' }
 }
 
-/** Says what is there; nothing of it keeps the configuration from being written. */
+/** Reports what it found; no finding prevents the configuration. */
 async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   const found = await findCluster(cluster)
   if (typeof found === 'string') {
@@ -137,7 +137,7 @@ async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
     const count = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
     io.stdout.write(`found the cluster at ${cluster}: version ${version}, ${peername}, ${count}\n`)
   }
-  // That the REST API itself is open on loopback is why there is a gate.
+  // The open REST API on loopback is the reason for the gate.
   for (const { url, what } of await findOpenPorts('127.0.0.1', sidePorts))
     warn(io, `${url} asks for no credential: ${what}, for every user of this host`)
   const seen = addressesSeen(host)

@@ -1,4 +1,4 @@
-/** Which address of this machine the gate is to listen on, and whether it is free there. */
+/** Chooses the address for the gate to listen on, and checks that it is free. */
 import { isIP, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { blockListOf, isLoopback } from '../../settings/values/network.js'
@@ -27,8 +27,8 @@ export function publicAddress(interfaces = networkInterfaces()): string {
 }
 
 /**
- * The addresses under which others reach what listens where the gate will: what answers on loopback
- * only is no danger, also where the gate listens on every address.
+ * The addresses at which other machines reach the cluster's ports; a port on loopback only is no
+ * danger.
  */
 export function addressesSeen(host: string, interfaces = networkInterfaces()): string[] {
   if (isLoopback(host)) return []

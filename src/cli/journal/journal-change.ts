@@ -1,4 +1,4 @@
-/** `pinwarden journal replay` and `journal drop`: told to the daemon that has the journal. */
+/** `pinwarden journal replay` and `journal drop`: ask the daemon that has the journal. */
 import type { Dropped, Which } from '../../admin/control-queue.js'
 import { canonicalCid } from '../../cluster/cid.js'
 import { loadConfig } from '../../settings/load.js'
@@ -42,7 +42,7 @@ export async function journalDrop(options: DropOptions, io: Io): Promise<number>
 
 const listing = 'pinwarden journal list shows their numbers, CIDs and encoders'
 
-/** What is dropped is lost: so it takes a word, and no word too many. */
+/** Dropping loses pins, so the command needs one exact selection. */
 function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {
   const isNarrowed = number !== undefined || cid !== undefined || encoder !== undefined
   if ([isNarrowed, all, rejected].filter((isGiven) => isGiven === true).length !== 1)

@@ -1,4 +1,4 @@
-/** The commands around the journal: pins that were accepted while the cluster was down. */
+/** The commands for the journal: pins that were accepted while the cluster was down. */
 import type { Command } from 'commander'
 import { type CommandLine, withExamples } from '../command-line.js'
 

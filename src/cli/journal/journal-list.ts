@@ -1,4 +1,7 @@
-/** `pinwarden journal list`: the pins that wait; asked of the daemon, or read where none runs. */
+/**
+ * `pinwarden journal list`: the pins that wait, from the daemon, or from the file when no daemon
+ * runs.
+ */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import { loadConfig } from '../../settings/load.js'
 import type { Io } from '../io.js'
@@ -8,7 +11,7 @@ import { table } from '../text-table.js'
 export interface JournalListOptions {
   readonly configPath: string
   readonly json: boolean
-  /** What the cluster refused for good, in place of what waits. */
+  /** List the refused pins in place of the waiting ones. */
   readonly rejected: boolean
 }
 

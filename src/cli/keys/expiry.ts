@@ -1,4 +1,4 @@
-/** Understands when a key shall expire: a date, a time, or a while from now. */
+/** Parses the expiry of a key: a date, a time, or a time span. */
 import { UsageError } from '../report.js'
 import { spanMsOf } from '../../time/span-text.js'
 
@@ -11,7 +11,7 @@ export function expiryOf(text: string, now: Date): string {
   return timestampOf(new Date(time))
 }
 
-/** When a grace that begins now is over. */
+/** The end of a grace that begins now. */
 export function graceEnd(text: string, now: Date): Date {
   const time = now.getTime() + (text === '0' ? 0 : spanMsOf(text))
   if (!(time <= lastMs))

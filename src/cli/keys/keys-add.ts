@@ -13,9 +13,9 @@ export interface KeysAddOptions extends NewKeyOptions {
   readonly configPath: string
   /** Of a new encoder. */
   readonly role: string | undefined
-  /** Whether the name is meant, though another encoder has nearly the same. */
+  /** Accepts the name although another encoder has nearly the same. */
   readonly isNew: boolean
-  /** Makes none where the encoder has one that is let in, of that note if one is given. */
+  /** Makes no key when the encoder has a live one, of that note if there is one. */
   readonly ifMissing: boolean
   readonly json: boolean
 }
@@ -61,7 +61,7 @@ export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> 
   return 0
 }
 
-/** What was asked for is there already. */
+/** The key already exists. */
 class KeyThere extends Error {
   constructor(readonly keyId: string) {
     super('a key is there')
@@ -81,11 +81,11 @@ function liveKeyOf(
   return keys.find(isWanted)?.id
 }
 
-/** Names that differ by their numbers only are meant: encoder-1, encoder-2. */
+/** Names that differ only in numbers are no typos: encoder-1, encoder-2. */
 function refuseTypo({ encoders }: Config, { encoder, isNew }: KeysAddOptions): void {
   if (isNew || Object.hasOwn(encoders, encoder)) return
   const letters = (name: string): string => name.replaceAll(/\d+/g, '0')
-  // Short names are near each other without being meant for one another.
+  // Short names are always similar.
   const most = encoder.length < 8 ? 1 : 2
   const [near] = Object.keys(encoders)
     .filter((name) => letters(name) !== letters(encoder) && editsBetween(name, encoder) <= most)

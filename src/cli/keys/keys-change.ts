@@ -32,7 +32,7 @@ export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<nu
     old = oldKey(configFrom(text).encoders[encoder]?.keys ?? [], options, now)
     const note = options.note ?? old.note
     if (old.expires !== undefined && Date.parse(old.expires) < end.getTime()) until = old.expires
-    // Of a key that was made in this very second.
+    // A key that was made in this second.
     if (until === old.created) until = timestampOf(new Date(Date.parse(until) + 1000))
     const key = note === undefined ? stored : { ...stored, note }
     const left = clearExpired(text, encoder, now.getTime())
@@ -75,7 +75,7 @@ export interface KeysRevokeOptions {
   readonly id: string
 }
 
-/** A daemon that serves this file refuses the key from its next look at it, a second later. */
+/** The running daemon refuses the key within a second. */
 export async function keysRevoke(options: KeysRevokeOptions, io: Io): Promise<number> {
   const { configPath, encoder, id } = options
   const change = (text: string): string => {

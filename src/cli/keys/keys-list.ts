@@ -1,4 +1,4 @@
-/** `pinwarden keys list`: which keys there are, and never a secret or its hash. */
+/** `pinwarden keys list`: the keys, without secrets and hashes. */
 import { loadConfig } from '../../settings/load.js'
 import type { EncoderConfig } from '../../settings/schema/schema.js'
 import type { Io } from '../io.js'

@@ -1,12 +1,14 @@
-/** When keys were last used: what the running daemon knows, and the file does not. */
+/** Last uses of keys, which the running daemon knows and the file does not. */
 import type { LastUse } from '../../admin/key-use.js'
 import type { Config } from '../../settings/schema/schema.js'
 import { adminOf, askAdmin } from '../ask-admin.js'
 
 export interface LastUses {
-  /** The start of the daemon: nothing is known of before. Undefined: it could not be asked. */
+  /**
+   * The start of the daemon, which knows no use before. Undefined: the daemon could not be asked.
+   */
   readonly since: string | undefined
-  /** Why it could not be asked. */
+  /** Why the daemon could not be asked. */
   readonly doubt: string | undefined
   of(encoder: string, id: string): string | null
 }
@@ -30,10 +32,10 @@ export async function lastUses(config: Config): Promise<LastUses> {
 
 const unknown = (doubt: string): LastUses => ({ since: undefined, doubt, of: () => null })
 
-/** For a table: `-` is never, as far as the daemon knows; `?` is unknown. */
+/** Cell of a table: `-` is never, as far as the daemon knows; `?` is unknown. */
 export const lastUseText = ({ since }: LastUses, lastUsed: string | null): string =>
   since === undefined ? '?' : (lastUsed?.replace(/\.\d+Z$/, 'Z') ?? '-')
 
-/** Said on stderr below a table. */
+/** Written to stderr below a table. */
 export const lastUseHint = ({ since, doubt }: LastUses): string | undefined =>
   since === undefined ? doubt : `last use is counted since the daemon's start, ${since}`

@@ -1,4 +1,4 @@
-/** A key that a command makes: how it is stored, and how it is shown, this once. */
+/** Makes a key: stores its hash, and shows the key once. */
 import { digestOf, generateKey } from '../../settings/keyring/key.js'
 import type { Config, KeyConfig } from '../../settings/schema/schema.js'
 import { gateUrlGiven, gateUrlOf } from '../gate-url.js'
@@ -11,7 +11,7 @@ export interface NewKeyOptions {
   /** When the key expires: a date, a time, or a while from now. */
   readonly expires: string | undefined
   readonly note: string | undefined
-  /** Base URL that the encoder reaches the gate at. */
+  /** Base URL at which the encoder reaches the gate. */
   readonly endpoint: string | undefined
 }
 
@@ -28,7 +28,7 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
   const secret = generateKey()
   const sha256 = digestOf(secret)
   const stored = {
-    // The beginning of the hash: never given twice, and the owner of the key can find it.
+    // The beginning of the hash: unique, and the owner of the key can compute it.
     id: sha256.slice(0, 8),
     sha256,
     created: timestampOf(now),

@@ -1,4 +1,4 @@
-/** `pinwarden ledger backup`: a copy of the ledger that is whole, made while it is in use. */
+/** `pinwarden ledger backup`: copies the whole ledger while the daemon uses it. */
 import { createWriteStream, existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -13,7 +13,7 @@ import { CommandError } from '../report.js'
 
 export interface LedgerBackupOptions {
   readonly configPath: string
-  /** A new one. */
+  /** A new file. */
   readonly file: string
 }
 
@@ -27,7 +27,7 @@ export async function ledgerBackup(options: LedgerBackupOptions, io: Io): Promis
   return 0
 }
 
-/** It has its name once it is whole. */
+/** The file gets its name once it is whole. */
 async function save(answer: Readable, path: string): Promise<void> {
   const partial = `${path}.partial`
   try {

@@ -1,4 +1,4 @@
-/** `pinwarden ledger check`: whether the ledger is whole, and what is in it. */
+/** `pinwarden ledger check`: checks the ledger for damage, and sums it up. */
 import type { LedgerCheck } from '../../ledger/storage/figures.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
@@ -10,7 +10,7 @@ export interface LedgerCheckOptions {
   readonly json: boolean
 }
 
-/** @returns 1 when it is damaged */
+/** @returns 1 when the ledger is damaged */
 export async function ledgerCheck(options: LedgerCheckOptions, io: Io): Promise<number> {
   const config = await loadConfig(options.configPath)
   const ask = async () => (await askControl(config, 'GET', '/ledger/check')) as LedgerCheck

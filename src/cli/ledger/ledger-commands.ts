@@ -1,4 +1,4 @@
-/** The commands around the ledger: whether it is whole, a copy of it, and what a copy is. */
+/** The commands for the ledger: check, backup, trust and forget. */
 import type { Command } from 'commander'
 import { type CommandLine, withExamples } from '../command-line.js'
 

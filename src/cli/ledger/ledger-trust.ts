@@ -1,6 +1,6 @@
 /**
- * `pinwarden ledger trust`: a backup that was put in the ledger's place is the ledger again.
- * `pinwarden ledger forget`: a gate that shared the store is gone for good, with its ledger.
+ * `pinwarden ledger trust`: makes a restored backup the ledger again. `pinwarden ledger forget`:
+ * tells all gates that one of them was removed for good, with its ledger.
  */
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
@@ -13,7 +13,7 @@ export async function ledgerTrust({ configPath }: Called, io: Io): Promise<numbe
   const path = ledgerPath(await loadConfig(configPath))
   const inUse = new CommandError(`a daemon has ${path}`, 'stop it first: systemctl stop pinwarden')
   const { gateId, rejected } = await withLedgerFile(path, inUse, (file) => {
-    // Trusting one that is no copy would only forget what it owes.
+    // Trusting the original would only lose what it owes.
     if (!file.contents.isCopy) throw new CommandError(`${path} is no copy: it is trusted`)
     const waiting = file.contents.queue.filter(({ rejection }) => rejection === undefined)
     return { gateId: file.trust(), rejected: waiting.length }
@@ -29,7 +29,7 @@ export interface LedgerForgetOptions {
   readonly gateId: string
 }
 
-/** What that gate released last, and told no other, may be pinned again by a repair. */
+/** A repair may pin again what that gate released last, if no other gate knows. */
 export async function ledgerForget(options: LedgerForgetOptions, io: Io): Promise<number> {
   const { configPath, gateId } = options
   await askControl(await loadConfig(configPath), 'POST', '/ledger/forget', { gateId })

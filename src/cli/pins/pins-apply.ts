@@ -1,4 +1,4 @@
-/** `pinwarden pins apply`: does what a plan says, no faster than told, and goes on where it was. */
+/** `pinwarden pins apply`: carries out a plan at a bounded rate, and continues where it stopped. */
 import type { DecideJson, PlannedJson } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
 import type { Io } from '../io.js'
@@ -11,14 +11,14 @@ export interface ApplyOptions {
   readonly file: string
   /** Lines a second; undefined: the usual one for the kind of plan. */
   readonly rate?: string
-  /** What a hand did beside the gate was right. */
+  /** Accept the changes beside the gate. */
   readonly asIs?: boolean
 }
 
-/** A cluster that lost its pins has nothing else to do. */
+/** A cluster without its pins has no other work. */
 const usualRates: Readonly<Record<PlanKind, number>> = { release: 20, missing: 200, unexpected: 20 }
 
-/** What is done twice does no harm. */
+/** Repeating a line does no harm. */
 export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> {
   const { configPath, file, asIs = false } = options
   const given = rateOf(options.rate)

@@ -1,4 +1,4 @@
-/** `pinwarden pins restore`, `adopt` and `release`: told to the daemon, which changes the pins. */
+/** `pinwarden pins restore`, `adopt` and `release`: ask the daemon, which changes the pins. */
 import { createReadStream } from 'node:fs'
 import type { Done } from '../../admin/control-changes.js'
 import { reasonBytesMax } from '../../admin/control-pins.js'
@@ -40,7 +40,7 @@ export interface AdoptOptions {
   readonly fromLog?: string
 }
 
-/** Nothing is read twice: the daemon says how fast it can. */
+/** The daemon sets the pace. */
 const perSecond = 1000
 
 export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> {
@@ -71,7 +71,7 @@ export interface ReleaseOptions {
   readonly reason: string
 }
 
-/** For good: whatever comes back of it by a crash goes again. */
+/** For good: if a crash brings the pin back, the gate unpins it again. */
 export async function pinsRelease(options: ReleaseOptions, io: Io): Promise<number> {
   const { cids: items, reason } = options
   if (reason.trim() === '' || Buffer.byteLength(reason) > reasonBytesMax)
@@ -99,7 +99,7 @@ async function* cidsIn(lines: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const line of lines) if (line.trim() !== '') yield line.trim()
 }
 
-/** What it pinned, and did not unpin afterwards. */
+/** CIDs that the encoder pinned and did not unpin afterwards. */
 async function pinnedIn(file: string, encoder: string, io: Io): Promise<Set<string>> {
   const pinned = new Set<string>()
   for await (const text of linesIn(file, io)) {

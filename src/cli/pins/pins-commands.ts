@@ -1,4 +1,4 @@
-/** The commands around pins: who holds them, and what an operator does to that. */
+/** The commands for pins: who holds them, and operators' changes. */
 import type { Command } from 'commander'
 import { type CommandLine, withExamples } from '../command-line.js'
 

@@ -1,6 +1,6 @@
 /**
- * `pinwarden pins plan`: which leases would go, read from the cluster's state; or what a hand
- * changed beside the gate, asked of the daemon. Changes nothing.
+ * `pinwarden pins plan`: plans which leases to release, from the cluster's state, or what to do
+ * about changes beside the gate, from the daemon. Changes nothing.
  */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
@@ -29,9 +29,9 @@ export interface PlanOptions {
   readonly olderThan?: string
   /** Not renewed for so long. */
   readonly notRenewedFor?: string
-  /** What the ledger owes, and the cluster does not have. */
+  /** Pins that are owed and missing in the cluster. */
   readonly missing?: boolean
-  /** What was released, and the cluster has. */
+  /** Pins that were released and are in the cluster. */
   readonly unexpected?: boolean
   readonly out?: string
 }
@@ -92,7 +92,7 @@ function kindOf({ missing, unexpected, ...options }: PlanOptions): PlanKind {
   return missing === true ? 'missing' : unexpected === true ? 'unexpected' : 'release'
 }
 
-/** What the ledger has found; it is compared with the cluster's whole state before. */
+/** Reads the ledger's findings, after a comparison with the cluster's whole state. */
 async function reportedRows(
   { config }: Snapshot,
   kind: PlanKind,

@@ -1,4 +1,4 @@
-/** `pinwarden pins list` and `pins show`: who holds what. */
+/** `pinwarden pins list` and `pins show`: pins of an encoder, holders of a pin. */
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
@@ -48,7 +48,7 @@ interface Shown {
   readonly isLetGo: boolean
   /** Whether a change of it waits for the cluster. */
   readonly isQueued: boolean
-  /** What a hand made of it beside the gate. */
+  /** How it was changed beside the gate. */
   readonly report: 'missing' | 'unexpected' | null
   readonly leases: readonly ShownLease[]
   readonly former: readonly ShownLease[]

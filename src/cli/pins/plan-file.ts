@@ -1,6 +1,6 @@
 /**
- * A plan as a file: whole or not at all. Its first line says what kind of plan it is, its last one
- * that nothing is missing; beside it is kept how much of these contents is done.
+ * A plan file, always whole: its first line names the kind of plan, its last one marks the end. A
+ * second file beside it keeps the progress.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
@@ -9,7 +9,7 @@ import type { Io } from '../io.js'
 import { CommandError } from '../report.js'
 import { linesOf } from '../tail/follow.js'
 
-/** `release`: leases that go; the others: what a hand changed beside the gate. */
+/** `release`: leases to release; the others: pins that were changed beside the gate. */
 export type PlanKind = 'release' | 'missing' | 'unexpected'
 
 const kinds: readonly string[] = ['release', 'missing', 'unexpected'] satisfies PlanKind[]
@@ -17,7 +17,10 @@ const kinds: readonly string[] = ['release', 'missing', 'unexpected'] satisfies 
 const firstLine = '# pinwarden plan: '
 const lastLine = '# end of the plan'
 
-/** A plan is never written over another, which may be half done. @throws CommandError */
+/**
+ * Never overwrites a plan, which may be half done.
+ * @throws CommandError
+ */
 export function refuseExisting(path: string | undefined): void {
   if (path !== undefined && existsSync(path))
     throw new CommandError(`${path} exists already`, 'name a new file')
@@ -55,10 +58,10 @@ export async function writePlan(
 
 export interface ReadPlan {
   readonly kind: PlanKind
-  /** Of the contents. */
+  /** Digest of the contents. */
   readonly digest: string
   readonly count: number
-  /** Its lines without the first and the last. */
+  /** Its lines, except for the first and the last. */
   readonly lines: () => AsyncIterable<string>
 }
 
@@ -112,7 +115,7 @@ async function* rawLines(path: string): AsyncGenerator<string> {
   }
 }
 
-/** How many of its lines are done; 0 where what is kept is of other contents. */
+/** Number of lines done; 0 when the progress is of other contents. */
 export async function readDone(path: string, digest: string, io: Io): Promise<number> {
   const text = await readFile(doneOf(path), 'utf8').catch(() => '')
   if (text === '') return 0

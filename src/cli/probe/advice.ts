@@ -1,4 +1,4 @@
-/** What helps against each answer that the gate gives of its own accord, by its sentence. */
+/** Advice for each answer of the gate, by its sentence. */
 import {
   faults,
   refusals,

@@ -23,7 +23,7 @@ export function refusalProblem(
   return { what: `${status}, ${said}${named}`, help: helpFor(answer, asked, said, id) }
 }
 
-/** A success with something else in it than a cluster gives. */
+/** A success whose body no cluster would send. */
 export function strangeProblem(answer: GateAnswer): ProbeProblem {
   const what =
     answer.json === undefined
@@ -128,7 +128,7 @@ function redirected(answer: GateAnswer): ProbeProblem {
   }
 }
 
-/** An error that neither pinwarden nor a cluster would word so. */
+/** An error that is neither pinwarden's nor a cluster's. */
 function foreign(answer: GateAnswer): ProbeProblem {
   const { status } = answer
   const what = `${status}, with ${kindOf(answer)} in it: neither pinwarden's nor a cluster's`

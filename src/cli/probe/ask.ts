@@ -1,4 +1,4 @@
-/** Asks over HTTP as the encoder's axios does: its headers, its bodies, its time limits. */
+/** Sends HTTP requests as the encoder's axios does: its headers, its bodies, its time limits. */
 import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { brotliDecompressSync, unzipSync } from 'node:zlib'
@@ -11,12 +11,12 @@ export type ProbeMethod = 'GET' | 'POST' | 'DELETE'
 export interface GateAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** Undefined where the body is no JSON. */
+  /** Undefined for a body that is not JSON. */
   readonly json: unknown
   readonly ms: number
 }
 
-/** There was no answer, or not all of it. */
+/** There was no whole answer. */
 export interface Unanswered {
   readonly code: string
   /** Whether its head had come. */

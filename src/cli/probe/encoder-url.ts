@@ -1,4 +1,4 @@
-/** Reads the value of IPFS_CLUSTER_ENDPOINT as the encoder's axios would, and says its faults. */
+/** Parses IPFS_CLUSTER_ENDPOINT as the encoder's axios would, and explains its problems. */
 import { keyForm } from '../../settings/keyring/key-form.js'
 import { isLoopback } from '../../settings/values/network.js'
 import { namePattern } from '../../settings/schema/names.js'
@@ -13,9 +13,9 @@ export interface EncoderUrl {
   readonly port: number
   readonly name: string
   readonly authorization: string
-  /** What must never be shown. */
+  /** Text that must never be shown. */
   readonly secrets: readonly string[]
-  /** Worth knowing, and no failure. */
+  /** A note, not a failure. */
   readonly notes: readonly string[]
 }
 
@@ -43,7 +43,7 @@ export function readEncoderUrl(text: string): EncoderUrl | readonly ProbeProblem
 
 const form = 'the form is https://NAME:KEY@host:port, as pinwarden keys add prints it'
 
-/** What keeps the value from being a URL of HTTP. */
+/** Why the value is not an HTTP URL. */
 function slipOf(text: string): ProbeProblem | undefined {
   if (text.trim() !== text)
     return { what: 'there is white space around the value', help: 'remove it in the .env file' }
@@ -58,7 +58,7 @@ function slipOf(text: string): ProbeProblem | undefined {
       help: 'give only what stands behind the =',
     }
   if (!/^https?:\/\//i.test(text)) {
-    // What stands before the colon is not shown: it may be a key.
+    // Hides the part before the colon: it may be a key.
     const scheme = /^(ftp|file|wss?|tcp|unix):\/\//i.exec(text)?.[1]
     const what =
       scheme === undefined

@@ -1,4 +1,4 @@
-/** Looks at the variables that would make the encoder go another way than the probe. */
+/** Checks variables that would make the encoder connect in another way than the probe. */
 import type { Io } from '../io.js'
 import type { EncoderUrl } from './encoder-url.js'
 

@@ -1,9 +1,9 @@
-/** Reads a status answer of the cluster: what each peer says of a CID, in words. */
+/** Explains a status answer of the cluster, peer by peer. */
 import { isObject } from '../../cluster/json.js'
 import { quoted, type ProbeProblem } from './steps.js'
 
 export interface PinStatus {
-  /** No peer has it pinned, or is about to. */
+  /** No peer has pinned it or will pin it. */
   readonly isUnpinned: boolean
   /** All peers in one line. */
   readonly text: string

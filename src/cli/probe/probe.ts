@@ -1,4 +1,4 @@
-/** `pinwarden probe`: does what an encoder does, and says what works, what does not, and why. */
+/** `pinwarden probe`: acts like an encoder, and says what works, what does not, and why. */
 import { canonicalCid } from '../../cluster/cid.js'
 import type { Io } from '../io.js'
 import { isAnswer } from './answers.js'

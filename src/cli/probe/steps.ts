@@ -2,7 +2,7 @@
 import { redact } from '../../log/redact.js'
 import type { Sink } from '../io.js'
 
-/** Something that does not work, in words. */
+/** A problem, in words. */
 export interface ProbeProblem {
   readonly what: string
   /** What to do about it. */
@@ -15,7 +15,7 @@ export class ProbeSteps {
 
   constructor(
     private readonly out: Sink,
-    /** Never shown, in any text: a server may send back what it was sent. */
+    /** Hidden in every text: a server may send back what it received. */
     private readonly secrets: readonly string[],
   ) {}
 
@@ -42,7 +42,7 @@ export class ProbeSteps {
     }
   }
 
-  /** Worth knowing, and no failure. */
+  /** A note, not a failure. */
   note(step: string, text: string): void {
     this.#line('note', step, text)
   }
@@ -60,7 +60,7 @@ export class ProbeSteps {
     this.out.write(`${mark.padEnd(4)}  ${step.padEnd(8)}  ${this.#shown(text)}\n`)
   }
 
-  /** The last guard: no key, and nothing that a terminal would obey, whosever words they are. */
+  /** The last guard: removes keys and terminal controls from every text. */
   #shown(text: string): string {
     const rest = this.secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), text)
     return rest

@@ -1,4 +1,4 @@
-/** Time limits for what has none of its own, and the codes of what went wrong. */
+/** Time limits for calls without one, and the codes of errors. */
 
 /** @throws an error of the code ETIMEDOUT when the time is over first */
 export async function within<Value>(ms: number, work: Promise<Value>): Promise<Value> {

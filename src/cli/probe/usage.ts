@@ -1,4 +1,4 @@
-/** What a probe takes, in the words of its help: of the command and of the single file. */
+/** Help texts of the probe, for the command and the single file. */
 
 export const usage = {
   description: "test an encoder's endpoint from its machine, and say what works and what does not",

@@ -1,4 +1,4 @@
-/** Asks the running daemon for its state, and lays it out as lines of a name and a value. */
+/** Prints the state of the running daemon as lines of a name and a value. */
 import { ledgerText } from '../../admin/ledger-text.js'
 import { endpointText, type StatusReport } from '../../admin/status-report.js'
 import { daysText, spanText } from '../../time/span-text.js'
@@ -7,7 +7,7 @@ import { CommandError } from '../report.js'
 
 export interface Shown extends StatusReport {
   readonly ready: boolean
-  /** What stands in the way. */
+  /** Why the daemon is not ready. */
   readonly missing: readonly string[]
 }
 

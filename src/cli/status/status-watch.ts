@@ -1,4 +1,4 @@
-/** `pinwarden status --watch`: the daemon's state and its encoders, again and again. */
+/** `pinwarden status --watch`: refreshes the daemon's state and the activity of its encoders. */
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { durationText, spanText } from '../../time/span-text.js'

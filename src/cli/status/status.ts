@@ -1,4 +1,4 @@
-/** `pinwarden status`: how the running daemon is, as its admin listener knows it. */
+/** `pinwarden status`: the state of the running daemon, from its admin listener. */
 import { loadConfig, soundConfig } from '../../settings/load.js'
 import { ConfigError } from '../../settings/problems.js'
 import { adminOf } from '../ask-admin.js'
@@ -11,14 +11,14 @@ export interface StatusOptions {
   /** Instead of what the configuration says: a URL, or the path of a socket. */
   readonly admin: string | undefined
   readonly json: boolean
-  /** A daemon that answers is well enough, whatever stands in the way of its being ready. */
+  /** Succeed for any daemon that answers, even if it is not ready. */
   readonly live?: boolean
   /** Seconds after which it is asked again, until Ctrl-C; true: 2; undefined: asked once. */
   readonly watch?: string | true | undefined
   readonly signal?: AbortSignal
 }
 
-/** A daemon goes on with older settings when the file is broken, and can be asked all the same. */
+/** With a broken file the daemon keeps its older settings, and can still be asked. */
 async function adminIn(configPath: string, io: Io): Promise<string | undefined> {
   try {
     return adminOf(await loadConfig(configPath))
