@@ -117,7 +117,7 @@ export function addPinRoutes(
 
   control.get<{ Params: { cid: string } }>('/pins/:cid', async ({ params }) => {
     const cid = canonicalCid(params.cid)
-    if (cid === undefined) throw new ControlRefusal(400, 'this is no CID')
+    if (cid === undefined) throw new ControlRefusal(400, 'this is not a CID')
     return pinOf(cid, parts)
   })
 

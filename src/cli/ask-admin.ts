@@ -35,7 +35,7 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
     return JSON.parse(await textOf(optionsOf(where, path)))
   } catch (error) {
     const why = error instanceof SyntaxError ? 'something else answers' : reasonOf(error)
-    throw new CommandError(`no answer of the daemon at ${where}: ${why}`, notThere)
+    throw new CommandError(`no answer from the daemon at ${where}: ${why}`, notThere)
   }
 }
 

@@ -86,7 +86,7 @@ function faultOf(error: unknown, socketPath: string, silentMs: number | undefine
       `this user may not use the control socket ${socketPath}`,
       "only the daemon's user and root may: try it with sudo",
     )
-  return new NoDaemon(`no answer of the daemon at ${socketPath}: ${code}`, notThere)
+  return new NoDaemon(`no answer from the daemon at ${socketPath}: ${code}`, notThere)
 }
 
 const notThere =

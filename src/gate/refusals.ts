@@ -28,7 +28,7 @@ export const refusals = {
   'too-many-headers': { status: 431, message: 'too many headers' },
   'tls-error': { status: 400, message: 'TLS handshake failed' },
   'too-many-connections': { status: 503, message: 'too many connections' },
-  'store-unavailable': { status: 503, message: 'the store of the limits does not answer' },
+  'store-unavailable': { status: 503, message: 'rate limiting is unavailable' },
 
   // authenticate: all but the first have the same sentence; the log tells them apart.
   'no-credential': { status: 401, message: 'unauthorized: no auth provided' },
@@ -45,7 +45,7 @@ export const refusals = {
   // limit
   'too-many-failures': { status: 429, message: 'too many failed attempts from this address' },
   'rate-limited': { status: 429, message: 'rate limit exceeded' },
-  'too-many-in-flight': { status: 429, message: 'too many requests under way at once' },
+  'too-many-in-flight': { status: 429, message: 'too many requests in flight' },
   'too-many-listings': { status: 429, message: 'too many listings read at once' },
   'listings-busy': { status: 503, message: 'too many listings are being read' },
 
@@ -57,7 +57,7 @@ export const refusals = {
   'too-many-unfinished': { status: 429, message: 'quota exceeded: too many unfinished pins' },
   'journal-pending': { status: 503, message: 'a pin of this CID waits for the cluster' },
   'leases-uncounted': { status: 503, message: 'the pins of each encoder are being counted' },
-  'too-many-holders': { status: 409, message: 'too many hold this pin already' },
+  'too-many-holders': { status: 409, message: 'this pin has too many holders already' },
   'not-a-plain-pin': { status: 409, message: 'this type of pin cannot be changed here' },
   'method-not-allowed': { status: 405, message: 'method not allowed' },
   'not-permitted': { status: 403, message: 'forbidden: not permitted to this encoder' },

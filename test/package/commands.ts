@@ -79,7 +79,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
   await steps.step('commands: ledger', async () => {
     await runAll([
       ['ledger check', /^problem +none$/m],
-      [`ledger backup ${inPlace('copy.db')}`, /is backed up to/],
+      [`ledger backup ${inPlace('copy.db')}`, /backed up the ledger to/],
     ])
     const forget = say('pinwarden', 'ledger', 'forget', 'aaaaaaaa', '--config', configPath)
     await assert.rejects(forget, /knows of no other gate aaaaaaaa/)

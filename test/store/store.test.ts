@@ -140,7 +140,7 @@ t.test('told to, a gate refuses what it cannot count, and nothing is sent', { sk
   const answer = await gate.ask('GET', '/id')
   t.equal(answer.status, 503)
   t.equal(answer.headers.get('retry-after'), '5')
-  t.same(answer.json, { code: 503, message: 'the store of the limits does not answer' })
+  t.same(answer.json, { code: 503, message: 'rate limiting is unavailable' })
   t.match(await gate.line(({ status }) => status === 503), {
     outcome: 'refused',
     reason: 'store-unavailable',

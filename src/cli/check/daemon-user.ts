@@ -21,7 +21,7 @@ export function becomeDaemonUser(user: string | undefined, isUsualFile: boolean)
   }
   if (groupOf(user) === undefined) throw new UsageError(`--user: this machine has no user ${user}`)
   if (!isRoot && user !== ownName())
-    throw new UsageError(`--user ${user} takes root, who alone may be another user`)
+    throw new UsageError(`--user ${user}: only root may check as another user`)
   if (isRoot) become(user)
   return user === packaged
 }

@@ -172,7 +172,7 @@ export async function refuseIfThere(path: string): Promise<void> {
 export async function createFile(path: string, text: string): Promise<void> {
   const directory = await stat(dirname(path)).catch(() => undefined)
   if (directory === undefined)
-    throw new CommandError(`there is no directory ${dirname(path)}`, 'make it, or give --config')
+    throw new CommandError(`there is no directory ${dirname(path)}`, 'create it, or use --config')
   const file = await open(path, 'wx', 0o640).catch((error: unknown) => {
     const { code = 'an error' } = error as NodeJS.ErrnoException
     throw code === 'EEXIST' ? there(path) : new CommandError(`cannot write ${path}: ${code}`)
@@ -193,4 +193,4 @@ export async function createFile(path: string, text: string): Promise<void> {
 }
 
 const there = (path: string) =>
-  new CommandError(`${path} is there already`, 'keys add, and an editor, change what is there')
+  new CommandError(`${path} exists already`, 'change it with keys add, or an editor')

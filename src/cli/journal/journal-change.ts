@@ -11,7 +11,7 @@ export async function journalReplay({ configPath }: Called, io: Io): Promise<num
   const config = await loadConfig(configPath)
   const { waiting } = (await askControl(config, 'POST', '/journal/replay')) as { waiting: number }
   if (waiting === 0) io.stdout.write('nothing waits\n')
-  else io.stdout.write(`${waiting} ${waiting === 1 ? 'pin waits' : 'pins wait'}: tried again now\n`)
+  else io.stdout.write(`${waiting} ${waiting === 1 ? 'pin waits' : 'pins wait'}: retrying now\n`)
   return 0
 }
 
@@ -35,7 +35,7 @@ export async function journalDrop(options: DropOptions, io: Io): Promise<number>
     return 0
   }
   if (dropped === 0)
-    throw new CommandError(`no pin that waits fits, so none was dropped; ${waits}`, listing)
+    throw new CommandError(`no waiting pin matches, so none was dropped; ${waits}`, listing)
   io.stdout.write(`dropped ${dropped} ${dropped === 1 ? 'pin' : 'pins'}; ${waits}\n`)
   return 0
 }

@@ -7,7 +7,7 @@ export function expiryOf(text: string, now: Date): string {
   const spanMs = spanMsOf(text)
   const time = Number.isNaN(spanMs) ? dateIn(text) : now.getTime() + spanMs
   if (!(time > now.getTime())) throw new UsageError(`--expires ${text} is in the past`, forms)
-  if (time > lastMs) throw new UsageError(`--expires ${text} is too far off`, forms)
+  if (time > lastMs) throw new UsageError(`--expires ${text} is too far in the future`, forms)
   return timestampOf(new Date(time))
 }
 
@@ -15,7 +15,7 @@ export function expiryOf(text: string, now: Date): string {
 export function graceEnd(text: string, now: Date): Date {
   const time = now.getTime() + (text === '0' ? 0 : spanMsOf(text))
   if (!(time <= lastMs))
-    throw new UsageError(`--grace ${text} is no time`, 'such as 12h, 7d, 2w, 0')
+    throw new UsageError(`--grace ${text} is not a time span`, 'such as 12h, 7d, 2w, 0')
   return new Date(time)
 }
 
@@ -34,6 +34,6 @@ function dateIn(text: string): number {
   const full = `${form?.[1] ?? ''}${form?.[2] ?? 'T00:00:00Z'}`
   const time = Date.parse(full)
   if (Number.isNaN(time) || timestampOf(new Date(time)) !== full)
-    throw new UsageError(`--expires ${text} is no time`, forms)
+    throw new UsageError(`--expires ${text} is not a time`, forms)
   return time
 }

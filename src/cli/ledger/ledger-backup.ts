@@ -20,10 +20,10 @@ export interface LedgerBackupOptions {
 export async function ledgerBackup(options: LedgerBackupOptions, io: Io): Promise<number> {
   const config = await loadConfig(options.configPath)
   const path = resolve(options.file)
-  if (existsSync(path)) throw new CommandError(`${path} is there already`, 'name a new file')
+  if (existsSync(path)) throw new CommandError(`${path} exists already`, 'name a new file')
   const ask = () => downloadControl(config, '/ledger/backup', (answer) => save(answer, path))
   await withLedger(config, ask, (file) => backUp(file, path))
-  io.stdout.write(`the ledger is backed up to ${path}\n`)
+  io.stdout.write(`backed up the ledger to ${path}\n`)
   return 0
 }
 

@@ -14,7 +14,8 @@ export async function ledgerTrust({ configPath }: Called, io: Io): Promise<numbe
   const inUse = new CommandError(`a daemon has ${path}`, 'stop it first: systemctl stop pinwarden')
   const { gateId, rejected } = await withLedgerFile(path, inUse, (file) => {
     // Trusting the original would only lose what it owes.
-    if (!file.contents.isCopy) throw new CommandError(`${path} is no copy: it is trusted`)
+    if (!file.contents.isCopy)
+      throw new CommandError(`${path} is not a copy: the gate already trusts it`)
     const waiting = file.contents.queue.filter(({ rejection }) => rejection === undefined)
     return { gateId: file.trust(), rejected: waiting.length }
   })
@@ -33,6 +34,6 @@ export interface LedgerForgetOptions {
 export async function ledgerForget(options: LedgerForgetOptions, io: Io): Promise<number> {
   const { configPath, gateId } = options
   await askControl(await loadConfig(configPath), 'POST', '/ledger/forget', { gateId })
-  io.stdout.write(`${gateId} is forgotten: no gate waits for it any more\n`)
+  io.stdout.write(`${gateId} is forgotten: no gate waits for it now\n`)
   return 0
 }

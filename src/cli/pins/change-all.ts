@@ -45,7 +45,7 @@ export async function changeAll<T>(
   const counts = new KeyedCounter()
   const progress = new Progress(io, change.total, before)
   const end = (why: string): CommandError =>
-    new CommandError(`${why}: ${progress.text}, and no other was begun`, change.goOn)
+    new CommandError(`${why}: ${progress.text}, and no other change began`, change.goOn)
   const send = async (batch: readonly T[]): Promise<void> => {
     const startMs = performance.now()
     let results: readonly Done[]

@@ -27,7 +27,10 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
     if (!isOfPlan(kind, line)) throw new CommandError(`line ${number} does not belong to a plan`)
   })
   if (asIs && plan.kind === 'release')
-    throw new UsageError('--as-is is for plans of what a hand changed', '--missing, --unexpected')
+    throw new UsageError(
+      '--as-is is for plans of changes beside the gate',
+      '--missing, --unexpected',
+    )
   const done = await readDone(file, plan.digest, io)
   if (done > 0) io.stderr.write(`going on after ${done} of ${plan.count} lines\n`)
   const perSecond = given ?? usualRates[plan.kind]

@@ -154,7 +154,7 @@ function wantedBy(options: PlanOptions, now: number): Wants {
 function spanOf(option: string, text: string): number {
   const ms = spanMsOf(text)
   if (Number.isNaN(ms))
-    throw new UsageError(`${option} ${text} is no time`, 'such as 12h, 90d, 12w, 1y')
+    throw new UsageError(`${option} ${text} is not a time span`, 'such as 12h, 90d, 12w, 1y')
   return ms
 }
 

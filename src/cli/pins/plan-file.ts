@@ -81,7 +81,7 @@ export async function readPlan(
   for await (const line of rawLines(path)) {
     digest.update(`${line}\n`)
     number++
-    if (last === lastLine) throw new CommandError(`${path} goes on behind its last line`, makeAnew)
+    if (last === lastLine) throw new CommandError(`${path} continues after its last line`, makeAnew)
     last = line
     if (number === 1) kind = kindIn(path, line)
     else if (kind !== undefined && !isRemark(line)) check(kind, line, number)
@@ -89,7 +89,7 @@ export async function readPlan(
   }
   if (kind === undefined) throw new CommandError(`${path} is empty`, makeAnew)
   if (last !== lastLine)
-    throw new CommandError(`${path} is half a plan: its last line is not "${lastLine}"`, makeAnew)
+    throw new CommandError(`${path} is incomplete: its last line is not "${lastLine}"`, makeAnew)
   const lines = async function* () {
     for await (const line of rawLines(path)) if (!isRemark(line)) yield line
   }
@@ -104,7 +104,7 @@ const makeAnew = 'make it anew with pinwarden pins plan'
 function kindIn(path: string, line: string): PlanKind {
   const kind = line.slice(firstLine.length)
   if (line.startsWith(firstLine) && kinds.includes(kind)) return kind as PlanKind
-  throw new CommandError(`${path} is no plan of this release`, makeAnew)
+  throw new CommandError(`${path} is not a plan of this release`, makeAnew)
 }
 
 async function* rawLines(path: string): AsyncGenerator<string> {

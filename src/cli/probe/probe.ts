@@ -74,7 +74,7 @@ function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {
   const cidGiven = isCidAlone ? url : cid
   const canonical = cidGiven === undefined ? undefined : canonicalCid(cidGiven)
   if (cidGiven !== undefined && canonical === undefined)
-    throw new UsageError('this is no CID', `such as ${wellKnown}; copy it again`)
+    throw new UsageError('this is not a CID', `such as ${wellKnown}; copy it again`)
   return { text, cid: canonical, env, source: isFileRead ? envFile : undefined }
 }
 

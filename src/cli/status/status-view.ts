@@ -17,7 +17,7 @@ export async function askStatus(where: string): Promise<Shown> {
     askAdmin(where, '/readyz') as Promise<{ ready?: boolean; missing?: readonly string[] }>,
   ])
   if (typeof status.startedAt !== 'string')
-    throw new CommandError(`what answers at ${where} is no admin listener of pinwarden`)
+    throw new CommandError(`the program at ${where} is not an admin listener of pinwarden`)
   const { ready = false, missing = [] } = readiness
   return { ready, missing, ...status }
 }

@@ -51,7 +51,7 @@ t.test('what waits is listed, with the daemon and without', async (t) => {
       { seq: 2, cid: generatedCid(2) },
     ],
   )
-  t.match(await command('replay'), { code: 1, stderr: /no answer of the daemon/ })
+  t.match(await command('replay'), { code: 1, stderr: /no answer from the daemon/ })
 })
 
 t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
@@ -69,13 +69,13 @@ t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
   t.match(await command('drop', '--encoder', 'beta'), {
     code: 1,
     stdout: '',
-    stderr: /no pin that waits fits, so none was dropped; 4 wait/,
+    stderr: /no waiting pin matches, so none was dropped; 4 wait/,
   })
   t.match(await command('drop', '--number', '1'), { stdout: 'dropped 1 pin; 3 wait\n' })
   t.match(await command('drop', '--cid', generatedCid(2)), {
     stdout: 'dropped 1 pin; 2 wait\n',
   })
-  t.match(await command('replay'), { stdout: '2 pins wait: tried again now\n' })
+  t.match(await command('replay'), { stdout: '2 pins wait: retrying now\n' })
   cluster.pins.clear()
   back()
   await daemon.logged(emptied)

@@ -141,8 +141,8 @@ t.test('keys rotate asks which key, where that is not clear, and writes nothing'
     [both, ['alpha'], 1, /alpha has 2 live keys\nhint: name the old one: one, two\n/],
     [text, ['alpha', 'three'], 1, /alpha has no key three\nhint: pinwarden keys add alpha/],
     [text, ['gamma'], 1, /gamma has no live key/],
-    [text, ['alpha', '--grace', 'soon'], 2, /--grace soon is no time\nhint: /],
-    [text, ['alpha', '--expires', 'soon'], 2, /--expires soon is no time/],
+    [text, ['alpha', '--grace', 'soon'], 2, /--grace soon is not a time span\nhint: /],
+    [text, ['alpha', '--expires', 'soon'], 2, /--expires soon is not a time/],
   ]
   for (const [config, args, expected, message] of cases) {
     writeFileSync(path, config)

@@ -90,12 +90,12 @@ t.test('ledger backup makes a copy of one that is in use, and of one that is not
   for (const name of ['of-the-daemon.db', 'of-the-file.db']) {
     const copy = at(name)
     const { code, stdout } = await command('backup', copy)
-    t.equal(stdout, `the ledger is backed up to ${copy}\n`)
+    t.equal(stdout, `backed up the ledger to ${copy}\n`)
     t.equal(code, 0)
     t.equal(statSync(copy).mode & 0o777, 0o600)
     t.match(await command('backup', copy), {
       code: 1,
-      stderr: /is there already\nhint: name a new/,
+      stderr: /exists already\nhint: name a new/,
     })
     const file = new LedgerFile({ path: copy })
     t.match(file.check(), { rows: 1, queue: 1, isCopy: true, problems: [] })
@@ -111,7 +111,7 @@ t.test('a restored backup repairs nothing before it is trusted', async (t) => {
   t.equal((await command('backup', at('copy.db'))).code, 0)
   t.match(await command('trust'), { code: 1, stderr: /a daemon has .*\nhint: stop it first/ })
   await end()
-  t.match(await command('trust'), { code: 1, stderr: /is no copy/ })
+  t.match(await command('trust'), { code: 1, stderr: /is not a copy/ })
   const before = JSON.parse((await command('check', '--json')).stdout) as { gateId: string }
   writeFileSync(ledger, readFileSync(at('copy.db')))
   const copy = await start()
@@ -156,5 +156,5 @@ t.test('the older name of the setting works, and is warned of once', async (t) =
 t.test('a daemon that cannot be asked keeps its ledger', async (t) => {
   const { start, command } = await served(t, { onOutage: 'journal', control: undefined })
   await start()
-  t.match(await command('check'), { code: 1, stderr: /no answer of the daemon at/ })
+  t.match(await command('check'), { code: 1, stderr: /no answer from the daemon at/ })
 })

@@ -180,7 +180,7 @@ t.test('a stop ends the changes under way, begins no other, and the command says
   const { code, stderr } = await adopting
   t.equal(code, 1)
   const [, done] =
-    /the daemon is stopping: (\d+) are done, and no other was begun\n/.exec(stderr) ?? []
+    /the daemon is stopping: (\d+) are done, and no other change began\n/.exec(stderr) ?? []
   t.match(stderr, /hint: the same command goes on/)
   t.same(await exited, { code: 0, signal: null })
   const adopted = all.filter((index) => holders(index).length > 0)

@@ -255,8 +255,8 @@ t.test('half a plan is never left, and never applied', async (t) => {
   const cases = [
     [whole.slice(0, -10), /half a plan/],
     [whole.slice(0, whole.length / 2), /half a plan|does not belong to a plan/],
-    [whole.split('\n').slice(1).join('\n'), /is no plan of this release/],
-    [`${whole}${whole}`, /goes on behind its last line/],
+    [whole.split('\n').slice(1).join('\n'), /is not a plan of this release/],
+    [`${whole}${whole}`, /continues after its last line/],
     [whole.replace('\n', '\nnonsense\n'), /line 2 does not belong to a plan/],
     ['', /is empty/],
   ] as const
@@ -310,7 +310,8 @@ t.test('without a daemon, or as somebody else, it is said what is missing', asyn
   ])
     t.match(await command('pins', ...argv), {
       code: 1,
-      stderr: /no answer of the daemon at .*control\.sock: ENOENT\nhint: it takes a running daemon/,
+      stderr:
+        /no answer from the daemon at .*control\.sock: ENOENT\nhint: it takes a running daemon/,
     })
 })
 

@@ -162,7 +162,7 @@ async function outcomes(t: Test, node: string): Promise<void> {
     const endpoint = `http://alpha:${generateKey()}@127.0.0.1:1`
     for (const [argv, words] of [
       [['--pin'], 'unknown option --pin'],
-      [['nonsense', 'nonsense'], 'this is no CID'],
+      [['nonsense', 'nonsense'], 'this is not a CID'],
       [[endpoint, cid, cid], 'there are more arguments than a URL and a CID'],
     ] as const)
       t.match(await run(t, node, argv), { code: 2, stdout: /^$/, stderr: words })

@@ -94,7 +94,7 @@ t.test('status --watch goes on while the daemon goes and comes, until it is ende
   t.notMatch(watch.text, '\x1b', 'no escapes where it goes to no terminal')
   daemon.process.kill('SIGTERM')
   await daemon.exited
-  await watch.until(/^no answer of the daemon at .*ENOENT$/m)
+  await watch.until(/^no answer from the daemon at .*ENOENT$/m)
   watch.text = ''
   const again = run(t, ['serve', '--config', path])
   await again.logged('listening')
@@ -165,9 +165,9 @@ t.test('status says why nobody can be asked', async (t) => {
     [[], /has no admin section.*\nhint: say "admin": \{\}/],
     [
       ['--admin', '/nowhere/none.sock'],
-      /no answer of the daemon at \/nowhere\/none\.sock: ENOENT\nhint: /,
+      /no answer from the daemon at \/nowhere\/none\.sock: ENOENT\nhint: /,
     ],
-    [['--admin', 'http://127.0.0.1:1'], /no answer of the daemon at .*: ECONNREFUSED\n/],
+    [['--admin', 'http://127.0.0.1:1'], /no answer from the daemon at .*: ECONNREFUSED\n/],
   ]
   for (const [args, message] of cases) {
     const { code, stderr } = await pinwarden('status', '-c', path, ...args)
@@ -180,7 +180,7 @@ t.test('status says why nobody can be asked', async (t) => {
   const { port } = other.address() as AddressInfo
   t.match(await pinwarden('status', '--admin', `http://127.0.0.1:${port}`), {
     code: 1,
-    stderr: /is no admin listener of pinwarden/,
+    stderr: /is not an admin listener of pinwarden/,
   })
 })
 
@@ -210,7 +210,7 @@ t.test('where the daemon cannot be asked, a list says so and shows the rest', as
   const { code, stdout, stderr } = await pinwarden('keys', 'list', '-c', path)
   t.equal(code, 0)
   t.match(stdout, /^alpha +used +live +- +never +\?$/m)
-  t.match(stderr, /^hint: last use is not known: no answer of the daemon at .*ENOENT$/m)
+  t.match(stderr, /^hint: last use is not known: no answer from the daemon at .*ENOENT$/m)
 })
 
 t.test(
@@ -256,6 +256,6 @@ t.test(
     t.match(status.stdout, new RegExp(`^host +${hostname()}$`, 'm'))
     daemon.process.kill('SIGTERM')
     await daemon.exited
-    t.match(await reload(), { code: 1, stderr: /no answer of the daemon/ })
+    t.match(await reload(), { code: 1, stderr: /no answer from the daemon/ })
   },
 )
