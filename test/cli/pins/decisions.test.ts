@@ -148,7 +148,7 @@ t.test('a release is final: crashes, late looks and the queue bring nothing back
   const waiting = await release(4, 5, 6)
   t.match(waiting, {
     code: 0,
-    stdout: /^3 waiting\nwaiting: the cluster is away; the daemon unpins/,
+    stdout: /^3 waiting\nwaiting: the cluster is down; the daemon unpins/,
   })
   t.same((await pinwarden('journal', 'list', ...configOf(second.daemon))).stdout, 'nothing waits\n')
   await ended(second.daemon, 'SIGKILL')
