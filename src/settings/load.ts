@@ -5,7 +5,7 @@ import { buildKeyring } from './keyring/keyring.js'
 import { parseJson, withLines } from './files/parse.js'
 import { type Environment, overridden, type Override } from './overrides.js'
 import { ConfigError, type Problem } from './problems.js'
-import { makePathsAbsolute, socketProblems } from './files/paths.js'
+import { makePathsAbsolute, sharedPathProblems, socketProblems } from './files/paths.js'
 import { readConfig } from './files/read.js'
 import { rulesBroken } from './rules.js'
 import type { Config } from './schema/schema.js'
@@ -123,7 +123,13 @@ function* settingsOf(
   yield
   makePathsAbsolute(config, baseDir)
   const secrets = readSecrets(config, baseDir, now)
-  refuse([...known, ...problems, ...socketProblems(config), ...secrets.problems])
+  refuse([
+    ...known,
+    ...problems,
+    ...socketProblems(config),
+    ...sharedPathProblems(config),
+    ...secrets.problems,
+  ])
   const { tls, endpointSecrets, storeSecrets, digests: fileDigests } = secrets
   frozen(config)
   yield

@@ -36,7 +36,9 @@ export function namedFilesIn(baseDir: string): NamedFiles {
         digests.set(pathText(segments), createHash('sha256').update(bytes).digest('hex'))
         return bytes
       }
-      report(segments, 'no regular file, or a very large one', expected)
+      const shown = shownPath(file, baseDir)
+      const says = shown && `${shown} is no regular file, or larger than 1 MiB`
+      report(segments, 'no regular file, or a very large one', expected, says)
     } catch (error) {
       const { code = 'an error' } = error as NodeJS.ErrnoException
       const shown = shownPath(file, baseDir)

@@ -145,7 +145,7 @@ const syntax: Readonly<Record<string, readonly [found: string, expected: string]
   InvalidSymbol: ['an unknown word', 'JSON: a string, number, object, list, true, false or null'],
   InvalidNumberFormat: ['a malformed number', 'a number as JSON has it'],
   PropertyNameExpected: ['no field name', 'a field name in double quotes'],
-  ValueExpected: ['no value', 'a value'],
+  ValueExpected: ['no value', 'a value, such as {} or a string'],
   ColonExpected: ['no colon', 'a colon after the field name'],
   CommaExpected: ['no comma', 'a comma between the fields or items'],
   CloseBraceExpected: ['no closing brace', '"}"'],

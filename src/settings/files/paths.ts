@@ -19,6 +19,21 @@ export function watchedFiles(config: Config): readonly string[] {
 
 const socketBytesMax = 107
 
+/** Of absolute paths: what the daemon writes to, or listens at, is nothing else's place. */
+export function sharedPathProblems(config: Config): readonly Problem[] {
+  const all = pathsIn(config)
+  const isOwn = ({ schema, segments }: NamedPath): boolean =>
+    pathText(segments) === 'log.file' || (schema.path === 'socket' && segments[0] !== 'cluster')
+  return all.filter(isOwn).flatMap((own) => {
+    const { path, segments } = own
+    const name = pathText(segments)
+    const other = all.find((one) => one.path === path && one !== own)
+    if (other === undefined || (isOwn(other) && pathText(other.segments) > name)) return []
+    const found = `the path of ${pathText(other.segments)} as well`
+    return [{ path: name, found, expected: 'another path' }]
+  })
+}
+
 /** Of absolute paths: unix(7) cuts a longer one short, and another file would be made. */
 export function socketProblems(config: Config): readonly Problem[] {
   return pathsIn(config)
