@@ -60,7 +60,7 @@ const firstMs = 0.25
 const bucketCount = 23 * bucketsPerOctave
 
 /** How long things took, in buckets of a fixed number. */
-export class Durations {
+class Durations {
   private readonly buckets = new Uint32Array(bucketCount)
   private count = 0
 

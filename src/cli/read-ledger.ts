@@ -62,7 +62,7 @@ function isThere(path: string): boolean {
 const forRoot = "the daemon's user and root may read it: try it with sudo"
 
 /** There is no ledger in the configured place. */
-export class NoLedger extends CommandError {
+class NoLedger extends CommandError {
   constructor(path: string) {
     super(
       `there is no ledger at ${path}`,

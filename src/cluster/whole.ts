@@ -42,7 +42,7 @@ export function faultOfWhole(path: string, status: number, whole: Whole): Cluste
 }
 
 /** Two spellings of one CID are the same; CIDv0 and CIDv1 of one hash are two pins. */
-export const isSameCid = (given: unknown, canonical: string): boolean =>
+const isSameCid = (given: unknown, canonical: string): boolean =>
   given === canonical || (typeof given === 'string' && canonicalCid(given) === canonical)
 
 const aboutOne = /^\/(?:allocations|pins|pins\/ipfs)\/((?:Qm|b)[A-Za-z0-9]+)(?:\/recover)?(?:\?|$)/

@@ -4,7 +4,7 @@ import { Chunk, takeMemory } from './chunk.js'
 import type { SpoolQuota } from './spool-quota.js'
 
 /** Thrown when all files together would exceed the quota. */
-export class SpoolFull extends Error {
+class SpoolFull extends Error {
   override readonly name = 'SpoolFull'
 
   constructor() {
