@@ -185,7 +185,18 @@ export class Holdings {
     return this.heldIn(await this.parts.storage.row(cid), holder)
   }
 
-  /** The same, by a record or a row. */
+  /** The same, once the storage counts it. */
+  async keptUntil(cid: string, holder: string): Promise<number | undefined> {
+    try {
+      await this.parts.storage.commit([])
+      return await this.heldUntil(cid, holder)
+    } catch (error) {
+      if (!(error instanceof LedgerFault)) throw error
+      return undefined
+    }
+  }
+
+  /** The same as {@link heldUntil}, by a record or a row. */
   heldIn(from: Held | undefined, holder: string): number | undefined {
     const now = this.parts.now()
     return from?.leases.find((lease) => lease.holder === holder && lease.untilMs > now)?.untilMs

@@ -91,7 +91,7 @@ export class Ledger {
       const row = await storage.row(cid)
       const merging = { gateId: storage.gateId, owes: this.parts.owes }
       const owed = row && mergeRow({ ...row, report: undefined }, read, merging, nowMs)
-      return { ...now, record: owed?.record, isForeign: false }
+      return { ...now, record: owed?.record, rowEndMs: row?.expiresMs, isForeign: false }
     }
     const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
     if (isMissing) onDoubt(cid, 'not-found')

@@ -105,8 +105,10 @@ export function ofOneHolder(own: Lease | undefined, read: Lease): Lease {
   const [kept, there] = [own.token, read.token].map((token) => token && readToken(token))
   // Both are of one gate: its numbers are their order.
   if (kept && there && kept.gateId === there.gateId) return kept.seq > there.seq ? own : read
-  // Which is later is unknown: so no lease becomes shorter.
-  return own.untilMs > read.untilMs ? own : read
+  // Which is later is unknown: so no lease becomes shorter. One that began when the other was gone
+  // is not given up for it, as its gate may have released that one.
+  if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
+  return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
 
 /** Whether the record has a later lease of the same holder, be it that it has run out. */

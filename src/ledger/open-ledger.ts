@@ -77,6 +77,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const repairs = { missing: 0, unexpected: 0 }
   const reported = { missing: 0, unexpected: 0 }
   const { isCopy, wasClosed } = storage.contents
+  let cancelRecount = (): void => undefined
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
   let lastRow = storage.contents.lastRow
   const recent = new RecentRows(opening.monotonic)
@@ -92,7 +93,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       rewritten: (...lease) => news?.rewritten(...lease) ?? [],
       doubted: (...doubt) => news?.doubted(...doubt),
     },
-    onRewritten: (cid) => {
+    onMayReturn: (cid) => {
       reconciler.explain(cid)
     },
     isDoubted: (cid) => doubts.mayLand(cid),
@@ -124,6 +125,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     reconcile: (cid) => reconciler.reconcile(cid),
     onLooked: (cid) => {
       void holdings.looked(cid, !doubts.has(cid))
+      // What waits may have been written by a request of which nothing was heard.
+      for (const entry of queue.of(cid))
+        void holdings.keptUntil(cid, entry.holder).then((untilMs) => {
+          if (untilMs !== undefined) queue.held(entry, untilMs)
+        })
     },
     onTooMany: () => {
       walk.soon()
@@ -199,6 +205,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       walk.soon()
     })
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
+    // What the run before was at when it was killed may land by then.
+    if (!wasClosed)
+      cancelRecount = opening.setTimer(landingMs, () => {
+        holdings.soon()
+      })
   }
   return {
     ...{ changes: ledger, queue, holdings, decisions, ownPins: new OwnPins(holdings, queue) },
@@ -216,6 +227,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     forgetGate: async (gateId) => (await news?.forget(gateId)) ?? false,
     close: async () => {
       identity.close()
+      cancelRecount()
       pins.close()
       walk.close()
       doubts.close()

@@ -8,10 +8,10 @@ import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
 import type { Holdings } from './holdings.js'
-import { ofOneHolder, ownSeq } from './merge.js'
+import { ownSeq } from './merge.js'
 import type { OpenPin, Wanted, WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
-import { type RecentRows, readRecent, recentText } from './recent-rows.js'
+import { leasesOfBoth, type RecentRows, readRecent, recentText } from './recent-rows.js'
 import type { LedgerRow } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
@@ -21,8 +21,8 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   /** Undefined: this gate alone writes the cluster. */
   readonly gateLocks?: GateLocks | undefined
   readonly news?: Telling | undefined
-  /** A lease that the cluster does not show was written again: it may be released elsewhere. */
-  readonly onRewritten: (cid: string) => void
+  /** Though it is released here or elsewhere the cluster may have it back: by no hand. */
+  readonly onMayReturn: (cid: string) => void
   /** It is not known whether the cluster has what the ledger owes of a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
@@ -185,12 +185,9 @@ export class OpenPins {
     void storage.note([{ kind: 'row', row: own }])
   }
 
-  private settle(
-    { cid, seq, record, read, nowMs, laterMs, isCrowded, isQueued }: Change,
-    wanted: Wanted,
-    outcome: WriteOutcome,
-  ): Promise<void> | undefined {
+  private settle(change: Change, wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined {
     const { storage, recent, onDoubt } = this.parts
+    const { cid, seq, record, read, nowMs, laterMs, isCrowded, isQueued } = change
     if (wanted === undefined || outcome.kind === 'refused') return undefined
     if (outcome.kind === 'unknown') {
       onDoubt(cid, 'unknown-outcome')
@@ -207,12 +204,12 @@ export class OpenPins {
       row,
       outcome.kind === 'written' ? outcome.writtenMs : (read?.writtenMs ?? -Infinity),
     )
-    // What the cluster had may be on its list, whatever it should have had; so may what a hand has
-    // written over just now.
+    // What the cluster had may be on its list, whatever it should have had.
     const expiresMs = (read ?? record)?.expiresMs ?? Infinity
-    const isNearSweep = expiresMs < laterMs + sweepMarginMs || isOfHand(read, laterMs)
+    const isNearSweep = expiresMs < laterMs + sweepMarginMs || isOfHand(change)
     if (isNearSweep) onDoubt(cid, 'near-sweep')
-    // The write that it does not have yet may still be seen.
+    // The write that the cluster does not have yet may still be seen.
+    if (wanted === 'unpin' && read === undefined) this.parts.onMayReturn(cid)
     if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
     if (isAfterCrash) onDoubt(cid, 'after-crash')
     const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
@@ -235,14 +232,14 @@ export class OpenPins {
   }
 
   /**
-   * Messages for the gates that wrote the leases of a row: their release; or a rewrite from memory,
-   * as another gate may have released them since.
+   * Messages for the gates that wrote the leases of a row: their release; a rewrite from memory, as
+   * another gate may have released them since; or that they were overwritten.
    */
   newsOf(
     { cid, seq, leases, released }: LedgerRow,
     read: PinRecord | undefined,
   ): readonly LedgerOperation[] {
-    const { news, storage, onRewritten } = this.parts
+    const { news, storage, onMayReturn } = this.parts
     if (news === undefined) return []
     const operations: LedgerOperation[] = []
     for (const { holder, token } of released) {
@@ -255,7 +252,14 @@ export class OpenPins {
       const isSeen = read?.leases.some((lease) => lease.token === token) === true
       if (version === undefined || isSeen) continue
       if (version.gateId !== storage.gateId) operations.push(...news.rewritten(version.gateId, cid))
-      else if (version.seq < seq) onRewritten(cid)
+      else if (version.seq < seq) onMayReturn(cid)
+    }
+    const isTold = (token: string): boolean =>
+      [...leases, ...released].some((known) => known.token === token)
+    for (const { token = '' } of read?.leases ?? []) {
+      const gateId = readToken(token)?.gateId
+      if (gateId !== undefined && gateId !== storage.gateId && !isTold(token))
+        operations.push(...news.rewritten(gateId, cid))
     }
     return operations
   }
@@ -300,26 +304,6 @@ export class OpenPins {
   }
 }
 
-/**
- * Where two gates wrote at once, neither knew of the leases of the other: what was not released is
- * still owed.
- */
-function leasesOfBoth(other: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
-  if (own === undefined) return other.leases
-  const isIn = ({ released }: LedgerRow, { token }: Lease): boolean =>
-    released.some((gone) => gone.token === token)
-  const [theirs, ours] = [
-    other.leases.filter((lease) => !isIn(own, lease)),
-    own.leases.filter((lease) => !isIn(other, lease)),
-  ]
-  const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
-    leases.find((lease) => lease.holder === holder)
-  return [
-    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease)),
-    ...ours.filter((lease) => of(theirs, lease) === undefined),
-  ]
-}
-
 const unpinned = (cid: string): NewRecord => ({
   cid,
   isDirect: false,
@@ -328,9 +312,12 @@ const unpinned = (cid: string): NewRecord => ({
   expiresMs: Infinity,
 })
 
-/** Whether a hand beside the gate wrote the record lately. */
-const isOfHand = (read: PinRecord | undefined, nowMs: number): boolean =>
-  read?.leases.length === 0 && read.former.length === 0 && read.writtenMs > nowMs - landingMs
+/** Whether a hand beside the gate wrote or removed lately what the sweep may have listed. */
+function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
+  const sinceMs = laterMs - landingMs
+  if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs
+  return read.leases.length === 0 && read.former.length === 0 && read.writtenMs > sinceMs
+}
 
 /** Whether a holder that stays has less time than before. */
 const isShortened = (before: NewRecord | undefined, { leases }: NewRecord): boolean =>

@@ -144,9 +144,13 @@ export class Queue {
    */
   done(entry: QueueEntry, heldUntilMs?: number): void {
     if (this.remove(entry)) void this.parts.storage.note([{ kind: 'dequeue', seq: entry.seq }])
-    if (heldUntilMs === undefined) return
-    for (const other of this.byCid.get(entry.cid) ?? [])
-      if (other.holder === entry.holder) this.takePlace({ ...other, heldUntilMs })
+    if (heldUntilMs !== undefined) this.held(entry, heldUntilMs)
+  }
+
+  /** The storage counts the holder's lease of the CID: what waits only renews it. */
+  held({ cid, holder }: Pick<QueueEntry, 'cid' | 'holder'>, heldUntilMs: number): void {
+    for (const entry of this.byCid.get(cid) ?? [])
+      if (entry.holder === holder) this.takePlace({ ...entry, heldUntilMs })
   }
 
   /** They are not to be written any more, and the disk has it already. */

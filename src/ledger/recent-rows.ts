@@ -3,8 +3,9 @@
  * write shows only once its batch is committed, and later at other peers.
  */
 import { AgingMap } from '../collections/aging-map.js'
+import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { mergeRow } from './merge.js'
+import { mergeRow, ofOneHolder } from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
@@ -96,3 +97,23 @@ export function readRecent(text: string): Recent {
 
 const never = 'never'
 const times = new Set(['untilMs', 'expiresMs'])
+
+/**
+ * Where two gates wrote at once, neither knew of the leases of the other: what was not released is
+ * still owed.
+ */
+export function leasesOfBoth(other: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
+  if (own === undefined) return other.leases
+  const isIn = ({ released }: LedgerRow, { token }: Lease): boolean =>
+    released.some((gone) => gone.token === token)
+  const [theirs, ours] = [
+    other.leases.filter((lease) => !isIn(own, lease)),
+    own.leases.filter((lease) => !isIn(other, lease)),
+  ]
+  const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
+    leases.find((lease) => lease.holder === holder)
+  return [
+    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease)),
+    ...ours.filter((lease) => of(theirs, lease) === undefined),
+  ]
+}

@@ -22,6 +22,8 @@ export interface RecordNow {
 export interface View extends RecordNow {
   /** As it should be. */
   readonly record: PinRecord | undefined
+  /** Until when the cluster had it as far as is known, where it does not have it now. */
+  readonly rowEndMs?: number | undefined
 }
 
 /** A Date header has whole seconds. */

@@ -1,8 +1,10 @@
-/** What a change starts from, where the cluster does not have what the ledger owes. */
+/** A change of what the cluster does not have, or may lose again. */
 import t from 'tap'
 import { Ledger, type LedgerParts } from '../../src/ledger/ledger.js'
+import { OpenPins, type OpenPinsParts } from '../../src/ledger/open-pins.js'
 import { RecentRows } from '../../src/ledger/recent-rows.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
+import type { LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
 import { Deadline } from '../../src/time/deadline.js'
 
 const cid = 'bafkqaaa'
@@ -46,4 +48,47 @@ t.test('of a pin that is new nothing is read from the disk', async (t) => {
   const { look, asked } = ledgerOf([])
   t.equal((await look()).record, undefined)
   t.same(asked, [])
+})
+
+/** What a change of a pin that is not there leaves on the disk. */
+async function changed(wanted: 'pin' | 'unpin', isDoubted: boolean) {
+  const [committed, noted]: [LedgerOperation[], LedgerOperation[]] = [[], []]
+  let seq = 0
+  const keep = (where: LedgerOperation[]) => (operations: readonly LedgerOperation[]) => {
+    where.push(...operations)
+    return Promise.resolve()
+  }
+  const pins = new OpenPins({
+    storage: {
+      gateId: 'gate1234',
+      nextSeq: () => ++seq,
+      commit: keep(committed),
+      note: keep(noted),
+    },
+    recent: new RecentRows(() => 0),
+    isDoubted: () => isDoubted,
+    isAfterCrash: () => false,
+    ...{ onMayReturn: () => undefined, onDoubt: () => undefined, onHeld: () => undefined },
+    ...{ onPlaced: () => undefined, now: () => 1000, setTimer: () => () => undefined },
+  } as unknown as OpenPinsParts)
+  const times = { nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
+  const look = () => Promise.resolve({ read: undefined, record: undefined, ...times })
+  const pin = await pins.open(cid, new Deadline(1000, () => 0), look)
+  const leases = [{ ...lease, token: pin.token }]
+  const record = { cid, isDirect: false, options: [], leases, expiresMs: Infinity }
+  const written = { kind: 'written', writtenMs: 1000 } as const
+  const kept =
+    wanted === 'pin' ? pin.settle(record, written) : pin.settle('unpin', { kind: 'unpinned' })
+  return { committed, noted, isAwaited: kept !== undefined }
+}
+
+t.test('a pin in doubt is answered once the disk has it, others before', async (t) => {
+  t.match(await changed('pin', true), { isAwaited: true, committed: [{ kind: 'row' }] })
+  t.match(await changed('pin', false), { isAwaited: false, noted: [{ kind: 'row' }] })
+})
+
+t.test('an unpin that found nothing releases what may still land', async (t) => {
+  const { committed } = await changed('unpin', true)
+  t.match(committed, [{ kind: 'row', row: { cid, seq: 2, leases: [] } }], 'of a later place')
+  t.match(await changed('unpin', false), { committed: [], noted: [] }, 'else there is no row')
 })

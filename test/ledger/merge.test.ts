@@ -197,3 +197,9 @@ t.test("what is an operator's to decide, or no plain pin, is as the cluster says
   const shard = readOf([], { type: 'shard-pin' })
   t.match(merge(rowOf([lease('a', own(1))]), shard), { record: shard, differs: undefined })
 })
+
+t.test('a lease that began later is not given up for one that may be gone elsewhere', async (t) => {
+  const late = { ...lease('a', own(5), now + hour), sinceMs: 5000 }
+  const merged = merge(rowOf([late]), readOf([lease('a', other(1))]))
+  t.same(held(merged), [['a', own(5), Infinity]], 'and none becomes shorter')
+})
