@@ -10,6 +10,10 @@ export interface Called {
   readonly configPath: string
 }
 
+export interface JsonCalled extends Called {
+  readonly json: boolean
+}
+
 export class CommandLine {
   /** Of the command that ran. */
   exitCode = 0

@@ -3,16 +3,12 @@ import type { ReloadAnswer } from '../admin/control.js'
 import { problemText } from '../settings/problems.js'
 import { soundConfig } from '../settings/load.js'
 import { askControl } from './ask-control.js'
+import type { JsonCalled } from './command-line.js'
 import type { Io } from './io.js'
 import { fail, hint, warn } from './report.js'
 
-export interface ReloadOptions {
-  readonly configPath: string
-  readonly json: boolean
-}
-
 /** @returns 0: they are in force; 1: they were refused, or no daemon answers */
-export async function reload({ configPath, json }: ReloadOptions, io: Io): Promise<number> {
+export async function reload({ configPath, json }: JsonCalled, io: Io): Promise<number> {
   const config = await soundConfig(configPath, io.env)
   const answer = (await askControl(config, 'POST', '/reload', {})) as ReloadAnswer
   if (json) io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`)

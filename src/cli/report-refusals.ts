@@ -1,6 +1,7 @@
 /** `pinwarden report`: counts in the log which requests were, or would be, refused, by encoder. */
 import { stat } from 'node:fs/promises'
 import { KeyedCounter } from '../collections/keyed-counter.js'
+import type { JsonCalled } from './command-line.js'
 import type { Io } from './io.js'
 import { type LogLine, readLogLine } from '../log/line-text.js'
 import {
@@ -16,13 +17,11 @@ import { fail, hint } from './report.js'
 import { table } from './text-table.js'
 import { linesOf } from './tail/follow.js'
 
-export interface ReportOptions {
-  readonly configPath: string
+export interface ReportOptions extends JsonCalled {
   /** Log file; `-` is standard input, undefined the one that the configuration names. */
   readonly file: string | undefined
   /** Such as `7d`, or a time; undefined: all that is there. */
   readonly since?: string | undefined
-  readonly json: boolean
 }
 
 interface Sum {

@@ -5,17 +5,15 @@ import { controlSocket, unitDirectory } from '../../daemon/systemd.js'
 import { inLinesOf, loadSettings, type Settings } from '../../settings/load.js'
 import { ConfigError, type Problem, problemText } from '../../settings/problems.js'
 import { daysText } from '../../time/span-text.js'
-import { defaultPath } from '../command-line.js'
+import { defaultPath, type JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { warn } from '../report.js'
 import { becomeDaemonUser } from './daemon-user.js'
 import { ownDaemon } from './running-daemon.js'
 
-export interface CheckOptions {
-  readonly configPath: string
+export interface CheckOptions extends JsonCalled {
   /** Also asks the cluster, the fallback and the store. */
   readonly online: boolean
-  readonly json: boolean
   /** User of the daemon; undefined: this user, or the package's. */
   readonly user: string | undefined
 }

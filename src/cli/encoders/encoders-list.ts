@@ -1,16 +1,12 @@
 /** `pinwarden encoders list`: the encoders with their permissions and last requests. */
 import { loadConfig } from '../../settings/load.js'
 import type { Config, EncoderConfig } from '../../settings/schema/schema.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { keyState } from '../keys/keys-list.js'
 import { lastUseHint, type LastUses, lastUses, lastUseText } from '../keys/last-use.js'
 import { hint } from '../report.js'
 import { table } from '../text-table.js'
-
-export interface EncodersListOptions {
-  readonly configPath: string
-  readonly json: boolean
-}
 
 interface Row {
   readonly name: string
@@ -27,7 +23,7 @@ interface Row {
   readonly lastUsed: string | null
 }
 
-export async function encodersList({ configPath, json }: EncodersListOptions, io: Io) {
+export async function encodersList({ configPath, json }: JsonCalled, io: Io) {
   const config = await loadConfig(configPath)
   const uses = await lastUses(config)
   const rows = rowsOf(config, uses)

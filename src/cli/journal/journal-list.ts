@@ -4,13 +4,12 @@
  */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 import { loadConfig } from '../../settings/load.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { readQueue } from '../read-ledger.js'
 import { table } from '../text-table.js'
 
-export interface JournalListOptions {
-  readonly configPath: string
-  readonly json: boolean
+export interface JournalListOptions extends JsonCalled {
   /** List the refused pins in place of the waiting ones. */
   readonly rejected: boolean
 }

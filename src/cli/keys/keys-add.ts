@@ -4,20 +4,19 @@ import { editConfig, EditError } from '../../settings/edit/edit.js'
 import { namePattern } from '../../settings/schema/names.js'
 import type { Config } from '../../settings/schema/schema.js'
 import { editsBetween } from '../../text/edits-between.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { clearedText, expiryText, newKey, type NewKeyOptions } from './new-key.js'
 import { leaseIdFor } from '../known-holder.js'
 import { UsageError, warnOfCopy } from '../report.js'
 
-export interface KeysAddOptions extends NewKeyOptions {
-  readonly configPath: string
+export interface KeysAddOptions extends NewKeyOptions, JsonCalled {
   /** Of a new encoder. */
   readonly role: string | undefined
   /** Accepts the name although another encoder has nearly the same. */
   readonly isNew: boolean
   /** Makes no key when the encoder has a live one, of that note if there is one. */
   readonly ifMissing: boolean
-  readonly json: boolean
 }
 
 export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> {

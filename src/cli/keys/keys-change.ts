@@ -7,17 +7,16 @@ import { configFrom } from '../../settings/load.js'
 import { clearExpired, removeKey, rotateKey } from '../../settings/edit/encoder-edits.js'
 import type { KeyConfig } from '../../settings/schema/schema.js'
 import { graceEnd, timestampOf } from './expiry.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { clearedText, expiryText, newKey, type NewKeyOptions } from './new-key.js'
 import { warn, warnOfCopy } from '../report.js'
 
-export interface KeysRotateOptions extends NewKeyOptions {
-  readonly configPath: string
+export interface KeysRotateOptions extends NewKeyOptions, JsonCalled {
   /** Of the old key; undefined: the only live one. */
   readonly id: string | undefined
   /** How long the old key stays valid, such as `7d`; `0`: not at all. */
   readonly grace: string
-  readonly json: boolean
 }
 
 export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<number> {

@@ -1,16 +1,15 @@
 /** `pinwarden keys list`: the keys, without secrets and hashes. */
 import { loadConfig } from '../../settings/load.js'
 import type { EncoderConfig } from '../../settings/schema/schema.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { lastUseHint, type LastUses, lastUses, lastUseText } from './last-use.js'
 import { CommandError, hint } from '../report.js'
 import { table } from '../text-table.js'
 
-export interface KeysListOptions {
-  readonly configPath: string
+export interface KeysListOptions extends JsonCalled {
   /** All encoders when absent. */
   readonly encoder: string | undefined
-  readonly json: boolean
 }
 
 interface Row {

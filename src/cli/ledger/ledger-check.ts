@@ -2,16 +2,12 @@
 import type { LedgerCheck } from '../../ledger/storage/figures.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { withLedger } from '../read-ledger.js'
 
-export interface LedgerCheckOptions {
-  readonly configPath: string
-  readonly json: boolean
-}
-
 /** @returns 1 when the ledger is damaged */
-export async function ledgerCheck(options: LedgerCheckOptions, io: Io): Promise<number> {
+export async function ledgerCheck(options: JsonCalled, io: Io): Promise<number> {
   const config = await loadConfig(options.configPath)
   const ask = async () => (await askControl(config, 'GET', '/ledger/check')) as LedgerCheck
   const check = await withLedger(config, ask, (file) => file.check())

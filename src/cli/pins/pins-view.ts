@@ -1,13 +1,12 @@
 /** `pinwarden pins list` and `pins show`: pins of an encoder, holders of a pin. */
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { table } from '../text-table.js'
 
-export interface PinListOptions {
-  readonly configPath: string
+export interface PinListOptions extends JsonCalled {
   readonly encoder: string
-  readonly json: boolean
 }
 
 interface Held {
@@ -33,10 +32,8 @@ export async function pinsList(options: PinListOptions, io: Io): Promise<number>
   }
 }
 
-export interface ShowOptions {
-  readonly configPath: string
+export interface ShowOptions extends JsonCalled {
   readonly cid: string
-  readonly json: boolean
 }
 
 interface Shown {

@@ -2,15 +2,14 @@
 import { loadConfig, soundConfig } from '../../settings/load.js'
 import { ConfigError } from '../../settings/problems.js'
 import { adminOf } from '../ask-admin.js'
+import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
 import { CommandError, warn } from '../report.js'
 import { askStatus, statusText } from './status-view.js'
 
-export interface StatusOptions {
-  readonly configPath: string
+export interface StatusOptions extends JsonCalled {
   /** Instead of what the configuration says: a URL, or the path of a socket. */
   readonly admin: string | undefined
-  readonly json: boolean
   /** Succeed for any daemon that answers, even if it is not ready. */
   readonly live?: boolean
   /** Seconds after which it is asked again, until Ctrl-C; true: 2; undefined: asked once. */
