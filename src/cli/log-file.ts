@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { readLogLine } from '../log/line-text.js'
 import { loadConfig } from '../settings/load.js'
-import { CommandError, UsageError } from './report.js'
+import { CommandError, fileFault, UsageError } from './report.js'
 import { spanMsOf } from '../time/span-text.js'
 import { linesOf } from './tail/follow.js'
 
@@ -61,7 +61,7 @@ export async function* linesIn(path: string, until?: number): AsyncGenerator<str
   try {
     for await (const line of linesOf(unpacked)) yield ownLine(line)
   } catch (error) {
-    throw new CommandError(`${path} cannot be read: ${messageOf(error)}`)
+    throw fileFault(path, error, 'read')
   }
 }
 
@@ -70,7 +70,7 @@ type Form = 'plain' | 'gzip' | 'zstd'
 /** By its first bytes, whatever its name. */
 export async function formOf(path: string): Promise<Form> {
   const file = await open(path, 'r').catch((error: unknown) => {
-    throw new CommandError(`${path} cannot be read: ${messageOf(error)}`)
+    throw fileFault(path, error, 'read')
   })
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
@@ -85,7 +85,7 @@ export async function formOf(path: string): Promise<Form> {
     )
   } catch (error) {
     if (error instanceof CommandError) throw error
-    throw new CommandError(`${path} cannot be read: ${messageOf(error)}`)
+    throw fileFault(path, error, 'read')
   } finally {
     await file.close()
   }

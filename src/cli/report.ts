@@ -1,4 +1,5 @@
 /** Writes to stderr why a command failed, and chooses its exit code. */
+import { refusal } from '../disk/access.js'
 import { StartError } from '../daemon/start-error.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { Io } from './io.js'
@@ -39,10 +40,20 @@ export function report(error: unknown, io: Io): 1 | 2 {
   }
   // A system error is shown in its own words; anything else is a bug, and shown whole.
   if (error instanceof Error && 'syscall' in error) {
-    fail(io, error.message)
+    const { path, syscall, code } = error as NodeJS.ErrnoException
+    const isMissing = path !== undefined && syscall === 'open' && code === 'ENOENT'
+    fail(io, isMissing ? refusal(path, code) : error.message)
     hint(io, wayOut(error))
   } else fail(io, error instanceof Error ? (error.stack ?? error.message) : String(error))
   return 1
+}
+
+/** Says why a file cannot be used, and what to type next. */
+export function fileFault(path: string, error: unknown, verb: 'read' | 'write to'): CommandError {
+  if (error instanceof Error && 'syscall' in error && 'code' in error)
+    return new CommandError(refusal(path, String(error.code), verb))
+  const why = error instanceof Error ? error.message : String(error)
+  return new CommandError(`${path} cannot be ${verb === 'read' ? 'read' : 'written'}: ${why}`)
 }
 
 /** For the errors that listening on an address ends in. */

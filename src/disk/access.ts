@@ -32,7 +32,6 @@ export function appendFault(path: string): string | undefined {
   } catch (error) {
     const code = codeIn(error)
     if (code === 'ENXIO') return `${path} is a pipe that no program reads from`
-    if (code === 'EISDIR') return `${path} is a directory`
     if (code === 'ENOENT') return newFileFault(path)
     return refusal(path, code, 'write to')
   }
@@ -78,6 +77,7 @@ type Verb = 'read' | 'write to' | 'enter'
 /** @param code of the error of opening it */
 export function refusal(path: string, code: string, verb: Verb = 'read'): string {
   if (code === 'ENOENT') return `${path} does not exist`
+  if (code === 'EISDIR') return `${path} is a directory`
   if (code === 'ENOTDIR') return `${notDirectory(path)} is not a directory`
   if (code === 'EROFS') return `${path} is on a file system that is read-only`
   if (code !== 'EACCES' && code !== 'EPERM') return `${path} cannot be used (${code})`

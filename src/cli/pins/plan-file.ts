@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import type { Io } from '../io.js'
-import { CommandError } from '../report.js'
+import { CommandError, fileFault } from '../report.js'
 import { linesOf } from '../tail/follow.js'
 
 /** `release`: leases to release; the others: pins that were changed beside the gate. */
@@ -52,7 +52,7 @@ export async function writePlan(
   } catch (error) {
     await rm(partial, { force: true })
     if (error instanceof CommandError) throw error
-    throw new CommandError(`${path} cannot be written: ${whyOf(error)}`)
+    throw fileFault(path, error, 'write to')
   }
 }
 
@@ -111,7 +111,7 @@ async function* rawLines(path: string): AsyncGenerator<string> {
   try {
     yield* linesOf(createReadStream(path))
   } catch (error) {
-    throw new CommandError(`${path} cannot be read: ${whyOf(error)}`)
+    throw fileFault(path, error, 'read')
   }
 }
 
@@ -132,6 +132,3 @@ export async function keepDone(path: string, digest: string, count: number): Pro
 }
 
 const doneOf = (path: string): string => `${path}.done`
-
-const whyOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : String(error)
