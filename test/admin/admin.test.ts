@@ -146,7 +146,7 @@ t.test('a port that is taken is an error', async (t) => {
   })
 })
 
-t.test('closing waits for nobody', async (t) => {
+t.test('closing waits for no client', async (t) => {
   const admin = await startAdmin(t, { isClusterUp: () => new Promise(() => undefined) })
   const silent = await RawClient.to(admin.at)
   const waiting = await RawClient.to(admin.at)
@@ -158,7 +158,7 @@ t.test('closing waits for nobody', async (t) => {
   t.ok(performance.now() - startMs < 1000)
 })
 
-t.test('64 connections that are kept for nothing lock out nobody', async (t) => {
+t.test('64 idle connections lock out no caller', async (t) => {
   const admin = await startAdmin(t)
   const ask = head('GET /healthz HTTP/1.1', `Host: ${new URL(admin.at).host}`)
   const kept: RawClient[] = []

@@ -55,7 +55,7 @@ t.test('a socket that a killed process left behind is replaced', async (t) => {
   t.equal((await admin.ask('GET', '/healthz')).status, 200)
 })
 
-t.test('a socket on which somebody listens is left to him', async (t) => {
+t.test('a socket on which another process listens stays its own', async (t) => {
   const socket = freePath()
   await startAdmin(t, { address: { socket }, status: () => ({ name: 'first' }) })
   await t.rejects(startAdmin(t, { address: { socket } }), /another program listens/)

@@ -172,7 +172,7 @@ t.test('a cluster that is back is asked again without anybody doing anything', a
   t.equal((await gate.ask('GET', '/id')).status, 200)
 })
 
-t.test('a peer that comes and goes costs nobody an answer', async (t) => {
+t.test('a peer that comes and goes costs no client an answer', async (t) => {
   const { gate, peers } = await startPeers(t, 2, { health: { ...health, failuresMax: 1 } })
   const [first, second] = peers as [FakeCluster, FakeCluster]
   let flapping = first

@@ -36,7 +36,7 @@ for start in $(seq ${restarts + 1}); do
   sh -c 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"' sh "$@" || exit
 done`
 
-t.test('a restart under load refuses nobody and loses nothing', { skip }, async (t) => {
+t.test('a restart under load refuses no client and loses nothing', { skip }, async (t) => {
   const managed = ['sh', '-c', manager, 'sh', ...serve]
   const port = await freePort()
   const child = spawn(activate, ['--listen', `127.0.0.1:${port}`, ...managed], {

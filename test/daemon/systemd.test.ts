@@ -97,7 +97,7 @@ t.test('a watchdog that is meant for another process is none', { skip }, async (
   t.notMatch(lines().join(), 'WATCHDOG')
 })
 
-t.test('nobody who hears it is no reason not to serve', { skip }, async (t) => {
+t.test('without a listener for notifications the daemon serves', { skip }, async (t) => {
   const { daemon } = await started(t, { NOTIFY_SOCKET: '/nonexistent/socket' })
   t.match(await daemon.logged('could not tell systemd the state'), { level: 'warn' })
   daemon.process.kill('SIGTERM')

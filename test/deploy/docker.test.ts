@@ -36,7 +36,7 @@ t.test('each label of the image has a value, and each argument in it a default',
   }
 })
 
-t.test('it runs as nobody that has rights, and ends in order', async (t) => {
+t.test('it runs as a user without rights, and ends in order', async (t) => {
   t.equal(all('USER').at(-1), '1000:1000')
   t.same(wordsOf('ENTRYPOINT'), ['pinwarden'])
   t.same(wordsOf('CMD'), ['serve'])

@@ -41,7 +41,7 @@ function identityOf(known: KnownCluster | undefined, urls: string[], peers: stri
 
 const known = { urls: ['http://one:9094'], peers: ['A', 'B'] }
 
-t.test('under the same addresses it is the same, and nobody asks', async (t) => {
+t.test('under the same addresses it is the same, without a request', async (t) => {
   const { identity, time, state } = identityOf(known, known.urls, undefined)
   await time.turn(3_600_000)
   t.equal(identity.isKnown, true)

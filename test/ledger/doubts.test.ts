@@ -69,7 +69,7 @@ t.test('a look that saw nothing counts for nothing', async (t) => {
   t.same(looks, [first, first + 5000, first + 5000 + second - first])
 })
 
-t.test('while the cluster is away nobody looks, and nothing ends', async (t) => {
+t.test('while the cluster is down no check runs, and no doubt ends', async (t) => {
   const { doubts, time, looks, state } = doubtsOf()
   state.isAvailable = false
   doubts.add('cid', 'lock-lost')

@@ -94,7 +94,7 @@ t.test('readers get all of it, early or late, from memory or from the disk', asy
   t.same(readdirSync(directory), [], 'no file has a name')
 })
 
-t.test('a reader that comes and goes holds up nobody', async (t) => {
+t.test('a reader that comes and goes delays no other', async (t) => {
   const { spool, turn } = spoolIn(t, new SpoolQuota(t.testdir({}), 1e9))
   const leaving = spool.enter()
   const waiting = spool.next(leaving)

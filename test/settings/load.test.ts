@@ -29,7 +29,7 @@ t.test('an empty object is a configuration: everything has a default', async (t)
   t.same(config.encoders, {})
 })
 
-t.test('"memory" is a store that nobody shares', async (t) => {
+t.test('"memory" is a store that no gates share', async (t) => {
   t.same(snapshotFrom({ store: 'memory' }).config.store, snapshotFrom({}).config.store)
   t.match(problemsIn('{"store": "disk"}'), [{ path: 'store', found: '"disk"' }])
 })

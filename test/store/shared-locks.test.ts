@@ -106,7 +106,7 @@ t.test('a namespace is of one cluster, and the gate of another is refused', { sk
   t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200)
 })
 
-t.test('a take that comes late locks nobody out', { skip }, async (t) => {
+t.test('a late take locks no gate out', { skip }, async (t) => {
   const { redis, pick, cluster } = await startGates(t, 2, 50)
   redis.pause()
   t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200, 'it goes on alone')

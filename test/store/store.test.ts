@@ -96,7 +96,7 @@ t.test('without its store a gate goes on alone, and shares again', { skip }, asy
   for (const gate of gates) t.equal((await gate.logText()).split(away).length, 2, 'told once')
 })
 
-t.test('a store that hangs holds nobody up', { skip }, async (t) => {
+t.test('a store that hangs delays no request', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const gates = await startGates(t, 2, redis, { store: { timeoutMs: 50 } })
   redis.pause()
@@ -153,7 +153,7 @@ t.test('told to, a gate refuses what it cannot count, and nothing is sent', { sk
   t.equal((await gate.ask('GET', '/id')).status, 200)
 })
 
-t.test('a store with a password is given it, and nobody else', { skip }, async (t) => {
+t.test('only a store with a password gets the password', { skip }, async (t) => {
   const redis = await TestRedis.start(t, ['--requirepass', 'open-sesame-4711'])
   const files = { right: 'open-sesame-4711\n', wrong: 'open-sesame-0815\n' }
   const limits = { reads: { max: 1, windowSeconds: 3600 } }

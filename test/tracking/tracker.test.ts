@@ -216,7 +216,7 @@ t.test('a waiting request is called once the pin is in a terminal state', async 
   t.ok(questions.length <= 7, `${questions.length} questions for all of them`)
 })
 
-t.test('whoever waits is called when the time is up', async (t) => {
+t.test('a waiting request is called when the time is up', async (t) => {
   const { tracker, state, turn } = tracking()
   state.set(one, 'pinning')
   let called = 0
@@ -244,7 +244,7 @@ t.test('a pin that is not tracked is asked for at once, by name', async (t) => {
   t.equal(questions.length, 2)
 })
 
-t.test('whoever leaves is not called, and nothing is asked for him', async (t) => {
+t.test('a request that leaves is not called, and causes no read', async (t) => {
   const { tracker, state, questions, turn } = tracking()
   state.set(one, 'pinning')
   let called = 0

@@ -304,7 +304,7 @@ t.test('an age is that of the first pin, or that of the last renewal, or both', 
   t.match(await command('pins', 'plan', '--not-renewed-for', 'x'), { code: 2 })
 })
 
-t.test('without a daemon, or as somebody else, it is said what is missing', async (t) => {
+t.test('without a daemon, or as another user, the command says what is missing', async (t) => {
   const { daemon, command } = await served(t)
   daemon.process.kill('SIGTERM')
   await daemon.exited

@@ -64,7 +64,7 @@ async function otherServer(t: Test, answer: RequestListener): Promise<string> {
   return withKey(`http://127.0.0.1:${await listening(t, server)}`, stranger)
 }
 
-t.test('with a CID that nobody has pinned, it is pinned, seen and unpinned again', async (t) => {
+t.test('an unpinned CID is pinned, seen and unpinned again', async (t) => {
   const gate = await startGate(t)
   const { code, text } = await run(t, endpointOf(gate), { cid })
   const timeless = text.replace(/\d+ ms/g, 'N ms').replaceAll(gate.url.slice(7), 'HOST:PORT')
@@ -340,7 +340,7 @@ t.test('over TLS: the version, and for how long the certificate is good', async 
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('a certificate that nobody vouches for: how to have it trusted', async (t) => {
+t.test('an untrusted certificate: how to have it trusted', async (t) => {
   const gate = await startGate(t, { tls: true })
   const { code, text } = await run(t, endpointOf(gate))
   t.equal(code, 1)
@@ -429,7 +429,7 @@ t.test(
   },
 )
 
-t.test('slips in the endpoint are named, and nobody is asked', async (t) => {
+t.test('mistakes in the endpoint are named, without a request', async (t) => {
   const typo = stranger.slice(0, 20) + (stranger[20] === 'a' ? 'b' : 'a') + stranger.slice(21)
   const cases: readonly (readonly [string, RegExp])[] = [
     ['pins.example.org:9098', /this is no URL/],

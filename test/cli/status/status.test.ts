@@ -158,7 +158,7 @@ class Watch {
   }
 }
 
-t.test('status says why nobody can be asked', async (t) => {
+t.test('status says why the daemon cannot be asked', async (t) => {
   const dir = t.testdir({ 'config.json': '{}' })
   const path = join(dir, 'config.json')
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [

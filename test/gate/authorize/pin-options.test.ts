@@ -147,7 +147,7 @@ t.test('metadata without a key, or past its bounds, is refused', async (t) => {
   }
 })
 
-t.test('an unknown option is refused, whoever asks', async (t) => {
+t.test('an unknown option is refused for every encoder', async (t) => {
   const names = ['x', 'local', 'filter', 'cids', 'Name', 'MODE', 'meta', 'Meta-a', 'expire_in']
   for (const name of [...names, 'recursive', 'no-pin', 'type', 'max-depth', ' name', 'name ']) {
     const query = `${encodeURIComponent(name)}=1`

@@ -108,7 +108,7 @@ t.test('a cluster that closes each connection behind its answer is up', async (t
   }
 })
 
-t.test('a connection that is closed as a GET is sent costs nobody an answer, once', async (t) => {
+t.test('a connection that closes as a GET is sent costs no client an answer, once', async (t) => {
   const gate = await startGate(t)
   const { cluster } = gate
   for (const target of ['/id', path, '/pins', `/pins?cids=${cid}`]) {

@@ -163,7 +163,7 @@ t.test('unpin-any leaves the grace as well, and remembers all who held it', asyn
   t.same(keysOf(gate.cluster).sort(), former.sort())
 })
 
-t.test('without a grace a pin goes at once, and nobody asks Kubo', async (t) => {
+t.test('without a grace a pin goes at once, without a request to Kubo', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce' })
   await gate.ask('POST', path)
   await gate.ask('DELETE', path)

@@ -80,7 +80,7 @@ t.test('an empty listing is 204 each time', async (t) => {
   }
 })
 
-t.test('a client that leaves does not end it: whoever tries again finds it', async (t) => {
+t.test('a client that leaves does not end it: a second attempt finds it', async (t) => {
   const gate = await shared(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const first = await reading(gate)
@@ -368,7 +368,7 @@ t.test(
   },
 )
 
-t.test('what nobody waits for is not asked, and turns go round the encoders', async (t) => {
+t.test('a listing without clients is not read, and turns go round the encoders', async (t) => {
   const gate = await shared(t, { encoders: { beta: {} }, listing: { perEncoderMax: 20 } })
   gate.cluster.addPin(cid)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
@@ -397,7 +397,7 @@ t.test('what nobody waits for is not asked, and turns go round the encoders', as
   )
 })
 
-t.test('a listing that nobody reads holds up no other, and is kept all the same', async (t) => {
+t.test('a listing without readers delays no other, and is cached', async (t) => {
   const gate = await shared(t, { encoders: { beta: {} } })
   gate.cluster.addPin(cid)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' }, 1)
@@ -524,7 +524,7 @@ t.test('with a spool that is full a listing passes through, and holds up no othe
   }
 })
 
-t.test('what nobody can join ends with its last reader', async (t) => {
+t.test('a listing that no client can join ends with its last reader', async (t) => {
   const gate = await shared(t, { listing: { spoolBytesMax: 0 } })
   gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 100_000, bytes: 1000 })
   const client = await reading(gate)
@@ -546,7 +546,7 @@ t.test('settings that put another cluster into force drop the copies of the old 
   t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid })
 })
 
-t.test('one under way is joined by nobody once another cluster is in force', async (t) => {
+t.test('no client joins a listing of the former cluster', async (t) => {
   const gate = await shared(t)
   const other = await startGate(t)
   other.cluster.addPin(cid)
@@ -564,7 +564,7 @@ t.test('one under way is joined by nobody once another cluster is in force', asy
   t.equal(detail((await gate.ask('GET', '/pins')).headers), 'cached')
 })
 
-t.test('and it ends when nobody reads it any more', async (t) => {
+t.test('and it ends with its last reader', async (t) => {
   const gate = await shared(t)
   const other = await startGate(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })

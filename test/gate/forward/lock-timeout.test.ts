@@ -45,7 +45,7 @@ function isWell(t: Test, { endpoints }: TestGate): void {
 const pinsAskedOf = ({ cluster }: TestGate) =>
   withoutStateReads(cluster).filter(({ target }) => target !== '/id')
 
-t.test('a change that waits too long for its lock is told so, and blames nobody', async (t) => {
+t.test('a change that waits too long for its lock is a fault of the lock alone', async (t) => {
   const { gate, holder, release } = await withHeldLock(t)
   const late = ['POST', 'DELETE'].map((method) => gate.ask(method, `/pins/${cid}`))
   for (const answer of await Promise.all(late)) await isLate(t, gate, answer)

@@ -162,7 +162,7 @@ t.test('pins that the cluster is still at are bounded by themselves', async (t) 
   t.equal(asked.length, 1, 'asked once within a second')
 })
 
-t.test('finished pins do not count, and a cluster that does not say holds nobody up', async (t) => {
+t.test('finished pins do not count, and a silent cluster delays no encoder', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { unfinished: 1 } })
   gate.cluster.behave({ path: /filter=/ }, { kind: 'reset' }, 1)
   t.equal((await gate.ask('POST', path(1))).status, 200)

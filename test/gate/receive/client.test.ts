@@ -25,7 +25,7 @@ t.test('from an untrusted peer X-Forwarded-For is ignored', async (t) => {
   }
 })
 
-t.test('nobody is trusted unless named, not even this machine', async (t) => {
+t.test('no proxy is trusted unless named, not even this machine', async (t) => {
   t.equal(clientOf([])(requestFrom('127.0.0.1', '203.0.113.66')), '127.0.0.1')
   t.equal(clientOf(['10.0.0.1'])(requestFrom('127.0.0.1', '203.0.113.66')), '127.0.0.1')
 })

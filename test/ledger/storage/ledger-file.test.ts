@@ -316,7 +316,7 @@ t.test('each step of a migration is whole, or was not made', async (t) => {
   t.equal(versionOf(db), 2)
 })
 
-t.test('a backup is marked as a copy until somebody trusts it', async (t) => {
+t.test('a backup is marked as a copy until an operator trusts it', async (t) => {
   const directory = directoryOf(t)
   const file = open(t, join(directory, 'ledger.db'))
   const from = file.reserve(1000)
@@ -341,7 +341,7 @@ t.test('a backup is marked as a copy until somebody trusts it', async (t) => {
   t.ok(trusted.reserve(10) >= from + 1000)
 })
 
-t.test('into a file that somebody removed nothing is acknowledged', async (t) => {
+t.test('a removed file acknowledges nothing', async (t) => {
   const path = join(directoryOf(t), 'ledger.db')
   const file = open(t, path)
   file.apply([put(rowOf(cidOf(1), 1))])
