@@ -26,10 +26,9 @@ export const getRequests = (path: string, shapes: readonly RequestShape[]): Requ
 export const getRequest = (path: string, shape: RequestShape): Buffer =>
   Buffer.from(`GET ${path} HTTP/1.1\r\n${headers(shape)}\r\n`)
 
-/** Encoders pin what is new: so many that the gate has forgotten the first when it comes again. */
 const pinsCount = 20_000
 
-/** Pins as an encoder asks for them; `below` as `/recover`. */
+/** Pins as an encoder asks for them, each of a new CID; `below` as `/recover`. */
 export function pinRequests(shape: RequestShape, below = ''): Requests {
   const requests = Array.from({ length: pinsCount }, () =>
     Buffer.from(
@@ -37,7 +36,27 @@ export function pinRequests(shape: RequestShape, below = ''): Requests {
         'Content-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
     ),
   )
-  return new Requests(requests)
+  return new NewPins(requests)
+}
+
+const cidEnd = 'POST /pins/'.length + 46
+const turnDigits = 4
+const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+
+/** Encoders pin what is new: in each round the CIDs get other last digits, which stay a hash. */
+class NewPins extends Requests {
+  private asked = 0
+
+  override next(): Buffer {
+    const request = super.next()
+    let round = Math.floor(this.asked++ / pinsCount)
+    if (round === 0) return request
+    for (let n = 1; n <= turnDigits; n++) {
+      request[cidEnd - n] = digits.charCodeAt(round % digits.length)
+      round = Math.floor(round / digits.length)
+    }
+    return request
+  }
 }
 
 function headers({ credential, isFresh = false }: RequestShape): string {
