@@ -219,7 +219,7 @@ make_config_dir() {
 
 install_wrapper() {
   # shellcheck disable=SC2016 # The arguments are the wrapper's own.
-  printf '#!/bin/sh\nexec %s --disable-sigusr1 %s "$@"\n' "$named" "$program/current/dist/src/main.js" |
+  printf '#!/bin/sh\nexec %s --disable-sigusr1 --max-semi-space-size=16 %s "$@"\n' "$named" "$program/current/dist/src/main.js" |
     put 0755 "$wrapper"
 }
 

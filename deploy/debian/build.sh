@@ -95,7 +95,7 @@ place_files() {
   for unit in systemd/*; do
     install -D -m 0644 "$unit" "$root/usr/lib/systemd/system/${unit##*/}"
   done
-  sed -i -E 's#^(Exec[A-Za-z]+=)/usr/bin/node --disable-sigusr1 /opt/pinwarden/current/dist/src/main\.js#\1/usr/bin/pinwarden#' \
+  sed -i -E 's#^(Exec[A-Za-z]+=)/usr/bin/node --disable-sigusr1 --max-semi-space-size=16 /opt/pinwarden/current/dist/src/main\.js#\1/usr/bin/pinwarden#' \
     "$root/usr/lib/systemd/system/pinwarden.service"
   npm run --silent build:probe -- "$version"
   install -D -m 0644 dist/pinwarden-probe.mjs "$root/usr/share/pinwarden/pinwarden-probe.mjs"

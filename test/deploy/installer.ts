@@ -72,12 +72,20 @@ t.test('a staged install', { skip }, async (t) => {
     const main = '/opt/pinwarden/current/dist/src/main.js'
     const wrapper = readFileSync(join(root, 'usr/local/bin/pinwarden'), 'utf8')
     const unit = readFileSync(join(root, 'etc/systemd/system/pinwarden.service'), 'utf8')
-    t.equal(wrapper, `#!/bin/sh\nexec ${process.execPath} --disable-sigusr1 ${main} "$@"\n`)
+    t.equal(
+      wrapper,
+      `#!/bin/sh\nexec ${process.execPath} --disable-sigusr1 --max-semi-space-size=16 ${main} "$@"\n`,
+    )
     t.equal(modeOf(join(root, 'usr/local/bin/pinwarden')), '755')
     const commands = (unit.match(/^Exec.*$/gm) ?? []).filter((line) => !line.includes('/bin/kill'))
     t.equal(commands.length, 3)
     for (const command of commands)
-      t.ok(command.includes(`=${process.execPath} --disable-sigusr1 ${main} `), command)
+      t.ok(
+        command.includes(
+          `=${process.execPath} --disable-sigusr1 --max-semi-space-size=16 ${main} `,
+        ),
+        command,
+      )
   })
 
   t.test('is what it was after a second one', async (t) => {
@@ -103,7 +111,10 @@ t.test('without a word it runs the Node that the release brings', { skip }, asyn
   const node = `${current}/node_modules/node-linux-${process.arch}/bin/node`
   t.ok(existsSync(staging.root + node))
   const wrapper = readFileSync(join(staging.root, 'usr/local/bin/pinwarden'), 'utf8')
-  t.equal(wrapper, `#!/bin/sh\nexec ${node} --disable-sigusr1 ${current}/dist/src/main.js "$@"\n`)
+  t.equal(
+    wrapper,
+    `#!/bin/sh\nexec ${node} --disable-sigusr1 --max-semi-space-size=16 ${current}/dist/src/main.js "$@"\n`,
+  )
   const unit = readFileSync(join(staging.root, 'etc/systemd/system/pinwarden.service'), 'utf8')
   t.equal(unit.match(/^Exec\w+=.*node-linux/gm)?.length, 3)
   const bash = readFileSync(

@@ -79,7 +79,9 @@ export async function startPinwarden(
     ),
   }
   writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
-  const args = [bin, 'serve', '--config', file('config.json')]
+  // As the package and the unit start it.
+  const flags = ['--disable-sigusr1', '--max-semi-space-size=16']
+  const args = [...flags, bin, 'serve', '--config', file('config.json')]
   const child = place.sandbox.spawnProgram(room, process.execPath, args)
   const credential = `${user}:${key}`
   const ports = { port, tlsPort: isTls ? port : 0 }
