@@ -40,11 +40,19 @@ export interface Mail {
   readonly news: readonly News[]
 }
 
-export const readState = (text: string): GateState => {
-  const state = JSON.parse(text) as Partial<GateState>
-  const { v = Infinity, round = '', applied = {}, gone = [] } = state
-  const { asks = false, isVolatile = false, isClosed = false } = state
+/** A state of another form is one of a newer release. */
+export function readState(text: string): GateState {
+  const { v = Infinity, round = '', applied = {}, gone = [], ...flags } = partOf(text)
+  const { asks = false, isVolatile = false, isClosed = false } = flags
   return { v, round, asks, applied, isVolatile, isClosed, gone }
+}
+
+function partOf(text: string): Partial<GateState> {
+  try {
+    return (JSON.parse(text) as Partial<GateState> | null) ?? {}
+  } catch {
+    return {}
+  }
 }
 
 export const readMail = (text: string): Mail => JSON.parse(text) as Mail

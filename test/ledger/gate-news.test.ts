@@ -1,0 +1,99 @@
+/** What gates say to each other: also beside a newer release, and of a gate that is gone. */
+import t from 'tap'
+import { type GateMail, GateNews } from '../../src/ledger/gate-news.js'
+import type { GateState, Mail, News } from '../../src/ledger/news.js'
+import type { LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
+import { clock } from '../support/clock.js'
+
+const release = { holder: 'a', token: 'gate1111.1' }
+const state = { v: 1, round: '1.1', applied: {}, gone: [] }
+
+/** A gate beside another one, whose state and mail are as given. */
+function beside(other: string, mail: object = { news: [] }) {
+  const time = clock()
+  const [taken, noted, logged]: [News[], LedgerOperation[], string[]] = [[], [], []]
+  const said: { state: GateState; mails: ReadonlyMap<string, string> }[] = []
+  const dropped: string[] = []
+  let seq = 0
+  const exchange: GateMail['exchange'] = (text, mails) => {
+    said.push({ state: JSON.parse(text) as GateState, mails })
+    const states = new Map([['gate2222', other]])
+    const all = new Map([['gate2222', JSON.stringify(mail)]])
+    return Promise.resolve({
+      generation: 'g',
+      states: dropped.length > 0 ? new Map() : states,
+      mails: all,
+    })
+  }
+  const news = new GateNews({
+    storage: {
+      gateId: 'gate1111',
+      contents: { gates: [], outbox: [], isCopy: false, isVolatile: false } as never,
+      note: (operations) => Promise.resolve(void noted.push(...operations)),
+      commit: () => Promise.resolve(),
+      nextSeq: () => ++seq,
+    },
+    mail: { exchange, drop: (ids) => Promise.resolve(void dropped.push(...ids)) },
+    onNews: (each) => Promise.resolve(void taken.push(each)),
+    onLost: () => undefined,
+    log: (_level, _fields, message) => void logged.push(message),
+    ...{ monotonic: time.monotonic, setTimer: time.setTimer },
+  })
+  return { news, time, taken, noted, logged, said, dropped }
+}
+
+const one: Mail = { news: [{ seq: 7, to: 'gate1111', cid: 'cid', released: release }] }
+
+t.test('what another gate says is taken, and then acknowledged', async (t) => {
+  const { time, taken, said } = beside(JSON.stringify(state), one)
+  await time.turn(6000)
+  t.match(taken, one.news)
+  t.equal(said.at(-1)?.state.applied.gate2222, 7)
+})
+
+t.test('fields that this release does not know are passed over', async (t) => {
+  const more = { ...one, more: 1, news: one.news.map((each) => ({ ...each, more: 1 })) }
+  const { time, taken } = beside(JSON.stringify({ ...state, more: [1] }), more)
+  await time.turn(6000)
+  t.match(taken, one.news)
+})
+
+for (const [title, other] of [
+  ['of a newer release', JSON.stringify({ ...state, v: 2 })],
+  ['that names no release', JSON.stringify({ round: '1.1' })],
+  ['that is no JSON', 'v3:…'],
+  ['that is no object', 'null'],
+] as const)
+  t.test(`what a gate ${title} says is left for later, and nothing is repaired`, async (t) => {
+    const { news, time, taken, said, logged } = beside(other, { kind: 'another', ...one })
+    t.equal(news.isCurrent, false)
+    await time.turn(20_000)
+    t.same(taken, [])
+    t.not(said.at(-1)?.state.applied.gate2222, 7, 'the other one keeps it')
+    t.equal(news.isCurrent, false)
+    t.same(news.unheard, ['gate2222'])
+    t.equal(logged.filter((message) => message.includes('newer release')).length, 1, 'told once')
+    const [kept] = news.released('gate2222', 'cid', 'a', 'gate2222.1')
+    await time.turn(6000)
+    t.ok(kept)
+    t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.1', 'it is told all the same')
+  })
+
+t.test(
+  'no gate waits for one that an operator forgets, and all that was for it goes',
+  async (t) => {
+    const { news, time, noted, said, dropped } = beside(JSON.stringify(state))
+    await time.turn(6000)
+    news.released('gate2222', 'cid', 'a', 'gate2222.1')
+    t.same(news.figures.waiting, 1)
+    t.equal(await news.forget('gate9999'), false, 'another one was never there')
+    t.equal(await news.forget('gate2222'), true)
+    t.same(news.figures.waiting, 0)
+    t.same(dropped, ['gate2222'])
+    t.match(noted.at(-1), { kind: 'gate', gateId: 'gate2222', isForgotten: true })
+    await time.turn(6000)
+    t.same(news.unheard, [])
+    t.same(said.at(-1)?.state.gone, ['gate2222'], 'the other gates hear of it')
+    t.equal(await news.forget('gate2222'), false, 'it is gone already')
+  },
+)
