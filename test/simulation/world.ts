@@ -408,7 +408,7 @@ export class World implements Surroundings {
   private async stopGate(index: number): Promise<void> {
     if (this.host(index).gate === undefined) return
     const killed = await this.host(index).stop()
-    if (killed === undefined) this.clients.gateEnded(index)
+    if (killed === undefined) this.clients.gateEnded(index, false)
     else this.gateEnded(index, killed.behindMs)
   }
 
@@ -416,7 +416,7 @@ export class World implements Surroundings {
     const { isLagging } = this.cluster
     const atMs = this.time.monotonic()
     this.model.gateKilled({ atMs, behindMs, isLagging, gate: index })
-    this.clients.gateEnded(index)
+    this.clients.gateEnded(index, true)
   }
 
   /** Everything is well for long enough; then the invariants are checked. */
