@@ -95,7 +95,7 @@ export class Ledger {
     }
     const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
     if (isMissing) onDoubt(cid, 'not-found')
-    return { ...now, record, isForeign }
+    return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, isForeign }
   }
 
   /** Whether every peer has the pin; unknown if half of the remaining time is not enough. */

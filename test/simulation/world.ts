@@ -243,7 +243,7 @@ export class World implements Surroundings {
         this.killGate(action.gate ?? 0)
         if (!this.disk(action).restore()) return
         this.untrusted = 'ledger-restored'
-        model.ledgerRestored(cluster.all(), time.true())
+        model.ledgerRestored(cluster.all(), time.true(), cluster.isLagging)
         return
       case 'clock':
         time.aheadMs = action.aheadMs
