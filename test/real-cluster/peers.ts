@@ -18,15 +18,15 @@ await scenario(
     let open = 0
     // All is written to one peer until it is down: then to the other.
     for (let round = 0; round < 8; round++) {
-      const cids = cidsFrom(round * 100, 32)
+      const cids = cidsFrom(round * 1000, 160)
       const victim = round % 2 === 0 ? one : two
       await pinAll(host, cids, 'alpha', '', [200, 202])
       for (const peer of [one, two])
         await untilNone('not at both peers', 60, () => host.lacking(cids, 'alpha', peer))
       let done = 0
-      await forEach(cids, 32, async (cid) => {
+      await forEach(cids, 16, async (cid) => {
         const { status } = await host.gate.ask('DELETE', `/pins/${cid}`)
-        if (++done === 2 + round) victim.freeze()
+        if (++done === 20 + round) victim.freeze()
         if (status === 200) return
         open++
         again.set(cid, (await host.gate.ask('POST', `/pins/${cid}`, 'beta')).status)
