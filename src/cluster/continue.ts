@@ -18,6 +18,8 @@ export const passingOverContinue =
   }
 
 const interim = Buffer.from('HTTP/1.1 100')
+/** Where the status code of a first head begins, and its digit in all interim ones. */
+const [codeAt, interimDigit] = ['HTTP/1.1 '.length, '1'.charCodeAt(0)]
 const behindLine = Buffer.from('\nHTTP/1.1 100 ')
 const headEnd = '\r\n\r\n'
 
@@ -51,15 +53,21 @@ interface Split {
   readonly rest: Buffer | undefined
 }
 
-function withoutInterim(bytes: Buffer): Split {
+const isBeginning = (bytes: Buffer): boolean => {
   const beginning = bytes.subarray(0, interim.length)
-  if (!interim.subarray(0, beginning.length).equals(beginning)) {
+  return interim.subarray(0, beginning.length).equals(beginning)
+}
+
+function withoutInterim(bytes: Buffer): Split {
+  // Mostly the digit alone tells.
+  const isOther = bytes.length > codeAt && bytes[codeAt] !== interimDigit
+  if (isOther || !isBeginning(bytes)) {
     const at = bytes.indexOf(behindLine) + 1
     if (at === 0) return { kept: bytes, rest: undefined }
     const { kept, rest } = withoutInterim(bytes.subarray(at))
     return { kept: Buffer.concat([bytes.subarray(0, at), kept]), rest }
   }
-  const end = beginning.length < interim.length ? -1 : bytes.indexOf(headEnd)
+  const end = bytes.length < interim.length ? -1 : bytes.indexOf(headEnd)
   if (end >= 0) return withoutInterim(bytes.subarray(end + headEnd.length))
   const mayBe = bytes.length > 0 && bytes.length <= heldBytesMax
   return mayBe ? { kept: bytes.subarray(0, 0), rest: bytes } : { kept: bytes, rest: undefined }

@@ -36,7 +36,8 @@ export class PiecewiseReader {
   goOn(): void {
     if (!this.isStopped) return
     this.isStopped = false
-    if (this.handOn() && !this.socket.destroyed) this.socket.read(0)
+    // read() would do nothing where pieces went past the stream.
+    if (this.handOn() && !this.socket.destroyed) this.socket._read(0)
   }
 
   /** @returns whether more should be read */
@@ -65,7 +66,11 @@ export class PiecewiseReader {
     return false
   }
 
+  /** Past the stream where it would only pass the piece on: that costs a twentieth of a request. */
   private emit(piece: Buffer | null): boolean {
+    const { socket } = this
+    if (piece !== null && socket.readableFlowing === true && socket.readableLength === 0)
+      return socket.emit('data', piece)
     return Socket.prototype.push.call(this.socket, piece)
   }
 }
