@@ -36,7 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ledger: ['leases', 'cluster', 'collections', 'settings', 'metrics', 'time', 'log', 'http'],
   store: ['ledger', 'health', 'metrics', 'settings', 'time', 'log'],
   fallback: ['cluster', 'health', 'metrics', 'time', 'collections', 'text', 'log', 'http'],
-  tracking: ['cluster', 'collections', 'metrics', 'settings', 'time', 'log'],
+  tracking: ['cluster', 'collections', 'metrics', 'time', 'log'],
   metrics: [],
   gate: [
     'collections',

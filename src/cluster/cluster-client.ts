@@ -105,7 +105,7 @@ export class ClusterClient {
     return this.cluster.probe()
   }
 
-  end(): Promise<void> {
+  close(): Promise<void> {
     return this.cluster.close()
   }
 

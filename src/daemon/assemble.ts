@@ -9,10 +9,12 @@ import { registerKeyEnds } from '../admin/key-ends.js'
 import { KeyUse } from '../admin/key-use.js'
 import { ClusterClient } from '../cluster/cluster-client.js'
 import { registerEndpoints } from '../cluster/endpoint-metrics.js'
+import { readLines, type TakeLine } from '../cluster/lines.js'
 import { registerFallback } from '../fallback/fallback-metrics.js'
 import { createGate } from '../gate/gate.js'
 import type { AccessLine } from '../log/access-line.js'
 import { accessCluster } from '../ledger/cluster-access.js'
+import { ledgerDirectory } from '../ledger/ledger-directory.js'
 import { registerLedger, registerQueue } from '../ledger/ledger-metrics.js'
 import { openLedger } from '../ledger/open-ledger.js'
 import { Unfinished } from '../ledger/unfinished.js'
@@ -21,20 +23,21 @@ import { PeerCount } from '../listings/peer-count.js'
 import { SpoolQuota } from '../listings/spool-quota.js'
 import type { Log } from '../log/log.js'
 import { registerLog } from '../log/log-metrics.js'
+import { loggerOf } from '../log/logger.js'
 import { openRegistry } from '../metrics/registry.js'
 import type { PinEvent } from '../tracking/tracked-pin.js'
-import { trackPins } from '../tracking/track-pins.js'
+import { type ReadPins, trackPins } from '../tracking/track-pins.js'
 import { registerTracking } from '../tracking/tracking-metrics.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
 import { SharedKeyUses } from '../store/key-uses.js'
 import { SharedLocks } from '../store/shared-locks.js'
 import { SharedMail } from '../store/shared-mail.js'
 import { registerStore } from '../store/store-metrics.js'
+import { clock } from '../time/clock.js'
 import type { Daemon } from './daemon.js'
 import { EncoderNames } from './encoder-names.js'
 import { endpointEvents } from './endpoint-events.js'
 import type { PassedSocket } from './listen-descriptor.js'
-import { ledgerDirectory } from '../ledger/ledger-directory.js'
 import {
   openControlSocket,
   openFallback,
@@ -42,12 +45,9 @@ import {
   openStore,
   refuseAnothers,
 } from './optional-parts.js'
-import { readLines } from '../cluster/lines.js'
-import { clock } from '../time/clock.js'
 import { keyEndsOf, openAdminListener } from './observation.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
 import { serveOn } from './serve-on.js'
-import { loggerOf } from '../log/logger.js'
 
 export interface Given {
   readonly settings: SettingsInForce
@@ -106,56 +106,60 @@ async function close({ log }: Given, parts: AsyncDisposableStack, limitMs: numbe
 
 type Opened = Omit<Daemon, typeof Symbol.asyncDispose>
 
+interface Part {
+  close(): unknown
+}
+
 async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> {
   const { settings, log, version, stateDirectory, passed } = given
   const { current } = settings
   const { listen, listing, onOutage, journal } = current().config
   const logger = loggerOf(log)
-  const userAgent = `pinwarden/${version}`
-  const headers = { accept: 'application/json', 'user-agent': userAgent }
+  const clusterConfig = () => current().config.cluster
+  const headers = { accept: 'application/json', 'user-agent': `pinwarden/${version}` }
+  const closing = <T extends Part | undefined>(part: T): T =>
+    parts.adopt(part, async (opened) => {
+      await opened?.close()
+    })
 
   // Runs before anything opens; a host name is checked again once its address is known.
   const addresses = passed === undefined ? await addressesOf(listen.host) : [passed.host]
   refusePlainHttp(listen, addresses, passed !== undefined)
 
   // What gates share, and what outlives the process.
-  const store = parts.adopt(await openStore(current(), logger), (store) => store?.close())
-  const keyUses = parts.adopt(store && new SharedKeyUses(store), (uses) => uses?.close())
-  const storage = parts.adopt(await openStorage(current(), stateDirectory, logger), (storage) =>
-    storage.close(),
-  )
+  const store = closing(await openStore(current(), logger))
+  const keyUses = closing(store && new SharedKeyUses(store))
+  const storage = closing(await openStorage(current(), stateDirectory, logger))
 
-  // The cluster, and the state of its pins.
-  const cluster = parts.adopt(new ClusterClient(current(), endpointEvents(log)), (cluster) =>
-    cluster.end(),
-  )
+  // The cluster, and how the gate reads from it.
+  const cluster = closing(new ClusterClient(current(), endpointEvents(log)))
+  const readPins: ReadPins = (query, take) => {
+    const headMs = clusterConfig().statusTimeoutMs
+    return readLines(cluster, { path: `/pins?${query}`, headers, headMs }, take)
+  }
+  const readPending = (take: TakeLine) => readPins('filter=pin_queued,pinning', take)
   const { directory = '/var/tmp', spoolBytesMax } = listing
-  const onError = (err: unknown): void => {
+  const onSpoolError = (err: unknown): void => {
     log.warn({ directory, err }, 'could not spool a listing; it passed through without a copy')
   }
-  const spoolQuota = parts.adopt(new SpoolQuota(directory, spoolBytesMax, onError), (quota) => {
-    quota.close()
-  })
-  const severalPeers = await PeerCount.open({
+  const spoolQuota = closing(new SpoolQuota(directory, spoolBytesMax, onSpoolError))
+  const peerCount = await PeerCount.open({
     directory: ledgerDirectory(current().config, stateDirectory),
     log: logger,
   })
-  const listings = parts.adopt(new Listings(cluster, spoolQuota, severalPeers), (listings) => {
-    listings.close()
-  })
-  const asking = { config: () => current().config.cluster, userAgent }
-  const { config } = asking
-  const ledger = parts.adopt(
+  const listings = closing(new Listings(cluster, spoolQuota, peerCount))
+
+  // The promises to encoders, and what becomes of their pins.
+  const ledger = closing(
     openLedger({
       ...{ storage, log: logger, entriesMax: journal.entriesMax },
-      cluster: accessCluster({ cluster, headers, config }),
-      timeoutMs: () => config().writeTimeoutMs,
+      cluster: accessCluster({ cluster, headers, config: clusterConfig }),
+      timeoutMs: () => clusterConfig().writeTimeoutMs,
       gateLocks: store && new SharedLocks({ store, gateId: storage.gateId }),
       onPeers: store && ((peers) => store.claim(peers)),
       gateMail: store && new SharedMail(store, storage.gateId),
       ...clock,
     }),
-    (ledger) => ledger.close(),
   )
   if (store !== undefined) {
     await ledger.identified
@@ -166,31 +170,23 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   encoderNames.update(current())
   // After a change back to `refuse`, the pins that were accepted before still have to be made.
   const isQueueUsed = onOutage === 'journal' || queue.size > 0
-  const fallback = parts.adopt(
+  const fallback = closing(
     isQueueUsed ? await openFallback({ queue, cluster, current, headers, log: logger }) : undefined,
-    (fallback) => fallback?.close(),
   )
   const unfinished = new Unfinished({
     isUnwritten: (holder, cid) => ledger.holdings.places.isUnwritten(holder, cid),
-    readOperations: (take) => {
-      const path = '/pins?filter=pin_queued,pinning'
-      return readLines(cluster, { path, headers, headMs: config().statusTimeoutMs }, take)
-    },
+    readPending,
   })
+  const activity = new Activity()
   const onEvent = (event: PinEvent): void => {
     countEvent(event)
     activity.pinEvent(event)
     given.onPinEvent?.(event)
     if (event.result === 'pinned' || event.result === 'recovered') void fallback?.pinned(event.cid)
   }
-  const tracker = parts.adopt(
-    trackPins({ ...asking, ...clock, cluster, log: logger, onEvent }),
-    (tracker) => {
-      tracker.close()
-    },
-  )
+  const tracker = closing(trackPins({ ...clock, readPending, readPins, log: logger, onEvent }))
 
-  // Metrics, status and control.
+  // Metrics, and who sees each request.
   const metrics = openRegistry(version)
   const endpoints = () => cluster.current.reports
   const countEvent = registerTracking(metrics, tracker)
@@ -199,7 +195,6 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   if (fallback) registerFallback(metrics, fallback)
   if (store) registerStore(metrics, store)
   const keyUse = new KeyUse()
-  const activity = new Activity()
   const observe = (line: AccessLine): void => {
     keyUse.observe(line)
     activity.observe(line)
@@ -211,12 +206,14 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const obstacles = () => [...phase, ...(storage.isWritable ? [] : ['ledger'])]
 
   // The gate listens last: by then everything that a request needs is open.
-  const gate = await createGate({
-    ...{ current, tls: settings.tls, log, metrics, observe, cluster, userAgent, store },
-    ...{ listings, ledger, unfinished, tracker, clock, onQueued: (cid) => fallback?.accepted(cid) },
-    isReady: () => obstacles().length === 0 && cluster.current.isAvailable,
-  })
-  parts.defer(() => gate.close())
+  const gate = closing(
+    await createGate({
+      ...{ current, tls: settings.tls, log, metrics, observe, cluster, headers, store },
+      ...{ listings, ledger, unfinished, tracker, clock },
+      onQueued: (cid) => fallback?.accepted(cid),
+      isReady: () => obstacles().length === 0 && cluster.current.isAvailable,
+    }),
+  )
   const { app, connections, replay } = gate
   const ledgerStatus = async () => ({ ...ledger.report(), ...(await storage.figures()) })
   registerLedger(metrics, ledgerStatus, () => queue.size)
@@ -254,8 +251,8 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     },
   }
   // Closed in this order after the last request; health and metrics answer until then.
-  parts.adopt(await openControlSocket(daemon, given.controlSocket), (control) => control?.close())
-  const admin = parts.adopt(await openAdminListener(daemon), (admin) => admin?.close())
+  closing(await openControlSocket(daemon, given.controlSocket))
+  const admin = closing(await openAdminListener(daemon))
   url = parts.use(await serveOn({ gate, settings, log, passed })).url
   parts.defer(() => {
     phase.add('stopping')

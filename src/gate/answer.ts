@@ -1,10 +1,13 @@
 /** Writes the gate's own answers, in the shape of the cluster's. */
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { ChunkView } from '../listings/chunk.js'
 import { errorBody, rawError } from '../http/error-body.js'
+import type { RequestHeaders } from '../http/headers.js'
+import type { Plan, UpstreamCall } from './plan.js'
 import type { RequestRecord } from './record/record.js'
 import { type RefusalReason, refusals } from './refusals.js'
+import type { Authorized } from './request.js'
 
 /** How a handler answers a request itself: the HTTP that it needs, without Fastify. */
 export interface Answering {
@@ -15,6 +18,24 @@ export interface Answering {
   /** Reports a fault behind the gate. */
   fault(error: Error): void
 }
+
+/** The client's conditions for an answer. */
+export type Accepted = Pick<IncomingHttpHeaders, 'accept-encoding' | 'cache-control'>
+
+/** An authorized request, as the handler of its plan gets it. */
+export interface Handling {
+  readonly request: Authorized
+  /** For the cluster, if it gets this request. */
+  readonly headers: RequestHeaders
+  readonly accepted: Accepted
+  readonly answering: Answering
+}
+
+/** The request to the cluster, or the answer; or the handler has already answered. */
+export type Handled = UpstreamCall | StreamedAnswer | 'answered'
+
+/** Carries out one kind of plan. */
+export type Handler<P extends Plan, H extends Handled> = (handling: Handling, plan: P) => Promise<H>
 
 /** A body that the gate writes in chunks, at the pace of the client. */
 export interface StreamedAnswer {

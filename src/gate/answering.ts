@@ -1,9 +1,12 @@
-/** Sends the handlers' answers through Fastify. */
-import type { FastifyReply } from 'fastify'
-import { answer, type Answering, refuse } from './answer.js'
-import { faultIn } from './fault.js'
+/** Sends the answers of handlers, and those to errors, through Fastify. */
+import type { FastifyError, FastifyReply } from 'fastify'
+import { ClusterFault } from '../cluster/faults.js'
+import type { Log } from '../log/log.js'
+import { StoreFault } from '../store/store-fault.js'
+import { answer, type Answering, closeUnlessBodyIsSmall, refuse } from './answer.js'
+import { faultIn, isStoreFault } from './fault.js'
 import { relayed } from './forward/relay.js'
-import { faults, type UpstreamFaultReason } from './refusals.js'
+import { BadRequest, faults, type RefusalReason, type UpstreamFaultReason } from './refusals.js'
 import { recordOf } from './request.js'
 
 export function answeringBy(reply: FastifyReply): Answering {
@@ -41,3 +44,35 @@ export function answerFault(reply: FastifyReply, error: Error): void {
 
 const takesLonger = (reason: UpstreamFaultReason): boolean =>
   reason === 'cluster-down' || reason === 'ledger-unavailable' || reason.startsWith('store-')
+
+/** Answers an error that a phase or a handler has thrown, or the stream of an answer. */
+export function answerError(reply: FastifyReply, error: FastifyError, log: Log): void {
+  const record = recordOf(reply.request)
+  const reason = refusalOf(error)
+  if (isStoreFault(error)) {
+    closeUnlessBodyIsSmall(reply, record)
+    answerFault(reply, error)
+  } else if (reason !== undefined) {
+    if (reason === 'store-unavailable') reply.header('retry-after', 5)
+    refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
+  } else if (record.isFault) {
+    // The cluster broke off before any byte of its answer went out.
+    answerFault(reply, new ClusterFault('cluster-cut', error))
+  } else {
+    record.bug()
+    log.bug(error, record.id)
+    answer(reply, 500, 'internal error')
+  }
+}
+
+/** Fastify's own refusals, in the gate's words. */
+const fastifyRefusals = new Map<string, RefusalReason>([
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'bad-content-type'],
+  ['FST_ERR_CTP_BODY_TOO_LARGE', 'body-too-large'],
+])
+
+function refusalOf(error: FastifyError): RefusalReason | undefined {
+  if (error instanceof BadRequest) return error.reason
+  if (error instanceof StoreFault) return 'store-unavailable'
+  return fastifyRefusals.get(error.code)
+}

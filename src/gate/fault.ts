@@ -11,7 +11,7 @@ export interface FoundFault {
   readonly cause: Error | undefined
 }
 
-/** @param error of the gate, the HTTP client or @fastify/reply-from */
+/** @param error of the gate or of the HTTP client; another one may wrap it */
 export function faultIn(error: Error): FoundFault {
   if (error instanceof LockTimeout) return { reason: error.reason, cause: undefined }
   const ledgerFault = error instanceof LedgerFault ? error : error.cause

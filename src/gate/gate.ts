@@ -1,7 +1,6 @@
 /** The gate: one request's way, from the public port to the cluster and back. Read this first. */
 import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
-import { ClusterFault } from '../cluster/faults.js'
 import type { Log } from '../log/log.js'
 import { loggerOf } from '../log/logger.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
@@ -11,14 +10,14 @@ import type { Listings } from '../listings/listings.js'
 import type { Registry } from '../metrics/registry.js'
 import type { Clock } from '../time/clock.js'
 import type { PinTracker } from '../tracking/tracker.js'
+import type { RequestHeaders } from '../http/headers.js'
 import { schemaController } from '../http/fastify.js'
 import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Budget } from '../settings/values/permissions.js'
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Store } from '../store/store.js'
-import { StoreFault } from '../store/store-fault.js'
 import { type AccessLine, levels } from '../log/access-line.js'
-import { answer, closeUnlessBodyIsSmall, refuse } from './answer.js'
+import { refuse } from './answer.js'
 import { authenticate } from './authenticate/authenticate.js'
 import { authorize } from './authorize/authorize.js'
 import { dropBodies } from './receive/body.js'
@@ -26,8 +25,7 @@ import { BudgetUse } from './limit/budget-use.js'
 import { Connections } from './receive/connections.js'
 import { counters } from './limit/counter.js'
 import { countFailures } from './authenticate/failures.js'
-import { answerFault } from './answering.js'
-import { isStoreFault } from './fault.js'
+import { answerError } from './answering.js'
 import { findRoute } from './find-route.js'
 import { forward, type Forwarding } from './forward/forward.js'
 import { Quota } from './ownership/quota.js'
@@ -38,7 +36,6 @@ import { Replay } from './outage/replay.js'
 import type { Receiving } from './receive/receive.js'
 import { registerRequests } from './record/request-metrics.js'
 import type { RequestRecord } from './record/record.js'
-import { BadRequest, type RefusalReason } from './refusals.js'
 import { recordOf } from './request.js'
 import { methodsOf, routes } from './routes.js'
 import { pathFrom } from './target.js'
@@ -53,8 +50,8 @@ export interface GateParts {
   /** Sees the line of every request. */
   readonly observe: (line: AccessLine) => void
   readonly cluster: ClusterClient
-  /** Product token for the cluster's own log. */
-  readonly userAgent: string
+  /** Of the gate, in each request to the cluster. */
+  readonly headers: RequestHeaders
   /** The store of several gates; undefined: this gate is alone. */
   readonly store: Store | undefined
   readonly listings: Pick<Listings, 'find'>
@@ -162,7 +159,12 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
   app.addHook('onRequest', findRoute())
   app.addHook('onRequest', limit(createCounter, parts.budgetUse))
   app.addHook('onRequest', authorize())
-  answerErrors(app, log)
+  app.setNotFoundHandler((request, reply) => {
+    refuse(reply, recordOf(request), 'unknown-route')
+  })
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    answerError(reply, error, log)
+  })
   // What a plugin registers takes over the hooks and handlers that are there by then.
   await forward(app, parts)
   refuseOtherMethods(app)
@@ -171,12 +173,11 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
 
 /** Queued pins are written by the same rules as pins of requests. */
 function replayOf(parts: GateParts, quota: Quota): Replay {
-  const { current, log, cluster, userAgent, ledger, tracker, clock } = parts
+  const { current, log, cluster, headers, ledger, tracker, clock } = parts
   return new Replay({
-    ...{ current, ledger: ledger.changes, queue: ledger.queue, quota, tracker, clock },
+    ...{ current, ledger: ledger.changes, queue: ledger.queue, quota, tracker, clock, headers },
     log: loggerOf(log),
     isClusterAvailable: () => cluster.current.isAvailable,
-    headers: { accept: 'application/json', 'user-agent': userAgent },
   })
 }
 
@@ -197,44 +198,4 @@ function refuseOtherMethods(app: FastifyInstance): void {
       },
     })
   }
-}
-
-function answerErrors(app: FastifyInstance, log: Log): void {
-  app.setNotFoundHandler((request, reply) => {
-    refuse(reply, recordOf(request), 'unknown-route')
-  })
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const record = recordOf(request)
-    if (isStoreFault(error)) {
-      closeUnlessBodyIsSmall(reply, record)
-      answerFault(reply, error)
-      return
-    }
-    const reason = refusalOf(error)
-    if (reason !== undefined) {
-      if (reason === 'store-unavailable') reply.header('retry-after', 5)
-      refuse(reply, record, reason, error instanceof BadRequest ? error.message : undefined)
-      return
-    }
-    if (record.isFault) {
-      // The cluster broke off before any byte of its answer went out.
-      answerFault(reply, new ClusterFault('cluster-cut', error))
-      return
-    }
-    record.bug()
-    log.bug(error, record.id)
-    answer(reply, 500, 'internal error')
-  })
-}
-
-/** Fastify's own refusals, in the gate's words. */
-const fastifyRefusals = new Map<string, RefusalReason>([
-  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'bad-content-type'],
-  ['FST_ERR_CTP_BODY_TOO_LARGE', 'body-too-large'],
-])
-
-function refusalOf(error: FastifyError): RefusalReason | undefined {
-  if (error instanceof BadRequest) return error.reason
-  if (error instanceof StoreFault) return 'store-unavailable'
-  return fastifyRefusals.get(error.code)
 }

@@ -5,7 +5,7 @@ export interface UnfinishedParts {
   /** Pins that are counted elsewhere, as it is not known whether the cluster has them. */
   readonly isUnwritten: (holder: string, cid: string) => boolean
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
-  readonly readOperations: (take: (line: Buffer) => void) => Promise<void>
+  readonly readPending: (take: (line: Buffer) => void) => Promise<void>
   /** A monotonic clock, in milliseconds. */
   readonly now?: () => number
 }
@@ -55,7 +55,7 @@ export class Unfinished {
     const askedAt = this.now()
     const counts = new Map<string, number>()
     this.accepted.clear()
-    await this.parts.readOperations((line) => {
+    await this.parts.readPending((line) => {
       const { cid, metadata } = JSON.parse(line.toString()) as {
         cid: string
         metadata?: Record<string, string> | null

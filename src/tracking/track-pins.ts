@@ -1,18 +1,17 @@
-/** Puts pin tracking together: reads states from the cluster, emits events and logs them. */
-import { readLines } from '../cluster/lines.js'
-import type { ClusterClient } from '../cluster/cluster-client.js'
+/** Puts pin tracking together: reads states of pins, emits events and logs them. */
 import { encodeQuery, fittingCids } from '../cluster/query.js'
 import type { Timers } from '../time/clock.js'
-import type { ClusterConfig } from '../settings/schema/schema.js'
 import { PinTracker } from './tracker.js'
 import type { PinEvent } from './tracked-pin.js'
 import type { Logger } from '../log/logger.js'
 
+/** Reads the status of the pins that a query asks for, line by line. */
+export type ReadPins = (query: string, take: (line: Buffer) => void) => Promise<void>
+
 export interface TrackingParts extends Timers {
-  readonly cluster: ClusterClient
-  /** Called for each request. */
-  readonly config: () => ClusterConfig
-  readonly userAgent: string
+  readonly readPins: ReadPins
+  /** Reads the status of each pin that is queued or being pinned, from the cluster's memory. */
+  readonly readPending: (take: (line: Buffer) => void) => Promise<void>
   /** For the log. */
   readonly log: Logger
   /** For metrics and status page. */
@@ -20,24 +19,18 @@ export interface TrackingParts extends Timers {
 }
 
 export function trackPins({
-  cluster,
-  config,
-  userAgent,
+  readPins,
+  readPending,
   log,
   onEvent,
   ...clock
 }: TrackingParts): PinTracker {
-  const headers = { accept: 'application/json', 'user-agent': userAgent }
-  const read = (query: string, take: (line: Buffer) => void) => {
-    const headMs = config().statusTimeoutMs
-    return readLines(cluster, { path: `/pins?${query}`, headers, headMs }, take)
-  }
   return new PinTracker({
-    readQueue: (take) => read('filter=pin_queued,pinning', take),
+    readQueue: readPending,
     readStatus: async (cids, take) => {
       for (let left = cids; left.length > 0;) {
         const some = fittingCids(left)
-        await read(encodeQuery([['cids', some.join(',')]]), take)
+        await readPins(encodeQuery([['cids', some.join(',')]]), take)
         left = left.slice(some.length)
       }
     },

@@ -6,7 +6,7 @@ const holder = 'abcdefghijkl'
 function unfinished(now = () => 0) {
   return new Unfinished({
     isUnwritten: () => false,
-    readOperations: () => Promise.resolve(),
+    readPending: () => Promise.resolve(),
     now,
   })
 }

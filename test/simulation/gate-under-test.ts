@@ -182,7 +182,7 @@ class SimulatedGate implements GateUnderTest {
         onEnd: (call: () => void) => endings.push(call),
         queued: () => undefined,
       } as unknown as Authorized
-      this.changePin(request, plan, {}, answering)
+      this.changePin({ request, headers: {}, accepted: {}, answering }, plan)
         .then(async (call) => {
           if (call !== 'answered') await this.forward(call, request, answering)
         })

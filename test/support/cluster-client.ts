@@ -10,7 +10,7 @@ export async function startClusterClient(t: Test, settings: object = {}) {
   const endpoints = [{ url: cluster.url }]
   const client = new ClusterClient(snapshotFrom({ cluster: { endpoints, ...settings } }))
   t.teardown(async () => {
-    await client.end()
+    await client.close()
     await cluster.close()
   })
   return { cluster, client }

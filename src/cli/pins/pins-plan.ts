@@ -187,6 +187,6 @@ async function eachRecord(snapshot: Snapshot, take: (record: PinRecord) => void)
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
     throw new CommandError(`the cluster's state could not be read: ${String(error)} ${cause}`)
   } finally {
-    await cluster.end()
+    await cluster.close()
   }
 }

@@ -5,7 +5,6 @@
 import type { Answer } from '../../cluster/answer-handler.js'
 import { Whole } from '../../cluster/whole.js'
 import { encodeQuery, type Parameter } from '../../cluster/query.js'
-import type { RequestHeaders } from '../../http/headers.js'
 import type { Decision } from '../../leases/decide.js'
 import { wholeSeconds } from '../../leases/lease.js'
 import { readPinRecord } from '../../leases/pin-record.js'
@@ -16,11 +15,10 @@ import { mayUnpinAny } from '../../settings/values/permissions.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { errorBody } from '../../http/error-body.js'
-import type { Answering } from '../answer.js'
+import type { Answering, Handler, Handling } from '../answer.js'
 import { isFaultOfChange } from '../fault.js'
 import type { Outage } from '../outage/outage.js'
 import type { OnAnswer, PathPlan, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
-import type { Authorized } from '../request.js'
 import type { Clock } from '../../time/clock.js'
 import { Deadline } from '../../time/deadline.js'
 import {
@@ -35,14 +33,8 @@ import { type Quota, refuseExcess, type Reservation } from '../ownership/quota.j
 /**
  * Reads the holders of the pin, and returns a request to the cluster that changes nothing for the
  * others. Makes one change of a pin at a time.
- * @param headers for the cluster
  */
-export type ChangePin = (
-  request: Authorized,
-  plan: PinPlan | UnpinPlan,
-  headers: RequestHeaders,
-  answering: Answering,
-) => Promise<UpstreamCall | 'answered'>
+export type ChangePin = Handler<PinPlan | UnpinPlan, UpstreamCall | 'answered'>
 
 export interface Holders {
   readonly ledger: Pick<Ledger, 'changedElsewhere' | 'isFinished' | 'isWritable' | 'look' | 'open'>
@@ -55,13 +47,14 @@ export interface Holders {
 
 export function createChangePin(holders: Holders): ChangePin {
   const { outage } = holders
-  return async (request, plan, headers, answering) => {
+  return async (handling, plan) => {
+    const { request, answering } = handling
     if (outage.isQueued(plan.cid)) {
       await outage.answerQueued(request, answering)
       return 'answered'
     }
     try {
-      return await hold(holders, { request, plan, headers, answering })
+      return await hold(holders, { ...handling, plan })
     } catch (error) {
       if (!isFaultOfChange(error)) throw error
       if (!request.isClosed) await outage.fail(request, answering, error)
@@ -72,11 +65,8 @@ export function createChangePin(holders: Holders): ChangePin {
 
 const nothingReserved: Reservation = { excess: undefined, place: undefined }
 
-interface Change {
-  readonly request: Authorized
+interface Change extends Handling {
   readonly plan: PinPlan | UnpinPlan
-  readonly headers: RequestHeaders
-  readonly answering: Answering
 }
 
 /** The lock of the pin lasts until the cluster has answered, or until no request is needed. */
@@ -166,20 +156,18 @@ function answerOf(answering: Answering, decision: Decision): void {
 /**
  * The gate learns which pin a path leads to only after the change, so it allows only encoders that
  * may change any pin. The ledger learns of the pin from the cluster's answer.
- * @returns undefined: the gate refused it
  */
 export function changeByPath(
   { ledger, clock }: Pick<Holders, 'clock' | 'ledger'>,
-  request: Authorized,
+  { request, answering }: Handling,
   { method, path, options, untilMs }: PathPlan,
-  answering: Answering,
-): UpstreamCall | undefined {
+): UpstreamCall | 'answered' {
   const { encoder } = request
   const { enforcement } = encoder
   if (!mayUnpinAny(encoder) && enforcement !== 'off') {
     if (enforcement === 'enforce') {
       answering.refuse('not-owner', 'forbidden: a path may lead to what others hold')
-      return undefined
+      return 'answered'
     }
     request.wouldRefuse = 'not-owner'
   }

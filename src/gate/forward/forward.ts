@@ -7,23 +7,23 @@ import type { OwnPins } from '../../ledger/own-pins.js'
 import type { Listings } from '../../listings/listings.js'
 import type { Clock } from '../../time/clock.js'
 import type { PinTracker } from '../../tracking/tracker.js'
-import type { Answering, StreamedAnswer } from '../answer.js'
+import type { Handled, Handling } from '../answer.js'
 import { answeringBy } from '../answering.js'
 import type { Outage } from '../outage/outage.js'
 import type { UpstreamCall } from '../plan.js'
 import { type Authorized, authorized } from '../request.js'
 import { routes } from '../routes.js'
 import { viaHttpProxy } from '../via-http-proxy.js'
-import { type AwaitTerminal, createAwaitTerminal } from './await-terminal.js'
-import { type Accepted, createServeListing, type ServeListing } from './listing.js'
-import { type ChangePin, createChangePin, type Holders, changeByPath } from './change-pin.js'
-import { createShowOwn, type ShowOwn } from './own-view.js'
+import { createAwaitTerminal } from './await-terminal.js'
+import { createServeListing } from './listing.js'
+import { changeByPath, createChangePin, type Holders } from './change-pin.js'
+import { createShowOwn } from './own-view.js'
 import { streamAnswer } from './stream-answer.js'
 
 export interface Forwarding extends Holders {
   readonly cluster: ClusterClient
-  /** Product token for the cluster's own log. */
-  readonly userAgent: string
+  /** Of the gate, in each request to the cluster. */
+  readonly headers: RequestHeaders
   readonly listings: Pick<Listings, 'find'>
   readonly holdings: Holdings
   readonly ownPins: OwnPins
@@ -32,33 +32,12 @@ export interface Forwarding extends Holders {
   readonly clock: Clock
 }
 
-/** Handlers for the plans that need more than the cluster's own answer. */
-interface Handlers {
-  readonly serveListing: ServeListing
-  readonly changePin: ChangePin
-  readonly showOwn: ShowOwn
-  readonly awaitTerminal: AwaitTerminal
-  readonly outage: Outage
-  readonly holders: Holders
-}
-
-/** The request to the cluster, or the answer; or the handler has already answered. */
-export type Handled = UpstreamCall | StreamedAnswer | 'answered'
-
 /** Registers the route table. */
 export async function forward(app: FastifyInstance, parts: Forwarding): Promise<void> {
-  const { cluster, userAgent, holdings, ownPins, outage } = parts
-  const handlers: Handlers = {
-    serveListing: createServeListing(parts),
-    changePin: createChangePin(parts),
-    showOwn: createShowOwn(holdings, ownPins),
-    awaitTerminal: createAwaitTerminal(parts),
-    outage,
-    holders: parts,
-  }
+  const { cluster, headers, outage } = parts
+  const carryOut = handlerOf(parts)
   const headersOf = ({ id, trace }: Authorized) => ({
-    accept: 'application/json',
-    'user-agent': userAgent,
+    ...headers,
     'x-request-id': id,
     traceparent: trace.traceparent,
   })
@@ -82,7 +61,12 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
       reply.hijack()
       return
     }
-    const handled = handlerOf(handlers, request, raw.headers, headersOf, answeringBy(reply))
+    const handled = carryOut({
+      request,
+      headers: headersOf(request),
+      accepted: raw.headers,
+      answering: answeringBy(reply),
+    })
     if (!(handled instanceof Promise)) finish(request, reply, handled)
     else
       handled.then(
@@ -98,43 +82,38 @@ export async function forward(app: FastifyInstance, parts: Forwarding): Promise<
   for (const route of routes) await proxy.register(app, route, handle)
 }
 
-function handlerOf(
-  { holders, outage, serveListing, changePin, showOwn, awaitTerminal }: Handlers,
-  request: Authorized,
-  accepted: Accepted,
-  headersOf: (request: Authorized) => RequestHeaders,
-  answering: Answering,
-): Handled | Promise<Handled> {
-  const { plan } = request
-  switch (plan.kind) {
-    case 'relay':
-      return unlessQueued(outage, request, answering, plan.call)
-    case 'pinStatus': {
-      const { call, waitMs } = plan
-      const ask = () => unlessQueued(outage, request, answering, call)
-      return waitMs === undefined ? ask() : awaitTerminal(request, plan.cid, waitMs).then(ask)
-    }
-    case 'listing':
-      return serveListing(request, plan, accepted, headersOf(request), answering)
-    case 'ownPins':
-      return showOwn(request, plan, answering).then((call) =>
-        call === 'answered' ? call : unlessQueued(outage, request, answering, call),
-      )
-    case 'pin':
-    case 'unpin':
-      return changePin(request, plan, headersOf(request), answering)
-    case 'path':
-      return changeByPath(holders, request, plan, answering) ?? 'answered'
-  }
-}
+/** Carries out each plan by its handler; the queue answers for a pin that waits in it. */
+function handlerOf(parts: Forwarding): (handling: Handling) => Handled | Promise<Handled> {
+  const { holdings, ownPins, outage } = parts
+  const serveListing = createServeListing(parts)
+  const changePin = createChangePin(parts)
+  const showOwn = createShowOwn(holdings, ownPins)
+  const awaitTerminal = createAwaitTerminal(parts)
+  const unlessQueued = ({ request, answering }: Handling, call: UpstreamCall): Handled =>
+    outage.answersStatus(request, answering, call) ? 'answered' : outage.withoutQueued(call)
 
-/** The queue answers for a pin that waits in it. */
-function unlessQueued(
-  outage: Outage,
-  request: Authorized,
-  answering: Answering,
-  call: UpstreamCall,
-): Handled {
-  if (outage.answersStatus(request, answering, call)) return 'answered'
-  return outage.withoutQueued(call)
+  return (handling) => {
+    const { request } = handling
+    const { plan } = request
+    switch (plan.kind) {
+      case 'relay':
+        return unlessQueued(handling, plan.call)
+      case 'pinStatus': {
+        const { cid, call, waitMs } = plan
+        const ask = () => unlessQueued(handling, call)
+        return waitMs === undefined ? ask() : awaitTerminal(request, cid, waitMs).then(ask)
+      }
+      case 'listing':
+        return serveListing(handling, plan)
+      case 'ownPins':
+        return showOwn(handling, plan).then((call) =>
+          call === 'answered' ? call : unlessQueued(handling, call),
+        )
+      case 'pin':
+      case 'unpin':
+        return changePin(handling, plan)
+      case 'path':
+        return changeByPath(parts, handling, plan)
+    }
+  }
 }

@@ -1,31 +1,19 @@
 /**
  * Answers listings from the gate's cache, which reads each once from the cluster for all clients.
  */
-import type { IncomingHttpHeaders } from 'node:http'
-import type { RequestHeaders } from '../../http/headers.js'
 import { ClusterFault } from '../../cluster/faults.js'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { either, type Found, type ListingRequest, type Listings } from '../../listings/listings.js'
 import type { Spool } from '../../listings/spool.js'
 import type { Timers } from '../../time/clock.js'
-import type { AnswerBody, Answering, StreamedAnswer } from '../answer.js'
+import type { Accepted, AnswerBody, Handler, Handling, StreamedAnswer } from '../answer.js'
 import type { RequestRecord } from '../record/record.js'
 import type { ListingPlan } from '../plan.js'
 import type { Outage } from '../outage/outage.js'
 import { withQueued } from '../outage/queued-listing.js'
 import type { Authorized } from '../request.js'
 
-/** The client's conditions for an answer. */
-export type Accepted = Pick<IncomingHttpHeaders, 'accept-encoding' | 'cache-control'>
-
-/** @param headers for the cluster, if it gets this request */
-export type ServeListing = (
-  request: Authorized,
-  plan: ListingPlan,
-  accepted: Accepted,
-  headers: RequestHeaders,
-  answering: Answering,
-) => Promise<StreamedAnswer | 'answered'>
+export type ServeListing = Handler<ListingPlan, StreamedAnswer | 'answered'>
 
 /** Operation states change by the second; a listing of them is shared for one second. */
 const cheapMaxAgeMs = 1000
@@ -38,7 +26,8 @@ export interface ListingParts {
 
 export function createServeListing(parts: ListingParts): ServeListing {
   const readers = new Readers()
-  return async (request, plan, accepted, headers, answering) => {
+  return async (handling, plan) => {
+    const { request, answering } = handling
     const { listing } = request.snapshot.config
     const refusal = readers.enter(request, listing.perEncoderMax, listing.readersMax)
     if (refusal !== undefined) {
@@ -47,7 +36,7 @@ export function createServeListing(parts: ListingParts): ServeListing {
       return 'answered'
     }
     try {
-      return await find(parts, request, plan, accepted, headers)
+      return await find(parts, handling, plan)
     } catch (error) {
       if (!(error instanceof ClusterFault)) throw error
       if (!request.isClosed) answering.fault(error)
@@ -58,18 +47,16 @@ export function createServeListing(parts: ListingParts): ServeListing {
 
 async function find(
   { listings, outage, clock }: ListingParts,
-  request: Authorized,
+  handling: Handling,
   plan: ListingPlan,
-  accepted: Accepted,
-  headers: RequestHeaders,
 ): Promise<StreamedAnswer> {
+  const { request, accepted } = handling
   const { listTimeoutMs } = request.snapshot.config.cluster
   const { signal, settle } = patience(request, listTimeoutMs, clock)
   let found: Found | undefined
   let isRead = false
   try {
-    const { 'cache-control': cacheControl = '' } = accepted
-    found = await listings.find(listingRequest(request, plan, cacheControl, headers, signal))
+    found = await listings.find(listingRequest(handling, plan, signal))
     request.listing = found.origin
     const { status, upstreamMs } = await either(found.entry.head, signal)
     if (found.origin === 'fresh') request.exchange = { upstreamMs, upstreamStatus: status }
@@ -89,10 +76,8 @@ async function find(
 }
 
 function listingRequest(
-  { snapshot, encoder }: Authorized,
+  { request: { snapshot, encoder }, headers, accepted }: Handling,
   { query, scope }: ListingPlan,
-  cacheControl: string,
-  headers: RequestHeaders,
   signal: AbortSignal,
 ): ListingRequest {
   const { listing, cluster } = snapshot.config
@@ -103,7 +88,7 @@ function listingRequest(
     headers,
     isCheap,
     mayBeLocal: listing.local === 'auto' && !query.includes('local='),
-    mustBeNew: encoder.role === 'operator' && noCache.test(cacheControl),
+    mustBeNew: encoder.role === 'operator' && noCache.test(accepted['cache-control'] ?? ''),
     maxAgeMs: isCheap ? Math.min(cheapMaxAgeMs, listing.maxAgeMs) : listing.maxAgeMs,
     headMs: cluster.listTimeoutMs,
     runMs: listing.runMs,

@@ -2,21 +2,16 @@
 import { encodeQuery, fittingCids } from '../../cluster/query.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { OwnPins } from '../../ledger/own-pins.js'
-import type { Answering } from '../answer.js'
+import type { Handler } from '../answer.js'
 import type { OwnPinsPlan, UpstreamCall } from '../plan.js'
-import type { Authorized } from '../request.js'
 
-/** @returns the request for one page */
-export type ShowOwn = (
-  request: Authorized,
-  plan: OwnPinsPlan,
-  answering: Answering,
-) => Promise<UpstreamCall | 'answered'>
+/** Returns the request for one page. */
+export type ShowOwn = Handler<OwnPinsPlan, UpstreamCall | 'answered'>
 
 export const createShowOwn =
   (holdings: Pick<Holdings, 'ensure' | 'since'>, ownPins: Pick<OwnPins, 'page'>): ShowOwn =>
-  async ({ encoder }, { after, limit }, answering) => {
-    const holder = encoder.leaseId
+  async ({ request, answering }, { after, limit }) => {
+    const holder = request.encoder.leaseId
     holdings.ensure()
     if (holdings.since === undefined) {
       answering.header('retry-after', 5)

@@ -60,7 +60,7 @@ t.test('for a while after its end it is served again, with its age, to everybody
   const again = await gate.ask('GET', '/pins', { as: 'beta' })
   t.same([detail(fresh.headers), detail(again.headers)], ['fresh', 'cached'])
   t.match(again.headers.get('cache-status'), /^pinwarden; hit/)
-  t.equal(again.headers.get('age'), '0')
+  t.match(again.headers.get('age'), /^\d$/)
   t.equal(again.text, fresh.text)
   t.match(again.text, cid)
   t.same(asked(gate), ['/pins'])
