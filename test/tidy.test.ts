@@ -271,6 +271,23 @@ t.test("a file's name stands once, so that it says which file is meant", async (
   none(t, paths, faults)
 })
 
+t.test('a test of a room lies beside its subject', async (t) => {
+  const rooms = new Set(src.map(({ path }) => roomOf(path)))
+  const ofRooms = tests
+    .filter(({ path }) => path.endsWith('.test.ts') && rooms.has(path.split('/')[1] ?? ''))
+    .map(({ path }) => path)
+  const faults = ofRooms.filter((path) => {
+    const folder = posix.dirname(path).replace('test', 'src')
+    const name = posix.basename(path, '.test.ts')
+    const hasFolder = src.some((source) => source.path.startsWith(`${folder}/`))
+    const subjects = src.filter((source) => posix.basename(source.path, '.ts') === name)
+    const places = [folder, `${folder}/${name}`]
+    const isBeside = subjects.some((source) => places.includes(posix.dirname(source.path)))
+    return !hasFolder || !(isBeside || subjects.length === 0 || posix.basename(folder) === name)
+  })
+  none(t, ofRooms, faults)
+})
+
 t.test('what src exports has a name of its own', async (t) => {
   const declared = /^export (?:default )?(?:async )?(?:interface|type|class|function|const) (\w+)/gm
   const names = src.flatMap(({ path, text }) =>

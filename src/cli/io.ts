@@ -1,5 +1,6 @@
 /** What a command needs of its process, so that a test can replace it. */
 import type { TakeSignals } from '../daemon/serve.js'
+import type { Environment } from '../settings/overrides.js'
 import { printable } from '../text/printable.js'
 
 export interface Io {
@@ -9,7 +10,7 @@ export interface Io {
   readonly stdin?: AsyncIterable<unknown>
   /** Aborted when the reader of stdout, such as `head`, has left. */
   readonly readerLeft?: AbortSignal
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** Only for the daemon. */
   readonly takeSignals?: TakeSignals | undefined
 }

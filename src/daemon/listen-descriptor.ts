@@ -1,5 +1,6 @@
 /** The socket that systemd listens on for the gate: it stays open across restarts. */
 import { Socket } from 'node:net'
+import type { Environment } from '../settings/overrides.js'
 import { StartError } from './start-error.js'
 
 /** A listening TCP socket that systemd passed to this process. */
@@ -18,10 +19,7 @@ const firstDescriptor = 3
  * @throws StartError when there are several, as the gate cannot know which one is its own, or when
  * the descriptor is no TCP socket
  */
-export function passedSocket(
-  env: Readonly<Record<string, string | undefined>>,
-  pid: number,
-): PassedSocket | undefined {
+export function passedSocket(env: Environment, pid: number): PassedSocket | undefined {
   // Meant for the parent process, and inherited from it.
   if (Number(env.LISTEN_PID) !== pid) return undefined
   const count = Number(env.LISTEN_FDS)

@@ -1,5 +1,6 @@
 /** Talks to systemd: ready, reloading, stopping, still alive. */
 import { join } from 'node:path'
+import type { Environment } from '../settings/overrides.js'
 import type { Config } from '../settings/schema/schema.js'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -22,7 +23,7 @@ export class Systemd {
   private isDeaf = false
 
   constructor(
-    env: Readonly<Record<string, string | undefined>>,
+    env: Environment,
     private readonly log: Log,
   ) {
     this.socket = env.NOTIFY_SOCKET
@@ -93,10 +94,7 @@ export function unitDirectory(list: string | undefined): string | undefined {
 }
 
 /** Path of the control socket; undefined: none. */
-export function controlSocket(
-  { control }: Config,
-  env: Readonly<Record<string, string | undefined>>,
-): string | undefined {
+export function controlSocket({ control }: Config, env: Environment): string | undefined {
   if (control !== undefined) return control.socket
   const directory = unitDirectory(env.RUNTIME_DIRECTORY)
   return directory && join(directory, 'control.sock')

@@ -15,8 +15,8 @@ declare module 'fastify' {
   }
 }
 
-/** Proof of authenticate: the encoder. */
-export type Authenticated = RequestRecord & { readonly encoder: Encoder }
+/** Proof of authenticate: the encoder and its key. */
+export type Authenticated = RequestRecord & { readonly encoder: Encoder; readonly keyId: string }
 
 /** Proof of authorize: the plan. */
 export type Authorized = Authenticated & {
@@ -58,7 +58,7 @@ export function authorized(request: Request): Authorized {
 }
 
 const isAuthenticated = (record: RequestRecord): record is Authenticated =>
-  record.encoder !== undefined
+  record.encoder !== undefined && record.keyId !== undefined
 
 const isAuthorized = (record: RequestRecord): record is Authorized =>
   isAuthenticated(record) &&

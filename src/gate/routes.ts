@@ -3,10 +3,10 @@ import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { Budget, Permission } from '../settings/values/permissions.js'
 import {
   idRequest,
+  isListing,
   type Parse,
   pinPathRequest,
   pinRequest,
-  pinsPermission,
   pinsRequest,
   recoverAllRequest,
   recoverRequest,
@@ -22,6 +22,10 @@ export interface Route {
   readonly permission: Permission | ((query: ReadonlyMap<string, string>) => Permission)
   readonly parse: Parse
 }
+
+/** A few CIDs need less than the whole listing. */
+const pinsPermission = (query: ReadonlyMap<string, string>): Permission =>
+  isListing(query) ? 'list' : 'status'
 
 export const routes: readonly Route[] = [
   { method: 'GET', url: '/id', permission: 'id', parse: idRequest },

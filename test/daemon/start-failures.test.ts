@@ -29,7 +29,7 @@ async function scene(t: Test) {
   })
   mkdirSync(join(directory, 'state'))
   const at = (name: string) => join(directory, name)
-  const redis = noRedis === false ? { redis: (await TestRedis.start(t)).url } : 'memory'
+  const redis = noRedis === false ? await TestRedis.start(t) : undefined
   const config = {
     listen: { host: '127.0.0.1', port: 0 },
     admin: { port: 0 },
@@ -37,13 +37,13 @@ async function scene(t: Test) {
     cluster: { endpoints: [{ url: cluster.url }] },
     log: { file: at('log') },
     ...{ onOutage: 'journal', ledger: { directory: at('state') } },
-    store: redis,
+    store: redis === undefined ? 'memory' : { redis: redis.url },
   }
   const serve = (changed: object): Daemon => {
     writeFileSync(at('config.json'), JSON.stringify({ ...config, ...changed }), { mode: 0o640 })
     return run(t, ['serve', '--config', at('config.json')])
   }
-  return { cluster, at, serve }
+  return { cluster, at, serve, redis }
 }
 
 async function taken(t: Test): Promise<number> {
@@ -89,6 +89,10 @@ const cases: Record<string, (t: Test, scene: Scene) => Promise<[changed: object,
     /control\.sock/,
   ],
   'the admin port': async (t) => [{ admin: { port: await taken(t) } }, /another program listens/],
+  'the admin port, while the store hangs': async (t, { redis }) => {
+    redis?.pause()
+    return [{ admin: { port: await taken(t) } }, /another program listens/]
+  },
   'the public port': async (t) => [
     { listen: { host: '127.0.0.1', port: await taken(t) } },
     /another program listens/,

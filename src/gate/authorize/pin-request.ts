@@ -1,6 +1,6 @@
 /** Turns a routed request into the cluster's: rebuilt from parts, never passed on as it came. */
 import { canonicalCid } from '../../cluster/cid.js'
-import type { OptionGrant, Permission } from '../../settings/values/permissions.js'
+import type { OptionGrant } from '../../settings/values/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
 import { areTooLong } from '../../leases/decide.js'
 import { readDuration } from './go-duration.js'
@@ -127,12 +127,10 @@ function canonicalFilter(filter: string): string {
 
 const isCheap = (filter: string): boolean => statusNames(filter).every((name) => cheap.has(name))
 
-/** The permission that `GET /pins` needs: a few CIDs need less than the whole listing. */
-export function pinsPermission(query: ReadonlyMap<string, string>): Permission {
+/** Whether `GET /pins` asks for more than some CIDs, or what the cluster has in memory. */
+export function isListing(query: ReadonlyMap<string, string>): boolean {
   const filter = query.get('filter')
-  return query.has('cids') || query.has('owner') || (filter !== undefined && isCheap(filter))
-    ? 'status'
-    : 'list'
+  return !query.has('cids') && !query.has('owner') && (filter === undefined || !isCheap(filter))
 }
 
 /** `POST /pins/{cid}` and `POST /pins/ipfs/{cid}`, which is the same to the cluster. */

@@ -154,7 +154,7 @@ export class Outage {
 
   /** The entry for the queue; undefined: the queue does not take this kind of request. */
   private entryOf(request: Authorized): QueueRequest | undefined {
-    const { plan, encoder, keyId = '', id, snapshot } = request
+    const { plan, encoder, keyId, id, snapshot } = request
     if (plan.kind !== 'pin') return undefined
     const { cid, options, untilMs } = plan
     const { onOutage, encoders } = snapshot.config
