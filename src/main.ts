@@ -20,7 +20,7 @@ if (Number.parseInt(process.versions.node) < oldestMajor) {
 process.on('SIGUSR1', () => undefined)
 closeInspector()
 
-// A reader that leaves early, such as `head`, is no reason for a stack trace.
+// A reader that leaves early, such as `head`, does not deserve a stack trace.
 const reader = new AbortController()
 process.stdout.on('error', () => {
   process.exitCode = 1

@@ -11,7 +11,7 @@ export interface KeyEnd {
   readonly expires: number
 }
 
-/** A later end is no concern yet; an earlier one was intended. */
+/** A later end is not a concern yet; an earlier one was intended. */
 const [aheadMs, behindMs] = [30 * dayMs, 7 * dayMs]
 
 /**

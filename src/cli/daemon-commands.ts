@@ -79,7 +79,7 @@ function addTail(program: Command, line: CommandLine): void {
       )
       .option('--status <code>', 'only such as 429, 4xx, 500-599')
       .option('--json', 'the lines exactly as in the file')
-      .option('--color', 'color the output even if it is no terminal')
+      .option('--color', 'color the output even if it is not a terminal')
       .option('--no-color', 'never color the output'),
     'tail -f --outcome refused',
     'tail --since 2h --encoder encoder-1 --status 5xx',

@@ -17,7 +17,7 @@ export function gateUrlGiven(text: string): GateUrl {
   const parts = /^(https?):\/\/([^/?#@\s]+)\/?$/.exec(text)
   if (parts === null || !URL.canParse(text))
     throw new UsageError(
-      '--endpoint is no base URL',
+      '--endpoint is not a base URL',
       'such as https://pins.example.org:9098, without path or credentials',
     )
   return urlIn(text)

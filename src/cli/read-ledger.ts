@@ -61,7 +61,7 @@ function isThere(path: string): boolean {
 
 const forRoot = "the daemon's user and root may read it: try it with sudo"
 
-/** There is no ledger in the configured place. */
+/** The configured place has no ledger. */
 class NoLedger extends CommandError {
   constructor(path: string) {
     super(

@@ -168,7 +168,7 @@ export class Endpoint {
     })
     if (method === 'GET') this.waiting.add(handler)
     const options = { origin: this.origin, method, path, headers: this.headersFor(headers) }
-    // undici lets a GET block those behind it, unless it is told otherwise.
+    // By default undici lets a GET block those behind it.
     const blocking = cost !== 'records'
     const pool = isRepeated ? this.pools.fresh : this.pools[cost]
     place.begin(() => {

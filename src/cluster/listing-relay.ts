@@ -92,5 +92,5 @@ export class ListingRelay implements Handler {
   }
 }
 
-/** There is no exchange to pause or abort. */
+/** No exchange to pause or abort. */
 const noController = undefined as never

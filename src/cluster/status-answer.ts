@@ -14,7 +14,7 @@ interface PeerStatus {
   readonly error: string
 }
 
-/** @throws ClusterFault when it is no such status */
+/** @throws ClusterFault when it is not such a status */
 export function readPinStatus(text: string): StatusAnswer {
   const { cid, peer_map: peers } = readObject(text)
   if (typeof cid !== 'string') throw badAnswer('a status without a CID')

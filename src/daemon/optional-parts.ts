@@ -27,8 +27,8 @@ export async function openStore(
 }
 
 /**
- * Resolves once the cluster has told its peer IDs. While cluster or store is down, the gate does
- * not know which cluster owns the namespace: it shares nothing, and learns it later.
+ * Resolves once the cluster has reported its peer IDs. While cluster or store is down, the gate
+ * does not know which cluster owns the namespace: it shares nothing, and learns it later.
  * @throws ConfigError when another cluster owns it
  */
 export function refuseAnothers(store: Store): void {

@@ -62,7 +62,7 @@ async function stop({ gate, settings }: ServingParts, lingerMs: number) {
 const boundTo = (app: FastifyInstance): readonly string[] =>
   app.addresses().flatMap((bound) => (typeof bound === 'string' ? [] : [bound.address]))
 
-/** Node needs only the descriptor; a host that is no name keeps Fastify from resolving one. */
+/** Node needs only the descriptor; a host that is not a name keeps Fastify from resolving one. */
 const inherited = (fd: number): FastifyListenOptions =>
   ({ fd, host: '0.0.0.0' }) as FastifyListenOptions
 

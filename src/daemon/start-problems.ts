@@ -23,7 +23,7 @@ export interface StartPlace {
   /** Directories that systemd creates before it starts the daemon. */
   readonly createdAtStart?: readonly string[]
   /**
-   * Whether the daemon of these settings holds it, which is no problem then. Absent: it is a
+   * Whether the daemon of these settings holds it, which is then no fault. Absent: it is a
    * problem, and the ledger is opened next, so that it is not tried before.
    */
   readonly isOwn?: (held: Held) => Promise<boolean>
@@ -131,7 +131,7 @@ async function listenerProblems(
     `${path}.${code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'}`,
     {
       EADDRINUSE: `another program listens on port ${port} of ${host}: ss -ltnp shows which`,
-      EADDRNOTAVAIL: `${host} is no address of this machine: ip address shows them`,
+      EADDRNOTAVAIL: `${host} is not an address of this machine: ip address shows them`,
       EACCES:
         `this user may not listen on port ${port}: ports below 1024 need the capability ` +
         'CAP_NET_BIND_SERVICE, or pinwarden.socket',

@@ -19,7 +19,7 @@ const dots = /^\.$|^\.\.|\.\.$/
  *
  * The cluster matches the percent-decoded path (`/pins/X%2Frecover` is its recover route), so an
  * encoded slash, a dot segment, a backslash or a control character is refused rather than passed
- * on in some spelling. Only origin-form (RFC 9112 §3.2.1) is accepted: this is no forward proxy.
+ * on in some spelling. Only origin-form (RFC 9112 §3.2.1) is accepted: this is not a forward proxy.
  *
  * @throws BadRequest `bad-path`
  */

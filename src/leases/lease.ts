@@ -41,7 +41,7 @@ export const leaseEntry = (
   `${timeText(sinceMs)}/${timeText(untilMs)}${token === undefined ? '' : `/${token}`}`,
 ]
 
-/** Undefined: the entry is no lease. */
+/** Undefined: the entry is not a lease. */
 export function readLease(
   key: string,
   value: string,
@@ -116,7 +116,7 @@ export const tokenText = ({ gateId, seq }: Token): string => `${gateId}.${seq}`
 
 const form = /^([0-9a-z]{8})\.([0-9]{1,15})$/
 
-/** @returns undefined when the text is no token: another hand wrote it, or an older release */
+/** @returns undefined when the text is not a token: another hand wrote it, or an older release */
 export function readToken(text: string): Token | undefined {
   const [, gateId, seq] = form.exec(text) ?? []
   return gateId === undefined || seq === undefined ? undefined : { gateId, seq: Number(seq) }

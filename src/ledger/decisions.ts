@@ -179,7 +179,7 @@ export class Decisions {
     }
   }
 
-  /** What is to be told of a CID beside its record. @throws LedgerFault */
+  /** What the ledger knows about a CID beside its record. @throws LedgerFault */
   async notesOf(cid: string): Promise<PinNotes> {
     const row = await this.parts.storage.row(cid)
     return { report: row?.report, takeDown: row && takeDownOf(row) }

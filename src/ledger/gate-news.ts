@@ -56,7 +56,7 @@ const silentMsMax = 60_000
 /** One that was seen since then is there. */
 const aliveMs = 15_000
 
-/** Gates that are told to have gone for good. */
+/** Gates that an operator removed for good. */
 const goneMax = 64
 
 interface Other {

@@ -60,13 +60,13 @@ export class Hearing {
     this.ownMs = this.lastAskedMs
   }
 
-  /** A gate told all that it knew when it saw this round. */
+  /** A gate has sent all that it knew when it saw this round. */
   heard(gateId: string, round: string): void {
     const askedMs = this.rounds.get(round)
     if (askedMs !== undefined) this.heardMs.set(gateId, askedMs)
   }
 
-  /** A gate that stopped in order told all: there is no more before it is back. */
+  /** A gate that stopped in order has sent all news, so none follows before it is back. */
   heardAll(gateId: string): void {
     this.heardMs.set(gateId, Infinity)
   }

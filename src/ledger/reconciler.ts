@@ -58,7 +58,7 @@ const removalsMs = landingMs
 export class Reconciler {
   /** When the last ones were, by the monotonic clock. */
   private readonly removals: number[] = []
-  /** When another gate told so. */
+  /** When another gate reported it. */
   private readonly explainedMs = new AgingMap<number>(toldMin)
 
   constructor(private readonly parts: ReconcilerParts) {}

@@ -1,4 +1,4 @@
-/** Turns the configuration file into the settings in force, or into all that is wrong with it. */
+/** Turns the configuration file into settings, or into all of its problems. */
 import { dirname, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { buildKeyring } from './keyring/keyring.js'
@@ -17,17 +17,17 @@ import { warningsOf } from './warnings.js'
 
 export interface Settings {
   readonly snapshot: Snapshot
-  /** For the listener alone, so the snapshot that every request holds is without it. */
+  /** For the listener alone, so a request's snapshot does not have it. */
   readonly tls: TlsMaterial | undefined
-  /** Field → digest of what the file that it names holds. */
+  /** Field → digest of its file's content. */
   readonly fileDigests: ReadonlyMap<string, string>
-  /** Allowed, but likely a slip, or good to know. */
+  /** What is likely a mistake, or worth knowing. */
   readonly warnings: readonly string[]
-  /** Fields whose value is that of a variable of the environment. */
+  /** Fields that an environment variable overrides. */
   readonly overrides: readonly Override[]
 }
 
-/** Throws a ConfigError that holds every problem. */
+/** @throws ConfigError with every problem */
 export async function loadSettings(path: string, env = process.env): Promise<Settings> {
   const { text, stat } = await readConfig(path)
   const settings = await unhurried(text, stepsFrom(text, dirname(resolve(path)), env))
@@ -35,11 +35,11 @@ export async function loadSettings(path: string, env = process.env): Promise<Set
   return { ...settings, warnings: ['the file is readable by everybody', ...settings.warnings] }
 }
 
-/** The same for a text; files it names are looked for from `baseDir`. */
+/** Loads settings from a text; relative paths start at `baseDir`. */
 export const settingsFrom = (text: string, baseDir: string, env: Environment = {}): Settings =>
   atOnce(stepsFrom(text, baseDir, env))
 
-/** Of thousands of encoders each step takes some time: between them a daemon does other work. */
+/** Yields between steps: with thousands of encoders each one takes some time. */
 type Steps<T = Settings> = Generator<undefined, T>
 
 function atOnce<T>(steps: Steps<T>): T {
@@ -63,7 +63,7 @@ function* stepsFrom(text: string, baseDir: string, env: Environment): Steps {
   return yield* settingsOf(value, problems, baseDir, env)
 }
 
-/** Problems are told with the lines of the text that they stand in. */
+/** Problems name the lines of the text that they are in. */
 function inLines<T>(text: string, read: () => T): T {
   try {
     return read()
@@ -73,12 +73,12 @@ function inLines<T>(text: string, read: () => T): T {
   }
 }
 
-/** Problems that were found later, with the lines of the file. */
+/** Adds the file's lines to problems that were found later. */
 export async function inLinesOf(path: string, problems: readonly Problem[]) {
   return withLines((await readConfig(path)).text, problems)
 }
 
-/** The configuration of a file, without a look at the files that it names. */
+/** Reads the configuration of a file, but not the files that it names. */
 export async function loadConfig(path: string, env = process.env): Promise<Config> {
   const { text } = await readConfig(path)
   const config = inLines(text, () => configFrom(text, env))
@@ -87,8 +87,8 @@ export async function loadConfig(path: string, env = process.env): Promise<Confi
 }
 
 /**
- * For commands that ask a running daemon, which may have older settings than the file: what is
- * sound of the file, and else the defaults.
+ * The valid part of the file, else defaults: for commands that ask a running daemon, whose settings
+ * may be older than the file.
  */
 export async function soundConfig(path: string, env: Environment): Promise<Config> {
   let value: unknown = {}
@@ -103,7 +103,7 @@ export async function soundConfig(path: string, env: Environment): Promise<Confi
   return config
 }
 
-/** The configuration of a text, without a look at the files that it names. */
+/** Reads the configuration of a text, but not the files that it names. */
 export function configFrom(text: string, env: Environment = {}): Config {
   const { value, problems } = parseJson(text)
   const { config, problems: more } = atOnce(examine(value, overridden(value, env)))
@@ -160,7 +160,7 @@ function refuse(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
-/** All the way down: a snapshot never changes. */
+/** Freezes deeply, as a snapshot never changes. */
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     Object.values(value).forEach(frozen)

@@ -1,4 +1,4 @@
-/** Variables of the environment that take the place of fields: those that containers need. */
+/** Environment variables that override fields, for containers. */
 import { isRecord } from './schema/validate.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -9,7 +9,7 @@ export interface Override {
   readonly field: string
 }
 
-/** Each with the place of its field; the URL is that of the first endpoint. */
+/** Variables with their fields; the URL is that of the first endpoint. */
 const variables: Readonly<Record<string, readonly [...sections: string[], field: string]>> = {
   PINWARDEN_LISTEN_HOST: ['listen', 'host'],
   PINWARDEN_LISTEN_PORT: ['listen', 'port'],
@@ -19,16 +19,16 @@ const variables: Readonly<Record<string, readonly [...sections: string[], field:
 }
 
 /**
- * Changes `value`: a variable that is set, and not empty, takes the place of its field.
+ * Changes `value`: a variable that is set and not empty overrides its field.
  *
- * @param value of the file; it may be anything, which the validation will say
+ * @param value of the file, not yet validated
  */
 export function overridden(value: unknown, env: Environment): readonly Override[] {
   if (!isRecord(value)) return []
   return Object.entries(variables).flatMap(([variable, place]) => {
     const text = env[variable]
     if (text === undefined || text === '') return []
-    // As a number where it is one: the schema says what is wrong with any other text.
+    // Converts numbers; the schema reports any other text.
     const wanted = variable.endsWith('_PORT') && /^\d{1,9}$/.test(text) ? Number(text) : text
     return put(value, place, wanted) ? [{ variable, field: fieldAt(place) }] : []
   })

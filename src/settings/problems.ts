@@ -1,16 +1,16 @@
-/** What is wrong with a configuration: every problem says where, what is there, what should be. */
+/** Problems of a configuration: each names the field, what was found and what was expected. */
 
 import { dirname, resolve } from 'node:path'
 
 export interface Problem {
   /** Such as `encoders.alice.keys[0].sha256`; empty for the file as a whole. */
   readonly path: string
-  /** What is there, bounded and free of secrets. */
+  /** The value, bounded and without secrets. */
   readonly found: string
   readonly expected: string
   /** The same in one sentence, where that reads better. */
   readonly says?: string
-  /** Of the configuration file, from 1 on; absent: it is not known, or not of the file. */
+  /** Line of the configuration file, from 1; absent: unknown, or not about the file. */
   readonly line?: number
 }
 
@@ -27,7 +27,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** More lines than this do not help; the rest is counted. */
+/** Most problems that a message lists; it counts the rest. */
 const linesMax = 200
 
 /** One line of text a problem. */
@@ -50,10 +50,10 @@ export function problemText(problem: Problem): string {
   }
 }
 
-/** What is found where a field has to be, and a field that none knows. */
+/** Words for an absent field and for an unknown one. */
 export const [missing, unknownField] = ['nothing', 'an unknown field']
 
-/** What {@link foundText} makes of a value; all else that is found is told in words. */
+/** What {@link foundText} makes of a value; problems describe all else in words. */
 const aValue = new RegExp(
   '^(?:"(?:[^"\\\\]|\\\\.)*"|-?\\d[\\d.e+-]*|true|false|null|a list of \\d+|an object|this name|' +
     'a string of \\d+ characters(?: \\(not shown\\))?|what looks like a secret \\(not shown\\))$',
@@ -61,7 +61,7 @@ const aValue = new RegExp(
 
 export type Segment = string | number
 
-/** A field's place in words: `listen.port`, `encoders["a.b"].keys[0]`. */
+/** The path of a field: `listen.port`, `encoders["a.b"].keys[0]`. */
 export function pathText(segments: readonly Segment[]): string {
   return segments.reduce<string>((path, segment) => {
     if (typeof segment === 'number') return `${path}[${segment}]`
@@ -71,18 +71,18 @@ export function pathText(segments: readonly Segment[]): string {
   }, '')
 }
 
-/** The same backwards; what stands for a secret leads nowhere. */
+/** Parses such a path; a placeholder for a secret leads nowhere. */
 export const segmentsIn = (path: string): Segment[] =>
   [...path.matchAll(/\[(\d+)\]|\["([^"]*)"\]|([A-Za-z$][\w$-]*)/g)].map(
     ([, index, quoted, plain]) => (index === undefined ? (quoted ?? plain ?? '') : Number(index)),
   )
 
-/** Names of encoders are shown also when they are long; a key in their place has capitals. */
+/** Shows long names of encoders too; a key pasted as a name has capitals. */
 function isPlainName(text: string): boolean {
   return /^[a-z0-9._-]{1,63}$/.test(text) && !/pw_[a-z0-9]{20}/.test(text)
 }
 
-/** A value from the file, fit to be shown: short, and never a secret. */
+/** A value of the file for a message: short, and never a secret. */
 export function foundText(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object' && value !== null) return 'an object'
@@ -109,7 +109,7 @@ function quoted(text: string): string {
 }
 
 /**
- * Better one value too many hidden than one secret in a log: our keys, PEM, URLs with credentials
+ * Hides rather too much than too little: pinwarden's keys, PEM, URLs with credentials
  * or a query, and any long unbroken run of the characters that tokens and hashes consist of.
  */
 function looksSecret(text: string): boolean {

@@ -1,4 +1,4 @@
-/** What must hold between the fields of a configuration, beyond the schema of each. */
+/** Rules between fields of a configuration, which the schema cannot express. */
 import { leaseIdOf } from './values/lease-id.js'
 import { isLoopback } from './values/network.js'
 import { builtInRoles } from './values/permissions.js'
@@ -34,7 +34,7 @@ function adminProblems(admin: Config['admin']): Problem[] {
   return [problem(['admin', 'host'], `${foundText(host)}, which is not loopback`, expected)]
 }
 
-/** One port is listened on once, and the gate is not its own cluster. */
+/** No two listeners share a port, and the gate is not its own cluster. */
 function sharedPortProblems({ listen, admin, cluster, fallback }: Config): Problem[] {
   const problems: Problem[] = []
   if (admin !== undefined && admin.socket === undefined && meet(listen, admin))
@@ -44,7 +44,7 @@ function sharedPortProblems({ listen, admin, cluster, fallback }: Config): Probl
     const { hostname, port, protocol } = new URL(text)
     const number = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
     const host = hostname.replace(/^\[|\]$/g, '')
-    // Any other name may be that of another machine.
+    // Any other name may belong to another machine.
     const isHere = host === listen.host || isLoopback(host)
     return isHere && meet(listen, { host, port: number })
   }
@@ -63,7 +63,7 @@ interface HostAndPort {
   readonly port: number
 }
 
-/** Whether one address reaches both. */
+/** Whether an address reaches both. */
 const meet = (one: HostAndPort, other: HostAndPort): boolean =>
   one.port === other.port &&
   one.port !== 0 &&
@@ -76,7 +76,7 @@ const meet = (one: HostAndPort, other: HostAndPort): boolean =>
 
 const isEverywhere = (host: string): boolean => host === '0.0.0.0' || host === '::'
 
-/** From anywhere, the header is what a client writes: `from` and the limits would mean nothing. */
+/** If the gate trusts all addresses, clients choose theirs: `from` and limits mean nothing. */
 function trustProblems({ trustProxy }: ListenConfig): Problem[] {
   return trustProxy.flatMap((network, index) =>
     network.endsWith('/0')
@@ -126,7 +126,7 @@ function atMost(listen: ListenConfig, field: Bound, bound: Bound): Problem {
   )
 }
 
-/** What is said of a store that there is not, or that could not be obeyed. */
+/** Settings of a store that is not configured, or that cannot take effect. */
 function storeProblems({ redis, username, passwordFile, caFile }: Config['store']): Problem[] {
   const named = Object.entries({ username, passwordFile, caFile })
   if (redis === undefined)
@@ -140,7 +140,7 @@ function storeProblems({ redis, username, passwordFile, caFile }: Config['store'
   return []
 }
 
-/** Only pins of the journal ever come to it. */
+/** The fallback gets only pins of the journal. */
 function fallbackProblems({ fallback, onOutage }: Config): Problem[] {
   if (fallback === undefined || onOutage === 'journal') return []
   return [problem(['fallback'], `"onOutage": "${onOutage}"`, '"onOutage": "journal" with it')]
@@ -168,7 +168,7 @@ function endpointProblems(endpoint: Endpoint, index: number, all: readonly Endpo
   return problems
 }
 
-/** Where it is, in one spelling; what is no URL is said elsewhere. */
+/** The URL in one spelling; another check reports a text that is not a URL. */
 const placeOf = ({ url, socket }: Endpoint): string =>
   socket ?? (URL.canParse(url) ? new URL(url).origin : url)
 
@@ -181,7 +181,7 @@ function encoderProblems(config: Config): Problem[] {
   ])
 }
 
-/** `known` are the roles there are, if the encoder's is not among them. */
+/** `known` lists the existing roles, if the encoder's role is not one of them. */
 function roleProblems(name: string, encoder: EncoderConfig, known: readonly string[]): Problem[] {
   const { role, allow, deny } = encoder
   const unknown =
@@ -200,7 +200,7 @@ function roleProblems(name: string, encoder: EncoderConfig, known: readonly stri
   return [...unknown, ...overlap]
 }
 
-/** `places` says where in the file a digest was first seen. */
+/** `places` has the field of each digest's first occurrence. */
 function keyProblems(
   name: string,
   { keys }: EncoderConfig,
@@ -227,7 +227,7 @@ function keyProblems(
   })
 }
 
-/** Two of one id would release each other's leases. */
+/** Two encoders with one id would release each other's leases. */
 function leaseIdProblems({ encoders }: Config): Problem[] {
   const places = new Map<string, string>()
   return Object.entries(encoders).flatMap(([name, { leaseId = leaseIdOf(name) }]) => {

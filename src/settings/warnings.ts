@@ -1,4 +1,4 @@
-/** What is allowed in a configuration but likely a slip, or good to know. */
+/** Warnings: what a configuration may have, but is likely a mistake or worth knowing. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isLoopback, isLoopbackUrl } from './values/network.js'
@@ -14,7 +14,7 @@ export function warningsOf(config: Config, now: number, cert?: string): readonly
   ]
 }
 
-/** Where a proxy ends TLS, its scheme and its names are other ones. */
+/** Behind a proxy that ends TLS, scheme and names are the proxy's. */
 function publicUrlWarnings(listen: Config['listen'], cert: string | undefined): string[] {
   const { publicUrl, tls, trustProxy, allowPlainHttp } = listen
   if (publicUrl === undefined) return []
@@ -70,7 +70,7 @@ function encoderWarnings(config: Config, now: number): string[] {
   ]
 }
 
-/** The first few names: there may be thousands. */
+/** The first few names, as there may be thousands. */
 function namesOf(encoders: readonly (readonly [string, EncoderConfig])[]): string {
   const names = encoders.slice(0, 10).map(([name]) => name)
   const left = encoders.length - names.length

@@ -295,7 +295,7 @@ export class PinTracker {
   }
 }
 
-/** Undefined: this line is no status; other lines may be. */
+/** Undefined: this line is not a status; other lines may be. */
 function statusIn(line: Buffer): StatusLine | undefined {
   try {
     return readStatus(line)

@@ -107,9 +107,9 @@ t.test('wrong usage ends with 2, and says on stderr what is wrong', async (t) =>
     [['keys', 'add', 'a', '-c', path, '--expires', '2020-01-01'], /in the past\nhint: /],
     [
       ['keys', 'add', 'a', '-c', path, '--endpoint', 'https://u:p@h'],
-      /--endpoint is no base URL\nhint: /,
+      /--endpoint is not a base URL\nhint: /,
     ],
-    [['keys', 'add', 'a', '-c', path, '--endpoint', 'host:9098'], /--endpoint is no base URL/],
+    [['keys', 'add', 'a', '-c', path, '--endpoint', 'host:9098'], /--endpoint is not a base URL/],
   ]
   for (const [args, message] of cases) {
     const { code, stdout, stderr } = await pinwarden(args)

@@ -34,7 +34,7 @@ function shownText(shown: number, found: number, notShown: number): string {
   const count =
     found === 0 ? 'None has such a name.' : `${countText(shown)} of ${countText(found)}.`
   if (notShown === 0) return count
-  return `${count} ${countText(notShown)} more are not told of here: pinwarden encoders list.`
+  return `${count} ${countText(notShown)} more are not shown here: pinwarden encoders list.`
 }
 
 /** Requests without a valid credential, as a row of their own. */

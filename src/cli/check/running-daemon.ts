@@ -93,7 +93,7 @@ async function ask(listener: Listener, path: string, isTls = false) {
   const request =
     'socket' in listener
       ? http.get({ ...options, socketPath: listener.socket, host: 'localhost' })
-      : // Whose certificate it is does not matter: nothing is told to the other side.
+      : // Whose certificate it is does not matter: the other side gets no secret.
         (isTls ? https : http).get({ ...options, ...addressOf(listener), ...anyCertificate })
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   const text = await boundedText(response, textMax)

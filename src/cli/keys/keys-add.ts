@@ -23,7 +23,7 @@ export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> 
   const { configPath, encoder, role, json, ifMissing } = options
   if (!new RegExp(namePattern).test(encoder))
     throw new UsageError(
-      'this is no name for an encoder',
+      'this is not a name for an encoder',
       '1 to 63 of a-z 0-9 . _ - with a letter or digit first, such as encoder-1',
     )
   const now = new Date()

@@ -138,7 +138,7 @@ type Wants = (lease: Lease, name: string | undefined, record: PinRecord) => bool
 function wantedBy(options: PlanOptions, now: number): Wants {
   const { encoder, removed, ownerless, olderThan, notRenewedFor } = options
   const sinceMs = olderThan === undefined ? Infinity : now - spanOf('--older-than', olderThan)
-  // When the record was written last, by whichever of its holders: a lease is no younger.
+  // When the record was written last, by any of its holders: no lease is younger.
   const writtenMs =
     notRenewedFor === undefined ? Infinity : now - spanOf('--not-renewed-for', notRenewedFor)
   const isAny = encoder === undefined && removed !== true && ownerless !== true

@@ -69,7 +69,7 @@ export interface ReadPlan {
  * Reads all of it before anything is done.
  *
  * @param check throws when a line does not belong to a plan of this kind
- * @throws CommandError it is no plan, or half of one
+ * @throws CommandError it is not a plan, or half of one
  */
 export async function readPlan(
   path: string,

@@ -16,7 +16,7 @@ interface PeerStatus {
   readonly error: string
 }
 
-/** @returns undefined when this is no status answer */
+/** @returns undefined when this is not a status answer */
 export function pinStatusOf(json: unknown): PinStatus | undefined {
   const peers = peersIn(json)
   if (peers === undefined || peers.length === 0) return undefined

@@ -38,7 +38,7 @@ const answers = new Map([
   ['--help', help],
 ])
 
-// A reader that leaves early, such as `head`, is no reason for a stack trace.
+// A reader that leaves early, such as `head`, does not deserve a stack trace.
 process.stdout.on('error', () => (process.exitCode = 1))
 process.stderr.on('error', () => (process.exitCode = 1))
 

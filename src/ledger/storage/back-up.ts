@@ -1,4 +1,4 @@
-/** A copy of the ledger that is whole, made while it is in use. */
+/** Makes a whole copy of the ledger while the daemon writes it. */
 import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup } from 'node:sqlite'
@@ -6,15 +6,15 @@ import { sqliteCode } from './disk-fault.js'
 import { syncDirectorySync } from './disk-reserve.js'
 import { LedgerFile } from './ledger-file.js'
 
-/** Between two portions of so many pages commits go on. */
+/** Pages of one portion; commits run between two portions. */
 const pages = 500
 
 const attemptsMax = 5
 
 /**
- * It is marked as a copy: a gate that opens it repairs nothing by it, until `ledger trust`.
+ * The copy is marked as one: a gate that opens it repairs nothing before `ledger trust`.
  *
- * @throws Error when there is a file already, or the disk takes none
+ * @throws Error if the file exists already, or the disk takes none
  */
 export async function backUp(file: LedgerFile, path: string): Promise<void> {
   if (existsSync(path)) throw new Error(`${path} exists: name a new file`)
@@ -33,7 +33,7 @@ export async function backUp(file: LedgerFile, path: string): Promise<void> {
   }
 }
 
-/** Commits go on meanwhile; one that begins with the copy may end it without an error code. */
+/** A commit that begins together with the copy may end the copy without an error code. */
 async function copyInto(path: string, file: LedgerFile): Promise<void> {
   for (let attempt = 1; ; attempt++)
     try {

@@ -12,9 +12,9 @@ export interface CommitQueueParts {
   readonly write: (groups: readonly (readonly LedgerOperation[])[]) => Promise<Written>
   readonly setTimer: SetTimer
   readonly onCounts: (counts: ReadonlyMap<string, number>) => void
-  /** @param problem why the disk takes nothing new; undefined: it does again */
+  /** @param problem why the disk takes nothing new; undefined: the disk takes changes again */
   readonly onProblem: (problem: string | undefined) => void
-  /** What can never be written, which is a bug, or what there was no room for. */
+  /** Changes that can never be written, which is a bug, or for which there was no room. */
   readonly onLost: (count: number, reason: string) => void
 }
 
@@ -24,7 +24,7 @@ const gatherMs = 10
 /** Delay after the disk took nothing. */
 const retryMs = 5000
 
-/** To copy so many takes a millisecond or two of the thread that serves. */
+/** Copying this many takes one or two milliseconds of the thread that serves requests. */
 const batchMax = 250
 
 const enders: ReadonlySet<LedgerOperation['kind']> = new Set([
@@ -45,26 +45,26 @@ interface Commit {
 interface Noted {
   readonly operation: LedgerOperation
   readonly order: number
-  /** Of the first one in whose place it stands: that one is on the disk only with this one. */
+  /** Order of the first note that this one replaces; both reach the disk together. */
   readonly since: number
 }
 
 type NotedEntry = readonly [key: string, noted: Noted]
 
 export class CommitQueue {
-  /** Why the gate should promise nothing more; undefined: it may. */
+  /** Why the gate should promise nothing more; undefined: it may promise. */
   problem: string | undefined
   private commits: Commit[] = []
   private inFlight: readonly Commit[] = []
   private commitOperations = 0
-  /** The last of what was noted of each thing; those that end a promise come behind all others. */
+  /** The last note of each thing; notes that end a promise come behind all others. */
   private readonly noted = new Map<string, Noted>()
   private order = 0
   private readonly waiters = new NoteWaiters()
   private writing: Promise<void> | undefined
-  /** Notes are tried again with the clock only: not with each request that the disk refuses. */
+  /** Only the timer retries notes, not each request that the disk refuses. */
   private isStuck = false
-  /** Each by itself, as one of them cannot be written. */
+  /** Writes each note by itself, as one of them cannot be written. */
   private isSifting = false
   private cancelGather: (() => void) | undefined
   private cancelRetry: (() => void) | undefined
@@ -82,7 +82,7 @@ export class CommitQueue {
     )
   }
 
-  /** How many wait. */
+  /** Operations that wait. */
   get size(): number {
     return this.commitOperations + this.noted.size
   }
@@ -95,21 +95,21 @@ export class CommitQueue {
       const whole = operations.map((operation) => this.withNoted(operation))
       this.commits.push({ operations: whole, order: ++this.order, resolve, reject })
       this.commitOperations += operations.length
-      // What comes within this turn is written with the first.
+      // Commits of the same turn of the event loop share one write.
       queueMicrotask(() => {
         this.start()
       })
     })
   }
 
-  /** @returns resolves when all of it is on the disk */
+  /** @returns resolves when all of the operations are on the disk */
   note(operations: readonly LedgerOperation[]): Promise<void> {
     for (const operation of operations) this.keep(operation)
     if (this.writing === undefined && !this.isStuck) this.gather()
     return this.waiters.add(this.order)
   }
 
-  /** The last that waits for the disk. */
+  /** The newest row of the CID that waits for the disk. */
   waitingRow(cid: string): LedgerRow | undefined {
     const noted = this.noted.get(`row ${cid}`)
     let found = noted?.operation.kind === 'row' ? noted.operation.row : undefined
@@ -120,7 +120,7 @@ export class CommitQueue {
     return found
   }
 
-  /** Tries now whether the disk takes it. */
+  /** Retries after a delay. */
   retryLater(): void {
     this.cancelRetry ??= this.parts.setTimer(retryMs, () => {
       this.cancelRetry = undefined
@@ -129,7 +129,7 @@ export class CommitQueue {
     })
   }
 
-  /** Writes what waits, as far as the disk takes it. @returns how many were not written */
+  /** Writes waiting operations, as far as the disk takes them. @returns how many remain */
   async close(): Promise<number> {
     this.isClosed = true
     this.isStuck = false
@@ -154,14 +154,14 @@ export class CommitQueue {
       return
     }
     const since = this.noted.get(key)?.since
-    // What ends a promise never comes before what was done about it.
+    // A note that ends a promise never precedes the change that fulfils it.
     if (enders.has(operation.kind)) this.noted.delete(key)
     const whole = this.withNoted(operation)
     const order = ++this.order
     this.noted.set(key, { operation: whole, order, since: since ?? order })
   }
 
-  /** A row that takes the place of one that waits takes over what that one released. */
+  /** A row that replaces a waiting one takes over the tokens that the waiting one released. */
   private withNoted(operation: LedgerOperation): LedgerOperation {
     const before =
       operation.kind === 'row' ? this.noted.get(keyOf(operation))?.operation : undefined
@@ -169,7 +169,7 @@ export class CommitQueue {
     return { kind: 'row', row: withReleased(operation.row, before.row.released) }
   }
 
-  /** Those whose every operation is on the disk. */
+  /** Resolves the waiters whose every note is on the disk. */
   private settleWaiters(): void {
     let oldest = Infinity
     for (const { since } of this.noted.values()) oldest = Math.min(oldest, since)
@@ -214,7 +214,7 @@ export class CommitQueue {
     this.noteProblem(problem)
   }
 
-  /** Whole ones, and not many more operations than one batch has. */
+  /** Takes whole commits, and not many more operations than one batch has. */
   private takeCommits(): readonly Commit[] {
     let operations = 0
     let count = 0
@@ -226,7 +226,7 @@ export class CommitQueue {
     return this.commits.splice(0, count)
   }
 
-  /** In their order, before the commits, but for those that a commit is newer than. */
+  /** Notes in their order, before the commits, except notes that follow a commit. */
   private takeNoted(commits: readonly Commit[]): {
     readonly entries: readonly NotedEntry[]
     readonly superseded: ReadonlyMap<string, Noted>
@@ -244,7 +244,7 @@ export class CommitQueue {
     for (const [key, noted] of this.noted) {
       if (entries.length >= batchMax) break
       if (superseded.has(key)) continue
-      // Noted after the commit: neither it nor what follows may be written before.
+      // This note follows the commit, so neither it nor later notes may be written first.
       if (orders.has(key)) break
       entries.push([key, noted])
     }
@@ -255,7 +255,7 @@ export class CommitQueue {
     try {
       return await this.parts.write(groups)
     } catch (error) {
-      // Whether any of it is on the disk is not known: so nothing is acknowledged.
+      // The disk may have some of it, so the queue acknowledges nothing.
       const message = error instanceof Error ? error.message : String(error)
       const failures = groups.map((): Failure => ({ message, isBug: false }))
       return { failures, counts: new Map(), problem: message }
@@ -297,7 +297,7 @@ export class CommitQueue {
     commit.resolve()
   }
 
-  /** Unless another came meanwhile. */
+  /** Removes the note, unless a newer one replaced it meanwhile. */
   private forget([key, noted]: NotedEntry): void {
     if (this.noted.get(key) === noted) this.noted.delete(key)
   }
@@ -314,7 +314,7 @@ export class CommitQueue {
   }
 }
 
-/** What the operation is about: of several with the same one only the last counts. */
+/** Names the subject of an operation: of several with one subject only the last counts. */
 function keyOf(operation: LedgerOperation): string {
   switch (operation.kind) {
     case 'row':

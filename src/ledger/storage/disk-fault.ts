@@ -23,11 +23,11 @@ export class DiskFault extends Error {
   }
 }
 
-/** A new ledger could not be made, as the disk takes nothing now. */
+/** The disk takes nothing now, so it took no new ledger either. */
 export class NoFileYet extends DiskFault {
   override readonly name = 'NoFileYet'
 
-  /** @param setAside where a damaged ledger of before was put */
+  /** @param setAside path of the damaged ledger that was set aside */
   constructor(
     error: unknown,
     readonly setAside?: string,
@@ -36,7 +36,7 @@ export class NoFileYet extends DiskFault {
   }
 }
 
-/** Undefined: SQLite did not say it. */
+/** Undefined: the error is not SQLite's. */
 export function sqliteCode(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined
 }
@@ -44,7 +44,7 @@ export function sqliteCode(error: unknown): number | undefined {
 export const isDamage = (error: unknown): boolean =>
   [sqliteCodes.corrupt, sqliteCodes.notDatabase].some((code) => code === sqliteCode(error))
 
-/** What SQLite or the system says of the disk, as a fault of it; else the same. */
+/** Turns an error about the disk into a {@link DiskFault}; returns other errors unchanged. */
 export function asDiskFault(error: unknown): unknown {
   const code = sqliteCode(error)
   if (code !== undefined) return diskCodes.includes(code) ? new DiskFault(error) : error

@@ -11,23 +11,23 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Of a small disk less: what it can never have free must not be waited for. */
+/** Share of a small disk: more could never be free, and the gate would wait for it forever. */
 const [bytesKeptMax, shareMax] = [4 * 1024 * 1024, 1 / 4]
 
 const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 
 export class DiskReserve {
-  /** @param path undefined: there is no disk, and so nothing to keep back */
+  /** @param path undefined: the ledger is in memory, so there is nothing to reserve */
   constructor(private readonly path: string | undefined) {}
 
-  /** Of the disk, for this user; undefined: without a disk. */
+  /** Free bytes of the disk, for this user; undefined: without a disk. */
   get freeBytes(): number | undefined {
     if (this.path === undefined) return undefined
     const { bavail, bsize } = statfsSync(dirname(this.path))
     return bavail * bsize
   }
 
-  /** Where the disk has twice as much left. @returns why it is not there; undefined: it is */
+  /** Reserves if the disk has twice as much left. @returns why it did not; undefined: it did */
   keep(): string | undefined {
     const { path } = this
     if (path === undefined || existsSync(path)) return undefined
@@ -44,14 +44,14 @@ export class DiskReserve {
     }
   }
 
-  /** @returns whether there was any */
+  /** @returns whether there was a reserve */
   free(): boolean {
     if (this.path === undefined || !existsSync(this.path)) return false
     rmSync(this.path)
     return true
   }
 
-  /** Whole or not at all. */
+  /** Writes the reserve whole or not at all. */
   private make(path: string, bytes: number): void {
     const handle = openSync(path, 'wx', 0o600)
     try {
@@ -67,7 +67,7 @@ export class DiskReserve {
   }
 }
 
-/** What was made or renamed there lasts through a power cut only then. */
+/** Without this, a power cut undoes what was created or renamed in the directory. */
 export function syncDirectorySync(directory: string): void {
   const handle = openSync(directory, constants.O_RDONLY)
   try {

@@ -9,7 +9,7 @@ const none: FileFigures = {
   freeBytes: undefined,
 }
 
-/** Beyond it the figures are those of the time before. */
+/** A reading that takes longer yields the previous figures. */
 const waitMs = 500
 
 export class FigureReader {

@@ -1,5 +1,5 @@
 /**
- * CIDs that the ledger may have a row of, in memory: most pins are new, and need no look at the
+ * The CIDs that may have a row, in memory: most pins are new, and save a read of the
  * disk. A Bloom filter: of 317,506 rows one in 200 others is looked for in vain.
  */
 
@@ -20,18 +20,18 @@ export class KnownCids {
     return placesOf(cid).every((at) => ((this.bits[at >>> 5] ?? 0) & (1 << at)) !== 0)
   }
 
-  /** All that another one has. */
+  /** Adds all CIDs of another filter. */
   addAll(bits: Uint32Array): void {
     for (const [index, word] of bits.entries()) this.bits[index] = (this.bits[index] ?? 0) | word
   }
 }
 
-/** The same for a ledger whose rows are in a thread. */
+/** The filter of a ledger whose rows are in another thread. */
 export class KnownRows {
   private readonly cids = new KnownCids()
   private isWhole = false
 
-  /** @param gatherSome of the rows that there are; undefined: there are more */
+  /** @param gatherSome gathers some of the rows; undefined: there are more */
   constructor(private readonly gatherSome: () => Promise<Uint32Array | undefined>) {}
 
   mayHave(cid: string): boolean {
@@ -43,12 +43,12 @@ export class KnownRows {
       if (operation.kind === 'row') this.cids.add(operation.row.cid)
   }
 
-  /** The thread makes rows by itself. */
+  /** The thread adds rows by itself. */
   doubt(): void {
     this.isWhole = false
   }
 
-  /** Until it has ended every row is looked for; so it is when the disk does not answer. */
+  /** Until it ends, the ledger reads the disk for every CID; so it does if the disk hangs. */
   async gather(): Promise<void> {
     let bits: Uint32Array | undefined
     try {
@@ -61,7 +61,7 @@ export class KnownRows {
   }
 }
 
-/** FNV-1a, and what its product loses at the other end. */
+/** Two places: FNV-1a with its high bits folded in, and a second hash of its steps. */
 function placesOf(cid: string): readonly [number, number] {
   let [one, other] = [0x811c9dc5, 0x9747b28c]
   for (let index = 0; index < cid.length; index++) {

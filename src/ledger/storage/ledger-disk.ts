@@ -19,46 +19,46 @@ import type { ReportedRow } from './row-table.js'
 import { WorkerCalls, DirectCalls } from './worker-calls.js'
 
 export interface LedgerDiskParts {
-  /** It is made, where its parent allows that; undefined: the ledger is kept in memory. */
+  /** Created if its parent allows that; undefined: the ledger is in memory. */
   readonly directory: string | undefined
   readonly log: Logger
   readonly setTimer?: SetTimer
 }
 
-/** What an operator asks of it besides. */
+/** The ledger's disk, with what operators ask of it. */
 export interface LedgerDisk extends LedgerStorage {
-  /** Where it is kept; undefined: in memory. */
+  /** Directory of the file; undefined: the ledger is in memory. */
   readonly directory: string | undefined
-  /** Never rejects; while the disk hangs, what it was before. */
+  /** Never rejects; while the disk hangs, returns the previous figures. */
   figures(): Promise<LedgerFigures>
-  /** Reads all of the file, which takes a second with many rows. */
+  /** Reads the whole file, which takes a second with many rows. */
   check(): Promise<LedgerCheck>
-  /** Copies the ledger while it is in use. @param path absolute, of a new file */
+  /** Copies the ledger while the daemon uses it. @param path absolute, of a new file */
   backUp(path: string): Promise<void>
-  /** Rows that a hand changed, in a stable order. @param after the last of the page before */
+  /** Rows changed beside the gate, in a stable order. @param after last CID of the page before */
   reportedPage(
     report: 'missing' | 'unexpected',
     after: string | undefined,
     count: number,
   ): Promise<readonly ReportedRow[]>
-  /** Names by holder, as they were last told. */
+  /** The last known names, by holder. */
   names(): Promise<ReadonlyMap<string, string>>
   /** For many calls of {@link LedgerStorage.nextSeq} at once. @throws LedgerFault */
   reserveSeqs(count: number): Promise<void>
 }
 
-/** Numbers are given out of ranges that the disk has: so none is given out twice. */
+/** The disk knows each range before its numbers are used, so no number is used twice. */
 const rangeSize = 10_000
 
 const maintainMs = 60_000
 
-/** Lines for which a commit that comes meanwhile waits. */
+/** Lines of one portion; a commit that comes meanwhile waits for it. */
 const linesAtOnce = 250
 
-/** In which a thread or a disk that hangs must end. */
+/** Time limit for a thread or disk that hangs. */
 const closeMs = 5000
 
-/** @throws Error with a sentence, when the ledger cannot be read, or another daemon has it */
+/** @throws Error with a sentence if the ledger is unreadable, or another daemon has it */
 export async function openLedgerDisk(parts: LedgerDiskParts): Promise<LedgerDisk> {
   const { directory, log } = parts
   const calls =
@@ -77,7 +77,7 @@ export async function openLedgerDisk(parts: LedgerDiskParts): Promise<LedgerDisk
   }
 }
 
-/** Nothing of it outlives the process. */
+/** A ledger in memory ends with the process. */
 export const openLedgerMemory = (log: Logger): Promise<LedgerDisk> =>
   openLedgerDisk({ directory: undefined, log })
 
@@ -120,12 +120,12 @@ class ThreadedLedger implements LedgerDisk {
         this.log('error', { count, reason }, 'lost changes of the ledger')
       },
     })
-    // A clock of its own: a test that moves the other one still has to get its figures.
+    // The real clock: a test that moves the injected clock still has to get its figures.
     this.figureReader = new FigureReader(() => this.calls.call('figures'), setTimer)
     this.logOpened(opened)
   }
 
-  /** Takes numbers, so that the first requests have some. */
+  /** Reserves numbers for the first requests. */
   async begin(): Promise<void> {
     try {
       await this.reserveSeqs(rangeSize)
@@ -172,7 +172,7 @@ class ThreadedLedger implements LedgerDisk {
   }
 
   async held(holder: string, after: string | undefined, count: number): Promise<readonly string[]> {
-    // What was only noted goes before: as far as the disk takes it.
+    // Notes go first, as far as the disk takes them.
     await this.queue.commit([]).catch(() => undefined)
     return this.calls.call('held', holder, after, count)
   }
@@ -187,7 +187,7 @@ class ThreadedLedger implements LedgerDisk {
 
   async compare(owes: Owes = 'all'): Promise<WholeComparison> {
     const { calls } = this
-    // It adopts rows.
+    // The comparison adds rows.
     this.known.doubt()
     await calls.call('beginComparison', this.next - 1, owes)
     return {
@@ -225,7 +225,7 @@ class ThreadedLedger implements LedgerDisk {
     after: string | undefined,
     count: number,
   ): Promise<readonly ReportedRow[]> {
-    // What was only noted goes before: as far as the disk takes it.
+    // Notes go first, as far as the disk takes them.
     await this.queue.commit([]).catch(() => undefined)
     return this.calls.call('reportedPage', report, after, count)
   }
@@ -277,7 +277,7 @@ class ThreadedLedger implements LedgerDisk {
     try {
       await this.reserveSeqs(rangeSize)
     } catch {
-      // The next caller for a number is told, and the queue tries whether the disk takes more.
+      // The next caller for a number gets the fault, and the queue retries the disk.
       this.queue.retryLater()
     } finally {
       this.isReserving = false
@@ -293,14 +293,14 @@ class ThreadedLedger implements LedgerDisk {
     if (!this.isClosed) this.maintainLater(isMore ? 0 : maintainMs)
   }
 
-  /** @returns whether there is more to do */
+  /** @returns whether more work is left */
   private async age(): Promise<boolean> {
     try {
       const { counts, isMore } = await this.calls.call('maintain')
       this.learn(counts)
       return isMore
     } catch {
-      // A disk that takes nothing is told of by what has to be written.
+      // The next write reports a disk that takes nothing.
       return false
     }
   }

@@ -1,4 +1,4 @@
-/** The ledger in SQLite, for one thread: what is applied is on the disk, or was not applied. */
+/** The ledger in SQLite, for one thread: each change is on the disk, or was not applied. */
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
@@ -13,36 +13,36 @@ import { RowTable } from './row-table.js'
 import { Statements } from './statements.js'
 
 export interface LedgerFileOptions {
-  /** Of the file, in a directory of its own; `:memory:`: of none. */
+  /** Path of the file, in a directory of its own; `:memory:` keeps no file. */
   readonly path: string
-  /** For a new one; else it is made at random. */
+  /** Id of a new ledger; undefined: random. */
   readonly gateId?: string | undefined
   readonly now?: () => number
-  /** False: a damaged file stays where it is, and is not opened. */
+  /** False: a damaged file stays in place, unopened. */
   readonly setsAside?: boolean
 }
 
 export class LedgerFile {
   readonly rows: RowTable
   readonly pending: PendingTables
-  /** Of the tokens that this ledger gives out. */
+  /** The gate's id in the tokens of this ledger. */
   gateId: string
-  /** What the run before left. */
+  /** What the previous run left. */
   readonly contents: LedgerContents
-  /** Where a damaged ledger of before was put. */
+  /** Path of the damaged ledger that was set aside. */
   readonly setAside: string | undefined
-  /** Entries of the queue that the disk has damaged: they stay in the file, and are not written. */
+  /** Damaged entries of the queue: they stay in the file, and are never replayed. */
   damagedEntries = 0
   private isBegun = false
   private isNew = false
   private readonly isVolatile: boolean
   private readonly now: () => number
-  /** The last row that was counted again. */
+  /** The last row that the recount has reached. */
   private recountAfter = 0
   private readonly statements: Statements
 
   /**
-   * @throws Error with a sentence, when it cannot be opened here
+   * @throws Error with a sentence, if the file cannot be opened
    * @throws LedgerInUse, DamagedLedger
    * @throws NoFileYet
    */
@@ -71,14 +71,14 @@ export class LedgerFile {
     return this.statements.db
   }
 
-  /** All of them or none. @throws DiskFault */
+  /** Applies all operations or none. @throws DiskFault */
   apply(operations: readonly LedgerOperation[]): void {
     this.change(() => {
       for (const operation of operations) this.write(operation)
     })
   }
 
-  /** Writes, so that it is known whether the disk takes it. @throws DiskFault */
+  /** Writes something, to learn whether the disk takes it. @throws DiskFault */
   probe(): void {
     this.change(() => {
       this.statements.setMeta('probed', this.now())
@@ -86,7 +86,7 @@ export class LedgerFile {
   }
 
   /**
-   * Puts what was committed into the main file, so that the space of the other one is used again.
+   * Moves committed pages into the main file, so that SQLite reuses the space of the log.
    *
    * @throws DiskFault
    */
@@ -107,7 +107,7 @@ export class LedgerFile {
     })
   }
 
-  /** The cluster's whole state was seen. @throws DiskFault */
+  /** Notes that a comparison saw the cluster's whole state. @throws DiskFault */
   compared(atMs: number): void {
     this.change(() => {
       this.statements.setMeta('compared', atMs)
@@ -116,14 +116,14 @@ export class LedgerFile {
   }
 
   /**
-   * Leases that ran out leave the counts, and rows that are over go.
+   * Takes expired leases out of the counts, and deletes rows that are over.
    *
-   * @returns whether there is more to do at once
+   * @returns whether more work is left for now
    * @throws DiskFault
    */
   maintain(count = 500): boolean {
     const nowMs = this.now()
-    // By a clock that was put back since, leases left the counts that have not run out.
+    // Before the clock was put back, valid leases left the counts as expired.
     if (nowMs < Number(this.statements.meta('aged') ?? -Infinity)) return this.recount(nowMs, count)
     this.recountAfter = 0
     const due = this.rows.due(count)
@@ -144,7 +144,7 @@ export class LedgerFile {
     return true
   }
 
-  /** Reads all of the file. */
+  /** Reads the whole file. */
   check(): LedgerCheck {
     const findings = this.sql('PRAGMA integrity_check(20)').all()
     const countOf = (table: string) => this.statements.number(`SELECT count(*) AS n FROM ${table}`)
@@ -172,7 +172,7 @@ export class LedgerFile {
     return pragma('page_count') * pragma('page_size')
   }
 
-  /** Of a backup: the next gate that opens it repairs nothing by it. */
+  /** Marks a backup: the next gate that opens it repairs nothing. */
   markCopy(): void {
     this.statements.transaction(() => {
       this.statements.setMeta('copy', 1)
@@ -180,9 +180,9 @@ export class LedgerFile {
   }
 
   /**
-   * Makes a copy the ledger, under a new id: what was written after the backup has tokens that this
-   * ledger would give out again. What the backup owes may have been released since then: so its
-   * rows are only what was seen, and what waited is left to the operator.
+   * Makes a copy the ledger, under a new id: writes after the backup have tokens that this
+   * ledger would use again. Leases that the backup owes may have been released since, so its
+   * rows count as seen only, and the operator decides on queued pins.
    *
    * @returns the id
    */
@@ -199,7 +199,7 @@ export class LedgerFile {
     return gateId
   }
 
-  /** @param nextSeq the first number that was not given out; undefined: this is no orderly end */
+  /** @param nextSeq the first unused number; undefined: the end is not orderly */
   close(nextSeq?: number): void {
     try {
       if (this.isBegun && nextSeq !== undefined)
@@ -212,7 +212,7 @@ export class LedgerFile {
     }
   }
 
-  /** The first change of a run says that it began. */
+  /** The first change of a run marks the run as begun. */
   private change<T>(work: () => T): T {
     this.rows.forgetChanges()
     const result = this.statements.transaction(() => {
@@ -242,7 +242,7 @@ export class LedgerFile {
     }
   }
 
-  /** What waited is a promise: it is taken over from the damaged file, under new numbers. */
+  /** Queued pins are promises, so they move from the damaged file, under new numbers. */
   private salvage(setAside: string): void {
     const entries = salvagedQueue(setAside)
     if (entries.length === 0) return
@@ -311,7 +311,7 @@ export class LedgerFile {
     }
   }
 
-  /** Rows of which no crash of the cluster has lost anything: no walk looks at them. */
+  /** Rows that no crash of the cluster can have lost; walks skip them. */
   private onlySeen(): void {
     this.sql("DELETE FROM meta WHERE key = 'compared'").run()
     this.pending.settleAll()
@@ -328,7 +328,7 @@ const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 export const newGateId = (): string =>
   Array.from({ length: 8 }, () => digits.charAt(randomInt(digits.length))).join('')
 
-/** Another one after each start of the machine; without one it never changes. */
+/** The kernel's boot id, which changes with each start of the machine; empty if it has none. */
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

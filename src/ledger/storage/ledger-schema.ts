@@ -1,10 +1,10 @@
-/** The tables of the ledger's file, and the steps from each version of them to the next one. */
+/** The tables of the ledger's file, and the step from each version to the next. */
 import type { DatabaseSync } from 'node:sqlite'
 
 /**
- * Step N makes version N + 1 of version N; one that was released never changes.
+ * Step N turns version N into version N + 1; a released step never changes.
  *
- * `pin.due` is when a row changes by itself: a lease of it runs out, or it is over.
+ * `pin.due` is when a row changes by itself: one of its leases expires, or the row is over.
  */
 const steps: readonly string[] = [
   `
@@ -65,7 +65,7 @@ export function versionOf(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.user_version)
 }
 
-/** Each step is whole or was not made. */
+/** Runs each step in a transaction. */
 export function migrate(db: DatabaseSync, migrations: readonly string[] = steps): void {
   for (let version = versionOf(db); version < migrations.length; version++) {
     db.exec('BEGIN IMMEDIATE')

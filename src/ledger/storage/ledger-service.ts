@@ -1,4 +1,4 @@
-/** What the ledger's thread does for the daemon, one call after the other. */
+/** The ledger's thread: executes the daemon's calls one after the other. */
 import { join } from 'node:path'
 import { ledgerName } from '../ledger-directory.js'
 import type { Owes } from '../merge.js'
@@ -19,32 +19,32 @@ export interface Opened {
   readonly contents: LedgerContents
   readonly setAside: string | undefined
   readonly damagedEntries: number
-  /** Why nothing can be written; undefined: it can. */
+  /** Why the disk takes nothing; undefined: it takes changes. */
   readonly problem: string | undefined
 }
 
 export interface Written {
-  /** Of each group, why it is not on the disk; undefined: it is. */
+  /** For each group, why it is not on the disk; undefined: it is. */
   readonly failures: readonly (Failure | undefined)[]
-  /** How many leases holders have, where that changed. */
+  /** New numbers of leases, by holder. */
   readonly counts: ReadonlyMap<string, number>
-  /** Why nothing more should be promised; undefined: it may. */
+  /** Why the gate should promise nothing more; undefined: it may promise. */
   readonly problem: string | undefined
 }
 
 export interface ComparisonEnd {
   readonly compared: ComparedState
-  /** How many leases holders have, where that changed. */
+  /** New numbers of leases, by holder. */
   readonly counts: ReadonlyMap<string, number>
 }
 
 export interface Failure {
   readonly message: string
-  /** What was to be written can never be, whatever the disk does. */
+  /** The change can never be written, whatever the disk does. */
   readonly isBug: boolean
 }
 
-/** A commit that comes meanwhile waits for as many. */
+/** CIDs of one portion; a commit that comes meanwhile waits for it. */
 const cidsAtOnce = 2000
 
 const nothing: LedgerContents = {
@@ -73,13 +73,13 @@ export class LedgerService {
   private comparison: StateComparison | undefined
   private gathering: { readonly cids: KnownCids; readonly lastId: number } | undefined
 
-  /** @param directory undefined: it is kept in memory */
+  /** @param directory undefined: the ledger is in memory */
   constructor(directory: string | undefined) {
     this.path = directory === undefined ? inMemory : join(directory, ledgerName)
     this.reserve = new DiskReserve(directory && join(directory, 'ledger.reserve'))
   }
 
-  /** @throws Error with a sentence, when it cannot be read at all */
+  /** @throws Error with a sentence, if the file cannot be read at all */
   open(): Opened {
     try {
       const file = this.opened()
@@ -98,7 +98,7 @@ export class LedgerService {
     }
   }
 
-  /** Each group is kept whole or not at all, and after those before it. */
+  /** Writes each group whole or not at all, in order. */
   write(groups: readonly (readonly LedgerOperation[])[]): Written {
     const failures: (Failure | undefined)[] = groups.map(() => undefined)
     const fail = (which: readonly number[], error: unknown): void => {
@@ -130,7 +130,7 @@ export class LedgerService {
     return { failures, counts: this.takeChanges(), problem }
   }
 
-  /** @returns the first of them @throws DiskFault */
+  /** @returns the first number of the range @throws DiskFault */
   reserveNumbers(count: number): number {
     return this.opened().reserve(count)
   }
@@ -139,7 +139,7 @@ export class LedgerService {
     return this.readable()?.rows.row(cid)
   }
 
-  /** Gathers the CIDs of all rows, some at each call. @returns undefined: there are more */
+  /** Gathers the CIDs of some rows at each call. @returns undefined: there are more */
   gatherCids(): Uint32Array | undefined {
     const { cids, lastId } = (this.gathering ??= { cids: new KnownCids(), lastId: 0 })
     const page = this.readable()?.rows.cids(lastId, cidsAtOnce) ?? []
@@ -165,13 +165,13 @@ export class LedgerService {
     return this.readable()?.rows.names() ?? new Map()
   }
 
-  /** @returns whether there is more to do, and the counts that changed @throws DiskFault */
+  /** @returns whether more work is left, and the changed counts @throws DiskFault */
   maintain(): { readonly isMore: boolean; readonly counts: ReadonlyMap<string, number> } {
     const isMore = this.readable()?.maintain() ?? false
     return { isMore, counts: this.readable()?.rows.takeChanges() ?? new Map() }
   }
 
-  /** @throws Error the disk does not answer */
+  /** @throws Error if the disk does not answer */
   figures(): FileFigures {
     const file = this.opened()
     return {
@@ -213,20 +213,20 @@ export class LedgerService {
     }
   }
 
-  /** @returns the counts that changed */
+  /** @returns the changed counts */
   abandonComparison(): ReadonlyMap<string, number> {
     const { comparison } = this
     this.comparison = undefined
     try {
       comparison?.flush()
     } catch (error) {
-      // The next one finds the same.
+      // The next call meets the same fault, and reports it.
       if (!(error instanceof DiskFault)) throw error
     }
     return this.takeChanges()
   }
 
-  /** @param nextSeq the first number that was not given out; undefined: something is lost */
+  /** @param nextSeq the first unused number; undefined: changes were lost */
   close(nextSeq: number | undefined): void {
     this.file?.close(nextSeq)
   }
@@ -235,7 +235,7 @@ export class LedgerService {
     return this.file?.rows.takeChanges() ?? new Map<string, number>()
   }
 
-  /** Undefined: there is nothing yet, as the disk takes nothing. */
+  /** Undefined: no file exists yet, as the disk takes nothing. */
   private readable(): LedgerFile | undefined {
     try {
       return this.opened()
@@ -251,7 +251,7 @@ export class LedgerService {
     return this.file
   }
 
-  /** @throws DiskFault and none of them is kept */
+  /** @throws DiskFault if it keeps none of them */
   private apply(
     file: LedgerFile,
     groups: readonly (readonly LedgerOperation[])[],
@@ -265,14 +265,14 @@ export class LedgerService {
       this.comparison?.touch(operations)
     } catch (error) {
       if (error instanceof DiskFault) throw error
-      // One that SQLite does not take must not keep back the others for ever.
+      // A group that SQLite rejects must not block the others forever.
       if (which.length === 1) fail(which, error)
       else for (const index of which) this.apply(file, groups, [index], fail)
     }
   }
 }
 
-/** Others are small, and follow from what was promised before: they may use what is kept back. */
+/** Other groups are small and fulfil earlier promises, so they may use the reserve. */
 const isPromise = (operation: LedgerOperation): boolean =>
   operation.kind === 'enqueue' && operation.entry.rejection === undefined
 

@@ -6,76 +6,76 @@ import type { QueueEntry } from '../queue-entry.js'
 import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 
-/** A change of the ledger; those of one commit are kept together or not at all. */
+/** A change of the ledger; the disk takes all changes of one commit, or none. */
 export type LedgerOperation =
   | { readonly kind: 'row'; readonly row: LedgerRow }
-  /** The same sequence once more replaces the entry. */
+  /** An entry with the same sequence replaces the earlier one. */
   | { readonly kind: 'enqueue'; readonly entry: QueueEntry }
   | { readonly kind: 'dequeue'; readonly seq: number }
   | { readonly kind: 'doubt'; readonly doubt: Doubt }
   | { readonly kind: 'settle'; readonly cid: string; readonly reason: DoubtReason }
-  /** Another gate has to know it; and has it on its disk, with all that came before. */
+  /** News for another gate; and its receipt: that gate has it, and all before it, on its disk. */
   | { readonly kind: 'news'; readonly news: News }
   | { readonly kind: 'delivered'; readonly gateId: string; readonly upTo: number }
-  /** Another gate of the cluster was seen; or is gone for good, as an operator says. */
+  /** This gate saw another one; or an operator removed that gate for good. */
   | { readonly kind: 'gate'; readonly gateId: string; readonly isForgotten: boolean }
   /**
-   * The name of a holder, for `init` and for a person who reads the file; empty: it has none any
-   * more.
+   * The name of a holder, for `init` and for a person who reads the file; empty: the holder has
+   * lost it.
    */
   | { readonly kind: 'name'; readonly holder: string; readonly name: string }
-  /** What an older release kept in files of its own is in the ledger now. */
+  /** The ledger has taken over the files of an older release. */
   | { readonly kind: 'taken-over'; readonly files: string }
-  /** What was written to another cluster is only what was seen from now on. */
+  /** From now on, rows written to another cluster count as seen only. */
   | { readonly kind: 'cluster'; readonly cluster: KnownCluster; readonly isAnother: boolean }
   | { readonly kind: 'walks'; readonly walks: PendingWalks }
 
-/** What is still to be verified: a run that is killed before hands it on. */
+/** Writes that a walk has yet to verify; a run that is killed hands them on. */
 export interface PendingWalks {
-  /** Of the last row at each event that a walk has still to look behind; ascending. */
+  /** Place of the last row at each event whose rows a walk has yet to verify; ascending. */
   readonly places: readonly number[]
-  /** Whether the machine ended without an orderly stop before the first of them. */
+  /** Whether the machine went down without an orderly stop before the first event. */
   readonly isRebooted: boolean
 }
 
-/** The disk does not take it, or the ledger is full. */
+/** The disk takes nothing, or the ledger is full. */
 export class LedgerFault extends Error {
   override readonly name = 'LedgerFault'
   readonly reason = 'ledger-unavailable'
 }
 
-/** What an earlier run left. */
+/** The ledger's contents at a start. */
 export interface LedgerContents {
   readonly queue: readonly QueueEntry[]
   readonly doubts: readonly Doubt[]
-  /** What other gates do not have yet, in order. */
+  /** News that other gates have yet to take, in order. */
   readonly outbox: readonly News[]
-  /** Other gates of the cluster that were ever seen, and are not gone for good. */
+  /** Other gates of the cluster, except those removed for good. */
   readonly gates: readonly string[]
-  /** It is kept in memory, and ends with the process. */
+  /** The ledger is in memory, and ends with the process. */
   readonly isVolatile: boolean
-  /** Leases that have not run out, by holder. */
+  /** Numbers of valid leases, by holder. */
   readonly counts: ReadonlyMap<string, number>
   /** The highest place of a row. */
   readonly lastRow: number
-  /** When the cluster's whole state was last compared, in ms since the epoch; undefined: never. */
+  /** When the last comparison with the cluster's whole state ended, in ms; undefined: never. */
   readonly comparedMs: number | undefined
   /**
-   * Whether the cluster has what the ledger may not know: the file is new, a run was killed, or a
-   * damaged ledger was set aside, and no comparison has ended since.
+   * Whether the cluster may have leases that the ledger lacks: the file is new, a run was killed,
+   * or a damaged ledger was set aside, and no comparison has ended since.
    */
   readonly isIncomplete: boolean
-  /** Whether the run before closed it. */
+  /** Whether the previous run closed the ledger. */
   readonly wasClosed: boolean
-  /** Whether the machine started anew since then. */
+  /** Whether the machine has started anew since the previous run. */
   readonly isRebooted: boolean
-  /** It is a backup that `ledger trust` has not made the ledger: nothing is repaired by it. */
+  /** The file is a backup before its `ledger trust`: the gate repairs nothing by it. */
   readonly isCopy: boolean
-  /** The files of an older release that were taken over, as they were then; undefined: none. */
+  /** State of an older release's files when they were taken over; undefined: none were. */
   readonly takenOver: string | undefined
-  /** Undefined: no cluster is known so far. */
+  /** Undefined: the gate has not met its cluster yet. */
   readonly cluster: KnownCluster | undefined
-  /** Undefined: nothing was left to verify. */
+  /** Undefined: no write is left to verify. */
   readonly walks: PendingWalks | undefined
 }
 
@@ -83,43 +83,43 @@ export interface LedgerStorage {
   readonly gateId: string
   readonly contents: LedgerContents
   /**
-   * The next number of the order; none is given out twice, also not after a crash.
+   * The next number of the order; no number is used twice, not even after a crash.
    *
-   * @throws LedgerFault when the disk has not taken the next range of them
+   * @throws LedgerFault if the disk has not taken the next range of numbers
    */
   nextSeq(): number
-  /** Resolves when it is on the disk. @throws LedgerFault */
+  /** Resolves when all operations are on the disk. @throws LedgerFault */
   commit(operations: readonly LedgerOperation[]): Promise<void>
   /**
-   * On the disk within 50 ms, and no request waits for it. What the disk does not take is kept and
-   * tried again, up to a bound.
+   * Writes within 50 ms; no request waits for that. Operations that the disk does not take wait in
+   * memory for the next try, up to a bound.
    *
-   * @returns resolves when it is on the disk; never rejects
+   * @returns resolves when all operations are on the disk; never rejects
    */
   note(operations: readonly LedgerOperation[]): Promise<void>
   /**
-   * False while the disk takes nothing new, or too much waits for it. A commit without a new entry
-   * of the queue is tried all the same: a release has space that is kept back.
+   * False while the disk takes nothing new, or too many operations wait. A commit without a new
+   * entry of the queue is tried all the same: the reserve has space for a release.
    */
   readonly isWritable: boolean
-  /** False: there is no row of the CID. */
+  /** False: the CID has no row. */
   mayHaveRow(cid: string): boolean
-  /** As it is on the disk, or waits for it. */
+  /** The row on the disk, or the newer one that waits for the disk. */
   row(cid: string): Promise<LedgerRow | undefined>
   /** Rows in the order of this gate's writes, the newest first. @param before exclusive */
   newest(before: number, count: number): Promise<readonly LedgerRow[]>
   /**
-   * CIDs that a holder has leases of, in a stable order.
+   * CIDs of a holder's leases, in a stable order.
    *
-   * @param after any CID: the last of the page before
+   * @param after the last CID of the previous page; any CID will do
    */
   held(holder: string, after: string | undefined, count: number): Promise<readonly string[]>
-  /** How many; as of the last batch that the disk took, before its promises resolve. */
+  /** Number of leases, up to date before the promises of a batch resolve. */
   count(holder: string): number
-  /** Leases that ran out are counted no more, as far as the disk takes it. */
+  /** Takes expired leases out of the counts, as far as the disk takes that. */
   countNow(): Promise<void>
   /**
-   * Begins a comparison with the cluster's whole state; one at a time.
+   * Begins a comparison with the cluster's whole state; only one runs at a time.
    *
    * @param owes of all gates when absent
    */
@@ -127,24 +127,24 @@ export interface LedgerStorage {
   close(): Promise<void>
 }
 
-/** A comparison of the ledger with the cluster's whole state, which comes in lines. */
+/** Compares the ledger with the cluster's whole state, line by line. */
 export interface WholeComparison {
-  /** @param lines records as `/allocations` gives them, each a line of JSON */
+  /** @param lines records of `/allocations`, one JSON object a line */
   see(lines: readonly string[]): Promise<void>
   /**
-   * All of the state was seen: what was not is missing. Rows that were written since the beginning,
-   * that are in doubt or wait in the queue stay as they are.
+   * Ends a complete comparison: owed pins that it did not see are missing. Rows written since its
+   * beginning, rows in doubt and queued pins stay as they are.
    */
   end(): Promise<ComparedState>
-  /** The state was not seen to its end: what was adopted stays, nothing is missing. */
+  /** Ends an incomplete comparison: adopted leases stay, and no pin counts as missing. */
   abandon(): Promise<void>
 }
 
 export interface ComparedState {
   readonly pins: number
   readonly leases: number
-  /** Records whose leases the ledger did not know, or knew otherwise. */
+  /** Records with leases that the ledger did not know, or knew with other ends. */
   readonly adopted: number
-  /** Rows that the cluster does not have: a hand removed them. */
+  /** Rows whose pins the cluster lacks: they were removed beside the gate. */
   readonly missing: number
 }

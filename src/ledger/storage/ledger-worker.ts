@@ -36,7 +36,7 @@ async function answer(
   { id, name, args }: CallMessage,
 ): Promise<ReplyMessage> {
   try {
-    // The types of both sides are those of the service: see worker-calls.ts.
+    // Both sides use the types of the service: see worker-calls.ts.
     const calls = service as unknown as Record<string, (...args: unknown[]) => unknown>
     return { id, value: await calls[name]?.(...args) }
   } catch (error) {

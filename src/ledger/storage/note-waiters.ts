@@ -1,19 +1,19 @@
 /** Callers that wait until their notes are on disk, in the order of the notes. */
 
-/** For all that was noted up to an order. */
+/** Waits for all notes up to an order. */
 interface NoteWaiter {
   order: number
   readonly promise: Promise<void>
   readonly resolve: () => void
 }
 
-/** While the disk takes nothing, the rest wait together with the last of so many. */
+/** While the disk takes nothing, further callers share the promise of the last waiter. */
 const waitersMax = 10_000
 
 export class NoteWaiters {
   private readonly waiters: NoteWaiter[] = []
 
-  /** @param order none that was added before has a later one */
+  /** @param order no smaller than that of an earlier call */
   add(order: number): Promise<void> {
     const last = this.waiters.at(-1)
     if (last !== undefined && this.waiters.length >= waitersMax) {
@@ -32,7 +32,7 @@ export class NoteWaiters {
     return promise
   }
 
-  /** @param oldest of what is not on the disk; Infinity: all of it is */
+  /** @param oldest order of the oldest note that is not on the disk; Infinity: all are on it */
   settle(oldest: number): void {
     const still = this.waiters.findIndex(({ order }) => order >= oldest)
     const settled = this.waiters.splice(0, still === -1 ? this.waiters.length : still)

@@ -1,4 +1,4 @@
-/** Opens the ledger's file for one process alone; sets aside what is damaged. */
+/** Opens the ledger's file for one process alone; sets a damaged file aside. */
 import {
   accessSync,
   closeSync,
@@ -33,7 +33,7 @@ export class LedgerInUse extends Error {
   }
 }
 
-/** The disk has damaged the file, which stays where it is. */
+/** The file is damaged, and stays in place. */
 export class DamagedLedger extends Error {
   override readonly name = 'DamagedLedger'
 
@@ -47,13 +47,13 @@ export class DamagedLedger extends Error {
 
 export interface OpenDatabase {
   readonly db: DatabaseSync
-  /** Where a damaged file of before was put. */
+  /** Path of the damaged file that was set aside. */
   readonly setAside: string | undefined
 }
 
 /**
- * @param setsAside false: what is damaged stays, and {@link DamagedLedger} is thrown
- * @throws Error with a sentence, when it cannot be opened here
+ * @param setsAside false: a damaged file stays, and {@link DamagedLedger} is thrown
+ * @throws Error with a sentence, if the file cannot be opened
  * @throws LedgerInUse
  * @throws NoFileYet
  * @throws DiskFault
@@ -68,12 +68,12 @@ export function openDatabase(path: string, setsAside = true): OpenDatabase {
     throw new DamagedLedger(path, damage)
   }
   const setAside = putAside(path)
-  // Only now: until then no other process can take the damaged file, or its place.
+  // Unlocks only now, so that no other process takes the damaged file or its place before.
   before.close()
   return { db: openFile(path, setAside), setAside }
 }
 
-/** Whether another process has it now. What else may be wrong with it, opening it finds. */
+/** Whether another process has the file now. Opening it finds all other problems. */
 export function isLedgerHeld(path: string): boolean {
   if (!existsSync(path)) return false
   let db
@@ -112,12 +112,12 @@ function makeFile(path: string): void {
     for (const suffix of ['', '-wal', '-shm']) refuseForbidden(path + suffix)
     return
   }
-  // Never opened where it is there: closing it would end the locks that this process has on it.
+  // Does not open an existing file: closing it would end this process's locks on it.
   closeSync(openSync(path, 'wx', 0o600))
   syncDirectorySync(directory)
 }
 
-/** SQLite says only that it is unable to open it. @throws Error with a sentence */
+/** Adds the reason, as SQLite says only "unable to open". @throws Error with a sentence */
 function refuseForbidden(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat === undefined) return
@@ -134,12 +134,12 @@ function whyOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EACCES' || code === 'EPERM') return 'this user may not write there'
   if (code === 'EROFS') return 'the file system is read-only'
-  if (code === 'ENOTDIR' || code === 'EEXIST') return 'that is no directory'
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'that is not a directory'
   if (code === 'ENOSPC') return 'the disk is full'
   return error instanceof Error ? error.message : String(error)
 }
 
-/** A command that reads the file, where no daemon runs, has it for a moment. */
+/** How long to wait for a command, which locks the file for a moment while it reads. */
 const busyMs = 1000
 
 function openAlone(path: string): DatabaseSync {
@@ -147,7 +147,7 @@ function openAlone(path: string): DatabaseSync {
   try {
     return configure(db)
   } catch (error) {
-    // That is found once more, by the caller.
+    // The caller meets the same error, and reports it.
     if (isDamage(error)) return db
     db.close()
     if (sqliteCode(error) === sqliteCodes.busy) throw new LedgerInUse(path, error)
@@ -165,15 +165,15 @@ function configure(db: DatabaseSync): DatabaseSync {
   db.exec('PRAGMA synchronous = FULL')
   db.exec('PRAGMA cache_size = -4096')
   db.exec('PRAGMA temp_store = MEMORY')
-  // 2 MB: on a full disk the rest of what is kept back is for the main file to grow.
+  // 2 MB: on a full disk the rest of the reserve lets the main file grow.
   db.exec('PRAGMA wal_autocheckpoint = 512')
   db.exec('PRAGMA journal_size_limit = 16777216')
-  // The lock is taken with the first read.
+  // SQLite takes the lock with the first read.
   db.prepare('SELECT count(*) FROM sqlite_schema').get()
   return db
 }
 
-/** What SQLite finds; none: the file is whole. */
+/** Faults that SQLite finds; none: the file is whole. */
 function damageOf(db: DatabaseSync): readonly string[] {
   try {
     const findings = db.prepare('PRAGMA quick_check(20)').all()
@@ -194,7 +194,7 @@ function checkedVersion(db: DatabaseSync, path: string): DatabaseSync {
   )
 }
 
-/** Under a name that SQLite's own tools open, together with what was not yet in the main file. */
+/** Renames the file and its log, to a name that SQLite's own tools open. */
 function putAside(path: string): string {
   const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
   let name = `${path}.damaged-${stamp}`

@@ -1,4 +1,4 @@
-/** What is still to be done, in the ledger's file: the queue, the doubts and the outbox. */
+/** The ledger's pending work in its file: the queue, the doubts and the outbox. */
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
@@ -9,7 +9,7 @@ import type { LedgerOperation } from './ledger-storage.js'
 import { cidColumn, cidText, type Columns } from './row-columns.js'
 import type { Statements } from './statements.js'
 
-/** Changes of what is still to be done. */
+/** Changes of pending work. */
 export type PendingOperation = Extract<
   LedgerOperation,
   { readonly kind: 'enqueue' | 'dequeue' | 'doubt' | 'settle' | 'news' | 'delivered' | 'gate' }
@@ -18,7 +18,7 @@ export type PendingOperation = Extract<
 export class PendingTables {
   constructor(private readonly statements: Statements) {}
 
-  /** In the order in which they were accepted; those that the disk has damaged are only counted. */
+  /** Entries in the order in which the gate accepted them; it only counts damaged ones. */
   queue(): { readonly entries: readonly QueueEntry[]; readonly damaged: number } {
     const all = this.sql('SELECT entry, crc FROM queue ORDER BY seq').all().map(readEntry)
     const entries = all.filter((entry) => entry !== undefined)
@@ -29,7 +29,7 @@ export class PendingTables {
     return this.sql('SELECT * FROM doubt ORDER BY due').all().map(doubtOf)
   }
 
-  /** Whether the CID is in doubt, or waits in the queue; what was rejected waits for nothing. */
+  /** Whether the CID is in doubt, or waits in the queue; a rejected pin does not wait. */
   has(cid: string): boolean {
     const column = cidColumn(cid)
     const waiting = "queue WHERE entry ->> '$.rejection' IS NULL AND cid = ?"
@@ -38,7 +38,7 @@ export class PendingTables {
     )
   }
 
-  /** In a transaction, as all below. */
+  /** Runs in a transaction, as all methods below. */
   write(operation: PendingOperation): void {
     switch (operation.kind) {
       case 'enqueue':
@@ -118,12 +118,12 @@ export class PendingTables {
 }
 
 /**
- * Of a damaged file that was set aside: what can still be read of its queue, as each entry has a
- * checksum of its own.
+ * Reads the queue of a damaged file that was set aside, as far as possible: each entry has its
+ * own checksum.
  */
 export function salvagedQueue(path: string): readonly QueueEntry[] {
   const entries: QueueEntry[] = []
-  // Opened, SQLite would change the file, which stays as it is for a person who looks into it.
+  // Opening it would change the file, and a person may want to examine it as it is.
   const copy = `${path}.copy`
   try {
     for (const suffix of ['', '-wal'])
@@ -138,14 +138,14 @@ export function salvagedQueue(path: string): readonly QueueEntry[] {
       db.close()
     }
   } catch {
-    // Beyond the damage nothing can be read.
+    // SQLite reads nothing beyond the damage.
   } finally {
     for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true })
   }
   return entries
 }
 
-/** Undefined: it is not what was written. */
+/** Undefined: the entry is damaged. */
 function readEntry({ entry, crc }: Columns): QueueEntry | undefined {
   const text = String(entry)
   if (crc32(text) !== crc) return undefined

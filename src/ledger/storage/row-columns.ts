@@ -1,4 +1,4 @@
-/** Rows of the ledger as columns: compact, as there are as many of them as pins. */
+/** Stores rows of the ledger as compact columns, as there is a row for each pin. */
 import { base32 } from 'multiformats/bases/base32'
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import type { Parameter } from '../../cluster/query.js'
@@ -7,7 +7,7 @@ import { dayMs } from '../../time/units.js'
 import type { LedgerRow, Released } from '../row.js'
 import { takeDownOf } from '../take-down.js'
 
-/** Bytes, where the text comes of them again: three indexes have the CID. */
+/** The CID's bytes if they yield the same text again: three indexes hold the CID. */
 export function cidColumn(cid: string): Uint8Array | string {
   if (!cid.startsWith('b')) return cid
   try {
@@ -22,10 +22,10 @@ export const cidText = (column: SQLOutputValue | undefined): string =>
 
 export type Columns = Readonly<Record<string, SQLOutputValue>>
 
-/** What most pins have. */
+/** The options of most pins. */
 const defaultOptions = '[["replication-min","-1"],["replication-max","-1"]]'
 
-/** Without the CID, in the order of {@link columnNames}. */
+/** Values without the CID, in the order of {@link columnNames}. */
 export function columnsOf(row: LedgerRow, now: number): SQLInputValue[] {
   const options = JSON.stringify(row.options)
   return [
@@ -55,7 +55,7 @@ export const columnNames = [
   'due',
 ] as const
 
-/** @throws when it is not what was written: the disk has damaged it */
+/** @throws if the disk has damaged the row */
 export function rowOf(columns: Columns): LedgerRow {
   const { cid, seq, at, direct, options, leases, former, expires, released, report } = columns
   return {
@@ -72,7 +72,7 @@ export function rowOf(columns: Columns): LedgerRow {
   }
 }
 
-/** @throws when it is not what was written */
+/** @throws if the row is damaged */
 export const releasedIn = (column: SQLOutputValue | undefined): readonly Released[] =>
   (JSON.parse(textOf(column) ?? '[]') as ReleasedArray[]).map(([holder, token, seq]) => ({
     holder,
@@ -80,20 +80,20 @@ export const releasedIn = (column: SQLOutputValue | undefined): readonly Release
     seq,
   }))
 
-/** So long a row stays that says only what is over. */
+/** A row without a valid lease stays this long. */
 const keptMs = dayMs
 
-/** When the row changes by itself; null: never. */
+/** When the row next changes by itself; null: never. */
 export function dueOf(row: LedgerRow, now: number): number | null {
   const live = row.leases.filter(({ untilMs }) => untilMs > now)
   if (live.length > 0) return finite(Math.min(...live.map(({ untilMs }) => untilMs)))
   return finite(overMs(row) + keptMs)
 }
 
-/** Whether it says only what has been over for a day. */
+/** Whether the row has been over for a day. */
 export const isOver = (row: LedgerRow, now: number): boolean => overMs(row) + keptMs <= now
 
-/** What was taken down stays so. */
+/** A pin that an operator took down keeps its row. */
 const overMs = (row: LedgerRow): number =>
   takeDownOf(row) === undefined
     ? Math.max(row.atMs, latestEnd(row.leases), row.former.length > 0 ? row.expiresMs : -Infinity)
@@ -104,12 +104,12 @@ const finite = (ms: number): number | null => (Number.isFinite(ms) ? Math.ceil(m
 type LeaseArray = readonly [holder: string, since: number, until: number | null, token?: string]
 type ReleasedArray = readonly [holder: string, token: string, seq: number]
 
-/** A lease of an older release has none. */
+/** A lease of an older release has no token. */
 export type TokenLease = Lease & { readonly token?: string | undefined }
 
 const releasedArray = ({ holder, token, seq }: Released): ReleasedArray => [holder, token, seq]
 
-/** In seconds, as the cluster has them. */
+/** Times in seconds, as in the cluster. */
 function leasesText(leases: readonly TokenLease[]): string | null {
   if (leases.length === 0) return null
   const arrays = leases.map(({ holder, sinceMs, untilMs, token }): LeaseArray => {

@@ -21,21 +21,21 @@ const upsert = `
     ON CONFLICT (cid) DO UPDATE SET
       ${columnNames.map((name) => `${name} = excluded.${name}`).join(', ')}`
 
-/** Of rows without a lease so many stay, as a killed cluster may have their pins back. */
+/** Rows without a lease that stay, as a killed cluster may bring their pins back. */
 const tombstonesMin = 10_000
 
-/** A row that a hand changed, for a plan. */
+/** A row that was changed beside the gate, for a plan. */
 export interface ReportedRow {
   readonly cid: string
   readonly version: string
-  /** Who has leases of it by the ledger. */
+  /** Holders of its leases by the ledger. */
   readonly holders: readonly string[]
 }
 
 export class RowTable {
   private readonly holderIds = new Map<string, number>()
   private readonly changed = new Set<string>()
-  /** Of the transaction under way, by the holder's number. */
+  /** Changed counts of the current transaction, by the holder's number. */
   private readonly differences = new KeyedCounter<number>()
   private owedCount = 0
   private countedMs = -Infinity
@@ -45,7 +45,7 @@ export class RowTable {
     private readonly now: () => number,
   ) {}
 
-  /** In a transaction. */
+  /** Runs in a transaction. */
   write(row: LedgerRow): void {
     const now = this.now()
     const cid = cidColumn(row.cid)
@@ -60,14 +60,14 @@ export class RowTable {
     for (const holder of live) this.hold(holder, pin)
   }
 
-  /** At the end of a transaction: each holder's number of pins is written once. */
+  /** Writes each holder's number of pins once, at the end of a transaction. */
   addUp(): void {
     const query = this.sql('UPDATE holder SET pins = pins + ? WHERE id = ?')
     for (const [id, difference] of this.differences) query.run(difference, id)
     this.differences.clear()
   }
 
-  /** The transaction was not kept. */
+  /** Drops the counts of a transaction that was rolled back. */
   forgetChanges(): void {
     this.differences.clear()
   }
@@ -77,7 +77,7 @@ export class RowTable {
     return columns && read(columns)
   }
 
-  /** CIDs of rows, in the order of their ids. @param after the last one's id of the page before */
+  /** CIDs of rows, in the order of their ids. @param after last id of the previous page */
   cids(after: number, count: number): readonly { readonly id: number; readonly cid: string }[] {
     return this.sql('SELECT id, cid FROM pin WHERE id > ? ORDER BY id LIMIT ?')
       .all(after, count)
@@ -98,7 +98,7 @@ export class RowTable {
     const id = this.idOfHolder(holder)
     if (id === undefined) return []
     const from = after === undefined ? 0 : this.idOf(after)
-    // A row that is gone had no lease for a day: there is no page behind it.
+    // A deleted row had no lease for a day, so no page follows it.
     if (from === undefined) return []
     const query = `SELECT cid FROM held JOIN pin ON pin.id = held.pin
       WHERE holder = ? AND held.pin > ? ORDER BY held.pin LIMIT ?`
@@ -119,14 +119,14 @@ export class RowTable {
     return new Map(rows.map(({ holder, pins }) => [String(holder), Number(pins)]))
   }
 
-  /** The numbers that may have changed since the last call, by holder. */
+  /** Counts that may have changed since the last call, by holder. */
   takeChanges(): ReadonlyMap<string, number> {
     const changes = new Map([...this.changed].map((holder) => [holder, this.count(holder)]))
     this.changed.clear()
     return changes
   }
 
-  /** How many have leases; at most a minute old, as all of them are looked at. */
+  /** Number of rows with leases; up to a minute old, as counting reads all rows. */
   owed(): number {
     const now = this.now()
     if (Math.abs(now - this.countedMs) < minuteMs) return this.owedCount
@@ -145,7 +145,7 @@ export class RowTable {
 
   /**
    * Rows that were changed beside the gate, in a stable order.
-   * @param after the last of the page before
+   * @param after last CID of the previous page
    */
   reportedPage(report: string, after: string | undefined, count: number): readonly ReportedRow[] {
     const from = after === undefined ? 0 : this.idOf(after)
@@ -160,7 +160,7 @@ export class RowTable {
       })
   }
 
-  /** In a transaction. @param name empty: it has none any more */
+  /** Runs in a transaction. @param name empty: the holder has lost it */
   name(holder: string, name: string): void {
     this.sql(
       `INSERT INTO holder (holder, name) VALUES (?, ?)
@@ -168,13 +168,13 @@ export class RowTable {
     ).run(holder, name === '' ? null : name)
   }
 
-  /** Names by holder, as they were last told. */
+  /** The last known names, by holder. */
   names(): ReadonlyMap<string, string> {
     const rows = this.sql('SELECT holder, name FROM holder WHERE name IS NOT NULL').all()
     return new Map(rows.map(({ holder, name }) => [String(holder), String(name)]))
   }
 
-  /** The number by which pages of all rows are read; it stays. */
+  /** The row's stable number, by which pages of all rows are read. */
   idOf(cid: string): number | undefined {
     const id = this.sql('SELECT id FROM pin WHERE cid = ?').get(cidColumn(cid))?.id
     return id === undefined ? undefined : Number(id)
@@ -184,7 +184,7 @@ export class RowTable {
     return this.statements.number('SELECT coalesce(max(id), 0) AS n FROM pin')
   }
 
-  /** Of rows that have leases, in order. */
+  /** Numbers of rows that have leases, in order. */
   idsAfter(after: number, count: number): readonly number[] {
     return this.sql('SELECT id FROM pin WHERE id > ? AND leases IS NOT NULL ORDER BY id LIMIT ?')
       .all(after, count)
@@ -196,14 +196,14 @@ export class RowTable {
     return columns && read(columns)
   }
 
-  /** What changes by itself, and has not yet. */
+  /** Rows that are due to change by themselves. */
   due(count: number): readonly Columns[] {
     return this.sql('SELECT * FROM pin WHERE due <= ? ORDER BY due LIMIT ?').all(this.now(), count)
   }
 
   /**
-   * Leases that ran out are counted no more; rows that say only what was over a day ago go.
-   * In a transaction.
+   * Takes expired leases out of the counts, and deletes rows that have been over for a day.
+   * Runs in a transaction.
    */
   age(due: readonly Columns[]): void {
     const oldestKept = this.statements.number(
@@ -214,9 +214,9 @@ export class RowTable {
   }
 
   /**
-   * Counts again all leases that have not run out, after a clock was put back. In a transaction.
+   * Recounts all valid leases, after a clock was put back. Runs in a transaction.
    *
-   * @returns the last row that was looked at; undefined: all were
+   * @returns the last row that it counted; undefined: all rows
    */
   recount(after: number, count: number): number | undefined {
     const now = this.now()
@@ -278,7 +278,7 @@ export class RowTable {
     const known = this.holderIds.get(holder)
     if (known !== undefined) return known
     const id = this.sql('SELECT id FROM holder WHERE holder = ?').get(holder)?.id
-    // Only of a holder that is there already: the transaction that adds one may fail.
+    // Keeps only known holders: the transaction that adds a new one may fail.
     if (id !== undefined && !this.statements.db.isTransaction) this.remember(holder, Number(id))
     return id === undefined ? undefined : Number(id)
   }
@@ -288,7 +288,7 @@ export class RowTable {
     return Number(lastInsertRowid)
   }
 
-  /** Every writer of the cluster can make up holders. */
+  /** Every writer of the cluster can invent holders, so the cache of their numbers is bounded. */
   private remember(holder: string, id: number): void {
     if (this.holderIds.size >= 10_000) this.holderIds.clear()
     this.holderIds.set(holder, id)
@@ -299,7 +299,7 @@ export class RowTable {
   }
 }
 
-/** Undefined: the disk has damaged it, and nothing is known of the CID. */
+/** Undefined: the disk has damaged the row, so the gate knows nothing of the CID. */
 function read(columns: Columns): LedgerRow | undefined {
   try {
     return rowOf(columns)
@@ -308,7 +308,7 @@ function read(columns: Columns): LedgerRow | undefined {
   }
 }
 
-/** None of a row that the disk has damaged: the new one takes its place all the same. */
+/** No tokens of a damaged row, which a new one replaces all the same. */
 function releasedBefore({ released }: Columns): readonly Released[] {
   try {
     return releasedIn(released)
@@ -317,6 +317,6 @@ function releasedBefore({ released }: Columns): readonly Released[] {
   }
 }
 
-/** What is over and stays all the same is looked at again in a day. */
+/** A row that is over and has to stay is due again in a day. */
 const laterDue = (row: LedgerRow, now: number): number | null =>
   isOver(row, now) ? now + dayMs : dueOf(row, now)

@@ -1,19 +1,19 @@
-/** What a record, as the cluster's whole state has it, says of the ledger's row. */
+/** Compares a record of the cluster's whole state with the ledger's row. */
 import type { Lease } from '../../leases/lease.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import { mergeRow, type Merging, owedBy, ownSeq } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 
 export interface SeenRow {
-  /** Undefined: the row is as it was. */
+  /** Undefined: the row stays unchanged. */
   readonly row: LedgerRow | undefined
-  /** Whether there were leases that the ledger did not know, or knew otherwise. */
+  /** Whether the record had leases that the ledger did not know, or knew with other ends. */
   readonly isAdopted: boolean
 }
 
 /**
- * Leases that the ledger does not know are adopted. What it owes stays owed, also where the record
- * does not have it: that, and what was released and is there, is reported.
+ * Adopts leases that the ledger does not know. Owed leases stay owed, even if the record lacks
+ * them; the row then reports that, as it reports released leases that the record has.
  */
 export function compareRow(
   known: LedgerRow | undefined,
@@ -29,7 +29,7 @@ export function compareRow(
   const news = leases.filter((lease) => !has(known?.leases ?? [], lease))
   const row: LedgerRow = {
     cid,
-    // Of a write whose row was lost with a killed gate: a walk has to look at it as well.
+    // A killed gate lost the row of this write, and a walk has to verify it as well.
     seq: Math.max(known?.seq ?? 0, ...news.map(({ token }) => ownSeq(token, gateId) ?? 0)),
     atMs: known?.atMs ?? (Number.isNaN(record.writtenMs) ? now : record.writtenMs),
     isDirect,
@@ -44,7 +44,7 @@ export function compareRow(
   return { row: isChanged ? row : undefined, isAdopted: news.length > 0 }
 }
 
-/** The same where the cluster has nothing of it: what is owed is missing, what is not is over. */
+/** The row of a pin that the cluster lacks: an owed pin is missing, any other is over. */
 export function withoutRecord(
   row: LedgerRow,
   merging: Merging,
@@ -63,7 +63,7 @@ const has = (leases: readonly Lease[], { holder, token, untilMs }: Lease): boole
 
 const byHolder = (one: Lease, other: Lease): number => (one.holder < other.holder ? -1 : 1)
 
-/** What a comparison may change, as JSON; the order of the holders says nothing. */
+/** The parts that a comparison may change, as JSON; the order of holders does not matter. */
 function textOf({ isDirect, options, leases, former, expiresMs, report }: LedgerRow): string {
   const endsOf = (all: readonly Lease[]) =>
     all

@@ -1,4 +1,4 @@
-/** One comparison of the ledger's file with the cluster's whole state, line by line. */
+/** Compares the ledger's file with the cluster's whole state, line by line. */
 import { leasePrefix } from '../../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
 import type { Owes } from '../merge.js'
@@ -7,16 +7,16 @@ import type { LedgerFile } from './ledger-file.js'
 import type { ComparedState, LedgerOperation } from './ledger-storage.js'
 import { compareRow, withoutRecord } from './seen-record.js'
 
-/** With CRDT batching the cluster shows a write only later. */
+/** With CRDT batching the cluster shows a write with a delay. */
 const lagMs = 300_000
 
-/** As it stands in a line of JSON: other pins are not the gate's, and need no reading. */
+/** Marks a line with leases: other pins are not the gate's, so it does not parse them. */
 const leaseBytes = `"${leasePrefix}`
 
-/** Rows that are looked at between two messages of others. */
+/** Rows compared between two messages of other callers. */
 const pageRows = 2000
 
-/** Rows of one transaction: they are all over the file, and a commit waits for so many. */
+/** Rows of one transaction: they lie all over the file, and a commit waits for them. */
 const foundMax = 1000
 
 interface FoundRow {
@@ -25,18 +25,18 @@ interface FoundRow {
 }
 
 export class StateComparison {
-  /** By the number of the row, a bit each. */
+  /** Rows that the comparison saw, a bit each, by number. */
   private readonly seen: Uint8Array
   private readonly lastId: number
   private readonly startMs: number
-  /** Written since the beginning: the state may be of before. */
+  /** CIDs written since the beginning: the state may be older. */
   private readonly touched = new Set<string>()
   private readonly found: FoundRow[] = []
   private pins = 0
   private leases = 0
   private adopted = 0
 
-  /** @param lastSeq the last number that was given out: rows with a later one stay as they are */
+  /** @param lastSeq the last number in use: rows with a later one stay as they are */
   constructor(
     private readonly file: LedgerFile,
     private readonly lastSeq: number,
@@ -48,13 +48,13 @@ export class StateComparison {
     this.seen = new Uint8Array((this.lastId >>> 3) + 1)
   }
 
-  /** What is written meanwhile. */
+  /** Notes a CID that is written meanwhile. */
   touch(operations: readonly LedgerOperation[]): void {
     for (const operation of operations)
       if (operation.kind === 'row') this.touched.add(operation.row.cid)
   }
 
-  /** @throws DiskFault what was seen counts, what was to be adopted is not kept */
+  /** @throws DiskFault the rows count as seen, but their leases are not adopted */
   see(lines: readonly string[]): void {
     for (const line of lines) {
       this.pins++
@@ -66,7 +66,7 @@ export class StateComparison {
     if (this.found.length >= foundMax) this.flush()
   }
 
-  /** Writes what was found so far. @throws DiskFault */
+  /** Writes the changes found so far. @throws DiskFault */
   flush(): void {
     const found = this.found.splice(0)
     const operations = found.flatMap(({ row, isAdopted }): LedgerOperation[] => {
@@ -77,7 +77,7 @@ export class StateComparison {
     if (operations.length > 0) this.file.apply(operations)
   }
 
-  /** What was not seen, and is owed, is missing. @throws DiskFault */
+  /** Marks owed pins that it did not see as missing. @throws DiskFault */
   async end(): Promise<ComparedState> {
     this.flush()
     let missing = 0
@@ -88,7 +88,7 @@ export class StateComparison {
       const found = rows.map((row): LedgerOperation => ({ kind: 'row', row }))
       if (found.length > 0) this.file.apply(found)
       missing += rows.filter(({ report }) => report === 'missing').length
-      // A commit that came meanwhile goes first.
+      // Lets a commit that came meanwhile go first.
       await new Promise(setImmediate)
     }
     this.file.compared(this.now())
@@ -108,7 +108,7 @@ export class StateComparison {
     this.found.push({ row: { ...row, report }, isAdopted })
   }
 
-  /** A row of which the cluster has nothing, as it is from now on; undefined: it stays. */
+  /** The new row of a pin that the cluster lacks; undefined: the row stays unchanged. */
   private gone(id: number): LedgerRow | undefined {
     const row = this.file.rows.rowById(id)
     if (row === undefined || !this.mayChange(row.cid, row) || this.isRecent(row)) return undefined
@@ -124,7 +124,7 @@ export class StateComparison {
     return !this.file.pending.has(cid)
   }
 
-  /** One that was added since the beginning has a number beyond. */
+  /** Rows added since the beginning have higher numbers. */
   private mark(id: number): void {
     if (id <= this.lastId) this.seen[id >>> 3] = (this.seen[id >>> 3] ?? 0) | (1 << (id & 7))
   }
@@ -134,7 +134,7 @@ export class StateComparison {
   }
 }
 
-/** Undefined: what the cluster sent cannot be read, and says nothing of any pin. */
+/** Undefined: the line is unreadable, and says nothing about any pin. */
 function recordIn(line: string): PinRecord | undefined {
   try {
     const record = readPinRecord(line)

@@ -1,4 +1,4 @@
-/** A database with its prepared statements, and transactions that know what failed. */
+/** A database with its prepared statements, and transactions that report disk faults. */
 import { statSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { asDiskFault, DiskFault } from './disk-fault.js'
@@ -19,7 +19,7 @@ export class Statements {
     return this.path === inMemory
   }
 
-  /** Whether another file stands in its place, or none: no later start finds this one. */
+  /** Whether another file, or none, has the path now: no later start would find this one. */
   get isReplaced(): boolean {
     return this.readInode() !== this.inode
   }
@@ -36,7 +36,7 @@ export class Statements {
     return statement
   }
 
-  /** The first column, named `n`, of the only row. */
+  /** The column `n` of the only row. */
   number(text: string, ...values: (string | number)[]): number {
     return Number(this.sql(text).get(...values)?.n)
   }
@@ -50,10 +50,10 @@ export class Statements {
     this.sql('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(key, value)
   }
 
-  /** On the disk when it returns; else nothing of it is kept. @throws DiskFault */
+  /** Returns when the work is on the disk; else keeps nothing of it. @throws DiskFault */
   transaction<T>(work: () => T): T {
     try {
-      // SQLite would go on with a file that no later start finds.
+      // SQLite would continue with a file that no later start finds.
       if (this.isReplaced) throw new DiskFault(new Error(this.replacedText))
       this.db.exec('BEGIN IMMEDIATE')
       const result = work()
@@ -69,7 +69,7 @@ export class Statements {
     try {
       if (this.db.isTransaction) this.db.exec('ROLLBACK')
     } catch {
-      // SQLite rolls back what it could not write by itself.
+      // SQLite itself has rolled back a failed write.
     }
   }
 

@@ -1,13 +1,12 @@
 /**
- * Takes over what releases before the ledger kept in files of their own: `journal`, the pins
- * that were accepted with 202, and `last-writes`, what the gate had written last.
+ * Takes over the files of releases without a ledger: `journal` has the pins that were accepted
+ * with 202, `last-writes` the gate's last writes.
  *
- * Both files stay as they are, so that the release before can be installed again. That costs:
- * - of pins that this release accepted with 202 and had not yet written, it knows nothing: wait
- *   until the queue is empty;
- * - pins of the old journal that this release has written are written once more, each until the
- *   time that was asked for then: one that was unpinned meanwhile comes back. Remove `journal`
- *   before, unless this release wrote nothing;
+ * Both files stay as they are, so that you can go back to such a release. That costs:
+ * - the older release does not know pins that this one accepted with 202 and has not yet written:
+ *   wait until the queue is empty;
+ * - the older release writes the pins of its journal again, each with its original end: a pin that
+ *   was unpinned meanwhile comes back. First remove `journal`, unless this release wrote nothing;
  * - `last-writes` is from the time of the upgrade, so that a power cut before the old release has
  *   run for a while takes some tens of pins from a cluster alone;
  * - leases keep their times, and lose their tokens with the next write to their pin.
@@ -24,13 +23,13 @@ import type { LedgerOperation } from './ledger-storage.js'
 
 export interface TakeoverParts {
   readonly storage: LedgerDisk
-  /** Undefined: there was none. */
+  /** Undefined: no such file. */
   readonly journalDirectory: string | undefined
-  /** Undefined: there was none. */
+  /** Undefined: no such file. */
   readonly lastWritesDirectory: string | undefined
-  /** Base URLs of the cluster: what was written to another is left. */
+  /** Base URLs of the cluster; writes to another one are left out. */
   readonly cluster: readonly string[]
-  /** Undefined: the settings have no such key any more. */
+  /** Undefined: the settings no longer have the key. */
   readonly keyOf: (encoder: string, keyId: string) => KeyIdentity | undefined
   readonly log: Logger
   /** Milliseconds since the epoch. */
@@ -38,7 +37,7 @@ export interface TakeoverParts {
 }
 
 export interface KeyIdentity {
-  /** The leaseId of the encoder. */
+  /** The encoder's leaseId. */
   readonly holder: string
   readonly keyDigest: string
 }
@@ -49,10 +48,10 @@ export interface TakenOver {
 }
 
 /**
- * All of it is in the ledger when this resolves, or nothing is, and the next start tries again.
+ * Takes over everything or nothing; after a failure the next start tries again.
  *
- * @throws LedgerFault the disk does not take it
- * @throws Error with a sentence, when a file is there and cannot be read
+ * @throws LedgerFault if the disk takes nothing
+ * @throws Error with a sentence, if a file exists and cannot be read
  */
 export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
   const { storage, log, journalDirectory, lastWritesDirectory } = parts
@@ -62,12 +61,12 @@ export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
       stateOf(journalDirectory, 'journal'),
     ])
   ).join()
-  // The release before may have run once more since then: what it did is taken over again.
+  // The older release may have run again since then, so its newer files are taken over too.
   if (storage.contents.takenOver === files) return { entries: [], rows: 0 }
   const writes = await readOld(lastWritesDirectory, 'last-writes')
   const journal = await readOld(journalDirectory, 'journal')
   await storage.reserveSeqs(writes.split('\n').length + journal.split('\n').length)
-  // In the order of the writes: what waits in the journal is written after them.
+  // In the order of the writes: the journal's pins are written after them.
   const rows = rowsOf(parts, writes)
   const entries = entriesOf(parts, journal)
   await storage.commit([
@@ -81,14 +80,14 @@ export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
   return { entries, rows: count }
 }
 
-/** Its size and when it was written; empty without a file. */
+/** Size and time of the file; empty without a file. */
 async function stateOf(directory: string | undefined, name: string): Promise<string> {
   if (directory === undefined) return ''
   const found = await stat(join(directory, name)).catch(() => undefined)
   return found === undefined ? '' : `${found.size} ${found.mtimeMs}`
 }
 
-/** @returns the empty text without a file */
+/** @returns an empty text without a file */
 async function readOld(directory: string | undefined, name: string): Promise<string> {
   if (directory === undefined) return ''
   const path = join(directory, name)
@@ -102,7 +101,7 @@ async function readOld(directory: string | undefined, name: string): Promise<str
   }
 }
 
-/** As the older release wrote it. JSON knows no Infinity. */
+/** The older release's form. JSON has no Infinity. */
 interface OldEntry {
   readonly seq: number
   readonly atMs: number
@@ -117,7 +116,7 @@ interface OldEntry {
 function entriesOf({ storage, keyOf, log }: TakeoverParts, text: string): QueueEntry[] {
   const old = new Map<number, OldEntry>()
   const lines = text.split('\n')
-  // What has no end was never acknowledged.
+  // A line without its end was never acknowledged.
   lines.pop()
   let damaged = 0
   lines.forEach((line, index) => {
@@ -136,13 +135,13 @@ function entriesOf({ storage, keyOf, log }: TakeoverParts, text: string): QueueE
       untilMs: entry.untilMs ?? Infinity,
       holder: key?.holder ?? '',
       keyDigest: key?.keyDigest ?? '',
-      // As the older release would have rejected it.
+      // The older release would have rejected it too.
       ...(key === undefined && { rejection: 'key-revoked' }),
     }
   })
 }
 
-/** Undefined: it is not what was written. */
+/** Undefined: the entry is damaged. */
 function journalLine(line: string): OldEntry | { readonly done: number } | undefined {
   const json = line.slice(9)
   if (line.slice(0, 9) !== `${crc32(json).toString(16).padStart(8, '0')} `) return undefined
@@ -152,7 +151,7 @@ function journalLine(line: string): OldEntry | { readonly done: number } | undef
 interface OldWrite {
   readonly cid: string
   readonly atMs: number
-  /** As the cluster answered it; null: it was unpinned. */
+  /** The cluster's answer; null: it was an unpin. */
   readonly text: string | null
   /** Whether the answer to a later write was lost. */
   readonly isUnsure: boolean
@@ -168,7 +167,7 @@ function rowsOf({ storage, cluster, log, now }: TakeoverParts, text: string): Le
   const writes = new Map<string, OldWrite>()
   for (const write of lines.map(writeLine))
     if (write !== undefined) {
-      // The last one counts, in its place.
+      // The last write of a CID counts, in its place.
       writes.delete(write.cid)
       writes.set(write.cid, write)
     }
@@ -192,7 +191,7 @@ function writeLine(line: string): OldWrite | undefined {
   }
 }
 
-/** Undefined: what the cluster answered cannot be read, and the whole state has to tell. */
+/** Undefined: the answer is unreadable, and only a comparison can find the leases. */
 function rowOfWrite({ cid, atMs, text }: OldWrite, storage: LedgerDisk): LedgerRow | undefined {
   const row = { cid, atMs, released: [] }
   if (text === null) {

@@ -15,13 +15,13 @@ export class WorkerCalls {
   private id = 0
   private isEnding = false
 
-  /** @param onCrash the thread ended, which is a bug */
+  /** @param onCrash the thread ended, because of a bug */
   constructor(
     private readonly directory: string,
     private readonly onCrash: (error: unknown) => void,
   ) {}
 
-  /** @throws LedgerFault where the disk is the reason, else Error */
+  /** @throws LedgerFault if the disk is the reason, else Error */
   call<K extends keyof LedgerService>(
     name: K,
     ...args: Parameters<LedgerService[K]>
@@ -35,7 +35,7 @@ export class WorkerCalls {
     })
   }
 
-  /** @param ms after which the thread is ended, whatever it does */
+  /** @param ms time after which the thread is terminated */
   async close(nextSeq: number | undefined, ms: number): Promise<void> {
     const closed = this.call('close', nextSeq)
     this.isEnding = true
@@ -58,9 +58,9 @@ export class WorkerCalls {
     const worker = new Worker(new URL('./ledger-worker.js', import.meta.url), {
       name: 'ledger',
       workerData: { directory: this.directory } satisfies LedgerWorkerData,
-      // What the process loads before its program is not for this thread.
+      // The thread does not load the modules that the process preloads.
       execArgv: [],
-      // It keeps nothing but what is under way.
+      // The thread keeps no state but the calls in flight.
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
     })
     let reason: unknown = new Error('the thread of the ledger ended')
@@ -90,12 +90,12 @@ export class WorkerCalls {
 
 type Calls = Record<string, (...args: unknown[]) => unknown>
 
-/** Calls to a ledger that is kept in memory: it needs no thread, as it waits for no disk. */
+/** Calls to a ledger in memory, which needs no thread, as it never waits for a disk. */
 export class DirectCalls {
   private readonly service = new LedgerService(undefined)
   private isClosed = false
 
-  /** @throws LedgerFault once it is closed */
+  /** @throws LedgerFault after `close` */
   async call<K extends keyof LedgerService>(
     name: K,
     ...args: Parameters<LedgerService[K]>

@@ -1,4 +1,4 @@
-/** Changes the configuration file so that no reader ever sees half of it, and no change is lost. */
+/** Edits the configuration file: no reader ever sees half of it, and no change is lost. */
 import type { BigIntStats } from 'node:fs'
 import { lstat, open, realpath, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -10,7 +10,7 @@ import type { Config } from '../schema/schema.js'
 import { withoutBom } from '../files/text.js'
 import { dropFormer, restoreFormer, swapIn } from './swap.js'
 
-/** The file was left as it is, for a reason that lies outside its contents. */
+/** The edit changed nothing, for a reason outside the file's contents. */
 export class EditError extends Error {
   override readonly name = 'EditError'
   readonly hint: string
@@ -22,14 +22,14 @@ export class EditError extends Error {
 }
 
 /**
- * Puts `change` of the file's text in its place; the result must be a valid configuration.
+ * Replaces the file's text by `change` of it; the result must be a valid configuration.
  *
  * The lock is the new file itself, as in git: the process that creates `….lock` may edit, others
- * wait. Other editors do not know of it: what they write meanwhile is never overwritten. Mode and
- * owner are kept.
+ * wait. Other editors ignore the lock, and the edit never overwrites what they write meanwhile.
+ * Mode and owner stay.
  *
- * @param onKept called with the name of a copy: another program wrote into the old file after the
- *   new one had taken its place, or an edit was killed before its end
+ * @param onKept called with the path of a copy: another program wrote into the old file after it
+ *   was replaced, or an edit was killed before its end
  */
 export async function editConfig(
   path: string,
@@ -37,7 +37,7 @@ export async function editConfig(
   onKept: (copy: string) => void = () => undefined,
   waitMs = 10_000,
 ): Promise<Config> {
-  // Behind a symbolic link it is the file that is replaced, never the link.
+  // Replaces the file behind a symbolic link, never the link.
   const target = await realpath(path).catch(() => path)
   const lock = `${target}.lock`
   const file = await lockedFor(target, lock, performance.now() + waitMs)
@@ -59,7 +59,7 @@ export async function editConfig(
   }
 }
 
-/** Unless the lock is another editor's by now: where there are no links, its name was moved. */
+/** Keeps a lock that is another editor's by now: without links, a move took its name. */
 async function release(file: FileHandle, lock: string): Promise<void> {
   const [own, there] = await Promise.all([
     file.stat({ bigint: true }),
@@ -89,7 +89,7 @@ async function lockedFor(target: string, lock: string, endMs: number): Promise<F
         `${target} is being edited: ${lock} exists`,
         `if no other pinwarden is changing it, one was cut off: delete ${lock} and try again`,
       )
-    // Without the directory there is no file either, and that is the better message.
+    // If the directory is missing, a message about the file is the better one.
     if (code === 'ENOENT') await readConfig(target)
     throw new EditError(
       `cannot create ${lock}: ${code}`,
@@ -100,12 +100,12 @@ async function lockedFor(target: string, lock: string, endMs: number): Promise<F
 
 const againMs = 50
 
-/** No edit takes as long; one that was cut off leaves its lock for good. */
+/** No edit takes as long; an edit that was killed leaves its lock for good. */
 const editMs = 10_000
 
 async function isInUse(lock: string): Promise<boolean> {
   const found = await lstat(lock).catch(() => undefined)
-  // None: it was given back just now.
+  // Undefined: its holder released the lock just now.
   return found === undefined || (found.isFile() && Math.abs(Date.now() - found.mtimeMs) < editMs)
 }
 
@@ -121,7 +121,7 @@ async function write(file: FileHandle, text: string, like: BigIntStats): Promise
     await file.chown(Number(like.uid), Number(like.gid)).catch(() => {
       throw new EditError("cannot keep the file's owner and group", 'run this as root or its owner')
     })
-  // After chown, which clears bits of the mode.
+  // Follows chown, which clears bits of the mode.
   await file.chmod(Number(like.mode & 0o7777n))
   await file.sync()
 }

@@ -10,9 +10,9 @@ import { insertLast, withoutEntry } from './entries.js'
 export interface KeyAddition {
   readonly encoder: string
   readonly key: KeyConfig
-  /** Of a new encoder; undefined leaves it to the default. */
+  /** Role of a new encoder; undefined: the default. */
   readonly role: string | undefined
-  /** Of a new encoder; undefined leaves it to its name. */
+  /** LeaseId of a new encoder; undefined: made of its name. */
   readonly leaseId?: string
 }
 
@@ -22,8 +22,8 @@ export interface KeyAdded {
 }
 
 /**
- * Adds a key, and if need be its encoder. Text is inserted, nothing is replaced: whether the result
- * is valid is the caller's to see.
+ * Adds a key, and its encoder if that is new. This only inserts text; the caller checks that the
+ * result is valid.
  */
 export function addKey(text: string, { encoder, key, role, leaseId }: KeyAddition): KeyAdded {
   const root = rootOf(text)
@@ -41,7 +41,7 @@ export function addKey(text: string, { encoder, key, role, leaseId }: KeyAdditio
   if (encoders?.type === 'object' && known === undefined) return insert(encoders, added, encoder)
   if (root?.type === 'object' && encoders === undefined)
     return insert(root, { [encoder]: added }, 'encoders')
-  // Something else stands where an object or a list should: the validation will say so.
+  // The validation reports a value that should be an object or a list.
   return { text, isNewEncoder: false }
 }
 
@@ -49,12 +49,12 @@ export interface KeyRotation {
   readonly encoder: string
   /** Id of the old key. */
   readonly old: string
-  /** Until when the old key is good, if it does not expire sooner anyway (UTC). */
+  /** The end of the old key (UTC), unless it expires sooner. */
   readonly until: string
   readonly key: KeyConfig
 }
 
-/** Puts a new key beside an old one, and sets the last day of the old one. */
+/** Adds a key beside an old one, and sets the end of the old one. */
 export function rotateKey(text: string, { encoder, old, until, key }: KeyRotation): string {
   const index = indexOfKey(text, encoder, old)
   if (index < 0) throw new RangeError(`encoder ${encoder} has no key ${old}`)
@@ -63,7 +63,7 @@ export function rotateKey(text: string, { encoder, old, until, key }: KeyRotatio
 }
 
 /**
- * The rest of the text stays as it is, but for the comma and the line that the key stood on.
+ * Removes the key with its comma and its line; all other text stays.
  *
  * @returns undefined when the encoder has no such key
  */
@@ -74,14 +74,14 @@ export function removeKey(text: string, encoder: string, id: string): string | u
 
 export interface KeysCleared {
   readonly text: string
-  /** How many keys were taken out. */
+  /** Number of removed keys. */
   readonly count: number
 }
 
-/** Beyond it a key that expired says nothing any more to an operator. */
+/** After this time an expired key is of no use to an operator. */
 const expiredMs = 30 * dayMs
 
-/** Takes out keys that expired a month ago, and earlier ones where the list has no room left. */
+/** Removes keys that expired a month ago, and more recent ones if the list is full. */
 export function clearExpired(text: string, encoder: string, now: number): KeysCleared {
   const keys = configFrom(text).encoders[encoder]?.keys ?? []
   const expired = keys
@@ -94,7 +94,7 @@ export function clearExpired(text: string, encoder: string, now: number): KeysCl
   return { text: left, count: gone.length }
 }
 
-/** The same for an encoder with all of its keys; undefined when the text has no such encoder. */
+/** Removes an encoder with all of its keys; undefined when the text has no such encoder. */
 export function removeEncoder(text: string, encoder: string): string | undefined {
   if (!Object.hasOwn(configFrom(text).encoders, encoder)) return undefined
   return without(text, ['encoders'], encoder)
@@ -108,14 +108,13 @@ function without(text: string, path: Path, name: string | number): string {
 }
 
 /**
- * Gives a field a value. A field that is there keeps its place; a new one goes to the end of its
- * object.
+ * Sets a field. An existing field keeps its place; a new one goes to the end of its object.
  *
  * @param path of the object, such as `['encoders', 'alpha', 'keys', 0]`; it must exist
  */
 export function setField(text: string, path: Path, name: string, value: unknown): string {
   const object = nodeAt(rootOf(text), path)
-  // Something else stands where an object should: the validation will say so.
+  // The validation reports a value that should be an object.
   if (object?.type !== 'object') return text
   const isThere = nodeAt(object, [name]) !== undefined
   return isThere
@@ -125,7 +124,7 @@ export function setField(text: string, path: Path, name: string, value: unknown)
 
 type Path = readonly (string | number)[]
 
-/** @throws with what is wrong with the text; parseTree alone would make something of anything */
+/** @throws with the syntax error; parseTree alone would accept any text */
 function rootOf(text: string): Node | undefined {
   parseJson(text)
   return parseTree(text)
@@ -135,7 +134,7 @@ function nodeAt(root: Node | undefined, path: Path): Node | undefined {
   return root && findNodeAtLocation(root, [...path])
 }
 
-/** Below 0 when the encoder has no such key. */
+/** Index of the key; -1 when the encoder has no such key. */
 function indexOfKey(text: string, encoder: string, id: string): number {
   const keys = configFrom(text).encoders[encoder]?.keys ?? []
   return keys.findIndex((key) => key.id === id)

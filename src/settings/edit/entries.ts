@@ -1,9 +1,9 @@
-/** Puts an entry into an object or list of a text, or takes one out, and touches nothing else. */
+/** Inserts or removes an entry of an object or list in a text, and changes nothing else. */
 import type { Node } from 'jsonc-parser'
 
 /**
- * jsonc-parser's own `modify` re-formats the lines around an edit; here the text before and after
- * the inserted one stays as it is, byte for byte. The entry follows the style of its neighbours.
+ * jsonc-parser's own `modify` re-formats the lines around an edit; this keeps the text before and
+ * after the entry, byte for byte. The entry follows the style of its neighbours.
  */
 export function insertLast(text: string, container: Node, entry: NewEntry): string {
   const last = container.children?.at(-1)
@@ -20,8 +20,8 @@ export function insertLast(text: string, container: Node, entry: NewEntry): stri
   const written =
     compact || !onOwnLine ? oneLine(entry) : manyLines(entry, indent, unitOf(text), eol)
   const gap = onOwnLine ? eol + indent : spaced(text, container)
-  // A comment behind the last entry is about that one, and a file that ends lists with a comma has
-  // one behind the new entry as well.
+  // A comment after the last entry belongs to that entry, and a file that ends lists with a comma
+  // gets one after the new entry as well.
   const rest = comma === undefined ? at : comma + 1
   const place = onOwnLine ? commentsEnd(text, rest) : rest
   const joined = comma === undefined ? spliced(text, at, ',') : text
@@ -30,7 +30,7 @@ export function insertLast(text: string, container: Node, entry: NewEntry): stri
     : spliced(joined, place, `${gap}${written},`)
 }
 
-/** Its comma goes with it, and its line where nothing else is on that; comments stay. */
+/** Also removes the entry's comma, and its line if nothing else is on it; comments stay. */
 export function withoutEntry(text: string, container: Node, entry: Node): string {
   const entries = container.children ?? []
   const index = entries.indexOf(entry)
@@ -54,7 +54,7 @@ const endOf = ({ offset, length }: Node): number => offset + length
 
 const cut = (text: string, from: number, to: number): string => text.slice(0, from) + text.slice(to)
 
-/** With the line, if nothing else is on it. */
+/** The range of the whole line, if nothing else is on it. */
 function cutLine(text: string, from: number, to: number): string {
   const head = /(?:^|\n)([ \t]*)$/.exec(text.slice(0, from))
   const tail = /^[ \t]*(?:\r?\n|$)/.exec(text.slice(to))
@@ -62,13 +62,13 @@ function cutLine(text: string, from: number, to: number): string {
   return cut(text, from - (head[1] ?? '').length, to + tail[0].length)
 }
 
-/** The comma that follows, perhaps behind comments. */
+/** The following comma, perhaps after comments. */
 function commaAfter(text: string, at: number): number | undefined {
   const end = at + lengthOf(/(?:\s|\/\/.*|\/\*[^]*?\*\/)*/y, text, at)
   return text[end] === ',' ? end : undefined
 }
 
-/** Behind the comments that follow on the same line. */
+/** The end of the comments that follow on the same line. */
 const commentsEnd = (text: string, at: number): number =>
   at + lengthOf(/(?:[ \t]*(?:\/\/.*|\/\*.*?\*\/))*/y, text, at)
 
@@ -78,7 +78,7 @@ function lengthOf(pattern: RegExp, text: string, at: number): number {
   return pattern.exec(text)?.[0].length ?? 0
 }
 
-/** A list's item, or with a name an object's field. */
+/** An item of a list, or with a name a field of an object. */
 interface NewEntry {
   readonly name?: string
   readonly value: unknown
@@ -105,7 +105,7 @@ function manyLines({ name, value }: NewEntry, indent: string, unit: string, eol:
   return name === undefined ? lines : `${JSON.stringify(name)}: ${lines}`
 }
 
-/** With spaces, as people and prettier write it; only a minified file has none. */
+/** Adds spaces, as people and prettier do, unless the file is minified. */
 function oneLine({ name, value }: NewEntry): string {
   const line = lineOf(value)
   return name === undefined ? line : `${JSON.stringify(name)}: ${line}`
@@ -122,7 +122,7 @@ function spaced(text: string, container: Node): string {
   return /,\S/.test(text.slice(container.offset, endOf(container))) ? '' : ' '
 }
 
-/** The white space that the line of this place begins with. */
+/** The white space at the beginning of the line. */
 function indentAt(text: string, offset: number): string {
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1
   return /^[ \t]*/.exec(text.slice(lineStart, offset))?.[0] ?? ''

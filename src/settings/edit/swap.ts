@@ -1,28 +1,28 @@
 /**
- * Puts a new file in the place of one that other programs may edit at any moment. A rename over it
- * would drop what they wrote just before, and POSIX has no exchange: so the old file is moved
- * aside, compared, and the new one linked where nothing may stand. Each of these steps is whole,
- * and overwrites nothing. For the moment between them readers take the file that was moved aside.
+ * Replaces a file that other programs may edit at any moment. A rename over it would drop what they
+ * wrote just before, and POSIX has no exchange. So this moves the old file aside, compares it, and
+ * links the new one, which fails if the path is taken. Each step is atomic and overwrites nothing.
+ * Between the steps readers take the file that was moved aside.
  */
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { type ConfigFile, formerPath } from '../files/read.js'
 
-/** The old file is beside the new one until {@link dropFormer}, or nothing was replaced. */
+/** Either the old file lies beside the new one until {@link dropFormer}, or nothing changed. */
 export interface Swapped {
   readonly isReplaced: boolean
-  /** Where what another hand wrote is kept, as yet another one took its place. */
+  /** Where another program's edit is kept, as a third program took its place. */
   readonly kept?: string | undefined
 }
 
-/** Ends what an edit that was killed in the middle began. @returns where it is kept, if anywhere */
+/** Completes an edit that was killed half-way. @returns path of the copy that it kept, if any */
 export function restoreFormer(target: string): string | undefined {
   const former = formerPath(target)
   return existsSync(former) ? putBack(former, target) : undefined
 }
 
 /**
- * @param next stays, as a second name of the new file
- * @param seen the contents that the new one was made from
+ * @param next path of the new file; stays, as a second name
+ * @param seen the contents that the edit began with
  */
 export function swapIn(next: string, target: string, seen: ConfigFile): Swapped {
   const former = formerPath(target)
@@ -40,7 +40,7 @@ export function swapIn(next: string, target: string, seen: ConfigFile): Swapped 
   return { isReplaced: false, kept: putBack(former, target) }
 }
 
-/** @returns where it is kept: a program that had it open wrote into it meanwhile */
+/** @returns path of the copy, if a program with the file open wrote into it meanwhile */
 export function dropFormer(target: string, seen: ConfigFile): string | undefined {
   const former = formerPath(target)
   if (!isAs(former, seen)) return keep(former, target)
@@ -61,13 +61,13 @@ function putBack(former: string, target: string): string | undefined {
   return undefined
 }
 
-/** @returns false: another file stands there */
+/** @returns false: another file has the path */
 function takePlace(file: string, place: string): boolean {
   try {
     linkSync(file, place)
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
-    // The file system knows no links, or this user may not make one to a file of another.
+    // The file system has no links, or this user may not link to another user's file.
     renameSync(file, place)
   }
   return true

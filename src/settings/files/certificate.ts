@@ -1,13 +1,13 @@
-/** What about a certificate is worth a warning: its dates, and whether its chain is whole. */
+/** Warnings about a certificate: its dates, and whether its chain is whole. */
 import { X509Certificate } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 import { daysText } from '../../time/span-text.js'
 import { dayMs, hourMs } from '../../time/units.js'
 
-/** Of those that last for years. */
+/** For certificates that last for years. */
 const soonMaxMs = 15 * dayMs
 
-/** @param chain PEM; the first certificate in it is the one that is shown to clients */
+/** @param chain PEM; the gate shows its first certificate to clients */
 export function certificateWarnings(chain: readonly X509Certificate[], now: number): string[] {
   const [own] = chain
   if (own === undefined) return []
@@ -26,18 +26,18 @@ export function certificateWarnings(chain: readonly X509Certificate[], now: numb
     .map((warning) => `listen.tls.certFile: ${warning}`)
 }
 
-/** From the first to one that clients have: of an authority that Node knows, or its own issuer. */
+/** Whether the chain leads to a root that Node knows, or to a self-signed certificate. */
 function isChainWhole(chain: readonly X509Certificate[]): boolean {
   const last = chain.at(-1)
   if (last === undefined || last.checkIssued(last)) return true
-  // Of a private authority, clients have the root: only one alone may lack what is between.
+  // Clients have the root of a private authority: only a lone certificate may lack others.
   if (chain.length > 1) return true
   return rootCertificates.some((root) => last.checkIssued(new X509Certificate(root)))
 }
 
 /**
- * Clients of an authority renew when a third of the lifetime is left (30 days of 90, 2 of 6); half
- * of that later something went wrong.
+ * ACME clients renew when a third of the lifetime is left (30 days of 90, 2 of 6). Once half of
+ * that time has passed, a renewal has failed.
  */
 export function expiryWarning(
   { validFrom, validTo }: X509Certificate,

@@ -1,4 +1,4 @@
-/** Reads the files that the configuration names, and collects in words what is wrong with them. */
+/** Reads the files that the configuration names, and collects their problems. */
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { refusal } from '../../disk/access.js'
@@ -8,17 +8,17 @@ import { utf8Text, withoutBom } from './text.js'
 export interface NamedFiles {
   readonly problems: Problem[]
   readonly warnings: string[]
-  /** Field → digest of what its file holds, of those that were read. */
+  /** Field → digest of its file's content, for all files read. */
   readonly digests: Map<string, string>
   report(segments: readonly Segment[], found: string, expected: string, says?: string): void
   /**
    * @param segments the field that names the file
-   * @returns undefined: it cannot be read, which is reported
+   * @returns undefined: the file is unreadable, which becomes a problem
    */
   read(file: string, segments: readonly Segment[], secret: boolean): Buffer | undefined
 }
 
-/** Contents stay out of what is reported, and a path that may be a pasted secret. */
+/** No problem shows contents, or a path that may be a pasted secret. */
 export function namedFilesIn(baseDir: string): NamedFiles {
   const problems: Problem[] = []
   const warnings: string[] = []
@@ -37,7 +37,7 @@ export function namedFilesIn(baseDir: string): NamedFiles {
         return bytes
       }
       const shown = shownPath(file, baseDir)
-      const says = shown && `${shown} is no regular file, or larger than 1 MiB`
+      const says = shown && `${shown} is not a regular file, or larger than 1 MiB`
       report(segments, 'no regular file, or a very large one', expected, says)
     } catch (error) {
       const { code = 'an error' } = error as NodeJS.ErrnoException
@@ -52,7 +52,7 @@ export function namedFilesIn(baseDir: string): NamedFiles {
 
 const bytesMax = 1_048_576
 
-/** Without bytes if it is no regular file: opened so that even a pipe does not block. */
+/** Without bytes if it is not a regular file: opened so that even a pipe does not block. */
 function contentOf(path: string): { readonly bytes: Buffer | undefined; readonly mode: number } {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
@@ -94,5 +94,5 @@ export function readPassword(
   return undefined
 }
 
-/** Armour is ASCII; around it there may be notes in any encoding. */
+/** PEM is ASCII; the text around it may have any encoding. */
 export const pemText = (bytes: Buffer): string => withoutBom(bytes.toString('utf8'))

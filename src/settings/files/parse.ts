@@ -1,6 +1,6 @@
 /**
- * Reads JSON with comments and trailing commas, otherwise strictly, and says where it is broken or
- * names a field twice.
+ * Reads JSON with comments and trailing commas, otherwise strictly; finds syntax errors and
+ * repeated fields.
  */
 import {
   findNodeAtLocation,
@@ -21,7 +21,7 @@ export interface Parsed {
 
 const depthMax = 64
 
-/** The value of the text; a syntax error is thrown alone, as all after it is guesswork. */
+/** The value of the text. @throws the first syntax error alone, as later ones are guesses */
 export function parseJson(text: string): Parsed {
   const json = withoutBom(text)
   const problems: Problem[] = []
@@ -81,7 +81,7 @@ export function parseJson(text: string): Parsed {
   return { value: JSON.parse(extras.without(json)) as unknown, problems }
 }
 
-/** Each problem with the line of its field, or of what the field is missing in. */
+/** Adds to each problem the line of its field, or of the object that lacks the field. */
 export function withLines(text: string, problems: readonly Problem[]): readonly Problem[] {
   const json = withoutBom(text)
   const root = parseTree(json, [], { allowTrailingComma: true })
@@ -100,7 +100,7 @@ function nearestTo(root: Node, segments: JSONPath): Node {
   return segments.length === 0 ? root : nearestTo(root, segments.slice(0, -1))
 }
 
-/** What JSON itself does not have. The rest is JSON.parse's, which makes no prototypes. */
+/** Blanks what JSON itself lacks; JSON.parse, which sets no prototypes, reads the rest. */
 class Extras {
   private readonly spans: { readonly offset: number; readonly length: number }[] = []
   private lastComma: number | undefined
@@ -113,12 +113,12 @@ class Extras {
     this.lastComma = offset
   }
 
-  /** Something follows the comma. */
+  /** Called when a value follows a comma. */
   more(): void {
     this.lastComma = undefined
   }
 
-  /** Of an object or a list: a comma just before it is too many. */
+  /** Called at the end of an object or a list, before which a comma is superfluous. */
   end(): void {
     if (this.lastComma !== undefined) this.spans.push({ offset: this.lastComma, length: 1 })
     this.lastComma = undefined
@@ -127,7 +127,7 @@ class Extras {
   without(text: string): string {
     if (this.spans.length === 0) return text
     let [json, at] = ['', 0]
-    // A trailing comma is known behind the comments that follow it.
+    // Comments may stand between a trailing comma and the bracket.
     for (const { offset, length } of this.spans.sort((one, other) => one.offset - other.offset)) {
       json += text.slice(at, offset)
       at = offset + length
@@ -140,7 +140,7 @@ function syntaxError(line: number, column: number, found: string, expected: stri
   return new ConfigError([{ path: `line ${line + 1}, column ${column + 1}`, found, expected }])
 }
 
-/** What is found and expected, by jsonc-parser's error; never the text itself: it may be secret. */
+/** Found and expected, by jsonc-parser's error; never the text itself, as it may be secret. */
 const syntax: Readonly<Record<string, readonly [found: string, expected: string]>> = {
   InvalidSymbol: ['an unknown word', 'JSON: a string, number, object, list, true, false or null'],
   InvalidNumberFormat: ['a malformed number', 'a number as JSON has it'],

@@ -5,12 +5,12 @@ import { compiledSchema } from '../schema/compiled-schema.js'
 import type { FieldSchema } from '../schema/field-schema.js'
 import type { Config } from '../schema/schema.js'
 
-/** A file that is opened later is opened wherever the daemon then is. */
+/** Makes paths absolute, as the daemon's directory may change before it opens a file. */
 export function makePathsAbsolute(config: Config, baseDir: string): void {
   for (const { holder, name, path } of pathsIn(config)) holder[name] = resolve(baseDir, path)
 }
 
-/** Files whose content belongs to the settings. */
+/** Files whose content is part of the settings. */
 export function watchedFiles(config: Config): readonly string[] {
   return pathsIn(config)
     .filter(({ schema }) => schema.watch === true)
@@ -19,7 +19,7 @@ export function watchedFiles(config: Config): readonly string[] {
 
 const socketBytesMax = 107
 
-/** Of absolute paths: what the daemon writes to, or listens at, is nothing else's place. */
+/** Each path that the daemon writes to or listens at has one use. Takes absolute paths. */
 export function sharedPathProblems(config: Config): readonly Problem[] {
   const all = pathsIn(config)
   const isOwn = ({ schema, segments }: NamedPath): boolean =>
@@ -34,7 +34,7 @@ export function sharedPathProblems(config: Config): readonly Problem[] {
   })
 }
 
-/** Of absolute paths: unix(7) cuts a longer one short, and another file would be made. */
+/** unix(7) truncates a longer path, which would create another file. Takes absolute paths. */
 export function socketProblems(config: Config): readonly Problem[] {
   return pathsIn(config)
     .filter(({ schema }) => schema.path === 'socket')
@@ -50,7 +50,7 @@ export function socketProblems(config: Config): readonly Problem[] {
 interface NamedPath {
   readonly path: string
   readonly schema: FieldSchema
-  /** Where it stands in the configuration. */
+  /** Its place in the configuration. */
   readonly segments: readonly Segment[]
   readonly holder: Record<Segment, unknown>
   readonly name: Segment
@@ -73,7 +73,7 @@ interface Field {
   readonly steps: readonly (string | typeof each)[]
 }
 
-/** Once: a configuration has up to a hundred thousand encoders, none of which names a path. */
+/** Computed once, and without the encoders: there may be 100,000, and none names a path. */
 const fieldsOfPaths = fieldsWithin(compiledSchema, []).filter(
   ({ schema }) => schema.path !== undefined,
 )

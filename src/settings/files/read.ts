@@ -1,4 +1,4 @@
-/** Reads the text of the configuration file, and says in words why it cannot. */
+/** Reads the text of the configuration file; its errors are sentences. */
 import type { BigIntStats } from 'node:fs'
 import { constants, open, type FileHandle } from 'node:fs/promises'
 import { refusal } from '../../disk/access.js'
@@ -7,14 +7,14 @@ import { utf8Text } from './text.js'
 
 export interface ConfigFile {
   readonly text: string
-  /** In the moment of reading. */
+  /** Its state at the time of the read. */
   readonly stat: BigIntStats
 }
 
-/** About four times what the most encoders that a file may have need. */
+/** About four times the size of a file with the most encoders. */
 const bytesMax = 128 * 1024 * 1024
 
-/** Where the file is for the moment in which an edit puts another one in its place. */
+/** Path of the file while an edit replaces it. */
 export const formerPath = (path: string): string => `${path}.former`
 
 export async function readConfig(path: string): Promise<ConfigFile> {
@@ -29,7 +29,7 @@ export async function readConfig(path: string): Promise<ConfigFile> {
 }
 
 async function openConfig(path: string): Promise<FileHandle> {
-  // Not blocking, so that even a pipe does not block.
+  // Nonblocking, so that even a pipe cannot block the daemon.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK
   for (const each of [path, formerPath(path)])
     try {

@@ -7,7 +7,7 @@ import { certificatesIn, readTls, type TlsMaterial } from './tls-pair.js'
 /** What the files that an endpoint of the cluster names hold. */
 export interface EndpointSecrets {
   readonly password?: string | undefined
-  /** Certificates in PEM that its own is checked with. */
+  /** CA certificates in PEM, for the endpoint's certificate. */
   readonly ca?: string | undefined
 }
 
@@ -16,16 +16,16 @@ export type StoreSecrets = EndpointSecrets
 
 export interface Secrets {
   readonly tls: TlsMaterial | undefined
-  /** By the index of the cluster endpoint they belong to. */
+  /** By the index of the cluster endpoint. */
   readonly endpointSecrets: readonly EndpointSecrets[]
   readonly storeSecrets: StoreSecrets
-  /** Field → digest of what its file holds, of all that were read. */
+  /** Field → digest of its file's content, for all files read. */
   readonly digests: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
   readonly warnings: readonly string[]
 }
 
-/** Paths are absolute by now; `baseDir` is for the messages. */
+/** Paths are absolute here; only messages use `baseDir`. */
 export function readSecrets(config: Config, baseDir: string, now: number): Secrets {
   const files = namedFilesIn(baseDir)
   const endpointSecrets = config.cluster.endpoints.map(({ passwordFile, caFile }, index) => {

@@ -6,7 +6,7 @@ import { certificateWarnings } from './certificate.js'
 import { type NamedFiles, namedFilesIn, pemText } from './named-files.js'
 import type { Config } from '../schema/schema.js'
 
-/** What the listener needs for TLS, read and found to match. */
+/** A matching certificate and key for the listener. */
 export interface TlsMaterial {
   readonly cert: string
   readonly key: string
@@ -15,7 +15,7 @@ export interface TlsMaterial {
 
 type TlsConfig = NonNullable<Config['listen']['tls']>
 
-/** Certificate and key may be replaced between the reads of the one and of the other. */
+/** Tries of a pair, as certificate and key may be replaced between the two reads. */
 const attempts = 5
 
 export function readTls(
@@ -63,7 +63,7 @@ function pairIn(files: NamedFiles, tls: TlsConfig, now: number): TlsMaterial | u
   return { cert, key, minVersion }
 }
 
-/** The certificates of a file, in its order; the first is the one that is shown to clients. */
+/** The certificates of a file, in its order; the gate shows the first to clients. */
 function chainIn(files: NamedFiles, pem: string, file: string): X509Certificate[] | undefined {
   const chain = certificatesIn(pem)
   if (chain !== undefined && chain.length > 0) return chain
@@ -123,7 +123,7 @@ const publicKey = /-----BEGIN (?:[A-Z]+ )*PUBLIC KEY-----/
 const withoutPassphrase = 'a key without one: openssl pkey -in OLD -out NEW'
 const usableKeys = 'RSA, P-256, P-384, P-521, Ed25519 or Ed448'
 
-/** Of others OpenSSL takes the pair, and then every handshake fails. */
+/** OpenSSL accepts other types, and then every handshake fails. */
 function isForTls({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
   if (type === 'ec') return curves.has(details?.namedCurve ?? '')
   return type === 'rsa' || type === 'rsa-pss' || type === 'ed25519' || type === 'ed448'
@@ -131,7 +131,7 @@ function isForTls({ asymmetricKeyType: type, asymmetricKeyDetails: details }: Ke
 
 const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
 
-/** OpenSSL itself compares only keys of one type, and takes any two of different types. */
+/** OpenSSL compares only keys of one type, and accepts any two of different types. */
 function belongTogether(
   files: NamedFiles,
   chain: readonly X509Certificate[],
@@ -151,7 +151,7 @@ function belongTogether(
   return false
 }
 
-/** There is such a file, so its name is no pasted secret; long and odd ones are left out. */
+/** The file exists, so its name is not a pasted secret; messages omit long and odd names. */
 function nameOf(file: string): string {
   const name = basename(file)
   return /^[\w.@+-]{1,64}$/.test(name) ? name : 'the file'

@@ -10,12 +10,12 @@ export interface BudgetLimit {
 /** An encoder's limits after its overrides were laid over the defaults. */
 export type EncoderLimits = Readonly<Record<Budget, BudgetLimit>> & {
   readonly inFlight: number
-  /** Pins held, and pins unfinished at a time; Infinity: as many as it likes. */
+  /** Most pins held, and most unfinished pins; Infinity: no bound. */
   readonly leases: number
   readonly unfinished: number
 }
 
-/** A caller, resolved: role, extra and removed permissions are already folded together. */
+/** A caller with its permissions, computed from role, `allow` and `deny`. */
 export interface Encoder {
   readonly name: string
   readonly enabled: boolean
@@ -23,9 +23,9 @@ export interface Encoder {
   readonly permissions: ReadonlySet<Permission>
   readonly options: ReadonlySet<OptionGrant>
   readonly enforcement: Enforcement
-  /** What its leases are kept under. */
+  /** The id of its leases. */
   readonly leaseId: string
-  /** Longest life of a lease; Infinity: as long as it asks for. */
+  /** Longest life of a lease; Infinity: no bound. */
   readonly retentionMs: number
   /** Networks it may come from; undefined means any. */
   readonly from: BlockList | undefined

@@ -1,4 +1,4 @@
-/** How a key is made and hashed. */
+/** Generates and hashes keys. */
 import { hash, randomBytes } from 'node:crypto'
 import { digits, keyAround } from './key-form.js'
 
@@ -9,7 +9,7 @@ export function generateKey(): string {
 
 /**
  * SHA-256 in hex. A fast hash is right here: 256 random bits cannot be guessed, and a slow one
- * would only be a lever for floods.
+ * would only help floods.
  */
 export function digestOf(key: string): string {
   return hash('sha256', key, 'hex')

@@ -11,20 +11,20 @@ export interface KeyEntry {
   readonly encoder: Encoder
   /** The key's id, never its secret. */
   readonly id: string
-  /** Unix time in milliseconds from which on it is refused; Infinity: never. */
+  /** Unix time in milliseconds at which it expires; Infinity: never. */
   readonly expiresAtMs: number
 }
 
-/** Why no entry was found: for the log only, a client is told the same in every case. */
+/** Why no entry was found, for the log only: a client gets the same answer in every case. */
 export type KeyFault = 'key-malformed' | 'key-mistyped' | 'key-unknown'
 
 export interface Keyring {
   /** How many encoders there are. */
   readonly encoderCount: number
-  /** The entry of a presented key. Expiry, `enabled` and `from` are the caller's to check. */
+  /** The entry of a presented key. The caller checks expiry, `enabled` and `from`. */
   find(presented: string): KeyEntry | KeyFault
   encoder(name: string): Encoder | undefined
-  /** The one whose leases are kept under this id. */
+  /** The encoder with this leaseId. */
   encoderOf(leaseId: string): Encoder | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Folds each encoder's role, permissions and limits into what a request needs to know of it. */
+/** Computes for each encoder what a request needs: permissions, options and limits. */
 import { leaseIdOf } from '../values/lease-id.js'
 import { blockListOf } from '../values/network.js'
 import { builtInRoles, type OptionGrant, type Permission } from '../values/permissions.js'
@@ -6,7 +6,7 @@ import type { Config, EncoderConfig, LimitsConfig } from '../schema/schema.js'
 import type { Encoder, EncoderLimits } from './encoder.js'
 import { dayMs } from '../../time/units.js'
 
-/** All encoders by name. Those that may do the same share one set, one list, one limits object. */
+/** All encoders by name; those with equal rights share one set, one list, one limits object. */
 export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
   const roles = rolesOf(config)
   const defaults = limitsOf(undefined, config.limits)
@@ -63,7 +63,7 @@ function limitsOf(own: EncoderConfig['limits'], common: LimitsConfig): EncoderLi
   })
 }
 
-/** Makes each thing once for all encoders for which `by` is the same. */
+/** Makes a value once for all encoders with the same key. */
 function sharing<T>(make: (encoder: EncoderConfig) => T) {
   const shared = new Map<string, T>()
   return (encoder: EncoderConfig, by: unknown): T => {

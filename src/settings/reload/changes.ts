@@ -1,4 +1,4 @@
-/** What is different between two settings, by name and never by secret: for the operator's log. */
+/** Differences between two settings, by name and never by secret, for the operator's log. */
 import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { reloadedOfListen } from './restart.js'
@@ -10,32 +10,32 @@ export interface Changes {
   readonly sections: readonly string[]
   readonly encodersAdded: readonly string[]
   readonly encodersRemoved: readonly string[]
-  /** Other fields than the keys. */
+  /** Encoders with changes beside their keys. */
   readonly encodersChanged: readonly string[]
   /** As `encoder/id`. */
   readonly keysAdded: readonly string[]
   readonly keysRemoved: readonly string[]
   /** The same id with another expiry, note or digest. */
   readonly keysChanged: readonly string[]
-  /** Fields such as `store.passwordFile` whose file holds something else. */
+  /** Fields such as `store.passwordFile` whose file has a new content. */
   readonly files: readonly string[]
 }
 
-/** What is compared: a configuration, and what the files that it names hold. */
+/** A configuration, with digests of the files that it names. */
 export interface Compared {
   readonly config: Config
-  /** By the field that names the file. */
+  /** Digests by field. */
   readonly fileDigests: ReadonlyMap<string, string>
 }
 
-/** All but those that are compared in parts. */
+/** Sections that are compared whole. */
 const sections = (Object.keys(compiledSchema.properties) as (keyof Config)[]).filter(
   (name) => !['$schema', 'listen', 'encoders'].includes(name),
 )
 
 /**
- * Fields without a difference are left out; equal settings give an empty object. Other work is done
- * in between, as there may be thousands of encoders.
+ * Omits fields without a difference; equal settings give an empty object. Yields to other work, as
+ * there may be thousands of encoders.
  */
 export async function changesBetween(old: Compared, now: Compared): Promise<Partial<Changes>> {
   const [before, after] = [old.config, now.config]
@@ -73,7 +73,7 @@ const keysOf = ({ encoders }: Config): Record<string, unknown> =>
 
 const withoutKeys = (encoder: EncoderConfig): unknown => ({ ...encoder, keys: undefined })
 
-/** Names that one log line takes; there may be thousands. */
+/** Most names in one log line, as there may be thousands. */
 const namesMax = 20
 
 function compared<T>(
@@ -98,5 +98,5 @@ const some = (names: string[]): string[] =>
     ? names
     : [...names.slice(0, namesMax), `and ${names.length - namesMax} more`]
 
-/** Both went through one schema: only the order of their fields can differ without meaning. */
+/** Both passed one schema, so only a different order of fields means nothing. */
 const isSame = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a, b)

@@ -1,4 +1,4 @@
-/** The settings in force, replaced whole by a reload, or kept when the new ones are no good. */
+/** The current settings: a reload replaces them whole, or keeps them if the new ones are bad. */
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Changes, changesBetween } from './changes.js'
@@ -17,23 +17,23 @@ export type Reload =
       /** Fields that wait for a restart, also those of earlier reloads. */
       readonly needRestart: readonly string[]
       readonly warnings: readonly string[]
-      /** Whether certificate, key or version of TLS are others than before. */
+      /** Whether certificate, key or minimum version of TLS changed. */
       readonly hasNewTls: boolean
     }
   | { readonly isApplied: false; readonly problems: readonly Problem[] }
 
 export interface SettingsState {
-  /** The file that they are read from; absent: from none. */
+  /** The configuration file; absent: none. */
   readonly file?: string
   /** When the settings in force were read. */
   readonly since: Date
-  /** Whether newer ones were refused. */
+  /** Whether the last reload was refused. */
   readonly isLastRefused: boolean
   /** Fields whose newest value waits for a restart. */
   readonly needRestart: readonly string[]
 }
 
-/** What the daemon was opened with, and what a reload put in its place. */
+/** The settings of the start, and those of later reloads. */
 export interface SettingsInForce {
   /** A request asks once and keeps what it got. */
   readonly current: () => Snapshot
@@ -49,7 +49,7 @@ export class LiveSettings implements SettingsInForce {
   private inForceSince = new Date()
   private isLastRefused = false
   private needRestart: readonly string[] = []
-  /** What the daemon was opened with: parts of it stay in force until a restart. */
+  /** Settings of the start, parts of which stay in force until a restart. */
   private readonly started: Config
 
   private constructor(
@@ -79,12 +79,12 @@ export class LiveSettings implements SettingsInForce {
     return { file: resolve(this.path), since, isLastRefused, needRestart }
   }
 
-  /** Files whose change is a reason to reload; later settings may name others. */
+  /** Files whose change causes a reload; later settings may name others. */
   get files(): readonly string[] {
     return [this.path, ...watchedFiles(this.snapshot.config)]
   }
 
-  /** Reads everything anew, one reload after the other; problems leave the old ones in force. */
+  /** Reads everything anew, one reload at a time; with problems the old settings stay. */
   reload(): Promise<Reload> {
     const reload = this.reloading.then(async () => {
       const outcome = await this.read().catch((error: unknown) => {
@@ -114,13 +114,13 @@ export class LiveSettings implements SettingsInForce {
     this.needRestart = waitingFields(this.started, snapshot.config)
     this.snapshot = Object.freeze({
       ...snapshot,
-      // What the listener was opened with stays true until a restart.
+      // The listener keeps these until a restart.
       config: Object.freeze({
         ...snapshot.config,
         listen: listenInForce(old.config, snapshot.config),
       }),
     })
-    // TLS is switched on or off by a restart only.
+    // Only a restart switches TLS on or off.
     const isTaken = this.material !== undefined && tls !== undefined
     const hasNewTls = isTaken && !isDeepStrictEqual(this.material, tls)
     if (isTaken) this.material = tls

@@ -5,16 +5,16 @@ import type { FieldSchema } from '../schema/field-schema.js'
 import type { Config } from '../schema/schema.js'
 
 /**
- * A section is named as a whole where all of it waits, and by its fields where some of them do.
+ * Names a section if all of it waits, else its fields that wait.
  *
- * @param started what the daemon was started with
+ * @param started the settings of the start
  * @returns the fields that wait for a restart, such as `listen.port`
  */
 export function waitingFields(started: Config, wanted: Config): readonly string[] {
   return waitingIn(all, started, wanted)
 }
 
-/** `listen` as it goes on: what waits is as before, and all else as wanted. */
+/** `listen` in force: old values of fields that wait for a restart, else new ones. */
 export function listenInForce(before: Config, wanted: Config): Config['listen'] {
   return inForce(listen, before.listen, wanted.listen) as Config['listen']
 }
@@ -23,13 +23,13 @@ interface Field {
   readonly name: string
   /** Such as `listen.port`. */
   readonly path: string
-  /** What it says itself, or else its section. */
+  /** Its own annotation, or that of its section. */
   readonly restart: boolean
-  /** None if what is within waits as the field itself does. */
+  /** Fields within; empty if all have the annotation of the field itself. */
   readonly fields: readonly Field[]
 }
 
-/** The build sees to it that each field says `restart`, itself or by its section. */
+/** The build checks that each field has `restart`, itself or by its section. */
 function fieldOf(name: string, path: string, schema: FieldSchema, inherited = false): Field {
   const { restart = inherited, properties = {} } = schema
   const fields = Object.entries(properties).map(([inner, field]) =>
@@ -42,7 +42,7 @@ function fieldOf(name: string, path: string, schema: FieldSchema, inherited = fa
 const all = fieldOf('', '', compiledSchema)
 const listen = fieldOf('listen', 'listen', compiledSchema.properties.listen ?? {})
 
-/** Fields of `listen` that a reload puts into force, or some of what is in them. */
+/** Fields of `listen` that a reload applies, in whole or in part. */
 export const reloadedOfListen = listen.fields
   .filter(({ restart, fields }) => !restart || fields.length > 0)
   .map(({ name }) => name as keyof Config['listen'])
@@ -53,7 +53,7 @@ function waitingIn(field: Field, started: unknown, wanted: unknown): readonly st
     fields.length === 0
       ? isDeepStrictEqual(started, wanted)
       : (started === undefined) === (wanted === undefined)
-  // Thousands of encoders, which never wait, are not compared.
+  // Skips the encoders: there may be thousands, and they never wait.
   if (restart && !isSame()) return [path]
   return fields.flatMap((inner) =>
     waitingIn(inner, valueOf(started, inner.name), valueOf(wanted, inner.name)),

@@ -1,13 +1,13 @@
-/** Tells when files change, however they do: written, replaced by rename, re-pointed by a link. */
+/** Notices changed files: written, replaced by a rename, or behind a changed link. */
 import { statSync, type Stats, unwatchFile, watchFile } from 'node:fs'
 
 const intervalMs = 1000
 
 /**
  * Looks at what the paths lead to once a second. That sees a swapped symbolic link anywhere on the
- * way (config managers and certbot replace those), which no event of the file itself tells.
+ * way (config managers and certbot replace those), which causes no event of the file itself.
  *
- * @returns watches other files from then on; none: stops
+ * @returns a function that changes the watched files; none: stops
  */
 export function watchFiles(onChange: () => void): (files: readonly string[]) => void {
   let watched: readonly string[] = []
@@ -24,11 +24,11 @@ export function watchFiles(onChange: () => void): (files: readonly string[]) => 
   }
 }
 
-/** Rights count too: a file that could not be read may be readable now. */
+/** Includes the mode: a file may have become readable. */
 const stateOf = ({ mtimeMs, ctimeMs, ino, size }: Stats): string =>
   [mtimeMs, ctimeMs, ino, size].join(' ')
 
-/** What tells one state of files from another. */
+/** A text that differs between two states of the files. */
 export const stateOfFiles = (files: readonly string[]): string =>
   files
     .map((file) => {

@@ -11,8 +11,8 @@ export function publishedSchema(): string {
 }
 
 /**
- * Without our annotations and formats, which a strict validator would refuse, and without
- * `required` where there is a default: to us such a field is there, to an editor it may be absent.
+ * Without the project's annotations and formats, which a strict validator would refuse, and without
+ * `required` for fields with a default, which a file may leave out.
  */
 function published(schema: FieldSchema): object {
   const { shorthand, properties = {} } = schema
@@ -42,7 +42,7 @@ function published(schema: FieldSchema): object {
 
 type Fields = Readonly<Record<string, FieldSchema>>
 
-/** Apart, as a field may have the name of an annotation. */
+/** Handled separately, as a field may have the name of an annotation. */
 const publishedFields = (fields: Fields): Record<string, object> =>
   Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, published(field)]))
 

@@ -1,24 +1,24 @@
-/** What the schema says of a field: keywords of JSON Schema, and annotations of our own. */
+/** What the schema says of a field: keywords of JSON Schema, and the project's annotations. */
 
 /**
- * Each drives one thing, for whatever field it stands at. The published schema goes without them.
- * deploy/build/compile-schema.ts says which values they take, and ends the build at any other.
+ * Each annotation has one effect, the same for every field. The published schema omits them.
+ * deploy/build/compile-schema.ts lists their values, and fails the build at any other.
  */
 export interface Annotations {
-  /** In words what a pattern or a format wants. */
+  /** Describes in words what a pattern or a format accepts. */
   readonly expects?: string
-  /** What it is the path of. A relative one starts at the directory of the configuration. */
+  /** The kind of path. Relative paths start at the directory of the configuration. */
   readonly path?: 'file' | 'directory' | 'socket'
   /**
-   * Whether a new value waits for a restart; else a reload puts it into force. A field without
-   * it takes that of its section; the build ends if none of the two says it.
+   * Whether a new value waits for a restart; else a reload applies it. A field without the
+   * annotation takes that of its section; the build fails if both lack it.
    */
   readonly restart?: boolean
-  /** That no message may show what stands there. */
+  /** No message may show the value. */
   readonly secret?: true
-  /** A word for the empty section. */
+  /** What an absent section means, in words. */
   readonly shorthand?: string
-  /** That the file is read with the settings: another content of it is a reason to reload. */
+  /** The gate reads the file with the settings, and reloads when its content changes. */
   readonly watch?: true
 }
 
@@ -34,7 +34,7 @@ export const annotations: Readonly<Record<keyof Annotations, true>> = {
 export interface FieldSchema extends Annotations {
   readonly type?: string
   readonly description?: string
-  /** It works for one release more: no message, and no example, proposes it. */
+  /** Works for one release more; no message and no example proposes it. */
   readonly deprecated?: boolean
   readonly default?: unknown
   readonly enum?: readonly string[]

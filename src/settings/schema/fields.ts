@@ -6,7 +6,7 @@ import { nameExpects, namePattern } from './names.js'
 
 type Restart = Pick<Annotations, 'restart'>
 
-/** An object that rejects unknown fields; what is absent takes the defaults of its fields. */
+/** An object that rejects unknown fields; absent fields take their defaults. */
 export const section = <P extends TProperties>(
   properties: P,
   description: string,
@@ -31,7 +31,7 @@ export const count = (
 export const timeMs = (fallback: number, description: string, minimum = 1000) =>
   count(fallback, minimum, hourMs, description)
 
-/** Never shown, as a secret may have been pasted there. */
+/** A path, which no message shows, as a secret may have been pasted there. */
 export const path = (
   kind: NonNullable<Annotations['path']>,
   description: string,
@@ -39,7 +39,7 @@ export const path = (
 ) =>
   Type.String({ ...options, minLength: 1, maxLength: 4096, path: kind, secret: true, description })
 
-/** A file that is read with the settings. */
+/** The path of a file that the gate reads with the settings. */
 export const watchedFile = (description: string, options: Restart = {}) =>
   path('file', description, { ...options, watch: true })
 

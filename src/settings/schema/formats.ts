@@ -8,7 +8,7 @@ export const formats = {
   'base-url': (text: string): boolean => URL.canParse(text),
 }
 
-/** The pattern gives the form; that the day exists shows only in the way there and back. */
+/** The pattern gives the form; only parsing and formatting it again shows that the day exists. */
 function isUtcTime(text: string): boolean {
   const time = Date.parse(text)
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19))

@@ -1,4 +1,4 @@
-/** The part of the configuration's schema that says where the cluster is, and how it is asked. */
+/** The part of the configuration's schema for the cluster and its endpoints. */
 import Type from 'typebox'
 import { baseUrl, count, optionalSection, path, section, timeMs, watchedFile } from './fields.js'
 

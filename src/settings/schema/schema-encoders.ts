@@ -1,4 +1,4 @@
-/** The part of the configuration's schema that says who may come, and what each may do. */
+/** The part of the configuration's schema for encoders, and what each may do. */
 import Type from 'typebox'
 import { name, network, section, timestamp } from './fields.js'
 import { encodersMax, keysMax, nameExpects, namePattern } from './names.js'

@@ -37,7 +37,7 @@ function foundAndExpected(error: ErrorObject, field: string | undefined): Omit<P
   return { found: unknownField, expected, says }
 }
 
-/** The field of the object that the error is about, if not the object itself. */
+/** The field that the error is about, if it is not about the object itself. */
 function fieldOf({ keyword, params }: ErrorObject): string | undefined {
   const { additionalProperty, missingProperty } = params as Record<string, unknown>
   const field = keyword === 'required' ? missingProperty : additionalProperty
@@ -89,7 +89,7 @@ function between(minimum: number | undefined, maximum: number | undefined, unit 
     : ` of ${minimum} to ${maximum}${unit}`
 }
 
-/** The known field that was probably meant, or all of them. */
+/** The most similar known field, or all of them. */
 function nearest(field: string, known: readonly string[]): string {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
   const wanted = plain(field)

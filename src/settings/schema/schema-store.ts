@@ -1,4 +1,4 @@
-/** The part of the configuration's schema that says what several gates share, and where. */
+/** The part of the configuration's schema for the store that several gates share. */
 import Type from 'typebox'
 import { count, watchedFile } from './fields.js'
 import { memory } from './names.js'

@@ -281,7 +281,7 @@ export const configSchema = Type.Object(
   { additionalProperties: false, title: 'pinwarden configuration' },
 )
 
-/** The file after validation, defaults filled in. */
+/** The validated configuration, with its defaults. */
 export type Config = Static<typeof configSchema>
 export type ListenConfig = Config['listen']
 export type ClusterConfig = Config['cluster']

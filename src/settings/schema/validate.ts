@@ -6,17 +6,17 @@ import { memory, namePattern } from './names.js'
 import type { Config } from './schema.js'
 
 export interface Validated {
-  /** All of it, or if there are problems its sound part: faulty sections and encoders left out. */
+  /** The whole config, or its valid part without the sections and encoders that have problems. */
   readonly config: Config
   readonly problems: readonly Problem[]
 }
 
-/** Changes `value`: it becomes the config. */
+/** Turns `value` into the config, in place. */
 export function validate(value: unknown): Validated {
   if (isRecord(value) && value.store === memory) value.store = {}
   if (matches(value)) return { config: withOwnNames(value), problems: [] }
   const faults = (matches.errors ?? []).map((error) => locatedProblem(value, error))
-  // One problem a field: a second message about the same field only repeats the first.
+  // One problem for each field, as a second message about it only repeats the first.
   const problems = new Map<string, Problem>()
   for (const { problem } of faults)
     if (!problems.has(problem.path)) problems.set(problem.path, problem)
@@ -25,14 +25,14 @@ export function validate(value: unknown): Validated {
   return { config: withOwnNames(rest), problems: [...problems.values()] }
 }
 
-/** What is looked up by a name has no prototype: else `constructor` would be there unasked. */
+/** Records have no prototype: else each would have an entry `constructor`. */
 function withOwnNames(config: Config): Config {
   for (const named of [config.encoders, config.roles, config.retentionDays])
     Object.setPrototypeOf(named, null)
   return config
 }
 
-/** Without the sections, encoders and roles at fault, so that the rest can be checked further. */
+/** Drops sections, encoders and roles with problems, so that the rest can be checked further. */
 function soundPart(value: unknown, faults: readonly LocatedProblem[]): unknown {
   if (!isRecord(value)) return {}
   for (const { segments } of faults) {
@@ -44,7 +44,7 @@ function soundPart(value: unknown, faults: readonly LocatedProblem[]): unknown {
       !isRecord(entries)
     )
       Reflect.deleteProperty(value, section)
-    // An empty role stays: its name is known, though what it permits is not.
+    // The role stays, empty: its name is known, its permissions are not.
     else if (section === 'roles' && new RegExp(namePattern).test(String(entry))) entries[entry] = []
     else Reflect.deleteProperty(entries, entry)
   }

@@ -21,11 +21,11 @@ interface Permitted {
   readonly permissions: ReadonlySet<Permission>
 }
 
-/** Asked beside the route table: of a pin that waited, and of what others hold. */
+/** Permissions that are checked beyond the route table: for replays, and for others' pins. */
 export const mayPin = ({ permissions }: Permitted): boolean => permissions.has('pin')
 export const mayUnpinAny = ({ permissions }: Permitted): boolean => permissions.has('unpin-any')
 
-/** The change of one pin that a permission is for: these are counted apart. */
+/** Permissions that change one pin, which metrics count separately. */
 export const changeOf: Readonly<Partial<Record<Permission, 'pin' | 'unpin'>>> = {
   pin: 'pin',
   unpin: 'unpin',
@@ -49,7 +49,7 @@ export const builtInRoles = {
 export const optionGrants = ['origins', 'user-allocations', 'pin-update', 'replication'] as const
 export type OptionGrant = (typeof optionGrants)[number]
 
-/** What becomes of a request that is against the rules of ownership, of quotas or of options. */
+/** What the gate does with a request against the rules of ownership, quotas or options. */
 export const enforcements = ['off', 'observe', 'enforce'] as const
 export type Enforcement = (typeof enforcements)[number]
 

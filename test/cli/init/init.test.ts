@@ -103,7 +103,7 @@ t.test('what cannot be is refused, and nothing is written', async (t) => {
     [['--cluster', 'somewhere'], 1, /cluster\.endpoints\[0\]\.url: /],
     [['--cert', 'c.pem'], 2, /--cert and --key go together/],
     [['--cert', 'c.pem', '--key', 'k.pem'], 1, /listen\.tls\.certFile: .*c\.pem does not exist/],
-    [['--endpoint', 'pins.example.org'], 2, /--endpoint is no base URL/],
+    [['--endpoint', 'pins.example.org'], 2, /--endpoint is not a base URL/],
     [['-c', join(dir, 'none', 'config.json')], 1, /there is no directory .*none\nhint: /],
   ]
   for (const [args, expected, message] of cases) {

@@ -128,7 +128,7 @@ t.test('a directory that cannot be used is told in a sentence', async (t) => {
   writeFileSync(join(directory, 'file'), '')
   const log = () => undefined
   await t.rejects(openLedgerDisk({ directory: join(directory, 'file'), log }), {
-    message: `the ledger cannot be kept in ${join(directory, 'file')}: that is no directory`,
+    message: `the ledger cannot be kept in ${join(directory, 'file')}: that is not a directory`,
   })
   mkdirSync(join(directory, 'ledger.db'))
   await t.rejects(openLedgerDisk({ directory, log }))
