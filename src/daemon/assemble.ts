@@ -177,7 +177,6 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     isUnwritten: (holder, cid) => ledger.holdings.places.isUnwritten(holder, cid),
     readPending,
   })
-  const activity = new Activity()
   const onEvent = (event: PinEvent): void => {
     countEvent(event)
     activity.pinEvent(event)
@@ -186,15 +185,19 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   }
   const tracker = closing(trackPins({ ...clock, readPending, readPins, log: logger, onEvent }))
 
-  // Metrics, and who sees each request.
+  // What is counted and shown of them, and of each request.
+  const activity = new Activity()
+  const keyUse = new KeyUse()
   const metrics = openRegistry(version)
-  const endpoints = () => cluster.current.reports
   const countEvent = registerTracking(metrics, tracker)
+  const endpoints = () => cluster.current.reports
   registerEndpoints(metrics, endpoints)
   registerLog(metrics, log)
   if (fallback) registerFallback(metrics, fallback)
   if (store) registerStore(metrics, store)
-  const keyUse = new KeyUse()
+  const ledgerStatus = async () => ({ ...ledger.report(), ...(await storage.figures()) })
+  registerLedger(metrics, ledgerStatus, () => queue.size)
+  registerKeyEnds(metrics, () => keyEndsOf({ settings, keyUse }, Date.now()))
   const observe = (line: AccessLine): void => {
     keyUse.observe(line)
     activity.observe(line)
@@ -202,10 +205,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     given.observe?.(line)
   }
 
+  // The gate, which does not listen yet.
   const phase = new Set(['starting'])
   const obstacles = () => [...phase, ...(storage.isWritable ? [] : ['ledger'])]
-
-  // The gate listens last: by then everything that a request needs is open.
   const gate = closing(
     await createGate({
       ...{ current, tls: settings.tls, log, metrics, observe, cluster, headers, store },
@@ -215,11 +217,10 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     }),
   )
   const { app, connections, replay } = gate
-  const ledgerStatus = async () => ({ ...ledger.report(), ...(await storage.figures()) })
-  registerLedger(metrics, ledgerStatus, () => queue.size)
-  registerKeyEnds(metrics, () => keyEndsOf({ settings, keyUse }, Date.now()))
   const isQueueShown = isQueueUsed || queue.rejected.length > 0
   if (isQueueShown) registerQueue(metrics, () => replay.report)
+
+  // The daemon, as commands and the admin listener see it.
   let url: string | null = null
   const daemon: Omit<Opened, 'admin'> = {
     ...{ settings, log, metrics, keyUse, activity, ledger, keyUses, obstacles },
@@ -250,7 +251,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
         app.server.setSecureContext(material)
     },
   }
-  // Closed in this order after the last request; health and metrics answer until then.
+
+  // The public port opens last, when everything that a request needs is open. It closes first:
+  // health and metrics answer until its last request has ended.
   closing(await openControlSocket(daemon, given.controlSocket))
   const admin = closing(await openAdminListener(daemon))
   url = parts.use(await serveOn({ gate, settings, log, passed })).url

@@ -97,15 +97,8 @@ export async function createGate(parts: GateParts): Promise<Gate> {
   }
   const outage = new Outage({ queue, quota, onAccepted, clock })
   const app = await createLine({
-    ...parts,
-    ledger: changes,
-    holdings,
-    ownPins,
-    connections,
-    budgetUse,
-    write,
-    quota,
-    outage,
+    ...{ ...parts, ledger: changes, holdings, ownPins },
+    ...{ connections, budgetUse, write, quota, outage },
   })
   // The replay begins at once: no step after it may fail.
   const replay: Replay = replayOf(parts, quota)
@@ -146,26 +139,26 @@ async function createLine(parts: LineParts): Promise<FastifyInstance> {
     },
   })
   const createCounter = await counters(app, parts.store, randomBytes(16).toString('hex'))
+  const countFailure = countFailures(createCounter, limits.failures.addressesMax)
   dropBodies(app, listen.bodyBytesMax)
-
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', recordOf(request).id)
     done()
   })
-  app.addHook(
-    'onRequest',
-    await authenticate(app, countFailures(createCounter, limits.failures.addressesMax)),
-  )
+
+  // The phases after receive, in their order; each passes the request on, or answers it.
+  app.addHook('onRequest', await authenticate(app, countFailure))
   app.addHook('onRequest', findRoute())
   app.addHook('onRequest', limit(createCounter, parts.budgetUse))
   app.addHook('onRequest', authorize())
+
   app.setNotFoundHandler((request, reply) => {
     refuse(reply, recordOf(request), 'unknown-route')
   })
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     answerError(reply, error, log)
   })
-  // What a plugin registers takes over the hooks and handlers that are there by then.
+  // The last phase. Its routes take over the hooks and handlers that are there by then.
   await forward(app, parts)
   refuseOtherMethods(app)
   return app
