@@ -41,7 +41,7 @@ const charactersMax = 512
  * The canonical spelling of a CID: v0 as base58btc, v1 as lower-case base32, as the cluster prints
  * it. CIDv0 and CIDv1 of one hash stay different: they are different pins.
  *
- * @returns undefined when the text is no CID
+ * @returns undefined when the text is not a CID
  */
 export function canonicalCid(text: string): string | undefined {
   if (text.length < 2 || text.length > charactersMax) return undefined

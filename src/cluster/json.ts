@@ -7,7 +7,7 @@ export type Fields = Readonly<Record<string, unknown>>
 export const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** @throws ClusterFault when it is no JSON, or no object */
+/** @throws ClusterFault when it is not JSON, or not an object */
 export function readObject(text: string): Fields {
   let value: unknown
   try {

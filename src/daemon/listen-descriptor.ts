@@ -17,7 +17,7 @@ const firstDescriptor = 3
  * The listening socket of systemd's socket activation.
  * @returns undefined when systemd passed none to this process
  * @throws StartError when there are several, as the gate cannot know which one is its own, or when
- * the descriptor is no TCP socket
+ * the descriptor is not a TCP socket
  */
 export function passedSocket(env: Environment, pid: number): PassedSocket | undefined {
   // Meant for the parent process, and inherited from it.
@@ -35,7 +35,7 @@ function socketAt(descriptor: number): PassedSocket {
   const host = addressOf(descriptor)
   if (host !== undefined) return { descriptor, host }
   throw new StartError(
-    'what is passed to the daemon as its socket is no TCP socket, and the gate listens on TCP only',
+    'the socket passed to the daemon is not a TCP socket, and the gate listens on TCP only',
     'name an address or a port in pinwarden.socket, such as ListenStream=9098',
   )
 }

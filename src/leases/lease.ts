@@ -102,7 +102,7 @@ function timeOf(text: string): number | undefined {
 
 /**
  * The version of a lease: `GATE.SEQ`, the gate that wrote it and the number of that write. Equal
- * leases have equal tokens. Times are no version: the cluster keeps whole seconds, and a POST, a
+ * leases have equal tokens. Times are not versions: the cluster keeps whole seconds, and a POST, a
  * DELETE and a POST fit into one.
  */
 export interface Token {

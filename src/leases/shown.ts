@@ -33,7 +33,7 @@ export function shownListing(lines: Buffer): Buffer {
   for (let from = 0; from < lines.length;) {
     const end = lines.indexOf(newline, from)
     if (lines[from] !== openBrace || lines[end - 1] !== closeBrace)
-      throw badAnswer('a line that is no JSON object')
+      throw badAnswer('a line that is not a JSON object')
     from = end + 1
   }
   if (!lines.includes(reserved)) return lines

@@ -1,4 +1,4 @@
-/** The admin listener answers its few questions, and nobody whom they were not meant for. */
+/** The admin listener answers its few requests, and only callers that may ask. */
 import t from 'tap'
 import { exchange, head, RawClient, statuses } from '../support/raw.js'
 import { startAdmin, tcp } from './start-admin.js'

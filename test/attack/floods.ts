@@ -13,7 +13,7 @@ export interface Way {
   readonly tls?: boolean
 }
 
-/** A connection whose errors are nobody's concern. */
+/** A connection whose errors are ignored. */
 export function open({ port }: Target, { localAddress, tls }: Way = {}): Socket {
   const options = { host: '127.0.0.1', port, ...(localAddress !== undefined && { localAddress }) }
   const socket =

@@ -1,6 +1,6 @@
 /**
- * The program that is measured has one core for itself, and whoever asks it or answers it the
- * others: so none is dearer because another one was busy. Without taskset the kernel decides.
+ * The program that is measured has one core for itself, and its clients and upstream the others,
+ * so no program costs more because another one was busy. Without taskset the kernel decides.
  */
 import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'

@@ -70,7 +70,7 @@ export const nothing = Buffer.from(`HTTP/1.1 204 No Content\r\n${type}\r\n${date
 
 export const versionAnswer = answerOf('{"version":"1.1.4"}\n')
 
-/** Of a pin that nobody has. */
+/** The answer for a pin that no peer has. */
 export const unknownPin = answerOf(
   '{"code":404,"message":"pin is not part of the pinset"}\n',
   '404 Not Found',

@@ -83,7 +83,7 @@ t.test('any codec and any hash is taken', async (t) => {
     'dag-cbor, sha2-256': `0171${hex}`,
     'raw, sha2-512': `01551340${'ab'.repeat(64)}`,
     'raw, blake2b-256': `0155a0e40220${'ab'.repeat(32)}`,
-    'a codec of nobody': `01ffffff7f${hex}`,
+    'an unknown codec': `01ffffff7f${hex}`,
     'sha2-256 cut to 20 bytes': `01551214${'ab'.repeat(20)}`,
   }
   for (const [what, bytes] of Object.entries(cases)) {

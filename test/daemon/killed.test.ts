@@ -1,4 +1,4 @@
-/** A gate that is killed between reading who holds a pin and writing it harms nobody. */
+/** A gate that is killed between reading the holders of a pin and writing it harms none of them. */
 import t from 'tap'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { startDaemon } from '../support/daemon.js'

@@ -98,7 +98,7 @@ t.test('what is no TCP socket to listen on ends in a sentence', { skip }, async 
     t.same(await daemon.exited, { code: 1, signal: null }, about)
     t.equal(
       daemon.stderr,
-      'pinwarden: error: what is passed to the daemon as its socket is no TCP socket, ' +
+      'pinwarden: error: the socket passed to the daemon is not a TCP socket, ' +
         'and the gate listens on TCP only\n' +
         'hint: name an address or a port in pinwarden.socket, such as ListenStream=9098\n',
       about,

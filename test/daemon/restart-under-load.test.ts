@@ -1,4 +1,4 @@
-/** Restarts under load, on a socket that systemd keeps: nobody is refused, nothing is lost. */
+/** Restarts under load, on a socket that systemd keeps: no client is refused, nothing is lost. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'

@@ -198,7 +198,7 @@ export const cases: Readonly<Record<string, Case>> = {
     at: '40m',
     fires: { [fallbackFault('fallback-hung-up')]: '0x10 10x40' },
     quiet: {
-      'pins that nobody offers': { [fallbackFault('fallback-stalled')]: '0+5x60' },
+      'pins that no peer offers': { [fallbackFault('fallback-stalled')]: '0+5x60' },
       'two pins': { [fallbackFault('fallback-timeout')]: '0x10 2x40' },
     },
   },

@@ -87,7 +87,7 @@ t.test('nor does the owner of a real key that is no good any more', { skip }, as
   t.same(await found(t, await gate.logText()), [])
 })
 
-/** What a client can put into its line, to have somebody else shut out. */
+/** What a client can put into its line, to have another address banned. */
 const fields = `"client":"${victim}","method":"GET","path":"/id","status":401`
 const ends = `,"outcome":"refused","reason":"key-unknown",`
 const opening =

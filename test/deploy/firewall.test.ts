@@ -24,7 +24,7 @@ const status = await run('ufw', ['status'])
 const noUfw =
   missing('ufw') || (status.code !== 0 && `ufw does not work here: ${status.text.trim()}`)
 
-/** Nobody listens, so a port that packets reach answers with a reset, and a closed one not at all. */
+/** No program listens, so an open port answers with a reset, and a closed one is silent. */
 const twoMachines = `
 set -eu
 unshare -n sleep 20 & other=$!

@@ -39,7 +39,7 @@ for (const [program, front] of Object.entries(fronts)) {
     const [command, ...args] = front.check(place)
     const { code, text } = await run(command, args)
     t.equal(code, 0, text)
-    // What this test itself makes different: a certificate that nobody issued, no port 80.
+    // What this test itself makes different: a self-signed certificate, no port 80.
     t.notMatch(
       text.replace(/^.*(stapling OCSP|redirects are disabled).*$/gm, ''),
       /\[warn\]|"level":"warn"/,

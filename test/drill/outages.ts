@@ -47,7 +47,7 @@ const emptied = 'emptied the journal: every pin was replayed or dropped'
 const serve = () => startServed(file('config.json'), file('access.log'))
 
 let served = await serve()
-/** A pin of which nobody knows whether it arrived goes into the queue. */
+/** A pin with an unknown outcome goes into the queue. */
 const fine: Right = { read: [200], pin: [200, 202] }
 const away: Right = { read: [200, 502, 503, 504], pin: [202] }
 const returning: Right = { read: away.read, pin: fine.pin }
@@ -139,7 +139,7 @@ while (queued.length < outagePins) {
   part.start(32, 0, 0)
   const goal = kills === 0 ? outagePins / 2 : outagePins - queued.length
   while (part.accepted.length < goal) await setTimeout(5)
-  // Nobody was told of what is under way now.
+  // No client has an answer to the requests in flight.
   if (kills++ === 0) served.kill('SIGKILL')
   await part.stop()
   queued.push(...part.accepted)

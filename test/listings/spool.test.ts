@@ -125,11 +125,11 @@ t.test('without room on the disk the upstream reader waits for the slowest clien
   await filling
   t.ok(Buffer.concat(chunks).toString() === wholeOf(200))
   t.ok((await quick) === wholeOf(200))
-  t.notOk(spool.isWhole, 'nobody else can begin')
+  t.notOk(spool.isWhole, 'no other reader can begin')
 })
 
 t.test(
-  'with a spool that is full or off, who is far behind is cut, and holds up nobody',
+  'with a spool that is full or off, a reader that is far behind is cut, and holds up no other',
   async (t) => {
     for (const bytesMax of [0, 3_000_000]) {
       const time = clock()

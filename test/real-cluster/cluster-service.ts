@@ -116,8 +116,8 @@ export async function startCluster(
 const secret = '70696e77617264656e'.padEnd(64, '0')
 
 /**
- * The REST API is the only one left, and nobody is looked for. That it asks the local router
- * whether it maps ports cannot be switched off; it has none to map, as it listens on loopback.
+ * Only the REST API is left, and the service looks for no peers. It still asks the local router
+ * for port mappings, which cannot be switched off; it has none to map, as it listens on loopback.
  */
 function shutIn(
   path: string,

@@ -1,4 +1,4 @@
-/** A real Kubo of its own: offline, on loopback only, and it asks nobody for anything. */
+/** A real Kubo of its own: offline, on loopback only, without requests to other hosts. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'

@@ -81,7 +81,10 @@ await scenario(
         const told = host.gate.linesOf(
           'an endpoint of the cluster fell behind; the gate reads from others',
         )
-        must(told.length > 0, `a peer lacks ${lacking.length} pins for 80 s, and nobody is told`)
+        must(
+          told.length > 0,
+          `a peer lacks ${lacking.length} pins for 80 s, and the log does not say so`,
+        )
       }
     }
     must(differed === 0, `${differed} of ${reads} reads of what was pinned say unpinned`)

@@ -76,7 +76,7 @@ export class Promises {
    * What stays broken once the ledger has had its time. It is told once: from now on it is as the
    * cluster has it.
    *
-   * @param isExpected nobody waits long for what is broken so
+   * @param isExpected what is broken is expected: the wait is short
    */
   async settled(patienceMs: number, isExpected: (one: Broken) => boolean): Promise<Broken[]> {
     const startMs = performance.now()

@@ -295,7 +295,7 @@ t.test('a file that cannot be read is a problem of its own', async (t) => {
   const cases = [
     ['missing.json', 'no such file'],
     ['folder', 'no regular file'],
-    ['latin1.json', 'bytes that are no UTF-8'],
+    ['latin1.json', 'bytes that are not UTF-8'],
   ] as const
   for (const [file, found] of cases) {
     const error = await loadSettings(join(dir, file)).catch((error: unknown) => error)

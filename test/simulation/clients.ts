@@ -119,7 +119,7 @@ export class Clients {
     })
   }
 
-  /** Whoever waits for the gate that ended is never answered. */
+  /** A client that waits for the gate that ended never gets an answer. */
   gateEnded(at: number, isKilled: boolean): void {
     const sinceMs = this.world.time.monotonic() - rowDelayMsMax
     this.isUncounted ||= isKilled && (this.pinnedAtMs >= sinceMs || this.underWay.size > 0)
@@ -132,7 +132,7 @@ export class Clients {
     this.world.model.nothingUnderWay(at)
   }
 
-  /** After a calm nobody waits any more. */
+  /** After a calm no client waits any more. */
   check(): void {
     const { time, settings, cluster, hosts } = this.world
     const [gate] = gatesOf(hosts)
@@ -180,7 +180,7 @@ export class Clients {
       this.world.fail('bug', error instanceof Error ? String(error.stack) : String(error))
       return { status: 500 }
     })
-    // The gate was killed meanwhile: nobody reads it.
+    // The gate was killed meanwhile, so it does not read this.
     if (state.isOver) return new Promise(() => undefined)
     this.underWay.delete(number)
     this.world.note(`#${number} ${answer.status} ${answer.reason ?? ''}`)

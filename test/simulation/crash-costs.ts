@@ -3,16 +3,16 @@
 export interface CrashCost {
   /** What ends, or is lost. */
   readonly event: string
-  /** What of the promises may be lost by it. */
+  /** Promises that it may break. */
   readonly loses: string
-  /** Where the operator reads of it. */
+  /** Where an operator sees it. */
   readonly told: string
 }
 
-/** A row of a POST is on the disk within it; an answer of 200 does not wait for it. */
+/** The row of a POST is on the disk within this time; its 200 does not wait for it. */
 export const rowDelayMsMax = 50
 
-/** Beyond these numbers a repair takes what it sees for the work of a hand, and only reports it. */
+/** Beyond these numbers a repair takes a difference for a change by hand, and only reports it. */
 export const repairs = { missingMax: 1000, returnedMax: 50 } as const
 
 export const crashCosts = {
@@ -53,17 +53,17 @@ export const crashCosts = {
     told: 'log, metric, status',
   },
   'hand-removed': {
-    event: 'a hand removes pins beside the gate (ctl, an older backup, a wiped datastore)',
-    loses: 'what it removed, until an operator decides',
+    event: 'pins are removed beside the gate (ctl, an older backup, a wiped datastore)',
+    loses: 'the removed pins, until an operator decides',
     told: 'log, metric, status',
   },
   'hand-returned': {
-    event: `a hand brings back more than ${repairs.returnedMax} pins that were unpinned`,
+    event: `more than ${repairs.returnedMax} unpinned pins come back beside the gate`,
     loses: 'nothing: they stay until an operator decides',
     told: 'log, metric, status',
   },
   'store-away': {
-    event: 'the store is away, restarts empty, loses keys or comes late, with several gates',
+    event: 'the store is down, restarts empty, loses keys or comes late, with several gates',
     loses:
       'nothing: what gates wrote over each other is written again once they have heard each ' +
       'other. Until then a DELETE may read 403 or 404; a lease is rather kept too long, also ' +

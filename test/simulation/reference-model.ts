@@ -83,7 +83,7 @@ export class ReferenceModel {
   private readonly entries = new Map<string, Entry>()
   private clusterKilledAtMs = -Infinity
   private ledgerLostAtMs = -Infinity
-  /** Whether nobody can have repaired yet what the cluster forgot. */
+  /** Whether no gate can have repaired yet what the cluster forgot. */
   isCrashUnchecked = false
   private isRestored = false
   /** Costs that were accepted so far, by row of the table. */
@@ -187,7 +187,7 @@ export class ReferenceModel {
     return [...this.entries.keys()]
   }
 
-  /** The gate ended: nobody is answered any more. */
+  /** The gate ended: no client gets an answer any more. */
   nothingUnderWay(gate: number): void {
     for (const { holds } of this.entries.values())
       for (const hold of holds.values()) if (hold.gate === gate) hold.isUnderWay = false
@@ -253,7 +253,7 @@ export class ReferenceModel {
         if (hold.gate !== gate || hold.answer !== 200 || hold.answeredAtMs < sinceMs) continue
         hold.isAtRisk = true
         if (isLagging) this.forgive('gate-lagging', hold)
-        // The cluster may have forgotten it since, and nobody has repaired that.
+        // The cluster may have forgotten it since, and no gate has repaired that.
         const isForgotten = this.isCrashUnchecked && this.clusterKilledAtMs >= hold.answeredAtMs
         if (isForgotten) this.forgive(behindMs > rowDelayMsMax ? 'disk-full' : 'both', hold)
       }
@@ -275,7 +275,7 @@ export class ReferenceModel {
 
   /**
    * @param has whether the cluster has the lease
-   * @param isPinned whether it has the CID: what it forgot to unpin, and nobody has repaired, stays
+   * @param isPinned whether it has the CID: an unpin that it forgot, and no gate repaired, stays
    */
   ledgerLost(atMs: number, nowMs: number, has: Has, isPinned: (cid: string) => boolean): void {
     this.ledgerLostAtMs = atMs
@@ -359,7 +359,7 @@ export class ReferenceModel {
     }
     for (const cid of pins.keys())
       if (!this.entries.has(cid))
-        violations.push({ invariant: 'I2', text: `${cid} is pinned, and nobody asked for it` })
+        violations.push({ invariant: 'I2', text: `${cid} is pinned, and no client asked for it` })
     return violations
   }
 
@@ -521,7 +521,7 @@ function promised(
   return undefined
 }
 
-/** I2: what nobody can hold is not pinned. */
+/** I2: a CID without a possible holder is not pinned. */
 function released(
   cid: string,
   { holds, isByHand, askedMs }: Entry,

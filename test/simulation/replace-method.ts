@@ -4,7 +4,7 @@ interface Class {
   readonly prototype: object
 }
 
-// Mutations reach for private methods as well, whose types nobody can name.
+// Mutations replace private methods too, whose types have no name outside their class.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Method = (this: any, ...given: any[]) => any
 

@@ -74,7 +74,7 @@ export class SimulatedCluster {
     return this.batch.length > 0
   }
 
-  /** As its state is, whoever asks. */
+  /** The pin in its state, the same for every reader. */
   get(cid: string): SimulatedPin | undefined {
     return this.pins.get(cid)
   }

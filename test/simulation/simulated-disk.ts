@@ -44,7 +44,7 @@ const copyOf = (image: DiskImage): DiskImage => ({
 interface Batch {
   readonly operations: readonly LedgerOperation[]
   readonly atMs: number
-  /** Nobody waits for what was only noted: it is tried again. */
+  /** No caller waits for a note: the queue tries it again. */
   readonly isNote: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void

@@ -179,7 +179,7 @@ export class SimulatedRedis {
     this.reconnectLater()
   }
 
-  /** The gate was killed: nobody reads any more, and packets that are under way arrive. */
+  /** The gate was killed: it reads no more, and packets in flight still arrive. */
   kill(): void {
     this.isDead = true
     this.listeners.clear()

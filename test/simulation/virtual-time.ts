@@ -18,7 +18,7 @@ export class VirtualTime {
   /** How many events were run. */
   count = 0
 
-  /** Milliseconds since the simulation began; nobody can step it. */
+  /** Milliseconds since the simulation began; no fault can step it. */
   readonly monotonic = (): number => this.nowMs
   /** The wall clock of the gate's host. */
   readonly wall = (): number => Math.floor(startMs + this.nowMs + this.aheadMs)

@@ -66,7 +66,7 @@ arm([])
 process.on('message', (request: ClusterRequest) => {
   void (request.kind === 'trouble' ? turnTo(request.trouble) : hangUp()).then(reply)
 })
-// Nobody asks any more.
+// No client asks any more.
 process.on('disconnect', () => process.exit(0))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
 reply()

@@ -93,7 +93,7 @@ interface Idle {
   readonly inFlight: number
 }
 
-/** Nobody asks, and the connections to the cluster are closed: what is left is always there. */
+/** Without requests, and with the connections to the cluster closed: the resident rest. */
 async function idle(): Promise<Idle> {
   await cluster.tell({ kind: 'hang-up' })
   // Kept listings are forgotten, writes that outlive their clients end.

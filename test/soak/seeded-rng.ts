@@ -32,7 +32,7 @@ export class SeededRng {
     return this.next() < share
   }
 
-  /** Another sequence, which goes on as it does whoever draws from this one. */
+  /** Another sequence, independent of later draws from this one. */
   branch(): SeededRng {
     return new SeededRng(this.below(2 ** 32))
   }

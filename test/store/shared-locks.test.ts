@@ -113,7 +113,7 @@ t.test('a late take locks no gate out', { skip }, async (t) => {
   redis.resume()
   const startMs = performance.now()
   t.equal((await pick(1).ask('POST', `/pins/${cid}`, { as: 'e1' })).status, 200)
-  t.ok(performance.now() - startMs < 10_000, 'the lock that nobody knows of is ended by its token')
+  t.ok(performance.now() - startMs < 10_000, 'the token ends the lock that no gate knows of')
   t.same(holders(cluster, ['e0', 'e1']), ['e0', 'e1'])
 })
 
@@ -132,18 +132,14 @@ t.test('without the store gates that write over each other put it right', { skip
   t.same(holders(cluster, ['e1', 'e2']), ['e1', 'e2'])
 })
 
-t.test(
-  'a lock of a gate that is gone ends by itself, and holds nobody else',
-  { skip },
-  async (t) => {
-    const { redis, pick, cluster } = await startGates(t, 1)
-    const client = new Redis(redis.url)
-    await client.set(`pinwarden:{${cid}}:turn`, 'another gate', 'PX', 300)
-    const other = generatedCid(8)
-    t.equal((await pick(0).ask('POST', `/pins/${other}`)).status, 200)
-    t.notOk(cluster.pins.has(cid))
-    t.equal((await pick(0).ask('POST', `/pins/${cid}`)).status, 200)
-    t.equal(await client.exists(`pinwarden:{${cid}}:turn`), 0)
-    await client.quit()
-  },
-)
+t.test('a lock of a gate that is gone ends by itself, and blocks no other', { skip }, async (t) => {
+  const { redis, pick, cluster } = await startGates(t, 1)
+  const client = new Redis(redis.url)
+  await client.set(`pinwarden:{${cid}}:turn`, 'another gate', 'PX', 300)
+  const other = generatedCid(8)
+  t.equal((await pick(0).ask('POST', `/pins/${other}`)).status, 200)
+  t.notOk(cluster.pins.has(cid))
+  t.equal((await pick(0).ask('POST', `/pins/${cid}`)).status, 200)
+  t.equal(await client.exists(`pinwarden:{${cid}}:turn`), 0)
+  await client.quit()
+})

@@ -1,4 +1,4 @@
-/** Certificates that nobody trusts, good for a hundred years. */
+/** Self-signed certificates, good for a hundred years. */
 
 const cert = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUKDu20Chg/D6SerPPHbRIa54jCn8wCgYIKoZIzj0EAwIw

@@ -10,7 +10,7 @@ export interface FakeKubo {
   readonly asked: readonly string[]
   /** Recursive pins. */
   readonly pins: Set<string>
-  /** Pins that it works on, to be ended by whoever tests. */
+  /** Pins in progress, which the test ends. */
   readonly working: ReadonlyMap<string, Working>
   /** `now`: it has everything already; `work`: it is told when. */
   mode: 'now' | 'work' | 'hangup' | 'silent'
@@ -27,7 +27,7 @@ export interface Working {
   progress(blocks: number): void
   done(): void
   fail(message: string): void
-  /** Resolves when whoever asked has hung up. */
+  /** Resolves when the client has hung up. */
   readonly abandoned: Promise<unknown>
 }
 

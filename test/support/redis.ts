@@ -23,7 +23,7 @@ export class TestRedis {
     return redis
   }
 
-  /** For whoever ends it himself. */
+  /** For a test that ends it. */
   static async open(options: readonly string[] = []): Promise<TestRedis> {
     const port = await freePort()
     return new TestRedis(port, options, await started(port, options))

@@ -266,7 +266,7 @@ t.test('more than ten thousand do not wait', async (t) => {
   tracker.wait(one, 1000, () => calls.beyond++)
   t.same(calls, { waiting: 0, beyond: 1 })
   tracker.close()
-  t.same(calls, { waiting: 10_000, beyond: 1 }, 'and at the end nobody does')
+  t.same(calls, { waiting: 10_000, beyond: 1 }, 'and at the end no request does')
 })
 
 t.test('more than fifty thousand pins are not tracked', async (t) => {

@@ -59,7 +59,7 @@ function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {
     )
   const canonical = cid === undefined ? undefined : canonicalCid(cid)
   if (cid !== undefined && canonical === undefined)
-    throw new UsageError(`--cid ${cid} is no CID`, 'a CID in any of its spellings')
+    throw new UsageError(`--cid ${cid} is not a CID`, 'a CID in any of its spellings')
   return {
     ...(seq !== undefined && { seq }),
     ...(canonical !== undefined && { cid: canonical }),

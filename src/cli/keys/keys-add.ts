@@ -80,7 +80,7 @@ function liveKeyOf(
   return keys.find(isWanted)?.id
 }
 
-/** Names that differ only in numbers are no typos: encoder-1, encoder-2. */
+/** Names that differ only in numbers are not typos: encoder-1, encoder-2. */
 function refuseTypo({ encoders }: Config, { encoder, isNew }: KeysAddOptions): void {
   if (isNew || Object.hasOwn(encoders, encoder)) return
   const letters = (name: string): string => name.replaceAll(/\d+/g, '0')

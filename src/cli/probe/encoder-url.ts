@@ -62,13 +62,13 @@ function slipOf(text: string): ProbeProblem | undefined {
     const scheme = /^(ftp|file|wss?|tcp|unix):\/\//i.exec(text)?.[1]
     const what =
       scheme === undefined
-        ? 'this is no URL: it does not begin with https:// or http://'
+        ? 'this is not a URL: it does not begin with https:// or http://'
         : `the scheme ${scheme} is neither https nor http`
     return { what, help: form }
   }
   if (/[\s\\]/.test(text) || !isUrl(text))
     return {
-      what: 'this is no URL that can be read: host or port is malformed',
+      what: 'this is not a valid URL: host or port is malformed',
       help: `${form}; names and keys have no / ? # @ or white space in them`,
     }
   return undefined

@@ -85,7 +85,7 @@ export function readPassword(
     return password
   const found =
     password === undefined
-      ? 'bytes that are no UTF-8'
+      ? 'bytes that are not UTF-8'
       : password === ''
         ? 'an empty file'
         : 'several lines, NUL, or a very long line'

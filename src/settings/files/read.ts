@@ -46,7 +46,7 @@ async function contentOf(file: FileHandle): Promise<ConfigFile> {
   if (stat.size > bytesMax) throw wrong(`${stat.size.toString()} bytes`, `at most ${bytesMax}`)
   const bytes = await file.readFile()
   const text = utf8Text(bytes)
-  if (text === undefined) throw wrong('bytes that are no UTF-8', 'text in UTF-8')
+  if (text === undefined) throw wrong('bytes that are not UTF-8', 'text in UTF-8')
   return { text, stat }
 }
 

@@ -1,4 +1,4 @@
-/** P6: wrong keys in a row, and answers that nobody reads. */
+/** P6: wrong keys in a row, and answers that no client reads. */
 import type { Attack } from '../attack.js'
 import { crowd, flood, open } from '../floods.js'
 

@@ -11,7 +11,7 @@ const idleMs = 1500
 
 export async function start(bench: Bench): Promise<Section[]> {
   const found: Cell[][] = []
-  // Nobody asks or answers meanwhile.
+  // No request or answer comes meanwhile.
   bench.sandbox.cores = 'all'
   for (const each of [bench.gate(), ...bench.nginx('ssha'), ...bench.caddy(), bench.plain()])
     found.push(await started(bench, each))

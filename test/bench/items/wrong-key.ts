@@ -62,6 +62,6 @@ export async function wrongKey(bench: Bench): Promise<Section[]> {
   ]
 }
 
-/** Well-formed, but nobody's. */
+/** Well-formed, but no encoder's. */
 const wrong = (name: string): string[] =>
   Array.from({ length: 256 }, () => `${name}:${generateKey()}`)

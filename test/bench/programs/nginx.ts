@@ -29,7 +29,7 @@ export async function startNginx(
  * writing them would cost nginx more.
  */
 function configOf(room: string, port: number, tlsPort: number, upstreamPort: number): string {
-  // Started by root, its workers would be somebody who may not read the folder.
+  // Started by root, its workers would run as a user that may not read the folder.
   const userLine = process.getuid?.() === 0 ? 'user root;' : ''
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((path) => `${path}_temp_path ${room}/${path};`)

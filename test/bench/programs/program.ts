@@ -9,12 +9,12 @@ import type { Sandbox } from '../sandbox.js'
 export interface Program {
   readonly name: string
   readonly pid: number
-  /** From its start until it let somebody in. */
+  /** Time from its start to its first good answer. */
   readonly readyMs: number
   readonly port: number
   /** 0: it speaks no TLS here. */
   readonly tlsPort: number
-  /** `user:password` of somebody it lets in. */
+  /** `user:password` that it accepts. */
   readonly credential: string
   stop(): Promise<void>
 }

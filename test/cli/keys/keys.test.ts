@@ -170,7 +170,7 @@ t.test('keys add --if-missing makes a key once', async (t) => {
   t.equal(again.code, 0)
   t.same(JSON.parse(again.stdout), { changed: false, encoder: 'gamma', keyId: first.keyId })
   t.equal(readFileSync(path, 'utf8'), after)
-  // An expired key lets nobody in; a note asks for a key of its own.
+  // An expired key is useless; a note asks for a key of its own.
   t.match(JSON.parse((await add('--note', 'backup')).stdout), { changed: true })
   t.match(JSON.parse((await add('--note', 'backup')).stdout), { changed: false })
 })

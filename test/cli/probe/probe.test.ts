@@ -347,7 +347,7 @@ t.test('an untrusted certificate: how to have it trusted', async (t) => {
   t.match(text, /^FAIL {2}tls {7}the certificate is self-signed: no authority vouches for it$/m)
   t.match(text, 'NODE_EXTRA_CA_CERTS=')
   t.match(text, /\n1 of 4 steps failed\n$/)
-  t.same(gate.lines, [], 'the key was given to nobody')
+  t.same(gate.lines, [], 'no host got the key')
 })
 
 t.test('certificates out of their time, or for another name', async (t) => {
@@ -432,9 +432,9 @@ t.test(
 t.test('mistakes in the endpoint are named, without a request', async (t) => {
   const typo = stranger.slice(0, 20) + (stranger[20] === 'a' ? 'b' : 'a') + stranger.slice(21)
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['pins.example.org:9098', /this is no URL/],
-    [`alpha:${stranger}@host:9098`, /this is no URL/],
-    [stranger, /this is no URL/],
+    ['pins.example.org:9098', /this is not a URL/],
+    [`alpha:${stranger}@host:9098`, /this is not a URL/],
+    [stranger, /this is not a URL/],
     [`ftp://alpha:${stranger}@host`, /the scheme ftp is neither https nor http/],
     [`https://alpha:${stranger}@host:port`, /host or port is malformed/],
     ['https://host:9098', /there is no name and key in it/],

@@ -1,4 +1,4 @@
-/** Listings: asked of the cluster once, whoever wants them and however they take them. */
+/** Listings: read from the cluster once, for any number of clients at any pace. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
@@ -596,7 +596,7 @@ t.test('a client that leaves between two parts leaves its place, too', async (t)
   const gate = await shared(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const client = await reading(gate)
-  // More than stays in memory: the copy has a file, open as long as somebody reads it.
+  // More than stays in memory: the copy has a file, open as long as a client reads it.
   stream.write(`${'1'.repeat(3_000_000)}\n{"n":1}\n`)
   await client.until('"n":1')
   const before = readdirSync('/proc/self/fd').length

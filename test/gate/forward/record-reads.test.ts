@@ -10,7 +10,7 @@ const record = { method: 'GET', path: /^\/allocations\// } as const
 
 t.test('forty records are read over two connections, each for its own pin', async (t) => {
   const gate = await startGate(t, { limits: { inFlight: count } })
-  // Each is somebody else's, so its name has to be found in the record and kept.
+  // Each has another holder, so the gate has to find its name in the record and keep it.
   for (const [index, cid] of cids.entries()) gate.cluster.addPin(cid, { name: `pin ${index}` })
   await gate.ask('GET', '/id')
   const before = gate.cluster.openConnections

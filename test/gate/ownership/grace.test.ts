@@ -1,4 +1,4 @@
-/** Undo: a finished pin that nobody holds any more is kept for a grace, and looks unpinned. */
+/** Undo: a finished pin without a holder is kept for a grace, and looks unpinned. */
 import t from 'tap'
 import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { askedOf } from '../../support/asked.js'
@@ -115,7 +115,7 @@ t.test('only what is known to be unfinished everywhere goes at once', async (t) 
   const planned = async () => {
     const { record } = await gate.ledger.changes.look(cid, new Deadline(5000))
     const [lease] = record?.leases ?? []
-    if (lease === undefined) throw new Error('nobody holds it')
+    if (lease === undefined) throw new Error('it has no holder')
     return { ...lease, cid }
   }
   const upkeep = new Upkeep(gate.ledger.changes, gate.ledger.queue)

@@ -370,7 +370,7 @@ t.test('when it cannot be known who holds a pin, nothing is written', async (t) 
       undo()
     }
   t.same(askedOf(gate.cluster), [])
-  t.equal((await gate.ask('POST', path)).status, 200, 'and nobody is locked out')
+  t.equal((await gate.ask('POST', path)).status, 200, 'and no client is locked out')
 })
 
 t.test('a lease that another hand changed is logged', async (t) => {

@@ -179,7 +179,7 @@ const cases: Readonly<
     'missing',
     ['abcd1234.5', 'zzzzzzzz.1'],
   ],
-  'one that ran out is missed by nobody': [
+  'one that ran out is not missed': [
     [leaseOf('alpha', 5, now - 1)],
     [{ ...leaseOf('beta', 1), token: 'zzzzzzzz.1' }],
     undefined,

@@ -1,4 +1,4 @@
-/** Editing the file: nothing else changes, nobody reads half of it, no change is lost. */
+/** Editing the file: nothing else changes, no reader sees half of it, no change is lost. */
 import { execFile } from 'node:child_process'
 import {
   closeSync,
@@ -192,7 +192,7 @@ t.test('a second editor waits while the first is at work', async (t) => {
   const withBeta = (text: string) =>
     addKey(text, { encoder: 'beta', key: key('c'), role: undefined }).text
   await editConfig(path, (text) => {
-    t.equal(statSync(lock).mode & 0o777, 0o600, 'nobody else may read the unfinished file')
+    t.equal(statSync(lock).mode & 0o777, 0o600, 'no other user may read the unfinished file')
     second = editConfig(path, withBeta)
     return addAlpha(text)
   })
@@ -209,7 +209,7 @@ t.test('a lock that was left behind is named, and so is what to do', async (t) =
   const named = { name: 'EditError', message: lock, hint: `delete ${lock}` }
   t.match(await edit(0), named, 'one that was left just now')
   await utimes(lock, 0, 0)
-  t.match(await edit(), named, 'an old one is waited for by nobody')
+  t.match(await edit(), named, 'no edit waits for an old lock')
   t.equal(readFileSync(path, 'utf8'), original)
   t.equal(readFileSync(lock, 'utf8'), 'half of', 'it is for the operator to delete')
 })

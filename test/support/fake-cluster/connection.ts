@@ -93,7 +93,7 @@ export class Connection implements Outlet {
   async #serve(): Promise<void> {
     while (!this.#socket.destroyed && (await this.#serveOne())) this.#set(undefined)
     this.#set(undefined)
-    // What the peer has left, nobody else will end.
+    // Only this closes a connection that the peer has left.
     if (this.#gone) this.#socket.destroySoon()
     else
       this.#socket.once('end', () => {
