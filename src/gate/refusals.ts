@@ -51,7 +51,7 @@ export const refusals = {
 
   // authorize
   'bad-path': { status: 400, message: 'malformed path' },
-  'unknown-route': { status: 404, message: 'not found' },
+  'unknown-route': { status: 404, message: 'not found: the gate serves /pins and /id only' },
   'not-owner': { status: 403, message: 'forbidden: this pin is not yours to unpin' },
   'too-many-leases': { status: 403, message: 'quota exceeded: too many pins held' },
   'too-many-unfinished': { status: 429, message: 'quota exceeded: too many unfinished pins' },
