@@ -1,4 +1,5 @@
 /** Faults of the cluster, as opposed to the request: the vocabulary for all of them. */
+import type { AnswerHeaders } from '../http/headers.js'
 
 export type FaultReason =
   /** No connection: refused, no route, no such host. */
@@ -69,10 +70,7 @@ const known = new Set([200, 204, 400, 404, 500])
 export const isInterim = (status: number): boolean => status < 200
 
 /** Undefined when an answer may be relayed. */
-export function faultOfAnswer(
-  status: number,
-  headers: Readonly<Record<string, unknown>>,
-): FaultReason | undefined {
+export function faultOfAnswer(status: number, headers: AnswerHeaders): FaultReason | undefined {
   if (status >= 300 && status < 400) return 'cluster-redirect'
   if (status === 401 || status === 403 || status === 407) return 'cluster-auth'
   if (status >= 502 && status <= 504) return 'cluster-unavailable'
@@ -81,14 +79,12 @@ export function faultOfAnswer(
   return isFramed(headers) && isPlain(headers) ? undefined : 'cluster-bad-answer'
 }
 
-type AnswerFields = Readonly<Record<string, unknown>>
-
 /** A body that ends with the connection looks the same as a cut one. */
-const isFramed = (headers: AnswerFields): boolean =>
+const isFramed = (headers: AnswerHeaders): boolean =>
   'content-length' in headers || 'transfer-encoding' in headers
 
 /** The gate asked for no other coding, and clients would not learn of it. */
-const isPlain = (headers: AnswerFields): boolean =>
+const isPlain = (headers: AnswerHeaders): boolean =>
   hasOnly(headers['content-encoding'], 'identity') &&
   hasOnly(headers['transfer-encoding'], 'chunked')
 

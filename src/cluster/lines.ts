@@ -62,7 +62,7 @@ class LineReader implements Dispatcher.DispatchHandler {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: Readonly<Record<string, unknown>>,
+    headers: AnswerHeaders,
   ): void {
     clearTimeout(this.clock)
     this.hasHead = true

@@ -17,7 +17,7 @@ import { accessCluster } from '../ledger/cluster-access.js'
 import { ledgerDirectory } from '../ledger/ledger-directory.js'
 import { registerLedger, registerQueue } from '../ledger/ledger-metrics.js'
 import { openLedger } from '../ledger/open-ledger.js'
-import { Unfinished } from '../ledger/unfinished.js'
+import { PendingCounts } from '../ledger/pending-counts.js'
 import { Listings } from '../listings/listings.js'
 import { PeerCount } from '../listings/peer-count.js'
 import { SpoolQuota } from '../listings/spool-quota.js'
@@ -173,7 +173,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const fallback = closing(
     isQueueUsed ? await openFallback({ queue, cluster, current, headers, log: logger }) : undefined,
   )
-  const unfinished = new Unfinished({
+  const pendingCounts = new PendingCounts({
     isUnwritten: (holder, cid) => ledger.holdings.places.isUnwritten(holder, cid),
     readPending,
   })
@@ -211,7 +211,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const gate = closing(
     await createGate({
       ...{ current, tls: settings.tls, log, metrics, observe, cluster, headers, store },
-      ...{ listings, ledger, unfinished, tracker, clock },
+      ...{ listings, ledger, pendingCounts, tracker, clock },
       onQueued: (cid) => fallback?.accepted(cid),
       isReady: () => obstacles().length === 0 && cluster.current.isAvailable,
     }),

@@ -40,7 +40,7 @@ export type Handler<P extends Plan, H extends Handled> = (handling: Handling, pl
 /** A body that the gate writes in chunks, at the pace of the client. */
 export interface StreamedAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: RequestHeaders
   /** Undefined: none. */
   readonly body: AnswerBody | undefined
   /** How long the client may read nothing. */

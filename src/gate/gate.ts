@@ -5,7 +5,7 @@ import type { Log } from '../log/log.js'
 import { loggerOf } from '../log/logger.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
-import type { Unfinished } from '../ledger/unfinished.js'
+import type { PendingCounts } from '../ledger/pending-counts.js'
 import type { Listings } from '../listings/listings.js'
 import type { Registry } from '../metrics/registry.js'
 import type { Clock } from '../time/clock.js'
@@ -56,7 +56,7 @@ export interface GateParts {
   readonly store: Store | undefined
   readonly listings: Pick<Listings, 'find'>
   readonly ledger: Pick<OpenLedger, 'changes' | 'holdings' | 'ownPins' | 'queue'>
-  readonly unfinished: Unfinished
+  readonly pendingCounts: PendingCounts
   readonly tracker: PinTracker
   readonly clock: Clock
   /** Whether the gate is ready, as far as it knows without a request: for health checks. */
@@ -90,7 +90,7 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     countRequest(line)
     observe(line)
   }
-  const quota = new Quota(holdings, parts.unfinished)
+  const quota = new Quota(holdings, parts.pendingCounts)
   const onAccepted = (cid: string): void => {
     replay.start()
     onQueued(cid)

@@ -57,7 +57,7 @@ class Carried {
 export function viaHttpProxy({ cluster, headersOf, onFault }: HttpProxyParts): HttpProxy {
   let pending: Pending | undefined
   const undici = {
-    request: ({ headers }: { headers: Record<string, string> }, done: Done): void => {
+    request: ({ headers }: { headers: RequestHeaders }, done: Done): void => {
       if (pending === undefined || pending.request.id !== headers['x-request-id'])
         throw new Error('a request to the cluster that was not announced')
       const { reply, exchange, call } = pending

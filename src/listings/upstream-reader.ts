@@ -95,7 +95,7 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: Readonly<Record<string, unknown>>,
+    headers: AnswerHeaders,
   ): void {
     const fault = faultOfAnswer(status, headers)
     if (fault !== undefined) {

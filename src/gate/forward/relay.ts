@@ -4,6 +4,7 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import type { Body } from '../../cluster/answer-handler.js'
 import { Whole } from '../../cluster/whole.js'
+import type { AnswerHeaders } from '../../http/headers.js'
 import { ShownLines, shownRecord, shownStatus, shownStatuses } from '../../leases/shown.js'
 import { faultOf } from '../../cluster/faults.js'
 import { faults } from '../refusals.js'
@@ -14,8 +15,8 @@ import { operations } from '../routes.js'
 export const relayed = ['content-type', 'content-length', 'trailer'] as const
 
 /** An allow-list: no other header of the cluster reaches clients. */
-export function relayedHeaders(headers: Record<string, string>): Record<string, string> {
-  const kept: Record<string, string> = {}
+export function relayedHeaders(headers: AnswerHeaders): AnswerHeaders {
+  const kept: Record<string, string | string[]> = {}
   for (const name of relayed) {
     const value = headers[name]
     if (value !== undefined) kept[name] = value

@@ -2,7 +2,7 @@
 import type { PinRecord } from '../../leases/pin-record.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { Place } from '../../ledger/quota-places.js'
-import type { Unfinished } from '../../ledger/unfinished.js'
+import type { PendingCounts } from '../../ledger/pending-counts.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Answering } from '../answer.js'
 import type { PinPlan } from '../plan.js'
@@ -28,7 +28,7 @@ export class Quota {
       Holdings,
       'ensure' | 'heldIn' | 'heldUntil' | 'places' | 'size' | 'sizeNow'
     >,
-    private readonly pendingPins: Pick<Unfinished, 'accept' | 'of'>,
+    private readonly pendingPins: Pick<PendingCounts, 'accept' | 'of'>,
   ) {}
 
   /**

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { Unfinished } from '../../src/ledger/unfinished.js'
+import { PendingCounts } from '../../src/ledger/pending-counts.js'
 
 const holder = 'abcdefghijkl'
 
 function unfinished(now = () => 0) {
-  return new Unfinished({
+  return new PendingCounts({
     isUnwritten: () => false,
     readPending: () => Promise.resolve(),
     now,

@@ -1,7 +1,7 @@
-/** Counts the unfinished pins of each holder: one cheap request for all callers. */
+/** Counts the pending pins of each holder: one cheap request for all callers. */
 import { readLease } from '../leases/lease.js'
 
-export interface UnfinishedParts {
+export interface PendingCountsParts {
   /** Pins that are counted elsewhere, as it is not known whether the cluster has them. */
   readonly isUnwritten: (holder: string, cid: string) => boolean
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
@@ -13,7 +13,7 @@ export interface UnfinishedParts {
 /** An answer is good for as long; pins that were accepted since are added to it. */
 const freshMs = 1000
 
-export class Unfinished {
+export class PendingCounts {
   private counts = new Map<string, number>()
   /** Since the last question, by holder. */
   private readonly accepted = new Map<string, Set<string>>()
@@ -21,7 +21,7 @@ export class Unfinished {
   private asking: Promise<void> | undefined
   private readonly now: () => number
 
-  constructor(private readonly parts: UnfinishedParts) {
+  constructor(private readonly parts: PendingCountsParts) {
     this.now = parts.now ?? (() => performance.now())
   }
 
