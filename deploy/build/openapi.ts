@@ -134,7 +134,9 @@ const query = (
   ...{ name, in: 'query', description, schema: { type: 'string', ...schema }, example },
 })
 
-const local = query('local', 'Only of the peer that is asked.', 'true', { enum: ['true', 'false'] })
+const local = query('local', 'true: only the state of the peer that the gate asks.', 'true', {
+  enum: ['true', 'false'],
+})
 const granted = (name: string): string =>
   (optionGrants as readonly string[]).some((grant) => name.startsWith(grant))
     ? ' Only for encoders to which it is granted.'
@@ -144,8 +146,8 @@ const option = (name: string, description: string, example: string, schema: obje
 
 const pinOptions = [
   option('name', 'A name, up to 512 bytes.', 'video-1', { maxLength: 512 }),
-  option('mode', 'Only this mode.', 'recursive', { enum: ['recursive'] }),
-  option('expire-in', 'A span after which the pin ends, as Go writes it; at least 1s.', '720h'),
+  option('mode', 'The only mode that the gate accepts.', 'recursive', { enum: ['recursive'] }),
+  option('expire-in', 'Duration after which the pin ends, in Go syntax; at least 1s.', '720h'),
   option('expire-at', 'When the pin ends: RFC 3339.', '2099-01-01T00:00:00Z'),
   option('meta-KEY', 'Metadata: `meta-` and a key of your own, up to 32 of them.', 'x'),
   option('replication-min', 'Fewest peers.', '-1'),
@@ -169,19 +171,16 @@ function queryParameters(route: Route): readonly Parameter[] {
   if (permission === 'pin' || (permission === 'resolve' && route.method === 'POST'))
     return pinOptions
   if (permission === 'status')
-    return [
-      local,
-      query('wait', 'Answers once the pin is pinned or failed, at most so long.', '25s'),
-    ]
+    return [local, query('wait', 'Longest wait until the pin is pinned or has failed.', '25s')]
   if (permission.startsWith('recover')) return [local]
   if (permission !== 'list') return []
   return [
     local,
-    query('cids', 'Only these, up to 100, with commas between.', cidExample),
-    query('filter', 'Only pins of these states, with commas between.', 'queued'),
+    query('cids', 'Only these CIDs, up to 100, separated by commas.', cidExample),
+    query('filter', 'Only pins in these states, separated by commas.', 'queued'),
     query('owner', 'Only pins that the caller holds.', 'me', { enum: ['me'] }),
-    query('limit', 'With `owner`: so many, up to 100.', '10'),
-    query('after', 'With `owner`: those after this CID.', cidExample),
+    query('limit', 'With `owner`: pins to a page, up to 100.', '10'),
+    query('after', 'With `owner`: pins after this CID.', cidExample),
   ]
 }
 
@@ -198,14 +197,15 @@ function successOf(route: Route): Readonly<Record<string, object>> {
   if (permission === 'list' || permission === 'recover-all')
     return { 200: json('Status', 'Pins.', true), 204: { description: 'No pin.' } }
   if (permission === 'status') return { 200: json('Status', 'State of the pin at each peer.') }
-  if (permission === 'recover') return { 200: json('Status', 'As it is now.'), 404: notPinned }
+  if (permission === 'recover')
+    return { 200: json('Status', 'The state of the pin now.'), 404: notPinned }
   if (permission === 'pin')
     return {
-      200: json('Pin', 'The cluster has taken it. That is not yet pinned.'),
-      202: json('Pin', 'The cluster is down: the pin waits at the gate, which makes it later.'),
+      200: json('Pin', 'The cluster accepted the pin, which is not pinned yet.'),
+      202: json('Pin', 'The cluster is down: the gate keeps the pin, and replays it later.'),
     }
   const ofPath = permission === 'resolve' && route.method === 'POST'
-  return { 200: json('Pin', ofPath ? 'As pinned.' : 'As it was.'), 404: notPinned }
+  return { 200: json('Pin', ofPath ? 'The new pin.' : 'The pin as it was.'), 404: notPinned }
 }
 
 const refusedResponses = () =>

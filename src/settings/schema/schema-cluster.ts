@@ -57,7 +57,7 @@ export const cluster = optionalSection(
       4,
       1,
       64,
-      'Connections for listings, and as many for those of operations.',
+      'Connections for listings, and as many for filters on operation states.',
     ),
     queueMax: count(
       256,

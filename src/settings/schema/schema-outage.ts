@@ -7,7 +7,7 @@ export const onOutage = Type.Enum(['refuse', 'journal'], {
   restart: true,
   description:
     'For a pin while the cluster is down: refuse it (502 to 504), or write it to the disk, ' +
-    'answer 202, and make it when the cluster is back (journal).',
+    'answer 202, and replay it when the cluster is back (journal).',
 })
 
 export const journal = optionalSection(
@@ -19,7 +19,7 @@ export const journal = optionalSection(
     entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait; the gate refuses more.', {
       restart: true,
     }),
-    perSecondMax: count(100, 1, 10_000, 'Most pins that the gate makes in a second.'),
+    perSecondMax: count(100, 1, 10_000, 'Most pins that the gate replays in a second.'),
   },
   'Pins that were accepted while the cluster was down.',
   { restart: false },
@@ -46,7 +46,7 @@ export const lookBack = Type.Optional(
 const kubo = section(
   {
     url: baseUrl('Base URL of its RPC, such as http://127.0.0.1:5002; without path.'),
-    atOnceMax: count(4, 1, 64, 'Pins that it works on at once, at most.'),
+    atOnceMax: count(4, 1, 64, 'Most pins that this Kubo fetches at once.'),
     stallMs: timeMs(120_000, 'Longest wait for progress of a pin.'),
     release: Type.Boolean({
       default: false,
