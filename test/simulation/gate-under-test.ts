@@ -1,7 +1,7 @@
 /** The gate that is simulated: the real ledger, rules, queue and replay behind real plan handlers. */
 import { Whole } from '../../src/cluster/whole.js'
 import { ClusterFault } from '../../src/cluster/faults.js'
-import type { Answering } from '../../src/gate/answer.js'
+import type { Answering } from '../../src/gate/handler.js'
 import { faultIn } from '../../src/gate/fault.js'
 import { type ChangePin, createChangePin } from '../../src/gate/forward/change-pin.js'
 import { Quota } from '../../src/gate/ownership/quota.js'

@@ -2,7 +2,7 @@
 import { encodeQuery, fittingCids } from '../../cluster/query.js'
 import type { Holdings } from '../../ledger/holdings.js'
 import type { OwnPins } from '../../ledger/own-pins.js'
-import type { Handler } from '../answer.js'
+import type { Handler } from '../handler.js'
 import type { OwnPinsPlan, UpstreamCall } from '../plan.js'
 
 /** Returns the request for one page. */

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { ClusterFault } from '../../cluster/faults.js'
 import type { ChunkView } from '../../listings/chunk.js'
-import type { AnswerBody, StreamedAnswer } from '../answer.js'
+import type { AnswerBody, StreamedAnswer } from '../handler.js'
 import { answerFault } from '../answering.js'
 import { cut, cutWhenStalled, hasTrailers, noteCut, sendStreamErrors } from './relay.js'
 

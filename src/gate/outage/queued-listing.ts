@@ -3,7 +3,7 @@ import type { QueueEntry } from '../../ledger/queue-entry.js'
 import type { ChunkView } from '../../listings/chunk.js'
 import { LineSplitter } from '../../text/line-splitter.js'
 import { cidAtStart } from '../../tracking/status-line.js'
-import type { AnswerBody } from '../answer.js'
+import type { AnswerBody } from '../handler.js'
 import { queuedStatus } from './queued-pin.js'
 
 /** Bytes of lines that are written together. */
