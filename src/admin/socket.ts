@@ -30,10 +30,14 @@ export async function listenOnSocket(server: Server, path: string, mode: number)
 /** Removes the socket that a killed process left behind. */
 async function removeStale(path: string): Promise<void> {
   const holder = await socketHolder(path)
-  if (holder === 'file') throw new SocketFault(`${path} is a file, and no socket`)
+  if (holder === 'file') throw new SocketFault(notSocket(path))
   if (holder === 'listener') throw new SocketFault(`another program listens at ${path}`)
   if (holder === 'abandoned') await unlink(path)
 }
+
+/** Whatever else has the path of a socket. */
+export const notSocket = (path: string): string =>
+  `${path} is there, but is not a socket: remove it, or name another path`
 
 /** The errors of a socket's place; system errors have the same field. */
 class SocketFault extends Error {

@@ -1,6 +1,7 @@
 /** Asks the running daemon, through its admin listener. */
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
+import { refusal, systemText } from '../disk/access.js'
 import type { Config } from '../settings/schema/schema.js'
 import { secondsText } from '../time/span-text.js'
 import { bracketed } from './gate-url.js'
@@ -34,8 +35,8 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
   try {
     return JSON.parse(await textOf(optionsOf(where, path)))
   } catch (error) {
-    const why = error instanceof SyntaxError ? 'something else answers' : reasonOf(error)
-    throw new CommandError(`no answer from the daemon at ${where}: ${why}`, notThere)
+    const place = /^https?:/.test(where) ? new URL(where).host : where
+    throw new CommandError(`no answer from the daemon: ${connectFault(place, error)}`, notThere)
   }
 }
 
@@ -65,8 +66,28 @@ export async function boundedText(body: AsyncIterable<unknown>, bytesMax: number
   return Buffer.concat(parts).toString()
 }
 
-function reasonOf(error: unknown): string {
+/**
+ * In words why a program does not answer.
+ * @param where host and port, or the path of a socket
+ */
+export function connectFault(where: string, error: unknown, limitMs = waitMs): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'AbortError') return `nothing within ${secondsText(waitMs)}`
-  return 'code' in error ? String(error.code) : error.message
+  if (error instanceof SyntaxError) return `what answers at ${where} is another program`
+  if (error.name === 'AbortError' || error.name === 'TimeoutError')
+    return `${where} sent nothing within ${secondsText(limitMs)}`
+  const code = 'code' in error ? String(error.code) : undefined
+  if (code === undefined) return `${where}: ${error.message}`
+  if (code.startsWith('HPE_')) return `what answers at ${where} does not speak HTTP`
+  const name = 'hostname' in error ? String(error.hostname) : where
+  if (where.startsWith('/') && code !== 'ECONNREFUSED' && code !== 'ECONNRESET')
+    return refusal(where, code, 'write to')
+  return (
+    {
+      ECONNREFUSED: `nothing listens at ${where}`,
+      ECONNRESET: `what listens at ${where} hung up without an answer`,
+      ENOTFOUND: `the name ${name} has no address`,
+      EAI_AGAIN: `the name ${name} has no address now`,
+      ETIMEDOUT: `${where} does not answer`,
+    }[code] ?? `${where} cannot be reached: ${systemText(code)}`
+  )
 }

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { silenceMsMax } from '../admin/control-pulse.js'
 import type { Config } from '../settings/schema/schema.js'
+import { connectFault } from './ask-admin.js'
 import { CommandError } from './report.js'
 
 /** Where the packages' unit has its RuntimeDirectory. */
@@ -80,22 +81,25 @@ function faultOf(error: unknown, socketPath: string, silentMs: number | undefine
     return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): its log and `ps` tell more')
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  if (error instanceof SyntaxError) return new CommandError(anotherAnswers, notThere)
   if (code === undefined) return error
   if (code === 'EACCES')
     return new NoDaemon(
       `this user may not use the control socket ${socketPath}`,
       "only the daemon's user and root may: try it with sudo",
     )
-  return new NoDaemon(`no answer from the daemon at ${socketPath}: ${code}`, notThere)
+  return new NoDaemon(`no answer from the daemon: ${connectFault(socketPath, error)}`, notThere)
 }
 
 const notThere =
-  'it takes a running daemon, its user or root, and outside of systemd "control": {"socket": …}'
+  'does it run (systemctl status pinwarden)? Outside of systemd it needs "control": {"socket": …}'
+
+const anotherAnswers = 'another program than pinwarden answers at the control socket'
 
 function messageIn(answer: string): string {
   try {
     return (JSON.parse(answer) as { message: string }).message
   } catch {
-    return 'something else than pinwarden answers'
+    return anotherAnswers
   }
 }

@@ -40,9 +40,9 @@ export function report(error: unknown, io: Io): 1 | 2 {
   }
   // A system error is shown in its own words; anything else is a bug, and shown whole.
   if (error instanceof Error && 'syscall' in error) {
-    const { path, syscall, code } = error as NodeJS.ErrnoException
-    const isMissing = path !== undefined && syscall === 'open' && code === 'ENOENT'
-    fail(io, isMissing ? refusal(path, code) : error.message)
+    const { path, syscall, code = '' } = error as NodeJS.ErrnoException
+    const isPlace = path !== undefined && syscall !== 'listen' && code !== 'EACCES'
+    fail(io, isPlace ? refusal(path, code) : error.message)
     hint(io, wayOut(error))
   } else fail(io, error instanceof Error ? (error.stack ?? error.message) : String(error))
   return 1

@@ -6,9 +6,16 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer, isIP } from 'node:net'
 import { dirname, join } from 'node:path'
-import { socketHolder } from '../admin/socket.js'
-import { appendFault, directoryFault, newDirectoryFault, readFault } from '../disk/access.js'
-import { ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
+import { notSocket, socketHolder } from '../admin/socket.js'
+import {
+  appendFault,
+  directoryFault,
+  fullFault,
+  newDirectoryFault,
+  notFileFault,
+  readFault,
+} from '../disk/access.js'
+import { lastWritesDirectory, ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
 import { ConfigError, type Problem } from '../settings/problems.js'
 import type { Config } from '../settings/schema/schema.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
@@ -95,11 +102,11 @@ async function ledgerProblems(
   const fault = newDirectoryFault(directory)
   if (fault !== undefined) return said(path, fault)
   if (directoryFault(directory) !== undefined) return []
-  const files = [
-    appendIfThere(join(directory, ledgerName)),
-    readFault(join(directory, 'several-peers')),
-  ]
-  const fileFault = files.find((file) => file !== undefined && !file.endsWith(' does not exist'))
+  const lastWrites = lastWritesDirectory(config, stateDirectory)
+  const fileFault = ledgerFileFault(directory, [
+    join(config.journal.directory, 'journal'),
+    ...(lastWrites === undefined ? [] : [join(lastWrites, 'last-writes')]),
+  ])
   if (fileFault !== undefined || isOwn === undefined) return said(path, fileFault)
   const { isLedgerHeld } = await import('../ledger/storage/open-database.js')
   const file = join(directory, ledgerName)
@@ -107,8 +114,19 @@ async function ledgerProblems(
   return said(path, `another daemon has the ledger in ${directory}: fuser ${file} shows which`)
 }
 
-const appendIfThere = (path: string): string | undefined =>
-  readFault(path) === `${path} does not exist` ? undefined : appendFault(path)
+/** @param others files of an older release */
+function ledgerFileFault(directory: string, others: readonly string[]): string | undefined {
+  const at = (name: string): string => join(directory, name)
+  const written = ['', '-wal', '-shm'].map((suffix) => at(ledgerName + suffix))
+  const read = [at('several-peers'), ...others]
+  const all = [...written, ...read, at('ledger.reserve')]
+  const faults = [
+    ...all.map(notFileFault),
+    ...written.filter(existsSync).map(appendFault),
+    ...read.filter(existsSync).map(readFault),
+  ]
+  return faults.find((fault) => fault !== undefined)
+}
 
 async function listenerProblems(
   path: string,
@@ -120,7 +138,8 @@ async function listenerProblems(
     const fault = directoryFault(dirname(socket))
     if (fault !== undefined) return said(path, fault)
     const holder = await socketHolder(socket)
-    if (holder === 'file') return said(path, `${socket} is a file, and no socket`)
+    if (holder === 'file') return said(path, notSocket(socket))
+    if (holder === 'nothing') return said(path, fullFault(dirname(socket)))
     if (holder !== 'listener' || (await isOwn(listener))) return []
     return said(path, `another program listens at ${socket}: ss -lxp shows which`)
   }

@@ -65,7 +65,7 @@ t.test('a socket on which another process listens stays its own', async (t) => {
 t.test('a file that is no socket is never removed', async (t) => {
   for (const name of ['file', 'folder', 'symlink']) {
     const socket = join(folder, name)
-    await t.rejects(startAdmin(t, { address: { socket } }), /is a file, and no socket/, name)
+    await t.rejects(startAdmin(t, { address: { socket } }), /is there, but is not a socket/, name)
     t.ok(existsSync(socket), name)
   }
   t.equal(readFileSync(join(folder, 'file'), 'utf8'), 'precious')

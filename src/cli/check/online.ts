@@ -1,5 +1,6 @@
 /** Checks what the daemon would use: the cluster and its clocks, the fallback, the store. */
 import { request, Client } from 'undici'
+import { connectFault } from '../ask-admin.js'
 import { Store } from '../../store/store.js'
 import { isObject } from '../../cluster/json.js'
 import type { Problem } from '../../settings/problems.js'
@@ -36,7 +37,7 @@ const isFault = (answer: Answer): answer is Problem => 'path' in answer
 
 async function endpointAnswer(snapshot: Snapshot, index: number): Promise<Answer> {
   const path = `cluster.endpoints[${index}].url`
-  const { url } = endpointAt(snapshot, index)
+  const { url, socket } = endpointAt(snapshot, index)
   try {
     const { status, date, json, challenge } = await askEndpoint(snapshot, index, '/id')
     if (status === 401)
@@ -58,7 +59,7 @@ async function endpointAnswer(snapshot: Snapshot, index: number): Promise<Answer
       `${url} answers: version ${version}, ${peers} ${peers === 1 ? 'peer' : 'peers'}`,
     ]
   } catch (error) {
-    return fault(path, `no answer from ${url} (${wordOf(error)}); is ipfs-cluster running?`)
+    return fault(path, `${whyNot(url, error, socket)}. Is ipfs-cluster running?`)
   }
 }
 
@@ -78,7 +79,7 @@ async function fallbackAnswer(snapshot: Snapshot): Promise<Answer | undefined> {
     if (own.ID === ipfs) return fault(path, `${url} is a Kubo that the cluster uses: name another`)
     return ['fallback', `${url} answers`]
   } catch (error) {
-    return fault(path, `no answer from ${url} (${wordOf(error)})`)
+    return fault(path, whyNot(url, error))
   }
 }
 
@@ -145,9 +146,5 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-function wordOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'an error'
-  if (error instanceof SyntaxError) return 'what answers sends no JSON'
-  if (error.name === 'TimeoutError') return `nothing within ${waitMs / 1000} s`
-  return 'code' in error ? String(error.code) : error.message
-}
+const whyNot = (url: string, error: unknown, socket?: string): string =>
+  connectFault(socket ?? new URL(url).host, error, waitMs)

@@ -1,7 +1,6 @@
 /** Scans a cluster's host: which of its ports answer, and which of them without a credential. */
 import { request } from 'undici'
-import { secondsText } from '../../time/span-text.js'
-import { boundedText } from '../ask-admin.js'
+import { boundedText, connectFault } from '../ask-admin.js'
 
 /** A cluster's own information. */
 export interface ClusterFound {
@@ -43,7 +42,9 @@ export async function findCluster(origin: string): Promise<ClusterFound | string
       peers: Array.isArray(id?.cluster_peers) ? id.cluster_peers.length : 0,
     }
   } catch (error) {
-    return error instanceof SyntaxError ? 'something else than a cluster answers' : wordOf(error)
+    if (error instanceof SyntaxError) return 'something else than a cluster answers'
+    const fault = connectFault(new URL(origin).host, error, waitMs)
+    return `${fault} (is ipfs-cluster running?)`
   }
 }
 
@@ -108,11 +109,4 @@ async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: numbe
   const signal = AbortSignal.timeout(waitMs)
   const { statusCode, body } = await request(url, { method, signal })
   return { status: statusCode, text: await boundedText(body, bytesMax) }
-}
-
-function wordOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `no answer within ${secondsText(waitMs)}`
-  const code = 'code' in error ? String(error.code) : error.message
-  return code === 'ECONNREFUSED' ? 'nothing listens there (is ipfs-cluster running?)' : code
 }

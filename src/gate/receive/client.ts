@@ -15,10 +15,12 @@ export function clientOf(trusted: readonly string[]): ClientOf {
   const isTrusted = trustOf(trusted)
   return (request) => {
     let address = addressOf(request.socket.remoteAddress)
-    const header = request.headers['x-forwarded-for'] ?? ''
-    // Reads from the end: each trusted proxy appended the address before it.
+    const header = request.headers['x-forwarded-for']
+    if (header === undefined) return address
+    // Reads from the end: each trusted proxy appended the address before it, and an empty entry
+    // where it did not know that address.
     const entries = (typeof header === 'string' ? header : header.join(',')).split(',').reverse()
-    for (const entry of entries.map((text) => text.trim()).filter((text) => text !== '')) {
+    for (const entry of entries.map((text) => text.trim())) {
       if (!isTrusted(address)) break
       const found = addressIn(entry)
       // Not the proxy's address, which would pass wherever the proxy may connect from.

@@ -106,6 +106,8 @@ function makeFile(path: string): void {
     mkdirSync(directory, { recursive: true, mode: 0o750 })
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
+    // It is tried again, as for a file.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') throw error
     throw new Error(`the ledger cannot be kept in ${directory}: ${whyOf(error)}`, { cause: error })
   }
   if (existsSync(path)) {
@@ -135,7 +137,6 @@ function whyOf(error: unknown): string {
   if (code === 'EACCES' || code === 'EPERM') return 'this user may not write there'
   if (code === 'EROFS') return 'the file system is read-only'
   if (code === 'ENOTDIR' || code === 'EEXIST') return 'that is not a directory'
-  if (code === 'ENOSPC') return 'the disk is full'
   return error instanceof Error ? error.message : String(error)
 }
 

@@ -1,7 +1,7 @@
 /** Reads the files that the configuration names, and collects their problems. */
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { refusal } from '../../disk/access.js'
+import { refusal, systemText } from '../../disk/access.js'
 import { pathText, type Problem, type Segment, shownPath } from '../problems.js'
 import { utf8Text, withoutBom } from './text.js'
 
@@ -37,12 +37,15 @@ export function namedFilesIn(baseDir: string): NamedFiles {
         return bytes
       }
       const shown = shownPath(file, baseDir)
-      const says = shown && `${shown} is not a regular file, or larger than 1 MiB`
+      const says = `${shown ?? 'the file that it names'} is not a regular file, or is larger than 1 MiB`
       report(segments, 'no regular file, or a very large one', expected, says)
     } catch (error) {
       const { code = 'an error' } = error as NodeJS.ErrnoException
       const shown = shownPath(file, baseDir)
-      const says = shown && refusal(shown, code)
+      const says =
+        shown === undefined
+          ? `the file that it names cannot be read: ${systemText(code)}`
+          : refusal(shown, code)
       report(segments, code === 'ENOENT' ? 'no such file (ENOENT)' : code, expected, says)
     }
     return undefined

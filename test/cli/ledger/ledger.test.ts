@@ -156,5 +156,5 @@ t.test('the older name of the setting works, and is warned of once', async (t) =
 t.test('a daemon that cannot be asked keeps its ledger', async (t) => {
   const { start, command } = await served(t, { onOutage: 'journal', control: undefined })
   await start()
-  t.match(await command('check'), { code: 1, stderr: /no answer from the daemon at/ })
+  t.match(await command('check'), { code: 1, stderr: /no answer from the daemon: / })
 })

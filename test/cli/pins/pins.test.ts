@@ -315,8 +315,7 @@ t.test('without a daemon, or as another user, the command says what is missing',
   ])
     t.match(await command('pins', ...argv), {
       code: 1,
-      stderr:
-        /no answer from the daemon at .*control\.sock: ENOENT\nhint: it takes a running daemon/,
+      stderr: /no answer from the daemon: \S+control\.sock does not exist\nhint: does it run/,
     })
 })
 
