@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { readLogLine } from '../log/line-text.js'
@@ -20,7 +20,9 @@ export function ownLine(text: string): string {
   if (text.startsWith('{"level":')) return text
   if (text.startsWith('{')) {
     const { log, MESSAGE } = (readLogLine(text) ?? {}) as { log?: unknown; MESSAGE?: unknown }
-    const inner = typeof log === 'string' ? log : MESSAGE
+    // journalctl writes text with control characters as its bytes.
+    const message = Array.isArray(MESSAGE) ? Buffer.from(MESSAGE).toString() : MESSAGE
+    const inner = typeof log === 'string' ? log : message
     return typeof inner === 'string' ? inner.trimEnd() : text
   }
   const at = text.indexOf('{"level":"')
@@ -35,10 +37,7 @@ export async function configuredLog(configPath: string): Promise<string | undefi
 /** Includes the rotated files, the oldest first. */
 export async function rotatedFiles(file: string): Promise<string[]> {
   const [directory, name] = [dirname(file), basename(file)]
-  const names = (await readdir(directory).catch(() => [])).filter(
-    (other) =>
-      other.startsWith(name) && /^[.-][\w.-]*\d(?:\.(?:gz|zst))?$/.test(other.slice(name.length)),
-  )
+  const names = (await readdir(directory).catch(() => [])).filter((other) => isRotated(other, name))
   const dated = await Promise.all(
     names.map(async (other) => {
       const path = join(directory, other)
@@ -46,6 +45,20 @@ export async function rotatedFiles(file: string): Promise<string[]> {
     }),
   )
   return [...dated.sort((one, other) => one.mtimeMs - other.mtimeMs).map(({ path }) => path), file]
+}
+
+/** Such as `access.log.2.gz` and `access.log-20261126`, or with its extension at the end. */
+function isRotated(other: string, name: string): boolean {
+  // One that is not read here has to be told.
+  const base = other.replace(/\.(?:gz|zst|xz|bz2)$/, '')
+  const extension = extname(name)
+  const stem = basename(name, extension)
+  const middle = base.startsWith(name)
+    ? base.slice(name.length)
+    : extension !== '' && base.startsWith(stem) && base.endsWith(extension)
+      ? base.slice(stem.length, -extension.length)
+      : ''
+  return /^[.-][\w.-]*\d$/.test(middle)
 }
 
 /**

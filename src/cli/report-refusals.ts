@@ -13,7 +13,7 @@ import {
   rotatedFiles,
   sinceOf,
 } from './log-file.js'
-import { fail, hint } from './report.js'
+import { fail, hint, warn } from './report.js'
 import { table } from './text-table.js'
 import { linesOf } from './tail/follow.js'
 
@@ -40,21 +40,26 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
   const { json } = options
   const sinceMs = sinceOf(options.since, Date.now())
   const sums = new Map<string, Sum>()
-  let [first, last, count] = ['', '', 0]
+  let [first, last, count, foreign] = ['', '', 0, 0]
   for await (const text of allLines(options, sinceMs, io)) {
     count++
-    const line = isSince(text, sinceMs) ? readLogLine(text) : undefined
+    if (!isSince(text, sinceMs)) continue
+    const line = readLogLine(text)
+    if (line === undefined && text !== '') foreign++
     if (line?.msg !== 'request') continue
-    if (first === '') first = line.time ?? ''
-    last = line.time ?? last
+    // Files may be given in any order.
+    const { time = first } = line
+    if (first === '' || time < first) first = time
+    if (time > last) last = time
     add(sums, line)
   }
   if (sums.size === 0) {
-    const lines = count === 1 ? '1 line' : `${count} lines`
-    fail(io, `there is no request in the ${lines} that were read`)
+    fail(io, `there is no request in the ${countText(count)} that were read`)
     hint(io, 'is it the log of pinwarden, as JSON, and of that time?')
     return 1
   }
+  if (foreign > 0)
+    warn(io, `left out ${countText(foreign)} that ${foreign === 1 ? 'is' : 'are'} not JSON`)
   const rows = [...sums].sort(([one], [other]) => (one < other ? -1 : 1))
   if (json) {
     const encoders = rows.map(([encoder, { requests, refused, wouldRefuse }]) => ({
@@ -76,6 +81,8 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
   io.stderr.write(`from ${first} to ${last}\n`)
   return 0
 }
+
+const countText = (count: number): string => (count === 1 ? '1 line' : `${count} lines`)
 
 async function* allLines(
   { configPath, file }: ReportOptions,

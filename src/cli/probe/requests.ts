@@ -35,9 +35,13 @@ export class Requests {
       this.steps.fail('id', problem)
       return came
     }
-    if (await this.#isUnprotected(good)) {
-      this.steps.fail('id', unprotected)
-      return came
+    // The gate names each request.
+    if (good.headers['x-request-id'] === undefined) {
+      if (await this.#letsStrangersIn()) {
+        this.steps.fail('id', unprotected)
+        return came
+      }
+      this.steps.note('id', nameless)
     }
     const { peername, version, cluster_peers: peers, ipfs } = good.json as Id
     const count = peers.length === 1 ? '1 cluster peer' : `${peers.length} cluster peers`
@@ -120,9 +124,7 @@ export class Requests {
     return { came }
   }
 
-  /** The gate names each request, and lets no client in without a credential. */
-  async #isUnprotected({ headers }: GateAnswer): Promise<boolean> {
-    if (headers['x-request-id'] !== undefined) return false
+  async #letsStrangersIn(): Promise<boolean> {
     const anonymous = await this.asker.ask('GET', '/id', true)
     return isAnswer(anonymous) && anonymous.status === 200
   }
@@ -144,6 +146,10 @@ const unprotected: ProbeProblem = {
     "every client that reaches this port can pin and unpin everything. Put pinwarden's own port " +
     '(usually 9098) into the endpoint; the operator closes this one to the world',
 }
+
+const nameless =
+  'the answer has no X-Request-Id, which pinwarden sends: this is perhaps the cluster itself, with ' +
+  'a password of its own. Is the port that of pinwarden (usually 9098)?'
 
 /** What the encoder reads of it. */
 interface Id {

@@ -513,6 +513,14 @@ t.test('the cluster itself is told from a gate: it takes anybody', async (t) => 
   t.equal(code, 1)
   t.match(text, /FAIL {2}id +this is the cluster itself, without pinwarden before it/)
   t.notOk(gate.cluster.pins.has(cid), 'nothing is pinned there')
+  const id = { peername: 'peer', version: '1.1.4', cluster_peers: ['p'] }
+  const guarded = await otherServer(t, (request, response) => {
+    const isKnown = request.headers.authorization !== undefined
+    response.writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(isKnown ? id : { code: 401, message: 'Unauthorized' }))
+  })
+  const doubted = await run(t, guarded)
+  t.match(doubted.text, /^note {2}id +the answer has no X-Request-Id/m, 'with a password too')
 })
 
 t.test('each answer of the gate has advice of its own, by its sentence', async (t) => {

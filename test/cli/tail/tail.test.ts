@@ -175,10 +175,10 @@ t.test(
       'access.log': day('29T10:00', 'd') + day('29T11:00', 'e'),
       'access.log.1': day('28T10:00', 'c'),
       'access.log.2.gz': gzipSync(day('27T10:00', 'b')),
-      'access.log-20261126.zst': zstdCompressSync(day('26T10:00', 'a')),
+      'access-20261126.log.zst': zstdCompressSync(day('26T10:00', 'a')),
       'access.log.former.txt': 'no log',
     })
-    const order = ['access.log-20261126.zst', 'access.log.2.gz', 'access.log.1', 'access.log']
+    const order = ['access-20261126.log.zst', 'access.log.2.gz', 'access.log.1', 'access.log']
     for (const [index, name] of order.entries())
       utimesSync(join(dir, name), 0, Date.UTC(2026, 10, 27 + index) / 1000)
     const config = ['-c', join(dir, 'config.json')]
@@ -195,6 +195,10 @@ t.test(
     t.match(JSON.parse(report.stdout), { from: /^2026-11-26/, encoders: [{ requests: 5 }] })
     const since = await pinwarden('report', '--since', '2026-11-28', '--json', ...config)
     t.match(JSON.parse(since.stdout), { from: /^2026-11-28/, encoders: [{ requests: 3 }] })
+
+    writeFileSync(join(dir, 'access.log.9.xz'), Buffer.from('fd377a585a000000', 'hex'))
+    const unread = { code: 1, stdout: '', stderr: /access\.log\.9\.xz is compressed with xz/ }
+    t.match(await pinwarden('report', ...config), unread, 'a day that cannot be read is told')
   },
 )
 
@@ -204,6 +208,7 @@ t.test('lines are taken out of what carries them', async (t) => {
     `Nov 29 18:00:00 host pinwarden[123]: ${own}`,
     `2026-11-29T18:00:00+0000 host node[123]: ${own}`,
     JSON.stringify({ MESSAGE: own, _PID: '1' }),
+    JSON.stringify({ MESSAGE: [...Buffer.from(own)] }),
     JSON.stringify({ log: `${own}\n`, stream: 'stdout', time: '2026-11-29T18:00:00Z' }),
     `2026-11-29T18:00:00.123456789Z stdout F ${own}`,
     `gate-1  | ${own}`,
@@ -217,6 +222,10 @@ t.test('lines are taken out of what carries them', async (t) => {
   )
   const report = await pinwarden('report', '--json', log)
   t.match(JSON.parse(report.stdout), { encoders: [{ encoder: 'alpha', requests: carried.length }] })
+  t.equal(report.stderr, '')
+  const mixed = logOf(t, `Started pinwarden.service\n${own}\n${own.slice(0, 40)}\n`)
+  const sum = await pinwarden('report', '--json', mixed)
+  t.match(sum, { code: 0, stderr: 'pinwarden: warning: left out 2 lines that are not JSON\n' })
 })
 
 t.test('what cannot be read is an error, and not an empty report', async (t) => {
