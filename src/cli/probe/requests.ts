@@ -104,7 +104,7 @@ export class Requests {
 
   /** A write without an answer may still be on its way. */
   #lateNote(cid: string): void {
-    this.steps.note('unpin', `the unanswered pin may still come: look for ${cid} again later`)
+    this.steps.note('unpin', `the pin that failed may still come: look for ${cid} again later`)
   }
 
   async #ask(
@@ -148,8 +148,8 @@ const unprotected: ProbeProblem = {
 }
 
 const nameless =
-  'the answer has no X-Request-Id, which pinwarden sends: this is perhaps the cluster itself, with ' +
-  'a password of its own. Is the port that of pinwarden (usually 9098)?'
+  'the answer has no X-Request-Id, which pinwarden sends: this is perhaps the cluster itself, ' +
+  'with a password of its own. Is the port that of pinwarden (usually 9098)?'
 
 /** What the encoder reads of it. */
 interface Id {

@@ -52,7 +52,7 @@ function journalText(journal: NonNullable<StatusReport['journal']>): string {
   const words =
     waiting === 0 && dropped === 0
       ? 'empty'
-      : `${waiting} pins wait; ${made} replayed and ${dropped} dropped since the start`
+      : `${waiting === 1 ? '1 pin waits' : `${waiting} pins wait`}; ${made} replayed and ${dropped} dropped since the start`
   return rejected > 0 ? `${words}; ${rejected} rejected: ${seeRejected}` : words
 }
 

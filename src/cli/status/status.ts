@@ -4,7 +4,7 @@ import { ConfigError } from '../../settings/problems.js'
 import { adminOf } from '../ask-admin.js'
 import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
-import { CommandError, warn } from '../report.js'
+import { CommandError, hint, warn } from '../report.js'
 import { askStatus, statusText } from './status-view.js'
 
 export interface StatusOptions extends JsonCalled {
@@ -24,6 +24,7 @@ async function adminIn(configPath: string, io: Io): Promise<string | undefined> 
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     warn(io, `${configPath} is broken: pinwarden check says why; the daemon has older settings`)
+    hint(io, 'where its admin listener is not the usual one, --admin names it')
     const { admin } = await soundConfig(configPath, io.env)
     return adminOf({ admin: admin ?? usualAdmin })
   }

@@ -37,7 +37,8 @@ export function namedFilesIn(baseDir: string): NamedFiles {
         return bytes
       }
       const shown = shownPath(file, baseDir)
-      const says = `${shown ?? 'the file that it names'} is not a regular file, or is larger than 1 MiB`
+      const name = shown ?? 'the file that it names'
+      const says = `${name} is not a regular file, or is larger than 1 MiB`
       report(segments, 'no regular file, or a very large one', expected, says)
     } catch (error) {
       const { code = 'an error' } = error as NodeJS.ErrnoException

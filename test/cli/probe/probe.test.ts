@@ -239,7 +239,7 @@ t.test('a pin without an answer is unpinned, and may come later', async (t) => {
   t.equal(code, 1)
   t.match(text, /^FAIL {2}pin {7}502, the cluster closed the connection/m)
   t.match(text, /^ok {4}unpin {5}there was nothing to unpin$/m)
-  t.match(text, /^note {2}unpin {5}the unanswered pin may still come/m)
+  t.match(text, /^note {2}unpin {5}the pin that failed may still come/m)
   t.equal(asked(gate).at(-1), `DELETE /pins/${cid}`)
 })
 

@@ -255,7 +255,10 @@ t.test(
       false,
     )
     const status = await pinwarden('status', '--live', '-c', configPath)
-    t.match(status, { code: 0, stderr: /config\.json is broken: pinwarden check says why/ })
+    t.match(status, {
+      code: 0,
+      stderr: /config\.json is broken: pinwarden check says why.*\nhint: .*--admin/,
+    })
     t.match(status.stdout, new RegExp(`^host +${hostname()}$`, 'm'))
     daemon.process.kill('SIGTERM')
     await daemon.exited
