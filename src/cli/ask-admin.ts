@@ -1,11 +1,12 @@
 /** Asks the running daemon, through its admin listener. */
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
+import { resolve } from 'node:path'
 import { refusal, systemText } from '../disk/access.js'
 import type { Config } from '../settings/schema/schema.js'
 import { secondsText } from '../time/span-text.js'
 import { bracketed } from './gate-url.js'
-import { CommandError } from './report.js'
+import { CommandError, UsageError } from './report.js'
 
 const waitMs = 3000
 
@@ -32,10 +33,11 @@ const anyAddress = new Map([
  * @throws CommandError when no process answers there, or not as an admin listener does
  */
 export async function askAdmin(where: string, path: string): Promise<unknown> {
+  const options = optionsOf(where, path)
   try {
-    return JSON.parse(await textOf(optionsOf(where, path)))
+    return JSON.parse(await textOf(options))
   } catch (error) {
-    const place = /^https?:/.test(where) ? new URL(where).host : where
+    const place = options.socketPath ?? new URL(where).host
     throw new CommandError(`no answer from the daemon: ${connectFault(place, error)}`, notThere)
   }
 }
@@ -43,7 +45,10 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
 const notThere = 'does it run (systemctl status pinwarden), and did it start with this file?'
 
 const optionsOf = (where: string, path: string): RequestOptions => {
-  if (!/^https?:/.test(where)) return { socketPath: where, path, host: 'localhost' }
+  const isUrl = /^https?:/.test(where)
+  if (isUrl ? !URL.canParse(where) : /^[^/]*:\d+$/.test(where))
+    throw new UsageError(`${where} is not a URL`, 'such as http://127.0.0.1:9099')
+  if (!isUrl) return { socketPath: resolve(where), path, host: 'localhost' }
   const { hostname, port } = new URL(where)
   return { host: hostname.replace(/^\[|\]$/g, ''), port, path }
 }

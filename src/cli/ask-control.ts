@@ -27,7 +27,11 @@ export async function askControl(
   silenceMs = silenceMsMax,
 ): Promise<unknown> {
   const text = body === undefined ? '' : JSON.stringify(body)
-  const read = async (answer: IncomingMessage) => JSON.parse(await textOf(answer)) as unknown
+  const read = async (answer: IncomingMessage) => {
+    const value = JSON.parse(await textOf(answer)) as unknown
+    if (typeof value === 'object' && value !== null) return value
+    throw new CommandError(anotherAnswers, notThere)
+  }
   return exchange(config, { method, path, text, silenceMs }, read)
 }
 
@@ -98,7 +102,8 @@ const anotherAnswers = 'another program than pinwarden answers at the control so
 
 function messageIn(answer: string): string {
   try {
-    return (JSON.parse(answer) as { message: string }).message
+    const { message } = JSON.parse(answer) as { message?: unknown }
+    return typeof message === 'string' ? message : anotherAnswers
   } catch {
     return anotherAnswers
   }

@@ -53,7 +53,7 @@ function newFileFault(path: string): string | undefined {
   return directoryFault(directory) ?? fullFault(directory)
 }
 
-/** Of a link; it may be missing. @returns undefined: the path is no link */
+/** Of a link; it may be missing. @returns undefined: the path is not a link */
 function targetOf(path: string): string | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat?.isSymbolicLink() === true ? resolve(dirname(path), readlinkSync(path)) : undefined
@@ -114,10 +114,7 @@ const kernelFault = (path: string): string | undefined =>
     ? `${path} is on a file system of the kernel, which keeps no files`
     : undefined
 
-/**
- * A file takes a place in its directory even if it is empty.
- * @returns undefined: a new file has its place
- */
+/** @returns undefined: an empty file has its place there */
 export function fullFault(directory: string): string | undefined {
   const { files, ffree } = statfsSync(directory)
   return files > 0 && ffree === 0 ? refusal(directory, 'ENOSPC') : undefined

@@ -13,10 +13,10 @@ export interface Shown extends StatusReport {
 
 export async function askStatus(where: string): Promise<Shown> {
   const [status, readiness] = await Promise.all([
-    askAdmin(where, '/status') as Promise<StatusReport>,
-    askAdmin(where, '/readyz') as Promise<{ ready?: boolean; missing?: readonly string[] }>,
+    askAdmin(where, '/status') as Promise<StatusReport | null>,
+    askAdmin(where, '/readyz') as Promise<Pick<Partial<Shown>, 'ready' | 'missing'> | null>,
   ])
-  if (typeof status.startedAt !== 'string')
+  if (typeof status?.startedAt !== 'string' || readiness === null)
     throw new CommandError(`the program at ${where} is not an admin listener of pinwarden`)
   const { ready = false, missing = [] } = readiness
   return { ready, missing, ...status }
@@ -49,10 +49,11 @@ export function statusText(shown: Shown, now: number): string {
 
 function journalText(journal: NonNullable<StatusReport['journal']>): string {
   const { waiting, made, dropped, rejected } = journal
+  const wait = waiting === 1 ? '1 pin waits' : `${waiting} pins wait`
   const words =
     waiting === 0 && dropped === 0
       ? 'empty'
-      : `${waiting === 1 ? '1 pin waits' : `${waiting} pins wait`}; ${made} replayed and ${dropped} dropped since the start`
+      : `${wait}; ${made} replayed and ${dropped} dropped since the start`
   return rejected > 0 ? `${words}; ${rejected} rejected: ${seeRejected}` : words
 }
 

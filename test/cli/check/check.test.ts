@@ -228,6 +228,10 @@ t.test('variables take the place of fields, and check names them', async (t) => 
     at('sockets.good.json'),
   )
   t.match(bad, { code: 1, stderr: /^ {2}PINWARDEN_LISTEN_PORT \(listen\.port\): "94x" is not/m })
+  const noCopies = { listen: { port: 0 }, listing: { directory: 'nowhere' } }
+  writeFileSync(at('copies.json'), JSON.stringify(noCopies), { mode: 0o640 })
+  const warned = await pinwarden('check', '-c', at('copies.json'))
+  t.match(warned, { code: 0, stderr: /warning: listing\.directory: \S+nowhere does not exist\n/ })
   const unset = { PINWARDEN_LISTEN_PORT: '' }
   t.notMatch(await pinwardenWith({ env: unset }, 'check', '-c', at('sockets.good.json')), /set by/)
 })

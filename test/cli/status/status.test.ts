@@ -177,14 +177,23 @@ t.test('status says why the daemon cannot be asked', async (t) => {
     t.equal(code, 1)
     t.match(stderr, message)
   }
-  const other = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1')
+  let body = ''
+  const other = createServer((_request, response) => response.end(body)).listen(0, '127.0.0.1')
   await once(other, 'listening')
   t.teardown(() => other.close())
   const { port } = other.address() as AddressInfo
-  t.match(await pinwarden('status', '--admin', `http://127.0.0.1:${port}`), {
-    code: 1,
-    stderr: /is not an admin listener of pinwarden/,
-  })
+  for (const text of ['{}', 'null']) {
+    body = text
+    t.match(await pinwarden('status', '--admin', `http://127.0.0.1:${port}`), {
+      code: 1,
+      stderr: /is not an admin listener of pinwarden/,
+    })
+  }
+  for (const where of ['127.0.0.1:9099', 'http://', 'http://127.0.0.1:99999'])
+    t.match(await pinwarden('status', '--admin', where), {
+      code: 2,
+      stderr: /is not a URL\nhint: /,
+    })
 })
 
 t.test('lists show when a key was last used, as the daemon knows it', async (t) => {
