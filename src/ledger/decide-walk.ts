@@ -3,6 +3,7 @@
  * log is in memory: an ipfs-cluster-service 1.1.6 with its default datastore lost the last 15 to 30
  * writes, however old. Every other difference was made beside the gate. No I/O.
  */
+import type { UnpinBudget } from './gate-locks.js'
 import type { LedgerRow } from './row.js'
 
 /** The comparison of one row. */
@@ -20,6 +21,8 @@ export interface Look {
 
 export interface Decided {
   readonly repair: readonly LedgerRow[]
+  /** Of these, the ones that are unpinned, but for take-downs. */
+  readonly back: readonly LedgerRow[]
   /** Changed beside the gate: an operator decides. */
   readonly report: readonly { readonly row: LedgerRow; readonly as: 'missing' | 'unexpected' }[]
 }
@@ -32,7 +35,9 @@ const disorderMax = 32
 
 /** A crash loses a few dozen writes. */
 const missingMax = 1000
-const unexpectedMax = 50
+
+/** Of one walk; of several gates, all walks that an older state can lead to. */
+export const crashBudget: UnpinBudget = { name: 'crash', max: 50, withinMs: 1_800_000 }
 
 /** A power cut loses what the operating system had not written: up to these last minutes. */
 export const rebootMs = 600_000
@@ -40,8 +45,13 @@ export const rebootMs = 600_000
 /**
  * @param looks the newest write first
  * @param isRebooted whether the machine ended without an orderly stop
+ * @param backMax pins that may be unpinned
  */
-export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided {
+export function decideWalk(
+  looks: readonly Look[],
+  isRebooted: boolean,
+  backMax = crashBudget.max,
+): Decided {
   const run = runOf(looks)
   const missing = looks.filter(({ differs }) => differs === 'missing')
   const unexpected = looks.filter(
@@ -54,7 +64,7 @@ export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided
     return new Set(found.length > max ? [] : found)
   }
   const lost = inRun(missing, missingMax)
-  const back = inRun(unexpected, unexpectedMax)
+  const back = inRun(unexpected, backMax)
   const isLate = ({ row }: Look): boolean => isRebooted && row.atMs > newestMs - rebootMs
   const isRepaired = (look: Look): boolean =>
     lost.has(look) ||
@@ -63,6 +73,7 @@ export function decideWalk(looks: readonly Look[], isRebooted: boolean): Decided
     (look.differs === 'unexpected' && look.isTakenDown === true)
   return {
     repair: looks.filter(isRepaired).map(({ row }) => row),
+    back: Array.from(back, ({ row }) => row),
     report: looks.flatMap((look) =>
       look.differs === undefined || isRepaired(look) ? [] : [{ row: look.row, as: look.differs }],
     ),

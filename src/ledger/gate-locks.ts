@@ -9,8 +9,22 @@ export interface GateLocks {
   acquire(cid: string, timeoutMs: number): Promise<GateLock>
   /** Calls back when locks may be lost. */
   whenDown(call: () => void): void
+  /**
+   * Asked before repairs unpin what came back: all gates have one budget.
+   * @returns whether it has room for all of the CIDs; one that was unpinned before takes none
+   * @throws StoreFault: that is not known
+   */
+  spend(budget: UnpinBudget, cids: readonly string[]): Promise<boolean>
   /** Stops its timers. */
   close(): void
+}
+
+/** What repairs may unpin without an operator. */
+export interface UnpinBudget {
+  readonly name: string
+  /** CIDs within the time, which begins with the first of them. */
+  readonly max: number
+  readonly withinMs: number
 }
 
 export interface GateLock {

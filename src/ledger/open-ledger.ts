@@ -72,6 +72,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const { storage, cluster, timeoutMs, entriesMax, gateLocks, gateMail, log } = opening
   const owes: Owes = gateLocks === undefined ? 'all' : 'own'
   const clocks = { now: opening.now, monotonic: opening.monotonic, setTimer: opening.setTimer }
+  const spend =
+    gateLocks && ((...asked: Parameters<typeof gateLocks.spend>) => gateLocks.spend(...asked))
   const isHeard = () => news === undefined || news.isCurrent
   const isAvailable = () => cluster.isAvailable() && identity.isKnown && isHeard()
   const repairs = { missing: 0, unexpected: 0 }
@@ -110,7 +112,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     isDoubted: (cid) => walk.isOpen || doubts.has(cid),
   })
   const reconciler = new Reconciler({
-    ...{ storage, pins, records, recent, owes, timeoutMs, log, ...clocks },
+    ...{ storage, pins, records, recent, owes, spend, timeoutMs, log, ...clocks },
     onRepaired: (differed) => {
       repairs[differed]++
     },
@@ -136,7 +138,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
   })
   const walk: Walk = new Walk({
-    ...{ storage, reconciler, isAvailable, log, ...clocks },
+    ...{ storage, reconciler, isAvailable, spend, log, ...clocks },
     isDoubted: (cid) => doubts.mayLand(cid),
     lastRow: () => lastRow,
     onUnreadable: (cid) => {

@@ -5,10 +5,13 @@ import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
+import { crashBudget } from './decide-walk.js'
 import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
+import type { GateLocks, UnpinBudget } from './gate-locks.js'
 import { LockTimeout } from './cid-locks.js'
 import { type Merged, mergeRow, type Owes, ownSeq } from './merge.js'
+import { tried } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
 import type { RecordNow, Records } from './records.js'
@@ -22,6 +25,8 @@ export interface ReconcilerParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly recent: Pick<RecentRows, 'of'>
   /** Whose leases the rows owe. */
   readonly owes: Owes
+  /** Undefined: this gate alone repairs. */
+  readonly spend: GateLocks['spend'] | undefined
   /** Longest time of one repair. */
   readonly timeoutMs: () => number
   readonly log: Logger
@@ -51,9 +56,8 @@ export interface ComparedRow {
 }
 
 /** So many come back by late writes, in the time in which one may land. */
-const removalsMax = 5
+const lateBudget: UnpinBudget = { name: 'late', max: 5, withinMs: landingMs }
 const toldMin = 5000
-const removalsMs = landingMs
 
 export class Reconciler {
   /** When the last ones were, by the monotonic clock. */
@@ -93,8 +97,12 @@ export class Reconciler {
       pin.release()
       throw new LockTimeout()
     }
-    const isExpected = isDecided || isTakenDown || this.isExplained(cid)
-    if (differs === 'unexpected' && !isExpected && !this.mayRemove()) {
+    const isDecidedOn = isDecided || isTakenDown
+    if (
+      differs === 'unexpected' &&
+      !isDecidedOn &&
+      !(await tried(pin, () => this.mayRemove(cid)))
+    ) {
       pin.release()
       if (found.row !== undefined) await this.report(found.row, differs)
       this.parts.log('error', { cid }, reported)
@@ -118,7 +126,7 @@ export class Reconciler {
   }
 
   isExplained(cid: string): boolean {
-    return (this.explainedMs.get(cid) ?? -Infinity) > this.parts.monotonic() - removalsMs
+    return (this.explainedMs.get(cid) ?? -Infinity) > this.parts.monotonic() - landingMs
   }
 
   /** How the cluster's record differs from what is owed; takes no lock. */
@@ -152,11 +160,16 @@ export class Reconciler {
   }
 
   /** A backup that was restored brings back more than late writes do. */
-  private mayRemove(): boolean {
+  private async mayRemove(cid: string): Promise<boolean> {
+    const { spend } = this.parts
+    const isExplained = this.isExplained(cid)
+    // What gates wrote over each other is explained, but not that a backup has much of it.
+    if (spend !== undefined) return spend(isExplained ? crashBudget : lateBudget, [cid])
+    if (isExplained) return true
     const nowMs = this.parts.monotonic()
     const [oldest] = this.removals
-    if (this.removals.length >= removalsMax) {
-      if (oldest !== undefined && oldest > nowMs - removalsMs) return false
+    if (this.removals.length >= lateBudget.max) {
+      if (oldest !== undefined && oldest > nowMs - lateBudget.withinMs) return false
       this.removals.shift()
     }
     this.removals.push(nowMs)

@@ -7,7 +7,15 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { Clock } from '../time/clock.js'
-import { agreedMin, decideWalk, type Look, rebootMs } from './decide-walk.js'
+import {
+  agreedMin,
+  crashBudget,
+  type Decided,
+  decideWalk,
+  type Look,
+  rebootMs,
+} from './decide-walk.js'
+import type { GateLocks } from './gate-locks.js'
 import { type Merging, owedBy } from './merge.js'
 import type { Reconciler } from './reconciler.js'
 import type { LedgerRow } from './row.js'
@@ -18,6 +26,8 @@ export interface WalkParts extends Clock {
   readonly reconciler: Pick<Reconciler, 'compare' | 'reconcile' | 'report'>
   /** Whose leases the rows owe. */
   readonly merging: Merging
+  /** Undefined: this gate alone repairs. */
+  readonly spend: GateLocks['spend'] | undefined
   /** The place of the last row that was written so far. */
   readonly lastRow: () => number
   readonly isAvailable: () => boolean
@@ -119,7 +129,7 @@ export class Walk {
     const { reconciler, isDoubted, log, onReported } = this.parts
     this.unreadable = 0
     const looks = await this.looksFrom(from)
-    const { repair, report: all } = decideWalk(looks, this.isRebooted)
+    const { repair, report: all } = await this.decide(looks)
     const report = all.filter(({ row }) => !isDoubted(row.cid))
     // The oldest first, so that they stand in the order in which they were written.
     await inParallel(repair.toReversed(), async ({ cid }) => {
@@ -135,6 +145,15 @@ export class Walk {
       const cids = report.slice(0, namedMax).map(({ row }) => row.cid)
       log('error', { ...counts, missing, unexpected: report.length - missing, cids }, changedByHand)
     } else if (looks.length > 0) log('info', counts, 'verified recent writes')
+  }
+
+  /** Each gate finds its part of what an older state brought back. @throws StoreFault */
+  private async decide(looks: readonly Look[]): Promise<Decided> {
+    const { spend } = this.parts
+    const decided = decideWalk(looks, this.isRebooted)
+    const cids = decided.back.map(({ cid }) => cid)
+    if (spend === undefined || cids.length === 0 || (await spend(crashBudget, cids))) return decided
+    return decideWalk(looks, this.isRebooted, 0)
   }
 
   private async looksFrom(from: number): Promise<Look[]> {

@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto'
 import { landingMs } from '../ledger/doubt.js'
 import { LockTimeout } from '../ledger/cid-locks.js'
-import type { Crowd, GateLock, GateLocks } from '../ledger/gate-locks.js'
+import type { Crowd, GateLock, GateLocks, UnpinBudget } from '../ledger/gate-locks.js'
 import { type SetTimer, setTimer as timer } from '../time/clock.js'
+import { StoreFault } from './store-fault.js'
 import type { Store } from './store.js'
 
 export interface SharedLocksParts {
@@ -87,6 +88,16 @@ export class SharedLocks implements GateLocks {
         this.setTimer(pollMs * (0.5 + random()), resolve)
       })
     }
+  }
+
+  async spend({ name, max, withinMs }: UnpinBudget, cids: readonly string[]): Promise<boolean> {
+    const { store } = this
+    const key = store.key('{gates}', 'unpinned', name)
+    const hasRoom = await store.ask(
+      () => store.redis.eval(spendScript, 1, key, max, withinMs, ...cids) as Promise<number>,
+    )
+    if (hasRoom === undefined) throw new StoreFault('store-unavailable')
+    return hasRoom === 1
   }
 
   close(): void {
@@ -241,4 +252,19 @@ else
   redis.call('PEXPIRE', KEYS[3], ARGV[5])
 end
 return {isAlone and 1 or 0, redis.call('HKEYS', KEYS[3])}
+`
+
+/**
+ * The CIDs that repairs of all gates have unpinned lately, in a set that ends by itself: the same
+ * one asked for again takes no more. ARGV: the most CIDs, the set's milliseconds, then the CIDs.
+ */
+export const spendScript = `
+local fresh = {}
+for i = 3, #ARGV do
+  if redis.call('SISMEMBER', KEYS[1], ARGV[i]) == 0 then fresh[#fresh + 1] = ARGV[i] end
+end
+if redis.call('SCARD', KEYS[1]) + #fresh > tonumber(ARGV[1]) then return 0 end
+for _, cid in ipairs(fresh) do redis.call('SADD', KEYS[1], cid) end
+if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
 `

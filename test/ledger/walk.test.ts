@@ -58,6 +58,7 @@ function runOver(
     isDoubted: (cid) => doubted.includes(cid),
     log: () => undefined,
     onReported: () => undefined,
+    spend: undefined,
     onUnreadable: () => undefined,
     ...{ now, monotonic: now, setTimer },
   })

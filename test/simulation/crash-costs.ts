@@ -59,7 +59,9 @@ export const crashCosts = {
   },
   'hand-returned': {
     event: `more than ${repairs.returnedMax} unpinned pins come back beside the gate`,
-    loses: 'nothing: they stay until an operator decides',
+    loses:
+      'nothing: they stay until an operator decides; several gates unpin up to ' +
+      `${repairs.returnedMax} of them`,
     told: 'log, metric, status',
   },
   'store-away': {

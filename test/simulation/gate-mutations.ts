@@ -68,6 +68,14 @@ export const gateMutations: readonly Mutation[] = [
     seed: 5,
     breakCode: () => replaceMethod(SharedLocks, 'endLater', () => () => undefined),
   },
+  {
+    row: 'L31',
+    name: 'each gate may unpin as much of a backup as one',
+    gates: 2,
+    faults: ['backup'],
+    seed: 1,
+    breakCode: () => replaceMethod(SharedLocks, 'spend', () => () => Promise.resolve(true)),
+  },
 ]
 
 const said = new WeakSet<News>()

@@ -90,6 +90,12 @@ export class ReferenceModel {
   readonly costs = new Map<CrashName, number>()
   /** Whether a hand changed anything: then there may be reports. */
   hadHands = false
+  private readonly returnedMax: number
+
+  /** @param gates of one backup several unpin as many together as one does of few */
+  constructor(gates: number) {
+    this.returnedMax = doubtedMax + (gates > 1 ? repairs.returnedMax : 0)
+  }
 
   /** Before the request: its outcome is unknown until {@link answered}. */
   asked(cid: string, leaseId: string, { wanted, nowMs, gate }: Asked): void {
@@ -343,7 +349,7 @@ export class ReferenceModel {
     this.isCrashUnchecked = false
     const gone = [...this.entries].filter(([cid, each]) => each.isReturned && !pins.has(cid))
     // A CID that was in doubt is looked at by itself.
-    if (gone.length > doubtedMax)
+    if (gone.length > this.returnedMax)
       violations.push({ invariant: 'I5', text: `${gone.length} of a restored backup are unpinned` })
     for (const [cid, entry] of this.entries) {
       const pin = pins.get(cid)

@@ -3,7 +3,7 @@
  * refuse writes, and a packet to it may be late. One client for each run of a gate.
  */
 import type { Redis } from 'ioredis'
-import { endScript, takeScript } from '../../src/store/shared-locks.js'
+import { endScript, spendScript, takeScript } from '../../src/store/shared-locks.js'
 import { dropScript, exchangeScript } from '../../src/store/shared-mail.js'
 import { claimScript } from '../../src/store/store.js'
 import type { SeededRandom } from './seeded-random.js'
@@ -291,6 +291,18 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
         if (left.size === 0) store.del(open)
       } else addTo(store, open, token, Number(openMs))
       return [isAlone ? 1 : 0, [...store.hash(open).keys()]]
+    },
+  ],
+  [
+    spendScript,
+    (store, [key = ''], [max = '', ms = '', ...cids]) => {
+      const spent = store.hash(key)
+      const all = new Map([...spent, ...cids.map((cid) => [cid, '1'] as const)])
+      if (all.size > Number(max)) return 0
+      // The end stays that of the first.
+      if (spent.size === 0) store.set(key, all, Number(ms))
+      else for (const cid of cids) spent.set(cid, '1')
+      return 1
     },
   ],
   [

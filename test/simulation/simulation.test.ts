@@ -32,8 +32,7 @@ for (const seed of seeds)
     t.comment(`${done} steps, ${worlds} worlds`)
   })
 
-// Each gate has the bounds of a repair for itself: of a backup several unpin more than one.
-const sharedFaults = faultNames.filter((name) => !['backup', 'quota', 'take-down'].includes(name))
+const sharedFaults = faultNames.filter((name) => !['quota', 'take-down'].includes(name))
 
 for (const gates of [2, 4])
   t.test(`no promise is broken with ${gates} gates`, async (t) => {

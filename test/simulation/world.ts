@@ -56,7 +56,7 @@ const toldElsewhere: ReadonlySet<string> = new Set([
 
 export class World implements Surroundings {
   readonly time = new VirtualTime()
-  readonly model = new ReferenceModel()
+  readonly model: ReferenceModel
   readonly history: string[] = []
   readonly settings: SimulatedSettings
   readonly cluster: SimulatedCluster
@@ -94,6 +94,7 @@ export class World implements Surroundings {
     this.settings = { encoders, graceSeconds: 0 }
     this.clients = new Clients(this)
     const { gates } = parts
+    this.model = new ReferenceModel(gates)
     this.store = gates > 1 ? new SimulatedStore(this.time, random.fork()) : undefined
     this.hosts = Array.from({ length: gates }, (_, index) => {
       const own = index === 0 ? disk : new SimulatedDisk(this.time, random.fork())

@@ -2,6 +2,9 @@
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
 import { leaseIdOf } from '../../src/settings/values/lease-id.js'
+import { SharedLocks } from '../../src/store/shared-locks.js'
+import { Store } from '../../src/store/store.js'
+import { StoreFault } from '../../src/store/store-fault.js'
 import { generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { startGate, type TestGate } from '../support/start-gate.js'
@@ -104,6 +107,40 @@ t.test('a namespace is of one cluster, and the gate of another is refused', { sk
   t.equal((await (await startGate(t, own)).ask('POST', `/pins/${cid}`)).status, 200)
   t.notOk(cluster.pins.has(cid))
   t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200)
+})
+
+t.test('repairs of all gates unpin as much as one may', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const shared = { redis: redis.url, namespace: 'pinwarden', timeoutMs: 2000 } as const
+  const [one, other] = await Promise.all(
+    ['aaaaaaaa', 'bbbbbbbb'].map(async (gateId) => {
+      const settings = { ...shared, failMode: 'open' as const }
+      const store = await Store.open({ settings, secrets: {}, log: () => undefined })
+      t.teardown(() => {
+        store.close()
+      })
+      await store.claim(['12D3KooWPeer'])
+      return new SharedLocks({ store, gateId })
+    }),
+  )
+  const budget = { name: 'crash', max: 5, withinMs: 60_000 }
+  t.equal(await one?.spend(budget, ['a', 'b', 'c']), true)
+  t.equal(await other?.spend(budget, ['d', 'e', 'f']), false, 'all of them or none')
+  t.equal(await other?.spend(budget, ['c', 'd', 'e']), true, 'one CID is counted once')
+  t.equal(await one?.spend(budget, ['a', 'e']), true, 'the same again, after an answer was lost')
+  t.equal(await one?.spend(budget, ['f']), false)
+  t.equal(await one?.spend({ ...budget, name: 'late' }, ['f']), true, 'another budget')
+
+  const client = new Redis(redis.url)
+  const key = 'pinwarden:{gates}:unpinned:crash'
+  const leftMs = await client.pttl(key)
+  t.ok(leftMs > 0 && leftMs <= 60_000, 'it ends by itself')
+  await client.pexpire(key, 1000)
+  await one?.spend(budget, ['a'])
+  t.ok((await client.pttl(key)) <= 1000, 'and no sooner or later for what comes after the first')
+  await client.quit()
+  await redis.kill()
+  await t.rejects(async () => one?.spend(budget, ['a']), StoreFault, 'unknown is no leave to unpin')
 })
 
 t.test('a late take locks no gate out', { skip }, async (t) => {
