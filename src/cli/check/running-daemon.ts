@@ -81,8 +81,9 @@ interface Said {
 
 async function isGate(listen: Config['listen'], isTls: boolean): Promise<boolean> {
   try {
-    const { status, challenge } = await ask({ kind: 'public', ...listen }, '/', isTls)
-    return status === 401 && challenge.includes('pinwarden')
+    const { status, challenge, hasId } = await ask({ kind: 'public', ...listen }, '/', isTls)
+    // To an address with many failed attempts the gate says only that.
+    return (status === 401 && challenge.includes('pinwarden')) || (status === 429 && hasId)
   } catch {
     return false
   }
@@ -98,7 +99,8 @@ async function ask(listener: Listener, path: string, isTls = false) {
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   const text = await boundedText(response, textMax)
   const challenge = response.headers['www-authenticate'] ?? ''
-  return { status: response.statusCode, challenge, text: text.trim() }
+  const hasId = response.headers['x-request-id'] !== undefined
+  return { status: response.statusCode, challenge, hasId, text: text.trim() }
 }
 
 const textMax = 1024 * 1024

@@ -10,7 +10,8 @@ import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
 import { knownHolders, knownText } from '../known-holder.js'
-import { UsageError, warn, CommandError } from '../report.js'
+import { appendFault } from '../../disk/access.js'
+import { fileFault, UsageError, warn, CommandError } from '../report.js'
 import { lstat, open, rm, stat } from 'node:fs/promises'
 
 export interface InitOptions {
@@ -174,8 +175,9 @@ export async function createFile(path: string, text: string): Promise<void> {
   if (directory === undefined)
     throw new CommandError(`there is no directory ${dirname(path)}`, 'create it, or use --config')
   const file = await open(path, 'wx', 0o640).catch((error: unknown) => {
-    const { code = 'an error' } = error as NodeJS.ErrnoException
-    throw code === 'EEXIST' ? there(path) : new CommandError(`cannot write ${path}: ${code}`)
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    if (isThere) throw there(path)
+    throw new CommandError(appendFault(path) ?? fileFault(path, error, 'write to').message)
   })
   try {
     // Only root may change a file's owner, and only root has to: others write into their own

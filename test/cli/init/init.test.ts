@@ -127,6 +127,8 @@ t.test('a configuration that is there is never touched', async (t) => {
     t.match(stderr, /exists already\nhint: change it/)
   }
   t.equal(readFileSync(join(dir, 'config.json'), 'utf8'), '{ "mine": true }')
+  const nowhere = await pinwarden('init', '-c', '/proc/config.json')
+  t.match(nowhere, { code: 1, stderr: /error: \/proc is on a file system of the kernel/ })
 })
 
 const on = (...addresses: string[]) =>
