@@ -1,4 +1,5 @@
 /** Finds leaseIds in the ledger, so that encoders keep their pins in new settings. */
+import { atOnce } from '../time/slices.js'
 import { newLeaseId } from '../settings/values/lease-id.js'
 import { encodersOf } from '../settings/keyring/resolve.js'
 import { loadConfig } from '../settings/load.js'
@@ -25,7 +26,7 @@ export async function leaseIdFor(encoder: string, configPath: string, io: Io): P
   // The command that edits the file reports its problems.
   if (config === undefined || Object.hasOwn(config.encoders, encoder)) return newLeaseId()
   const found = (await knownHolders(config, io)).get(encoder)
-  const isTaken = [...encodersOf(config).values()].some(({ leaseId }) => leaseId === found)
+  const isTaken = [...atOnce(encodersOf(config)).values()].some(({ leaseId }) => leaseId === found)
   if (found === undefined || isTaken) return newLeaseId()
   io.stderr.write(`${knownText(encoder, found)}\n`)
   return found

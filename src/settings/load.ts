@@ -1,6 +1,6 @@
 /** Turns the configuration file into settings, or into all of its problems. */
 import { dirname, resolve } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { atOnce, inSlices, type SlicedWork, unhurried } from '../time/slices.js'
 import { buildKeyring } from './keyring/keyring.js'
 import { parseJson, withLines } from './files/parse.js'
 import { type Environment, overridden, type Override } from './overrides.js'
@@ -30,7 +30,10 @@ export interface Settings {
 /** @throws ConfigError with every problem */
 export async function loadSettings(path: string, env = process.env): Promise<Settings> {
   const { text, stat } = await readConfig(path)
-  const settings = await unhurried(text, stepsFrom(text, dirname(resolve(path)), env))
+  const steps = stepsFrom(text, dirname(resolve(path)), env)
+  const settings = await unhurried(steps).catch((error: unknown) => {
+    throw inLines(text, error)
+  })
   if ((stat.mode & 0o004n) === 0n) return settings
   return { ...settings, warnings: ['the file is readable by everybody', ...settings.warnings] }
 }
@@ -39,38 +42,16 @@ export async function loadSettings(path: string, env = process.env): Promise<Set
 export const settingsFrom = (text: string, baseDir: string, env: Environment = {}): Settings =>
   atOnce(stepsFrom(text, baseDir, env))
 
-/** Yields between steps: with thousands of encoders each one takes some time. */
-type Steps<T = Settings> = Generator<undefined, T>
-
-function atOnce<T>(steps: Steps<T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
-async function unhurried(text: string, steps: Steps): Promise<Settings> {
-  for (;;) {
-    const step = inLines(text, () => steps.next())
-    if (step.done === true) return step.value
-    await setImmediate()
-  }
-}
-
-function* stepsFrom(text: string, baseDir: string, env: Environment): Steps {
-  const { value, problems } = parseJson(text)
+function* stepsFrom(text: string, baseDir: string, env: Environment): SlicedWork<Settings> {
+  const { value, problems } = yield* parseJson(text)
   yield
   return yield* settingsOf(value, problems, baseDir, env)
 }
 
 /** Problems name the lines of the text that they are in. */
-function inLines<T>(text: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError(withLines(text, error.problems), error.hint)
-  }
+function inLines(text: string, error: unknown): unknown {
+  if (!(error instanceof ConfigError)) return error
+  return new ConfigError(withLines(text, error.problems), error.hint)
 }
 
 /** Adds the file's lines to problems that were found later. */
@@ -81,9 +62,13 @@ export async function inLinesOf(path: string, problems: readonly Problem[]) {
 /** Reads the configuration of a file, but not the files that it names. */
 export async function loadConfig(path: string, env = process.env): Promise<Config> {
   const { text } = await readConfig(path)
-  const config = inLines(text, () => configFrom(text, env))
-  makePathsAbsolute(config, dirname(resolve(path)))
-  return config
+  try {
+    const config = configFrom(text, env)
+    makePathsAbsolute(config, dirname(resolve(path)))
+    return config
+  } catch (error) {
+    throw inLines(text, error)
+  }
 }
 
 /**
@@ -93,19 +78,19 @@ export async function loadConfig(path: string, env = process.env): Promise<Confi
 export async function soundConfig(path: string, env: Environment): Promise<Config> {
   let value: unknown = {}
   try {
-    value = parseJson((await readConfig(path)).text).value
+    value = atOnce(parseJson((await readConfig(path)).text)).value
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
   }
   overridden(value, env)
-  const { config } = validate(value)
+  const { config } = atOnce(validate(value))
   makePathsAbsolute(config, dirname(resolve(path)))
   return config
 }
 
 /** Reads the configuration of a text, but not the files that it names. */
 export function configFrom(text: string, env: Environment = {}): Config {
-  const { value, problems } = parseJson(text)
+  const { value, problems } = atOnce(parseJson(text))
   const { config, problems: more } = atOnce(examine(value, overridden(value, env)))
   refuse([...problems, ...more])
   return config
@@ -116,7 +101,7 @@ function* settingsOf(
   known: readonly Problem[],
   baseDir: string,
   env: Environment = {},
-): Steps {
+): SlicedWork<Settings> {
   const now = Date.now()
   const overrides = overridden(value, env)
   const { config, problems } = yield* examine(value, overrides)
@@ -131,25 +116,26 @@ function* settingsOf(
     ...secrets.problems,
   ])
   const { tls, endpointSecrets, storeSecrets, digests: fileDigests } = secrets
+  yield* inSlices(Object.values(config.encoders), frozen)
   frozen(config)
   yield
-  const keyring = buildKeyring(config)
+  const keyring = yield* buildKeyring(config)
   yield
   const snapshot = Object.freeze({
     ...{ config, keyring },
     endpointSecrets: frozen(endpointSecrets),
     storeSecrets: frozen(storeSecrets),
   })
-  const warnings = [...warningsOf(config, now, tls?.cert), ...secrets.warnings]
+  const warnings = [...(yield* warningsOf(config, now, tls?.cert)), ...secrets.warnings]
   return { snapshot, tls, fileDigests, warnings, overrides }
 }
 
 /** Checks the rules between fields even if other fields have problems. */
-function* examine(value: unknown, overrides: readonly Override[]): Steps<Validated> {
-  const { config, problems } = validate(value)
+function* examine(value: unknown, overrides: readonly Override[]): SlicedWork<Validated> {
+  const { config, problems } = yield* validate(value)
   yield
   const variables = new Map(overrides.map(({ variable, field }) => [field, variable]))
-  const all = [...problems, ...rulesBroken(config)].map((problem) => {
+  const all = [...problems, ...(yield* rulesBroken(config))].map((problem) => {
     const variable = variables.get(problem.path)
     return variable === undefined ? problem : { ...problem, path: `${variable} (${problem.path})` }
   })
@@ -162,7 +148,7 @@ function refuse(problems: readonly Problem[]): void {
 
 /** Freezes deeply, as a snapshot never changes. */
 function frozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.values(value).forEach(frozen)
     Object.freeze(value)
   }

@@ -1,4 +1,5 @@
 /** Rules between fields of a configuration, which the schema cannot express. */
+import { inSlices, type SlicedWork } from '../time/slices.js'
 import { leaseIdOf } from './values/lease-id.js'
 import { isLoopback } from './values/network.js'
 import { builtInRoles } from './values/permissions.js'
@@ -6,7 +7,7 @@ import { pathText, foundText, type Problem } from './problems.js'
 import { rolesOf } from './keyring/resolve.js'
 import type { ClusterConfig, Config, EncoderConfig, ListenConfig } from './schema/schema.js'
 
-export function rulesBroken(config: Config): readonly Problem[] {
+export function* rulesBroken(config: Config): SlicedWork<readonly Problem[]> {
   return [
     ...listenProblems(config.listen),
     ...adminProblems(config.admin),
@@ -21,8 +22,7 @@ export function rulesBroken(config: Config): readonly Problem[] {
     ...Object.keys(config.retentionDays)
       .filter((role) => !rolesOf(config).has(role))
       .map((role) => problem(['retentionDays', role], 'no such role', 'the name of one')),
-    ...encoderProblems(config),
-    ...leaseIdProblems(config),
+    ...(yield* encoderProblems(config)),
   ]
 }
 
@@ -172,14 +172,21 @@ function endpointProblems(endpoint: Endpoint, index: number, all: readonly Endpo
 const placeOf = ({ url, socket }: Endpoint): string =>
   socket ?? (URL.canParse(url) ? new URL(url).origin : url)
 
-function encoderProblems(config: Config): Problem[] {
+function* encoderProblems(config: Config): SlicedWork<Problem[]> {
   const roles = rolesOf(config)
-  const places = new Map<string, string>()
-  return Object.entries(config.encoders).flatMap(([name, encoder]) => [
+  const [places, holders] = [new Map<string, Place>(), new Map<string, string>()]
+  const encoders = Object.entries(config.encoders)
+  const ofKeys = yield* inSlices(encoders, ([name, encoder]) => [
     ...roleProblems(name, encoder, [...(roles.has(encoder.role) ? [] : roles.keys())]),
     ...keyProblems(name, encoder, places),
   ])
+  const ofLeases = yield* inSlices(encoders, ([name, { leaseId }]) =>
+    leaseIdProblems(name, leaseId, holders),
+  )
+  return [...ofKeys, ...ofLeases].flat()
 }
+
+type Place = readonly (string | number)[]
 
 /** `known` lists the existing roles, if the encoder's role is not one of them. */
 function roleProblems(name: string, encoder: EncoderConfig, known: readonly string[]): Problem[] {
@@ -201,11 +208,7 @@ function roleProblems(name: string, encoder: EncoderConfig, known: readonly stri
 }
 
 /** `places` has the field of each digest's first occurrence. */
-function keyProblems(
-  name: string,
-  { keys }: EncoderConfig,
-  places: Map<string, string>,
-): Problem[] {
+function keyProblems(name: string, { keys }: EncoderConfig, places: Map<string, Place>): Problem[] {
   const ids = new Set<string>()
   return keys.flatMap(({ id, sha256, created, expires }, index) => {
     const problems: Problem[] = []
@@ -215,8 +218,10 @@ function keyProblems(
     ids.add(id)
     const place = places.get(sha256)
     if (place !== undefined)
-      problems.push(problem([...path, 'sha256'], `the same key as ${place}`, 'a key of its own'))
-    else places.set(sha256, pathText(path))
+      problems.push(
+        problem([...path, 'sha256'], `the same key as ${pathText(place)}`, 'a key of its own'),
+      )
+    else places.set(sha256, path)
     if (
       created !== undefined &&
       expires !== undefined &&
@@ -228,14 +233,15 @@ function keyProblems(
 }
 
 /** Two encoders with one id would release each other's leases. */
-function leaseIdProblems({ encoders }: Config): Problem[] {
-  const places = new Map<string, string>()
-  return Object.entries(encoders).flatMap(([name, { leaseId = leaseIdOf(name) }]) => {
-    const other = places.get(leaseId)
-    places.set(leaseId, name)
-    if (other === undefined) return []
-    return [problem(['encoders', name, 'leaseId'], `that of ${other}`, 'an id of its own')]
-  })
+function leaseIdProblems(
+  name: string,
+  leaseId = leaseIdOf(name),
+  holders: Map<string, string>,
+): Problem[] {
+  const other = holders.get(leaseId)
+  holders.set(leaseId, name)
+  if (other === undefined) return []
+  return [problem(['encoders', name, 'leaseId'], `that of ${other}`, 'an id of its own')]
 }
 
 function problem(segments: readonly (string | number)[], found: string, expected: string): Problem {

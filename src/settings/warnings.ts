@@ -2,15 +2,20 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isLoopback, isLoopbackUrl } from './values/network.js'
+import { inSlices, type SlicedWork } from '../time/slices.js'
 import type { Config, EncoderConfig } from './schema/schema.js'
 
 /** @param cert of the public port, in PEM */
-export function warningsOf(config: Config, now: number, cert?: string): readonly string[] {
+export function* warningsOf(
+  config: Config,
+  now: number,
+  cert?: string,
+): SlicedWork<readonly string[]> {
   return [
     ...wayWarnings(config),
     ...publicUrlWarnings(config.listen, cert),
     ...ledgerWarnings(config),
-    ...encoderWarnings(config, now),
+    ...(yield* encoderWarnings(config, now)),
   ]
 }
 
@@ -52,28 +57,30 @@ function ledgerWarnings({ ledger, lookBack }: Config): string[] {
     : ['lookBack: ledger is there as well, so this says nothing; remove it']
 }
 
-function encoderWarnings(config: Config, now: number): string[] {
+function* encoderWarnings(config: Config, now: number): SlicedWork<string[]> {
   const encoders = Object.entries(config.encoders)
   if (encoders.length === 0) return ['no encoders: every request will be refused']
-  const enabled = encoders.filter(([, { enabled }]) => enabled)
   const isLive = ({ expires }: EncoderConfig['keys'][number]) =>
     expires === undefined || Date.parse(expires) > now
-  const keyless = enabled.filter(([, { keys }]) => keys.length === 0)
-  const expired = enabled.filter(([, { keys }]) => keys.length > 0 && !keys.some(isLive))
-  const allKeys = encoders.flatMap(([, { keys }]) => keys)
+  const keyless: string[] = []
+  const expired: string[] = []
+  const haveExamples = yield* inSlices(encoders, ([name, { enabled, keys }]) => {
+    if (enabled && !keys.some(isLive)) (keys.length === 0 ? keyless : expired).push(name)
+    return keys.some(({ sha256 }) => isExample(sha256))
+  })
   return [
     ...(keyless.length > 0 ? [`encoders without a key: ${namesOf(keyless)}`] : []),
     ...(expired.length > 0 ? [`encoders with expired keys only: ${namesOf(expired)}`] : []),
-    ...(allKeys.some(({ sha256 }) => isExample(sha256))
+    ...(haveExamples.includes(true)
       ? ['encoders: a digest of the example configuration is left; it fits no key']
       : []),
   ]
 }
 
 /** The first few names, as there may be thousands. */
-function namesOf(encoders: readonly (readonly [string, EncoderConfig])[]): string {
-  const names = encoders.slice(0, 10).map(([name]) => name)
-  const left = encoders.length - names.length
+function namesOf(all: readonly string[]): string {
+  const names = all.slice(0, 10)
+  const left = all.length - names.length
   return names.join(', ') + (left > 0 ? ` and ${left} more` : '')
 }
 

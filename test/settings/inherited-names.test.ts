@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { activityReport } from '../../src/admin/activity-report.js'
 import { Activity } from '../../src/admin/activity.js'
+import { atOnce } from '../../src/time/slices.js'
 import { rejectionOf } from '../../src/gate/outage/replay.js'
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 import { configFrom } from '../../src/settings/load.js'
@@ -16,7 +17,7 @@ import { snapshotFrom } from '../support/snapshot-from.js'
 const name = 'constructor'
 
 t.test('a role of such a name has its own retention only', async (t) => {
-  const of = (config: object) => encodersOf(snapshotFrom(config).config).get('alpha')
+  const of = (config: object) => atOnce(encodersOf(snapshotFrom(config).config)).get('alpha')
   const config = { roles: { [name]: ['id'] }, encoders: { alpha: { role: name } } }
   t.equal(of(config)?.retentionMs, Infinity)
   t.same([...(of(config)?.permissions ?? [])], ['id'])

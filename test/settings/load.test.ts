@@ -2,9 +2,15 @@
 import { chmodSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { sliceSize, type SlicedWork } from '../../src/time/slices.js'
+import { parseJson } from '../../src/settings/files/parse.js'
+import { rulesBroken } from '../../src/settings/rules.js'
+import { validate } from '../../src/settings/schema/validate.js'
+import { warningsOf } from '../../src/settings/warnings.js'
 import { configFrom, loadSettings, settingsFrom } from '../../src/settings/load.js'
 import { ConfigError, type Problem } from '../../src/settings/problems.js'
-import { generateKey } from '../../src/settings/keyring/key.js'
+import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
+import { buildKeyring } from '../../src/settings/keyring/keyring.js'
 import { snapshotFrom } from '../support/snapshot-from.js'
 
 function problemsOf(make: () => unknown): readonly Problem[] {
@@ -280,6 +286,39 @@ t.test('a message is bounded, and so is their number', async (t) => {
   const error = new ConfigError(problemsOf(() => snapshotFrom({ encoders })))
   t.equal(error.problems.length, 1000)
   t.match(error.message, /\nand 800 more$/)
+})
+
+t.test('of thousands of encoders no step takes on more than a slice', async (t) => {
+  const slices = 10
+  const names = Array.from({ length: slices * sliceSize }, (_, n) => `encoder-${n}`)
+  const keys = (name: string) => [{ id: 'k1', sha256: digestOf(name) }]
+  const encoders = Object.fromEntries(names.map((name) => [name, { keys: keys(name) }]))
+  const text = JSON.stringify({ encoders }, undefined, 2)
+  const counted = <T>(what: string, steps: SlicedWork<T>): T => {
+    let count = 0
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) {
+        t.ok(count >= slices, `${what}: ${count} pauses`)
+        return step.value
+      }
+      count++
+    }
+  }
+  const { value } = counted('parsing', parseJson(text))
+  const { config } = counted('the schema', validate(value))
+  t.same(config, settingsFrom(text, '/').snapshot.config)
+  counted('the rules', rulesBroken(config))
+  counted('the keyring', buildKeyring(config))
+  counted('the warnings', warningsOf(config, 0))
+  const last = names.at(-1) ?? ''
+  for (const [broken, path] of [
+    [text.replace(/}\s*}\s*$/, '}, "more": 1}'), 'more'],
+    [text.replace(digestOf(last), 'x'), `encoders.${last}.keys[0].sha256`],
+    [text.replace(digestOf(last), digestOf('encoder-0')), `encoders.${last}.keys[0].sha256`],
+    [text.replace(last, 'encoder-0'), 'encoders.encoder-0'],
+  ] as const)
+    t.match(problemsIn(broken), [{ path }])
 })
 
 t.test('a snapshot cannot be changed, and what it was made from is left alone', async (t) => {

@@ -1,5 +1,6 @@
 /** Adds, rotates and removes encoders and keys in the text of a configuration. */
 import { applyEdits, findNodeAtLocation, modify, type Node, parseTree } from 'jsonc-parser'
+import { atOnce } from '../../time/slices.js'
 import { parseJson } from '../files/parse.js'
 import { dayMs } from '../../time/units.js'
 import { keysMax } from '../schema/names.js'
@@ -126,7 +127,7 @@ type Path = readonly (string | number)[]
 
 /** @throws with the syntax error; parseTree alone would accept any text */
 function rootOf(text: string): Node | undefined {
-  parseJson(text)
+  atOnce(parseJson(text))
   return parseTree(text)
 }
 

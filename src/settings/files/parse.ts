@@ -3,6 +3,7 @@
  * repeated fields.
  */
 import {
+  createScanner,
   findNodeAtLocation,
   type JSONPath,
   type Node,
@@ -10,6 +11,7 @@ import {
   printParseErrorCode,
   visit,
 } from 'jsonc-parser'
+import type { SlicedWork } from '../../time/slices.js'
 import { ConfigError, pathText, type Problem, segmentsIn } from '../problems.js'
 import { withoutBom } from './text.js'
 
@@ -22,45 +24,95 @@ export interface Parsed {
 const depthMax = 64
 
 /** The value of the text. @throws the first syntax error alone, as later ones are guesses */
-export function parseJson(text: string): Parsed {
+export function* parseJson(text: string): SlicedWork<Parsed> {
   const json = withoutBom(text)
+  const scanned = yield* scan(json)
+  const value = scanned && parsed(scanned.plain)
+  yield
+  if (value !== undefined && fieldsIn(value) === scanned?.fields) return { value, problems: [] }
+  const problems = faultsIn(json)
+  return { value: value ?? (JSON.parse(json) as unknown), problems }
+}
+
+function parsed(plain: string): unknown {
+  try {
+    return JSON.parse(plain) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+/** Fewer than the text has: some are given twice. */
+const fieldsIn = (value: unknown): number => {
+  if (typeof value !== 'object' || value === null) return 0
+  const inner = Object.values(value)
+  return inner.reduce<number>(
+    (sum, each) => sum + fieldsIn(each),
+    Array.isArray(value) ? 0 : inner.length,
+  )
+}
+
+/** Of jsonc-parser, whose enum is gone at run time. */
+const [openBrace, closeBrace, openBracket, closeBracket, comma, colon] = [1, 2, 3, 4, 5, 6]
+const [lineComment, blockComment, blank, end] = [12, 13, 15, 17]
+/** Some 2 ms of work. */
+const tokensAtOnce = 4000
+
+/**
+ * Blanks what JSON itself lacks: comments and trailing commas. JSON.parse, which sets no
+ * prototypes, reads the rest.
+ * @returns undefined for a text that has faults
+ */
+function* scan(json: string): SlicedWork<{ plain: string; fields: number } | undefined> {
+  const scanner = createScanner(json)
+  let [fields, depth, before, lastComma] = [0, 0, openBrace, 0]
+  const extras: [offset: number, length: number][] = []
+  for (let count = 1; ; count++) {
+    const token: number = scanner.scan()
+    if (token === end) break
+    if (count % tokensAtOnce === 0) yield
+    const fault: number = scanner.getTokenError()
+    if (fault !== 0) return undefined
+    const at = scanner.getTokenOffset()
+    if (token === lineComment || token === blockComment) extras.push([at, scanner.getTokenLength()])
+    if (token >= lineComment && token <= blank) continue
+    const isEnd = token === closeBrace || token === closeBracket
+    if (token === comma) {
+      if ([openBrace, openBracket, colon, comma].includes(before)) return undefined
+      lastComma = at
+    } else if (token === colon) fields++
+    else if (token === openBrace || token === openBracket) depth++
+    else if (isEnd) {
+      depth--
+      if (before === comma) extras.push([lastComma, 1])
+    }
+    if (depth > depthMax)
+      throw syntaxError(scanner.getTokenStartLine(), 0, 'objects nested too deeply', 'less')
+    before = token
+  }
+  // Comments may stand between a trailing comma and the bracket.
+  let [plain, from] = ['', 0]
+  for (const [offset, length] of extras.sort(([one], [other]) => one - other)) {
+    plain += json.slice(from, offset)
+    from = offset + length
+  }
+  return { plain: plain + json.slice(from), fields }
+}
+
+/** Fields that are given twice; JSON.parse would silently let the last one win. */
+function faultsIn(json: string): readonly Problem[] {
   const problems: Problem[] = []
   const fields: Set<string>[] = []
-  const extras = new Extras()
-  const enter = (line: number) => {
-    fields.push(new Set())
-    if (fields.length > depthMax) throw syntaxError(line, 0, 'objects nested too deeply', 'less')
-  }
   visit(
     json,
     {
-      onComment: (offset, length) => {
-        extras.comment(offset, length)
-      },
-      onSeparator: (character, offset) => {
-        if (character === ',') extras.comma(offset)
-      },
-      onLiteralValue: () => {
-        extras.more()
-      },
-      onObjectBegin: (_offset, _length, line) => {
-        extras.more()
-        enter(line)
+      onObjectBegin: () => {
+        fields.push(new Set())
       },
       onObjectEnd: () => {
-        extras.end()
-        fields.pop()
-      },
-      onArrayBegin: (_offset, _length, line) => {
-        extras.more()
-        enter(line)
-      },
-      onArrayEnd: () => {
-        extras.end()
         fields.pop()
       },
       onObjectProperty: (field, _offset, _length, line, _column, parent: () => JSONPath) => {
-        extras.more()
         const seen = fields.at(-1)
         if (seen?.has(field) === true)
           problems.push({
@@ -78,7 +130,7 @@ export function parseJson(text: string): Parsed {
     },
     { disallowComments: false, allowTrailingComma: true },
   )
-  return { value: JSON.parse(extras.without(json)) as unknown, problems }
+  return problems
 }
 
 /** Adds to each problem the line of its field, or of the object that lacks the field. */
@@ -98,42 +150,6 @@ function nearestTo(root: Node, segments: JSONPath): Node {
   const found = findNodeAtLocation(root, segments)
   if (found !== undefined) return found.parent?.type === 'property' ? found.parent : found
   return segments.length === 0 ? root : nearestTo(root, segments.slice(0, -1))
-}
-
-/** Blanks what JSON itself lacks; JSON.parse, which sets no prototypes, reads the rest. */
-class Extras {
-  private readonly spans: { readonly offset: number; readonly length: number }[] = []
-  private lastComma: number | undefined
-
-  comment(offset: number, length: number): void {
-    this.spans.push({ offset, length })
-  }
-
-  comma(offset: number): void {
-    this.lastComma = offset
-  }
-
-  /** Called when a value follows a comma. */
-  more(): void {
-    this.lastComma = undefined
-  }
-
-  /** Called at the end of an object or a list, before which a comma is superfluous. */
-  end(): void {
-    if (this.lastComma !== undefined) this.spans.push({ offset: this.lastComma, length: 1 })
-    this.lastComma = undefined
-  }
-
-  without(text: string): string {
-    if (this.spans.length === 0) return text
-    let [json, at] = ['', 0]
-    // Comments may stand between a trailing comma and the bracket.
-    for (const { offset, length } of this.spans.sort((one, other) => one.offset - other.offset)) {
-      json += text.slice(at, offset)
-      at = offset + length
-    }
-    return json + text.slice(at)
-  }
 }
 
 function syntaxError(line: number, column: number, found: string, expected: string): ConfigError {

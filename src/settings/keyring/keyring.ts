@@ -1,5 +1,6 @@
 /** Finds the encoder that a presented key belongs to. */
 import { timingSafeEqual } from 'node:crypto'
+import { inSlices, type SlicedWork } from '../../time/slices.js'
 import { digestOf } from './key.js'
 import { keyForm } from './key-form.js'
 import { encodersOf } from './resolve.js'
@@ -36,16 +37,18 @@ export interface Keyring {
  * one could not choose the next digest by it, and the digest of a 256-bit random key leads
  * nowhere. The comparison that decides is constant in time all the same.
  */
-export function buildKeyring(config: Config): Keyring {
-  const encoders = encodersOf(config)
+export function* buildKeyring(config: Config): SlicedWork<Keyring> {
+  const encoders = yield* encodersOf(config)
   const entries = new Map<string, { readonly entry: KeyEntry; readonly digest: Buffer }>()
-  for (const [name, encoder] of encoders)
+  const byLeaseId = new Map<string, Encoder>()
+  yield* inSlices([...encoders], ([name, encoder]) => {
+    byLeaseId.set(encoder.leaseId, encoder)
     for (const { id, sha256, expires } of config.encoders[name]?.keys ?? []) {
       const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires)
       const entry = Object.freeze({ encoder, id, expiresAtMs })
       entries.set(sha256, { entry, digest: Buffer.from(sha256, 'latin1') })
     }
-  const byLeaseId = new Map([...encoders.values()].map((encoder) => [encoder.leaseId, encoder]))
+  })
   return {
     encoderCount: encoders.size,
     encoder: (name) => encoders.get(name),

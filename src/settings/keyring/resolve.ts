@@ -1,4 +1,5 @@
 /** Computes for each encoder what a request needs: permissions, options and limits. */
+import { inSlices, type SlicedWork } from '../../time/slices.js'
 import { leaseIdOf } from '../values/lease-id.js'
 import { blockListOf } from '../values/network.js'
 import { builtInRoles, type OptionGrant, type Permission } from '../values/permissions.js'
@@ -7,7 +8,7 @@ import type { Encoder, EncoderLimits } from './encoder.js'
 import { dayMs } from '../../time/units.js'
 
 /** All encoders by name; those with equal rights share one set, one list, one limits object. */
-export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
+export function* encodersOf(config: Config): SlicedWork<ReadonlyMap<string, Encoder>> {
   const roles = rolesOf(config)
   const defaults = limitsOf(undefined, config.limits)
   const permissions = sharing(({ role, allow, deny }: EncoderConfig) =>
@@ -29,7 +30,10 @@ export function encodersOf(config: Config): ReadonlyMap<string, Encoder> {
       limits: encoder.limits === undefined ? defaults : limitsOf(encoder.limits, config.limits),
     })
   return new Map(
-    Object.entries(config.encoders).map(([name, encoder]) => [name, resolve(name, encoder)]),
+    yield* inSlices(Object.entries(config.encoders), ([name, encoder]) => [
+      name,
+      resolve(name, encoder),
+    ]),
   )
 }
 

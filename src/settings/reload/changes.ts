@@ -1,6 +1,6 @@
 /** Differences between two settings, by name and never by secret, for the operator's log. */
-import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { inSlices, type SlicedWork, unhurried } from '../../time/slices.js'
 import { reloadedOfListen } from './restart.js'
 import { compiledSchema } from '../schema/compiled-schema.js'
 import type { Config, EncoderConfig } from '../schema/schema.js'
@@ -37,11 +37,14 @@ const sections = (Object.keys(compiledSchema.properties) as (keyof Config)[]).fi
  * Omits fields without a difference; equal settings give an empty object. Yields to other work, as
  * there may be thousands of encoders.
  */
-export async function changesBetween(old: Compared, now: Compared): Promise<Partial<Changes>> {
+export const changesBetween = (old: Compared, now: Compared): Promise<Partial<Changes>> =>
+  unhurried(comparing(old, now))
+
+function* comparing(old: Compared, now: Compared): SlicedWork<Partial<Changes>> {
   const [before, after] = [old.config, now.config]
-  const encoders = compared(before.encoders, after.encoders, withoutKeys)
-  await setImmediate()
-  const keys = compared(keysOf(before), keysOf(after), (key) => key)
+  const ofBoth = [Object.entries(before.encoders), Object.entries(after.encoders)] as const
+  const encoders = yield* compared(...ofBoth, withoutKeys)
+  const keys = yield* compared(yield* keysOf(ofBoth[0]), yield* keysOf(ofBoth[1]), (key) => key)
   const changes: Changes = {
     sections: [
       ...reloadedOfListen
@@ -64,32 +67,34 @@ export async function changesBetween(old: Compared, now: Compared): Promise<Part
 const changedFiles = (old: Compared['fileDigests'], now: Compared['fileDigests']): string[] =>
   [...new Set([...old.keys(), ...now.keys()])].filter((field) => old.get(field) !== now.get(field))
 
-const keysOf = ({ encoders }: Config): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(encoders).flatMap(([name, { keys }]) =>
-      keys.map((key) => [`${name}/${key.id}`, key]),
-    ),
+type Named<T> = readonly (readonly [string, T])[]
+
+function* keysOf(encoders: Named<EncoderConfig>): SlicedWork<Named<unknown>> {
+  const keys = yield* inSlices(encoders, ([name, { keys }]) =>
+    keys.map((key) => [`${name}/${key.id}`, key] as const),
   )
+  return keys.flat()
+}
 
 const withoutKeys = (encoder: EncoderConfig): unknown => ({ ...encoder, keys: undefined })
 
 /** Most names in one log line, as there may be thousands. */
 const namesMax = 20
 
-function compared<T>(
-  before: Readonly<Record<string, T>>,
-  after: Readonly<Record<string, T>>,
+function* compared<T>(
+  before: Named<T>,
+  after: Named<T>,
   part: (value: T) => unknown,
-): Record<'added' | 'removed' | 'changed', string[]> {
-  const old = new Map(Object.entries(before))
+): SlicedWork<Record<'added' | 'removed' | 'changed', string[]>> {
+  const old = new Map(before)
   const added: string[] = []
   const changed: string[] = []
-  for (const [name, value] of Object.entries(after)) {
+  yield* inSlices(after, ([name, value]) => {
     const previous = old.get(name)
     if (previous === undefined) added.push(name)
     else if (!isSame(part(previous), part(value))) changed.push(name)
     old.delete(name)
-  }
+  })
   return { added: some(added), removed: some([...old.keys()]), changed: some(changed) }
 }
 

@@ -1,8 +1,9 @@
 /** Holds a parsed file against the schema: fills in the defaults and finds every problem. */
+import { sliceSize, type SlicedWork } from '../../time/slices.js'
 import { locatedProblem, type LocatedProblem } from './schema-problems.js'
 import type { Problem, Segment } from '../problems.js'
 import { matches } from './compiled-validator.js'
-import { memory, namePattern } from './names.js'
+import { encodersMax, memory, namePattern } from './names.js'
 import type { Config } from './schema.js'
 
 export interface Validated {
@@ -12,9 +13,10 @@ export interface Validated {
 }
 
 /** Turns `value` into the config, in place. */
-export function validate(value: unknown): Validated {
+export function* validate(value: unknown): SlicedWork<Validated> {
   if (isRecord(value) && value.store === memory) value.store = {}
-  if (matches(value)) return { config: withOwnNames(value), problems: [] }
+  if (yield* matchesInSlices(value)) return { config: withOwnNames(value as Config), problems: [] }
+  matches(value)
   const faults = (matches.errors ?? []).map((error) => locatedProblem(value, error))
   // One problem for each field, as a second message about it only repeats the first.
   const problems = new Map<string, Problem>()
@@ -23,6 +25,24 @@ export function validate(value: unknown): Validated {
   const rest = soundPart(value, faults)
   if (!matches(rest)) throw new Error('the sound part of a configuration is not sound')
   return { config: withOwnNames(rest), problems: [...problems.values()] }
+}
+
+/** Some encoders at a time, each time beside all else; false: it may still match as a whole. */
+function* matchesInSlices(value: unknown): SlicedWork<boolean> {
+  const encoders = isRecord(value) ? value.encoders : undefined
+  if (!isRecord(value) || !isRecord(encoders)) return matches(value)
+  const entries = Object.entries(encoders)
+  if (entries.length > encodersMax) return false
+  try {
+    for (let from = 0; from === 0 || from < entries.length; from += sliceSize) {
+      value.encoders = Object.fromEntries(entries.slice(from, from + sliceSize))
+      if (!matches(value)) return false
+      yield
+    }
+    return true
+  } finally {
+    value.encoders = encoders
+  }
 }
 
 /** Records have no prototype: else each would have an entry `constructor`. */

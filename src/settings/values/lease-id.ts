@@ -1,5 +1,5 @@
 /** The opaque id of an encoder's leases: a listing shows the id in place of the name. */
-import { createHash, randomInt } from 'node:crypto'
+import { hash, randomInt } from 'node:crypto'
 
 const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 const length = 12
@@ -12,7 +12,7 @@ export const newLeaseId = (): string =>
 
 /** The id of an encoder without one in the file. */
 export function leaseIdOf(encoder: string): string {
-  const digest = createHash('sha256').update(`pinwarden lease ${encoder}`).digest()
+  const digest = hash('sha256', `pinwarden lease ${encoder}`, 'buffer')
   return Array.from(digest.subarray(0, length), (byte) => digits.charAt(byte % digits.length)).join(
     '',
   )
