@@ -2,11 +2,41 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
+import type { Registry } from '../metrics/registry.js'
 import { rawError } from '../http/error-body.js'
 
 const connectionsMax = 64
 
-export function createAdminListener(handler: RequestListener): Server {
+/** Connections that a listener has, and those that it closed to make room. */
+export interface AdminPlaces {
+  open: number
+  ended: number
+}
+
+/** @returns the places of each listener, for it to count */
+export function registerPlaces(
+  registry: Registry,
+): Readonly<Record<'admin' | 'control', AdminPlaces>> {
+  const places = { admin: { open: 0, ended: 0 }, control: { open: 0, ended: 0 } }
+  const each = (field: keyof AdminPlaces) => () =>
+    Object.entries(places).map(([listener, of]) => [{ listener }, of[field]] as const)
+  addGauge(registry, {
+    name: 'pinwarden_admin_connections',
+    help: 'Open connections of the admin listener and of the control socket.',
+    labelNames: ['listener'],
+    read: each('open'),
+  })
+  addCounter(registry, {
+    name: 'pinwarden_admin_connections_ended_total',
+    help: 'Connections of theirs that the gate closed to make room.',
+    labelNames: ['listener'],
+    read: each('ended'),
+  })
+  return places
+}
+
+export function createAdminListener(handler: RequestListener, places: AdminPlaces): Server {
   const server = createServer(
     {
       maxHeaderSize: 8192,
@@ -23,27 +53,27 @@ export function createAdminListener(handler: RequestListener): Server {
     handler,
   )
   server.maxHeadersCount = 64
-  makeRoom(server)
+  makeRoom(server, places)
   // A client that does not read its answer.
   server.timeout = 70_000
   return server
 }
 
 /** When places run out, the connection goes that has been idle for longest. */
-function makeRoom(server: Server): void {
+function makeRoom(server: Server, places: AdminPlaces): void {
   // Idle connections, the longest idle first; a connection with a request in flight is not listed.
   const idle = new Set<Socket>()
-  let places = 0
   server.on('connection', (socket: Socket) => {
-    if (places >= connectionsMax) {
+    if (places.open >= connectionsMax) {
       const [longestIdle = socket] = idle
       idle.delete(longestIdle)
       longestIdle.destroy()
+      places.ended++
     }
-    places++
+    places.open++
     if (!socket.destroyed) idle.add(socket)
     socket.once('close', () => {
-      places--
+      places.open--
       idle.delete(socket)
     })
   })

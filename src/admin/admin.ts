@@ -8,7 +8,7 @@ import { isLoopback } from '../settings/values/network.js'
 import { ConfigError } from '../settings/problems.js'
 import { hostCheck, socketHostCheck } from './host-check.js'
 import { errorBody } from '../http/error-body.js'
-import { createAdminListener, onClientError } from './admin-listener.js'
+import { type AdminPlaces, createAdminListener, onClientError } from './admin-listener.js'
 import { addPage } from './page-files.js'
 import { createReadiness, type ReadinessParts } from './readiness.js'
 import { listenOnSocket } from './socket.js'
@@ -34,6 +34,7 @@ export interface AdminOptions extends ReadinessParts {
   readonly address: AdminAddress
   readonly log: Log
   readonly metrics: Pick<Registry, 'contentType' | 'metrics'>
+  readonly places: AdminPlaces
   /** What `/status` shows; asked each time. */
   readonly status: () => Promise<object> | object
   /** What `/keys` shows: when each was last used. */
@@ -56,7 +57,7 @@ export async function openAdmin(options: AdminOptions): Promise<OpenAdmin> {
     throw new Error(`admin: ${address.host} is not loopback, and allowRemote is not set`)
   }
   const admin = fastify({
-    serverFactory: (handler) => createAdminListener(handler),
+    serverFactory: (handler) => createAdminListener(handler, options.places),
     clientErrorHandler: onClientError,
     schemaController,
     exposeHeadRoutes: true,

@@ -12,7 +12,7 @@ import { addLedgerRoutes, type LedgerRoutesParts } from './control-ledger.js'
 import { addPinRoutes, type PinRoutesParts } from './control-pins.js'
 import { addPulse } from './control-pulse.js'
 import { ControlRefusal } from './control-refusal.js'
-import { createAdminListener, onClientError } from './admin-listener.js'
+import { type AdminPlaces, createAdminListener, onClientError } from './admin-listener.js'
 import { listenOnSocket } from './socket.js'
 
 export interface ControlParts extends Pick<
@@ -31,6 +31,7 @@ export interface ControlParts extends Pick<
   /** Once aborted, no other change of a pin begins. */
   readonly isStopping: () => boolean
   readonly log: Log
+  readonly places: AdminPlaces
 }
 
 /** The answer that `pinwarden reload` gets. */
@@ -46,7 +47,7 @@ const bodyBytesMax = 1024 * 1024
 /** @throws when the socket cannot be listened on */
 export async function openControl(parts: ControlParts): Promise<OpenControl> {
   const control = fastify({
-    serverFactory: (handler) => createAdminListener(handler),
+    serverFactory: (handler) => createAdminListener(handler, parts.places),
     clientErrorHandler: onClientError,
     schemaController,
     bodyLimit: bodyBytesMax,

@@ -3,6 +3,7 @@
  * reverse order, when the daemon stops and when a step of the start fails. Read this second, after
  * gate/gate.ts.
  */
+import { registerPlaces } from '../admin/admin-listener.js'
 import { Server as TlsServer } from 'node:https'
 import { Activity } from '../admin/activity.js'
 import { registerKeyEnds } from '../admin/key-ends.js'
@@ -254,8 +255,9 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
 
   // The public port opens last, when everything that a request needs is open. It closes first:
   // health and metrics answer until its last request has ended.
-  closing(await openControlSocket(daemon, given.controlSocket))
-  const admin = closing(await openAdminListener(daemon))
+  const places = registerPlaces(daemon.metrics)
+  closing(await openControlSocket(daemon, given.controlSocket, places.control))
+  const admin = closing(await openAdminListener(daemon, places.admin))
   url = parts.use(await serveOn({ gate, settings, log, passed })).url
   parts.defer(() => {
     phase.add('stopping')

@@ -5,6 +5,7 @@ import { activityReport } from '../admin/activity-report.js'
 import { AlarmWatch } from '../admin/alarm-watch.js'
 import { keyEnds } from '../admin/key-ends.js'
 import { type AdminAddress, openAdmin, type OpenAdmin } from '../admin/admin.js'
+import type { AdminPlaces } from '../admin/admin-listener.js'
 import type { StatusReport } from '../admin/status-report.js'
 import type { Daemon } from './daemon.js'
 import type { SettingsInForce } from '../settings/reload/live.js'
@@ -14,7 +15,10 @@ import { version } from './version.js'
 type Observed = Omit<Daemon, 'admin' | typeof Symbol.asyncDispose>
 
 /** Undefined without an `admin` section in the settings. */
-export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | undefined> {
+export async function openAdminListener(
+  daemon: Observed,
+  places: AdminPlaces,
+): Promise<OpenAdmin | undefined> {
   const { settings, log, metrics, keyUse, activity, keyUses } = daemon
   const { admin } = settings.current().config
   if (admin === undefined) return undefined
@@ -37,7 +41,7 @@ export async function openAdminListener(daemon: Observed): Promise<OpenAdmin | u
   )
   const opened = await openAdmin({
     address: addressOf(admin),
-    ...{ log, metrics },
+    ...{ log, metrics, places },
     obstacles: daemon.obstacles,
     isClusterUp: () => daemon.isClusterUp(),
     status: async () => {

@@ -1,4 +1,5 @@
 /** Opens the parts that the settings may leave out: store, journal, fallback, control socket. */
+import type { AdminPlaces } from '../admin/admin-listener.js'
 import { openControl, type OpenControl } from '../admin/control.js'
 import type { ClusterClient } from '../cluster/cluster-client.js'
 import { Fallback } from '../fallback/fallback.js'
@@ -168,11 +169,12 @@ type Controlled = Pick<
 export async function openControlSocket(
   { settings, obstacles, reloading, ...parts }: Controlled,
   socket: string | undefined,
+  places: AdminPlaces,
 ): Promise<OpenControl | undefined> {
   if (socket === undefined) return undefined
   const isStopping = () => obstacles().includes('stopping')
   const reload = () => reloading.now?.('pinwarden reload')
   const { current, state } = settings
   const settingsFile = state.file
-  return openControl({ ...{ socket, current, settingsFile, isStopping, reload }, ...parts })
+  return openControl({ ...{ socket, places, current, settingsFile, isStopping, reload }, ...parts })
 }

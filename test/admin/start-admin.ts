@@ -3,13 +3,15 @@ import { request } from 'node:http'
 import type { Test } from 'tap'
 import { openAdmin, type AdminOptions } from '../../src/admin/admin.js'
 import { type Log, openLog } from '../../src/log/log.js'
-import { openRegistry } from '../../src/metrics/registry.js'
+import { registerPlaces } from '../../src/admin/admin-listener.js'
+import { openRegistry, type Registry } from '../../src/metrics/registry.js'
 
 export const tcp = { host: '127.0.0.1', port: 0 }
 
 export interface TestAdmin {
   readonly at: string
   readonly log: Log
+  readonly metrics: Registry
   /** Errors that were logged as ours. */
   readonly bugs: readonly unknown[]
   ask(method: string, path: string, headers?: Record<string, string>): Promise<Answer>
@@ -29,10 +31,11 @@ export async function startAdmin(t: Test, parts: Partial<AdminOptions> = {}): Pr
     ...{ bufferBytesMax: 65_536, file: '/dev/null' },
   })
   const log: Log = { ...real, bug: (error) => bugs.push(error) }
+  const metrics = openRegistry('test')
   const admin = await openAdmin({
     address: tcp,
     log,
-    metrics: openRegistry('test'),
+    ...{ metrics, places: registerPlaces(metrics).admin },
     status: () => ({ version: 'test' }),
     keys: () => Promise.resolve({ since: '2026-01-01T00:00:00.000Z', keys: [] }),
     activity: () => ({}),
@@ -47,7 +50,7 @@ export async function startAdmin(t: Test, parts: Partial<AdminOptions> = {}): Pr
     await close()
     await real.close()
   })
-  return { at: admin.at, log, bugs, close, ask: (...asked) => ask(admin.at, ...asked) }
+  return { at: admin.at, log, metrics, bugs, close, ask: (...asked) => ask(admin.at, ...asked) }
 }
 
 /** @param at a URL, or a socket's path */

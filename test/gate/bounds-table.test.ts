@@ -1,5 +1,5 @@
 /** Walks the table of bounds: over each one, the answer and the metric it names. */
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
@@ -9,6 +9,7 @@ import type { AccessLine } from '../../src/log/access-line.js'
 import { openRegistry, type Registry } from '../../src/metrics/registry.js'
 import { registerRequests } from '../../src/gate/record/request-metrics.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
+import { startAdmin } from '../admin/start-admin.js'
 import { head, RawClient } from '../support/raw.js'
 import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
 
@@ -98,6 +99,26 @@ const heldListing = (listing: object): Try =>
     return said
   })
 
+/** One request holds the only connection, and none may wait for it. */
+const overTheLane = (method: string, path: (n: number) => string): Try =>
+  gateTry(
+    {
+      cluster: { connections: 1, listingConnections: 1, queueMax: 0 },
+      encoders: { beta: { role: 'operator' } },
+    },
+    async (gate) => {
+      const stalled = gate.cluster.behave({ method, path: /\/pins\// }, { kind: 'stall' })
+      const first = gate.ask(method, path(1), { as: 'beta' })
+      const isHeld = () => gate.cluster.requests.some((asked) => asked.method === method)
+      while (!isHeld()) await gate.cluster.nextRequest()
+      await gate.ask(method, path(2), { as: 'beta' })
+      const said = await logged(gate)
+      stalled.release()
+      await first
+      return said
+    },
+  )
+
 const tries: Readonly<Record<string, Try>> = {
   'connections in all': gateTry({ listen: { connectionsMax: 1 } }, refusedPlace),
   'connections of an address': gateTry({ listen: { connectionsPerAddressMax: 1 } }, refusedPlace),
@@ -131,6 +152,32 @@ const tries: Readonly<Record<string, Try>> = {
       return 'closed'
     },
   ),
+  'TLS handshakes a second': gateTry(
+    { tls: true, listen: { connectionsPerAddressMax: 4 } },
+    async (gate) => {
+      for (let count = 0; count < 5; count++) {
+        const socket = connect(gate.port, '127.0.0.1').on('error', () => undefined)
+        await once(socket, 'connect')
+        socket.destroy()
+      }
+      return `${await logged(gate)} in the log; closed`
+    },
+  ),
+  'pins and unpins at the cluster': overTheLane('POST', (n) => `/pins/${generatedCid(n)}`),
+  'statuses at the cluster': overTheLane('GET', (n) => `/pins/${generatedCid(n)}`),
+  'recovers of all pins': overTheLane('POST', () => '/pins/recover'),
+  'seconds of a wait': asking({}, 'GET', () => `/pins/${cid}?wait=61s`, 1),
+  'places of the admin listener': async (t) => {
+    const { at, metrics } = await startAdmin(t)
+    const goOver = async () => {
+      const kept: RawClient[] = []
+      for (let count = 0; count < 65; count++) kept.push(await RawClient.to(at))
+      await kept[0]?.closed
+      for (const { socket } of kept) socket.destroy()
+      return 'closed'
+    }
+    return { metrics, goOver }
+  },
   'refused credentials on a connection': gateTry({}, async (gate) => {
     const client = await RawClient.to(gate.url)
     await client.write(bare.repeat(9)).closed
@@ -267,6 +314,26 @@ for (const [, resource = '', bound, share, strangers, reads, metric = ''] of row
     t.not(await sumOf(metrics, metric), before, metric)
   })
 }
+
+t.test('each bound that is a constant of src is told, with its value', async (t) => {
+  const root = new URL('../../../src/', import.meta.url).pathname
+  const told = [...page.matchAll(/^- `(\S+\.ts)`: (.*)$/gm)].flatMap(([, file = '', text = '']) =>
+    [...text.matchAll(/(\w+Max) `([^`]+)`: /g)].map(([, name, value]) => [file, name, value]),
+  )
+  // Of times, of what is shown, and of commands, which take what they get from the daemon.
+  const isLeftOut = /Ms(?:Max)?|^(?:named|shown|names|lines|latest|spelled)|Shown/
+  const found = globSync('**/*.ts', { cwd: root })
+    .filter((file) => !/^cli\/|^admin\/page\//.test(file))
+    .flatMap((file) =>
+      [
+        ...readFileSync(`${root}${file}`, 'utf8').matchAll(
+          /^(?:export )?const (\w*Max) = ([^{\n]+)$/gm,
+        ),
+      ].map(([, name = '', value]) => [file, name, value] as const),
+    )
+    .filter(([, name]) => !isLeftOut.test(name))
+  t.same(told.map(String).sort(), found.map(String).sort())
+})
 
 /** Of all series that have the labels. */
 async function sumOf(metrics: Registry, metric: string): Promise<number> {

@@ -4,15 +4,18 @@ import { IdleOrder } from '../../collections/idle-order.js'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { UnorderedList } from '../../collections/unordered-list.js'
 import type { Log } from '../../log/log.js'
+import { clock } from '../../time/clock.js'
 import type { ListenConfig } from '../../settings/schema/schema.js'
 import type { RequestRecord } from '../record/record.js'
 import { addressOf, networkOf, trustOf } from './client.js'
 import { Connection, type Surroundings } from './connection.js'
+import { HandshakeBudget } from './handshake-budget.js'
 
 type Bounds = Pick<ListenConfig, 'connectionsMax' | 'connectionsPerAddressMax' | 'trustProxy'>
 
-/** Why the gate closed a connection: to make room, or for refused credentials. */
-type ConnectionEnd = 'place-taken' | 'handshake-bound' | 'over-share' | 'refused-often'
+/** Why the gate closed a connection: to make room, over a rate, or for refused credentials. */
+type ConnectionEnd =
+  'place-taken' | 'handshake-bound' | 'handshake-rate' | 'over-share' | 'refused-often'
 
 const refusalsMax = 5
 /** Share of all places that encoders leave to strangers. */
@@ -33,6 +36,7 @@ export class Connections implements Surroundings {
   readonly ended: Record<ConnectionEnd, number> = {
     'place-taken': 0,
     'handshake-bound': 0,
+    'handshake-rate': 0,
     'over-share': 0,
     'refused-often': 0,
   }
@@ -44,6 +48,7 @@ export class Connections implements Surroundings {
   private readonly encoders = new IdleOrder<Connection>()
   /** Of each network, strangers and encoders. */
   private readonly perNetwork = new KeyedCounter()
+  private readonly handshakeBudget: HandshakeBudget
   private readonly isTrusted: (address: string) => boolean
   private underWay = 0
   private onIdle: (() => void) | undefined
@@ -54,7 +59,9 @@ export class Connections implements Surroundings {
   constructor(
     private readonly bounds: Bounds,
     private readonly sink: Log['sink'],
+    monotonic = clock.monotonic,
   ) {
+    this.handshakeBudget = new HandshakeBudget(bounds.connectionsPerAddressMax, monotonic)
     this.isTrusted = trustOf(bounds.trustProxy)
     sink.onBehind(() => {
       for (const stranger of [...this.strangers]) stranger.proceed()
@@ -85,6 +92,10 @@ export class Connections implements Surroundings {
     const address = addressOf(socket.remoteAddress)
     const network = this.isTrusted(address) ? undefined : networkOf(address)
     const { connectionsMax, connectionsPerAddressMax } = this.bounds
+    if (isTls && network !== undefined && !this.handshakeBudget.take(network)) {
+      this.ended['handshake-rate']++
+      return false
+    }
     if (network !== undefined && this.perNetwork.of(network) >= connectionsPerAddressMax) {
       if (!this.makeRoom(this.strangers, 'place-taken', network)) return false
     }
@@ -162,6 +173,9 @@ export class Connections implements Surroundings {
    */
   authenticated(connection: Connection, encoder: string): void {
     const isPlaced = connection.order !== undefined
+    const { network } = connection
+    if (network !== undefined && connection.encoder === undefined)
+      this.handshakeBudget.giveBack(network)
     this.leaveOrder(connection)
     connection.encoder = encoder
     if (!isPlaced) return

@@ -90,7 +90,7 @@ export function registerRequests(
   })
   addCounter(registry, {
     name: 'pinwarden_connections_ended_total',
-    help: 'Connections that the gate closed, to make room or for refused credentials.',
+    help: 'Connections that the gate closed: to make room, over a rate, for refused credentials.',
     labelNames: ['reason'],
     read: () => Object.entries(connections.ended).map(([reason, count]) => [{ reason }, count]),
   })
