@@ -36,6 +36,8 @@ const encoderStepMs = 600_000
 
 /** The page shows no more rows; the metrics have the rest. */
 export const encodersShownMax = 1024
+/** With more active encoders than that, a search for each request would cost as much as it. */
+const forgetEveryMs = 100
 
 /** Of an encoder, or of strangers, and of one reason. */
 const groupsMax = 512
@@ -60,6 +62,9 @@ export class Activity {
   readonly startedAt: number
   private readonly groups = new Map<string, TroubleGroup>()
   private wallAheadMs = 0
+  private forgotAt = -Infinity
+  /** Requests of encoders without a place; only {@link series} shows them. */
+  private readonly others = new Steps(encoderStepMs, hourMs / encoderStepMs)
 
   /** @param now a monotonic clock, in milliseconds */
   constructor(readonly now: () => number = () => performance.now()) {
@@ -130,7 +135,11 @@ export class Activity {
     if (encoder === undefined) return this.strangers
     let activity = this.encoders.get(encoder)
     if (activity === undefined) {
-      if (this.encoders.size >= encodersShownMax) this.forgetOne()
+      if (this.encoders.size >= encodersShownMax) {
+        if (time - this.forgotAt < forgetEveryMs) return this.others
+        this.forgotAt = time
+        this.forgetOne()
+      }
       const steps = new Steps(encoderStepMs, hourMs / encoderStepMs)
       this.encoders.set(encoder, (activity = { lastSeen: time, steps }))
     }

@@ -197,15 +197,17 @@ t.test('a bounded number of troubles and encoders is kept', async (t) => {
   t.ok(requests <= 300, 'and of all of them no more requests are told than of a few')
 
   for (let count = 0; count < encodersShownMax + 10; count++) {
-    clock.now += 1
+    clock.now += 100
     observe({ encoder: `e${count}` })
   }
+  observe({ encoder: 'too-soon' })
   const { encoders, encodersNotShown } = report({ quiet: {} })
   t.equal(encoders.length, encodersShownMax)
   t.equal(encodersNotShown, 1)
   const names = new Set(encoders.map(({ name }) => name))
   t.notOk(names.has('alpha'), 'the one that was away the longest went first')
   t.ok(names.has(`e${encodersShownMax + 9}`))
+  t.notOk(names.has('too-soon'), 'places change hands ten times a second at most')
 })
 
 t.test('encoders of the settings are there with role, limits and keys; no digest is', async (t) => {

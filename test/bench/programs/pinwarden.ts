@@ -44,7 +44,7 @@ export async function startPinwarden(
   const room = place.sandbox.room(name)
   const port = await freePort()
   const file = (base: string): string => join(room, base)
-  const key = generateKey()
+  const keys = names(encoders).map((each) => ({ each, key: generateKey() }))
   if (isTls) {
     writeFileSync(file('cert.pem'), certificate.cert)
     writeFileSync(file('key.pem'), certificate.key, { mode: 0o600 })
@@ -72,10 +72,7 @@ export async function startPinwarden(
       failures: plenty,
     },
     encoders: Object.fromEntries(
-      names(encoders).map((each) => [
-        each,
-        { keys: [{ id: 'bench', sha256: digestOf(each === user ? key : each) }] },
-      ]),
+      keys.map(({ each, key }) => [each, { keys: [{ id: 'bench', sha256: digestOf(key) }] }]),
     ),
   }
   writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
@@ -83,7 +80,8 @@ export async function startPinwarden(
   const flags = ['--disable-sigusr1', '--max-semi-space-size=16']
   const args = [...flags, bin, 'serve', '--config', file('config.json')]
   const child = place.sandbox.spawnProgram(room, process.execPath, args)
-  const credential = `${user}:${key}`
+  const credentials = keys.map(({ each, key }) => `${each}:${key}`)
+  const credential = credentials.find((each) => each.startsWith(`${user}:`)) ?? ''
   const ports = { port, tlsPort: isTls ? port : 0 }
-  return ready(place, room, child, { name, ...ports, credential })
+  return ready(place, room, child, { name, ...ports, credential, credentials })
 }

@@ -16,6 +16,8 @@ export interface Program {
   readonly tlsPort: number
   /** `user:password` that it accepts. */
   readonly credential: string
+  /** Of everybody it lets in, where each has a password of their own. */
+  readonly credentials?: readonly string[]
   stop(): Promise<void>
 }
 
