@@ -37,7 +37,7 @@ export async function manyEncoders(bench: Bench): Promise<Section[]> {
     return [...costCells(cost), ...judged(other && ratioOf(cost, other), target)]
   })
   const header = ['program', ...costHeader, ...judgedHeader(`${many} to ${few}`)]
-  const title = `6. GET /id with ${few} and with ${many} active encoders, ${connections} kept connections`
+  const title = `6. GET /id, ${few} and ${many} active encoders, ${connections} kept connections`
   return [
     section(
       title,
