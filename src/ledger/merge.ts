@@ -52,7 +52,9 @@ export function mergeRow(
   )
   const seen = read === undefined || isSoftDeleted(read) ? [] : liveLeases(read, now)
   const there = seen.filter((lease) =>
-    isTakenDown ? isOwed(row, lease) : !wasReleased(row, lease, gateId),
+    isTakenDown && !isSinceTakeDown(row, lease, gateId)
+      ? isOwed(row, lease)
+      : !wasReleased(row, lease, gateId),
   )
   const leases = [
     ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease)),
@@ -153,6 +155,10 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   }
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
 }
+
+/** This gate gave out its token after the take-down, though the time of the record does not tell. */
+const isSinceTakeDown = (row: LedgerRow, { token }: Lease, gateId: string): boolean =>
+  (ownSeq(token, gateId) ?? -1) > (releasedByThen(row).at(-1)?.seq ?? Infinity)
 
 const isOwed = ({ leases }: LedgerRow, { holder, token }: Lease): boolean =>
   leases.some((own) => own.holder === holder && own.token === token)

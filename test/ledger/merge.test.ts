@@ -203,3 +203,17 @@ t.test('a lease that began later is not given up for one that may be gone elsewh
   const merged = merge(rowOf([late]), readOf([lease('a', other(1))]))
   t.same(held(merged), [['a', own(5), Infinity]], 'and none becomes shorter')
 })
+
+t.test('a renewal after a take-down, lost with its row by a crash, keeps the lease', async (t) => {
+  // For a minute, late writes of before count as of before, whatever their time.
+  const down = takeDownEntry({ untilMs: now + 60_000, reason: 'an order' }, 5)
+  const row = rowOf([lease('a', own(11)), lease('b', own(12))], { released: [down] })
+  const read = readOf([lease('a', own(11)), lease('b', own(101))])
+  const merged = merge(row, read)
+  t.same(held(merged), [
+    ['a', own(11), Infinity],
+    ['b', own(101), Infinity],
+  ])
+  const before = merge(rowOf([], { released: [down] }), readOf([lease('c', own(4))]))
+  t.equal(before.record, undefined, 'and what is of before goes')
+})
