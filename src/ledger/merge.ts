@@ -156,7 +156,7 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
 }
 
-/** This gate gave out its token after the take-down, though the time of the record does not tell. */
+/** Its token was given out after the take-down, whatever the time of the record says. */
 const isSinceTakeDown = (row: LedgerRow, { token }: Lease, gateId: string): boolean =>
   (ownSeq(token, gateId) ?? -1) > (releasedByThen(row).at(-1)?.seq ?? Infinity)
 
