@@ -4,7 +4,7 @@ import { Ledger, type LedgerParts } from '../../src/ledger/ledger.js'
 import { OpenPins, type OpenPinsParts } from '../../src/ledger/open-pins.js'
 import { RecentRows } from '../../src/ledger/recent-rows.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
-import type { LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
+import { LedgerFault, type LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
 import { Deadline } from '../../src/time/deadline.js'
 
 const cid = 'bafkqaaa'
@@ -51,10 +51,11 @@ t.test('of a pin that is new nothing is read from the disk', async (t) => {
 })
 
 /** What a change of a pin that is not there leaves on the disk. */
-async function changed(wanted: 'pin' | 'unpin', isDoubted: boolean) {
+async function changed(wanted: 'pin' | 'unpin', isDoubted: boolean, isFull = false) {
   const [committed, noted]: [LedgerOperation[], LedgerOperation[]] = [[], []]
   let seq = 0
   const keep = (where: LedgerOperation[]) => (operations: readonly LedgerOperation[]) => {
+    if (isFull && where === committed) return Promise.reject(new LedgerFault('the disk is full'))
     where.push(...operations)
     return Promise.resolve()
   }
@@ -79,12 +80,17 @@ async function changed(wanted: 'pin' | 'unpin', isDoubted: boolean) {
   const written = { kind: 'written', writtenMs: 1000 } as const
   const kept =
     wanted === 'pin' ? pin.settle(record, written) : pin.settle('unpin', { kind: 'unpinned' })
-  return { committed, noted, isAwaited: kept !== undefined }
+  return { committed, noted, kept, isAwaited: kept !== undefined }
 }
 
 t.test('a pin in doubt is answered once the disk has it, others before', async (t) => {
   t.match(await changed('pin', true), { isAwaited: true, committed: [{ kind: 'row' }] })
   t.match(await changed('pin', false), { isAwaited: false, noted: [{ kind: 'row' }] })
+})
+
+t.test('of a pin in doubt nothing is promised while the disk takes nothing', async (t) => {
+  const { kept } = await changed('pin', true, true)
+  await t.rejects(async () => kept, LedgerFault)
 })
 
 t.test('an unpin that found nothing releases what may still land', async (t) => {

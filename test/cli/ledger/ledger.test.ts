@@ -8,11 +8,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { LedgerFile } from '../../../src/ledger/storage/ledger-file.js'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { pinwarden } from '../../support/pinwarden.js'
 import { prepareDaemon } from '../../support/prepare-daemon.js'
+import { noRedis, TestRedis } from '../../support/redis.js'
 
 const key = generateKey()
 
@@ -157,4 +159,22 @@ t.test('a daemon that cannot be asked keeps its ledger', async (t) => {
   const { start, command } = await served(t, { onOutage: 'journal', control: undefined })
   await start()
   t.match(await command('check'), { code: 1, stderr: /no answer from the daemon: / })
+})
+
+t.test('ledger forget removes a gate that is gone for good, once', { skip: noRedis }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const store = new Redis(redis.url)
+  const [gates, gone] = ['pinwarden:{gates}', 'x3k9q2ab']
+  const state = { v: 1, round: '1.1', applied: {}, isClosed: false, gone: [] }
+  await store.hset(gates, gone, JSON.stringify(state))
+  const settings = { onOutage: 'journal', store: { redis: redis.url, timeoutMs: 2000 } }
+  const { start, command } = await served(t, settings)
+  const { daemon } = await start()
+  // It writes its own state in the step that reads the others'.
+  while ((await store.hlen(gates)) < 2) await new Promise(setImmediate)
+  t.match(await command('forget', 'aaaaaaaa'), { code: 1, stderr: /aaaaaaaa/ })
+  t.match(await command('forget', gone), { code: 0, stdout: new RegExp(gone) })
+  t.match(await daemon.logged('an operator had the ledger forget a gate'), { gate: gone })
+  t.match(await command('forget', gone), { code: 1, stderr: new RegExp(gone) })
+  await store.quit()
 })

@@ -7,7 +7,7 @@ import { isPeerId } from '../../../src/cluster/peer.js'
 import { askedOf } from '../../support/asked.js'
 import { generatedCid } from '../../support/fake-cluster/index.js'
 import { type Overrides, startGate, type TestGate } from '../../support/start-gate.js'
-import { digestOf } from '../../../src/settings/keyring/key.js'
+import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 
@@ -296,6 +296,36 @@ t.test('what waits counts against the quotas of its encoder', async (t) => {
   t.match(refused.json, { message: 'quota exceeded: 2 of 2 unfinished pins' })
   t.equal((await gate.ask('POST', `/pins/${cid}`, { as: 'beta' })).status, 202)
   t.equal(pendingIn(gate).length, 3)
+})
+
+t.test('what waits by an old key can be asked for by the new one, at the quota', async (t) => {
+  const limits = { leases: 1 }
+  const { gate, comeBack } = await startAway(t, {
+    encoders: { rotated: { limits } },
+    cluster: { health: { intervalMs: 3_600_000, failuresMax: 1 } },
+  })
+  const as = 'rotated'
+  t.equal((await gate.ask('POST', `/pins/${cid}`, { as })).status, 202)
+  const key = generateKey()
+  const keys = [{ id: 'k2', sha256: digestOf(key) }]
+  const settings = { onOutage: 'journal', enforcement: 'enforce' } as const
+  gate.replace({ ...settings, encoders: { rotated: { limits, keys } } })
+  const headers = { authorization: `Bearer ${key}` }
+  t.equal((await gate.ask('POST', `/pins/${cid}`, { headers })).status, 202, 'of one CID')
+  const other = generatedCid(1)
+  t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
+  await comeBack()
+  t.same(
+    askedOf(gate.cluster)
+      .filter((asked) => asked.startsWith('POST'))
+      .at(-1),
+    `POST /pins/${cid}`,
+  )
+  t.same([...gate.cluster.pins.keys()], [cid])
+  t.same(gate.queueReport(), { waiting: 0, made: 1, dropped: 1, rejected: 0 })
+  t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
+  await gate.ask('DELETE', `/pins/${cid}`, { headers })
+  t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 200, 'its place is free')
 })
 
 t.test('a queue that is full refuses, and the log says that it is full', async (t) => {

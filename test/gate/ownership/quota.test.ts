@@ -88,6 +88,20 @@ t.test(
   },
 )
 
+t.test('a lower quota takes no lease away, and refuses until enough are gone', async (t) => {
+  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 4 } })
+  await counted(gate)
+  for (const index of [1, 2, 3, 4]) t.equal((await gate.ask('POST', path(index))).status, 200)
+  gate.replace({ enforcement: 'enforce', limits: { leases: 2 } })
+  t.match(await gate.ask('POST', path(5)), { status: 403, json: { message: /4 of 2 leases/ } })
+  t.equal((await gate.ask('POST', path(1))).status, 200, 'renewing is no new lease')
+  t.equal(gate.cluster.pins.size, 4)
+  for (const index of [1, 2]) await gate.ask('DELETE', path(index))
+  t.match(await gate.ask('POST', path(5)), { status: 403, json: { message: /2 of 2 leases/ } })
+  await gate.ask('DELETE', path(3))
+  t.equal((await gate.ask('POST', path(5))).status, 200)
+})
+
 t.test('leases count again when the clock by which they ran out is put back', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1 } })
   await counted(gate)
