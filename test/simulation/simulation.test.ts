@@ -32,15 +32,9 @@ for (const seed of seeds)
     t.comment(`${done} steps, ${worlds} worlds`)
   })
 
-const sharedFaults = faultNames.filter((name) => !['quota', 'take-down'].includes(name))
-
 for (const gates of [2, 4])
   t.test(`no promise is broken with ${gates} gates`, async (t) => {
-    const { failed, steps: done } = await simulate(12, 1200, {
-      ...options,
-      faults: sharedFaults,
-      gates,
-    })
+    const { failed, steps: done } = await simulate(12, 1200, { ...options, gates })
     t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
     t.comment(`${done} steps`)
   })
