@@ -191,6 +191,8 @@ export class OpenPins {
     if (wanted === undefined || outcome.kind === 'refused') return undefined
     if (outcome.kind === 'unknown') {
       onDoubt(cid, 'unknown-outcome')
+      // Of a gate's lease that the write may have removed only that gate sees whether it is there.
+      this.parts.news?.doubted(cid, 'unknown-outcome')
       return undefined
     }
     const isAfterCrash = this.parts.isAfterCrash()

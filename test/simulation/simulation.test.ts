@@ -32,9 +32,14 @@ for (const seed of seeds)
     t.comment(`${done} steps, ${worlds} worlds`)
   })
 
-for (const gates of [2, 4])
-  t.test(`no promise is broken with ${gates} gates`, async (t) => {
-    const { failed, steps: done } = await simulate(12, 1200, { ...options, gates })
+// Of the second, a DELETE at one gate may be lost that removes a lease of the other.
+for (const [gates, seed] of [
+  [2, 12],
+  [2, 42],
+  [4, 12],
+] as const)
+  t.test(`no promise is broken with ${gates} gates and seed ${seed}`, async (t) => {
+    const { failed, steps: done } = await simulate(seed, 1200, { ...options, gates })
     t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
     t.comment(`${done} steps`)
   })
