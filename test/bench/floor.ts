@@ -33,7 +33,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   }
   const { method = 'GET', url = '/' } = request
   const forward = (): void => {
-    exchange(method as Dispatcher.HttpMethod, url, request, (status, type, body) => {
+    exchange(method, url, request, (status, type, body) => {
       response.writeHead(status, { 'content-type': type, 'content-length': body.length }).end(body)
       const spentMs = performance.now() - startMs
       log.write(`{"encoder":"${name}","url":"${url}","status":${status},"ms":${spentMs}}\n`)

@@ -23,12 +23,9 @@ export function messagesIn(path: string, text: string): LoggedMessage[] {
 function messagesOf(call: ts.CallExpression, file: ts.SourceFile): LoggedMessage[] {
   const { 0: first, length } = call.arguments
   const last = call.arguments[length - 1]
-  const [, method] = /(?:^|\.)log(?:ger)?(?:\.(\w+))?$/.exec(call.expression.getText(file)) ?? [
-    undefined,
-    'none',
-  ]
-  if (first === undefined || last === undefined || method === 'none') return []
-  const level = method ?? (ts.isStringLiteral(first) ? first.text : undefined)
+  const logging = /(?:^|\.)log(?:ger)?(?:\.(?<method>\w+))?$/.exec(call.expression.getText(file))
+  if (first === undefined || last === undefined || logging === null) return []
+  const level = logging.groups?.method ?? (ts.isStringLiteral(first) ? first.text : undefined)
   // Without a level it hands on what others say, and so does a `message`.
   if (level === undefined || !levels.includes(level) || last.getText(file) === 'message') return []
   return textsOf(last, file).map((message) => ({ level, message }))
