@@ -39,5 +39,5 @@ t.test('where it cannot be written that is said, and known until the end', async
   writeFileSync(directory, 'no directory')
   await peers.noteSeveral()
   t.equal(peers.wereSeveral, true)
-  t.match(told[1], 'cannot be kept')
+  t.match(told[1], 'could not keep on disk')
 })
