@@ -277,11 +277,12 @@ export class OpenPins {
     const made = tokenText({ gateId: storage.gateId, seq: releaseSeq })
     const isKept = (old: Lease): boolean =>
       leases.some(({ holder, token }) => holder === old.holder && token === old.token)
-    // What the cluster showed need not be the last that is known of a holder.
+    // What the cluster showed need not be the last that is known of a holder. A lease that has run
+    // out was not released: what the queue holds for its holder still counts.
     const isReplaced = ({ holder }: Lease): boolean =>
       leases.some((own) => own.holder === holder)
         ? leases.some((own) => own.holder === holder && own.token === made)
-        : holdersIn(before).includes(holder)
+        : holdersIn(before, nowMs).includes(holder)
     const known = recent.of(cid)?.row.leases.filter(isReplaced) ?? []
     const gone = [...(before?.leases ?? []), ...known].flatMap((old) =>
       old.token === undefined || isKept(old) || old.untilMs <= nowMs

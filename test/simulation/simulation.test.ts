@@ -7,7 +7,7 @@ import { faultNames } from './commands.js'
 import { openGateUnderTest } from './gate-under-test.js'
 import { SeededRandom } from './seeded-random.js'
 import { shorten } from './shorten.js'
-import { simulate } from './simulation.js'
+import { runWorld, simulate, worldSeed } from './simulation.js'
 import { SimulatedCluster } from './simulated-cluster.js'
 import { SimulatedDisk } from './simulated-disk.js'
 import { pinOf } from './simulated-pin.js'
@@ -43,6 +43,12 @@ for (const [gates, seed] of [
     t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
     t.comment(`${done} steps`)
   })
+
+t.test('pins in the queue outlast a lease of their holder that ran out', async (t) => {
+  // In this world the sweep of such a lease counted as a release of what the holder had queued.
+  const { violations } = await runWorld(worldSeed(20001, 629), steps, options)
+  t.same(violations, [])
+})
 
 t.test('the same seed is the same run', async (t) => {
   const one = await simulate(7, 300, options)
