@@ -1,21 +1,11 @@
 /** Connections that skip `100 Continue`, as RFC 9110 §15.2 asks of every client. */
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
-
-type Connector = buildConnector.connector
+import { preparing } from './prepared-socket.js'
 
 /** undici skips the other interim answers, and closes the connection at this one. */
-export const passingOverContinue =
-  (connect: Connector): Connector =>
-  (options, callback) => {
-    connect(options, (...[error, socket]: Parameters<buildConnector.Callback>) => {
-      if (error !== null) callback(error, null)
-      else {
-        filter(socket)
-        callback(null, socket)
-      }
-    })
-  }
+export const passingOverContinue = (connect: buildConnector.connector): buildConnector.connector =>
+  preparing(connect, filter)
 
 const interim = Buffer.from('HTTP/1.1 100')
 /** Where the status code of a first head begins, and its digit in all interim ones. */

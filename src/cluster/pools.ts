@@ -1,7 +1,7 @@
 /** The gate's connections to one REST API, in separate pools: a listing never delays a pin. */
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
-import { gatheringWrites } from './gathering-writes.js'
+import { gatheringWrites } from './prepared-socket.js'
 import { passingOverContinue } from './continue.js'
 import { faultOf } from './faults.js'
 import { readCoalescingConnector } from './read-coalescing-socket.js'

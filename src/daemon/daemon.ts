@@ -33,7 +33,7 @@ export interface Daemon extends AsyncDisposable {
   readonly ledgerDisk: LedgerDisk
   /** Names of encoders in the ledger, by leaseId. */
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
-  /** Where the admin listener listens: a URL or the path of a socket; undefined: there is none. */
+  /** Where the admin listener listens: a URL, or the path of its socket; undefined: it is off. */
   readonly admin: string | undefined
   /** Why it is not ready, beside the cluster: `starting`, `stopping`, `ledger`. */
   readonly obstacles: () => readonly string[]

@@ -98,7 +98,7 @@ const tricks: Readonly<Record<string, Trick>> = {
   },
   'gathering-writes': {
     what: 'reads of records of one turn in one write',
-    file: 'cluster/gathering-writes.js',
+    file: 'cluster/prepared-socket.js',
     edits: [['if (!isGathering) {', 'if (false) {']],
     measure: requestCost('pin'),
   },

@@ -2,23 +2,13 @@
  * The least that such a gate can cost on this Node: node:http, undici's dispatch, a Map for the
  * credentials, one string for each line of the log, and nothing else. A pin is two exchanges.
  */
-import { createWriteStream, readFileSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { Agent, type Dispatcher } from 'undici'
+import { readNodeSettings } from './node-settings.js'
 
-interface Settings {
-  readonly port: number
-  readonly tlsPort: number
-  readonly upstream: string
-  readonly logFile: string
-  readonly user: string
-  readonly password: string
-  readonly cert: string
-  readonly key: string
-}
-
-const settings = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Settings
+const settings = readNodeSettings()
 const agent = new Agent({ connections: 64, pipelining: 1 })
 const log = createWriteStream(settings.logFile)
 const names = new Map([[`Basic ${btoa(`${settings.user}:${settings.password}`)}`, settings.user]])

@@ -1,23 +1,12 @@
 /** The same packages put together the usual way: what the gate has to be cheaper than. */
 import { timingSafeEqual } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import basicAuth from '@fastify/basic-auth'
 import httpProxy from '@fastify/http-proxy'
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyInstance } from 'fastify'
+import { readNodeSettings } from './node-settings.js'
 
-interface Settings {
-  readonly port: number
-  readonly tlsPort: number
-  readonly upstream: string
-  readonly logFile: string
-  readonly user: string
-  readonly password: string
-  readonly cert: string
-  readonly key: string
-}
-
-const settings = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Settings
+const settings = readNodeSettings()
 const user = Buffer.from(settings.user)
 const password = Buffer.from(settings.password)
 

@@ -1,21 +1,24 @@
-/** Connections that write the requests of one turn together: each write is a system call. */
+/** Connections whose socket is changed before the HTTP client gets it. */
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 
 type Connector = buildConnector.connector
 
-/** Only for requests that are sent one behind the other. */
-export const gatheringWrites =
-  (connect: Connector): Connector =>
+/** @param prepare called once for each new socket */
+export const preparing =
+  (connect: Connector, prepare: (socket: Socket) => void): Connector =>
   (options, callback) => {
     connect(options, (...[error, socket]: Parameters<buildConnector.Callback>) => {
       if (error !== null) callback(error, null)
       else {
-        gather(socket)
+        prepare(socket)
         callback(null, socket)
       }
     })
   }
+
+/** Writes pipelined requests of one turn together, as each write is a system call. */
+export const gatheringWrites = (connect: Connector): Connector => preparing(connect, gather)
 
 /** What one turn of the event loop asks is written at its end. */
 function gather(socket: Socket): void {
