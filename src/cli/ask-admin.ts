@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
 import { resolve } from 'node:path'
-import { refusal, systemText } from '../disk/access.js'
+import { refusal, systemText } from '../disk/refusal.js'
 import type { Config } from '../settings/schema/schema.js'
 import { secondsText } from '../time/span-text.js'
 import { bracketed } from './gate-url.js'

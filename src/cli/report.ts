@@ -1,5 +1,5 @@
 /** Writes to stderr why a command failed, and chooses its exit code. */
-import { refusal } from '../disk/access.js'
+import { refusal } from '../disk/refusal.js'
 import { StartError } from '../daemon/start-error.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { Io } from './io.js'

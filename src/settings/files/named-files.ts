@@ -1,7 +1,7 @@
 /** Reads the files that the configuration names, and collects their problems. */
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { refusal, systemText } from '../../disk/access.js'
+import { refusal, systemText } from '../../disk/refusal.js'
 import { pathText, type Problem, type Segment, shownPath } from '../problems.js'
 import { utf8Text, withoutBom } from './text.js'
 

@@ -1,7 +1,7 @@
 /** Reads the text of the configuration file; its errors are sentences. */
 import type { BigIntStats } from 'node:fs'
 import { constants, open, type FileHandle } from 'node:fs/promises'
-import { refusal } from '../../disk/access.js'
+import { refusal } from '../../disk/refusal.js'
 import { ConfigError } from '../problems.js'
 import { utf8Text } from './text.js'
 

@@ -40,6 +40,22 @@ t.test('it is small, imports builtins only, and says what it is and contains', a
   t.match(text, /^\/\/ Copyright \(c\) 2018 base-x contributors$/m)
 })
 
+t.test('what it takes from builtins exists in Node 16, so that an older Node reads it', (t) => {
+  const taken = [...text.matchAll(/import\{([^}]+)\}from"node:(\w+(?:\/\w+)?)"/g)].flatMap(
+    ([, names = '', builtin]) =>
+      names.split(',').map((name) => `${builtin}.${name.replace(/ as .+/, '')}`),
+  )
+  t.ok(taken.length > 0)
+  // Before a name is added here: its page in Node's documentation says since when it exists.
+  t.same([...new Set(taken)].sort(), [
+    ...['dns.promises', 'fs.accessSync', 'fs.constants', 'fs.readFileSync', 'fs.statSync'],
+    ...['net.BlockList', 'net.connect', 'net.isIP', 'net.isIPv6', 'path.dirname'],
+    ...['tls.checkServerIdentity', 'tls.connect', 'util.getSystemErrorMap'],
+    ...['zlib.brotliDecompressSync', 'zlib.unzipSync'],
+  ])
+  t.end()
+})
+
 interface Metafile {
   readonly outputs: Readonly<Record<string, { readonly imports: readonly { path: string }[] }>>
 }
