@@ -46,6 +46,8 @@ const plenty = { max: 1_000_000, windowSeconds: 60 }
 const byDesign: Readonly<Record<string, string>> = {
   'cluster.pin pins a CID':
     'the test adds the pin beside the gate before: the name of a pin with another holder stays',
+  TestWaitForPin:
+    'its cluster never shows what it took: the gate pins again, and its time begins anew',
   TestWaitForUnpin: 'its cluster answers 500 to the read of who holds the pin: 502',
   'pin with metadata': 'asks the cluster for the record past the gate, and sees the lease in it',
   'pin in direct mode': '400 parameter mode invalid: the cluster would pin it recursively',
