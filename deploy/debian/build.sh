@@ -64,8 +64,9 @@ main() {
 bundle() {
   local require="import { createRequire as requireFrom } from 'node:module';"
   require+='const require = requireFrom(import.meta.url);'
-  # The ledger's thread is a file that the program starts by name, from beside its own.
+  # Threads are files that the program starts by name, from beside its own.
   node_modules/.bin/esbuild dist/src/main.js dist/src/ledger/storage/ledger-worker.js \
+    dist/src/settings/fault-worker.js \
     --outdir="$lib/dist/src/cli" --entry-names='[name]' \
     --bundle --splitting --format=esm --platform=node --target=node24 --main-fields=module,main \
     --minify-syntax --minify-whitespace --legal-comments=none --log-level=warning \

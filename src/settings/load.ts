@@ -1,10 +1,12 @@
 /** Turns the configuration file into settings, or into all of its problems. */
+import { once } from 'node:events'
 import { dirname, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { atOnce, inSlices, type SlicedWork, unhurried } from '../time/slices.js'
 import { buildKeyring } from './keyring/keyring.js'
 import { parseJson, withLines } from './files/parse.js'
 import { type Environment, overridden, type Override } from './overrides.js'
-import { ConfigError, type Problem } from './problems.js'
+import { ConfigError, firstProblems, type Problem } from './problems.js'
 import { makePathsAbsolute, sharedPathProblems, socketProblems } from './files/paths.js'
 import { readConfig } from './files/read.js'
 import { rulesBroken } from './rules.js'
@@ -27,13 +29,31 @@ export interface Settings {
   readonly overrides: readonly Override[]
 }
 
-/** @throws ConfigError with every problem */
-export async function loadSettings(path: string, env = process.env): Promise<Settings> {
+/** A shorter text has all its faults found at once. */
+const longText = 100_000
+
+/**
+ * @param serves whether the process has other work, which a long search for faults must not stop
+ * @throws ConfigError with every problem
+ */
+export async function loadSettings(
+  path: string,
+  env = process.env,
+  { serves = false } = {},
+): Promise<Settings> {
   const { text, stat } = await readConfig(path)
-  const steps = stepsFrom(text, dirname(resolve(path)), env)
-  const settings = await unhurried(steps).catch((error: unknown) => {
-    throw inLines(text, error)
-  })
+  const source = { text, baseDir: dirname(resolve(path)) }
+  const isElsewhere = serves && text.length > longText
+  const beforeLong = (): void => {
+    if (isElsewhere) throw new ConfigError([])
+  }
+  const settings = await unhurried(stepsFrom(text, source.baseDir, env), beforeLong).catch(
+    async (error: unknown) => {
+      throw isElsewhere && error instanceof ConfigError
+        ? await refusedInThread(source, error)
+        : inLines(text, error)
+    },
+  )
   if ((stat.mode & 0o004n) === 0n) return settings
   return { ...settings, warnings: ['the file is readable by everybody', ...settings.warnings] }
 }
@@ -46,6 +66,35 @@ function* stepsFrom(text: string, baseDir: string, env: Environment): SlicedWork
   const { value, problems } = yield* parseJson(text)
   yield
   return yield* settingsOf(value, problems, baseDir, env)
+}
+
+/** A configuration whose faults are to be found. */
+export interface Source {
+  readonly text: string
+  readonly baseDir: string
+}
+
+export type FoundFaults = Pick<ConfigError, 'problems' | 'hint'>
+
+/** The first faults of a text, with their lines; undefined: it has none. */
+export function faultsOf({ text, baseDir }: Source, env: Environment): FoundFaults | undefined {
+  try {
+    settingsFrom(text, baseDir, env)
+    return undefined
+  } catch (error) {
+    const found = inLines(text, error)
+    if (!(found instanceof ConfigError)) throw found
+    return { problems: firstProblems(found.problems), hint: found.hint }
+  }
+}
+
+/** @param known what is thrown if the thread finds no fault, as a file was mended */
+async function refusedInThread(source: Source, known: ConfigError): Promise<ConfigError> {
+  const worker = new Worker(new URL('./fault-worker.js', import.meta.url), {
+    ...{ name: 'settings', workerData: source, execArgv: [] },
+  })
+  const [refused] = (await once(worker, 'message')) as [FoundFaults | undefined]
+  return refused === undefined ? known : new ConfigError(refused.problems, refused.hint)
 }
 
 /** Problems name the lines of the text that they are in. */

@@ -27,14 +27,19 @@ export class ConfigError extends Error {
   }
 }
 
-/** Most problems that a message lists; it counts the rest. */
+/** Most problems that a message lists. */
 const linesMax = 200
 
 /** One line of text a problem. */
-export function problemLines(problems: readonly Problem[]): string[] {
-  const lines = problems.slice(0, linesMax).map(problemText)
-  const left = problems.length - lines.length
-  return left > 0 ? [...lines, `and ${left} more`] : lines
+export const problemLines = (problems: readonly Problem[]): string[] =>
+  firstProblems(problems).map(problemText)
+
+/** As many as a message lists, the last of which counts the rest. */
+export function firstProblems(problems: readonly Problem[]): readonly Problem[] {
+  const left = problems.length - linesMax
+  if (left <= 0) return problems
+  const rest = { path: '', found: '', expected: '', says: `and ${left} more` }
+  return [...problems.slice(0, linesMax), rest]
 }
 
 export function problemText(problem: Problem): string {

@@ -1,8 +1,10 @@
 /** Long work in steps: a daemon does other work between them, and a command does them at once. */
 import { setImmediate } from 'node:timers/promises'
 
-/** Each `yield` is a pause. */
-export type SlicedWork<T> = Generator<undefined, T>
+/** Each `yield` is a pause; of `long`, before a step that takes long and has no pauses. */
+export type SlicedWork<T> = Generator<typeof long | undefined, T>
+
+export const long = 'long'
 
 /** What one step takes on: of encoders, some 2 ms on a slow machine. */
 export const sliceSize = 200
@@ -24,11 +26,16 @@ export function atOnce<T>(steps: SlicedWork<T>): T {
   }
 }
 
-/** One step in each turn of the event loop. */
-export async function unhurried<T>(steps: SlicedWork<T>): Promise<T> {
+/**
+ * One step in each turn of the event loop.
+ *
+ * @param beforeLong may throw instead
+ */
+export async function unhurried<T>(steps: SlicedWork<T>, beforeLong?: () => void): Promise<T> {
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value
+    if (step.value === long) beforeLong?.()
     await setImmediate()
   }
 }

@@ -4,15 +4,14 @@
  */
 import {
   createScanner,
-  findNodeAtLocation,
   type JSONPath,
   type Node,
   parseTree,
   printParseErrorCode,
   visit,
 } from 'jsonc-parser'
-import type { SlicedWork } from '../../time/slices.js'
-import { ConfigError, pathText, type Problem, segmentsIn } from '../problems.js'
+import { long, type SlicedWork } from '../../time/slices.js'
+import { ConfigError, pathText, type Problem, type Segment, segmentsIn } from '../problems.js'
 import { withoutBom } from './text.js'
 
 export interface Parsed {
@@ -30,6 +29,7 @@ export function* parseJson(text: string): SlicedWork<Parsed> {
   const value = scanned && parsed(scanned.plain)
   yield
   if (value !== undefined && fieldsIn(value) === scanned?.fields) return { value, problems: [] }
+  yield long
   const problems = faultsIn(json)
   return { value: value ?? (JSON.parse(json) as unknown), problems }
 }
@@ -137,19 +137,55 @@ function faultsIn(json: string): readonly Problem[] {
 export function withLines(text: string, problems: readonly Problem[]): readonly Problem[] {
   const json = withoutBom(text)
   const root = parseTree(json, [], { allowTrailingComma: true })
+  const lineAt = lineFinder(json)
+  const fields = new Map<Node, ReadonlyMap<Segment, Node>>()
   return problems.map((problem) => {
     const segments = segmentsIn(problem.path)
     if (root === undefined || segments.length === 0 || /^(?:line |[A-Z_]+ \()/.test(problem.path))
       return problem
-    const { offset } = nearestTo(root, segments)
-    return { ...problem, line: json.slice(0, offset).split('\n').length }
+    return { ...problem, line: lineAt(nearestTo(root, segments, fields).offset) }
   })
 }
 
-function nearestTo(root: Node, segments: JSONPath): Node {
-  const found = findNodeAtLocation(root, segments)
-  if (found !== undefined) return found.parent?.type === 'property' ? found.parent : found
-  return segments.length === 0 ? root : nearestTo(root, segments.slice(0, -1))
+/** @param fields of the objects on the way, as one may have thousands, each with a problem */
+function nearestTo(
+  root: Node,
+  segments: readonly Segment[],
+  fields: Map<Node, ReadonlyMap<Segment, Node>>,
+): Node {
+  let at = root
+  for (const segment of segments) {
+    const inner = fields.get(at) ?? fieldsOf(at)
+    fields.set(at, inner)
+    const next = inner.get(segment)
+    if (next === undefined) break
+    at = next
+  }
+  return at.parent?.type === 'property' ? at.parent : at
+}
+
+function fieldsOf({ type, children = [] }: Node): ReadonlyMap<Segment, Node> {
+  if (type === 'array') return new Map(children.entries())
+  return new Map(
+    children.flatMap(({ children: [name, value] = [] }) =>
+      name === undefined || value === undefined ? [] : [[name.value as string, value] as const],
+    ),
+  )
+}
+
+/** The line of an offset, from 1. */
+function lineFinder(text: string): (offset: number) => number {
+  const ends: number[] = []
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) ends.push(at)
+  return (offset) => {
+    let [low, high] = [0, ends.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((ends[middle] ?? 0) < offset) low = middle + 1
+      else high = middle
+    }
+    return low + 1
+  }
 }
 
 function syntaxError(line: number, column: number, found: string, expected: string): ConfigError {

@@ -102,7 +102,7 @@ export class LiveSettings implements SettingsInForce {
   private async read(): Promise<Reload> {
     let settings: Settings
     try {
-      settings = await loadSettings(this.path)
+      settings = await loadSettings(this.path, process.env, { serves: true })
     } catch (error) {
       if (error instanceof ConfigError) return { isApplied: false, problems: error.problems }
       throw error

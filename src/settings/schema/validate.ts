@@ -1,5 +1,5 @@
 /** Holds a parsed file against the schema: fills in the defaults and finds every problem. */
-import { sliceSize, type SlicedWork } from '../../time/slices.js'
+import { long, sliceSize, type SlicedWork } from '../../time/slices.js'
 import { locatedProblem, type LocatedProblem } from './schema-problems.js'
 import type { Problem, Segment } from '../problems.js'
 import { matches } from './compiled-validator.js'
@@ -16,6 +16,7 @@ export interface Validated {
 export function* validate(value: unknown): SlicedWork<Validated> {
   if (isRecord(value) && value.store === memory) value.store = {}
   if (yield* matchesInSlices(value)) return { config: withOwnNames(value as Config), problems: [] }
+  yield long
   matches(value)
   const faults = (matches.errors ?? []).map((error) => locatedProblem(value, error))
   // One problem for each field, as a second message about it only repeats the first.

@@ -1,6 +1,7 @@
 /** What a reload does not call to wait is in force: it is read anew, or made anew. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { assemble } from '../../../src/daemon/assemble.js'
 import { openLog } from '../../../src/log/log.js'
@@ -173,4 +174,29 @@ t.test('a reload of thousands of encoders lets other work be done in between', a
   t.equal(live.current().keyring.encoderCount, 2000)
   // All in one turn is twice as much: there is more to a reload than that.
   t.ok(longest < 1.2 * atOnce, `${longest} of ${atOnce} µs of CPU in one turn`)
+})
+
+t.test('a thread finds the faults of a large file, and a message lists the first', async (t) => {
+  const { live, write } = await loaded(t)
+  const threads: string[] = []
+  const note = (worker: Worker) => threads.push(worker.threadName ?? '')
+  process.on('worker', note)
+  t.teardown(() => process.off('worker', note))
+  const names = Array.from({ length: 4000 }, (_, n) => `encoder-${n}`)
+  const encodersOf = (one: object) => Object.fromEntries(names.map((name) => [name, one]))
+  for (const [one, path, found] of [
+    [{ role: 'painter' }, 'encoders.encoder-199.role', '"painter"'],
+    [{ rle: 'pinner' }, 'encoders.encoder-199.rle', 'an unknown field'],
+  ] as const) {
+    write({ ...config, encoders: encodersOf(one) })
+    const reload = await live.reload()
+    if (reload.isApplied) throw new Error('applied')
+    const { problems } = reload
+    t.same(threads.splice(0), ['settings'])
+    t.match(problems[199], { path, found, line: Number })
+    t.match(problems.slice(200), [{ says: 'and 3800 more' }])
+  }
+  write({ ...config, encoders: { alpha: { role: 'painter' } } })
+  t.match(await live.reload(), { isApplied: false, problems: [{ found: '"painter"' }] })
+  t.same(threads, [], 'a small file needs none')
 })
