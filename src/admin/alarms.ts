@@ -1,4 +1,4 @@
-/** Alarms: what is wrong, whose fault it is, and what the operator does now. */
+/** Alarms: what is wrong, which part is at fault, and what the operator has to do now. */
 import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import { spanText } from '../time/span-text.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
@@ -13,11 +13,11 @@ export interface AlarmFacts {
   readonly now: number
   readonly status: Omit<StatusReport, 'alarms'>
   readonly keyEnds: readonly KeyEnd[]
-  /** Encoders with pins that the cluster has failed to make so far, and how many. */
+  /** Encoders with pins that the cluster has failed to pin so far, and how many. */
   readonly failing: ReadonlyMap<string, number>
   /** Requests of the last five minutes. */
   readonly recent: { readonly asked: number; readonly failed: number }
-  /** Log lines lost, and requests that failed for a bug, within the last hour. */
+  /** Lost log lines, and requests that failed because of a bug, within the last hour. */
   readonly lostLines: number
   readonly bugs: number
 }
@@ -53,10 +53,10 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
         id: 'cluster-down',
         severity: 'urgent',
         what: `The cluster does not answer: ${down.map(reasonText).join(', ')}.`,
-        whose:
+        cause:
           journal === null
             ? 'The cluster. Every encoder is refused with 503.'
-            : `The cluster. ${pinsText(journal.waiting)} in the queue; all else reads 503.`,
+            : `The cluster. ${pinsText(journal.waiting)} in the queue; all other requests get 503.`,
         next: 'On its host: systemctl status ipfs-cluster, then curl http://127.0.0.1:9094/id.',
         ...(Number.isFinite(since) && { since }),
       },
@@ -65,8 +65,8 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
   const findings: Finding[] = down.map((endpoint) => ({
     id: `endpoint-down ${endpoint.name}`,
     severity: 'soon',
-    what: `The peer ${reasonText(endpoint)} is down; the others are asked instead.`,
-    whose: 'The cluster. No encoder is affected while another peer answers.',
+    what: `The peer ${reasonText(endpoint)} is down; the gate uses the others.`,
+    cause: 'The cluster. No encoder is affected while another peer answers.',
     next: `On the host of ${endpoint.name}: systemctl status ipfs-cluster, then its log.`,
     ...(Number.isFinite(sinceOf(endpoint)) && { since: sinceOf(endpoint) }),
   }))
@@ -78,7 +78,7 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
       id: `peer-lags ${name}`,
       severity: 'soon',
       what: `The peer ${name} lags behind by ${spanText(lagSeconds * 1000)}.`,
-      whose: 'The cluster: that peer does not take what the others have.',
+      cause: 'The cluster: that peer does not receive what the others have.',
       next: `On the host of ${name}: ipfs-cluster-ctl health, then the log of ipfs-cluster.`,
       since: now - lagSeconds * 1000,
     })),
@@ -89,8 +89,8 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
       id: 'cluster-faults',
       severity: 'urgent',
       what: `${Math.round(share * 100)} % of the requests of the last five minutes failed.`,
-      whose: 'The cluster or what else is behind the gate. Which encoders: see the table.',
-      next: 'pinwarden tail --outcome fault shows each, with what was wrong (upstreamError).',
+      cause: 'The cluster, or another part behind the gate. The table shows which encoders.',
+      next: 'pinwarden tail --outcome fault shows each failure and its cause (upstreamError).',
     })
   return findings
 }
@@ -112,8 +112,8 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
             id: 'queue-waits',
             severity: 'soon',
             what: `${pinsText(waiting)} in the queue for the cluster.`,
-            whose: 'The cluster. Their encoders read 202, and not yet 200.',
-            next: 'Nothing, if it is less every minute; else pinwarden journal list says why.',
+            cause: 'The cluster. The encoders got 202 for them, not yet 200.',
+            next: 'Nothing, if the number falls; otherwise pinwarden journal list says why.',
           } as const,
         ]),
     ...(rejected === 0
@@ -122,10 +122,10 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
           {
             id: 'queue-rejected',
             severity: 'soon',
-            what: `The cluster refused ${countOf(rejected, 'queued pin')} for good.`,
-            whose:
+            what: `The cluster permanently refused ${countOf(rejected, 'queued pin')}.`,
+            cause:
               'The encoders that asked for them: pinwarden journal list --rejected names them.',
-            next: 'Tell them, then pinwarden journal drop --rejected.',
+            next: 'Tell their owners, then run pinwarden journal drop --rejected.',
           } as const,
         ]),
   ]
@@ -134,7 +134,7 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
 const pinsText = (count: number): string => (count === 1 ? '1 pin waits' : `${count} pins wait`)
 const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-/** The gate needs up to a quarter of an hour to settle a doubt. */
+/** The gate needs up to 15 minutes to resolve a doubt. */
 const doubtMsMax = hourMs
 const freeBytesMin = 256 * 1024 ** 2
 
@@ -147,40 +147,40 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
     findings.push({
       id: 'ledger-not-writable',
       severity: 'urgent',
-      what: 'The disk of the ledger takes nothing.',
-      whose: 'This machine. Every pin reads 503 meanwhile, and unpins may; reads go on.',
-      next: 'df -h of ledger.directory, and dmesg. The log: "could not write the ledger".',
+      what: 'The ledger cannot be written to disk.',
+      cause: 'This machine. Meanwhile every pin gets 503, and unpins may; reads continue.',
+      next: 'Check df -h of ledger.directory, and dmesg. The log has "could not write the ledger".',
     })
   else if (freeBytes !== undefined && freeBytes < freeBytesMin)
     findings.push({
       id: 'ledger-disk-low',
       severity: 'soon',
       what: `The disk of the ledger has ${Math.floor(freeBytes / 1024 ** 2)} MiB left.`,
-      whose: 'This machine. When it is full, every pin reads 503.',
-      next: 'Make room where ledger.directory is.',
+      cause: 'This machine. When the disk is full, every pin gets 503.',
+      next: 'Free space on the disk of ledger.directory.',
     })
   if (isCopy)
     findings.push({
       id: 'ledger-copy',
       severity: 'soon',
-      what: 'The ledger is a copy: nothing is repaired by it, and no pin waits in it.',
-      whose: 'Who put a backup, or an older file, in the place of ledger.db.',
-      next: 'Where it is to be the ledger: stop the daemon, pinwarden ledger trust, start it.',
+      what: 'The ledger is a copy: the gate neither repairs from it nor replays its queue.',
+      cause: 'A backup, or an older file, has replaced ledger.db.',
+      next: 'To use it as the ledger: stop the daemon, run pinwarden ledger trust, start it.',
     })
   if (unheardGates.length > 0 && (isWalking || oldestDoubtMs >= minuteMs))
     findings.push({
       id: 'gates-unheard',
       severity: 'soon',
-      what: `Not heard lately: ${unheardGates.join(', ')}. Until then this gate repairs nothing.`,
-      whose: 'Another gate of this cluster is down, or has lost its ledger.',
-      next: 'Start it; where it is gone for good: pinwarden ledger forget GATE.',
+      what: `No recent message from ${unheardGates.join(', ')}: this gate repairs nothing for now.`,
+      cause: 'Another gate of this cluster is down, or has lost its ledger.',
+      next: 'Start it; if it will never return: pinwarden ledger forget GATE.',
     })
   if (doubts > 0 && oldestDoubtMs > doubtMsMax)
     findings.push({
       id: 'ledger-doubts',
       severity: 'soon',
       what: `${countOf(doubts, 'pin')} in doubt: the cluster has not shown that it has them.`,
-      whose: 'The cluster, or a pin that it refuses to take again.',
+      cause: 'The cluster, or a pin that it now refuses.',
       next: 'The log names them: "the cluster refused a pin that the ledger owes".',
       since: now - oldestDoubtMs,
     })
@@ -188,8 +188,8 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
     findings.push({
       id: 'ledger-reports',
       severity: 'soon',
-      what: `A hand beside the gate changed pins: ${missing} missing, ${unexpected} unexpected.`,
-      whose: 'Who used ipfs-cluster-ctl, restored a backup or emptied a datastore.',
+      what: `Pins changed outside the gate: ${missing} missing, ${unexpected} unexpected.`,
+      cause: 'ipfs-cluster-ctl, a restored backup, or an emptied datastore.',
       next: 'pinwarden pins plan --missing or --unexpected lists them; pins apply decides.',
     })
   return findings
@@ -206,8 +206,8 @@ function ofCertificate({ status, now }: AlarmFacts): Finding[] {
       id: 'certificate-ends',
       severity: 'urgent',
       what: `The certificate ${endsText(leftMs)}.`,
-      whose: 'This gate. Without a new one no encoder connects.',
-      next: 'certbot renew, then look whether the deploy hook ran; a new file is taken at once.',
+      cause: 'This gate. Without a new one no encoder connects.',
+      next: 'Run certbot renew, then check whether the deploy hook ran; the gate reloads itself.',
     },
   ]
 }
@@ -232,11 +232,11 @@ function ofKeys({ keyEnds, now }: AlarmFacts): Finding[] {
     {
       id: 'keys-end',
       severity: isUrgent ? 'urgent' : 'soon',
-      what: `${countOf(soon.length, 'key')} near the end: ${named.join(', ')}${
+      what: `${countOf(soon.length, 'key')} near expiry: ${named.join(', ')}${
         more > 0 ? `, and ${more} more` : ''
       }.`,
-      whose: 'Their encoders: after the end they read 401.',
-      next: `pinwarden keys add ${first.encoder}, and hand the new key over.`,
+      cause: 'Their encoders: after the expiry they get 401.',
+      next: `Run pinwarden keys add ${first.encoder}, and send the new key to its owner.`,
     },
   ]
 }
@@ -248,8 +248,8 @@ function ofSettings({ isLastRefused, needRestart = [] }: StatusReport['settings'
           {
             id: 'settings-refused',
             severity: 'soon',
-            what: 'The settings in the file are refused; those before them are still in force.',
-            whose: 'Who changed the file. No new key works and none is revoked meanwhile.',
+            what: 'The settings in the file were refused; the previous ones are still in force.',
+            cause: 'The last edit. Until it is fixed, no new key works and no key is revoked.',
             next: 'pinwarden check says what is wrong; a restart would fail.',
           } as const,
         ]
@@ -260,7 +260,7 @@ function ofSettings({ isLastRefused, needRestart = [] }: StatusReport['settings'
             id: 'settings-wait',
             severity: 'soon',
             what: `Changed settings wait for a restart: ${needRestart.join(', ')}.`,
-            whose: 'Who changed the file.',
+            cause: 'The last edit of the file.',
             next: 'systemctl restart pinwarden.',
           } as const,
         ]
@@ -276,8 +276,8 @@ function ofStore(store: StatusReport['store']): Finding[] {
         id: 'store-of-another-cluster',
         severity: 'urgent',
         what: 'The namespace of the store belongs to another cluster, so nothing is shared.',
-        whose: 'The settings. Limits and locks are those of this gate alone.',
-        next: 'Set store.namespace to a name that no other cluster has, and restart.',
+        cause: 'The settings. Limits and locks are those of this gate alone.',
+        next: 'Set store.namespace to a name that no other cluster uses, and restart.',
       },
     ]
   return [
@@ -285,8 +285,8 @@ function ofStore(store: StatusReport['store']): Finding[] {
       id: 'store-down',
       severity: 'soon',
       what: 'The store that the gates share does not answer.',
-      whose: 'The Valkey or Redis of store.redis. Limits and locks are those of this gate alone.',
-      next: 'See whether it runs, and whether this machine reaches it.',
+      cause: 'The Valkey or Redis of store.redis. Limits and locks are those of this gate alone.',
+      next: 'Check whether it runs, and whether this machine can reach it.',
     },
   ]
 }
@@ -305,8 +305,8 @@ function ofPins(failing: ReadonlyMap<string, number>): Finding[] {
       what: `${countOf(sum, 'accepted pin')} could not be pinned yet: ${named.join(', ')}${
         more > 0 ? `, and ${more} more encoders` : ''
       }.`,
-      whose: 'Mostly the encoder: its own IPFS node does not offer the blocks to this host.',
-      next: 'The log says of each why: "a pin failed: the cluster will try it again".',
+      cause: 'Usually the encoder: its own IPFS node does not offer the blocks to this host.',
+      next: 'The log says why each failed: "a pin failed: the cluster will try it again".',
     },
   ]
 }
@@ -320,8 +320,8 @@ function ofProcess({ lostLines, bugs }: AlarmFacts): Finding[] {
             id: 'log-lines-lost',
             severity: 'soon',
             what: `${countOf(lostLines, 'log line')} lost within the last hour.`,
-            whose: 'This machine: a full disk, or a journal that stalls.',
-            next: 'df -h /var/log; the metrics went on counting.',
+            cause: 'This machine: a full disk, or a journal that stalls.',
+            next: 'Check df -h /var/log; the metrics are complete.',
           } as const,
         ]),
     ...(bugs === 0
@@ -330,9 +330,9 @@ function ofProcess({ lostLines, bugs }: AlarmFacts): Finding[] {
           {
             id: 'bugs',
             severity: 'soon',
-            what: `${countOf(bugs, 'request')} failed for pinwarden itself within the last hour.`,
-            whose: 'pinwarden.',
-            next: 'The log has each with "msg":"bug" and its stack: report that.',
+            what: `${countOf(bugs, 'request')} failed because of a bug within the last hour.`,
+            cause: 'pinwarden.',
+            next: 'Report the log lines with "msg":"bug", which have a stack trace.',
           } as const,
         ]),
   ]

@@ -87,7 +87,7 @@ export function addPinRoutes(
     })
     log.info(
       { right, ...countsOf(results) },
-      'an operator decided on pins that were changed beside the gate',
+      'an operator decided on pins that were changed outside the gate',
     )
     return results
   })

@@ -4,13 +4,13 @@ import type { LedgerStatus, QueueCounts } from '../ledger/ledger-metrics.js'
 import type { StoreReport } from '../store/store.js'
 
 export interface Alarm {
-  /** Stable while it lasts: the kind, and what it is of. */
+  /** Stable while it lasts: the kind, and its object. */
   readonly id: string
   /** `urgent`: encoders are refused, or soon will be; `soon`: within days. */
   readonly severity: 'urgent' | 'soon'
   readonly what: string
-  /** The part with the fault, and the encoders that notice. */
-  readonly whose: string
+  /** The part at fault, and the encoders that it affects. */
+  readonly cause: string
   readonly next: string
   /** Milliseconds since the epoch: when it began, or was first seen. */
   readonly since: number

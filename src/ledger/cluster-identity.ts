@@ -97,4 +97,4 @@ export class ClusterIdentity {
 }
 
 const another =
-  'found another cluster than that of the ledger; earlier promises are not repaired there'
+  'the ledger belongs to another cluster; this one gets no repairs for earlier promises'

@@ -192,5 +192,4 @@ function isShorter(wanted: Wanted, lease: Lease, gateId: string): boolean {
   return own !== undefined && own.untilMs < lease.untilMs
 }
 
-const foreignHand =
-  'the leases of a pin were changed by another hand: two gates need a shared store'
+const foreignHand = 'another writer changed the leases of a pin: two gates need a shared store'

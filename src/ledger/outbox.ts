@@ -92,4 +92,4 @@ export class Outbox {
 const keyOf = ({ cid, released, doubt }: Omit<News, 'seq'>): string =>
   released === undefined ? `${cid} ${doubt ?? ''}` : `${cid} ${released.token} ${released.holder}`
 
-const droppedNews = 'dropped the oldest news for a gate that has not read any for long'
+const droppedNews = 'dropped the oldest news for a gate that no longer reads any'

@@ -204,8 +204,7 @@ const versions = (leases: readonly Lease[]): string =>
     .sort()
     .join()
 
-const reported =
-  'left a pin that came back to the operator: more came back than late writes explain'
+const reported = 'did not unpin a pin that came back: more came back than late writes explain'
 
 const repaired = {
   missing: 'the cluster lacked leases that this gate wrote; pinned again',

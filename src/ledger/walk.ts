@@ -1,7 +1,7 @@
 /**
  * After every start, and after an endpoint was down: compares this gate's last writes with the
  * cluster, the newest first and without writing, until enough agree that no crash can have lost an
- * older one. Then it decides what a crash lost, and what was changed beside the gate.
+ * older one. Then it decides what a crash lost, and what was changed outside the gate.
  */
 import { ClusterFault } from '../cluster/faults.js'
 import type { Logger } from '../log/logger.js'
@@ -143,7 +143,11 @@ export class Walk {
     if (report.length > 0) {
       onReported(missing, report.length - missing)
       const cids = report.slice(0, namedMax).map(({ row }) => row.cid)
-      log('error', { ...counts, missing, unexpected: report.length - missing, cids }, changedByHand)
+      log(
+        'error',
+        { ...counts, missing, unexpected: report.length - missing, cids },
+        changedOutside,
+      )
     } else if (looks.length > 0) log('info', counts, 'verified recent writes')
   }
 
@@ -219,4 +223,5 @@ async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R
   return results
 }
 
-const changedByHand = 'found pins that were changed beside the gate; the operator decides on them'
+const changedOutside =
+  'found pins that were changed outside the gate; an operator has to decide on them'

@@ -98,8 +98,7 @@ async function isThere(path: string): Promise<boolean> {
 
 const pathIn = (directory: string): string => join(directory, 'several-peers')
 
-const notAllListed =
-  'the cluster has more than one peer: whole listings are asked of all from now on'
+const notAllListed = 'the cluster has several peers; listings are now requested from all of them'
 
 /** What the file says to an operator who opens it. */
 const inFile =

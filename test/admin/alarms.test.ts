@@ -93,14 +93,14 @@ t.test('each thing that is wrong is one alarm, the urgent ones first', async (t)
   }
 })
 
-t.test('an alarm says since when, whose it is and what to do, and ends', async (t) => {
+t.test('an alarm says since when, which part is at fault and what to do, and ends', async (t) => {
   const { clock, facts, watch, ids } = watched()
   facts.status = { ...well, endpoints: [down], settings: { ...well.settings, isLastRefused: true } }
   const before = Date.now()
   const [cluster] = (await watch.look()).alarms
   t.match(cluster, {
     what: 'The cluster does not answer: b:9094 (cluster-timeout).',
-    whose: /Every encoder/,
+    cause: /Every encoder/,
     next: /systemctl/,
     since: Date.parse(downSince),
   })

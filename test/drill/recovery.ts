@@ -83,7 +83,8 @@ async function way(name: string, owed: readonly string[], act: () => Promise<str
 }
 
 const verified = 'verified recent writes'
-const byHand = 'found pins that were changed beside the gate; the operator decides on them'
+const changedOutside =
+  'found pins that were changed outside the gate; an operator has to decide on them'
 const ledgerFiles = () => readdirSync(file('state')).filter((name) => name.startsWith('ledger.db'))
 
 mkdirSync(host)
@@ -180,7 +181,7 @@ await way('the cluster is restored from a backup', owed, async () => {
   await served.stop()
   goBack()
   served = await serve()
-  const { unexpected } = (await served.next(byHand)) as { unexpected?: number }
+  const { unexpected } = (await served.next(changedOutside)) as { unexpected?: number }
   must(there(more) === more.length, 'no pin that came back is unpinned')
   return `${there(more)} of 80 that came back stay; ${unexpected ?? 0} are reported`
 })

@@ -209,7 +209,7 @@ const tries: Readonly<Record<string, Try>> = {
     await gate.cluster.nextRequest()
     t.equal(gate.cluster.requests.length, 1)
     t.teardown(() => client.socket.destroy())
-    return 'nothing: it is not read'
+    return 'none: the gate stops reading'
   }),
   'an answer that is not taken': gateTry({ listen: { stallMs: 1000 } }, async (gate) => {
     gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 100_000, bytes: 1000 })
@@ -218,12 +218,12 @@ const tries: Readonly<Record<string, Try>> = {
     stalled.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
     await gate.line(({ reason }) => reason === 'client-stalled')
     stalled.socket.destroy()
-    return 'cut'
+    return 'cut off'
   }),
   reads: asking({ limits: { reads: one } }, 'GET', () => '/id'),
   listings: asking({ limits: { listings: one } }, 'GET', () => '/pins'),
   writes: asking({ limits: { writes: one } }, 'POST', (n) => `/pins/${generatedCid(n)}`),
-  'requests under way': gateTry({ limits: { inFlight: 1 } }, async (gate) => {
+  'requests in flight': gateTry({ limits: { inFlight: 1 } }, async (gate) => {
     const stalled = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
     const first = gate.ask('GET', '/id')
     await gate.cluster.nextRequest()
@@ -265,7 +265,7 @@ const tries: Readonly<Record<string, Try>> = {
       return `${status} ${reason ?? ''}`
     },
   ),
-  'CIDs of a question': asking({}, 'GET', () => `/pins?cids=${Array(101).fill(cid).join()}`, 1),
+  'CIDs of a query': asking({}, 'GET', () => `/pins?cids=${Array(101).fill(cid).join()}`, 1),
   'options of a pin': asking({}, 'POST', () => `/pins/${cid}?name=${'x'.repeat(513)}`, 1),
   'log text that waits': async (t) => {
     // A disk that takes nothing.
@@ -280,7 +280,7 @@ const tries: Readonly<Record<string, Try>> = {
     registerLog(metrics, log)
     const goOver = () => {
       for (let count = 0; count < 1000; count++) log.access('info', line)
-      return Promise.resolve("nothing: lines are dropped, strangers' first")
+      return Promise.resolve("none: lines are dropped, strangers' first")
     }
     return { metrics, goOver }
   },
@@ -289,7 +289,7 @@ const tries: Readonly<Record<string, Try>> = {
     const count = registerRequests(metrics, { requestsUnderWay: 0, counts: {}, ended: {} })
     const goOver = () => {
       for (let n = 0; n < 1100; n++) count({ ...line, encoder: `encoder-${n}` })
-      return Promise.resolve('nothing: it is counted as _other')
+      return Promise.resolve('none: it is counted as _other')
     }
     return Promise.resolve({ metrics, goOver })
   },
@@ -302,11 +302,16 @@ const rows = page
   .slice(2)
   .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
 
-t.same(rows.map(([, resource]) => resource).sort(), Object.keys(tries).sort(), 'each row is tried')
+t.same(
+  rows.map(([, resource]) => resource).sort(),
+  Object.keys(tries).sort(),
+  'each row has a test',
+)
 
 for (const [, resource = '', bound, share, strangers, reads, metric = ''] of rows) {
-  t.test(`${resource}: who is over it reads ${reads ?? ''}`, async (t) => {
-    for (const cell of [bound, share, strangers]) t.not(cell, '', 'the row is whole')
+  t.test(`${resource}: the answer beyond the bound is ${reads ?? ''}`, async (t) => {
+    for (const cell of [bound, share, strangers])
+      t.not(cell, '', 'each cell of the row is filled in')
     const { metrics, goOver } = (await tries[resource]?.(t)) ?? {}
     if (metrics === undefined || goOver === undefined) return
     const before = await sumOf(metrics, metric)
@@ -315,9 +320,9 @@ for (const [, resource = '', bound, share, strangers, reads, metric = ''] of row
   })
 }
 
-t.test('each bound that is a constant of src is told, with its value', async (t) => {
+t.test('the page lists each bound that is a constant of src, with its value', async (t) => {
   const root = new URL('../../../src/', import.meta.url).pathname
-  const told = [...page.matchAll(/^- `(\S+\.ts)`: (.*)$/gm)].flatMap(([, file = '', text = '']) =>
+  const listed = [...page.matchAll(/^- `(\S+\.ts)`: (.*)$/gm)].flatMap(([, file = '', text = '']) =>
     [...text.matchAll(/(\w+Max) `([^`]+)`: /g)].map(([, name, value]) => [file, name, value]),
   )
   // Of times, of what is shown, and of commands, which take what they get from the daemon.
@@ -332,7 +337,7 @@ t.test('each bound that is a constant of src is told, with its value', async (t)
       ].map(([, name = '', value]) => [file, name, value] as const),
     )
     .filter(([, name]) => !isLeftOut.test(name))
-  t.same(told.map(String).sort(), found.map(String).sort())
+  t.same(listed.map(String).sort(), found.map(String).sort())
 })
 
 /** Of all series that have the labels. */

@@ -100,7 +100,7 @@ t.test('a restored backup is reported, and nothing of it is unpinned', async (t)
   const restore = pins.mark()
   for (const cid of many) t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
   const again = await killed(t, gate.cluster, restore)
-  const told = 'found pins that were changed beside the gate; the operator decides on them'
+  const told = 'found pins that were changed outside the gate; an operator has to decide on them'
   t.match(await gate.logged(told), { level: 'error', missing: 0, unexpected: 60, repaired: 0 })
   t.same(changesOf(again), [])
   t.equal(pins.size, 60)

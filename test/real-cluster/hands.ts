@@ -1,4 +1,4 @@
-/** A hand changes the cluster beside the gate: a backup is restored, the datastore is emptied. */
+/** The cluster changes without the gate: a backup is restored, the datastore is emptied. */
 import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -9,7 +9,8 @@ import { eventually } from './settled.js'
 
 t.setTimeout(900_000)
 
-const changedByHand = 'found pins that were changed beside the gate; the operator decides on them'
+const changedOutside =
+  'found pins that were changed outside the gate; an operator has to decide on them'
 
 /** What a cluster keeps beside its configuration. */
 const stateIn = (folder: string) =>
@@ -32,7 +33,7 @@ async function restored(host: Host, cids: readonly string[]): Promise<string> {
   const back = cids.length - (await host.lacking(cids)).length
   must(back === cids.length, `the backup has ${back} of ${cids.length}`)
   await gate.start()
-  const told = await gate.logged(changedByHand)
+  const line = await gate.logged(changedOutside)
   await peers[0].kill()
   await peers[0].comeBack()
   await delay(5000)
@@ -43,7 +44,7 @@ async function restored(host: Host, cids: readonly string[]): Promise<string> {
       gate.linesOf('the cluster had leases that were released; unpinned again').length === 0,
     `${kept} of ${cids.length} are there`,
   )
-  return `${kept} of ${cids.length} stay; told: ${String(told.unexpected)} unexpected`
+  return `${kept} of ${cids.length} stay; reported: ${String(line.unexpected)} unexpected`
 }
 
 await scenario(t, 'L31 a backup of the cluster is restored by state import', 180, async (t) => {
@@ -93,7 +94,7 @@ await scenario(
     await host.peers[0].command('state', 'cleanup', '-f')
     await host.peers[0].comeBack()
     await host.gate.start()
-    const told = await host.gate.logged(changedByHand)
+    const line = await host.gate.logged(changedOutside)
     for (const args of [
       ['plan', '--missing', '--out', plan],
       ['apply', plan, '--rate', '500'],
@@ -103,7 +104,7 @@ await scenario(
     }
     const lost = await host.lacking(cids)
     must(lost.length === 0, `${lost.length} of 1,500 are missing`)
-    return `${String(told.missing)} reported, 1,500 of 1,500 are there again`
+    return `${String(line.missing)} reported, 1,500 of 1,500 are there again`
   },
 )
 

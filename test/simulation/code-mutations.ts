@@ -345,7 +345,7 @@ export const codeMutations: readonly Mutation[] = [
   },
   {
     row: 'L36',
-    name: 'a lease that the disk does not know is taken for another hand',
+    name: "a lease that the disk does not know is taken for another writer's",
     faults: ['gate-kill'],
     seed: 6,
     breakCode: () =>
@@ -362,7 +362,7 @@ export const codeMutations: readonly Mutation[] = [
             const view = (await look.call(this, cid, ...rest)) as Read
             const row = await storage.row(cid)
             if (row !== undefined && (view.read?.leases.length ?? 0) > row.leases.length)
-              log('warn', { cid }, 'changed by another hand')
+              log('warn', { cid }, 'another writer')
             return view
           },
       ),

@@ -13,10 +13,10 @@ const rows = page
   .map((line) => line.split('|').map((cell) => cell.trim()))
 
 t.test('it says what each crash can cost', async (t) => {
-  for (const { event, loses, told } of Object.values(crashCosts))
+  for (const { event, loses, reportedIn } of Object.values(crashCosts))
     t.ok(
-      rows.some((cells) => [event, loses, told].every((text) => cells.includes(text))),
-      `| ${event} | ${loses} | ${told} |`,
+      rows.some((cells) => [event, loses, reportedIn].every((text) => cells.includes(text))),
+      `| ${event} | ${loses} | ${reportedIn} |`,
     )
 })
 

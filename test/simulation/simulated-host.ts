@@ -174,8 +174,8 @@ function endShared(shared: Shared | undefined): void {
   shared?.store.close()
 }
 
-/** What the log says of other hands. */
-const isAlarm = /beside the gate|another hand/
+/** Log messages about changes from outside the gate. */
+const isAlarm = /outside the gate|another writer/
 
 function logged(fields: object): string {
   const err = 'err' in fields && fields.err instanceof Error ? { err: fields.err.message } : {}

@@ -45,7 +45,7 @@ export function showAbsent(since: number, now: number): void {
     id: 'absent',
     severity: 'urgent',
     what: 'The daemon does not answer this page.',
-    whose: 'The daemon, this machine, or the tunnel to it. All below is of the time before.',
+    cause: 'The daemon, this machine, or the tunnel to it. All figures below are older.',
     next: 'systemctl status pinwarden, then journalctl -u pinwarden -n 50.',
     since,
   }
@@ -59,7 +59,7 @@ function showAlarms(alarms: readonly Alarm[], now: number): void {
   setChildren(byId('alarms'), cards.length === 0 ? [nothing] : cards)
 }
 
-const alarmCard = ({ what, whose, next, since }: Alarm, now: number, kinds: string): HTMLElement =>
+const alarmCard = ({ what, cause, next, since }: Alarm, now: number, kinds: string): HTMLElement =>
   element(
     'li',
     { class: kinds },
@@ -71,7 +71,7 @@ const alarmCard = ({ what, whose, next, since }: Alarm, now: number, kinds: stri
       element('time', { datetime: new Date(since).toISOString() }, dateText(since)),
       ` ${zoneText(since)}, for ${spanText(now - since)}.`,
     ),
-    element('p', {}, whose),
+    element('p', {}, cause),
     element('p', {}, element('strong', {}, 'Now: '), next),
   )
 

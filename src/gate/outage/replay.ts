@@ -184,7 +184,8 @@ interface Applied {
   readonly heldUntilMs?: number | undefined
 }
 
-const rejected = 'the cluster refused a pin of the journal for good: its encoder had read 202'
+const rejected =
+  'the cluster permanently refused a pin of the journal; its encoder had received 202'
 
 /**
  * Whether an entry of the queue may still be replayed: much can change since its request.

@@ -9,7 +9,7 @@ import { prepareDaemon } from '../../support/prepare-daemon.js'
 
 const key = generateKey()
 const emptied = 'emptied the journal: every pin was replayed or dropped'
-const refused = 'the cluster refused a pin of the journal for good: its encoder had read 202'
+const refused = 'the cluster permanently refused a pin of the journal; its encoder had received 202'
 
 async function served(t: Test, settings: object = {}) {
   const { start, command, ...prepared } = await prepareDaemon(t, {
