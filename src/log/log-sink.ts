@@ -38,6 +38,7 @@ export class LogSink {
   private isFailing = false
   private reopened: number | undefined
   private onWritten: (() => void) | undefined
+  private isEnding = false
   private pressure = false
   private readonly listeners: (() => void)[] = []
 
@@ -139,7 +140,8 @@ export class LogSink {
         return
       }
       this.writing = undefined
-      this.flush()
+      if (this.size > partMax || this.reopened !== undefined || this.isEnding) this.flush()
+      else if (this.size > 0) this.later(gatherMs)
       this.judge()
       if (this.waitingSize > 0) return
       this.onAllWritten()
@@ -214,6 +216,7 @@ export class LogSink {
 
   /** Writes the rest and ends; does not wait for a stalled sink. */
   async end(limitMs: number): Promise<void> {
+    this.isEnding = true
     let limit: NodeJS.Timeout | undefined
     const over = new Promise<void>((resolve) => {
       this.onWritten = resolve
