@@ -16,10 +16,10 @@ import {
 } from './row-columns.js'
 import type { Statements } from './statements.js'
 
-const upsert = `
-  INSERT INTO pin (cid, ${columnNames.join(', ')}) VALUES (?${', ?'.repeat(columnNames.length)})
-    ON CONFLICT (cid) DO UPDATE SET
-      ${columnNames.map((name) => `${name} = excluded.${name}`).join(', ')}`
+const values = `?${', ?'.repeat(columnNames.length)}`
+const insert = `
+  INSERT INTO pin (cid, ${columnNames.join(', ')}) VALUES (${values}) ON CONFLICT (cid) DO NOTHING`
+const update = `UPDATE pin SET ${columnNames.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`
 
 /** Rows without a lease that stay, as a killed cluster may bring their pins back. */
 const tombstonesMin = 10_000
@@ -49,15 +49,21 @@ export class RowTable {
   write(row: LedgerRow): void {
     const now = this.now()
     const cid = cidColumn(row.cid)
-    const old = this.sql('SELECT id, leases, released FROM pin WHERE cid = ?').get(cid)
-    const whole = withReleased(row, old === undefined ? [] : releasedBefore(old))
-    const { lastInsertRowid } = this.sql(upsert).run(cid, ...columnsOf(whole, now))
-    const pin = Number(old?.id ?? lastInsertRowid)
     const live = new Set<string>()
     for (const { holder, untilMs } of row.leases) if (untilMs > now) live.add(holder)
-    if (old !== undefined)
-      for (const holder of this.holdersIn(old, pin)) if (!live.has(holder)) this.unhold(holder, pin)
+    // Most rows are new.
+    const { changes, lastInsertRowid } = this.sql(insert).run(cid, ...columnsOf(row, now))
+    const pin = changes === 0 ? this.replace(cid, row, live) : Number(lastInsertRowid)
     for (const holder of live) this.hold(holder, pin)
+  }
+
+  private replace(cid: Uint8Array | string, row: LedgerRow, live: ReadonlySet<string>): number {
+    const old = this.sql('SELECT id, leases, released FROM pin WHERE cid = ?').get(cid) ?? {}
+    const pin = Number(old.id)
+    const whole = withReleased(row, releasedBefore(old))
+    this.sql(update).run(...columnsOf(whole, this.now()), pin)
+    for (const holder of this.holdersIn(old, pin)) if (!live.has(holder)) this.unhold(holder, pin)
+    return pin
   }
 
   /** Writes each holder's number of pins once, at the end of a transaction. */
