@@ -22,7 +22,9 @@ closeInspector()
 
 // A reader that leaves early, such as `head`, does not deserve a stack trace.
 const reader = new AbortController()
-process.stdout.on('error', () => {
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code !== 'EPIPE' && !reader.signal.aborted)
+    process.stderr.write(`pinwarden: error: standard output cannot be written: ${message}\n`)
   process.exitCode = 1
   reader.abort()
 })

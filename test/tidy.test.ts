@@ -303,7 +303,6 @@ t.test('what src exports has a name of its own', async (t) => {
 const small = new Map([
   ['src/cli/encoders/encoders-commands.ts', 'each family of commands is declared in its folder'],
   ['src/cli/completion/completion.ts', 'a command is loaded when it is called'],
-  ['src/cli/config-faults.ts', 'the probe reports faults too, without the settings'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
   ['src/daemon/release-memory.ts', 'how V8 is asked is no part of serving'],
   ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],

@@ -36,6 +36,9 @@ export function registerPlaces(
   return places
 }
 
+/** Commands tell this daemon's answers from those of other programs by it. */
+export const ownHeader = 'x-pinwarden'
+
 export function createAdminListener(handler: RequestListener, places: AdminPlaces): Server {
   const server = createServer(
     {
@@ -50,7 +53,10 @@ export function createAdminListener(handler: RequestListener, places: AdminPlace
       // needed.
       requireHostHeader: false,
     },
-    handler,
+    (incoming, response) => {
+      response.setHeader(ownHeader, 'admin')
+      handler(incoming, response)
+    },
   )
   server.maxHeadersCount = 64
   makeRoom(server, places)
@@ -93,7 +99,7 @@ export function onClientError(error: Error, socket: Duplex): void {
     return
   }
   const { status, message } = answers.get(code) ?? { status: 400, message: 'malformed request' }
-  socket.end(rawError(status, message), () => socket.destroy())
+  socket.end(rawError(status, message, [`${ownHeader}: admin`]), () => socket.destroy())
 }
 
 const answers = new Map([

@@ -23,8 +23,8 @@ export interface ControlParts extends Pick<
   /** Path of the socket; only its owner and root may use it. */
   readonly socket: string
   readonly ledgerDisk: LedgerRoutesParts['disk'] & PinRoutesParts['disk']
-  /** Of the settings: tells the daemon from one with other settings. */
-  readonly settingsFile: string | undefined
+  /** Tells the daemon from one with other settings, or on another port. */
+  readonly identity: () => Identity
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Reads the settings anew; undefined: the daemon starts or stops. */
   readonly reload: () => Promise<Reload | undefined> | undefined
@@ -32,6 +32,13 @@ export interface ControlParts extends Pick<
   readonly isStopping: () => boolean
   readonly log: Log
   readonly places: AdminPlaces
+}
+
+export interface Identity {
+  /** Its settings; undefined: of a test. */
+  readonly file: string | undefined
+  /** Where the gate listens; null: not yet. */
+  readonly url: string | null
 }
 
 /** The answer that `pinwarden reload` gets. */
@@ -81,7 +88,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
     if (outcome !== undefined) return outcome
     throw new ControlRefusal(503, 'the daemon starts or stops, or failed to read: see its log')
   })
-  control.get('/settings', () => ({ file: parts.settingsFile }))
+  control.get('/settings', () => parts.identity())
   control.get('/names', async () => Object.fromEntries(await parts.encoderNames()))
   await control.ready()
   await listenOnSocket(control.server, parts.socket, 0o600)

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
 import { resolve } from 'node:path'
+import { ownHeader } from '../admin/admin-listener.js'
 import { refusal, systemText } from '../disk/refusal.js'
 import type { Config } from '../settings/schema/schema.js'
 import { secondsText } from '../time/span-text.js'
@@ -37,6 +38,7 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
   try {
     return JSON.parse(await textOf(options))
   } catch (error) {
+    if (error instanceof CommandError) throw error
     const place = options.socketPath ?? new URL(where).host
     throw new CommandError(`no answer from the daemon: ${connectFault(place, error)}`, notThere)
   }
@@ -44,7 +46,7 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
 
 const notThere = 'does it run (systemctl status pinwarden), and did it start with this file?'
 
-const optionsOf = (where: string, path: string): RequestOptions => {
+export const optionsOf = (where: string, path: string): RequestOptions => {
   const isUrl = /^https?:/.test(where)
   if (isUrl ? !URL.canParse(where) : /^[^/]*:\d+$/.test(where))
     throw new UsageError(`${where} is not a URL`, 'such as http://127.0.0.1:9099')
@@ -56,8 +58,17 @@ const optionsOf = (where: string, path: string): RequestOptions => {
 async function textOf(options: RequestOptions): Promise<string> {
   const request = get({ ...options, agent: false, signal: AbortSignal.timeout(waitMs) })
   const [response] = (await once(request, 'response')) as [IncomingMessage]
+  if (!isOwn(response))
+    throw new CommandError(
+      `the program at ${options.socketPath ?? `${options.host}:${options.port}`} ` +
+        'is not an admin listener of pinwarden',
+      notThere,
+    )
   return boundedText(response, bytesMax)
 }
+
+/** Whether a daemon of this program answers, and no other. */
+export const isOwn = ({ headers }: IncomingMessage): boolean => headers[ownHeader] !== undefined
 
 /** @throws Error when it is longer than that */
 export async function boundedText(body: AsyncIterable<unknown>, bytesMax: number): Promise<string> {

@@ -2,14 +2,16 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
-import { text as textOf } from 'node:stream/consumers'
 import { silenceMsMax } from '../admin/control-pulse.js'
 import type { Config } from '../settings/schema/schema.js'
-import { connectFault } from './ask-admin.js'
+import { boundedText, connectFault, isOwn } from './ask-admin.js'
 import { CommandError } from './report.js'
 
 /** Where the packages' unit has its RuntimeDirectory. */
 const usual = '/run/pinwarden/control.sock'
+
+/** Every waiting pin of a very long queue fits. */
+const answerBytesMax = 256 * 1024 * 1024
 
 /** Nothing answers at the control socket. */
 export class NoDaemon extends CommandError {}
@@ -27,11 +29,8 @@ export async function askControl(
   silenceMs = silenceMsMax,
 ): Promise<unknown> {
   const text = body === undefined ? '' : JSON.stringify(body)
-  const read = async (answer: IncomingMessage) => {
-    const value = JSON.parse(await textOf(answer)) as unknown
-    if (typeof value === 'object' && value !== null) return value
-    throw new CommandError(anotherAnswers, notThere)
-  }
+  const read = async (answer: IncomingMessage) =>
+    JSON.parse(await boundedText(answer, answerBytesMax)) as unknown
   return exchange(config, { method, path, text, silenceMs }, read)
 }
 
@@ -63,18 +62,28 @@ async function exchange<T>(
   const headers = text === '' ? {} : { 'content-type': 'application/json' }
   const asked = request({ socketPath, method, path, headers, agent: false })
   const seen = { isSilent: false }
-  asked.setTimeout(silenceMs, () => {
+  const giveUp = (): void => {
     seen.isSilent = true
     asked.destroy()
-  })
+  }
+  // Single bytes do not show that it lives.
+  const timer = setTimeout(giveUp, silenceMs)
+  asked.on('information', () => timer.refresh())
   try {
     asked.end(text)
     const [answer] = (await once(asked, 'response')) as [IncomingMessage]
-    if (answer.statusCode !== 200) throw new CommandError(messageIn(await textOf(answer)))
+    clearTimeout(timer)
+    if (!isOwn(answer)) throw new CommandError(`${anotherAnswers} ${socketPath}`, notThere)
+    asked.setTimeout(silenceMs, giveUp)
+    if (answer.statusCode !== 200)
+      throw new CommandError(messageIn(await boundedText(answer, answerBytesMax)))
     return await take(answer)
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw faultOf(error, socketPath, seen.isSilent ? silenceMs : undefined)
+  } finally {
+    clearTimeout(timer)
+    asked.destroy()
   }
 }
 
@@ -85,7 +94,6 @@ function faultOf(error: unknown, socketPath: string, silentMs: number | undefine
     return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): its log and `ps` tell more')
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  if (error instanceof SyntaxError) return new CommandError(anotherAnswers, notThere)
   if (code === undefined) return error
   if (code === 'EACCES')
     return new NoDaemon(
@@ -101,10 +109,6 @@ const notThere =
 const anotherAnswers = 'another program than pinwarden answers at the control socket'
 
 function messageIn(answer: string): string {
-  try {
-    const { message } = JSON.parse(answer) as { message?: unknown }
-    return typeof message === 'string' ? message : anotherAnswers
-  } catch {
-    return anotherAnswers
-  }
+  const { message } = JSON.parse(answer) as { readonly message: string }
+  return message
 }

@@ -1,8 +1,27 @@
 /** Says why a command failed that reads or changes the configuration; the probe does neither. */
 import { EditError } from '../settings/edit/edit.js'
+import { loadConfig, soundConfig } from '../settings/load.js'
 import { ConfigError, problemLines } from '../settings/problems.js'
+import type { Config } from '../settings/schema/schema.js'
 import type { Io } from './io.js'
-import { fail, hint, report } from './report.js'
+import { fail, hint, report, warn } from './report.js'
+
+/**
+ * For commands that ask the daemon, or read what it wrote: with a broken file it keeps its older
+ * settings, and is found by what the file still says.
+ */
+export async function configInUse(
+  configPath: string,
+  io: Io,
+): Promise<{ readonly config: Config; readonly isBroken: boolean }> {
+  try {
+    return { config: await loadConfig(configPath), isBroken: false }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    warn(io, `${configPath} is broken: pinwarden check says why; the daemon has older settings`)
+    return { config: await soundConfig(configPath, io.env), isBroken: true }
+  }
+}
 
 /** 1: failed; 2: wrong usage. */
 export function reportWithConfig(error: unknown, configPath: string, io: Io): 1 | 2 {

@@ -7,31 +7,72 @@ import { basename, dirname, extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { readLogLine } from '../log/line-text.js'
-import { loadConfig } from '../settings/load.js'
+import { configInUse } from './config-faults.js'
+import type { Io } from './io.js'
 import { CommandError, fileFault, UsageError } from './report.js'
 import { spanMsOf } from '../time/span-text.js'
-import { linesOf } from './tail/follow.js'
+import { lineBytesMax, linesOf } from './tail/follow.js'
 
 /**
  * What the daemon wrote, taken out of what carries it: lines of journald in any of its formats, of
- * docker's and CRI's log files, of `docker compose logs`. Any other text stays as it is.
+ * docker's and CRI's log files, of `docker compose logs`. They cut long lines, whose parts are
+ * joined. Any other text stays as it is.
  */
-export function ownLine(text: string): string {
-  if (text.startsWith('{"level":')) return text
-  if (text.startsWith('{')) {
-    const { log, MESSAGE } = (readLogLine(text) ?? {}) as { log?: unknown; MESSAGE?: unknown }
-    // journalctl writes text with control characters as its bytes.
-    const message = Array.isArray(MESSAGE) ? Buffer.from(MESSAGE).toString() : MESSAGE
-    const inner = typeof log === 'string' ? log : message
-    return typeof inner === 'string' ? inner.trimEnd() : text
+export async function* ownLines(carried: AsyncIterable<string>): AsyncGenerator<string> {
+  const begun = new Map<string, string>()
+  for await (const text of carried) {
+    const { own, stream, isCut } = partIn(text)
+    const whole = (begun.get(stream) ?? '') + own
+    begun.delete(stream)
+    if (isCut && whole.length < lineBytesMax) begun.set(stream, whole)
+    else yield whole
   }
-  const at = text.indexOf('{"level":"')
-  return at < 0 ? text : text.slice(at)
+  yield* begun.values()
+}
+
+interface Part {
+  readonly own: string
+  /** Lines of one stream follow each other. */
+  readonly stream: string
+  /** Its next line goes on with the same text. */
+  readonly isCut: boolean
+}
+
+function partIn(text: string): Part {
+  const wholeOf = (own: string): Part => ({ own, stream: '', isCut: false })
+  if (text.startsWith(ownStart)) return wholeOf(text)
+  if (text.startsWith('{')) return partInJson((readLogLine(text) ?? {}) as CarriedJson, text)
+  const [, stream = '', tag, rest = ''] = criLine.exec(text) ?? []
+  if (tag !== undefined) return { own: rest, stream, isCut: tag === 'P' }
+  const at = text.indexOf(ownStart)
+  return wholeOf(at < 0 ? text : text.slice(at))
+}
+
+/** The format of the Container Runtime Interface: P is a part, F the last one. */
+const criLine = /^\d{4}-\S+ (stdout|stderr) ([FP])(?::\S*)? (.*)$/s
+
+interface CarriedJson {
+  readonly log?: unknown
+  readonly stream?: unknown
+  readonly MESSAGE?: unknown
+  readonly _PID?: unknown
+  readonly _LINE_BREAK?: unknown
+}
+
+function partInJson({ log, MESSAGE, ...line }: CarriedJson, text: string): Part {
+  if (typeof log === 'string') {
+    const isCut = !log.endsWith('\n')
+    return { own: isCut ? log : log.trimEnd(), stream: String(line.stream), isCut }
+  }
+  // journalctl writes text with control characters as its bytes.
+  const own = Array.isArray(MESSAGE) ? Buffer.from(MESSAGE).toString() : MESSAGE
+  if (typeof own !== 'string') return { own: text, stream: '', isCut: false }
+  return { own, stream: String(line._PID), isCut: line._LINE_BREAK === 'line-max' }
 }
 
 /** The file that the configuration names; undefined: the daemon writes to its standard output. */
-export async function configuredLog(configPath: string): Promise<string | undefined> {
-  return (await loadConfig(configPath)).log.file
+export async function configuredLog(configPath: string, io: Io): Promise<string | undefined> {
+  return (await configInUse(configPath, io)).config.log.file
 }
 
 /** Includes the rotated files, the oldest first. */
@@ -70,15 +111,18 @@ export async function* linesIn(path: string, until?: number): AsyncGenerator<str
   if (until === 0) return
   const form = await formOf(path)
   const bytes = createReadStream(path, until === undefined ? {} : { end: until - 1 })
-  const unpacked = form === 'plain' ? bytes : unpack(bytes, form)
+  const unpacked = form === 'gzip' || form === 'zstd' ? unpack(bytes, form) : bytes
   try {
-    for await (const line of linesOf(unpacked)) yield ownLine(line)
+    yield* ownLines(linesOf(unpacked))
   } catch (error) {
     throw fileFault(path, error, 'read')
   }
 }
 
-type Form = 'plain' | 'gzip' | 'zstd'
+/** How a line of the daemon begins, also where another one carries it. */
+const ownStart = '{"level":'
+
+type Form = 'plain' | 'carried' | 'gzip' | 'zstd'
 
 /** By its first bytes, whatever its name. */
 export async function formOf(path: string): Promise<Form> {
@@ -86,12 +130,14 @@ export async function formOf(path: string): Promise<Form> {
     throw fileFault(path, error, 'read')
   })
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
-    const start = buffer.subarray(0, bytesRead).toString('hex')
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
+    const start = buffer.toString('hex', 0, Math.min(bytesRead, 6))
+    const text = buffer.toString('latin1', 0, bytesRead)
     if (start.startsWith('1f8b')) return 'gzip'
     if (start.startsWith('28b52ffd')) return 'zstd'
     const other = start === 'fd377a585a00' ? 'xz' : start.startsWith('425a68') ? 'bzip2' : undefined
-    if (other === undefined) return 'plain'
+    if (other === undefined)
+      return bytesRead === 0 || text.startsWith(ownStart) ? 'plain' : 'carried'
     throw new CommandError(
       `${path} is compressed with ${other}, which is not read here`,
       `${other} -dc ${path} | pinwarden tail -`,
@@ -128,7 +174,8 @@ export async function* journaldLines(options: JournaldOptions): AsyncGenerator<s
   const program = spawn(
     'journalctl',
     [
-      ...['--unit=pinwarden', '--output=cat', '--no-pager', '--quiet', '--all'],
+      ...['--unit=pinwarden', '--no-pager', '--quiet', '--all'],
+      ...['--output=json', '--output-fields=MESSAGE,_PID,_LINE_BREAK'],
       ...(sinceMs === undefined ? [] : [`--since=@${Math.floor(sinceMs / 1000)}`]),
       ...(count === undefined ? [] : [`--lines=${count}`]),
       ...(follow ? ['--follow'] : []),
@@ -140,7 +187,7 @@ export async function* journaldLines(options: JournaldOptions): AsyncGenerator<s
   const ended = once(program, 'close') as Promise<[code: number | null]>
   ended.catch(() => undefined)
   try {
-    for await (const line of linesOf(program.stdout)) yield ownLine(line)
+    yield* ownLines(linesOf(program.stdout))
     const [code] = await ended
     if (code !== 0) throw new Error(said.trim() === '' ? `exit code ${code ?? 0}` : said.trim())
   } catch (error) {

@@ -1,16 +1,20 @@
 /** `pinwarden reload`: makes the running daemon read its settings, and prints what changed. */
 import type { ReloadAnswer } from '../admin/control.js'
 import { problemText } from '../settings/problems.js'
-import { soundConfig } from '../settings/load.js'
-import { askControl } from './ask-control.js'
+import { askControl, NoDaemon } from './ask-control.js'
 import type { JsonCalled } from './command-line.js'
+import { configInUse } from './config-faults.js'
 import type { Io } from './io.js'
-import { fail, hint, warn } from './report.js'
+import { CommandError, fail, hint, warn } from './report.js'
 
 /** @returns 0: they are in force; 1: they were refused, or no daemon answers */
 export async function reload({ configPath, json }: JsonCalled, io: Io): Promise<number> {
-  const config = await soundConfig(configPath, io.env)
-  const answer = (await askControl(config, 'POST', '/reload', {})) as ReloadAnswer
+  const { config, isBroken } = await configInUse(configPath, io)
+  const asked = askControl(config, 'POST', '/reload', {}) as Promise<ReloadAnswer>
+  const answer = await asked.catch((error: unknown) => {
+    const isLost = isBroken && error instanceof NoDaemon
+    throw isLost ? new CommandError(error.message, byOtherMeans) : error
+  })
   if (json) io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
   else if (answer.isApplied) print(answer, io)
   else {
@@ -20,6 +24,9 @@ export async function reload({ configPath, json }: JsonCalled, io: Io): Promise<
   }
   return answer.isApplied ? 0 : 1
 }
+
+const byOtherMeans =
+  'if the file no longer names its control socket: systemctl reload pinwarden, or kill -HUP PID'
 
 function print(answer: ReloadAnswer & { readonly isApplied: true }, io: Io): void {
   const changes = Object.entries(answer.changes)

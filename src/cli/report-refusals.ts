@@ -9,7 +9,7 @@ import {
   isSince,
   journaldLines,
   linesIn,
-  ownLine,
+  ownLines,
   rotatedFiles,
   sinceOf,
 } from './log-file.js'
@@ -90,14 +90,14 @@ async function* allLines(
   io: Io,
 ): AsyncGenerator<string> {
   if (file === '-') {
-    for await (const line of linesOf(io.stdin ?? [])) yield ownLine(line)
+    yield* ownLines(linesOf(io.stdin ?? []))
     return
   }
   if (file !== undefined) {
     yield* linesIn(file)
     return
   }
-  const configured = await configuredLog(configPath)
+  const configured = await configuredLog(configPath, io)
   if (configured === undefined) {
     yield* journaldLines({ sinceMs })
     return

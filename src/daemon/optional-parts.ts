@@ -160,6 +160,7 @@ type Controlled = Pick<
   | 'obstacles'
   | 'reloading'
   | 'log'
+  | 'url'
 >
 
 /**
@@ -167,7 +168,7 @@ type Controlled = Pick<
  * @param socket its path; undefined: there is none, and those commands say so
  */
 export async function openControlSocket(
-  { settings, obstacles, reloading, ...parts }: Controlled,
+  { settings, obstacles, reloading, url, ...parts }: Controlled,
   socket: string | undefined,
   places: AdminPlaces,
 ): Promise<OpenControl | undefined> {
@@ -175,6 +176,6 @@ export async function openControlSocket(
   const isStopping = () => obstacles().includes('stopping')
   const reload = () => reloading.now?.('pinwarden reload')
   const { current, state } = settings
-  const settingsFile = state.file
-  return openControl({ ...{ socket, places, current, settingsFile, isStopping, reload }, ...parts })
+  const identity = () => ({ file: state.file, url: url() })
+  return openControl({ ...{ socket, places, current, identity, isStopping, reload }, ...parts })
 }

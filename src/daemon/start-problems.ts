@@ -19,6 +19,7 @@ import { lastWritesDirectory, ledgerDirectory, ledgerName } from '../ledger/ledg
 import { ConfigError, type Problem } from '../settings/problems.js'
 import type { Config } from '../settings/schema/schema.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
+import { portHolders } from './port-holder.js'
 
 export interface StartPlace {
   /** Directory for what outlives the daemon. */
@@ -149,13 +150,20 @@ async function listenerProblems(
   return said(
     `${path}.${code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'}`,
     {
-      EADDRINUSE: `another program listens on port ${port} of ${host}: ss -ltnp shows which`,
+      EADDRINUSE: `another program listens on port ${port} of ${host}: ${holderText(port)}`,
       EADDRNOTAVAIL: `${host} is not an address of this machine: ip address shows them`,
       EACCES:
         `this user may not listen on port ${port}: ports below 1024 need the capability ` +
         'CAP_NET_BIND_SERVICE, or pinwarden.socket',
     }[code] ?? `${isIP(host) === 0 ? `the name ${host}` : host} cannot be listened on (${code})`,
   )
+}
+
+function holderText(port: number): string {
+  const [holder] = portHolders(port)
+  if (holder === undefined) return 'ss -ltnp shows which'
+  const { program, settingsFile, pid } = holder
+  return `${program}${settingsFile === undefined ? '' : ` with ${settingsFile}`}, process ${pid}`
 }
 
 /** @returns the system's error code; undefined: the address is free */

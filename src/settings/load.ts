@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { atOnce, inSlices, type SlicedWork, unhurried } from '../time/slices.js'
 import { buildKeyring } from './keyring/keyring.js'
-import { parseJson, withLines } from './files/parse.js'
+import { legibleJson, parseJson, withLines } from './files/parse.js'
 import { type Environment, overridden, type Override } from './overrides.js'
 import { ConfigError, firstProblems, type Problem } from './problems.js'
 import { makePathsAbsolute, sharedPathProblems, socketProblems } from './files/paths.js'
@@ -121,13 +121,13 @@ export async function loadConfig(path: string, env = process.env): Promise<Confi
 }
 
 /**
- * The valid part of the file, else defaults: for commands that ask a running daemon, whose settings
- * may be older than the file.
+ * The legible and valid part of the file, else defaults: for commands that ask a running daemon,
+ * whose settings may be older than the file.
  */
 export async function soundConfig(path: string, env: Environment): Promise<Config> {
   let value: unknown = {}
   try {
-    value = atOnce(parseJson((await readConfig(path)).text)).value
+    value = legibleJson((await readConfig(path)).text) ?? {}
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
   }

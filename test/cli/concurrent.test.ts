@@ -1,9 +1,10 @@
 /** Two operators at once: the real program, as processes of its own. */
-import { chmodSync, readdirSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadSettings } from '../../src/settings/load.js'
-import { run } from '../support/daemon.js'
+import { bin, run } from '../support/daemon.js'
 
 t.test('several `keys add` at once wait for each other, and no key is lost', async (t) => {
   const dir = t.testdir({ 'config.json': '{\n  "encoders": {}\n}\n' })
@@ -40,4 +41,28 @@ t.test('the program ends with the exit code of its command', async (t) => {
     [['fly'], 2],
   ] as const
   for (const [args, code] of cases) t.same(await run(t, args).exited, { code, signal: null })
+})
+
+t.test('output that cannot be written is an error that says why', async (t) => {
+  const config = join(t.testdir({ 'c.json': '{ "encoders": { "alpha": {} } }' }), 'c.json')
+  const commands = [
+    ['--help'],
+    ['schema'],
+    ['check'],
+    ['encoders', 'list'],
+    ['keys', 'list', '--json'],
+  ]
+  for (const command of commands) {
+    const options = command.length === 1 && command[0] !== 'check' ? [] : ['-c', config]
+    const args = ['-u', 'NODE_OPTIONS', process.execPath, bin, ...command, ...options]
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync('env', args, { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    t.equal(status, 1, command.join(' '))
+    t.match(
+      stderr.toString(),
+      /^(?:pinwarden: warning: .*\n|hint: .*\n)*pinwarden: error: standard output cannot be written: ENOSPC.*\n$/,
+      command.join(' '),
+    )
+  }
 })

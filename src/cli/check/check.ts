@@ -78,9 +78,7 @@ async function examined(
     stateDirectory,
     controlSocket: socket,
     createdAtStart,
-    isOwn: ownDaemon({
-      ...{ config, configPath, controlSocket: socket, isTls: settings.tls !== undefined },
-    }),
+    isOwn: ownDaemon({ config, configPath, controlSocket: socket }),
   })
   const { answers, faults } = online ? await askOnline(settings) : { answers: [], faults: [] }
   return {

@@ -3,8 +3,8 @@
  * runs.
  */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
-import { loadConfig } from '../../settings/load.js'
 import type { JsonCalled } from '../command-line.js'
+import { configInUse } from '../config-faults.js'
 import type { Io } from '../io.js'
 import { readQueue } from '../read-ledger.js'
 import { table } from '../text-table.js'
@@ -19,7 +19,7 @@ export async function journalList(
   { configPath, json, rejected }: JournalListOptions,
   io: Io,
 ): Promise<number> {
-  const queue = await readQueue(await loadConfig(configPath))
+  const queue = await readQueue((await configInUse(configPath, io)).config)
   const entries = queue.filter(({ rejection }) => (rejection !== undefined) === rejected)
   if (json) io.stdout.write(entries.map((entry) => `${JSON.stringify(shown(entry))}\n`).join(''))
   else if (entries.length === 0)

@@ -1,14 +1,14 @@
 /** `pinwarden ledger check`: checks the ledger for damage, and sums it up. */
 import type { LedgerCheck } from '../../ledger/storage/figures.js'
-import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { JsonCalled } from '../command-line.js'
+import { configInUse } from '../config-faults.js'
 import type { Io } from '../io.js'
 import { withLedger } from '../read-ledger.js'
 
 /** @returns 1 when the ledger is damaged */
 export async function ledgerCheck(options: JsonCalled, io: Io): Promise<number> {
-  const config = await loadConfig(options.configPath)
+  const { config } = await configInUse(options.configPath, io)
   const ask = async () => (await askControl(config, 'GET', '/ledger/check')) as LedgerCheck
   const check = await withLedger(config, ask, (file) => file.check())
   io.stdout.write(options.json ? `${JSON.stringify(check)}\n` : textOf(check))

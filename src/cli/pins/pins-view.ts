@@ -1,7 +1,7 @@
 /** `pinwarden pins list` and `pins show`: pins of an encoder, holders of a pin. */
-import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { JsonCalled } from '../command-line.js'
+import { configInUse } from '../config-faults.js'
 import type { Io } from '../io.js'
 import { table } from '../text-table.js'
 
@@ -17,7 +17,7 @@ interface Held {
 /** One CID a line, in their order; as JSON one object a line. */
 export async function pinsList(options: PinListOptions, io: Io): Promise<number> {
   const { configPath, encoder, json } = options
-  const config = await loadConfig(configPath)
+  const { config } = await configInUse(configPath, io)
   const lineOf = (cid: string) => `${json ? JSON.stringify({ cid, encoder }) : cid}\n`
   for (let after = ''; ;) {
     const query = new URLSearchParams({ encoder, ...(after !== '' && { after }) })
@@ -59,7 +59,7 @@ interface ShownLease {
 }
 
 export async function pinsShow({ configPath, cid, json }: ShowOptions, io: Io): Promise<number> {
-  const config = await loadConfig(configPath)
+  const { config } = await configInUse(configPath, io)
   const pin = (await askControl(config, 'GET', `/pins/${encodeURIComponent(cid)}`)) as Shown
   io.stdout.write(json ? `${JSON.stringify(pin, null, 2)}\n` : textOf(pin))
   return 0

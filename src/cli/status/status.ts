@@ -1,10 +1,9 @@
 /** `pinwarden status`: the state of the running daemon, from its admin listener. */
-import { loadConfig, soundConfig } from '../../settings/load.js'
-import { ConfigError } from '../../settings/problems.js'
 import { adminOf } from '../ask-admin.js'
+import { configInUse } from '../config-faults.js'
 import type { JsonCalled } from '../command-line.js'
 import type { Io } from '../io.js'
-import { CommandError, hint, warn } from '../report.js'
+import { CommandError, hint } from '../report.js'
 import { askStatus, statusText } from './status-view.js'
 
 export interface StatusOptions extends JsonCalled {
@@ -17,17 +16,11 @@ export interface StatusOptions extends JsonCalled {
   readonly signal?: AbortSignal
 }
 
-/** With a broken file the daemon keeps its older settings, and can still be asked. */
 async function adminIn(configPath: string, io: Io): Promise<string | undefined> {
-  try {
-    return adminOf(await loadConfig(configPath))
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    warn(io, `${configPath} is broken: pinwarden check says why; the daemon has older settings`)
-    hint(io, 'where its admin listener is not the usual one, --admin names it')
-    const { admin } = await soundConfig(configPath, io.env)
-    return adminOf({ admin: admin ?? usualAdmin })
-  }
+  const { config, isBroken } = await configInUse(configPath, io)
+  if (!isBroken) return adminOf(config)
+  hint(io, 'where its admin listener is not the usual one, --admin names it')
+  return adminOf({ admin: config.admin ?? usualAdmin })
 }
 
 const usualAdmin = { host: '127.0.0.1', port: 9099, allowRemote: false, hostNames: [] }

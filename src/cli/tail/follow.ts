@@ -8,7 +8,7 @@ const lookMs = 250
 const blockBytes = 65_536
 
 /** A line beyond it is cut in two: it was not written as one. */
-const lineBytesMax = 1024 * 1024
+export const lineBytesMax = 1024 * 1024
 
 /** Text in parts of any size → its lines, the last also without its end. */
 export async function* linesOf(

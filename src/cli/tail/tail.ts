@@ -7,7 +7,7 @@ import {
   isSince,
   journaldLines,
   linesIn,
-  ownLine,
+  ownLines,
   rotatedFiles,
   sinceOf,
 } from '../log-file.js'
@@ -74,11 +74,10 @@ interface LineQuery extends Omit<TailOptions, 'since' | 'lines'> {
 async function* linesWanted(query: LineQuery, io: Io): AsyncGenerator<string> {
   const { configPath, follow, sinceMs, count, isWanted, signal } = query
   if (query.file === '-') {
-    for await (const line of linesOf(io.stdin ?? []))
-      if (isWanted(ownLine(line))) yield ownLine(line)
+    for await (const line of ownLines(linesOf(io.stdin ?? []))) if (isWanted(line)) yield line
     return
   }
-  const file = query.file ?? (await configuredLog(configPath))
+  const file = query.file ?? (await configuredLog(configPath, io))
   if (file === undefined) {
     yield* ofJournald(query)
     return
@@ -93,8 +92,7 @@ async function* linesWanted(query: LineQuery, io: Io): AsyncGenerator<string> {
       if ((await stat(path)).mtimeMs >= sinceMs)
         for await (const line of linesIn(path, endOf(path))) if (isWanted(line)) yield line
   if (end === undefined) return
-  for await (const line of followFile(file, end, signal))
-    if (isWanted(ownLine(line))) yield ownLine(line)
+  for await (const line of ownLines(followFile(file, end, signal))) if (isWanted(line)) yield line
 }
 
 /** The last lines that fit, from the newest file back, in the order in which they were written. */
@@ -120,11 +118,10 @@ async function lastOfFile(
   until: number | undefined,
 ) {
   if ((await formOf(path)) === 'plain') {
-    const { lines } = await lastLines(path, (line) => isWanted(ownLine(line)), count, until)
-    return lines.map(ownLine)
+    return (await lastLines(path, isWanted, count, until)).lines
   }
   const last: string[] = []
-  for await (const line of linesIn(path)) {
+  for await (const line of linesIn(path, until)) {
     if (!isWanted(line)) continue
     last.push(line)
     if (last.length > count) last.shift()

@@ -6,6 +6,7 @@ import {
   createScanner,
   type JSONPath,
   type Node,
+  parse,
   parseTree,
   printParseErrorCode,
   visit,
@@ -32,6 +33,16 @@ export function* parseJson(text: string): SlicedWork<Parsed> {
   yield long
   const problems = faultsIn(json)
   return { value: value ?? (JSON.parse(json) as unknown), problems }
+}
+
+/** What can be made out of a text, whatever its faults; undefined: nothing. */
+export function legibleJson(text: string): unknown {
+  try {
+    return parse(withoutBom(text), [], { allowTrailingComma: true }) as unknown
+  } catch {
+    // It is nested too deeply.
+    return undefined
+  }
 }
 
 function parsed(plain: string): unknown {

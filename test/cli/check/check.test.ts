@@ -151,10 +151,7 @@ t.test(
       configPath,
       JSON.stringify({ ...inUse, listen: { port: portOf(admin) }, admin: { port: portOf(url) } }),
     )
-    t.match(await pinwarden('check', '-c', configPath), {
-      code: 1,
-      stderr: /listen\.port: .*ss -ltnp/,
-    })
+    t.match(await pinwarden('check', '-c', configPath), { code: 0 }, 'a restart swaps them')
 
     const other = at('other.json')
     const elsewhere = { ...inUse, listen: { port: 0 }, admin: { port: 0 } }
@@ -172,6 +169,29 @@ t.test(
         problems,
       )
     }
+
+    // By the port alone: whose it is, says neither control socket nor admin listener.
+    const portOnly = { listen: inUse.listen, cluster: config.cluster }
+    const moved = { ...portOnly, control: { socket: at('e.sock') }, admin: { port: 0 } }
+    for (const fields of [portOnly, moved]) {
+      writeFileSync(other, JSON.stringify(fields))
+      const stderr =
+        `listen.port: another program listens on port ${portOf(url)} of 127.0.0.1: ` +
+        `pinwarden with ${configPath}, process ${daemon.process.pid ?? 0}\n`
+      t.match(await pinwarden('check', '-c', other), { code: 1, stderr })
+      const second = run(t, ['serve', '-c', other])
+      t.equal((await second.exited).code, 1)
+      t.match(second.stderr, stderr)
+      writeFileSync(configPath, JSON.stringify(fields))
+      t.match(await pinwarden('check', '-c', configPath), { code: 0 }, 'it is its own')
+      symlinkSync(configPath, at(`link-${String('admin' in fields)}.json`))
+      t.match(await pinwarden('check', '-c', at(`link-${String('admin' in fields)}.json`)), {
+        code: 0,
+      })
+    }
+    const again = run(t, ['serve', '-c', configPath])
+    t.equal((await again.exited).code, 1)
+    t.match(again.stderr, /listen\.port: .* pinwarden with \S+config\.json, process \d+\n/)
 
     writeFileSync(configPath, JSON.stringify({ ...inUse, store: { redis: 'redis://127.0.0.1:1' } }))
     const online = await pinwarden('check', '--online', '-c', configPath)

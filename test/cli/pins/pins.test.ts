@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -317,6 +318,72 @@ t.test('without a daemon, or as another user, the command says what is missing',
       code: 1,
       stderr: /no answer from the daemon: \S+control\.sock does not exist\nhint: does it run/,
     })
+})
+
+t.test('another program on the control socket is told from the daemon, in time', async (t) => {
+  const { file, command } = await prepareDaemon(t, {})
+  let answer = (socket: Socket): unknown => socket.end()
+  const other = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => answer(socket))
+  }).listen(file('control.sock'))
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const body = (text: string, status = 200) =>
+    `HTTP/1.1 ${status} OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`
+  const endless = (socket: Socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\n')
+    const more = () =>
+      socket.write('{'.repeat(65_536), () => !socket.destroyed && setImmediate(more))
+    more()
+  }
+  const cases: readonly (readonly [what: string, (socket: Socket) => unknown, RegExp])[] = [
+    ...['{}', '[]', 'null', '"x"', '7', '<html>', '', '{"cids":7}', '{"isApplied":true}'].map(
+      (text) => [text, (socket: Socket) => socket.end(body(text)), /another program/] as const,
+    ),
+    ['an error', (socket) => socket.end(body('{"message":"come in"}', 500)), /another program/],
+    [
+      'half',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'),
+      /another program/,
+    ],
+    ['half a head', (socket) => socket.end('HTTP/1.1 200 OK\r\n'), /hung up without an answer/],
+    ['no HTTP', (socket) => socket.end('SSH-2.0-OpenSSH\r\n'), /does not speak HTTP/],
+    ['nothing', (socket) => socket.end(), /hung up without an answer/],
+    ['no end', endless, /another program/],
+  ]
+  const commands = [
+    ['reload'],
+    ['pins', 'list', '--encoder', 'alpha'],
+    ['pins', 'show', cid(0)],
+    ['pins', 'restore', cid(0)],
+    ['pins', 'plan', '--missing'],
+    ['journal', 'replay'],
+    ['journal', 'drop', '--encoder', 'alpha'],
+    ['ledger', 'forget', 'gate'],
+  ]
+  // Where no daemon answers, these read the file.
+  const readers = [
+    ['journal', 'list'],
+    ['ledger', 'check'],
+    ['ledger', 'backup', file('backup')],
+  ]
+  for (const [what, act, why] of cases) {
+    answer = act
+    const isAnother = why.source === 'another program'
+    for (const argv of isAnother ? [...commands, ...readers] : commands) {
+      const { code, stdout, stderr } = await command(...argv)
+      const about = `${argv.join(' ')}: ${what}`
+      t.equal(code, 1, about)
+      t.equal(stdout, '', about)
+      t.match(stderr, why, about)
+      t.match(
+        stderr,
+        /^(?:the daemon compares .*\n)?pinwarden: error: [^\n]+\n(?:hint: [^\n]+\n)?$/,
+        about,
+      )
+    }
+  }
 })
 
 t.test('report sums up by encoder what was and would be refused', async (t) => {

@@ -182,7 +182,7 @@ t.test('status says why the daemon cannot be asked', async (t) => {
   await once(other, 'listening')
   t.teardown(() => other.close())
   const { port } = other.address() as AddressInfo
-  for (const text of ['{}', 'null']) {
+  for (const text of ['{}', 'null', '[]', '<html>', '', '{"startedAt":"2026-11-29"}', '{"se']) {
     body = text
     t.match(await pinwarden('status', '--admin', `http://127.0.0.1:${port}`), {
       code: 1,
@@ -269,6 +269,22 @@ t.test(
       stderr: /config\.json is broken: pinwarden check says why.*\nhint: .*--admin/,
     })
     t.match(status.stdout, new RegExp(`^host +${hostname()}$`, 'm'))
+    for (const broken of [
+      `{ "listen": { "port": 0 } "control": { "socket": "${directory}/c" } }`,
+      `{ "control": { "socket": "${directory}/c" }, "listen": { "port": `,
+    ]) {
+      writeFileSync(configPath, broken)
+      t.match(await reload(), {
+        code: 1,
+        stderr: /the daemon refused .*\n {2}line 1, column \d+: /,
+      })
+      t.match(await pinwarden('journal', 'list', '-c', configPath), {
+        ...{ code: 0, stdout: 'nothing waits\n', stderr: /config\.json is broken: .*\n$/ },
+      })
+    }
+    writeFileSync(configPath, '["control"')
+    t.match(await reload(), { code: 1, stderr: /no answer.*\nhint: .*kill -HUP PID\n/ })
+    write({})
     daemon.process.kill('SIGTERM')
     await daemon.exited
     t.match(await reload(), { code: 1, stderr: /no answer from the daemon/ })

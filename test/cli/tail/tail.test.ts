@@ -10,6 +10,7 @@ import {
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -228,6 +229,61 @@ t.test('lines are taken out of what carries them', async (t) => {
   t.match(sum, { code: 0, stderr: 'pinwarden: warning: left out 2 lines that are not JSON\n' })
 })
 
+t.test('lines that docker, CRI or journald cut are joined', async (t) => {
+  const own = line({ msg: 'request', note: `a b ${'x'.repeat(40_000)}` })
+  const [one, two, three] = [own.slice(0, 60), own.slice(60, 16_384), own.slice(16_384)]
+  const short = line({ msg: 'request', path: '/short' })
+  const time = '2026-11-29T18:00:00.123456789Z'
+  const docker = (log: string, stream = 'stdout') => JSON.stringify({ log, stream, time })
+  const journal = (MESSAGE: string, cut?: string) =>
+    JSON.stringify({ MESSAGE, _PID: '7', ...(cut !== undefined && { _LINE_BREAK: cut }) })
+  const carried = [
+    [
+      docker(one),
+      docker('oops\n', 'stderr'),
+      docker(two),
+      docker(`${three}\n`),
+      docker(`${short}\n`),
+    ],
+    [
+      ...[`${time} stdout P ${one}`, `${time} stderr F oops`, `${time} stdout P:x ${two}`],
+      ...[`${time} stdout F ${three}`, `${time} stdout F ${short}`],
+    ],
+    [
+      journal('oops'),
+      journal(one, 'line-max'),
+      journal(two, 'line-max'),
+      journal(three),
+      journal(short),
+    ],
+  ]
+  for (const parts of carried) {
+    const log = logOf(t, `${parts.join('\n')}\n`)
+    const shown = [`${own}\n${short}\n`, `${short}\n`]
+    t.equal((await pinwarden('tail', '--encoder', 'alpha', '--json', log)).stdout, shown[0])
+    t.equal((await pinwarden('tail', '-n', '1', '--json', log)).stdout, shown[1])
+    t.equal(
+      (await pinwarden('tail', '--since', '2026-01-01', '--encoder', 'alpha', '--json', log))
+        .stdout,
+      shown[0],
+    )
+    const piped = await pinwardenWith(
+      { stdin: Readable.from([Buffer.from(parts.join('\n'))]) },
+      ...['tail', '-', '--json', '--encoder', 'alpha'],
+    )
+    t.equal(piped.stdout, shown[0])
+    const report = await pinwarden('report', '--json', log)
+    t.match(JSON.parse(report.stdout), { encoders: [{ requests: 2 }] })
+  }
+  // Its end is not written yet.
+  const begun = await pinwarden(
+    'tail',
+    '--json',
+    logOf(t, `${docker(`${short}\n`)}\n${docker(one)}\n`),
+  )
+  t.equal(begun.stdout, `${short}\n${one}\n`)
+})
+
 t.test('what cannot be read is an error, and not an empty report', async (t) => {
   const dir = t.testdir({
     'other.log': 'GET /id 200\nGET /id 200\n',
@@ -251,7 +307,8 @@ t.test('what cannot be read is an error, and not an empty report', async (t) => 
 
 t.test("where the configuration names no file, systemd's journal is read", async (t) => {
   const dir = t.testdir({ 'config.json': '{}', asked: '' })
-  const said = `printf '%s\\n' '${lines[0] ?? ''}' '${lines[2] ?? ''}'`
+  const carried = [lines[0], lines[2]].map((MESSAGE) => JSON.stringify({ MESSAGE, _PID: '7' }))
+  const said = `printf '%s\\n' '${carried.join("' '")}'`
   const script = `#!/bin/sh\necho "$@" >> ${dir}/asked\n${said}\n`
   writeFileSync(join(dir, 'journalctl'), script, { mode: 0o755 })
   const { PATH } = process.env
@@ -263,7 +320,7 @@ t.test("where the configuration names no file, systemd's journal is read", async
   t.equal((await pinwarden('tail', '--since', '2h', ...config)).code, 0)
   t.match(
     readFileSync(join(dir, 'asked'), 'utf8'),
-    /--unit=pinwarden --output=cat.*\n.*--since=@\d+/,
+    /--unit=pinwarden .*--output=json.*\n.*--since=@\d+/,
   )
   process.env.PATH = join(dir, 'empty')
   t.match(await pinwarden('tail', ...config), {
