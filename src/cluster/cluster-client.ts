@@ -14,7 +14,7 @@ export class ClusterClient {
   private cluster: Cluster
   private settings: string
   private readonly coalescer = new RequestCoalescer()
-  private disconnected: () => void = () => undefined
+  private disconnected: (isHangUp: boolean) => void = () => undefined
 
   /** @param events called when endpoints go down, come back, fall behind or catch up */
   constructor(
@@ -26,7 +26,7 @@ export class ClusterClient {
   }
 
   /** Calls back when an endpoint closed a connection, went down, or came back. */
-  onDisconnect(call: () => void): void {
+  onDisconnect(call: (isHangUp: boolean) => void): void {
     this.disconnected = call
   }
 
@@ -113,10 +113,10 @@ export class ClusterClient {
     return new Cluster(config.cluster, endpointSecrets, {
       onChange: (change) => {
         this.events.onChange?.(change)
-        this.disconnected()
+        this.disconnected(false)
       },
       onHungUp: () => {
-        this.disconnected()
+        this.disconnected(true)
       },
       onLag: (endpoint, change) => {
         this.events.onLag?.(endpoint, change)

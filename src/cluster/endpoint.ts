@@ -84,6 +84,7 @@ export class Endpoint {
   private readonly prober: HealthProbe
   private readonly lanes: Readonly<Record<Cost, Lane>>
   private streams = 0
+  private hungUpAtMs = -Infinity
   private readonly waiting = new UnorderedList<AnswerHandler>()
 
   constructor(
@@ -101,7 +102,10 @@ export class Endpoint {
       ...(socket !== undefined && { socketPath: socket }),
     }
     const place = { origin, connect, authorization: this.authorization }
-    this.pools = openPools(config, place, onHungUp)
+    this.pools = openPools(config, place, () => {
+      this.hungUpAtMs = clock.monotonic()
+      onHungUp()
+    })
     const { connections, listingConnections, queueMax } = config
     this.lanes = {
       state: new Lane(connections, queueMax),
@@ -170,9 +174,9 @@ export class Endpoint {
     const options = { origin: this.origin, method, path, headers: this.headersFor(headers) }
     // By default undici lets a GET block those behind it.
     const blocking = cost !== 'records'
-    const pool = isRepeated ? this.pools.fresh : this.pools[cost]
     place.begin(() => {
-      pool.dispatch({ ...options, blocking }, handler)
+      const isFresh = isRepeated || (method !== 'GET' && this.hangsUp)
+      this.pools[isFresh ? 'fresh' : cost].dispatch({ ...options, blocking }, handler)
     })
   }
 
@@ -211,6 +215,14 @@ export class Endpoint {
   /** Aborts reads without an answer so far, so that other endpoints get them. */
   moveReadsOn(): void {
     for (const handler of this.waiting) handler.moveOn()
+  }
+
+  /**
+   * Whether it has closed a kept connection lately. A read that meets that is sent again; of a
+   * write the gate does not know whether it was done.
+   */
+  private get hangsUp(): boolean {
+    return clock.monotonic() - this.hungUpAtMs < hangUpMs
   }
 
   /** After a wait for a lock or another endpoint, less time may be left than a check takes. */
@@ -266,6 +278,9 @@ export class Endpoint {
     return Object.values<Pool>({ ...this.pools })
   }
 }
+
+/** After a hang-up, writes get connections of their own for so long. */
+const hangUpMs = 60_000
 
 /** The outcome of one pin or listing says little about the endpoint: a check says more. */
 const isReachable = (reason: FaultReason): boolean => reason !== 'cluster-unreachable'

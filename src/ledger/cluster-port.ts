@@ -28,8 +28,8 @@ export interface ClusterPort {
   /** IDs of its peers, as `GET /id` has them. @throws ClusterFault when it does not say */
   peers(): Promise<readonly string[]>
   readonly isAvailable: () => boolean
-  /** Calls back when an endpoint closed a connection, went down or came back. */
-  onDisconnect(call: () => void): void
+  /** Calls back when an endpoint closed a connection, which some do often; went down; came back. */
+  onDisconnect(call: (isHangUp?: boolean) => void): void
 }
 
 export interface Reading {

@@ -109,7 +109,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   })
   const ledger = new Ledger({
     ...{ storage, cluster, pins, records, recent, owes, timeoutMs, onDoubt, log, ...clocks },
-    isDoubted: (cid) => walk.isOpen || doubts.has(cid),
+    isDoubted: (cid) => walk.isPending || doubts.has(cid),
   })
   const reconciler = new Reconciler({
     ...{ storage, pins, records, recent, owes, spend, timeoutMs, log, ...clocks },
@@ -203,8 +203,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   else {
     doubts.start()
     walk.soon()
-    cluster.onDisconnect(() => {
-      walk.soon()
+    cluster.onDisconnect((isHangUp) => {
+      walk.soon(isHangUp)
     })
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
     // What the run before was at when it was killed may land by then.

@@ -42,6 +42,12 @@ export interface WalkParts extends Clock {
 /** Connections end one after the other, and a cluster that starts again is not asked at once. */
 const quietMs = 1000
 
+/**
+ * After a walk, for the next hang-up; doubled while walks find nothing lost. Some clusters close
+ * each connection, and each walk closes some more.
+ */
+const [restMsMin, restMsMax] = [10_000, 300_000]
+
 /** Rows after which a walk ends in any case, but for the last minutes before a power cut. */
 const looksMin = 2000
 
@@ -66,6 +72,14 @@ export class Walk {
   private isRebooted: boolean
   /** Records of this walk that the cluster answered for with an error. */
   private unreadable = 0
+  /** A round is due at once, not only after a rest. */
+  private isDue: boolean
+  private isRunning = false
+  private restMs = restMsMin
+  /** Until then, hang-ups wait. */
+  private restUntil = -Infinity
+  /** What each place of a round has seen to agree, for the places after it. */
+  private agreed = new Map<number, Awaited<ReturnType<Reconciler['compare']>>>()
   private readonly scheduler: Scheduler
 
   constructor(private readonly parts: WalkParts) {
@@ -75,20 +89,33 @@ export class Walk {
       this.pending = walks.places
       this.isRebooted ||= walks.isRebooted
     }
+    this.isDue = this.pending.length > 0
     this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
-  /** Whether it is not known yet what the cluster has lost. */
-  get isOpen(): boolean {
+  /** Whether the cluster may have lost something that no walk has looked for. */
+  get isPending(): boolean {
     return this.pending.length > 0
   }
 
-  /** Called when the gate starts, and when an endpoint goes down or comes back. */
-  soon(): void {
+  /** Whether a walk looks for it now or soon: work that depends on it waits. */
+  get isOpen(): boolean {
+    return this.isPending && (this.isDue || this.isRunning)
+  }
+
+  /**
+   * Called when the gate starts, and when an endpoint goes down or comes back.
+   * @param isHangUp it only closed a connection
+   */
+  soon(isHangUp = false): void {
     const lastRow = this.parts.lastRow()
     if (lastRow > 0 && this.pending.at(-1) !== lastRow)
       this.keep([...this.pending.slice(0, pendingMax - 1), lastRow])
-    if (this.isOpen) this.scheduler.runWithin(quietMs)
+    if (!this.isPending) return
+    if (!isHangUp) this.restMs = restMsMin
+    const leftMs = isHangUp && !this.isDue ? this.restUntil - this.parts.monotonic() : 0
+    this.isDue ||= leftMs <= quietMs
+    this.scheduler.runWithin(Math.max(quietMs, leftMs))
   }
 
   /** Forgets all places, as they are of another cluster. */
@@ -109,23 +136,41 @@ export class Walk {
 
   /** @returns milliseconds to the next one, if there is one */
   private async round(): Promise<number | undefined> {
-    const { isAvailable, log } = this.parts
-    const [from] = this.pending
-    if (from === undefined) return undefined
+    const { isAvailable, log, monotonic } = this.parts
+    if (!this.isPending) return undefined
     if (!isAvailable()) return retryMs
+    this.isRunning = true
+    this.isDue = false
+    this.restUntil = Infinity
+    let hasAgreed = true
     try {
-      await this.walk(from)
+      for (const from of this.pending) {
+        hasAgreed = (await this.walk(from)) && hasAgreed
+        const left = this.pending.filter((place) => place !== from)
+        this.isRebooted &&= left.length > 0
+        this.keep(left)
+      }
     } catch (err) {
       log('warn', { err }, 'could not verify recent writes yet')
+      this.isDue = true
       return retryMs
+    } finally {
+      this.agreed.clear()
+      this.isRunning = false
+      this.restUntil = monotonic() + this.restMs
     }
-    const left = this.pending.filter((place) => place !== from)
-    this.isRebooted &&= left.length > 0
-    this.keep(left)
-    return this.isOpen ? 0 : undefined
+    const { restMs } = this
+    this.restMs = hasAgreed ? Math.min(2 * restMs, restMsMax) : restMsMin
+    return this.untilNext(restMs)
   }
 
-  private async walk(from: number): Promise<void> {
+  private untilNext(restMs: number): number | undefined {
+    if (!this.isPending) return undefined
+    return this.isDue ? 0 : restMs
+  }
+
+  /** @returns whether all agreed */
+  private async walk(from: number): Promise<boolean> {
     const { reconciler, isDoubted, log, onReported } = this.parts
     this.unreadable = 0
     const looks = await this.looksFrom(from)
@@ -149,6 +194,7 @@ export class Walk {
         changedOutside,
       )
     } else if (looks.length > 0) log('info', counts, 'verified recent writes')
+    return repair.length + report.length === 0
   }
 
   /** Each gate finds its part of what an older state brought back. @throws StoreFault */
@@ -182,10 +228,13 @@ export class Walk {
   private lookAt(rows: readonly LedgerRow[]): Promise<Look[]> {
     const { reconciler, merging, now, onUnreadable } = this.parts
     return inParallel(rows, async (row) => {
-      const seen = await reconciler.compare(row).catch((error: unknown) => {
+      const known = this.agreed.get(row.seq)
+      const compared = known === undefined ? reconciler.compare(row) : Promise.resolve(known)
+      const seen = await compared.catch((error: unknown) => {
         if (!isUnreadable(error) || ++this.unreadable > unreadableMax) throw error
         return undefined
       })
+      if (seen?.differs === undefined && seen !== undefined) this.agreed.set(row.seq, seen)
       if (seen === undefined) {
         // One record must not keep all others from being repaired: it stays in doubt by itself.
         onUnreadable(row.cid)

@@ -1,4 +1,5 @@
 /** Sums up the cluster's status of a pin at all peers in one word. */
+import { ClusterFault } from '../cluster/faults.js'
 import { readPinStatus } from '../cluster/status-answer.js'
 
 /** `failed`: until the cluster tries again by itself. */
@@ -13,13 +14,18 @@ export interface StatusLine {
 
 /**
  * @param line a status as `GET /pins` and `GET /pins/{cid}` give it
- * @throws ClusterFault when it is not a status line
+ * @returns undefined: this line is not a status; other lines may be
  */
-export function readStatus(line: Buffer): StatusLine {
-  const { cid, peers } = readPinStatus(line.toString())
-  const failed = peers.find(({ status }) => status === 'pin_error')
-  const stage = stageOf(peers.map(({ status }) => status))
-  return { cid, stage, error: stage === 'failed' ? (failed?.error ?? '') : '' }
+export function statusIn(line: Buffer): StatusLine | undefined {
+  try {
+    const { cid, peers } = readPinStatus(line.toString())
+    const failed = peers.find(({ status }) => status === 'pin_error')
+    const stage = stageOf(peers.map(({ status }) => status))
+    return { cid, stage, error: stage === 'failed' ? (failed?.error ?? '') : '' }
+  } catch (error) {
+    if (error instanceof ClusterFault) return undefined
+    throw error
+  }
 }
 
 const atWork = new Set(['pin_queued', 'pinning'])

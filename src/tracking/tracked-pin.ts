@@ -34,6 +34,8 @@ export class TrackedPin {
   askedAt = -Infinity
   /** Asks about it in the next round, whatever is queued. */
   isUrgent = false
+  /** A question about it by name is under way. */
+  isAsked = false
   private parties: Party[] = []
 
   constructor(readonly cid: string) {}

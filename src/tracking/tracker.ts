@@ -6,7 +6,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { Timers } from '../time/clock.js'
 import { TrackedPin, type PinEvent } from './tracked-pin.js'
-import { cidAtStart, readStatus, type StatusLine } from './status-line.js'
+import { cidAtStart, statusIn, type StatusLine } from './status-line.js'
 import { Scheduler } from '../time/scheduler.js'
 import { dayMs } from '../time/units.js'
 
@@ -31,6 +31,12 @@ const waitersMax = 10_000
 /** CIDs in one round and in one request: each costs a lookup in Kubo. */
 const namedMax = 500
 const questionMax = 100
+/**
+ * A round waits so long for its questions by name. One that hangs goes on beside the next rounds,
+ * so many at a time.
+ */
+const patienceMs = 1000
+const askingMax = 4
 
 /** Between rounds: short after a change, longer while nothing happens. */
 const waitMsMin = 1000
@@ -50,6 +56,7 @@ const givenUpMs = dayMs
 export class PinTracker {
   private readonly tracked = new Map<string, TrackedPin>()
   private waiting = 0
+  private asking = 0
   private isClosed = false
   private readonly waitingOf = new KeyedCounter()
   /** Pins in the share of each encoder. */
@@ -192,23 +199,51 @@ export class PinTracker {
     // Pins that are accepted from here on may be missing in the queue that is read now.
     const pins = this.pinsOfRound(startMs)
     const before = this.tracked.size
+    let roundMs = 0
     try {
       const queued = await this.queued(pins)
+      roundMs = this.parts.monotonic() - startMs
       const due = pins.filter((pin) => this.isDue(pin, queued, startMs))
       due.sort((one, other) => one.askedAt - other.askedAt)
-      await this.askFor(due.slice(0, namedMax).map(({ cid }) => cid))
+      if (await this.askSoon(due.slice(0, namedMax))) roundMs = this.parts.monotonic() - startMs
       const isMoving = due.length > namedMax || this.tracked.size < before
       const leastMs = this.waiting > 0 ? waitMsMinWaited : waitMsMin
       const factor = this.waiting > 0 ? 2 : 1.5
       this.waitMs = isMoving ? leastMs : Math.max(this.waitMs * factor, leastMs)
     } catch (error) {
-      // Endpoints do not notice unreadable answers.
-      const isKnown = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
-      if (!isKnown) this.parts.onError(error)
+      this.report(error)
       this.waitMs *= 2
     }
     this.waitMs = Math.min(this.waitMs, this.waiting > 0 ? waitMsMaxWaited : waitMsMax)
-    return this.untilNext(this.parts.monotonic() - startMs)
+    return this.untilNext(roundMs)
+  }
+
+  private report(error: unknown): void {
+    // Endpoints do not notice unreadable answers.
+    const isKnown = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
+    if (!isKnown) this.parts.onError(error)
+  }
+
+  /** @returns whether all was answered soon; if not, it goes on beside the next rounds */
+  private async askSoon(pins: readonly TrackedPin[]): Promise<boolean> {
+    if (pins.length === 0) return true
+    if (this.asking >= askingMax) return false
+    let isLate = false
+    const asked = this.askFor(pins).catch((error: unknown) => {
+      if (!isLate) throw error
+      this.report(error)
+    })
+    return new Promise<boolean>((resolve, reject) => {
+      const cancel = this.parts.setTimer(patienceMs, () => {
+        isLate = true
+        resolve(false)
+      })
+      asked
+        .then(() => {
+          resolve(true)
+        }, reject)
+        .finally(cancel)
+    })
   }
 
   /** Between full rounds, it looks only at pins that a request waits for. */
@@ -237,25 +272,34 @@ export class PinTracker {
   }
 
   private isDue(pin: TrackedPin, queued: ReadonlySet<string>, nowMs: number): boolean {
+    if (pin.isAsked) return false
     if (pin.isUrgent) return true
     if (pin.isFailing) return nowMs - pin.askedAt >= failingMs
     return !queued.has(pin.cid)
   }
 
-  private async askFor(cids: readonly string[]): Promise<void> {
-    for (let from = 0; from < cids.length; from += questionMax) {
-      const some = cids.slice(from, from + questionMax)
-      for (const cid of some) {
-        const pin = this.tracked.get(cid)
-        if (pin === undefined) continue
-        pin.askedAt = this.parts.monotonic()
-        pin.isUrgent = false
+  private async askFor(pins: readonly TrackedPin[]): Promise<void> {
+    this.asking++
+    for (const pin of pins) pin.isAsked = true
+    try {
+      for (let from = 0; from < pins.length; from += questionMax) {
+        const some = pins.slice(from, from + questionMax).filter(({ cid }) => this.tracked.has(cid))
+        for (const pin of some) {
+          pin.askedAt = this.parts.monotonic()
+          pin.isUrgent = false
+        }
+        await this.parts.readStatus(
+          some.map(({ cid }) => cid),
+          (line) => {
+            const status = statusIn(line)
+            const pin = this.tracked.get(status?.cid ?? '')
+            if (pin !== undefined && status !== undefined) this.take(pin, status)
+          },
+        )
       }
-      await this.parts.readStatus(some, (line) => {
-        const status = statusIn(line)
-        const pin = this.tracked.get(status?.cid ?? '')
-        if (pin !== undefined && status !== undefined) this.take(pin, status)
-      })
+    } finally {
+      for (const pin of pins) pin.isAsked = false
+      this.asking--
     }
   }
 
@@ -292,16 +336,6 @@ export class PinTracker {
         // A listener failed; neither the cluster's answer nor the request has a fault.
         this.parts.onError(error)
       }
-  }
-}
-
-/** Undefined: this line is not a status; other lines may be. */
-function statusIn(line: Buffer): StatusLine | undefined {
-  try {
-    return readStatus(line)
-  } catch (error) {
-    if (error instanceof ClusterFault) return undefined
-    throw error
   }
 }
 

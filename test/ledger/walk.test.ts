@@ -22,13 +22,15 @@ function runOver(
   const kept: PendingWalks[] = []
   const reported: string[] = []
   const available = { is: true }
+  const compared: number[] = []
+  const last = { row: rows }
   const contents = { isRebooted: false, wasClosed: false, isCopy: false, walks }
   const walk = new Walk({
     storage: {
       contents: contents as LedgerContents,
       newest: (before, count) => {
-        const last = Math.min(before - 1, rows)
-        const seqs = Array.from({ length: Math.min(count, last) }, (_, index) => last - index)
+        const first = Math.min(before - 1, last.row)
+        const seqs = Array.from({ length: Math.min(count, first) }, (_, index) => first - index)
         return Promise.resolve(seqs.map(rowOf))
       },
       note: (operations) => {
@@ -37,12 +39,11 @@ function runOver(
       },
     },
     reconciler: {
-      compare: ({ seq }) =>
-        Promise.resolve({
-          differs: lost.has(seq) ? 'missing' : undefined,
-          isThere: true,
-          isTakenDown: false,
-        }),
+      compare: ({ seq }) => {
+        compared.push(seq)
+        const differs = lost.has(seq) ? 'missing' : undefined
+        return Promise.resolve({ differs, isThere: true, isTakenDown: false })
+      },
       reconcile: (cid) => {
         repaired.push(cid)
         return Promise.resolve({ kind: 'repaired', differed: 'missing' })
@@ -52,7 +53,7 @@ function runOver(
         return Promise.resolve()
       },
     },
-    lastRow: () => rows,
+    lastRow: () => last.row,
     merging: { gateId: 'aaaaaaaa', owes: 'all' },
     isAvailable: () => available.is,
     isDoubted: (cid) => doubted.includes(cid),
@@ -62,7 +63,7 @@ function runOver(
     onUnreadable: () => undefined,
     ...{ now, monotonic: now, setTimer },
   })
-  return { walk, repaired, reported, kept, turn, available }
+  return { walk, repaired, reported, kept, turn, available, compared, last }
 }
 
 const lost = new Set([39, 40])
@@ -102,4 +103,31 @@ t.test('what is in doubt was changed by no hand, as far as is known', async (t) 
   await run.turn(2000)
   t.same(run.repaired, [])
   t.same(run.reported, ['c20'])
+})
+
+t.test('hang-ups of a cluster that closes each connection cost ever fewer walks', async (t) => {
+  const { walk, compared, kept, last, turn } = runOver(400, new Set())
+  const hangUps = async (seconds: number) => {
+    for (let n = 0; n < seconds; n++) {
+      last.row++
+      walk.soon(true)
+      await turn(1000)
+    }
+    return compared.splice(0).length
+  }
+  walk.soon(true)
+  t.equal(walk.isOpen, true, 'the first may be a crash')
+  await turn(1000)
+  t.equal(compared.splice(0).length, 128)
+  t.equal(walk.isOpen, false)
+  const first = await hangUps(60)
+  // A read for each row, however many places lie among them.
+  t.ok(first <= 2 * (128 + 64), `${first} in a minute`)
+  t.same([walk.isPending, walk.isOpen], [true, false], 'what waits for it goes on')
+  const hour = await hangUps(3600)
+  t.ok(hour < 14 * (128 + 64 * 5), `${hour} in an hour`)
+  walk.soon()
+  t.equal(walk.isOpen, true, 'an endpoint that went down is another matter')
+  await turn(1000)
+  t.same(kept.at(-1), { places: [], isRebooted: false })
 })

@@ -1,7 +1,7 @@
 /** What the cluster says of a pin, read: one word for all of its peers, and plain ones for people. */
 import t from 'tap'
 import { plainWords } from '../../src/tracking/track-pins.js'
-import { cidAtStart, readStatus } from '../../src/tracking/status-line.js'
+import { cidAtStart, statusIn } from '../../src/tracking/status-line.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 
@@ -33,9 +33,9 @@ t.test('a pin is as far as the peers that it is allocated to', async (t) => {
     [[], 'pending'],
   ]
   for (const [statuses, stage] of cases) {
-    const reading = readStatus(line(...statuses))
+    const reading = statusIn(line(...statuses))
     t.match(reading, { cid, stage }, statuses.join())
-    t.equal(reading.error, stage === 'failed' ? 'context canceled' : '')
+    t.equal(reading?.error, stage === 'failed' ? 'context canceled' : '')
   }
 })
 

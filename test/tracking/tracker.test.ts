@@ -15,6 +15,7 @@ function tracking() {
   const state = new Map<string, string>()
   const [questions, events] = [[] as string[], [] as PinEvent[]]
   const faults: Error[] = []
+  const hanging = new Map<string, (error: Error) => void>()
   const line = (cid: string) => {
     const [status = 'unpinned', error = ''] = (state.get(cid) ?? 'unpinned').split(': ')
     return Buffer.from(JSON.stringify({ cid, peer_map: { peer: { status, error } } }))
@@ -33,14 +34,16 @@ function tracking() {
     },
     readStatus: async (cids, take) => {
       await asked(`${cids.length} by name`)
-      for (const cid of cids) take(line(cid))
+      for (const cid of cids) if (!hanging.has(cid)) take(line(cid))
+      for (const cid of cids)
+        if (hanging.has(cid)) await new Promise((_, reject) => hanging.set(cid, reject))
     },
     onEvent: (event) => events.push(event),
     onError: (error) => bugs.push(error),
     ...time,
   })
   const results = () => events.map(({ encoder, result, ms }) => [encoder, result, ms])
-  return { tracker, state, questions, events, results, faults, bugs, turn: time.turn }
+  return { tracker, state, questions, events, results, faults, hanging, bugs, turn: time.turn }
 }
 
 t.test('a pin is asked for by name only when it has left the queue', async (t) => {
@@ -242,6 +245,36 @@ t.test('a pin that is not tracked is asked for at once, by name', async (t) => {
   t.same(events, [], 'and no event follows')
   await turn(60 * minuteMs)
   t.equal(questions.length, 2)
+})
+
+t.test('a question that hangs delays no other wait, and few hang at a time', async (t) => {
+  const { tracker, state, questions, hanging, bugs, turn } = tracking()
+  const called: string[] = []
+  const wait = (cid: string) => tracker.wait(cid, 60_000, () => called.push(cid))
+  const stuck = [10, 11, 12, 13, 14, 15].map(generatedCid)
+  for (const cid of stuck.slice(0, 3)) {
+    hanging.set(cid, () => undefined)
+    wait(cid)
+    await turn(10)
+  }
+  for (const cid of [one, two]) {
+    state.set(cid, 'pinned')
+    wait(cid)
+  }
+  await turn(3000)
+  t.same(called, [one, two])
+  for (const cid of stuck.slice(3)) {
+    hanging.set(cid, () => undefined)
+    wait(cid)
+    await turn(3000)
+  }
+  t.ok(questions.filter((question) => question.endsWith('by name')).length <= 5, questions.join())
+  const ends = [...hanging.values()]
+  hanging.clear()
+  for (const end of ends) end(new ClusterFault('cluster-timeout'))
+  await turn(30_000)
+  t.same(new Set(called), new Set([one, two, ...stuck]), 'the others are asked for again')
+  t.same(bugs, [])
 })
 
 t.test('a request that leaves is not called, and causes no read', async (t) => {
