@@ -2,7 +2,7 @@
 import { compiledSchema } from '../../src/settings/schema/compiled-schema.js'
 import type { FieldSchema } from '../../src/settings/schema/field-schema.js'
 
-/** In markdown; what stands outside of every section has a table of its own, the first. */
+/** In markdown; the first table has the fields that are not in any section. */
 export function settingsTables(): string {
   const sections = Object.entries<FieldSchema>(compiledSchema.properties)
   const [inside, outside] = [
@@ -11,7 +11,7 @@ export function settingsTables(): string {
   ]
   const top = { ...compiledSchema, properties: Object.fromEntries(outside) }
   return [
-    `### Outside of the sections\n\n${tableOf(rowsOf('', top, false, true))}`,
+    `### Top level\n\n${tableOf(rowsOf('', top, false, true))}`,
     ...inside.map(([name, section]) => {
       const { description = '', restart = false } = section
       const rows = rowsOf(name, section, restart, false)
@@ -35,14 +35,18 @@ const tableOf = (rows: readonly Row[]): string =>
     .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)
     .join('')
 
-/** Of the fields within; each that has fields itself has a row before theirs. */
+/** Of the fields within; a section has a row before its fields. Overrides have the row alone. */
 function rowsOf(path: string, schema: FieldSchema, restart: boolean, isTop: boolean): Row[] {
   const { properties = {}, patternProperties = {}, items } = schema
   const rows = Object.entries(properties).flatMap(([name, field]) => {
     const at = path === '' ? name : `${path}.${name}`
     const waits = field.restart ?? restart
     const isRequired = schema.required?.includes(name) === true
-    return [rowOf(at, field, waits, isRequired), ...rowsOf(at, field, waits, false)]
+    const isOverride = field.description?.startsWith('Overrides of ') === true
+    return [
+      rowOf(at, field, waits, isRequired),
+      ...(isOverride ? [] : rowsOf(at, field, waits, false)),
+    ]
   })
   const entries = Object.values(patternProperties).flatMap((entry) =>
     rowsOf(`${path}.NAME`, entry, restart, false),

@@ -33,7 +33,7 @@ ${commandsOf()
   .join('')}.SH EXIT STATUS
 .TP
 .B 0
-Done; or nothing to do, which the command says.
+Done, or there was nothing to do, which the command then says.
 .TP
 .B 1
 Failed. For check: the daemon would not start. For status: the daemon is not ready. For tail
@@ -59,30 +59,30 @@ No colours in pinwarden tail.
 To the process of pinwarden serve:
 .TP
 .BR SIGTERM ", " SIGINT
-End the daemon after the requests in flight. A second signal ends it at once.
+End the daemon after the requests in flight. A second signal ends it immediately.
 .TP
 .B SIGHUP
 Reads the settings and the files that they name; if anything is wrong, the old ones stay in force.
 pinwarden reload does the same and says what changed.
 .TP
 .B SIGUSR2
-Opens a new log file after the old one was moved.
+Reopens the log file, after the old one was moved.
 .TP
 .B SIGUSR1
-Does nothing: the daemon opens no inspector.
+Ignored: the daemon never opens an inspector.
 .SH FILES
 .TP
 .I /etc/pinwarden/config.json
-The configuration: JSON that may have comments and trailing commas.
+The configuration: JSON, with optional comments and trailing commas.
 .TP
 .I /etc/pinwarden/config.json.lock, .former, .kept\\-1
-The lock of an edit; the file before it; a version that an editor wrote at the same time.
+The lock of an edit; the previous file; a version that another program wrote at the same time.
 .TP
 .I /var/lib/pinwarden/ledger.db
-The promises to encoders. Back it up with pinwarden ledger backup.
+The ledger: what the gate owes to encoders. Back it up with pinwarden ledger backup.
 .TP
 .I /var/log/pinwarden
-Directory for log.file that the unit may write to.
+Directory for log.file; the unit may write there.
 .TP
 .I /run/pinwarden/control.sock
 The socket through which commands that change pins, and pinwarden reload, reach the daemon.

@@ -6,8 +6,8 @@ import type { Snapshot } from '../settings/snapshot.js'
 import {
   type Activity,
   encodersShownMax,
-  type TroubledRequest,
-  type TroubleGroup,
+  type ProblemRequest,
+  type ProblemGroup,
 } from './activity.js'
 import type { RequestTally } from './tally.js'
 
@@ -16,7 +16,7 @@ export interface ActivityReport {
   readonly now: number
   readonly cluster: {
     readonly lastAnswered: number | null
-    readonly lastFault: TroubleReport | null
+    readonly lastFault: ProblemReport | null
   }
   readonly series: Series
   /** The last hour, by name; the encoders seen first, if there are too many. */
@@ -41,7 +41,7 @@ export interface RefusalGroup {
   readonly count: number
   readonly last: number
   /** The latest few, the latest first. */
-  readonly requests: readonly TroubleReport[]
+  readonly requests: readonly ProblemReport[]
 }
 
 /**
@@ -98,7 +98,7 @@ export interface PinsReport extends PendingPins {
   readonly failed: number
 }
 
-export interface TroubleReport {
+export interface ProblemReport {
   readonly time: number
   readonly id: string
   readonly encoder: string | null
@@ -131,7 +131,7 @@ export function activityReport(
   const { lastAnswered, lastFault, encoders: seen } = activity
   const known = Object.keys(config.encoders)
   const names = [...new Set([...seen.keys(), ...known])]
-  const groups = activity.troubles()
+  const groups = activity.problems()
   const requestsMax = Math.max(1, Math.floor(requestsShownMax / groups.length))
   const sums = new Map([...seen].map(([name, { steps }]) => [name, steps.sum(steadyNow)]))
   const strangers = activity.strangers.sum(steadyNow)
@@ -158,7 +158,7 @@ export function activityReport(
     now,
     cluster: {
       lastAnswered: lastAnswered === undefined ? null : timeOf(lastAnswered),
-      lastFault: lastFault === undefined ? null : troubleOf(lastFault, timeOf),
+      lastFault: lastFault === undefined ? null : problemOf(lastFault, timeOf),
     },
     series: seriesOf(activity, steadyNow, timeOf),
     encoders: names
@@ -248,7 +248,7 @@ function keysOf(fields: EncoderConfig | undefined, now: number) {
 }
 
 function groupOf(
-  { encoder, reason, last, latest }: TroubleGroup,
+  { encoder, reason, last, latest }: ProblemGroup,
   sums: ReadonlyMap<string, RequestTally>,
   strangers: RequestTally,
   timeOf: TimeOf,
@@ -260,11 +260,11 @@ function groupOf(
     reason,
     count: tally?.reasons.get(reason) ?? latest.length,
     last: timeOf(last),
-    requests: latest.slice(0, requestsMax).map((trouble) => troubleOf(trouble, timeOf)),
+    requests: latest.slice(0, requestsMax).map((problem) => problemOf(problem, timeOf)),
   }
 }
 
-function troubleOf({ time, line }: TroubledRequest, timeOf: TimeOf): TroubleReport {
+function problemOf({ time, line }: ProblemRequest, timeOf: TimeOf): ProblemReport {
   const { id, encoder = null, client, method, path, status, outcome, reason } = line
   return {
     time: timeOf(time),

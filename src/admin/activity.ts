@@ -9,20 +9,20 @@ export type Ended = CountedEnding &
   Pick<AccessLine, 'id' | 'encoder' | 'client' | 'method' | 'path' | 'status' | 'upstreamStatus'>
 
 /** A request that was refused, or failed. */
-export interface TroubledRequest {
+export interface ProblemRequest {
   /** By the clock of the activity. */
   readonly time: number
   readonly line: Ended
 }
 
 /** Refused and failed requests of one encoder, or of strangers, for one reason. */
-export interface TroubleGroup {
+export interface ProblemGroup {
   readonly encoder: string | undefined
   readonly reason: string
   /** By the clock of the activity. */
   last: number
   /** The latest first. */
-  readonly latest: TroubledRequest[]
+  readonly latest: ProblemRequest[]
 }
 
 export interface EncoderActivity {
@@ -39,7 +39,7 @@ export const encodersShownMax = 1024
 /** With more active encoders than that, a search for each request would cost as much as it. */
 const forgetEveryMs = 100
 
-/** Of an encoder, or of strangers, and of one reason. */
+/** Groups by encoder (or strangers) and reason. */
 const groupsMax = 512
 const latestMax = 10
 
@@ -56,11 +56,11 @@ export class Activity {
   readonly strangers = new Steps(encoderStepMs, hourMs / encoderStepMs)
   /** When the cluster last answered, and what was last wrong with it. */
   lastAnswered: number | undefined
-  lastFault: TroubledRequest | undefined
+  lastFault: ProblemRequest | undefined
 
-  /** When counting began: of the time before, nothing is known. */
+  /** When counting began: the time before is unknown. */
   readonly startedAt: number
-  private readonly groups = new Map<string, TroubleGroup>()
+  private readonly groups = new Map<string, ProblemGroup>()
   private wallAheadMs = 0
   private forgotAt = -Infinity
   /** Requests of encoders without a place; only {@link series} shows them. */
@@ -89,9 +89,9 @@ export class Activity {
     this.stepsOf(line.encoder, time).at(time).add(line)
     if (line.upstreamStatus !== undefined) this.lastAnswered = time
     if (fine.has(line.outcome)) return
-    const trouble = { time, line }
-    this.note(trouble)
-    if (line.reason?.startsWith('cluster-') === true) this.lastFault = trouble
+    const problem = { time, line }
+    this.note(problem)
+    if (line.reason?.startsWith('cluster-') === true) this.lastFault = problem
   }
 
   /** What became of a pin, long after its request. */
@@ -105,23 +105,23 @@ export class Activity {
   }
 
   /** Those of the last hour, the latest first. */
-  troubles(): TroubleGroup[] {
+  problems(): ProblemGroup[] {
     const from = this.now() - hourMs
     return [...this.groups.values()]
       .filter(({ last }) => last > from)
       .sort((one, other) => other.last - one.last)
   }
 
-  private note(trouble: TroubledRequest): void {
-    const { encoder, outcome, reason = outcome } = trouble.line
+  private note(problem: ProblemRequest): void {
+    const { encoder, outcome, reason = outcome } = problem.line
     const key = `${encoder ?? ''} ${reason}`
     let group = this.groups.get(key)
     if (group === undefined) {
       if (this.groups.size >= groupsMax) this.forgetGroup()
-      this.groups.set(key, (group = { encoder, reason, last: trouble.time, latest: [] }))
+      this.groups.set(key, (group = { encoder, reason, last: problem.time, latest: [] }))
     }
-    group.last = trouble.time
-    if (group.latest.unshift(trouble) > latestMax) group.latest.pop()
+    group.last = problem.time
+    if (group.latest.unshift(problem) > latestMax) group.latest.pop()
   }
 
   private forgetGroup(): void {

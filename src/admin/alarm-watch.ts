@@ -75,7 +75,7 @@ export class AlarmWatch {
   }
 
   private bugs(steadyNow: number): number {
-    const groups = this.activity.troubles().filter(({ reason }) => reason === 'bug')
+    const groups = this.activity.problems().filter(({ reason }) => reason === 'bug')
     return groups.reduce(
       (sum, { latest }) => sum + latest.filter(({ time }) => steadyNow - time < hourMs).length,
       0,

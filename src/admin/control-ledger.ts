@@ -32,12 +32,12 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
     return check
   })
 
-  let isUnderWay = false
+  let isRunning = false
   control.get('/ledger/backup', async (_request, reply) => {
     if (disk.directory === undefined)
       throw new ControlRefusal(409, 'the ledger is kept in memory: there is nothing to back up')
-    if (isUnderWay) throw new ControlRefusal(409, 'another backup is under way')
-    isUnderWay = true
+    if (isRunning) throw new ControlRefusal(409, 'another backup is running')
+    isRunning = true
     try {
       const copy = await copyOf(disk, join(disk.directory, `${ledgerName}.copy`))
       log.info({ bytes: copy.bytes }, 'backed up the ledger')
@@ -45,7 +45,7 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
       reply.header('content-length', copy.bytes)
       return await reply.send(copy.stream)
     } finally {
-      isUnderWay = false
+      isRunning = false
     }
   })
 }

@@ -125,7 +125,7 @@ export function addPinRoutes(
     const { leaseId } = encoderOf(current(), query.encoder ?? '')
     const { holdings, ownPins } = ledger
     if (holdings.since === undefined && !(await holdings.count()))
-      throw new ControlRefusal(503, 'the leases could not be counted: the log says why')
+      throw new ControlRefusal(503, 'the leases could not be counted: see the log')
     const { cids, total: count } = await ownPins.page(leaseId, query.after, pageMax)
     return { count, cids }
   })

@@ -70,14 +70,14 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   const { ledger, ledgerDisk: disk, log, retryQueue } = parts
   const holderOf = (name: string) => parts.current().keyring.encoder(name)?.leaseId
   let isClosing = false
-  const underWay = new Set<Promise<unknown>>()
+  const inFlight = new Set<Promise<unknown>>()
   addPinRoutes(control, { ...parts, disk }, expected, (path, change) => {
     control.post<{ Body: unknown }>(path, async ({ body, raw }, reply) => {
       const mustStop = () => isClosing || parts.isStopping() || raw.socket.destroyed
       const changed = change(body, mustStop)
       const over = Promise.allSettled([changed, once(reply.raw, 'close')])
-      underWay.add(over)
-      void over.then(() => underWay.delete(over))
+      inFlight.add(over)
+      void over.then(() => inFlight.delete(over))
       return changed
     })
   })
@@ -95,7 +95,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   return {
     close: async () => {
       isClosing = true
-      await Promise.all(underWay)
+      await Promise.all(inFlight)
       await closeNow(control)
     },
   }

@@ -8,8 +8,10 @@ export function ledgerText(ledger: LedgerStatus): string {
   const { missing, unexpected } = reportedRows
   return [
     `${ledger.owedRows} pins owed`,
-    ...(ledger.isCopy ? ['a copy: it repairs nothing before pinwarden ledger trust'] : []),
-    ...(ledger.isWritable ? [] : ['the disk takes nothing']),
+    ...(ledger.isCopy
+      ? ['a copy: the gate makes no repairs from it before pinwarden ledger trust']
+      : []),
+    ...(ledger.isWritable ? [] : ['not writable']),
     ...(ledger.isWalking ? ['verifying recent writes'] : []),
     ...(doubts > 0 ? [`${doubts} in doubt, the oldest for ${spanText(oldestDoubtMs)}`] : []),
     ...(repaired > 0 ? [`${repaired} repaired since the start`] : []),
@@ -18,6 +20,6 @@ export function ledgerText(ledger: LedgerStatus): string {
   ].join('; ')
 }
 
-/** Whether an operator has to do something. */
+/** Whether an operator has to act. */
 export const isLedgerAlarm = ({ isCopy, isWritable, reportedRows }: LedgerStatus): boolean =>
   isCopy || !isWritable || reportedRows.missing + reportedRows.unexpected > 0

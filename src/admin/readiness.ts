@@ -13,18 +13,18 @@ export interface ReadinessParts {
 /** @returns what is missing; nothing when ready */
 export function createReadiness(parts: ReadinessParts): () => Promise<readonly string[]> {
   const { obstacles, isClusterUp, cacheMs = 1000, timeoutMs = 2000 } = parts
-  let underWay: Promise<boolean> | undefined
+  let pending: Promise<boolean> | undefined
   let last = { isUp: false, untilMs: -Infinity }
 
   const ask = async (): Promise<boolean> => {
     const isUp = await within(timeoutMs, isClusterUp)
     last = { isUp, untilMs: performance.now() + cacheMs }
-    underWay = undefined
+    pending = undefined
     return isUp
   }
 
   return async () => {
-    const isUp = performance.now() < last.untilMs ? last.isUp : await (underWay ??= ask())
+    const isUp = performance.now() < last.untilMs ? last.isUp : await (pending ??= ask())
     return [...obstacles(), ...(isUp ? [] : ['cluster'])]
   }
 }

@@ -58,7 +58,7 @@ export interface StatusReport {
   /** Whether the store of several gates answers; null: this gate is alone. */
   readonly store: StoreReport | null
   readonly encoders: number
-  readonly requestsUnderWay: number
+  readonly requestsInFlight: number
   readonly logLinesDropped: number
   /** Null without TLS. */
   readonly certificateExpires: string | null

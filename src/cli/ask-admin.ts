@@ -11,7 +11,7 @@ import { CommandError, UsageError } from './report.js'
 
 const waitMs = 3000
 
-/** Every key of a very large configuration fits. */
+/** Fits every key of a very large configuration. */
 const bytesMax = 64 * 1024 * 1024
 
 /** As {@link askAdmin} takes it; undefined: no admin listener, or at an unknown port. */
@@ -44,7 +44,7 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
   }
 }
 
-const notThere = 'does it run (systemctl status pinwarden), and did it start with this file?'
+const notThere = 'is it running (systemctl status pinwarden), and did it start with this file?'
 
 export const optionsOf = (where: string, path: string): RequestOptions => {
   const isUrl = /^https?:/.test(where)
@@ -88,21 +88,21 @@ export async function boundedText(body: AsyncIterable<unknown>, bytesMax: number
  */
 export function connectFault(where: string, error: unknown, limitMs = waitMs): string {
   if (!(error instanceof Error)) return String(error)
-  if (error instanceof SyntaxError) return `what answers at ${where} is another program`
+  if (error instanceof SyntaxError) return `another program answers at ${where}`
   if (error.name === 'AbortError' || error.name === 'TimeoutError')
     return `${where} sent nothing within ${secondsText(limitMs)}`
   const code = 'code' in error ? String(error.code) : undefined
   if (code === undefined) return `${where}: ${error.message}`
-  if (code.startsWith('HPE_')) return `what answers at ${where} does not speak HTTP`
+  if (code.startsWith('HPE_')) return `the program at ${where} does not speak HTTP`
   const name = 'hostname' in error ? String(error.hostname) : where
   if (where.startsWith('/') && code !== 'ECONNREFUSED' && code !== 'ECONNRESET')
     return refusal(where, code, 'write to')
   return (
     {
       ECONNREFUSED: `nothing listens at ${where}`,
-      ECONNRESET: `what listens at ${where} hung up without an answer`,
+      ECONNRESET: `the program at ${where} hung up without an answer`,
       ENOTFOUND: `the name ${name} has no address`,
-      EAI_AGAIN: `the name ${name} has no address now`,
+      EAI_AGAIN: `the name ${name} cannot be resolved now`,
       ETIMEDOUT: `${where} does not answer`,
     }[code] ?? `${where} cannot be reached: ${systemText(code)}`
   )

@@ -7,13 +7,13 @@ import type { Config } from '../settings/schema/schema.js'
 import { boundedText, connectFault, isOwn } from './ask-admin.js'
 import { CommandError } from './report.js'
 
-/** Where the packages' unit has its RuntimeDirectory. */
+/** In the RuntimeDirectory of the packages' unit. */
 const usual = '/run/pinwarden/control.sock'
 
-/** Every waiting pin of a very long queue fits. */
+/** Fits every waiting pin of a very long queue. */
 const answerBytesMax = 256 * 1024 * 1024
 
-/** Nothing answers at the control socket. */
+/** No daemon answers at the control socket. */
 export class NoDaemon extends CommandError {}
 
 /**
@@ -91,7 +91,7 @@ async function exchange<T>(
 function faultOf(error: unknown, socketPath: string, silentMs: number | undefined): unknown {
   if (silentMs !== undefined) {
     const text = `the daemon at ${socketPath} has given no sign of life for ${silentMs / 1000} s`
-    return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): its log and `ps` tell more')
+    return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): see its log and `ps`')
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
   if (code === undefined) return error
@@ -104,9 +104,9 @@ function faultOf(error: unknown, socketPath: string, silentMs: number | undefine
 }
 
 const notThere =
-  'does it run (systemctl status pinwarden)? Outside of systemd it needs "control": {"socket": …}'
+  'is it running (systemctl status pinwarden)? Without systemd it needs "control": {"socket": …}'
 
-const anotherAnswers = 'another program than pinwarden answers at the control socket'
+const anotherAnswers = 'another program answers at the control socket'
 
 function messageIn(answer: string): string {
   const { message } = JSON.parse(answer) as { readonly message: string }

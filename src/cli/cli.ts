@@ -38,7 +38,7 @@ Examples:
 
 The configuration is --config FILE, else the variable PINWARDEN_CONFIG, else
 ${defaultPath}. Exit codes: 0 done, 1 failed, 2 wrong usage.
-More examples: --help after a command.`
+Add --help to a command for more examples.`
 
 /** All commands; none of their code is loaded before it runs. */
 export function programOf(line: CommandLine): Command {
@@ -47,7 +47,7 @@ export function programOf(line: CommandLine): Command {
     .description('Authenticating reverse proxy for the public port of an IPFS Cluster host')
     .version(version)
     .exitOverride()
-    .showHelpAfterError('hint: --help after a command shows its usage')
+    .showHelpAfterError('hint: add --help to a command to see its usage')
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),

@@ -1,4 +1,4 @@
-/** Says why a command failed that reads or changes the configuration; the probe does neither. */
+/** Says why a command that uses the configuration failed; the probe does not use one. */
 import { EditError } from '../settings/edit/edit.js'
 import { loadConfig, soundConfig } from '../settings/load.js'
 import { ConfigError, problemLines } from '../settings/problems.js'

@@ -18,7 +18,7 @@ export function addDaemonCommands(program: Command, line: CommandLine): void {
       .option('--online', 'also ask the cluster, its clock, the fallback and the store')
       .option(
         '--user <name>',
-        "judge files as this user; root's default is pinwarden, if there is one",
+        "check files as this user; root's default is pinwarden, if it exists",
       )
       .option('--json', 'as JSON'),
     'check',
@@ -48,10 +48,10 @@ function addStatus(program: Command, line: CommandLine): void {
         '--watch [seconds]',
         'refresh every N seconds (default 2), with the activity of each encoder',
       )
-      .option('--json', 'as JSON; with --watch one document a line')
+      .option('--json', 'as JSON; with --watch, one document per line')
       .option(
         '--live',
-        'exit with 0 if the daemon answers, even when the cluster does not: a health check',
+        'a health check: exit with 0 if the daemon answers, even if the cluster does not',
       ),
     'status',
     'status --watch',
@@ -59,7 +59,8 @@ function addStatus(program: Command, line: CommandLine): void {
   )
 }
 
-const fileText = "the log, also compressed, or - for standard input; else the daemon's own"
+const fileText =
+  "the log, which may be compressed, or - for standard input; default: the daemon's log"
 
 function addTail(program: Command, line: CommandLine): void {
   const about = 'show the log in a readable form'
@@ -67,18 +68,24 @@ function addTail(program: Command, line: CommandLine): void {
     line
       .add(program, 'tail', about, async () => (await import('./tail/tail.js')).tail)
       .argument('[file]', fileText)
-      .option('-n, --lines <number>', 'number of last lines', '20')
+      .option('-n, --lines <number>', 'how many of the last lines to show', '20')
       .option('-f, --follow', 'follow new lines, also after logrotate moved the file')
-      .option('--since <when>', 'all lines since this time: 30m, 2h, 7d, 2026-11-29T18:00:00Z')
+      .option(
+        '--since <when>',
+        'all lines since this time, such as 30m, 2h, 7d, 2026-11-29T18:00:00Z',
+      )
       .option('--id <id>', 'only the request with this X-Request-Id')
-      .option('--cid <cid>', 'only about this CID')
-      .option('--encoder <name>', 'only requests of this encoder; - of those without a good key')
+      .option('--cid <cid>', 'only requests about this CID')
+      .option(
+        '--encoder <name>',
+        'only requests of this encoder; - for requests without a valid key',
+      )
       .option(
         '--outcome <word>',
-        'only answered, journaled, checked, refused, fault, aborted or bug',
+        'only with this outcome: answered, journaled, checked, refused, fault, aborted or bug',
       )
-      .option('--status <code>', 'only such as 429, 4xx, 500-599')
-      .option('--json', 'the lines exactly as in the file')
+      .option('--status <code>', 'only with this status: 429, 4xx, 500-599')
+      .option('--json', 'print the lines exactly as in the file')
       .option('--color', 'color the output even if it is not a terminal')
       .option('--no-color', 'never color the output'),
     'tail -f --outcome refused',
@@ -86,7 +93,7 @@ function addTail(program: Command, line: CommandLine): void {
     'tail --id 02ce92e6-3bf6-44f6-be26-4c0f99c58482',
   ).addHelpText(
     'after',
-    "\nThe daemon's own log is log.file with its rotated files, or else the journal of systemd.",
+    "\nThe daemon's log is log.file with its rotated files, or else systemd's journal.",
   )
 }
 

@@ -43,10 +43,10 @@ export const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` :
 
 function doubtOf(host: string, port: number, isAny: boolean, isTls: boolean) {
   if (isAny || port === 0)
-    return 'replace the part in capitals, or set listen.publicUrl to the address that encoders use'
+    return 'replace the part in capitals, or set listen.publicUrl to the address for encoders'
   if (isLoopback(host))
-    return `${host} is reachable from this machine only; listen.publicUrl is for the public address`
+    return `${host} is only reachable from this machine; set listen.publicUrl to the public address`
   if (isTls && isIP(host) !== 0)
-    return 'certificates are for names: set listen.publicUrl to one that yours is for'
+    return 'certificates are for names: set listen.publicUrl to a name in yours'
   return undefined
 }

@@ -15,7 +15,7 @@ export async function knownHolders(config: Config, io: Io): Promise<ReadonlyMap<
     return new Map([...names].map(([holder, name]) => [name, holder]))
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    warn(io, `new encoders get new leaseIds, as the ledger cannot be asked: ${error.message}`)
+    warn(io, `new encoders get new leaseIds, as the ledger cannot be read: ${error.message}`)
     return new Map()
   }
 }
@@ -33,4 +33,4 @@ export async function leaseIdFor(encoder: string, configPath: string, io: Io): P
 }
 
 export const knownText = (encoder: string, leaseId: string): string =>
-  `the ledger knows ${encoder}: it has its leaseId ${leaseId} again, and with it what it pinned`
+  `the ledger knows ${encoder}: it gets back its leaseId ${leaseId}, and so its pins`

@@ -139,7 +139,7 @@ export async function formOf(path: string): Promise<Form> {
     if (other === undefined)
       return bytesRead === 0 || text.startsWith(ownStart) ? 'plain' : 'carried'
     throw new CommandError(
-      `${path} is compressed with ${other}, which is not read here`,
+      `${path} is compressed with ${other}, which pinwarden cannot read`,
       `${other} -dc ${path} | pinwarden tail -`,
     )
   } catch (error) {
@@ -193,7 +193,7 @@ export async function* journaldLines(options: JournaldOptions): AsyncGenerator<s
   } catch (error) {
     if (signal?.aborted === true) return
     throw new CommandError(
-      `the journal of systemd cannot be read: ${messageOf(error)}`,
+      `systemd's journal cannot be read: ${messageOf(error)}`,
       'name a file, or pipe the log in: docker logs gate | pinwarden tail -',
     )
   } finally {

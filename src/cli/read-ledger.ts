@@ -54,19 +54,19 @@ function isThere(path: string): boolean {
     return statSync(path, { throwIfNoEntry: false }) !== undefined
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    const why = code === 'EACCES' ? 'this user may not look into its directory' : code
+    const why = code === 'EACCES' ? 'this user may not access its directory' : code
     throw new CommandError(`${path} cannot be read: ${why}`, forRoot)
   }
 }
 
-const forRoot = "the daemon's user and root may read it: try it with sudo"
+const forRoot = "only the daemon's user and root may read it: try it with sudo"
 
 /** The configured place has no ledger. */
 class NoLedger extends CommandError {
   constructor(path: string) {
     super(
       `there is no ledger at ${path}`,
-      'ledger.directory in the settings says where it is kept; without one it ends with the daemon',
+      'ledger.directory in the settings says where it is; without one it is lost with the daemon',
     )
   }
 }

@@ -20,7 +20,7 @@ export async function reload({ configPath, json }: JsonCalled, io: Io): Promise<
   else {
     fail(io, `the daemon refused ${configPath}: the old settings stay in force`)
     for (const problem of answer.problems) io.stderr.write(`  ${problemText(problem)}\n`)
-    hint(io, 'pinwarden check says the same without a daemon')
+    hint(io, 'pinwarden check finds the same problems without a daemon')
   }
   return answer.isApplied ? 0 : 1
 }
@@ -47,5 +47,5 @@ const words = new Map([
   ['keysAdded', 'keys added'],
   ['keysRemoved', 'keys removed'],
   ['keysChanged', 'keys changed'],
-  ['files', 'files with other contents'],
+  ['files', 'files with new contents'],
 ])

@@ -54,12 +54,12 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
     add(sums, line)
   }
   if (sums.size === 0) {
-    fail(io, `there is no request in the ${countText(count)} that were read`)
-    hint(io, 'is it the log of pinwarden, as JSON, and of that time?')
+    fail(io, `found no requests in ${countText(count)}`)
+    hint(io, "is this pinwarden's log, as JSON, and from that time?")
     return 1
   }
   if (foreign > 0)
-    warn(io, `left out ${countText(foreign)} that ${foreign === 1 ? 'is' : 'are'} not JSON`)
+    warn(io, `skipped ${countText(foreign)} that ${foreign === 1 ? 'is' : 'are'} not JSON`)
   const rows = [...sums].sort(([one], [other]) => (one < other ? -1 : 1))
   if (json) {
     const encoders = rows.map(([encoder, { requests, refused, wouldRefuse }]) => ({

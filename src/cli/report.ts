@@ -35,7 +35,7 @@ export function report(error: unknown, io: Io): 1 | 2 {
   }
   if (error instanceof LedgerFault) {
     fail(io, error.message)
-    hint(io, 'ledger.directory in the settings says where it is kept')
+    hint(io, 'ledger.directory in the settings says where it is')
     return 1
   }
   // A system error is shown in its own words; anything else is a bug, and shown whole.
@@ -71,11 +71,11 @@ export function warn(io: Io, text: string): void {
   io.stderr.write(`pinwarden: warning: ${text}\n`)
 }
 
-/** For an edit of the configuration that another program's crossed. */
+/** For an edit of the configuration that collided with another program's. */
 export const warnOfCopy =
   (io: Io) =>
   (copy: string): void => {
-    warn(io, `another edit crossed this one, or was cut off: what it left is in ${copy}`)
+    warn(io, `another edit collided with this one, or was interrupted: its version is in ${copy}`)
   }
 
 export function hint(io: Io, text: string | undefined): void {

@@ -25,7 +25,7 @@ export function addSetupCommands(program: Command, line: CommandLine): void {
 function addCompletion(program: Command, line: CommandLine): void {
   program
     .command('completion', { hidden: true })
-    .description('print the script by which a shell completes pinwarden')
+    .description('print the completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action((shell: Shell) =>
       line.end(async () => {
@@ -40,14 +40,17 @@ function addInit(program: Command, line: CommandLine): void {
   withExamples(
     line
       .add(program, 'init', about, async () => (await import('./init/init.js')).init)
-      .option('--encoder <name>', 'the first encoder', 'encoder-1')
+      .option('--encoder <name>', 'name of the first encoder', 'encoder-1')
       .option('--host <address>', 'address to listen on; default: the public one of this host')
-      .option('--port <number>', 'to listen on', '9098')
+      .option('--port <number>', 'port to listen on', '9098')
       .option('--cluster <url>', "base URL of the cluster's REST API", 'http://127.0.0.1:9094')
       .option('--cert <file>', 'certificate chain in PEM; needs --key')
       .option('--key <file>', 'private key in PEM')
-      .option('--ledger <directory>', 'directory of an existing ledger, if not the usual one')
-      .option('--plain-http', 'allow no TLS on a public address: keys then travel in clear')
+      .option('--ledger <directory>', 'directory of an existing ledger, if not the default')
+      .option(
+        '--plain-http',
+        'allow plain HTTP on a public address: keys are then sent unencrypted',
+      )
       .option(
         '--endpoint <url>',
         'URL at which encoders reach the gate, such as https://host:9098',

@@ -41,7 +41,7 @@ export interface EndpointReport {
   readonly stateMs: number
   /** Why it is not up. */
   readonly reason: FaultReason | 'health-check' | undefined
-  /** Exchanges under way. */
+  /** Exchanges in flight. */
   readonly load: number
   readonly answers: number
   /** Sum over all answers, each up to its head. */
@@ -123,7 +123,7 @@ export class Endpoint {
     })
   }
 
-  /** Exchanges under way. */
+  /** Exchanges in flight. */
   get load(): number {
     const { state, records, kubo, listings } = this.lanes
     return state.size + records.size + kubo.size + listings.size + this.streams
@@ -262,7 +262,7 @@ export class Endpoint {
     return { ...headers, ...wantsPlain, ...(authorization !== undefined && { authorization }) }
   }
 
-  /** Lets exchanges under way end, then closes the connections. */
+  /** Lets exchanges in flight end, then closes the connections. */
   async retire(): Promise<void> {
     this.health.close()
     await Promise.all([...this.allPools.map((pool) => pool.close()), this.prober.close()])

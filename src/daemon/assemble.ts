@@ -227,7 +227,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
     ...{ settings, log, metrics, keyUse, activity, ledger, keyUses, obstacles },
     reloading: {},
     url: () => url,
-    requestsUnderWay: () => connections.requestsUnderWay,
+    requestsInFlight: () => connections.requestsInFlight,
     budgetLeft: (encoder, budget) => gate.budgetLeft(encoder, budget),
     pendingPins: () => tracker.pendingPins(),
     retryQueue: () => {

@@ -41,7 +41,7 @@ export interface Daemon extends AsyncDisposable {
   readonly reloading: Reloading
   /** Where the gate listens, e.g. `https://127.0.0.1:9098`; null: not yet. */
   url(): string | null
-  requestsUnderWay(): number
+  requestsInFlight(): number
   /** What remains of an encoder's budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
   /** How many pins of each encoder the cluster has yet to finish. */

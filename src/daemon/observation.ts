@@ -87,7 +87,7 @@ async function statusOf(daemon: Observed, startedAt: string): Promise<StatusRepo
     ledger: await daemon.ledgerReport(),
     store: daemon.storeReport() ?? null,
     encoders: keyring.encoderCount,
-    requestsUnderWay: daemon.requestsUnderWay(),
+    requestsInFlight: daemon.requestsInFlight(),
     logLinesDropped: daemon.log.sink.dropped,
     certificateExpires: certificateExpiry(daemon.settings)?.toISOString() ?? null,
     settings: { since: since.toISOString(), ...settings },

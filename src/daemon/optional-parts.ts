@@ -38,8 +38,8 @@ export function refuseAnothers(store: Store): void {
 
 const anothersNamespace = {
   path: 'store.namespace',
-  found: 'a namespace of another cluster in this store',
-  expected: 'one of its own for each cluster: budgets, locks and leases would cross over',
+  found: 'a namespace that belongs to another cluster',
+  expected: 'a separate one for each cluster: otherwise they would share budgets, locks and leases',
 }
 
 /**
@@ -92,7 +92,7 @@ async function takesOver(
     })
     return rows + entries.length > 0
   } catch (err) {
-    // The next start tries again; until then the gate serves what needs no disk.
+    // The next start tries again; until then the gate serves requests that do not need the disk.
     if (!(err instanceof LedgerFault)) throw err
     log(
       'error',
@@ -144,8 +144,7 @@ export async function openFallback({
 const sameKubo = {
   path: 'fallback.kubo.url',
   found: 'a Kubo that the cluster uses',
-  expected:
-    "another one: pins there would be the cluster's own, and it is down when the cluster is",
+  expected: "another one: this one already has the cluster's pins, and is down when the cluster is",
 }
 
 const unknownKubo = 'could not tell whether the fallback is a Kubo of the cluster; not used yet'

@@ -46,7 +46,7 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
 /** Size of the accept queue: Node's default of 511 is too small for a flood. */
 const backlog = 4096
 
-const inClear = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
+const inClear = 'listen.allowPlainHttp: keys, CIDs and answers are sent unencrypted'
 
 async function stop({ gate, settings }: ServingParts, lingerMs: number) {
   const { app, connections } = gate

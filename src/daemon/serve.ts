@@ -67,7 +67,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   })
   const signal = await stop.promise
   reloader.stop()
-  void systemd.stopping('finishing the requests under way')
+  void systemd.stopping('finishing requests in flight')
   log.info({ signal }, 'began to stop; requests in flight are finished first')
   await daemon[Symbol.asyncDispose]()
   log.info({}, 'stopped')

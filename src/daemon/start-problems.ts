@@ -75,7 +75,7 @@ export async function startProblems(config: Config, place: StartPlace): Promise<
 }
 
 const said = (path: string, says: string | undefined): Problem[] =>
-  says === undefined ? [] : [{ path, found: says, expected: 'a place that can be used', says }]
+  says === undefined ? [] : [{ path, found: says, expected: 'another place', says }]
 
 function plainHttpProblems(
   { listen }: Config,
@@ -112,7 +112,7 @@ async function ledgerProblems(
   const { isLedgerHeld } = await import('../ledger/storage/open-database.js')
   const file = join(directory, ledgerName)
   if (!isLedgerHeld(file) || (await isOwn({ kind: 'ledger' }))) return []
-  return said(path, `another daemon has the ledger in ${directory}: fuser ${file} shows which`)
+  return said(path, `another daemon uses the ledger in ${directory}: fuser ${file} shows which`)
 }
 
 /** @param others files of an older release */

@@ -17,10 +17,10 @@ export function registerFallback(
     help: 'Pins of the journal that the fallback has yet to pin.',
     labelNames: ['state'],
     read: () => {
-      const { waiting, underWay } = fallback.report
+      const { waiting, inProgress } = fallback.report
       return [
         [{ state: 'waiting' }, waiting],
-        [{ state: 'under_way' }, underWay],
+        [{ state: 'in_progress' }, inProgress],
       ]
     },
   })

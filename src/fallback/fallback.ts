@@ -35,7 +35,7 @@ export interface FallbackParts extends Timers {
 export interface FallbackReport {
   readonly isAvailable: boolean
   readonly waiting: number
-  readonly underWay: number
+  readonly inProgress: number
   /** Since the start. */
   readonly pinned: number
   readonly failed: number
@@ -57,7 +57,7 @@ export type Comparison = 'another' | 'the same' | 'unknown'
 
 export class Fallback {
   private readonly waiting = new Set<string>()
-  private readonly underWay = new Map<string, AbortController>()
+  private readonly inProgress = new Map<string, AbortController>()
   /** Pins that the fallback did not have before. */
   private readonly pinnedHere = new Set<string>()
   /** Pins in progress that the cluster has meanwhile. */
@@ -103,7 +103,7 @@ export class Fallback {
 
   /** Called when a pin enters the queue. */
   accepted(cid: string): void {
-    if (this.pinnedHere.has(cid) || this.underWay.has(cid)) return
+    if (this.pinnedHere.has(cid) || this.inProgress.has(cid)) return
     this.waiting.add(cid)
     this.scheduler.runWithin(0)
   }
@@ -111,20 +111,20 @@ export class Fallback {
   /** Called when the cluster has the pin. */
   async pinned(cid: string): Promise<void> {
     if (!this.parts.release) return
-    if (this.underWay.has(cid)) this.needless.add(cid)
+    if (this.inProgress.has(cid)) this.needless.add(cid)
     else if (this.pinnedHere.delete(cid)) await this.unpin(cid)
   }
 
   get report(): FallbackReport {
-    const [waiting, underWay] = [this.waiting.size, this.underWay.size]
+    const [waiting, inProgress] = [this.waiting.size, this.inProgress.size]
     const { isAvailable } = this.health
-    return { isAvailable, waiting, underWay, ...this.counts, faults: this.faults }
+    return { isAvailable, waiting, inProgress, ...this.counts, faults: this.faults }
   }
 
   async close(): Promise<void> {
     this.scheduler.close()
     this.health.close()
-    for (const ending of this.underWay.values()) ending.abort()
+    for (const ending of this.inProgress.values()) ending.abort()
     await this.parts.kubo.close()
   }
 
@@ -136,7 +136,7 @@ export class Fallback {
       if ((await this.compare()) === 'the same') log('error', {}, sameKubo)
     if (this.comparison !== 'another') return compareMs
     for (const cid of this.waiting) {
-      if (this.underWay.size >= atOnceMax || !this.health.isAvailable) break
+      if (this.inProgress.size >= atOnceMax || !this.health.isAvailable) break
       this.waiting.delete(cid)
       void this.make(cid)
     }
@@ -146,7 +146,7 @@ export class Fallback {
   private async make(cid: string): Promise<void> {
     const { kubo, log, monotonic } = this.parts
     const ending = new AbortController()
-    this.underWay.set(cid, ending)
+    this.inProgress.set(cid, ending)
     const generation = this.health.begin()
     const startMs = monotonic()
     try {
@@ -165,7 +165,7 @@ export class Fallback {
       log('warn', { cid, reason, err }, 'could not pin at the fallback')
       this.failed(cid, generation, reason)
     } finally {
-      this.underWay.delete(cid)
+      this.inProgress.delete(cid)
       this.scheduler.runWithin(0)
     }
     if (this.needless.delete(cid) && this.pinnedHere.delete(cid)) await this.unpin(cid)

@@ -68,7 +68,7 @@ export interface GateParts {
 export interface Gate {
   /** The line of phases; the caller lets it listen. */
   readonly app: FastifyInstance
-  readonly connections: Pick<Connections, 'requestsUnderWay' | 'retire' | 'drain'>
+  readonly connections: Pick<Connections, 'requestsInFlight' | 'retire' | 'drain'>
   /** What remains of an encoder's budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
   /** Of the queue. */

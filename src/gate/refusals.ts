@@ -19,7 +19,7 @@ export const refusals = {
   'malformed-request': { status: 400, message: 'malformed request' },
   'bad-host': { status: 400, message: 'exactly one Host header is needed' },
   'bad-framing': { status: 400, message: 'unsupported message framing' },
-  'bad-version': { status: 505, message: 'only HTTP/1.0 and HTTP/1.1 are spoken here' },
+  'bad-version': { status: 505, message: 'only HTTP/1.0 and HTTP/1.1 are supported' },
   'bad-expectation': { status: 417, message: 'unsupported expectation' },
   'connect-refused': { status: 405, message: 'this is not a forward proxy' },
   'request-timeout': { status: 408, message: 'the request did not arrive in time' },
@@ -76,7 +76,7 @@ export const refusals = {
 
 export type RefusalReason = keyof typeof refusals
 
-/** Faults behind the gate; the first part of each word names the part at fault. */
+/** Faults behind the gate; each reason begins with the component at fault. */
 export type UpstreamFaultReason =
   FaultReason | LockTimeout['reason'] | LedgerFault['reason'] | StoreFaultReason
 

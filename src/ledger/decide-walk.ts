@@ -1,7 +1,7 @@
 /**
  * Tells a crash from other changes. A killed cluster forgets a suffix of its last writes, as its
  * log is in memory: an ipfs-cluster-service 1.1.6 with its default datastore lost the last 15 to 30
- * writes, however old. Every other difference was made beside the gate. No I/O.
+ * writes, however old. Every other difference was made outside the gate. No I/O.
  */
 import type { UnpinBudget } from './gate-locks.js'
 import type { LedgerRow } from './row.js'
@@ -23,7 +23,7 @@ export interface Decided {
   readonly repair: readonly LedgerRow[]
   /** Of these, the ones that are unpinned, but for take-downs. */
   readonly back: readonly LedgerRow[]
-  /** Changed beside the gate: an operator decides. */
+  /** Changed outside the gate: an operator decides. */
   readonly report: readonly { readonly row: LedgerRow; readonly as: 'missing' | 'unexpected' }[]
 }
 

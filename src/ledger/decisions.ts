@@ -37,7 +37,7 @@ export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly timeoutMs: () => number
 }
 
-/** A row that was changed beside the gate, as a plan saw it. */
+/** A row that was changed outside the gate, as a plan saw it. */
 export interface SeenReport {
   readonly cid: string
   readonly report: Differed

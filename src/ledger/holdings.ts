@@ -28,7 +28,7 @@ export interface HoldingsParts extends Clock {
   readonly log: Logger
 }
 
-/** Delay after a failed comparison, or while the disk takes nothing. */
+/** Delay after a failed comparison, or while the disk is not writable. */
 const retryMs = 10_000
 
 /** So long an operator's question waits for a walk; it looks so often whether that has ended. */

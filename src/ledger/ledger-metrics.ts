@@ -7,7 +7,7 @@ import type { LedgerFigures } from './storage/figures.js'
 export interface LedgerReport {
   /** Repairs since the start. */
   readonly repairs: { readonly missing: number; readonly unexpected: number }
-  /** Pins changed beside the gate that wait for an operator, since the start. */
+  /** Pins changed outside the gate that wait for an operator, since the start. */
   readonly reported: { readonly missing: number; readonly unexpected: number }
   /** CIDs in doubt, by reason. */
   readonly doubts: number
@@ -38,7 +38,7 @@ export function registerLedger(
 ): void {
   addGauge(registry, {
     name: 'pinwarden_ledger_rows',
-    help: 'Pins in the ledger: owed, queued, in doubt, or reported as changed beside the gate.',
+    help: 'Pins in the ledger: owed, queued, in doubt, or reported as changed outside the gate.',
     labelNames: ['state'],
     read: async () => {
       const { owedRows, doubts, reportedRows } = await report()
@@ -73,7 +73,7 @@ export function registerLedger(
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_reports_total',
-    help: 'Pins that were changed beside the gate: an operator decides.',
+    help: 'Pins that were changed outside the gate: an operator decides.',
     labelNames: ['differed'],
     read: async () => byDifference((await report()).reported),
   })

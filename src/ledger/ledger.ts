@@ -41,7 +41,7 @@ export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted>
 export class Ledger {
   constructor(private readonly parts: LedgerParts) {}
 
-  /** False while the disk takes nothing: the gate can promise no more. */
+  /** False while the disk is not writable: the gate cannot make new promises. */
   get isWritable(): boolean {
     return this.parts.storage.isWritable
   }

@@ -69,7 +69,7 @@ export class OpenPins {
   }
 
   /**
-   * @param look reads the record, once no other change is under way; an older one of another gate
+   * @param look reads the record, once no other change is in progress; an older one of another gate
    *   may still land where it is crowded
    * @param given the number of the leases that the change makes; a new one when absent
    * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then nothing is held
@@ -121,7 +121,7 @@ export class OpenPins {
     }
   }
 
-  /** Does what changes nothing at the cluster while no other change of the pin is under way. */
+  /** Runs work that changes nothing at the cluster, while no other change of the pin runs. */
   async alone(cid: string, deadline: Deadline, act: () => Promise<void>): Promise<void> {
     const release = await this.locks.acquire(cid, deadline)
     try {
@@ -315,7 +315,7 @@ const unpinned = (cid: string): NewRecord => ({
   expiresMs: Infinity,
 })
 
-/** Whether a hand beside the gate wrote or removed lately what the sweep may have listed. */
+/** Whether a hand outside the gate wrote or removed lately what the sweep may have listed. */
 function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
   const sinceMs = laterMs - landingMs
   if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs

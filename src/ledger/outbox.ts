@@ -77,7 +77,7 @@ export class Outbox {
     void this.parts.storage.note([{ kind: 'delivered', gateId: news.to, upTo: oldest.seq }])
   }
 
-  /** Undefined: the disk takes nothing, and gives no more numbers. */
+  /** Undefined: the disk is not writable, so there are no more numbers. */
   private nextSeq(): number | undefined {
     try {
       return this.parts.storage.nextSeq()

@@ -136,7 +136,7 @@ export class Reconciler {
     return { differs, isThere: now.read !== undefined, isTakenDown }
   }
 
-  /** Leaves a row that was changed beside the gate to the operator. */
+  /** Leaves a row that was changed outside the gate to the operator. */
   async report(row: LedgerRow, report: Differed): Promise<void> {
     const { storage, pins } = this.parts
     await pins.alone(row.cid, this.deadline(), async () => {

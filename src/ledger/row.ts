@@ -26,7 +26,7 @@ export interface LedgerRow {
   readonly expiresMs: number
   /** Leases that their holders released: the only ones that a repair may remove. */
   readonly released: readonly Released[]
-  /** How the record was changed beside the gate; only an operator decides on it. */
+  /** How the record was changed outside the gate; only an operator decides on it. */
   readonly report?: 'missing' | 'unexpected' | undefined
 }
 

@@ -50,7 +50,7 @@ export class PeerCount {
     return 'several'
   }
 
-  /** Logs it once. If the disk takes nothing, the gate remembers it until the restart. */
+  /** Logs it once. If the disk is not writable, the gate remembers it until the restart. */
   async noteSeveral(): Promise<void> {
     if (this.hasSeveral) return
     this.hasSeveral = true

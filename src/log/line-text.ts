@@ -51,14 +51,14 @@ function requestText(line: AccessLine & LogFields, paint: Paint): string {
   const { method, path, status, outcome, reason, upstreamMs, streamError, upstreamError } = line
   const result = `${status} ${outcome}${reason === undefined ? '' : ` ${reason}`}`
   const cluster = upstreamMs === undefined ? '' : `, cluster ${durationText(upstreamMs)}`
-  const trouble = streamError ?? upstreamError
+  const problem = streamError ?? upstreamError
   return [
     paint('gray', timeOf(line)),
     paint('cyan', harmless(line.encoder ?? '-').padEnd(12)),
     `${harmless(method)} ${harmless(path)}`,
     paint(outcomeStyles[outcome], harmless(result)),
     paint('gray', `${durationText(line.durationMs)}${cluster}, from ${harmless(line.client)}`),
-    ...(trouble === undefined ? [] : [paint('red', harmless(trouble))]),
+    ...(problem === undefined ? [] : [paint('red', harmless(problem))]),
   ].join(' ')
 }
 

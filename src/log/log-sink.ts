@@ -63,7 +63,7 @@ export class LogSink {
     return this.size + (this.writing?.size ?? 0)
   }
 
-  /** Whether lines come faster than the disk takes them; false when it takes nothing at all. */
+  /** Whether lines arrive faster than the disk can write them; false when it stalls completely. */
   get isBehind(): boolean {
     return this.pressure
   }

@@ -22,7 +22,7 @@ const ledger = {
 const well: Gathered['status'] = {
   ...{ version: '1', node: 'v24', startedAt: '2026-01-01T00:00:00Z', url: 'https://gate' },
   ...{ cluster: [], endpoints: [up], journal: null, store: null, encoders: 1, ledger },
-  ...{ requestsUnderWay: 0, logLinesDropped: 0, certificateExpires: null },
+  ...{ requestsInFlight: 0, logLinesDropped: 0, certificateExpires: null },
   settings: { since: '2026-01-01T00:00:00Z', isLastRefused: false },
 }
 const nothing: Gathered = { status: well, keyEnds: [], failing: new Map(), linesDropped: 0 }

@@ -87,14 +87,14 @@ t.test('in a browser', { skip }, async (t) => {
     t.ok(await page.getByText('plain HTTP', { exact: true }).isVisible())
     t.match(await page.locator('#alarms').textContent(), /^Nothing/)
     t.match(await page.locator('#peers').textContent(), /^127\.0\.0\.1:\d+ up \d+ (?:s|min)$/)
-    t.match(await page.locator('#figures').textContent(), /Pending\d.*In doubt0.*by hand0/)
+    t.match(await page.locator('#figures').textContent(), /Pending\d.*In doubt0.*outside0/)
     t.match(await cellsOf(page, 'alpha'), {
       Requests: '2',
       Refused: '1',
       Failed: '0',
       Why: '1 bad-cid',
-      'Limits used': /^writes 2 of \d+ $/,
-      'Key ends': 'never',
+      'Use of limits': /^writes 2 of \d+ $/,
+      'Key expires': 'never',
     })
     t.match(await page.locator('#state').textContent(), /Ledger1 pins owed/)
     t.match(await cellsOf(page, 'no known encoder'), { Requests: '1', Why: '1 key-unknown' })
@@ -111,7 +111,7 @@ t.test('in a browser', { skip }, async (t) => {
 
     for (const status of [200, 200, 200, 200, 429]) t.equal(await ask('GET', '/id'), status)
     await rowOf(page, 'alpha').getByText('1 rate-limited').waitFor()
-    t.match(await cellsOf(page, 'alpha'), { Requests: '7', 'Limits used': /reads 4 of 4/ })
+    t.match(await cellsOf(page, 'alpha'), { Requests: '7', 'Use of limits': /reads 4 of 4/ })
     t.same(faults, [])
   })
 
@@ -180,12 +180,12 @@ t.test('in a browser', { skip }, async (t) => {
     t.match(await page.locator('#shown').textContent(), '20 of 26.')
     await page.getByRole('button', { name: 'Show 6 more' }).click()
     t.equal((await names()).length, 26)
-    await page.getByLabel('Order').selectOption('name')
+    await page.getByLabel('Sort by').selectOption('name')
     t.match((await names()).slice(0, 13).join(' '), /^alpha .* e9 pinner e10 pinner e11/)
     await page.getByLabel('Search').fill('E1')
     t.equal((await names()).length, 11)
     await page.getByLabel('Search').fill('nobody')
-    t.equal(await page.locator('#shown').textContent(), 'None has such a name.')
+    t.equal(await page.locator('#shown').textContent(), 'No encoder matches.')
   })
 
   t.test('what strangers send is shown as text, and is never markup', async (t) => {
@@ -225,7 +225,10 @@ t.test('in a browser', { skip }, async (t) => {
     await page.getByText('not ready: cluster').waitFor()
     const card = page.locator('#alarms .urgent', { hasText: 'The cluster does not answer' })
     await card.waitFor()
-    t.match(await card.textContent(), /Since \d{4}-\d\d-\d\d .*Every encoder.*Now: .*systemctl/)
+    t.match(
+      await card.textContent(),
+      /Since \d{4}-\d\d-\d\d .*Every encoder.*What to do: .*systemctl/,
+    )
     await page.locator('#peers .down').waitFor()
     t.equal(await page.title(), 'not ready: cluster – pinwarden')
     t.match(await cellsOf(page, 'alpha'), { Failed: '1' })

@@ -234,7 +234,7 @@ t.test('keys add gives an encoder that is there another key, and keeps the first
   const first = secretIn((await pinwarden(['keys', 'add', 'alpha', '-c', path])).stdout)
   const { stdout, stderr } = await pinwarden(['keys', 'add', 'alpha', '-c', path])
   t.match(stdout, 'one of 2, without expiry')
-  t.match(stderr, /^hint: 127\.0\.0\.1 is reachable from this machine only; listen\.publicUrl/)
+  t.match(stderr, /^hint: 127\.0\.0\.1 is only reachable from this machine; set listen\.publicUrl/)
   const { keyring, config } = (await loadSettings(path)).snapshot
   t.match(keyring.find(first), { encoder: { name: 'alpha', enabled: false } })
   t.match(keyring.find(secretIn(stdout)), { encoder: { name: 'alpha' } })
@@ -244,7 +244,7 @@ t.test('keys add gives an encoder that is there another key, and keeps the first
 t.test('the address is that of --endpoint, or follows from where the gate listens', async (t) => {
   const cases: readonly (readonly [listen: object, args: string[], url: string, stderr: RegExp])[] =
     [
-      [{}, [], 'http://127.0.0.1:9098', /^hint: .*this machine only/m],
+      [{}, [], 'http://127.0.0.1:9098', /^hint: .*only reachable from this machine/m],
       [{ host: '0.0.0.0', tls }, [], 'https://YOUR-HOST:9098', /^hint: .*capitals/m],
       [{ host: '::', tls, port: 0 }, [], 'https://YOUR-HOST:YOUR-PORT', /^hint: .*capitals/m],
       [{ host: '2001:db8::1', tls }, [], 'https://[2001:db8::1]:9098', /^hint: .*names/m],

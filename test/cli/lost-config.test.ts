@@ -41,8 +41,8 @@ t.test('init finds every encoder of the ledger, and what it pinned is its own', 
     ...[...initArgs, '--cluster', cluster.url],
   )
   t.equal(code, 0)
-  t.match(stdout, `the ledger knows alpha: it has its leaseId ${leaseIds.alpha} again`)
-  t.match(stdout, 'the ledger knows 1 more: beta, written with their leaseIds, without a key')
+  t.match(stdout, `the ledger knows alpha: it gets back its leaseId ${leaseIds.alpha}`)
+  t.match(stdout, 'knows 1 more: beta. They are written with their leaseIds, but without keys')
   t.match(read(), {
     alpha: { leaseId: leaseIds.alpha, keys: [{}] },
     beta: { leaseId: leaseIds.beta, keys: [] },
@@ -63,7 +63,7 @@ t.test('an encoder that is added by its old name has its leaseId, and that is sa
   await first.end()
   write({ encoders: { gamma: {} } })
   const found = await add('alpha')
-  t.match(found.stderr, `the ledger knows alpha: it has its leaseId ${leaseIds.alpha} again`)
+  t.match(found.stderr, `the ledger knows alpha: it gets back its leaseId ${leaseIds.alpha}`)
   t.equal(read().alpha?.leaseId, leaseIds.alpha)
   await serve()
   const asked = await add('beta')
@@ -96,6 +96,6 @@ t.test('a ledger that cannot be asked is no end, and said', async (t) => {
   write({ control: { socket: 'elsewhere.sock' }, encoders: {} })
   const { code, stderr } = await add('alpha')
   t.equal(code, 0)
-  t.match(stderr, /warning: new encoders get new leaseIds, as the ledger cannot be asked/)
+  t.match(stderr, /warning: new encoders get new leaseIds, as the ledger cannot be read/)
   t.not(read().alpha?.leaseId, leaseIds.alpha)
 })

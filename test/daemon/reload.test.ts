@@ -162,7 +162,7 @@ t.test(
     t.teardown(() => other.close())
     const stalled = cluster.behave({ path: '/id' }, { kind: 'stall' })
     const arrived = cluster.nextRequest()
-    const underWay = ask('alpha')
+    const inFlight = ask('alpha')
     await arrived
     await after(daemon, 'settings reloaded', () => {
       write({ cluster: other.url })
@@ -171,7 +171,7 @@ t.test(
     t.equal(await ask('beta'), 200)
     t.equal(other.requests.length, 1)
     stalled.release()
-    t.equal(await underWay, 200)
+    t.equal(await inFlight, 200)
     t.equal(cluster.requests.length, 1)
   },
 )

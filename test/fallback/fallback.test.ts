@@ -59,7 +59,7 @@ t.test('pins are made there, so many at once, and stay', async (t) => {
   await kubo.worksOn(2)
   await turn(5000)
   t.notOk(kubo.asked.includes(`pin/ls ${three}`), 'the third one waits')
-  t.match(fallback.report, { waiting: 1, underWay: 2, pinned: 0 })
+  t.match(fallback.report, { waiting: 1, inProgress: 2, pinned: 0 })
   kubo.working.get(one)?.done()
   await tellings(1)
   await turn(1000)
@@ -71,7 +71,7 @@ t.test('pins are made there, so many at once, and stay', async (t) => {
   await fallback.pinned(one)
   t.same([...kubo.pins].sort(), [one, two, three].sort())
   t.notOk(kubo.asked.some((what) => what.startsWith('pin/rm')))
-  t.match(fallback.report, { waiting: 0, underWay: 0, pinned: 3, failed: 0, released: 0 })
+  t.match(fallback.report, { waiting: 0, inProgress: 0, pinned: 3, failed: 0, released: 0 })
 })
 
 t.test('told to, it releases what it made once the cluster has it, and nothing else', async (t) => {
@@ -174,7 +174,7 @@ t.test('one that does not answer is left alone until it does', async (t) => {
   t.equal(fallback.report.isAvailable, false)
   t.match(told[0], { message: notMade, reason: 'fallback-hung-up' })
   t.match(told.at(-1)?.reason, /^(fallback-hung-up|health-check)$/)
-  while (fallback.report.underWay > 0) await turn(100)
+  while (fallback.report.inProgress > 0) await turn(100)
   t.equal(fallback.report.waiting, 4, 'nothing is forgotten')
   kubo.mode = 'now'
   while (!isTold('the fallback came back')) await turn(1000)

@@ -286,7 +286,7 @@ const tries: Readonly<Record<string, Try>> = {
   },
   'label values of encoders': () => {
     const metrics = openRegistry('test')
-    const count = registerRequests(metrics, { requestsUnderWay: 0, counts: {}, ended: {} })
+    const count = registerRequests(metrics, { requestsInFlight: 0, counts: {}, ended: {} })
     const goOver = () => {
       for (let n = 0; n < 1100; n++) count({ ...line, encoder: `encoder-${n}` })
       return Promise.resolve('none: it is counted as _other')

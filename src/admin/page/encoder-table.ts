@@ -6,7 +6,7 @@ import { byId, element, setText } from './element.js'
 import { type Column, fillTable } from './html-table.js'
 import { agoText, countText, natural, none, tookText } from './words.js'
 
-type Row = EncoderReport & { readonly now: number; readonly isNobody?: boolean }
+type Row = EncoderReport & { readonly now: number; readonly isStrangers?: boolean }
 
 const rowsAtFirst = 20
 const moreRows = 100
@@ -30,17 +30,17 @@ export function showEncoders(activity: ActivityReport): void {
 }
 
 function shownText(shown: number, found: number, notShown: number): string {
-  if (found === 0 && search().value === '') return 'No encoder yet: pinwarden encoders add NAME.'
-  const count =
-    found === 0 ? 'None has such a name.' : `${countText(shown)} of ${countText(found)}.`
+  if (found === 0 && search().value === '')
+    return 'No encoders yet: pinwarden keys add NAME creates one.'
+  const count = found === 0 ? 'No encoder matches.' : `${countText(shown)} of ${countText(found)}.`
   if (notShown === 0) return count
-  return `${count} ${countText(notShown)} more are not shown here: pinwarden encoders list.`
+  return `${count} ${countText(notShown)} more are not shown: see pinwarden encoders list.`
 }
 
 /** Requests without a valid credential, as a row of their own. */
 const unknown = {
   name: 'no known encoder',
-  isNobody: true,
+  isStrangers: true,
   role: null,
   isEnabled: true,
   lastSeen: null,
@@ -55,8 +55,8 @@ const soonMs = 7 * dayMs
 const isKeySoon = ({ keyExpires, now }: Row): boolean =>
   keyExpires !== null && keyExpires - now < soonMs
 
-/** What failed counts most, then keys, then what was refused. */
-function troubleOf(row: Row): number {
+/** Failures count most, then expiring keys, then refusals. */
+function problemsOf(row: Row): number {
   const { failed, refused, pins } = row
   return (
     (failed + pins.failed + pins.failing) * 1e9 +
@@ -78,16 +78,16 @@ const least =
     (figure(one) ?? Infinity) - (figure(other) ?? Infinity) || byName(one, other)
 
 const orders = {
-  'trouble first': most(troubleOf),
+  'problems first': most(problemsOf),
   name: byName,
   'last seen': most(({ lastSeen }) => lastSeen ?? 0),
   requests: most(({ requests }) => requests),
   refused: most(({ refused }) => refused),
   failed: most(({ failed }) => failed),
-  'pins at work': most(({ pins }) => pins.pending + pins.failing),
+  'pending pins': most(({ pins }) => pins.pending + pins.failing),
   slowest: most(({ p99 }) => p99 ?? 0),
-  'limits used': most(({ limits }) => Math.max(0, ...limits.map(({ used, max }) => used / max))),
-  'key ends first': least(({ keyExpires }) => keyExpires ?? Number.MAX_SAFE_INTEGER),
+  'use of limits': most(({ limits }) => Math.max(0, ...limits.map(({ used, max }) => used / max))),
+  'key expiry': least(({ keyExpires }) => keyExpires ?? Number.MAX_SAFE_INTEGER),
 } as const satisfies Record<string, Order>
 
 const search = () => byId('search') as HTMLInputElement
@@ -120,13 +120,13 @@ const columns: readonly Column<Row>[] = [
   { title: 'Why', isWide: true, cell: reasonsCell },
   { title: 'Pins', isWide: true, cell: pinsCell },
   { title: 'Median', isFigure: true, cell: ({ p50 }) => tookText(p50) },
-  { title: '99 % within', isFigure: true, cell: ({ p99 }) => tookText(p99) },
-  { title: 'Limits used', isWide: true, cell: limitsCell },
-  { title: 'Key ends', cell: keyCell },
+  { title: '99th percentile', isFigure: true, cell: ({ p99 }) => tookText(p99) },
+  { title: 'Use of limits', isWide: true, cell: limitsCell },
+  { title: 'Key expires', cell: keyCell },
 ]
 
-function nameCell({ name, role, isEnabled, isNobody }: Row) {
-  if (isNobody === true) return element('em', {}, name)
+function nameCell({ name, role, isEnabled, isStrangers }: Row) {
+  if (isStrangers === true) return element('em', {}, name)
   const state = role === null ? 'removed' : isEnabled ? role : `${role}, disabled`
   return element('span', { class: 'name' }, name, ' ', element('small', {}, state))
 }
@@ -173,8 +173,8 @@ function limitOf({ budget, used, max, windowSeconds }: LimitReport): HTMLElement
 }
 
 function keyCell(row: Row) {
-  const { role, isNobody, liveKeys, keyExpires, now } = row
-  if (isNobody === true || role === null) return none
+  const { role, isStrangers, liveKeys, keyExpires, now } = row
+  if (isStrangers === true || role === null) return none
   if (liveKeys === 0) return element('strong', { class: 'alarm' }, 'has no live key')
   if (keyExpires === null) return 'never'
   const words = `in ${spanText(keyExpires - now)}`

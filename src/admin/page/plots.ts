@@ -33,7 +33,7 @@ class Plot {
   }
 
   /** Uses the colours of the page's current theme. */
-  drawAnew(): void {
+  redraw(): void {
     this.drawn?.destroy()
     this.drawn = undefined
   }
@@ -117,7 +117,7 @@ const latency = new Plot(
   },
 )
 
-/** On a logarithmic axis: 1, 10, 100, and where these are few 3, 30, 300 as well. */
+/** On a logarithmic axis: 1, 10, 100, and if these are few, also 3, 30, 300. */
 function readable(least: number, most: number): number[] {
   const decades = Math.log10(most / least)
   const steps = decades > 3 ? [1] : [1, 3]
@@ -165,16 +165,16 @@ function requestsWords(series: Series, rates: Values): string {
 
 function latencyWords({ p50, p99 }: Series): string {
   const last = p50.findLastIndex((value) => value !== null)
-  if (last < 0) return 'Time to the end of an answer: none in the last hour.'
+  if (last < 0) return 'Response time: no requests in the last hour.'
   const slowest = Math.max(...p99.map((value) => value ?? 0))
   return (
-    `Time to the end of an answer, listings left out: last median ` +
-    `${tookText(p50[last] ?? null)}, 99 % within ${tookText(p99[last] ?? null)}; ` +
-    `worst ten seconds: 99 % within ${tookText(slowest)}.`
+    `Response time without listings: latest median ${tookText(p50[last] ?? null)}, ` +
+    `99th percentile ${tookText(p99[last] ?? null)}; ` +
+    `99th percentile of the worst ten seconds ${tookText(slowest)}.`
   )
 }
 
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  requests.drawAnew()
-  latency.drawAnew()
+  requests.redraw()
+  latency.redraw()
 })

@@ -1,5 +1,5 @@
 /** Refusals and failures by reason and encoder: each line opens to its requests. */
-import type { ActivityReport, RefusalGroup, TroubleReport } from '../activity-report.js'
+import type { ActivityReport, RefusalGroup, ProblemReport } from '../activity-report.js'
 import { byId, element, setChildren, setText } from './element.js'
 import { agoText, countText, dateText, zoneText } from './words.js'
 
@@ -17,7 +17,7 @@ export function showRefusals({ refusals, refusalsNotShown, now }: ActivityReport
 
 function wordsOf(count: number, notShown: number): string {
   if (count === 0) return 'None within the last hour.'
-  return notShown === 0 ? '' : `${countText(notShown)} older ones are in the log only.`
+  return notShown === 0 ? '' : `${countText(notShown)} older ones are only in the log.`
 }
 
 const namedMax = 3
@@ -72,7 +72,7 @@ function namesOf(groups: readonly RefusalGroup[]): string {
 const requestsOf = ({ requests }: RefusalGroup): HTMLElement =>
   element('ul', {}, ...requests.map(itemOf))
 
-function itemOf({ time, id, client, method, path, status }: TroubleReport): HTMLElement {
+function itemOf({ time, id, client, method, path, status }: ProblemReport): HTMLElement {
   return element(
     'li',
     { 'data-key': id },

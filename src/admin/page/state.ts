@@ -39,14 +39,14 @@ export function showState(status: StatusReport, activity: ActivityReport): void 
   setChildren(byId('state'), rowsOf(status, activity).map(entryOf))
 }
 
-/** What the page knows beside the daemon's last answer. */
+/** Shows that the daemon does not answer, which only the page can know. */
 export function showAbsent(since: number, now: number): void {
   const alarm: Alarm = {
     id: 'absent',
     severity: 'urgent',
     what: 'The daemon does not answer this page.',
     cause: 'The daemon, this machine, or the tunnel to it. All figures below are older.',
-    next: 'systemctl status pinwarden, then journalctl -u pinwarden -n 50.',
+    next: 'Run systemctl status pinwarden, then journalctl -u pinwarden -n 50.',
     since,
   }
   byId('alarms').querySelector('.absent')?.remove()
@@ -55,7 +55,7 @@ export function showAbsent(since: number, now: number): void {
 
 function showAlarms(alarms: readonly Alarm[], now: number): void {
   const cards = alarms.map((alarm) => alarmCard(alarm, now, alarm.severity))
-  const nothing = element('li', { class: 'nothing' }, 'Nothing that this gate can see.')
+  const nothing = element('li', { class: 'nothing' }, 'Nothing, as far as this gate can see.')
   setChildren(byId('alarms'), cards.length === 0 ? [nothing] : cards)
 }
 
@@ -72,7 +72,7 @@ const alarmCard = ({ what, cause, next, since }: Alarm, now: number, kinds: stri
       ` ${zoneText(since)}, for ${spanText(now - since)}.`,
     ),
     element('p', {}, cause),
-    element('p', {}, element('strong', {}, 'Now: '), next),
+    element('p', {}, element('strong', {}, 'What to do: '), next),
   )
 
 /** The state is also a word: not every reader sees the colour. */
@@ -107,7 +107,7 @@ function figuresOf(
   return [
     ['Pinned, last hour', countText(pinned)],
     ['Pending', countText(pending)],
-    ['Failing, tried again', countText(failing), failing > 0],
+    ['Failing, to be retried', countText(failing), failing > 0],
     ['Failed, last hour', countText(failed), failed > 0],
     ['Queued', journal === null ? none : countText(journal.waiting), (journal?.waiting ?? 0) > 0],
     [
@@ -116,7 +116,7 @@ function figuresOf(
       (journal?.rejected ?? 0) > 0,
     ],
     ['In doubt', ledger === undefined ? none : doubtText(ledger)],
-    ['Changed by hand', ledger === undefined ? none : countText(reports), reports > 0],
+    ['Changed outside', ledger === undefined ? none : countText(reports), reports > 0],
   ]
 }
 
@@ -124,12 +124,12 @@ const doubtText = ({ doubts, oldestDoubtMs = 0 }: NonNullable<StatusReport['ledg
   doubts === 0 ? '0' : `${countText(doubts)}, for ${spanText(oldestDoubtMs)}`
 
 function rowsOf(status: StatusReport, { cluster, now }: ActivityReport): readonly Entry[] {
-  const { version, node, startedAt, url, requestsUnderWay, logLinesDropped, ledger, store } = status
+  const { version, node, startedAt, url, requestsInFlight, logLinesDropped, ledger, store } = status
   const { certificateExpires, settings } = status
   const left = certificateExpires === null ? null : Date.parse(certificateExpires) - now
   const fault = cluster.lastFault
   return [
-    ['Gate', url ?? 'not open yet'],
+    ['Gate', url ?? 'not listening yet'],
     [
       'Certificate',
       left === null ? 'none: plain HTTP' : `${spanText(left)} left`,
@@ -142,7 +142,7 @@ function rowsOf(status: StatusReport, { cluster, now }: ActivityReport): readonl
     ...(store === null ? [] : [['Store', store.isUp ? 'shared' : 'down', !store.isUp] as const]),
     ['Last answer of the cluster', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
-    ['Under way', `${countText(requestsUnderWay)} requests`],
+    ['In flight', `${countText(requestsInFlight)} requests`],
     [
       'Log',
       logLinesDropped === 0 ? 'complete' : `${countText(logLinesDropped)} lines lost`,
@@ -156,7 +156,7 @@ function settingsText(
   { since, isLastRefused, needRestart = [] }: StatusReport['settings'],
   now: number,
 ): string {
-  if (isLastRefused) return 'the newest were refused'
+  if (isLastRefused) return 'the latest were refused'
   const age = `in force for ${spanText(now - Date.parse(since))}`
   return needRestart.length === 0 ? age : `${age}; some wait for a restart`
 }

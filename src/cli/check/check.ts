@@ -88,7 +88,7 @@ async function examined(
   }
 }
 
-/** What a start survives, with less service. */
+/** Problems that a start survives, with less service. */
 function placeWarnings(config: Config, stateDirectory: string | undefined): readonly string[] {
   const { directory } = config.listing
   const ledger = ledgerDirectory(config, stateDirectory)
@@ -108,7 +108,7 @@ async function askOnline(settings: Settings) {
 function summaryOf({ snapshot, tls, overrides }: Settings, now: number): readonly Row[] {
   const { listen, cluster, encoders } = snapshot.config
   // Only `serve` gets the socket itself, and then checks it.
-  const plain = listen.allowPlainHttp ? 'off' : 'off: a socket of systemd must be on loopback too'
+  const plain = listen.allowPlainHttp ? 'off' : "off: systemd's socket must also be on loopback"
   const all = Object.values(encoders)
   const keys = all.flatMap((encoder) => encoder.keys)
   const disabled = all.filter(({ enabled }) => !enabled).length

@@ -45,12 +45,12 @@ async function endpointAnswer(snapshot: Snapshot, index: number): Promise<Answer
         ? fault(path, `a pinwarden answers at ${url}, not a cluster`)
         : fault(path, `the cluster at ${url} refuses this username and password, or asks for one`)
     if (status !== 200 || !isObject(json) || !Array.isArray(json.cluster_peers))
-      return fault(path, `something other than a cluster answers at ${url} (status ${status})`)
+      return fault(path, `what answers at ${url} is not a cluster (status ${status})`)
     const skewMs = date - Date.now()
     if (Math.abs(skewMs) > skewMaxMs)
       return fault(
         path,
-        `its clock is ${Math.round(skewMs / 1000)} s from this one: set both by NTP`,
+        `its clock differs by ${Math.round(skewMs / 1000)} s from this one: use NTP on both`,
       )
     const peers = json.cluster_peers.length
     const version = typeof json.version === 'string' ? json.version : 'unknown'
@@ -96,7 +96,10 @@ async function storeAnswer({
   })
   try {
     if (store.report.isUp) return ['store', 'answers']
-    return fault('store.redis', 'the store does not answer, or not as one: URL, user and password?')
+    return fault(
+      'store.redis',
+      'the store does not answer, or is not a Redis: check URL, user and password',
+    )
   } finally {
     store.close()
   }

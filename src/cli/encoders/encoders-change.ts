@@ -37,7 +37,7 @@ async function changeEncoder(
     await editConfig(configPath, edit, warnOfCopy(io))
   } catch (error) {
     if (!(error instanceof AsWanted)) throw error
-    io.stdout.write(`encoder ${encoder} is ${done[change]} already: nothing was changed\n`)
+    io.stdout.write(`encoder ${encoder} is already ${done[change]}: nothing was changed\n`)
     return 0
   }
   io.stdout.write(`${done[change]} encoder ${encoder}${aside(change, keys)}\n`)

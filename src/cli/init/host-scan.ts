@@ -10,7 +10,7 @@ export interface ClusterFound {
   readonly peers: number
 }
 
-/** A port of the cluster that answers without a credential, past the gate. */
+/** A port of the cluster that answers without a credential, and so bypasses the gate. */
 export interface OpenPort {
   readonly url: string
   /** In words, with what any client can do there. */
@@ -34,7 +34,7 @@ export async function findCluster(origin: string): Promise<ClusterFound | string
     if (version.status === 401) return 'it asks for a credential: username and passwordFile'
     const found = JSON.parse(version.text) as Said
     if (version.status !== 200 || typeof found?.version !== 'string')
-      return 'something else than a cluster answers'
+      return 'what answers is not a cluster'
     const id = JSON.parse((await ask('GET', `${origin}/id`)).text) as Said
     return {
       version: found.version,
@@ -42,7 +42,7 @@ export async function findCluster(origin: string): Promise<ClusterFound | string
       peers: Array.isArray(id?.cluster_peers) ? id.cluster_peers.length : 0,
     }
   } catch (error) {
-    if (error instanceof SyntaxError) return 'something else than a cluster answers'
+    if (error instanceof SyntaxError) return 'what answers is not a cluster'
     const fault = connectFault(new URL(origin).host, error, waitMs)
     return `${fault} (is ipfs-cluster running?)`
   }
@@ -89,7 +89,7 @@ const portProbes: readonly PortProbe[] = [
     name: 'rest',
     method: 'GET',
     path: '/version',
-    what: "the cluster's REST API: pins, unpins and all else",
+    what: "the cluster's REST API: pins, unpins and everything else",
   },
   {
     name: 'proxy',

@@ -80,8 +80,8 @@ function printKnown(encoder: string, known: LeaseIds, io: Io): void {
   if (others.length === 0) return
   const names = others.slice(0, namesShown).join(', ') + (others.length > namesShown ? ' …' : '')
   io.stdout.write(
-    `the ledger knows ${others.length} more: ${names}, written with their leaseIds, ` +
-      'without a key: pinwarden keys add NAME makes one\n',
+    `the ledger knows ${others.length} more: ${names}. They are written with their leaseIds, ` +
+      'but without keys: pinwarden keys add NAME makes one\n',
   )
 }
 
@@ -132,7 +132,7 @@ function tlsOf({ cert, key, plainHttp }: InitOptions, host: string) {
 async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   const found = await findCluster(cluster)
   if (typeof found === 'string') {
-    warn(io, `no cluster at ${cluster}: ${found}; if it is elsewhere: --cluster URL`)
+    warn(io, `no cluster at ${cluster}: ${found}. If it is elsewhere: --cluster URL`)
   } else {
     const { version, peername, peers } = found
     const count = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
@@ -140,11 +140,14 @@ async function scanHost(cluster: string, host: string, io: Io): Promise<void> {
   }
   // The open REST API on loopback is the reason for the gate.
   for (const { url, what } of await findOpenPorts('127.0.0.1', sidePorts))
-    warn(io, `${url} asks for no credential: ${what}, for every user of this host`)
+    warn(io, `${url} does not ask for a credential: ${what} are open to every user of this host`)
   const seen = addressesSeen(host)
   const open = await Promise.all(seen.map((address) => findOpenPorts(bracketed(address))))
   for (const { url, what } of open.flat())
-    warn(io, `${url} asks for no credential: ${what}, for EVERYBODY unless a firewall is before it`)
+    warn(
+      io,
+      `${url} does not ask for a credential: ${what} are open to EVERYBODY without a firewall`,
+    )
 }
 
 function nextSteps({ configPath, cert }: InitOptions, tls: object | undefined): string {
@@ -153,7 +156,7 @@ function nextSteps({ configPath, cert }: InitOptions, tls: object | undefined): 
     ...(tls !== undefined && cert === undefined
       ? [
           `put the certificate and its key as fullchain.pem and privkey.pem into ` +
-            `${dirname(configPath)}, readable for the group pinwarden`,
+            `${dirname(configPath)}, readable by the group pinwarden`,
         ]
       : []),
     `pinwarden check${config}`,
@@ -195,4 +198,4 @@ export async function createFile(path: string, text: string): Promise<void> {
 }
 
 const there = (path: string) =>
-  new CommandError(`${path} exists already`, 'change it with keys add, or an editor')
+  new CommandError(`${path} already exists`, 'change it with keys add, or an editor')

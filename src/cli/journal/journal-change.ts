@@ -35,7 +35,7 @@ export async function journalDrop(options: DropOptions, io: Io): Promise<number>
     return 0
   }
   if (dropped === 0)
-    throw new CommandError(`no waiting pin matches, so none was dropped; ${waits}`, listing)
+    throw new CommandError(`no waiting pin matches, so nothing was dropped; ${waits}`, listing)
   io.stdout.write(`dropped ${dropped} ${dropped === 1 ? 'pin' : 'pins'}; ${waits}\n`)
   return 0
 }
@@ -47,7 +47,7 @@ function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {
   const isNarrowed = number !== undefined || cid !== undefined || encoder !== undefined
   if ([isNarrowed, all, rejected].filter((isGiven) => isGiven === true).length !== 1)
     throw new UsageError(
-      'journal drop takes what is to be dropped',
+      'journal drop needs to know what to drop',
       '--number, --cid and --encoder, or --all, or --rejected',
     )
   if (rejected === true) return { rejected }
@@ -59,7 +59,7 @@ function whichOf({ number, cid, encoder, all, rejected }: DropOptions): Which {
     )
   const canonical = cid === undefined ? undefined : canonicalCid(cid)
   if (cid !== undefined && canonical === undefined)
-    throw new UsageError(`--cid ${cid} is not a CID`, 'a CID in any of its spellings')
+    throw new UsageError(`--cid ${cid} is not a CID`, 'a CID in any spelling')
   return {
     ...(seq !== undefined && { seq }),
     ...(canonical !== undefined && { cid: canonical }),

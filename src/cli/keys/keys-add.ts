@@ -23,8 +23,8 @@ export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> 
   const { configPath, encoder, role, json, ifMissing } = options
   if (!new RegExp(namePattern).test(encoder))
     throw new UsageError(
-      'this is not a name for an encoder',
-      '1 to 63 of a-z 0-9 . _ - with a letter or digit first, such as encoder-1',
+      'this is not a valid name for an encoder',
+      '1 to 63 of a-z 0-9 . _ - beginning with a letter or digit, such as encoder-1',
     )
   const now = new Date()
   const { stored, show } = newKey(options, now)
@@ -39,7 +39,7 @@ export async function keysAdd(options: KeysAddOptions, io: Io): Promise<number> 
     const { text: left, count } = clearExpired(text, encoder, now.getTime())
     const added = addKey(left, { encoder, key: stored, role, leaseId })
     if (role !== undefined && !added.isNewEncoder)
-      throw new EditError(`${encoder} exists already, --role is for new encoders`, roleHint)
+      throw new EditError(`${encoder} already exists, and --role is for new encoders`, roleHint)
     ;[cleared, isNewEncoder] = [count, added.isNewEncoder]
     return added.text
   }
@@ -91,9 +91,9 @@ function refuseTypo({ encoders }: Config, { encoder, isNew }: KeysAddOptions): v
     .sort((one, other) => editsBetween(one, encoder) - editsBetween(other, encoder))
   if (near === undefined || Math.min(near.length, encoder.length) < 4) return
   throw new UsageError(
-    `there is no encoder ${encoder}; is ${near} meant?`,
-    `pinwarden keys add ${encoder} --new makes another encoder of this name`,
+    `there is no encoder ${encoder}; did you mean ${near}?`,
+    `pinwarden keys add ${encoder} --new creates the encoder`,
   )
 }
 
-const roleHint = 'change its role in the file, or leave --role out to add the key alone'
+const roleHint = 'change its role in the file, or omit --role to add only a key'

@@ -42,7 +42,7 @@ export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<nu
   const about = [
     `# Key ${stored.id} of encoder ${encoder}, in place of ${old?.id ?? ''}, ` +
       `${expiryText(stored)}.`,
-    `# The old one is good until ${until}: put the new one in before.`,
+    `# The old one is valid until ${until}: switch to the new one before.`,
     ...clearedText(cleared),
   ]
   show(config, io, about, options.json)
@@ -80,13 +80,13 @@ export async function keysRevoke(options: KeysRevokeOptions, io: Io): Promise<nu
   const change = (text: string): string => {
     const changed = removeKey(text, encoder, id)
     if (changed === undefined) {
-      throw new EditError(`${encoder} has no key ${id}`, 'pinwarden keys list shows what there is')
+      throw new EditError(`${encoder} has no key ${id}`, 'pinwarden keys list shows the keys')
     }
     return changed
   }
   const config = await editConfig(configPath, change, warnOfCopy(io))
   const left = config.encoders[encoder]?.keys.length ?? 0
   io.stdout.write(`revoked key ${id} of encoder ${encoder}; ${left} left\n`)
-  if (left === 0) warn(io, `encoder ${encoder} has no key left: every request of it is refused`)
+  if (left === 0) warn(io, `encoder ${encoder} has no key left: all its requests are refused`)
   return 0
 }

@@ -6,16 +6,19 @@ const names = { name: 'encoder', new: 'isNew' }
 
 export function addKeyCommands(program: Command, line: CommandLine): void {
   const keys = program.command('keys').description('keys of encoders')
-  const aboutAdd = 'make a key for an encoder, new or existing, and show it once'
+  const aboutAdd = 'make a key for a new or existing encoder, and show it once'
   const add = async () => (await import('./keys-add.js')).keysAdd
   withExamples(
     withNewKey(line.add(keys, 'add', aboutAdd, add, names))
       .argument('<name>', 'the encoder')
-      .option('--role <role>', 'role of a new encoder: reader, pinner, operator or one of the file')
-      .option('--new', 'create the encoder, although another one has nearly the same name')
+      .option(
+        '--role <role>',
+        'role of a new encoder: reader, pinner, operator, or a role from the file',
+      )
+      .option('--new', 'create the encoder even if another one has nearly the same name')
       .option(
         '--if-missing',
-        'only if the encoder has no live key (with --note: none of that note)',
+        'only if the encoder has no live key (with --note: no live key with that note)',
       ),
     'keys add encoder-1',
     'keys add encoder-1 --if-missing --json',
@@ -31,7 +34,8 @@ export function addKeyCommands(program: Command, line: CommandLine): void {
     'keys list',
     'keys list encoder-1 --json',
   )
-  const aboutRotate = 'make a new key for an encoder and let the old one expire after a grace'
+  const aboutRotate =
+    'make a new key for an encoder, and let the old one expire after a grace period'
   const rotate = async () => (await import('./keys-change.js')).keysRotate
   withExamples(
     withNewKey(line.add(keys, 'rotate', aboutRotate, rotate, names))
@@ -39,7 +43,7 @@ export function addKeyCommands(program: Command, line: CommandLine): void {
       .argument('[id]', 'id of the old key; optional when only one is live')
       .option(
         '--grace <time>',
-        'how long the old key stays valid: such as 12h, 7d, 2w, or 0',
+        'how long the old key stays valid, such as 12h, 7d, 2w, or 0',
         '7d',
       ),
     'keys rotate encoder-1',
@@ -59,9 +63,9 @@ export function addKeyCommands(program: Command, line: CommandLine): void {
 const withNewKey = (command: Command): Command =>
   command
     .option('--expires <when>', 'such as 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z')
-    .option('--note <text>', 'text that tells the key from others')
+    .option('--note <text>', 'text to recognize the key by')
     .option(
       '--endpoint <url>',
       'URL at which encoders reach the gate, in place of listen.publicUrl',
     )
-    .option('--json', 'as JSON, the key in it')
+    .option('--json', 'as JSON, with the key')

@@ -16,7 +16,7 @@ export interface LastUses {
 export async function lastUses(config: Config): Promise<LastUses> {
   const where = adminOf(config)
   if (where === undefined)
-    return unknown('last use is known to the daemon: give the file an admin section to see it')
+    return unknown('only the daemon knows the last use: add an admin section to the file to see it')
   try {
     const { since, keys } = (await askAdmin(where, '/keys')) as {
       readonly since: string
@@ -26,7 +26,7 @@ export async function lastUses(config: Config): Promise<LastUses> {
     const of = (encoder: string, id: string) => times.get(`${encoder}/${id}`) ?? null
     return { since, doubt: undefined, of }
   } catch (error) {
-    return unknown(`last use is not known: ${error instanceof Error ? error.message : ''}`)
+    return unknown(`last use is unknown: ${error instanceof Error ? error.message : ''}`)
   }
 }
 

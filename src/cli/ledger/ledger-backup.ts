@@ -20,7 +20,7 @@ export interface LedgerBackupOptions {
 export async function ledgerBackup(options: LedgerBackupOptions, io: Io): Promise<number> {
   const config = await loadConfig(options.configPath)
   const path = resolve(options.file)
-  if (existsSync(path)) throw new CommandError(`${path} exists already`, 'name a new file')
+  if (existsSync(path)) throw new CommandError(`${path} already exists`, 'name a new file')
   const ask = () => downloadControl(config, '/ledger/backup', (answer) => save(answer, path))
   await withLedger(config, ask, (file) => backUp(file, path))
   io.stdout.write(`backed up the ledger to ${path}\n`)

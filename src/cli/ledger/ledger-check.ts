@@ -21,11 +21,14 @@ function textOf(check: LedgerCheck): string {
     ['gate', check.gateId],
     ['rows', String(check.rows)],
     ['leases', String(check.leases)],
-    ['queue', `${check.queue} wait, ${check.rejected} were rejected`],
+    ['queue', `${check.queue} waiting, ${check.rejected} rejected`],
     ['doubts', String(check.doubts)],
     ['reported', `${missing} missing, ${unexpected} unexpected`],
     ['bytes', String(check.bytes)],
-    ['copy', check.isCopy ? 'yes: nothing is repaired by it before pinwarden ledger trust' : 'no'],
+    [
+      'copy',
+      check.isCopy ? 'yes: the gate makes no repairs from it before pinwarden ledger trust' : 'no',
+    ],
     ...(check.problems.length === 0 ? ['none'] : check.problems).map((each) => ['problem', each]),
   ] as const
   return rows.map(([name = '', value]) => `${name.padEnd(9)} ${value}\n`).join('')

@@ -11,7 +11,10 @@ import { CommandError } from '../report.js'
 
 export async function ledgerTrust({ configPath }: Called, io: Io): Promise<number> {
   const path = ledgerPath(await loadConfig(configPath))
-  const inUse = new CommandError(`a daemon has ${path}`, 'stop it first: systemctl stop pinwarden')
+  const inUse = new CommandError(
+    `a daemon is using ${path}`,
+    'stop it first: systemctl stop pinwarden',
+  )
   const { gateId, rejected } = await withLedgerFile(path, inUse, (file) => {
     // Trusting the original would only lose what it owes.
     if (!file.contents.isCopy)
@@ -19,9 +22,9 @@ export async function ledgerTrust({ configPath }: Called, io: Io): Promise<numbe
     const waiting = file.contents.queue.filter(({ rejection }) => rejection === undefined)
     return { gateId: file.trust(), rejected: waiting.length }
   })
-  io.stdout.write(`${path} is trusted, with the new id ${gateId}\n`)
+  io.stdout.write(`${path} is now trusted, with the new id ${gateId}\n`)
   if (rejected > 0)
-    io.stdout.write(`${rejected} pins that waited in it: pinwarden journal list --rejected\n`)
+    io.stdout.write(`${rejected} pins were waiting in it: pinwarden journal list --rejected\n`)
   return 0
 }
 
@@ -34,6 +37,6 @@ export interface LedgerForgetOptions {
 export async function ledgerForget(options: LedgerForgetOptions, io: Io): Promise<number> {
   const { configPath, gateId } = options
   await askControl(await loadConfig(configPath), 'POST', '/ledger/forget', { gateId })
-  io.stdout.write(`${gateId} is forgotten: no gate waits for it now\n`)
+  io.stdout.write(`${gateId} is forgotten: no gate waits for it any more\n`)
   return 0
 }

@@ -1,4 +1,4 @@
-/** Has the daemon change many pins, some at a time; says how far it came, whatever ends it. */
+/** Makes the daemon change many pins, in batches; reports how far it got, whatever ends it. */
 import { setTimeout } from 'node:timers/promises'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Done } from '../../admin/control-changes.js'
@@ -12,7 +12,7 @@ export interface ChangeAll<T> {
   /** Of the control socket. */
   readonly path: string
   readonly bodyOf: (items: readonly T[]) => unknown
-  /** Items a second at most. */
+  /** Maximum number of items per second. */
   readonly perSecond: number
   /** Undefined: it is not known before. */
   readonly total?: number | undefined
@@ -53,7 +53,7 @@ export async function changeAll<T>(
       results = (await askControl(config, 'POST', path, bodyOf(batch))) as readonly Done[]
     } catch (error) {
       if (!(error instanceof CommandError) || progress.isFirst) throw error
-      const last = `of ${batch.length} more it is not known`
+      const last = `the outcome of ${batch.length} more is unknown`
       throw new CommandError(`${error.message}; ${progress.text}, ${last}`, change.goOn)
     }
     const stop = results.findIndex(

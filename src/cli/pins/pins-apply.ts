@@ -11,7 +11,7 @@ export interface ApplyOptions {
   readonly file: string
   /** Lines a second; undefined: the usual one for the kind of plan. */
   readonly rate?: string
-  /** Accept the changes beside the gate. */
+  /** Accept the changes that were made outside the gate. */
   readonly asIs?: boolean
 }
 
@@ -28,21 +28,27 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
   })
   if (asIs && plan.kind === 'release')
     throw new UsageError(
-      '--as-is is for plans of changes beside the gate',
+      '--as-is is for plans of changes outside the gate',
       '--missing, --unexpected',
     )
   const done = await readDone(file, plan.digest, io)
-  if (done > 0) io.stderr.write(`going on after ${done} of ${plan.count} lines\n`)
+  if (done > 0) io.stderr.write(`continuing after ${done} of ${plan.count} lines\n`)
   const perSecond = given ?? usualRates[plan.kind]
   const minutes = Math.ceil((plan.count - done) / perSecond / 60)
-  if (minutes > 1) io.stderr.write(`${minutes} minutes at ${perSecond} a second: --rate\n`)
+  if (minutes > 1)
+    io.stderr.write(`${minutes} minutes at ${perSecond} a second; --rate changes that\n`)
   const counts = await changeAll(
     config,
     {
       ...changeOf(plan.kind, asIs),
       items: behind(plan.lines(), done),
       total: plan.count,
-      ...{ perSecond, before: done, endsWithFault: true, goOn: 'the same command goes on with it' },
+      ...{
+        perSecond,
+        before: done,
+        endsWithFault: true,
+        goOn: 'run the same command again to continue',
+      },
       onDone: (count) => keepDone(file, plan.digest, count),
     },
     io,
@@ -56,7 +62,7 @@ function rateOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const rate = /^\d{1,5}(\.\d+)?$/.test(text) ? Number(text) : NaN
   if (rate >= 0.1 && rate <= 10_000) return rate
-  throw new UsageError(`--rate ${text} is not a number of lines a second`, '0.1 to 10000')
+  throw new UsageError(`--rate ${text} is not a number of lines per second`, '0.1 to 10000')
 }
 
 async function* behind(lines: AsyncIterable<string>, done: number): AsyncGenerator<string> {

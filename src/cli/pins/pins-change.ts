@@ -28,7 +28,7 @@ export async function pinsRestore({ configPath, cid }: RestoreOptions, io: Io): 
 }
 
 const hints = new Map<string, string>([
-  ['not-pinned', 'the grace is over, or there was none: who has the data can pin it again'],
+  ['not-pinned', 'the grace period is over, or there was none: pin it again where the data is'],
 ])
 
 export interface AdoptOptions {
@@ -46,7 +46,7 @@ const perSecond = 1000
 export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> {
   const { configPath, encoder, cids, fromLog } = options
   if ((cids === undefined) === (fromLog === undefined))
-    throw new UsageError('pins adopt takes one of --cids and --from-log')
+    throw new UsageError('pins adopt needs either --cids or --from-log')
   const config = await loadConfig(configPath)
   const items =
     fromLog === undefined ? cidsIn(linesIn(cids ?? '-', io)) : await pinnedIn(fromLog, encoder, io)
@@ -56,12 +56,12 @@ export async function pinsAdopt(options: AdoptOptions, io: Io): Promise<number> 
       ...{ items, path: '/adopt', perSecond, endsWithFault: false },
       total: items instanceof Set ? items.size : undefined,
       bodyOf: (batch) => ({ encoder, cids: batch }),
-      goOn: 'the same command goes on: what the encoder holds already stays as it is',
+      goOn: 'run the same command again to continue: it skips pins that the encoder already holds',
     },
     io,
   )
   if (counts.size > 0) return sayEnd(counts, ['failed', 'bad-cid'], io)
-  io.stdout.write('nothing to adopt: the file names no pin\n')
+  io.stdout.write('nothing to adopt: the file does not name any pins\n')
   return 0
 }
 
@@ -82,13 +82,15 @@ export async function pinsRelease(options: ReleaseOptions, io: Io): Promise<numb
     {
       ...{ items, path: '/release', perSecond, total: items.length, endsWithFault: false },
       bodyOf: (cids) => ({ reason, cids }),
-      goOn: 'the same command goes on: what is released already stays so',
+      goOn: 'run the same command again to continue: it skips pins that are already released',
     },
     io,
   )
   io.stdout.write(`${countsText(counts)}\n`)
   if (counts.of('waiting') > 0)
-    io.stdout.write('waiting: the cluster is down; the daemon unpins them as soon as it is back\n')
+    io.stdout.write(
+      'waiting: the cluster is down; the daemon unpins the pins as soon as it is back\n',
+    )
   return counts.of('failed') + counts.of('bad-cid') + counts.of('not-a-plain-pin') === 0 ? 0 : 1
 }
 

@@ -15,7 +15,7 @@ function addViews(pins: Command, line: CommandLine): void {
     line
       .add(pins, 'list', about, async () => (await import('./pins-view.js')).pinsList)
       .requiredOption('--encoder <name>', 'the encoder')
-      .option('--json', 'as JSON, one pin a line'),
+      .option('--json', 'as JSON, one pin per line'),
     'pins list --encoder encoder-1',
     'pins list --encoder encoder-1 --json',
   )
@@ -46,12 +46,15 @@ function addChanges(pins: Command, line: CommandLine): void {
       .add(
         pins,
         'adopt',
-        'give pins that were made before to an encoder; the operator no longer holds them',
+        'give older pins to an encoder; the operator no longer holds them',
         async () => (await import('./pins-change.js')).pinsAdopt,
       )
       .requiredOption('--encoder <name>', 'the encoder that gets them')
-      .option('--cids <file>', 'a CID a line; - for standard input')
-      .option('--from-log <file>', 'an access log: what the encoder pinned and did not unpin'),
+      .option('--cids <file>', 'a file with one CID per line; - for standard input')
+      .option(
+        '--from-log <file>',
+        'an access log: the pins that the encoder made and did not unpin',
+      ),
     'pins adopt --encoder encoder-1 --cids cids.txt',
     'pins adopt --encoder encoder-1 --from-log /var/log/pinwarden/access.log',
   )
@@ -65,7 +68,7 @@ function addChanges(pins: Command, line: CommandLine): void {
         { cid: 'cids' },
       )
       .argument('<cid...>', 'the pins')
-      .requiredOption('--reason <text>', 'written to the log and the ledger'),
+      .requiredOption('--reason <text>', 'the reason, for the log and the ledger'),
     "pins release QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG --reason 'court order 12/26'",
   )
 }
@@ -76,17 +79,20 @@ function addPlans(pins: Command, line: CommandLine): void {
       .add(
         pins,
         'plan',
-        'write a plan of leases to release, or of pins that were changed beside the gate',
+        'write a plan of leases to release, or of pins that were changed outside the gate',
         async () => (await import('./pins-plan.js')).pinsPlan,
       )
       .option('--encoder <name>', 'leases of this encoder')
       .option('--removed', 'leases of encoders that were removed from the configuration')
       .option('--ownerless', "pins without leases, which are the operator's")
-      .option('--older-than <time>', 'first pinned longer ago than this: 12h, 90d, 12w, 1y')
-      .option('--not-renewed-for <time>', 'no holder has renewed the pin for this time')
-      .option('--missing', 'pins that are owed, and that the cluster does not have')
-      .option('--unexpected', 'pins that were released, and that the cluster has again')
-      .option('--out <file>', 'the plan; standard output when absent'),
+      .option(
+        '--older-than <time>',
+        'pins that were first pinned longer ago than this: 12h, 90d, 12w, 1y',
+      )
+      .option('--not-renewed-for <time>', 'pins that no holder has renewed for this time')
+      .option('--missing', 'pins that are owed, but missing in the cluster')
+      .option('--unexpected', 'pins that were released, but are in the cluster again')
+      .option('--out <file>', 'file for the plan; default: standard output'),
     'pins plan --removed --out plan.txt',
     'pins plan --encoder encoder-1 --older-than 180d --not-renewed-for 30d',
     'pins plan --missing --out missing.txt',
@@ -96,13 +102,16 @@ function addPlans(pins: Command, line: CommandLine): void {
       .add(
         pins,
         'apply',
-        'carry out a plan, except for pins that changed since; continues where it stopped',
+        'carry out a plan, skipping pins that have changed since; continues where it stopped',
         async () => (await import('./pins-apply.js')).pinsApply,
         { plan: 'file' },
       )
       .argument('<plan>', 'the file')
-      .option('--rate <number>', 'lines a second at most (default 20; 200 of --missing)')
-      .option('--as-is', 'accept the changes beside the gate: the ledger takes them over'),
+      .option(
+        '--rate <number>',
+        'maximum number of lines per second (default 20; 200 for --missing)',
+      )
+      .option('--as-is', 'accept the changes made outside the gate: the ledger adopts them'),
     'pins apply plan.txt',
     'pins apply missing.txt --rate 500',
   )

@@ -1,6 +1,6 @@
 /**
  * `pinwarden pins plan`: plans which leases to release, from the cluster's state, or what to do
- * about changes beside the gate, from the daemon. Changes nothing.
+ * about changes outside the gate, from the daemon. Changes nothing.
  */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
@@ -74,8 +74,8 @@ export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
 
 const reports = {
   release: '',
-  missing: 'pins are owed, and the cluster does not have them as they are owed',
-  unexpected: 'pins were released, and the cluster has them again',
+  missing: 'pins are owed, but missing or different in the cluster',
+  unexpected: 'pins were released, but are in the cluster again',
 } as const satisfies Record<PlanKind, string>
 
 function kindOf({ missing, unexpected, ...options }: PlanOptions): PlanKind {
@@ -85,7 +85,7 @@ function kindOf({ missing, unexpected, ...options }: PlanOptions): PlanKind {
   )
   if ([isRelease, missing, unexpected].filter((given) => given === true).length !== 1)
     throw new UsageError(
-      'pins plan needs to know which leases, or which pins',
+      'pins plan needs a selection of leases or pins',
       '--encoder NAME, --removed, --ownerless, --older-than 180d, --not-renewed-for 90d or ' +
         'several of them; or --missing; or --unexpected',
     )
@@ -98,7 +98,7 @@ async function reportedRows(
   kind: PlanKind,
   io: Io,
 ): Promise<readonly ReportedRow[]> {
-  io.stderr.write("the daemon compares the ledger with the cluster's whole state\n")
+  io.stderr.write("the daemon is comparing the ledger with the cluster's whole state\n")
   await askControl(config, 'POST', '/compare')
   const all: ReportedRow[] = []
   for (let after = ''; ;) {
@@ -158,11 +158,11 @@ function spanOf(option: string, text: string): number {
   return ms
 }
 
-/** Which of the two ages was asked for. */
+/** The ages that were requested. */
 function ageText({ olderThan, notRenewedFor }: PlanOptions): string {
   const ages = [
     ...(olderThan === undefined ? [] : [`first pinned more than ${olderThan} ago`]),
-    ...(notRenewedFor === undefined ? [] : [`whose pin no holder renewed for ${notRenewedFor}`]),
+    ...(notRenewedFor === undefined ? [] : [`on pins not renewed for ${notRenewedFor}`]),
   ]
   return ages.length === 0 ? '' : ` (${ages.join(', ')})`
 }

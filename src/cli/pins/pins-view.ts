@@ -25,7 +25,7 @@ export async function pinsList(options: PinListOptions, io: Io): Promise<number>
     io.stdout.write(cids.map(lineOf).join(''))
     const last = cids.at(-1)
     if (last === undefined) {
-      if (after === '') io.stderr.write(`${encoder} holds no pin\n`)
+      if (after === '') io.stderr.write(`${encoder} holds no pins\n`)
       return 0
     }
     after = last
@@ -45,7 +45,7 @@ interface Shown {
   readonly isLetGo: boolean
   /** Whether a change of it waits for the cluster. */
   readonly isQueued: boolean
-  /** How it was changed beside the gate. */
+  /** How it was changed outside the gate. */
   readonly report: 'missing' | 'unexpected' | null
   readonly leases: readonly ShownLease[]
   readonly former: readonly ShownLease[]
@@ -66,16 +66,18 @@ export async function pinsShow({ configPath, cid, json }: ShowOptions, io: Io): 
 }
 
 const reportText = {
-  missing: 'missing: owed, and the cluster does not have it: pinwarden pins plan --missing',
-  unexpected: 'unexpected: released, and the cluster has it: pinwarden pins plan --unexpected',
+  missing: 'missing: owed, but not in the cluster: pinwarden pins plan --missing',
+  unexpected: 'unexpected: released, but in the cluster: pinwarden pins plan --unexpected',
 } as const
 
 function textOf(pin: Shown): string {
   const held = pin.isLetGo
-    ? 'unpinned, kept for a grace: pinwarden pins restore takes that back'
+    ? 'unpinned, in its grace period: pinwarden pins restore brings it back'
     : 'held'
   const known = pin.report === null ? held : reportText[pin.report]
-  const state = pin.isQueued ? `${known}; a pin of it waits: pinwarden journal list` : known
+  const state = pin.isQueued
+    ? `${known}; one of its pins is waiting: pinwarden journal list`
+    : known
   const lines = [
     `cid      ${pin.cid}`,
     `name     ${pin.name === '' ? '-' : pin.name}`,

@@ -9,7 +9,7 @@ import type { Io } from '../io.js'
 import { CommandError, fileFault } from '../report.js'
 import { linesOf } from '../tail/follow.js'
 
-/** `release`: leases to release; the others: pins that were changed beside the gate. */
+/** `release`: leases to release; the others: pins that were changed outside the gate. */
 export type PlanKind = 'release' | 'missing' | 'unexpected'
 
 const kinds: readonly string[] = ['release', 'missing', 'unexpected'] satisfies PlanKind[]
@@ -23,7 +23,7 @@ const lastLine = '# end of the plan'
  */
 export function refuseExisting(path: string | undefined): void {
   if (path !== undefined && existsSync(path))
-    throw new CommandError(`${path} exists already`, 'name a new file')
+    throw new CommandError(`${path} already exists`, 'name a new file')
 }
 
 /** @param path undefined: to standard output @throws CommandError when it cannot be written */
@@ -99,7 +99,7 @@ export async function readPlan(
 /** An operator's, or the first and the last line. */
 const isRemark = (line: string): boolean => line.startsWith('#')
 
-const makeAnew = 'make it anew with pinwarden pins plan'
+const makeAnew = 'make a new one with pinwarden pins plan'
 
 function kindIn(path: string, line: string): PlanKind {
   const kind = line.slice(firstLine.length)
@@ -121,7 +121,7 @@ export async function readDone(path: string, digest: string, io: Io): Promise<nu
   if (text === '') return 0
   const [of, count] = text.trim().split(' ')
   if (of === digest) return Number(count) || 0
-  io.stderr.write(`${doneOf(path)} is of another plan: this one begins with its first line\n`)
+  io.stderr.write(`${doneOf(path)} belongs to another plan: this one begins with its first line\n`)
   return 0
 }
 

@@ -1,4 +1,4 @@
-/** Explains unexpected answers: whose fault they are, and what helps. */
+/** Explains unexpected answers: which part is at fault, and what helps. */
 import { refusals } from '../../gate/refusals.js'
 import { adviceFor } from './advice.js'
 import type { GateAnswer, Unanswered } from './ask.js'
@@ -38,8 +38,8 @@ export function silenceProblem({ code, isBegun, limitMs }: Unanswered): ProbePro
     return {
       what: `no ${isBegun ? 'whole ' : ''}answer within ${secondsText(limitMs)}`,
       help:
-        'the encoder would have given up as well: the cluster or its host is ' +
-        'overloaded or hangs; the operator sees in the log which. Try again later',
+        'the encoder would also have given up: the cluster or its host is ' +
+        "overloaded or hangs; the operator's log says which. Try again later",
     }
   if (code.startsWith('HPE_'))
     return { what: `what answers does not speak HTTP/1.1`, help: otherServer }
@@ -47,8 +47,8 @@ export function silenceProblem({ code, isBegun, limitMs }: Unanswered): ProbePro
   return {
     what: `the other side closed the connection ${when} (${code})`,
     help:
-      'try again; if it stays so, the operator looks whether pinwarden or what ' +
-      'stands in front of it was restarted, or cuts long answers',
+      'try again; if it happens again, ask the operator whether pinwarden or a proxy ' +
+      'in front of it was restarted, or cuts off long answers',
   }
 }
 
@@ -60,7 +60,8 @@ function helpFor(
   said: string,
   id: string | undefined,
 ): string {
-  const log = id === undefined ? '' : `; the operator finds it: pinwarden tail --id ${id}`
+  const log =
+    id === undefined ? '' : `; the operator can find the request with: pinwarden tail --id ${id}`
   const known = adviceFor(said)
   if (known !== undefined) return `${known}${log}`
   switch (answer.status) {
@@ -68,15 +69,15 @@ function helpFor(
       return `the message says what is wrong with the request${log}`
     case 401:
       return id === undefined
-        ? 'the answer bears no X-Request-Id, so it is not pinwarden that asks for a ' +
+        ? 'the answer has no X-Request-Id, so it is not pinwarden that asks for a ' +
             'credential: are host and port right?'
-        : 'the key is unknown, expired or of another name than the one before the colon, ' +
-            'or this encoder is disabled or may not come from this network. The gate does ' +
+        : 'the key is unknown, expired or does not belong to the name before the colon, ' +
+            'or this encoder is disabled or may not connect from this network. The gate does ' +
             `not say which, but the operator's log does: pinwarden tail --id ${id}`
     case 403:
       return (
-        `the operator grants the permission \`${asked}\` to this encoder, by a role or ` +
-        `by \`allow\`, if it is to have it${log}`
+        `ask the operator for the permission \`${asked}\`, which a role or \`allow\` ` +
+        `can give to this encoder${log}`
       )
     case 404:
     case 405:
@@ -87,18 +88,18 @@ function helpFor(
     case 413:
     case 431:
       return (
-        'something on the way allows less than the encoder sends: the operator raises ' +
+        'something on the way allows less than the encoder sends: the operator can raise ' +
         `listen.headerBytesMax or listen.bodyBytesMax${log}`
       )
     case 429:
       return said === refusals['too-many-failures'].message
-        ? 'the key is not accepted, as a good one always passes; too many bad ones came ' +
-            `from this address lately. Put the right one in, and stop what uses the old one${log}`
+        ? 'the key is wrong, as a valid key always passes; too many wrong ones have come ' +
+            `from this address. Use the right key, and stop the program that uses a wrong one${log}`
         : tooOften(answer, log)
     default:
       return answer.status >= 500
         ? 'this is not about the key: the cluster behind the gate, or the gate itself, is ' +
-            `down, full or slow, which is the operator's business. Try again later${log}`
+            `down, full or slow, which only the operator can fix. Try again later${log}`
         : `ask the operator${log}`
   }
 }
@@ -112,7 +113,7 @@ function tooOften(answer: GateAnswer, log: string): string {
     policy === null
       ? ''
       : `; this encoder has ${policy[2] ?? ''} ${policy[1] ?? ''} in ${policy[3] ?? ''} s` +
-        (left === undefined ? '' : `, of which ${left} are left`)
+        (left === undefined ? '' : `, and ${left} of them are left`)
   return `${wait}, then try again${budget}. The operator can raise it in limits${log}`
 }
 
@@ -120,10 +121,10 @@ function redirected(answer: GateAnswer): ProbeProblem {
   const location = header(answer, 'location')
   const target = location === undefined ? '' : ` to ${location}`
   return {
-    what: `${answer.status}, a redirect${target}: some other server stands there`,
+    what: `${answer.status}, a redirect${target}: another server answers there`,
     help:
-      'clients turn a redirected POST into a GET and may drop the key: a pin would ' +
-      'become nothing, without an error. Put the address of pinwarden itself into ' +
+      'clients turn a redirected POST into a GET and may drop the key: pins would be ' +
+      'lost without an error. Put the address of pinwarden itself into ' +
       'the endpoint (https instead of http?)',
   }
 }
@@ -134,14 +135,14 @@ function foreign(answer: GateAnswer): ProbeProblem {
   const what = `${status}, with ${kindOf(answer)} in it: neither pinwarden's nor a cluster's`
   const help =
     status >= 502 && status <= 504
-      ? 'a web server or CDN in front of pinwarden does not reach it: the operator ' +
-        'looks whether pinwarden runs'
+      ? 'a web server or CDN in front of pinwarden cannot reach it: ask the operator ' +
+        'whether pinwarden runs'
       : otherServer
   return { what, help }
 }
 
 const otherServer =
-  "something else than pinwarden answers, such as a web server's or CDN's page: " +
+  'another program answers, such as a web server or a CDN: ' +
   'check host, port and path in the endpoint'
 
 function kindOf(answer: GateAnswer): string {

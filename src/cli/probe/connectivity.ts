@@ -31,13 +31,13 @@ function nameProblem(host: string, code: string): ProbeProblem {
   if (code === 'ENOTFOUND')
     return {
       what: `${host} does not exist (ENOTFOUND)`,
-      help: 'look for a typo in the host; a new name can take hours to be known everywhere',
+      help: 'look for a typo in the host; it can take hours until a new name is known everywhere',
     }
   return {
-    what: `no resolver says what ${host} is (${code})`,
+    what: `the resolvers do not resolve ${host} (${code})`,
     help:
       'is this machine online, and are the resolvers in its /etc/resolv.conf right? ' +
-      "Or it's DNS of the host that fails: try again",
+      "Or the host's DNS fails: try again",
   }
 }
 
@@ -100,21 +100,21 @@ function portProblem(address: string, port: number, code: string): ProbeProblem 
       what: `nothing listens at ${where} (ECONNREFUSED)`,
       help:
         `is the port right (pinwarden's usual one is 9098), and is pinwarden running? ` +
-        'The operator sees it with: ss -ltn',
+        'The operator can check with: ss -ltn',
     }
   if (code === 'ETIMEDOUT')
     return {
-      what: `no answer from ${where} within the time`,
+      what: `no answer from ${where} in time`,
       help:
         "a firewall drops it, there or on this machine's side, or the host is down: " +
         "ask the operator whether the port is open to this machine's address",
     }
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
     return {
-      what: `there is no way from here to ${where} (${code})`,
+      what: `there is no route from here to ${where} (${code})`,
       help:
-        'a router or firewall says so: check the network of this machine, and that the ' +
-        'address is a public one; for an IPv6 address, that this machine has IPv6',
+        'a router or firewall reports this: check the network of this machine, that the ' +
+        'address is public, and for an IPv6 address that this machine has IPv6',
     }
   return { what: `no connection to ${where} (${code})`, help: 'check the network of this machine' }
 }

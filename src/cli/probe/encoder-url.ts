@@ -50,12 +50,12 @@ function slipOf(text: string): ProbeProblem | undefined {
   if (/^["'`“‘]|["'`”’]$/.test(text))
     return {
       what: 'there are quotes around the value, as part of it',
-      help: 'remove them in the .env file: not every program that reads it does',
+      help: 'remove them in the .env file: not every program ignores them',
     }
   if (/^(?:export\s+)?IPFS_CLUSTER_ENDPOINT=/.test(text))
     return {
       what: "the variable's name is part of the value",
-      help: 'give only what stands behind the =',
+      help: 'give only the part after the =',
     }
   if (!/^https?:\/\//i.test(text)) {
     // Hides the part before the colon: it may be a key.
@@ -86,12 +86,12 @@ function isUrl(text: string): boolean {
 /** @param userinfo as it is written: what stands before the `@` */
 function credentialProblems(userinfo: string | undefined): ProbeProblem[] {
   if (userinfo === undefined || userinfo === '' || userinfo === ':')
-    return [{ what: 'there is no name and key in it', help: form }]
+    return [{ what: 'it has no name and key', help: form }]
   if (userinfo.includes('%'))
     return [
       {
         what: 'name or key has percent-escapes, which versions of axios read differently',
-        help: 'write them as they are: names and keys of pinwarden need no escapes',
+        help: 'write them without escapes: names and keys of pinwarden need none',
       },
     ]
   const [name = '', ...rest] = userinfo.split(':')
@@ -100,14 +100,13 @@ function credentialProblems(userinfo: string | undefined): ProbeProblem[] {
     // One part alone: which one it is, its form tells.
     const isKey = keyForm(name) !== 'malformed' || name.startsWith('pw_')
     const what = isKey
-      ? 'there is a key and no name: axios would send the key as the name'
-      : 'there is a name and no key'
+      ? 'it has a key but no name: axios would send the key as the name'
+      : 'it has a name but no key'
     return [{ what, help: form }]
   }
   if (name === '')
-    return [{ what: 'there is a key and no name: axios 1.7.7 would then send neither', help: form }]
-  if (keyForm(name) !== 'malformed')
-    return [{ what: 'name and key have changed places', help: form }]
+    return [{ what: 'it has a key but no name: axios 1.7.7 would send neither', help: form }]
+  if (keyForm(name) !== 'malformed') return [{ what: 'name and key are swapped', help: form }]
   return [...nameProblems(name), ...keyProblems(key)]
 }
 
@@ -115,7 +114,7 @@ function nameProblems(name: string): ProbeProblem[] {
   if (new RegExp(namePattern).test(name)) return []
   return [
     {
-      what: 'no encoder can have the name before the colon',
+      what: 'the part before the colon cannot be the name of an encoder',
       help: 'a name is 1 to 63 of a-z 0-9 . _ - (no capitals), a letter or digit first',
     },
   ]
@@ -128,13 +127,13 @@ function keyProblems(key: string): ProbeProblem[] {
     return [
       {
         what: 'the key has a typo: its last six characters, a checksum, do not fit the rest',
-        help: 'copy it again from where it was printed; if it is lost, the operator makes another',
+        help: 'copy it again from where it was printed; if lost, ask the operator for a new one',
       },
     ]
   const length = key.length === keyLength ? '' : `; this has ${key.length} characters`
   return [
     {
-      what: `the key is not whole, or none of pinwarden's${length}`,
+      what: `the key is incomplete, or not a pinwarden key${length}`,
       help: `a key is pw_ and 49 of A-Z a-z 0-9, ${keyLength} characters in all: copy it again`,
     },
   ]
@@ -148,7 +147,7 @@ function tailProblems(text: string): ProbeProblem[] {
   const what = found === '?' ? 'a query (?…)' : 'a fragment (#…)'
   return [
     {
-      what: `there is ${what} in it, and the encoder appends /id and /pins/… behind that`,
+      what: `it has ${what}, and the encoder would append /id and /pins/… to that`,
       help: 'end the value with the port',
     },
   ]
@@ -156,9 +155,9 @@ function tailProblems(text: string): ProbeProblem[] {
 
 function notesOf(path: string, isSafe: boolean): string[] {
   const notes: string[] = []
-  if (!isSafe) notes.push('over plain http the key travels in clear: anyone on the way can read it')
-  if (/^\/+$/.test(path)) notes.push('a trailing slash does no harm here, and is not needed')
+  if (!isSafe) notes.push('plain http sends the key unencrypted: anyone on the path can read it')
+  if (/^\/+$/.test(path)) notes.push('the trailing slash is harmless, but not needed')
   else if (path !== '')
-    notes.push(`it has a path: the encoder appends to it, and asks for ${path}/id`)
+    notes.push(`it has a path: the encoder appends to it, and requests ${path}/id`)
   return notes
 }

@@ -1,4 +1,4 @@
-/** Reads the file `.env` of an encoder as its dotenv does; Node itself can from 20.6 on. */
+/** Reads the file `.env` of an encoder as its dotenv does; Node can do that only since 20.6. */
 import { readFileSync } from 'node:fs'
 import { CommandError } from '../report.js'
 import { codeOf } from './time-limit.js'

@@ -14,7 +14,7 @@ export function environmentNotes(env: Io['env'], endpoint: EncoderUrl): string[]
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0' && endpoint.isTls)
     notes.push(
       'NODE_TLS_REJECT_UNAUTHORIZED=0 is set: the encoder would give its key to any server; ' +
-        'this probe looks at the certificate all the same',
+        'this probe still checks the certificate',
     )
   const { USE_CLUSTER_FOR_PINS: use } = env
   if (use !== undefined && use !== 'true')

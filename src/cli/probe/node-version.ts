@@ -4,6 +4,6 @@ const oldestMajor = 18
 
 if (Number.parseInt(process.versions.node) < oldestMajor) {
   const found = `Node ${process.versions.node} is too old`
-  process.stderr.write(`pinwarden: error: ${found}: the probe takes ${oldestMajor} or newer\n`)
+  process.stderr.write(`pinwarden: error: ${found}: the probe needs ${oldestMajor} or newer\n`)
   process.exit(1)
 }

@@ -37,8 +37,8 @@ const words = new Map([
   ['remote', 'left to other peers (remote)'],
   ['sharded', 'pinned in parts (sharded)'],
   ['cluster_error', 'unknown (cluster_error)'],
-  ['pin_error', 'not pinned for an error (pin_error)'],
-  ['unpin_error', 'not unpinned for an error (unpin_error)'],
+  ['pin_error', 'not pinned because of an error (pin_error)'],
+  ['unpin_error', 'not unpinned because of an error (unpin_error)'],
   ['unexpectedly_unpinned', 'lost (unexpectedly_unpinned)'],
 ])
 
@@ -51,8 +51,8 @@ function problemOf({ peer, status, error }: PeerStatus): ProbeProblem[] {
         {
           what,
           help:
-            "that peer or its Kubo does not answer: the operator's business. Pins are " +
-            'taken all the same, and wait for it',
+            'that peer or its Kubo does not answer, which only the operator can fix. Pins are ' +
+            'still accepted, and wait for it',
         },
       ]
     case 'pin_error':
@@ -61,12 +61,12 @@ function problemOf({ peer, status, error }: PeerStatus): ProbeProblem[] {
           what,
           help:
             'can other nodes fetch the CID? The cluster tries again by itself every few ' +
-            'minutes; `recover` has it try at once',
+            'minutes; `recover` makes it try now',
         },
       ]
     case 'unpin_error':
     case 'unexpectedly_unpinned':
-      return [{ what, help: '`recover` (POST /pins/{cid}/recover) has the cluster try again' }]
+      return [{ what, help: '`recover` (POST /pins/{cid}/recover) makes the cluster try again' }]
     default:
       return []
   }

@@ -50,8 +50,8 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
   return end(steps, `${endpoint.name} at ${endpoint.base} ${may}`)
 }
 
-const untried = 'with a CID, pin and unpin are tried too'
-const kept = 'with a CID that is not pinned yet, pin and unpin are tried too'
+const untried = 'with a CID, the probe also pins and unpins it'
+const kept = 'with a CID that is not pinned yet, the probe also pins and unpins it'
 
 /** The empty UnixFS directory: every node knows it. */
 const wellKnown = 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn'
@@ -128,8 +128,8 @@ async function pinAndUnpin(
   if (isUnpinned !== true) {
     const why =
       isUnpinned === undefined
-        ? `whether ${cid} is pinned is not known, and unpinning could destroy a pin`
-        : `${cid} is pinned already (not \`unpinned\`), and unpinning would destroy that pin`
+        ? `it is unknown whether ${cid} is pinned, so unpinning could destroy a pin`
+        : `${cid} is already pinned (not \`unpinned\`), so unpinning would destroy that pin`
     steps.skip('pin', `not tried: ${why}`)
     steps.skip('unpin', 'not tried, for the same reason')
     return false
@@ -138,7 +138,10 @@ async function pinAndUnpin(
   if (pinned === 'yes') {
     const isGone = await requests.status(cid)
     if (isGone === true)
-      steps.note('status', 'the cluster took the pin and does not show it yet: it may batch writes')
+      steps.note(
+        'status',
+        'the cluster accepted the pin and does not show it yet: it may batch writes',
+      )
   }
   if (pinned === 'no') steps.skip('unpin', 'nothing was pinned')
   else await requests.unpin(cid, pinned)

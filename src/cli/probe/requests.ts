@@ -49,7 +49,7 @@ export class Requests {
     if (isObject(ipfs) && typeof ipfs.error === 'string' && ipfs.error !== '')
       this.steps.fail('id', {
         what: `${who}, but its Kubo does not answer: ${quoted(ipfs.error)}`,
-        help: "the operator's business. Pins are taken all the same, and wait for it",
+        help: 'only the operator can fix that. Pins are still accepted, and wait for it',
       })
     else this.steps.ok('id', `${who} (${good.ms} ms)`)
     return undefined
@@ -71,7 +71,7 @@ export class Requests {
   async pin(cid: string): Promise<'yes' | 'maybe' | 'no'> {
     const { good, came } = await this.#ask('pin', 'POST', `/pins/${cid}`, isPin)
     if (good !== undefined) {
-      this.steps.ok('pin', `the cluster has taken the pin (${good.ms} ms)`)
+      this.steps.ok('pin', `the cluster accepted the pin (${good.ms} ms)`)
       return 'yes'
     }
     return isAnswer(came) && came.status >= 300 && came.status < 500 ? 'no' : 'maybe'
@@ -82,8 +82,8 @@ export class Requests {
     const stays = {
       what: `the pin of ${cid} ${pinned === 'yes' ? 'has most likely' : 'may have'} stayed`,
       help:
-        'run this again in a minute: its status step says so. If it is there, the ' +
-        'operator, or an encoder with the permission `unpin`, removes it',
+        'run this again in a minute: its status step says so. If the pin is there, the ' +
+        'operator, or an encoder with the permission `unpin`, has to remove it',
     }
     const path = `/pins/${cid}`
     const found = await this.asker.ask('DELETE', path)
@@ -104,7 +104,7 @@ export class Requests {
 
   /** A write without an answer may still be on its way. */
   #lateNote(cid: string): void {
-    this.steps.note('unpin', `the pin that failed may still come: look for ${cid} again later`)
+    this.steps.note('unpin', `the failed pin may still take effect: check ${cid} again later`)
   }
 
   async #ask(
@@ -136,20 +136,20 @@ export class Requests {
 }
 
 const httpAtTls: ProbeProblem = {
-  what: 'TLS is spoken at this port, and the endpoint says http://',
+  what: 'this port expects TLS, and the endpoint says http://',
   help: 'write https:// instead of http:// in the endpoint',
 }
 
 const unprotected: ProbeProblem = {
-  what: 'this is the cluster itself, without pinwarden before it: it answers without any key',
+  what: 'this is the cluster itself, without pinwarden in front: it answers without a key',
   help:
     "every client that reaches this port can pin and unpin everything. Put pinwarden's own port " +
-    '(usually 9098) into the endpoint; the operator closes this one to the world',
+    '(usually 9098) into the endpoint; the operator has to close this one to the world',
 }
 
 const nameless =
-  'the answer has no X-Request-Id, which pinwarden sends: this is perhaps the cluster itself, ' +
-  'with a password of its own. Is the port that of pinwarden (usually 9098)?'
+  'the answer has no X-Request-Id, which pinwarden sends: this may be the cluster itself, ' +
+  "with its own password. Is this pinwarden's port (usually 9098)?"
 
 /** What the encoder reads of it. */
 interface Id {

@@ -60,8 +60,8 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
 
 function argumentsIn([url, cid, ...more]: readonly string[]) {
   if (more.length > 0)
-    throw new UsageError('there are more arguments than a URL and a CID', seeHelp)
+    throw new UsageError('too many arguments: expected a URL and a CID at most', seeHelp)
   return { url, cid }
 }
 
-const seeHelp = `${program} --help shows what it takes`
+const seeHelp = `${program} --help shows the usage`

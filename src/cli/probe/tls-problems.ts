@@ -9,33 +9,33 @@ export function handshakeProblem(code: string, ms: number): ProbeProblem {
       what: `the other side does not speak TLS (${code}): most likely plain HTTP`,
       help:
         'is the port right? If pinwarden has no certificate yet, http:// reaches it, ' +
-        'with the key in clear',
+        'with the key unencrypted',
     }
   if (code === 'ECONNRESET' || code === 'EPIPE')
     return {
-      what: 'the other side broke the handshake off',
+      what: 'the other side broke off the handshake',
       help:
-        "is the port right? A firewall or the host's limit of connections can do that " +
-        'too: try again, then ask the operator',
+        "is the port right? A firewall or the host's connection limit can also do " +
+        'that: try again, then ask the operator',
     }
   if (code === 'ETIMEDOUT')
     return {
-      what: `the handshake was not over within ${secondsText(ms)}`,
+      what: `the handshake did not finish within ${secondsText(ms)}`,
       help:
         'something listens there that does not speak TLS, or the host is overloaded: ' +
         'is the port right?',
     }
   if (code.includes('PROTOCOL_VERSION') || code.includes('UNSUPPORTED_PROTOCOL'))
     return {
-      what: `no version of TLS is spoken on both sides (${code})`,
-      help: 'pinwarden speaks TLS 1.2 and 1.3: Node of this machine must be current',
+      what: `the two sides have no TLS version in common (${code})`,
+      help: 'pinwarden speaks TLS 1.2 and 1.3: update Node on this machine',
     }
   if (code.includes('UNRECOGNIZED_NAME'))
     return {
-      what: 'the other side knows no host of this name',
+      what: 'the other side does not know a host of this name',
       help: 'is the host in the endpoint right?',
     }
-  return { what: `the handshake failed (${code})`, help: 'ask the operator, with this word' }
+  return { what: `the handshake failed (${code})`, help: 'send this error code to the operator' }
 }
 
 /** Of OpenSSL 3, of 1.1, and of Node around them. */
@@ -56,8 +56,11 @@ const plainCodes = [
 export function chainProblem(code: string, isKnown: boolean): ProbeProblem | undefined {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     if (isKnown) return undefined
-    const what = `a certificate further up in the chain is out of its time (${code})`
-    return { what, help: 'the operator gets a new chain; an old Node here may have an old root' }
+    const what = `a certificate further up in the chain is not valid now (${code})`
+    return {
+      what,
+      help: 'the operator needs a new chain; an old Node here may have an outdated root',
+    }
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code.startsWith('Hostname/IP')) return undefined
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
@@ -68,16 +71,16 @@ export function chainProblem(code: string, isKnown: boolean): ProbeProblem | und
     return {
       what: `this machine does not know the issuer of the certificate (${code})`,
       help:
-        'most often the intermediate certificate is missing: the operator puts the ' +
-        `whole chain (fullchain.pem) into listen.tls.certFile. Else: ${trustIt}`,
+        'usually the intermediate certificate is missing: the operator has to put the ' +
+        `whole chain (fullchain.pem) into listen.tls.certFile. Otherwise: ${trustIt}`,
     }
   return {
     what: `the certificate is not accepted (${code})`,
-    help: 'ask the operator, with this word',
+    help: 'send this error code to the operator',
   }
 }
 
 const trustIt =
-  'the operator gets a certificate from a public authority, or hands you this ' +
-  'one as a file and the encoder is started with ' +
+  'the operator can get a certificate from a public authority, or send you this ' +
+  'one as a file, for the encoder to be started with ' +
   'NODE_EXTRA_CA_CERTS=/path/to/it.pem'

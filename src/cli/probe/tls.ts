@@ -1,4 +1,4 @@
-/** Shakes hands as a client does with the usual trust, and says what it found. */
+/** Does the TLS handshake of a client with the usual trust, and reports what it found. */
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { daysText } from '../../time/span-text.js'
@@ -67,12 +67,12 @@ export async function speaksTls(
 /** A note when the certificate should have been renewed. */
 export function expiryNote(leftMs: number): string | undefined {
   if (leftMs >= noteMs) return undefined
-  return `the certificate ends in ${daysText(leftMs)}: ask the operator whether its renewal works`
+  return `the certificate expires in ${daysText(leftMs)}: ask the operator whether renewal works`
 }
 
 const noteMs = 14 * dayMs
 
-/** Verified by us, after the handshake: a refusal in the middle of it would say less. */
+/** Verified after the handshake, since a refusal in the middle of it would say less. */
 function greet(host: string, address: string, port: number, ca: string | undefined): TLSSocket {
   return connect({
     ...{ host: address, port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] },
@@ -104,19 +104,19 @@ function problemsOf(
   if (to < now)
     problems.push({
       what: `the certificate expired on ${dayOf(to)}`,
-      help: `the operator renews it; ${clock}: if that is wrong, set it`,
+      help: `the operator has to renew it; ${clock}: if that is wrong, set it`,
     })
   if (from > now)
     problems.push({
       what: `the certificate is not valid before ${dayOf(from)}`,
-      help: `${clock}: if that is wrong, set it; else it is the operator's business`,
+      help: `${clock}: if that is wrong, set it; otherwise only the operator can fix it`,
     })
   const stranger = checkServerIdentity(host, certificate)
   if (stranger !== undefined) {
     const names = namesOf(certificate)
     const help =
       isIP(host) === 0
-        ? 'use one of these names in the endpoint, or the operator gets a certificate for this one'
+        ? 'use one of these names in the endpoint, or ask the operator for a certificate with it'
         : 'certificates are for names: use the name of the host in the endpoint'
     problems.push({ what: `the certificate is not for ${host}, but for ${names}`, help })
   }
@@ -135,7 +135,7 @@ function namesOf(certificate: PeerCertificate): string {
   const names = (certificate.subjectaltname ?? '').replace(/(?:DNS|IP Address):/g, '')
   if (names !== '') return quoted(names)
   const { CN: common } = certificate.subject as { CN?: string | string[] }
-  return quoted(String(common ?? 'no name at all'))
+  return quoted(String(common ?? 'no name'))
 }
 
 const dayOf = (date: Date): string => date.toISOString().slice(0, 10)

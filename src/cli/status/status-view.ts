@@ -29,7 +29,7 @@ export function statusText(shown: Shown, now: number): string {
     ...(shown.host === undefined ? [] : [['host', shown.host] as const]),
     ['version', `${shown.version} on Node ${shown.node}`],
     ['up', spanText(now - Date.parse(shown.startedAt))],
-    ['gate', `${shown.url}, ${shown.requestsUnderWay} requests under way`],
+    ['gate', `${shown.url}, ${shown.requestsInFlight} requests in flight`],
     ['cluster', shown.endpoints.map(endpointText).join(', ')],
     ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
     ...(shown.ledger === undefined ? [] : [['ledger', ledgerText(shown.ledger)] as const]),
@@ -49,7 +49,7 @@ export function statusText(shown: Shown, now: number): string {
 
 function journalText(journal: NonNullable<StatusReport['journal']>): string {
   const { waiting, made, dropped, rejected } = journal
-  const wait = waiting === 1 ? '1 pin waits' : `${waiting} pins wait`
+  const wait = waiting === 1 ? '1 pin waiting' : `${waiting} pins wait`
   const words =
     waiting === 0 && dropped === 0
       ? 'empty'
@@ -59,11 +59,10 @@ function journalText(journal: NonNullable<StatusReport['journal']>): string {
 
 const seeRejected = 'pinwarden journal list --rejected'
 
-const storeAway = 'down: limits and locks are of this gate alone, or store.failMode refuses'
+const storeAway = 'down: this gate uses its own limits and locks, or refuses by store.failMode'
 
 function settingsText({ since, isLastRefused, needRestart = [] }: Shown['settings']): string {
-  const waiting =
-    needRestart.length === 0 ? '' : `; a restart is needed for ${needRestart.join(', ')}`
+  const waiting = needRestart.length === 0 ? '' : `; restart needed for ${needRestart.join(', ')}`
   return `in force since ${since}${isLastRefused ? refused : ''}${waiting}`
 }
 

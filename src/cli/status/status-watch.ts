@@ -51,7 +51,7 @@ export function intervalOf(seconds: string): number {
   throw new UsageError(`--watch ${seconds} is not a number of seconds`, '0.1 to 3600')
 }
 
-/** The cursor to the upper left, and everything from there gone. */
+/** Moves the cursor to the upper left, and clears the screen. */
 const clear = '\x1b[H\x1b[J'
 
 type View =
@@ -70,7 +70,7 @@ async function viewOf(where: string): Promise<View> {
   }
 }
 
-/** Without the series, which are the status page's. */
+/** Without the series, which only the status page needs. */
 function documentOf(view: View): object {
   if ('silent' in view) return { ready: false, error: view.silent }
   const { encoders, strangers } = view.activity

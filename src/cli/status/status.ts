@@ -19,7 +19,7 @@ export interface StatusOptions extends JsonCalled {
 async function adminIn(configPath: string, io: Io): Promise<string | undefined> {
   const { config, isBroken } = await configInUse(configPath, io)
   if (!isBroken) return adminOf(config)
-  hint(io, 'where its admin listener is not the usual one, --admin names it')
+  hint(io, 'use --admin if its admin listener is not at the default address')
   return adminOf({ admin: config.admin ?? usualAdmin })
 }
 
@@ -32,7 +32,7 @@ export async function status(options: StatusOptions, io: Io): Promise<number> {
   if (where === undefined)
     throw new CommandError(
       `${configPath} has no admin section, or one with port 0`,
-      'say "admin": {} in it and restart, or name the listener with --admin',
+      'add "admin": {} to it and restart, or name the listener with --admin',
     )
   if (watch !== undefined) {
     const { intervalOf, watchStatus } = await import('./status-watch.js')

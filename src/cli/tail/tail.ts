@@ -59,8 +59,8 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   }
   const isLookup = options.id !== undefined || options.cid !== undefined
   if (shown > 0 || !isLookup || options.follow) return 0
-  fail(io, 'no line of the log is about it')
-  hint(io, options.file === undefined ? undefined : 'without a file, rotated logs are read too')
+  fail(io, 'the log has no line about it')
+  hint(io, options.file === undefined ? undefined : 'without a file, tail also reads rotated logs')
   return 1
 }
 

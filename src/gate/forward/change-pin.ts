@@ -74,7 +74,7 @@ async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'a
   const { ledger, clock } = holders
   const { request, plan, headers } = change
   // A pin is a promise; an unpin may use the reserved space on disk.
-  if (plan.kind === 'pin' && !ledger.isWritable) throw new LedgerFault('the disk takes nothing')
+  if (plan.kind === 'pin' && !ledger.isWritable) throw new LedgerFault('the ledger is not writable')
   const deadline = new Deadline(request.snapshot.config.cluster.writeTimeoutMs, clock.monotonic)
   const pin = await ledger.open(plan.cid, deadline, headers)
   let call: UpstreamCall | 'answered' = 'answered'

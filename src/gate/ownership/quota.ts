@@ -49,7 +49,7 @@ export class Quota {
     const isNew = heldUntilMs === undefined
     if (isLooked && isNew && this.isFull(encoder)) {
       await holdings.sizeNow(holder)
-      // A record that lost its lease beside the gate takes no second place.
+      // A record that lost its lease outside the gate takes no second place.
       heldUntilMs = await holdings.heldUntil(cid, holder)
     }
     const pending =

@@ -50,7 +50,7 @@ export class Connections implements Surroundings {
   private readonly perNetwork = new KeyedCounter()
   private readonly handshakeBudget: HandshakeBudget
   private readonly isTrusted: (address: string) => boolean
-  private underWay = 0
+  private inFlight = 0
   private onIdle: (() => void) | undefined
   private onEmpty: (() => void) | undefined
   private isLast = false
@@ -218,15 +218,15 @@ export class Connections implements Surroundings {
 
   /** Counts a request of any connection. */
   opened(record: RequestRecord): void {
-    this.underWay++
+    this.inFlight++
     record.onEnd(() => {
-      this.underWay--
-      if (this.underWay === 0) this.onIdle?.()
+      this.inFlight--
+      if (this.inFlight === 0) this.onIdle?.()
     })
   }
 
-  get requestsUnderWay(): number {
-    return this.underWay
+  get requestsInFlight(): number {
+    return this.inFlight
   }
 
   /**
@@ -243,9 +243,9 @@ export class Connections implements Surroundings {
    * request, which would block a closing server until their time limit.
    */
   async drain(deadlineMs: number): Promise<void> {
-    if (this.underWay > 0) await untilDone(deadlineMs, (done) => (this.onIdle = done))
+    if (this.inFlight > 0) await untilDone(deadlineMs, (done) => (this.onIdle = done))
     for (const { socket } of this.all) {
-      if (this.underWay > 0) socket.destroy()
+      if (this.inFlight > 0) socket.destroy()
       else socket.destroySoon()
     }
   }

@@ -30,7 +30,7 @@ type Result = 'ok' | 'journaled' | 'refused' | 'failed'
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30]
 
 interface CountedConnections {
-  readonly requestsUnderWay: number
+  readonly requestsInFlight: number
   /** By kind. */
   readonly counts: Readonly<Record<string, number>>
   /** By reason. */
@@ -80,7 +80,7 @@ export function registerRequests(
   addGauge(registry, {
     name: 'pinwarden_requests_in_flight',
     help: 'Requests in flight.',
-    read: () => connections.requestsUnderWay,
+    read: () => connections.requestsInFlight,
   })
   addGauge(registry, {
     name: 'pinwarden_connections',

@@ -12,7 +12,7 @@ export interface CommitQueueParts {
   readonly write: (groups: readonly (readonly LedgerOperation[])[]) => Promise<Written>
   readonly setTimer: SetTimer
   readonly onCounts: (counts: ReadonlyMap<string, number>) => void
-  /** @param problem why the disk takes nothing new; undefined: the disk takes changes again */
+  /** @param problem why the disk is not writable; undefined: it is writable again */
   readonly onProblem: (problem: string | undefined) => void
   /** Changes that can never be written, which is a bug, or for which there was no room. */
   readonly onLost: (count: number, reason: string) => void

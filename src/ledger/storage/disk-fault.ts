@@ -23,7 +23,7 @@ export class DiskFault extends Error {
   }
 }
 
-/** The disk takes nothing now, so it took no new ledger either. */
+/** The disk is not writable, so a new ledger could not be created. */
 export class NoFileYet extends DiskFault {
   override readonly name = 'NoFileYet'
 

@@ -3,7 +3,7 @@
 export interface FileFigures {
   /** CIDs with a lease; at most a minute old. */
   readonly owedRows: number
-  /** CIDs that were changed beside the gate; an operator has to decide. */
+  /** CIDs that were changed outside the gate; an operator has to decide. */
   readonly reportedRows: { readonly missing: number; readonly unexpected: number }
   readonly bytes: number
   /** Free bytes of the disk; undefined: the ledger is in memory. */
@@ -27,7 +27,7 @@ export interface LedgerCheck {
   /** Queued pins that the cluster refused for good. */
   readonly rejected: number
   readonly doubts: number
-  /** Rows that were changed beside the gate, by the kind of change. */
+  /** Rows that were changed outside the gate, by the kind of change. */
   readonly reported: { readonly missing: number; readonly unexpected: number }
   readonly bytes: number
 }

@@ -35,7 +35,7 @@ export interface LedgerDisk extends LedgerStorage {
   check(): Promise<LedgerCheck>
   /** Copies the ledger while the daemon uses it. @param path absolute, of a new file */
   backUp(path: string): Promise<void>
-  /** Rows changed beside the gate, in a stable order. @param after last CID of the page before */
+  /** Rows changed outside the gate, in a stable order. @param after last CID of the page before */
   reportedPage(
     report: 'missing' | 'unexpected',
     after: string | undefined,
@@ -143,7 +143,7 @@ class ThreadedLedger implements LedgerDisk {
 
   nextSeq(): number {
     if (this.limit - this.next < rangeSize / 2) void this.reserve()
-    if (this.next >= this.limit) throw new LedgerFault('the disk of the ledger takes nothing')
+    if (this.next >= this.limit) throw new LedgerFault('the ledger cannot be written to disk')
     return this.next++
   }
 
@@ -300,7 +300,7 @@ class ThreadedLedger implements LedgerDisk {
       this.learn(counts)
       return isMore
     } catch {
-      // The next write reports a disk that takes nothing.
+      // The next write reports a disk that is not writable.
       return false
     }
   }

@@ -19,7 +19,7 @@ export interface Opened {
   readonly contents: LedgerContents
   readonly setAside: string | undefined
   readonly damagedEntries: number
-  /** Why the disk takes nothing; undefined: it takes changes. */
+  /** Why the disk is not writable; undefined: it is. */
   readonly problem: string | undefined
 }
 
@@ -192,7 +192,7 @@ export class LedgerService {
 
   /** @throws DiskFault */
   beginComparison(lastSeq: number, owes: Owes): void {
-    if (this.comparison !== undefined) throw new Error('another comparison is under way')
+    if (this.comparison !== undefined) throw new Error('another comparison is running')
     this.comparison = new StateComparison(this.opened(), lastSeq, owes)
   }
 
@@ -204,7 +204,7 @@ export class LedgerService {
   /** @throws DiskFault */
   async endComparison(): Promise<ComparisonEnd> {
     const { comparison } = this
-    if (comparison === undefined) throw new Error('no comparison is under way')
+    if (comparison === undefined) throw new Error('no comparison is running')
     try {
       const compared = await comparison.end()
       return { compared, counts: this.takeChanges() }
@@ -235,7 +235,7 @@ export class LedgerService {
     return this.file?.rows.takeChanges() ?? new Map<string, number>()
   }
 
-  /** Undefined: no file exists yet, as the disk takes nothing. */
+  /** Undefined: no file exists yet, as the disk is not writable. */
   private readable(): LedgerFile | undefined {
     try {
       return this.opened()

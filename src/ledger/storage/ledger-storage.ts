@@ -38,7 +38,7 @@ export interface PendingWalks {
   readonly isRebooted: boolean
 }
 
-/** The disk takes nothing, or the ledger is full. */
+/** The disk is not writable, or the ledger is full. */
 export class LedgerFault extends Error {
   override readonly name = 'LedgerFault'
   readonly reason = 'ledger-unavailable'
@@ -98,7 +98,7 @@ export interface LedgerStorage {
    */
   note(operations: readonly LedgerOperation[]): Promise<void>
   /**
-   * False while the disk takes nothing new, or too many operations wait. A commit without a new
+   * False while the disk is not writable, or too many operations wait. A commit without a new
    * entry of the queue is tried all the same: the reserve has space for a release.
    */
   readonly isWritable: boolean
@@ -145,6 +145,6 @@ export interface ComparedState {
   readonly leases: number
   /** Records with leases that the ledger did not know, or knew with other ends. */
   readonly adopted: number
-  /** Rows whose pins the cluster lacks: they were removed beside the gate. */
+  /** Rows whose pins the cluster lacks: they were removed outside the gate. */
   readonly missing: number
 }

@@ -7,7 +7,7 @@ interface NoteWaiter {
   readonly resolve: () => void
 }
 
-/** While the disk takes nothing, further callers share the promise of the last waiter. */
+/** While the disk is not writable, further callers share the promise of the last waiter. */
 const waitersMax = 10_000
 
 export class NoteWaiters {

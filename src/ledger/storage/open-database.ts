@@ -29,7 +29,7 @@ export class LedgerInUse extends Error {
   override readonly name = 'LedgerInUse'
 
   constructor(path: string, cause: unknown) {
-    super(`another daemon has the ledger in ${dirname(path)}`, { cause })
+    super(`another daemon uses the ledger in ${dirname(path)}`, { cause })
   }
 }
 

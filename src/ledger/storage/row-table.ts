@@ -24,7 +24,7 @@ const update = `UPDATE pin SET ${columnNames.map((name) => `${name} = ?`).join('
 /** Rows without a lease that stay, as a killed cluster may bring their pins back. */
 const tombstonesMin = 10_000
 
-/** A row that was changed beside the gate, for a plan. */
+/** A row that was changed outside the gate, for a plan. */
 export interface ReportedRow {
   readonly cid: string
   readonly version: string
@@ -150,7 +150,7 @@ export class RowTable {
   }
 
   /**
-   * Rows that were changed beside the gate, in a stable order.
+   * Rows that were changed outside the gate, in a stable order.
    * @param after last CID of the previous page
    */
   reportedPage(report: string, after: string | undefined, count: number): readonly ReportedRow[] {

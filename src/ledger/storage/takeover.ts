@@ -50,7 +50,7 @@ export interface TakenOver {
 /**
  * Takes over everything or nothing; after a failure the next start tries again.
  *
- * @throws LedgerFault if the disk takes nothing
+ * @throws LedgerFault if the disk is not writable
  * @throws Error with a sentence, if a file exists and cannot be read
  */
 export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {

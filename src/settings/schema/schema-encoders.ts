@@ -40,9 +40,11 @@ const key = section(
       secret: true,
       description: 'SHA-256 of the key, in hex. The key itself is stored nowhere.',
     }),
-    created: Type.Optional(timestamp('When the key was made (UTC).')),
-    expires: Type.Optional(timestamp('When the key ends (UTC).')),
-    note: Type.Optional(Type.String({ maxLength: 256, description: 'For the operator.' })),
+    created: Type.Optional(timestamp('When the key was created (UTC).')),
+    expires: Type.Optional(timestamp('When the key expires (UTC).')),
+    note: Type.Optional(
+      Type.String({ maxLength: 256, description: 'Free text, for the operator.' }),
+    ),
   },
   'One secret of an encoder.',
 )
@@ -60,12 +62,12 @@ const encoder = section(
     allow: Type.Array(permission, {
       default: [],
       uniqueItems: true,
-      description: 'Permissions beyond the role.',
+      description: 'Permissions in addition to those of the role.',
     }),
     deny: Type.Array(permission, {
       default: [],
       uniqueItems: true,
-      description: 'Permissions taken from the role.',
+      description: 'Permissions of the role that the encoder does not have.',
     }),
     options: Type.Array(Type.Enum([...optionGrants]), {
       default: [],
@@ -79,14 +81,15 @@ const encoder = section(
       Type.String({
         pattern: leaseIdPattern,
         expects: '12 of 0-9 a-z',
-        description: "Id of the encoder's leases, made with the encoder. Absent: made of its name.",
+        description:
+          "Id of the encoder's leases, generated with it. Absent: derived from its name.",
       }),
     ),
     retentionDays: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 36_500,
-        description: "Longest life of its leases, in place of its role's `retentionDays`.",
+        description: "Longest lifetime of its leases, in place of its role's `retentionDays`.",
       }),
     ),
     from: Type.Array(network, {
@@ -97,7 +100,7 @@ const encoder = section(
     keys: Type.Array(key, {
       default: [],
       maxItems: keysMax,
-      description: 'Live keys: several make rotation free of downtime.',
+      description: 'Live keys; with several, a key can be rotated without downtime.',
     }),
     limits: Type.Optional(
       Type.Object(
@@ -127,7 +130,10 @@ const encoder = section(
             }),
           ),
         },
-        { additionalProperties: false, description: 'Overrides of `limits`, field by field.' },
+        {
+          additionalProperties: false,
+          description: 'Overrides of `limits`, with the same fields.',
+        },
       ),
     ),
   },
@@ -143,7 +149,7 @@ export const roles = Type.Record(
     maxProperties: 1000,
     expects: nameExpects,
     restart: false,
-    description: 'Named sets of permissions, beside reader, pinner and operator.',
+    description: 'Named sets of permissions, in addition to reader, pinner and operator.',
   },
 )
 
@@ -156,8 +162,7 @@ export const retentionDays = Type.Record(
     maxProperties: 1000,
     expects: nameExpects,
     restart: false,
-    description:
-      "Role → longest life of its encoders' leases, in days; none: as long as the encoder asks.",
+    description: "Role → longest lifetime of its encoders' leases, in days. Absent: unlimited.",
   },
 )
 

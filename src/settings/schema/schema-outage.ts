@@ -6,8 +6,8 @@ export const onOutage = Type.Enum(['refuse', 'journal'], {
   default: 'refuse',
   restart: true,
   description:
-    'For a pin while the cluster is down: refuse it (502 to 504), or write it to the disk, ' +
-    'answer 202, and replay it when the cluster is back (journal).',
+    'What to do with a pin while the cluster is down: refuse it (502 to 504), or write it to ' +
+    'disk, answer 202, and replay it when the cluster is back (journal).',
 })
 
 export const journal = optionalSection(
@@ -16,7 +16,7 @@ export const journal = optionalSection(
       default: '/var/lib/pinwarden',
       restart: true,
     }),
-    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait; the gate refuses more.', {
+    entriesMax: count(100_000, 1, 1_000_000, 'Pins that may wait; the gate refuses any more.', {
       restart: true,
     }),
     perSecondMax: count(100, 1, 10_000, 'Most pins that the gate replays in a second.'),
@@ -27,7 +27,7 @@ export const journal = optionalSection(
 
 export const ledger = Type.Optional(
   section(
-    { directory: path('directory', 'Directory of the ledger, for this daemon alone.') },
+    { directory: path('directory', 'Directory of the ledger, only for this daemon.') },
     'What the gate owes: leases, queued pins, and pins in doubt. Absent: kept in ' +
       '`journal.directory` where `onOutage` is `journal`, else in the StateDirectory of systemd; ' +
       'without one it ends with the process.',
@@ -37,8 +37,8 @@ export const ledger = Type.Optional(
 
 export const lookBack = Type.Optional(
   section(
-    { directory: path('directory', 'The same as `ledger.directory`, which replaces it.') },
-    'The older name of `ledger`; works in this release.',
+    { directory: path('directory', 'Deprecated: use `ledger.directory`.') },
+    'Deprecated name of `ledger`; still works in this release.',
     { restart: true, deprecated: true },
   ),
 )
@@ -47,19 +47,19 @@ const kubo = section(
   {
     url: baseUrl('Base URL of its RPC, such as http://127.0.0.1:5002; without path.'),
     atOnceMax: count(4, 1, 64, 'Most pins that this Kubo fetches at once.'),
-    stallMs: timeMs(120_000, 'Longest wait for progress of a pin.'),
+    stallMs: timeMs(120_000, 'Longest time that a pin may make no progress.'),
     release: Type.Boolean({
       default: false,
-      description: 'Whether the gate unpins them there once the cluster has them.',
+      description: 'Whether the gate unpins the pins there once the cluster has them.',
     }),
   },
-  'Another Kubo than those of the cluster.',
+  'A Kubo that the cluster does not use.',
 )
 
 export const fallback = Type.Optional(
   section(
     { kubo },
-    'A second Kubo for pins of the journal while the cluster is down; absent: none.',
+    'A second Kubo for pins of the journal while the cluster is down. Absent: no fallback.',
     { restart: true },
   ),
 )

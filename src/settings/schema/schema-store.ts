@@ -19,13 +19,13 @@ export const store = Type.Object(
         minLength: 1,
         maxLength: 255,
         secret: true,
-        description: 'User, where the store has several.',
+        description: 'User name, if the store has several users.',
       }),
     ),
     passwordFile: Type.Optional(watchedFile('File that holds the password.')),
     caFile: Type.Optional(
       watchedFile(
-        'PEM file with the authorities of its certificate, in place of those that Node trusts.',
+        'PEM file with the CA certificates to trust for it, in place of those that Node trusts.',
       ),
     ),
     namespace: Type.String({
@@ -34,7 +34,7 @@ export const store = Type.Object(
       expects: 'a name of 1 to 63 of a-z 0-9 . _ - that begins with a letter or a digit',
       description: 'Prefix of keys in the store; the same for all gates of one cluster.',
     }),
-    timeoutMs: count(50, 5, 5000, 'Longest wait of a request for the store.'),
+    timeoutMs: count(50, 5, 5000, 'Longest time that a request waits for the store.'),
     failMode: Type.Enum(['open', 'closed'], {
       default: 'open',
       description:

@@ -56,7 +56,8 @@ const listen = optionalSection(
     ),
     allowPlainHttp: Type.Boolean({
       default: false,
-      description: 'Allow plain HTTP on an address other than loopback: keys then travel in clear.',
+      description:
+        'Allow plain HTTP on an address other than loopback: keys are then sent unencrypted.',
     }),
     trustProxy: Type.Array(network, {
       default: [],
@@ -67,7 +68,7 @@ const listen = optionalSection(
       2048,
       1,
       100_000,
-      'Open connections in all; unauthenticated ones make room for others.',
+      'Open connections in total; unauthenticated ones make room for others.',
     ),
     connectionsPerAddressMax: count(
       128,
@@ -83,8 +84,13 @@ const listen = optionalSection(
       32_768,
       'Request target, in bytes; the default fits 100 CIDs in any spelling.',
     ),
-    bodyBytesMax: count(1024, 4, 1_048_576, 'Request body, in bytes; bodies are read and dropped.'),
-    headersTimeoutMs: timeMs(10_000, 'Longest wait for a complete request head.'),
+    bodyBytesMax: count(
+      1024,
+      4,
+      1_048_576,
+      'Request body, in bytes; the gate reads and discards it.',
+    ),
+    headersTimeoutMs: timeMs(10_000, 'Longest wait for the complete headers of a request.'),
     requestTimeoutMs: timeMs(20_000, 'Longest wait for a complete request, body included.'),
     keepAliveTimeoutMs: timeMs(
       65_000,
@@ -94,17 +100,17 @@ const listen = optionalSection(
       Type.String({
         pattern: '^/[A-Za-z0-9._-]{1,64}$',
         description:
-          'Path that answers 200 or 503 without a credential, for balancers. Absent: no such path.',
+          'Path of a health check for load balancers, without a credential. Absent: none.',
       }),
     ),
     stallMs: timeMs(
       30_000,
       'The gate cuts off a client that reads nothing of its answer for this long.',
     ),
-    lingerMs: timeMs(1000, 'How long the gate still reads idle connections at shutdown.', 0),
+    lingerMs: timeMs(1000, 'How long the gate keeps reading idle connections at shutdown.', 0),
     shutdownMs: timeMs(30_000, 'Longest wait at shutdown for requests in flight.'),
   },
-  'The public port: where encoders connect, and its bounds.',
+  'The public port to which encoders connect, and its limits.',
   { restart: true },
 )
 
@@ -139,7 +145,7 @@ const admin = Type.Optional(
 const control = Type.Optional(
   section(
     { socket: path('socket', 'Unix socket; mode 0600.') },
-    'For commands that change pins. Absent: control.sock in the RuntimeDirectory of systemd.',
+    "For commands that change pins. Absent: control.sock in systemd's RuntimeDirectory.",
     { restart: true },
   ),
 )
@@ -154,19 +160,15 @@ const listing = optionalSection(
     }),
     compress: Type.Boolean({ default: true, description: 'Offer listings compressed with gzip.' }),
     directory: Type.Optional(
-      path(
-        'directory',
-        'Directory for large listings, as files without a name; /var/tmp when absent.',
-        {
-          restart: true,
-        },
-      ),
+      path('directory', 'Directory for large listings, in unnamed files. Absent: /var/tmp.', {
+        restart: true,
+      }),
     ),
     spoolBytesMax: count(
       4_294_967_296,
       0,
       Number.MAX_SAFE_INTEGER,
-      'Bytes of all listings on the disk; beyond it a listing passes through, for one client ' +
+      'Bytes of all listings on the disk; beyond it listings pass through, for one client ' +
         'at a time.',
       { restart: true },
     ),
@@ -176,7 +178,7 @@ const listing = optionalSection(
       'The gate cuts off a client that reads nothing of its listing for this long.',
     ),
     perEncoderMax: count(4, 1, 1000, 'Listings that one encoder may read at once.'),
-    readersMax: count(64, 1, 10_000, 'Listings that may be read at once in all.'),
+    readersMax: count(64, 1, 10_000, 'Listings that may be read at once, in total.'),
   },
   'Listings: the gate reads each once from the cluster, for all clients.',
   { restart: false },
@@ -186,15 +188,15 @@ const log = optionalSection(
   {
     level: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
-      description: 'Least severe lines that the log has. Requests are logged at info and above.',
+      description: 'Lowest severity that is logged. Requests are logged at info or above.',
     }),
     file: Type.Optional(
-      path('file', 'File to append to; standard output when absent.', { restart: true }),
+      path('file', 'File to append to. Absent: standard output.', { restart: true }),
     ),
     format: Type.Enum(['json', 'pretty'], {
       default: 'json',
       restart: true,
-      description: 'One JSON object a line, or lines for people, which no command reads back.',
+      description: 'JSON lines, or lines for people, which no command can read.',
     }),
     bufferBytesMax: count(
       4_194_304,
@@ -204,18 +206,18 @@ const log = optionalSection(
       { restart: true },
     ),
   },
-  'The log: one JSON object a line.',
+  'The log: one JSON object per line.',
   { restart: false },
 )
 
 const limits = optionalSection(
   {
     reads: budget(600, 'GET /id and the status of pins.'),
-    listings: budget(6, 'Whole listings, and recovering everything.'),
+    listings: budget(6, 'Whole listings, and recovers of all pins.'),
     writes: budget(120, 'Pins, unpins, recovers.'),
-    inFlight: count(32, 1, 10_000, 'Requests of one encoder in flight at once.'),
-    leases: quota('Pins that one encoder may hold; more read 403.'),
-    unfinished: quota('Pins of one encoder that the cluster has yet to finish; more read 429.'),
+    inFlight: count(32, 1, 10_000, 'Requests of one encoder in flight.'),
+    leases: quota('Pins that one encoder may hold; any more get 403.'),
+    unfinished: quota('Pins of one encoder that the cluster has yet to finish; any more get 429.'),
     failures: optionalSection(
       {
         max: count(20, 1, 1_000_000, 'Refused credentials of one address in one window.'),
@@ -246,7 +248,7 @@ const unpin = optionalSection(
         'not at all.',
     ),
   },
-  'What happens to a pin whose last lease ends.',
+  'What happens to a pin when its last lease ends.',
   { restart: false },
 )
 
@@ -264,8 +266,8 @@ export const configSchema = Type.Object(
       default: 'enforce',
       restart: false,
       description:
-        'For a request against the rules of ownership, quotas or options: refuse it (enforce), ' +
-        'let it pass and log it (observe), or let it pass (off). None of them harms a lease.',
+        'What to do with a request that violates ownership, quotas or options: refuse it ' +
+        '(enforce), let it pass and log it (observe), or let it pass (off). No mode harms a lease.',
     }),
     unpin,
     onOutage,

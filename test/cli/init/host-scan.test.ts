@@ -44,7 +44,7 @@ t.test('where there is none, it is said why', async (t) => {
   ] as const) {
     const { port } = await answering(t, status, body)
     const found = await findCluster(`http://127.0.0.1:${port}`)
-    t.equal(found, 'something else than a cluster answers', body)
+    t.equal(found, 'what answers is not a cluster', body)
   }
   const gone = await startFakeCluster()
   await gone.close()

@@ -124,7 +124,7 @@ t.test('a configuration that is there is never touched', async (t) => {
     const { code, stdout, stderr } = await pinwarden('init', '-c', join(dir, name))
     t.equal(code, 1)
     t.equal(stdout, '')
-    t.match(stderr, /exists already\nhint: change it/)
+    t.match(stderr, /already exists\nhint: change it/)
   }
   t.equal(readFileSync(join(dir, 'config.json'), 'utf8'), '{ "mine": true }')
   const nowhere = await pinwarden('init', '-c', '/proc/config.json')

@@ -69,7 +69,7 @@ t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
   t.match(await command('drop', '--encoder', 'beta'), {
     code: 1,
     stdout: '',
-    stderr: /no waiting pin matches, so none was dropped; 4 wait/,
+    stderr: /no waiting pin matches, so nothing was dropped; 4 wait/,
   })
   t.match(await command('drop', '--number', '1'), { stdout: 'dropped 1 pin; 3 wait\n' })
   t.match(await command('drop', '--cid', generatedCid(2)), {

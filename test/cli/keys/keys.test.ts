@@ -99,7 +99,7 @@ t.test('keys rotate makes a new key, and gives the old one a last day', async (t
   const [old, added] = snapshot.config.encoders.alpha?.keys ?? []
   const left = Date.parse(old?.expires ?? '') - Date.now()
   t.ok(left > 6.9 * dayMs && left <= 7 * dayMs, 'a week is the usual grace')
-  t.match(stdout, `# The old one is good until ${old?.expires ?? ''}: `)
+  t.match(stdout, `# The old one is valid until ${old?.expires ?? ''}: `)
   t.match(old, { id: 'one', note: 'old', sha256: digestOf(first) })
   t.match(stdout, '# An expired key was cleared.')
   t.match(added, { note: 'old', sha256: digestOf(secret) }, 'the note goes on')
@@ -113,7 +113,7 @@ t.test('the grace of a rotation never makes a key live longer than it would', as
   const short = ['--grace', '2w', '--note', 'new', '--expires', '90d']
   const { code, stdout } = await pinwarden('keys', 'rotate', 'alpha', 'one', '-c', path, ...short)
   t.equal(code, 0)
-  t.match(stdout, `good until ${expires}`)
+  t.match(stdout, `valid until ${expires}`)
   const { encoders } = settingsFrom(readFileSync(path, 'utf8'), '.').snapshot.config
   const [old, added] = encoders.alpha?.keys ?? []
   t.equal(old?.expires, expires)
@@ -181,7 +181,7 @@ t.test('a name that is nearly that of another encoder is asked about', async (t)
   for (const typo of ['alhpa', 'alpa', 'alphas']) {
     const { code, stderr } = await pinwarden('keys', 'add', typo, '-c', path)
     t.equal(code, 2)
-    t.match(stderr, new RegExp(`no encoder ${typo}; is alpha meant\\?\\nhint: .*--new`))
+    t.match(stderr, new RegExp(`no encoder ${typo}; did you mean alpha\\?\\nhint: .*--new`))
   }
   t.equal(readFileSync(path, 'utf8'), before)
   const { code, stderr } = await pinwarden('keys', 'add', 'alphas', '--new', '-c', path)
@@ -252,7 +252,7 @@ t.test('what is asked for and there already is said, and nothing is written', as
   ] as const) {
     const { code, stdout } = await pinwarden('encoders', command, name, '-c', path)
     t.equal(code, 0)
-    t.match(stdout, /already: nothing was changed/)
+    t.match(stdout, /already .*: nothing was changed/)
   }
   t.equal(statSync(path).ino, ino)
   t.match(await pinwarden('keys', 'list', 'nobody', '-c', path), { code: 1, stderr: /no encoder/ })

@@ -48,7 +48,7 @@ async function used(t: Test) {
   return { cluster, start, ...rest, ...running }
 }
 
-const whole = /^gate +[0-9a-z]{8}\nrows +1\nleases +1\nqueue +1 wait, 0 were rejected\n/
+const whole = /^gate +[0-9a-z]{8}\nrows +1\nleases +1\nqueue +1 waiting, 0 rejected\n/
 
 t.test('ledger check says what is in it, with the daemon and without', async (t) => {
   const { command, end } = await used(t)
@@ -97,7 +97,7 @@ t.test('ledger backup makes a copy of one that is in use, and of one that is not
     t.equal(statSync(copy).mode & 0o777, 0o600)
     t.match(await command('backup', copy), {
       code: 1,
-      stderr: /exists already\nhint: name a new/,
+      stderr: /already exists\nhint: name a new/,
     })
     const file = new LedgerFile({ path: copy })
     t.match(file.check(), { rows: 1, queue: 1, isCopy: true, problems: [] })
@@ -111,20 +111,20 @@ t.test('ledger backup makes a copy of one that is in use, and of one that is not
 t.test('a restored backup repairs nothing before it is trusted', async (t) => {
   const { cluster, command, at, ledger, end, start } = await used(t)
   t.equal((await command('backup', at('copy.db'))).code, 0)
-  t.match(await command('trust'), { code: 1, stderr: /a daemon has .*\nhint: stop it first/ })
+  t.match(await command('trust'), { code: 1, stderr: /a daemon is using .*\nhint: stop it first/ })
   await end()
   t.match(await command('trust'), { code: 1, stderr: /is not a copy/ })
   const before = JSON.parse((await command('check', '--json')).stdout) as { gateId: string }
   writeFileSync(ledger, readFileSync(at('copy.db')))
   const copy = await start()
-  t.match((await command('check')).stdout, /^copy +yes: nothing is repaired by it before/m)
+  t.match((await command('check')).stdout, /^copy +yes: the gate makes no repairs from it before/m)
   await copy.daemon.logged(notice)
   await copy.end()
   const { code, stdout } = await command('trust')
   t.equal(code, 0)
   const [, id] = /is trusted, with the new id ([0-9a-z]{8})\n1 pins that waited/.exec(stdout) ?? []
   t.not(id, before.gateId)
-  t.match((await command('check')).stdout, /^queue +0 wait, 1 were rejected$/m)
+  t.match((await command('check')).stdout, /^queue +0 waiting, 1 rejected$/m)
   cluster.reset()
   const again = await start()
   t.match((await command('check')).stdout, new RegExp(`^gate +${String(id)}\n`))

@@ -183,7 +183,7 @@ t.test('a stop ends the changes under way, begins no other, and the command says
   t.equal(code, 1)
   const [, done] =
     /the daemon is stopping: (\d+) are done, and no other change began\n/.exec(stderr) ?? []
-  t.match(stderr, /hint: the same command goes on/)
+  t.match(stderr, /hint: run the same command again/)
   t.same(await exited, { code: 0, signal: null })
   const adopted = all.filter((index) => holders(index).length > 0)
   t.equal(adopted.length, Number(done))

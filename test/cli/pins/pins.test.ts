@@ -128,7 +128,7 @@ t.test('pins show and list say who holds what', async (t) => {
   t.same(JSON.parse(json[0] ?? ''), { cid: [cid(3), cid(4)].sort()[0], encoder: 'alpha' })
   t.equal(json.length, 3, 'one pin a line')
   t.match(await command('pins', 'list', '--encoder', 'beta'), {
-    ...{ code: 0, stdout: '', stderr: 'beta holds no pin\n' },
+    ...{ code: 0, stdout: '', stderr: 'beta holds no pins\n' },
   })
   t.match(await command('pins', 'show', cid(9)), { code: 1, stderr: /not part of the pinset/ })
   t.match(await command('pins', 'list', '--encoder', 'who'), { code: 1, stderr: /no encoder who/ })
@@ -136,7 +136,10 @@ t.test('pins show and list say who holds what', async (t) => {
   for (const index of [4, 5]) t.equal(await ask('POST', index), 202)
   const waiting = await command('pins', 'list', '--encoder', 'alpha')
   t.same(waiting.stdout.split('\n').sort(), ['', cid(3), cid(4), cid(5)].sort())
-  t.match((await command('pins', 'show', cid(4))).stdout, /^state +held; a pin of it waits/m)
+  t.match(
+    (await command('pins', 'show', cid(4))).stdout,
+    /^state +held; one of its pins is waiting/m,
+  )
   t.match(await command('pins', 'show', cid(5)), { code: 1, stderr: /waits for the cluster/ })
 })
 
@@ -190,7 +193,7 @@ t.test('a plan says what would go; it is done but for what was renewed, and goes
   t.equal((await plan('--ownerless')).length, 1)
   t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
   t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [])
-  t.match(await command('pins', 'plan'), { code: 2, stderr: /needs to know which leases/ })
+  t.match(await command('pins', 'plan'), { code: 2, stderr: /needs a selection of leases/ })
   t.match(await command('pins', 'plan', '--missing', '--removed'), { code: 2 })
 
   const out = file('plan.txt')
@@ -201,7 +204,7 @@ t.test('a plan says what would go; it is done but for what was renewed, and goes
   )
   t.match(await command('pins', 'plan', '--encoder', 'alpha', '--out', out), {
     code: 1,
-    stderr: /plan\.txt exists already/,
+    stderr: /plan\.txt already exists/,
   })
   t.equal(cluster.pins.size, 9)
   await ask('DELETE', 0)
@@ -210,7 +213,7 @@ t.test('a plan says what would go; it is done but for what was renewed, and goes
   writeFileSync(`${out}.done`, `${digestIn(out)} 2\n`)
   const apply = await command('pins', 'apply', out, '--rate', '1000')
   t.equal(apply.code, 0)
-  t.match(apply.stderr, 'going on after 2 of 7 lines')
+  t.match(apply.stderr, 'continuing after 2 of 7 lines')
   const skipped = lines.slice(0, 2).map((line) => line.split(' ')[0])
   const isFirst = skipped.includes(cid(0))
   const isShared = skipped.includes(cid(8))
@@ -233,7 +236,7 @@ t.test('what is done is tied to the contents of the plan, not to its name', asyn
     t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 0)
     const { stdout, stderr } = await command('pins', 'apply', out)
     t.equal(stdout, '1 unpinned\n')
-    if (index === 2) t.match(stderr, 'plan.txt.done is of another plan')
+    if (index === 2) t.match(stderr, 'plan.txt.done belongs to another plan')
     t.notOk(cluster.pins.has(cid(index)))
   }
 })
@@ -301,7 +304,7 @@ t.test('an age is that of the first pin, or that of the last renewal, or both', 
   t.match(first.stderr, 'would release 2 leases (first pinned more than 1y ago) (3 pins checked)')
   const both = await plan('--older-than', '1y', '--not-renewed-for', '1d')
   t.same(both.cids, [cid(1)])
-  t.match(both.stderr, '(first pinned more than 1y ago, whose pin no holder renewed for 1d)')
+  t.match(both.stderr, '(first pinned more than 1y ago, on pins not renewed for 1d)')
   t.match(await command('pins', 'plan', '--not-renewed-for', 'x'), { code: 2 })
 })
 
@@ -316,7 +319,7 @@ t.test('without a daemon, or as another user, the command says what is missing',
   ])
     t.match(await command('pins', ...argv), {
       code: 1,
-      stderr: /no answer from the daemon: \S+control\.sock does not exist\nhint: does it run/,
+      stderr: /no answer from the daemon: \S+control\.sock does not exist\nhint: is it running/,
     })
 })
 

@@ -60,7 +60,7 @@ t.test('the environment goes before the file, as it does for the encoder', async
   t.equal(await probe({ url: undefined, cid: undefined, envFile }, { ...io(sink), env }), 1)
   t.match(said, 'the scheme ftp')
   t.equal(await probe({ url: undefined, cid: undefined, envFile }, { ...io(sink), env: {} }), 1)
-  t.match(said, 'the key is not whole')
+  t.match(said, 'the key is incomplete')
 })
 
 const io = (sink: { write: (part: string) => string }) => ({ stdout: sink, stderr: sink })

@@ -179,7 +179,7 @@ async function outcomes(t: Test, node: string): Promise<void> {
     for (const [argv, words] of [
       [['--pin'], 'unknown option --pin'],
       [['nonsense', 'nonsense'], 'this is not a CID'],
-      [[endpoint, cid, cid], 'there are more arguments than a URL and a CID'],
+      [[endpoint, cid, cid], 'too many arguments: expected a URL and a CID at most'],
     ] as const)
       t.match(await run(t, node, argv), { code: 2, stdout: /^$/, stderr: words })
     t.match(await run(t, node), { code: 2, stderr: 'there is no endpoint to probe\nhint: ' })

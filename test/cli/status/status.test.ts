@@ -47,7 +47,7 @@ t.test('status says in words how the daemon is, and ends with 0 when it is ready
   t.equal(stderr, '')
   t.equal(code, 0)
   t.match(stdout, /^ready +yes$/m)
-  t.match(stdout, `gate      ${url}, 0 requests under way`)
+  t.match(stdout, `gate      ${url}, 0 requests in flight`)
   t.match(stdout, /^ledger +0 pins owed(?:; verifying recent writes)?$/m)
   t.match(stdout, /^encoders +2$/m)
   t.match(stdout, /^settings +in force since 20\S+Z$/m)
@@ -78,7 +78,7 @@ t.test('status names the settings that wait for a restart', async (t) => {
   daemon.process.kill('SIGHUP')
   await daemon.logged('some settings wait for a restart')
   const { stdout } = await pinwarden('status', '--admin', socket)
-  t.match(stdout, /^settings .*Z; a restart is needed for listen\.port$/m)
+  t.match(stdout, /^settings .*Z; restart needed for listen\.port$/m)
   const json = await pinwarden('status', '--json', '--admin', socket)
   t.match(JSON.parse(json.stdout), { settings: { needRestart: ['listen.port'] } })
 })
@@ -162,7 +162,7 @@ t.test('status says why the daemon cannot be asked', async (t) => {
   const dir = t.testdir({ 'config.json': '{}' })
   const path = join(dir, 'config.json')
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
-    [[], /has no admin section.*\nhint: say "admin": \{\}/],
+    [[], /has no admin section.*\nhint: add "admin": \{\}/],
     [
       ['--admin', '/nowhere/none.sock'],
       /no answer from the daemon: \/nowhere\/none\.sock does not exist\nhint: /,
@@ -222,7 +222,7 @@ t.test('where the daemon cannot be asked, a list says so and shows the rest', as
   const { code, stdout, stderr } = await pinwarden('keys', 'list', '-c', path)
   t.equal(code, 0)
   t.match(stdout, /^alpha +used +live +- +never +\?$/m)
-  t.match(stderr, /^hint: last use is not known: no answer from the daemon: \S+ does not exist$/m)
+  t.match(stderr, /^hint: last use is unknown: no answer from the daemon: \S+ does not exist$/m)
 })
 
 t.test(

@@ -226,7 +226,7 @@ t.test('lines are taken out of what carries them', async (t) => {
   t.equal(report.stderr, '')
   const mixed = logOf(t, `Started pinwarden.service\n${own}\n${own.slice(0, 40)}\n`)
   const sum = await pinwarden('report', '--json', mixed)
-  t.match(sum, { code: 0, stderr: 'pinwarden: warning: left out 2 lines that are not JSON\n' })
+  t.match(sum, { code: 0, stderr: 'pinwarden: warning: skipped 2 lines that are not JSON\n' })
 })
 
 t.test('lines that docker, CRI or journald cut are joined', async (t) => {
@@ -292,8 +292,8 @@ t.test('what cannot be read is an error, and not an empty report', async (t) => 
     none: '',
   })
   const cases: readonly (readonly [file: string, message: RegExp])[] = [
-    ['other.log', /there is no request in the 2 lines/],
-    ['none', /there is no request in the 0 lines/],
+    ['other.log', /found no requests in 2 lines/],
+    ['none', /found no requests in 0 lines/],
     ['log.xz', /compressed with xz.*\nhint: xz -dc/],
     ['cut.gz', /cut\.gz cannot be read/],
     ['nowhere', /nowhere does not exist/],
@@ -325,7 +325,7 @@ t.test("where the configuration names no file, systemd's journal is read", async
   process.env.PATH = join(dir, 'empty')
   t.match(await pinwarden('tail', ...config), {
     code: 1,
-    stderr: /the journal of systemd cannot be read: ENOENT/,
+    stderr: /systemd's journal cannot be read: ENOENT/,
   })
 })
 

@@ -5,7 +5,7 @@ import { type CountedLine, registerRequests } from '../../../src/gate/record/req
 import { openRegistry } from '../../../src/metrics/registry.js'
 import { has, seriesIn } from '../../support/exposition.js'
 
-function start(connections = { requestsUnderWay: 0 }) {
+function start(connections = { requestsInFlight: 0 }) {
   const registry = openRegistry('test')
   const counted = Object.assign(connections, { counts: {}, ended: {} })
   return { registry, observe: registerRequests(registry, counted) }
@@ -47,10 +47,10 @@ t.test('listings are counted by how they were come by', async (t) => {
 })
 
 t.test('requests in flight are as many as at the scrape', async (t) => {
-  const connections = { requestsUnderWay: 3 }
+  const connections = { requestsInFlight: 3 }
   const { registry } = start(connections)
   await has(t, registry, { pinwarden_requests_in_flight: 3 })
-  connections.requestsUnderWay = 1
+  connections.requestsInFlight = 1
   await has(t, registry, { pinwarden_requests_in_flight: 1 })
 })
 

@@ -128,7 +128,7 @@ t.test('a state that was not seen to its end makes nothing missing', async (t) =
   const storage = await withLedger(t)
   await put(storage, rowOf(cidOf(1), storage.nextSeq()))
   const comparison = await storage.compare()
-  await t.rejects(storage.compare(), { message: 'another comparison is under way' })
+  await t.rejects(storage.compare(), { message: 'another comparison is running' })
   await comparison.see([lineOf(cidOf(2), [untold('beta')])])
   await comparison.abandon()
   t.same((await storage.check()).reported, { missing: 0, unexpected: 0 })
