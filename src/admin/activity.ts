@@ -36,14 +36,14 @@ const encoderStepMs = 600_000
 
 /** The page shows no more rows; the metrics have the rest. */
 export const encodersShownMax = 1024
-/** With more active encoders than that, a search for each request would cost as much as it. */
+/** With more active encoders, searching for each request would cost as much as the request. */
 const forgetEveryMs = 100
 
 /** Groups by encoder (or strangers) and reason. */
 const groupsMax = 512
 const latestMax = 10
 
-/** Reading two clocks one after the other takes less time than this. */
+/** Reading two clocks in a row takes less time than this. */
 const clockStepMs = 50
 
 const fine = new Set(['answered', 'journaled', 'aborted'])
@@ -54,7 +54,7 @@ export class Activity {
   readonly encoders = new Map<string, EncoderActivity>()
   /** Requests without a credential, or with a wrong one. */
   readonly strangers = new Steps(encoderStepMs, hourMs / encoderStepMs)
-  /** When the cluster last answered, and what was last wrong with it. */
+  /** When the cluster last answered, and its last fault. */
   lastAnswered: number | undefined
   lastFault: ProblemRequest | undefined
 
@@ -82,7 +82,7 @@ export class Activity {
   }
 
   observe(line: Ended): void {
-    // A balancer checks every second; its requests would fill the page.
+    // A load balancer checks every second; its requests would fill the page.
     if (line.outcome === 'checked') return
     const time = this.now()
     this.series.at(time).add(line)
@@ -94,7 +94,7 @@ export class Activity {
     if (line.reason?.startsWith('cluster-') === true) this.lastFault = problem
   }
 
-  /** What became of a pin, long after its request. */
+  /** The outcome of a pin, long after its request. */
   pinEvent({ encoder, result }: PinEvent): void {
     const time = this.now()
     for (const tally of [this.series.at(time), this.encoders.get(encoder)?.steps.at(time)]) {

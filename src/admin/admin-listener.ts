@@ -1,4 +1,4 @@
-/** The admin listener's server: every bound given, as little room as its few callers need. */
+/** The admin listener's server: every bound is set, as low as its few callers allow. */
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -29,7 +29,7 @@ export function registerPlaces(
   })
   addCounter(registry, {
     name: 'pinwarden_admin_connections_ended_total',
-    help: 'Connections of theirs that the gate closed to make room.',
+    help: 'Admin and control connections that the gate closed to make room.',
     labelNames: ['listener'],
     read: each('ended'),
   })
@@ -49,8 +49,7 @@ export function createAdminListener(handler: RequestListener, places: AdminPlace
       connectionsCheckingInterval: 500,
       insecureHTTPParser: false,
       joinDuplicateHeaders: false,
-      // The host check answers such requests, in the daemon's words; over a socket no Host is
-      // needed.
+      // The host check answers such requests itself; over a socket no Host is needed.
       requireHostHeader: false,
     },
     (incoming, response) => {
@@ -65,9 +64,9 @@ export function createAdminListener(handler: RequestListener, places: AdminPlace
   return server
 }
 
-/** When places run out, the connection goes that has been idle for longest. */
+/** When places run out, the longest idle connection is closed. */
 function makeRoom(server: Server, places: AdminPlaces): void {
-  // Idle connections, the longest idle first; a connection with a request in flight is not listed.
+  // Idle connections, the longest idle first, without connections that have a request in flight.
   const idle = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     if (places.open >= connectionsMax) {

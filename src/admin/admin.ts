@@ -1,4 +1,4 @@
-/** The admin listener: health, metrics, status and a page of it; nothing that changes state. */
+/** The admin listener: health, metrics, status and the status page; nothing that changes state. */
 import { once } from 'node:events'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log/log.js'

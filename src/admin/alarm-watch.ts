@@ -1,4 +1,4 @@
-/** Remembers when each alarm began: it checks on a timer, also while no page is open. */
+/** Remembers when each alarm began: it checks on a timer, even while no page is open. */
 import { hourMs, secondMs } from '../time/units.js'
 import type { Activity } from './activity.js'
 import { type AlarmFacts, findingsOf } from './alarms.js'

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 
 const pulseMs = 1000
 
-/** So long a command waits for a sign of life. */
+/** How long a command waits for a sign of life. */
 export const silenceMsMax = 10_000
 
 /** Gives signs of life until the answer begins. */

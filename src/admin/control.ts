@@ -107,7 +107,7 @@ function expected<T>(is: (body: unknown) => body is T, body: unknown): T {
   throw new ControlRefusal(400, 'this is not what the command sends: is it of the same version?')
 }
 
-/** For what Fastify itself refuses: malformed JSON, or too much of it. */
+/** For requests that Fastify itself refuses: malformed or oversized JSON. */
 const statusOf = (error: unknown): number | undefined =>
   typeof error === 'object' &&
   error !== null &&

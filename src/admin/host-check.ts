@@ -1,6 +1,6 @@
 /**
- * Refuses requests of web pages whose name was made to point at this listener (DNS rebinding): the
- * browser still sends the page's name as Host.
+ * Refuses requests from web pages whose name was changed to resolve to this listener (DNS
+ * rebinding): the browser still sends the page's name as Host.
  */
 import { isIP } from 'node:net'
 import { isLoopback } from '../settings/values/network.js'
@@ -30,7 +30,7 @@ export function hostCheck(host: string, hostNames: readonly string[]): HostCheck
 }
 
 /**
- * The same for a socket, which a tunnel may bring to a browser: any name is allowed that a stranger
+ * The same for a socket, which a tunnel may bring to a browser: it allows any name that a stranger
  * cannot own.
  */
 export const socketHostCheck: HostCheck = (header) => {

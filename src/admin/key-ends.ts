@@ -1,4 +1,4 @@
-/** Keys whose end locks an encoder out: for the alarms of the status page, and as a metric. */
+/** Keys whose expiry locks an encoder out: for the alarms of the status page, and as a metric. */
 import { addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { Config } from '../settings/schema/schema.js'
@@ -11,7 +11,7 @@ export interface KeyEnd {
   readonly expires: number
 }
 
-/** A later end is not a concern yet; an earlier one was intended. */
+/** A later expiry is not a concern yet; an earlier one was intended. */
 const [aheadMs, behindMs] = [30 * dayMs, 7 * dayMs]
 
 /**
@@ -47,7 +47,7 @@ const shownMax = 1024
 export function registerKeyEnds(registry: Registry, read: () => readonly KeyEnd[]): void {
   addGauge(registry, {
     name: 'pinwarden_key_expiry_timestamp_seconds',
-    help: 'Expiry of each key that ends within 30 days and is in use, or the last of its encoder.',
+    help: 'Expiry of keys that end within 30 days and are in use, or the last of their encoder.',
     labelNames: ['encoder', 'key'],
     read: () =>
       read()

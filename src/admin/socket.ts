@@ -35,7 +35,7 @@ async function removeStale(path: string): Promise<void> {
   if (holder === 'abandoned') await unlink(path)
 }
 
-/** Whatever else has the path of a socket. */
+/** The path is taken by something other than a socket. */
 export const notSocket = (path: string): string =>
   `${path} is there, but is not a socket: remove it, or name another path`
 

@@ -1,4 +1,4 @@
-/** Requests counted by how they ended and how long they took, in steps of a time that moves on. */
+/** Counts requests by outcome and duration, in steps of time. */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { AccessLine } from '../log/access-line.js'
 
@@ -16,7 +16,7 @@ export class RequestTally {
   /** Pins that reached a terminal state. */
   pinned = 0
   pinsFailed = 0
-  /** Why, with how often: refusals and failures. */
+  /** Number of refusals and failures by reason. */
   readonly reasons = new KeyedCounter()
   /** Of what the cluster answered, listings left out. */
   readonly durations = new Durations()
@@ -95,7 +95,7 @@ class Durations {
   }
 }
 
-/** The last so many steps of time, each with its tally; older ones are used again. */
+/** The most recent steps of time, each with its tally; older ones are reused. */
 export class Steps {
   private readonly steps: { readonly tally: RequestTally; number: number }[]
 

@@ -32,12 +32,12 @@ export function registerEndpoints(registry: Registry, reports: () => readonly Pe
   })
   addCounter(registry, {
     name: 'pinwarden_endpoint_answer_seconds_total',
-    help: 'Time from requests to answers, summed up.',
+    help: 'Total time from requests to answers.',
     ...each(({ answerMs }) => answerMs / 1000),
   })
   addCounter(registry, {
     name: 'pinwarden_endpoint_faults_total',
-    help: 'Requests that failed at the endpoint, also those that another one answered.',
+    help: 'Requests that failed at the endpoint, including those that another one then answered.',
     labelNames: ['endpoint', 'reason'],
     read: () =>
       reports().flatMap(({ name, faults }) =>

@@ -77,7 +77,7 @@ export async function assemble(given: Given): Promise<Daemon> {
     const daemon = await open(given, parts)
     return { ...daemon, [Symbol.asyncDispose]: () => close(given, parts, stopMs(given)) }
   } catch (error) {
-    // The operator has to read why the start failed, whatever fails now.
+    // The operator has to see why the start failed, whatever fails now.
     await close(given, parts, failedStartMs).catch((err: unknown) => {
       given.log.error({ err }, 'a part of the daemon failed to close')
     })
@@ -88,7 +88,7 @@ export async function assemble(given: Given): Promise<Daemon> {
 /** The public port opens last, so hardly any request is in flight. */
 const failedStartMs = 1500
 
-/** On top of the time that clients get by the settings: for the last writes and messages. */
+/** In addition to the time that the settings give clients: for the last writes and messages. */
 const closeMs = 5000
 
 function stopMs({ settings }: Given): number {
@@ -150,7 +150,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   })
   const listings = closing(new Listings(cluster, spoolQuota, peerCount))
 
-  // The promises to encoders, and what becomes of their pins.
+  // The promises to encoders, and the outcomes of their pins.
   const ledger = closing(
     openLedger({
       ...{ storage, log: logger, entriesMax: journal.entriesMax },
@@ -169,7 +169,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const { queue } = ledger
   const encoderNames = new EncoderNames(storage, logger)
   encoderNames.update(current())
-  // After a change back to `refuse`, the pins that were accepted before still have to be made.
+  // After a change back to `refuse`, pins that were accepted before still have to be replayed.
   const isQueueUsed = onOutage === 'journal' || queue.size > 0
   const fallback = closing(
     isQueueUsed ? await openFallback({ queue, cluster, current, headers, log: logger }) : undefined,
@@ -186,7 +186,7 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   }
   const tracker = closing(trackPins({ ...clock, readPending, readPins, log: logger, onEvent }))
 
-  // What is counted and shown of them, and of each request.
+  // Metrics and status of all of these, and of each request.
   const activity = new Activity()
   const keyUse = new KeyUse()
   const metrics = openRegistry(version)

@@ -35,9 +35,9 @@ export interface Daemon extends AsyncDisposable {
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
   /** Where the admin listener listens: a URL, or the path of its socket; undefined: it is off. */
   readonly admin: string | undefined
-  /** Why it is not ready, beside the cluster: `starting`, `stopping`, `ledger`. */
+  /** Why it is not ready, apart from the cluster: `starting`, `stopping`, `ledger`. */
   readonly obstacles: () => readonly string[]
-  /** Reads the settings anew; available once the daemon serves. */
+  /** Reloads the settings; available once the daemon serves. */
   readonly reloading: Reloading
   /** Where the gate listens, e.g. `https://127.0.0.1:9098`; null: not yet. */
   url(): string | null

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 /**
  * V8 collects garbage when something is allocated, so an idle daemon would keep the garbage of its
  * start: a sixth of its memory. The inspector is Node's documented way to ask for a full
- * collection; it takes some 40 ms. Where Node has none or forbids it, the memory stays in use.
+ * collection; it takes about 40 ms. Where Node has none or forbids it, the memory stays in use.
  */
 export async function releaseMemory(): Promise<void> {
   try {

@@ -18,7 +18,7 @@ export function registerReload(registry: Registry): ReloadMetrics {
   })
   const timestamp = new Gauge({
     name: 'pinwarden_config_last_reload_success_timestamp_seconds',
-    help: 'When settings last came into force.',
+    help: 'When settings last took effect.',
     registers,
   })
   const expiry = new Gauge({

@@ -50,7 +50,7 @@ const inClear = 'listen.allowPlainHttp: keys, CIDs and answers are sent unencryp
 
 async function stop({ gate, settings }: ServingParts, lingerMs: number) {
   const { app, connections } = gate
-  // Node's HTTP server would close idle connections, and lose requests on their way.
+  // Node's HTTP server would close idle connections, and lose requests that are arriving.
   NetServer.prototype.close.call(app.server)
   await connections.retire(lingerMs)
   const closing = app.close()

@@ -25,9 +25,9 @@ export interface ServeOptions {
 }
 
 /**
- * Runs until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP reloads the settings,
+ * Runs until SIGTERM or SIGINT; a second signal ends it immediately. SIGHUP reloads the settings,
  * SIGUSR2 reopens the log file. Under systemd it uses the passed socket and reports its state.
- * @returns 0 after an orderly end
+ * @returns 0 after a clean shutdown
  * @throws ConfigError, or the error of the log file or the address
  */
 export async function serve({ configPath, takeSignals }: ServeOptions): Promise<number> {

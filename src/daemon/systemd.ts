@@ -58,7 +58,7 @@ export class Systemd {
     setInterval(() => void this.send('WATCHDOG=1'), this.watchdogMs / 3).unref()
   }
 
-  /** Sends one after the other: `ready` must not overtake `reloading`. */
+  /** Sends one message at a time: `ready` must not overtake `reloading`. */
   private send(...assignments: readonly string[]): Promise<void> {
     const { socket } = this
     if (socket === undefined) return Promise.resolve()

@@ -9,7 +9,7 @@ export function registerFallback(
 ): void {
   addGauge(registry, {
     name: 'pinwarden_fallback_up',
-    help: '1: the gate asks the fallback; 0: the fallback is down.',
+    help: '1: the gate uses the fallback; 0: the fallback is down.',
     read: () => (fallback.report.isAvailable ? 1 : 0),
   })
   addGauge(registry, {

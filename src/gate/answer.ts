@@ -23,8 +23,8 @@ export function refuse(
 }
 
 /**
- * Reads a request body to its end only where it is known to be small; otherwise closes the
- * connection, as keeping it would mean reading whatever the client sends.
+ * Reads a request body to its end only if it is known to be small. Otherwise closes the connection,
+ * as keeping it open would mean reading whatever the client sends.
  */
 export function closeUnlessBodyIsSmall(reply: FastifyReply, record: RequestRecord): void {
   if (bodyIsUnbounded(reply.request.raw.headers, record.snapshot.config.listen.bodyBytesMax)) {

@@ -28,7 +28,7 @@ export function answeringBy(reply: FastifyReply): Answering {
 }
 
 /**
- * 502 to 504, in a fixed sentence; the log knows more.
+ * 502 to 504, in a fixed sentence; the log has more details.
  *
  * @param error see {@link faultIn}
  */
@@ -66,7 +66,7 @@ export function answerError(reply: FastifyReply, error: FastifyError, log: Log):
   }
 }
 
-/** Fastify's own refusals, in the gate's words. */
+/** Fastify's own refusals, with the gate's messages. */
 const fastifyRefusals = new Map<string, RefusalReason>([
   ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'bad-content-type'],
   ['FST_ERR_CTP_BODY_TOO_LARGE', 'body-too-large'],

@@ -1,4 +1,4 @@
-/** Faults behind the gate: whose an error is, and by which word it is known. */
+/** Faults behind the gate: which part an error comes from, and its reason. */
 import { ClusterFault, faultOf } from '../cluster/faults.js'
 import { LockTimeout } from '../ledger/cid-locks.js'
 import { LedgerFault } from '../ledger/storage/ledger-storage.js'

@@ -50,7 +50,7 @@ export interface GateParts {
   /** Sees the line of every request. */
   readonly observe: (line: AccessLine) => void
   readonly cluster: ClusterClient
-  /** Of the gate, in each request to the cluster. */
+  /** Sent in each request to the cluster. */
   readonly headers: RequestHeaders
   /** The store of several gates; undefined: this gate is alone. */
   readonly store: Store | undefined
@@ -100,7 +100,7 @@ export async function createGate(parts: GateParts): Promise<Gate> {
     ...{ ...parts, ledger: changes, holdings, ownPins },
     ...{ connections, budgetUse, write, quota, outage },
   })
-  // The replay begins at once: no step after it may fail.
+  // The replay begins immediately, so no later step may fail.
   const replay: Replay = replayOf(parts, quota)
   const stopWaiting = (): void => {
     outage.close()

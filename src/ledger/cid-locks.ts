@@ -2,7 +2,7 @@
 import type { Deadline } from '../time/deadline.js'
 import type { SetTimer } from '../time/clock.js'
 
-/** A change that waited too long for the lock of its CID: no fault of the cluster's. */
+/** A change waited too long for the lock of its CID; the cluster is not at fault. */
 export class LockTimeout extends Error {
   override readonly name = 'LockTimeout'
   readonly reason = 'lock-timeout'

@@ -24,7 +24,7 @@ export interface ClusterIdentityParts extends Timers {
 /** No request waits for the first attempt. */
 const firstMs = 30_000
 
-/** Delay before the next attempt, while the cluster does not tell its peers. */
+/** Delay before the next attempt, while the cluster does not report its peers. */
 const retryMs = 5000
 
 export class ClusterIdentity {
@@ -53,7 +53,7 @@ export class ClusterIdentity {
     const urls = this.parts.cluster.urls()
     const { onPeers } = this.parts
     if (known === undefined) {
-      // A ledger that knows of none has nothing that could be another's; a store may have.
+      // A ledger that knows no cluster has nothing that could belong to another; a store may have.
       this.scheduler.runWithin(onPeers === undefined ? firstMs : 0)
       if (onPeers === undefined) this.isAsked.resolve(undefined)
       return

@@ -1,4 +1,4 @@
-/** What the ledger needs of the cluster; the daemon's client provides it, or a simulation. */
+/** What the ledger needs from the cluster; the daemon's client or the simulation provides it. */
 import type { TakeLine } from '../cluster/lines.js'
 import type { RequestHeaders } from '../http/headers.js'
 import type { Deadline } from '../time/deadline.js'
@@ -23,9 +23,9 @@ export interface ClusterPort {
    * @throws ClusterFault, also when the state was cut short
    */
   readState(take: TakeLine): Promise<void>
-  /** Base URLs under which it is asked now. */
+  /** Base URLs that are in use now. */
   readonly urls: () => readonly string[]
-  /** IDs of its peers, as `GET /id` has them. @throws ClusterFault when it does not say */
+  /** IDs of its peers, from `GET /id`. @throws ClusterFault when it does not say */
   peers(): Promise<readonly string[]>
   readonly isAvailable: () => boolean
   /** Calls back when an endpoint closed a connection, which some do often; went down; came back. */
@@ -35,7 +35,7 @@ export interface ClusterPort {
 export interface Reading {
   /** As of `GET /allocations/{cid}`; undefined: the cluster does not have the CID. */
   readonly text: string | undefined
-  /** The cluster's clock, in milliseconds since the epoch; undefined: it did not tell. */
+  /** The cluster's clock, in milliseconds since the epoch; undefined: unknown. */
   readonly dateMs: number | undefined
 }
 
@@ -46,9 +46,9 @@ export interface WriteAnswer {
 
 export type Finished = 'finished' | 'unfinished' | 'unknown'
 
-/** The cluster, as the ledger has it. */
+/** The cluster, as the ledger knows it. */
 export interface KnownCluster {
-  /** Base URLs under which it was asked last. */
+  /** Base URLs that were used last. */
   readonly urls: readonly string[]
   /** IDs of all peers that it ever had, as far as a gate saw them. */
   readonly peers: readonly string[]

@@ -11,8 +11,8 @@ export interface Look {
   readonly row: LedgerRow
   readonly differs: 'missing' | 'unexpected' | undefined
   /**
-   * It agrees, and would if the write were lost as well: of a pin that was made and unpinned lately
-   * nothing is left either way.
+   * It agrees, and would agree even if the write were lost: a pin that was recently made and
+   * unpinned leaves nothing behind either way.
    */
   readonly isNeutral: boolean
   /** The pin that is back was taken down, which is final. */
@@ -21,7 +21,7 @@ export interface Look {
 
 export interface Decided {
   readonly repair: readonly LedgerRow[]
-  /** Of these, the ones that are unpinned, but for take-downs. */
+  /** Of these, the unpinned ones, except for take-downs. */
   readonly back: readonly LedgerRow[]
   /** Changed outside the gate: an operator decides. */
   readonly report: readonly { readonly row: LedgerRow; readonly as: 'missing' | 'unexpected' }[]
@@ -44,7 +44,7 @@ export const rebootMs = 600_000
 
 /**
  * @param looks the newest write first
- * @param isRebooted whether the machine ended without an orderly stop
+ * @param isRebooted whether the machine went down without a clean shutdown
  * @param backMax pins that may be unpinned
  */
 export function decideWalk(
@@ -80,7 +80,7 @@ export function decideWalk(
   }
 }
 
-/** From the newest write on, as long as no more agree in a row than were written at once. */
+/** From the newest write on, until more agree in a row than were written concurrently. */
 function runOf(looks: readonly Look[]): ReadonlySet<Look> {
   const run = new Set<Look>()
   let gap = 0

@@ -50,7 +50,7 @@ export interface SeenReport {
 export type Right = 'gate' | 'hand'
 
 export type ReportDecision =
-  /** The cluster has what is owed again, or no longer what was released. */
+  /** The cluster again has what is owed, or no longer has what was released. */
   | 'pinned-again'
   | 'unpinned'
   /** The cluster and the ledger agreed by now. */
@@ -64,7 +64,7 @@ export interface TakenDown {
   readonly outcome: 'unpinned' | 'waiting' | 'not-pinned' | 'not-a-plain-pin'
   /** The holders whose leases ended. */
   readonly holders: readonly string[]
-  /** Its queued entries, which were dropped. */
+  /** Number of its queued entries, which were dropped. */
   readonly queued: number
 }
 
@@ -76,7 +76,7 @@ export interface PinNotes {
 /** Assumed difference of clocks, while the cluster does not say when it wrote the record. */
 const marginMs = minuteMs
 
-/** First look behind a take-down; the doubt's own looks follow. */
+/** First check after a take-down; those of the doubt follow. */
 const looksAfterMs = 1000
 
 export class Decisions {
@@ -222,7 +222,10 @@ function releasedOf(
   return [...new Map(all.map((each) => [`${each.holder} ${each.token}`, each])).values()]
 }
 
-/** The row that agrees with the cluster's record: removed leases are released, added ones owed. */
+/**
+ * The row that agrees with the cluster's record: removed leases are released, added leases are
+ * owed.
+ */
 function asLeft(row: LedgerRow, { record, seq }: OpenPin): LedgerRow {
   const { isDirect, options, leases, former, expiresMs } = record ?? gone
   const isThere = (token: string | undefined): boolean =>

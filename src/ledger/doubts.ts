@@ -10,7 +10,7 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 export interface DoubtsParts extends Clock {
   readonly storage: Pick<LedgerStorage, 'note' | 'contents'>
   readonly reconcile: (cid: string) => Promise<Repair>
-  /** Called after a check of a CID whose outcome is noted. */
+  /** Called after a check of a CID, once its outcome is noted. */
   readonly onLooked: (cid: string) => void
   /** Called when there are too many doubts to keep each one. */
   readonly onTooMany: () => void
@@ -21,13 +21,13 @@ export interface DoubtsParts extends Clock {
 /** Most doubts; beyond it a walk checks all of the last writes instead. */
 const doubtsMax = 50_000
 
-/** The cluster has other work as well. */
+/** The cluster also has other work. */
 const atOnceMax = 8
 
 /** Delay after a failed check, and after a repair in the last check. */
 const retryMs = 5000
 
-/** Delay after a refusal: an operator has to change something. */
+/** Delay after a refusal, which only an operator can resolve. */
 const rejectedMs = hourMs
 
 const landing = ['unknown-outcome', 'near-sweep', 'after-crash'] as const
@@ -53,8 +53,8 @@ export class Doubts {
   }
 
   /**
-   * Takes up what an earlier run left. All of it is looked at now, as no gate did meanwhile; that
-   * look comes before the others, and takes the place of none.
+   * Loads the doubts of an earlier run. All are checked now, as no gate was checking meanwhile;
+   * this check comes in addition to the others.
    */
   start(): void {
     const { storage, now, monotonic } = this.parts
@@ -89,7 +89,7 @@ export class Doubts {
     return this.parts.monotonic() - startedMs
   }
 
-  /** From its first look on, if the CID was in doubt for the same reason already. */
+  /** Starts again with the first check if the CID was already in doubt for the same reason. */
   add(cid: string, reason: DoubtReason): void {
     const { monotonic, onTooMany } = this.parts
     if (this.count >= doubtsMax) {
@@ -102,7 +102,7 @@ export class Doubts {
     this.scheduler.runWithin(delayOf(reason, 0))
   }
 
-  /** Forgets all, as they were of another cluster. */
+  /** Forgets all doubts, as they belonged to another cluster. */
   clear(): void {
     this.byCid.clear()
     this.unseen.clear()
@@ -152,7 +152,7 @@ export class Doubts {
   private async look(cid: string): Promise<void> {
     const { reconcile, log, monotonic } = this.parts
     const startMs = monotonic()
-    // What came of a look that began before a doubt did says nothing of that one.
+    // A check that began before the doubt says nothing about it.
     const looked = [...(this.byCid.get(cid)?.values() ?? [])].filter(
       ({ dueMs }) => dueMs <= startMs,
     )
@@ -176,11 +176,11 @@ export class Doubts {
     }
   }
 
-  /** @param isAgreed false: what was written again is looked at once more */
+  /** @param isAgreed false: a restored pin is checked once more */
   private advance(due: Due, isAgreed: boolean): void {
     const { cid, reason } = due
     const reasons = this.byCid.get(cid)
-    // It may have begun anew meanwhile.
+    // It may have started again meanwhile.
     if (reasons?.get(reason) !== due) return
     const delays = doubtDelays[reason]
     const isLast = due.attempt + 1 >= delays.length

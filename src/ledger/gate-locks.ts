@@ -7,11 +7,11 @@ export interface GateLocks {
    * @throws LockTimeout when it takes longer; StoreFault where the settings refuse
    */
   acquire(cid: string, timeoutMs: number): Promise<GateLock>
-  /** Calls back when locks may be lost. */
+  /** Calls back when locks may have been lost. */
   whenDown(call: () => void): void
   /**
    * Asked before repairs unpin what came back: all gates have one budget.
-   * @returns whether it has room for all of the CIDs; one that was unpinned before takes none
+   * @returns whether it has room for all of the CIDs; one that was unpinned before takes no room
    * @throws StoreFault: that is not known
    */
   spend(budget: UnpinBudget, cids: readonly string[]): Promise<boolean>
@@ -22,7 +22,7 @@ export interface GateLocks {
 /** What repairs may unpin without an operator. */
 export interface UnpinBudget {
   readonly name: string
-  /** CIDs within the time, which begins with the first of them. */
+  /** Most CIDs within the time, which begins with the first of them. */
   readonly max: number
   readonly withinMs: number
 }
@@ -32,7 +32,7 @@ export interface GateLock {
   readonly isTaken: boolean
   /** The last write of another gate, if recent. */
   readonly written: string | undefined
-  /** Whether a change of another gate may still land: it ended without being over. */
+  /** Whether a change of another gate may still land after its lock ended. */
   readonly isCrowded: boolean
   /**
    * @param written this gate's write, for the others; undefined: none
@@ -41,7 +41,7 @@ export interface GateLock {
   readonly release: (written: string | undefined, isOver: boolean) => Promise<Crowd>
 }
 
-/** Whether a change was made alone. */
+/** Whether the change was exclusive. */
 export type Crowd =
   | 'alone'
   /** A change of another gate may still land. */

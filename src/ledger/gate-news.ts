@@ -53,7 +53,7 @@ const mailMax = 500
 /** A gate without a disk counts as removed after this silence: it has nothing more to say. */
 const silentMsMax = 60_000
 
-/** One that was seen since then is there. */
+/** A gate that was seen since then is present. */
 const aliveMs = 15_000
 
 /** Gates that an operator removed for good. */
@@ -64,11 +64,11 @@ interface Other {
   readonly round: string
   readonly seenMs: number
   readonly isVolatile: boolean
-  /** Whether it says things that this release understands. */
+  /** Whether this release understands its messages. */
   readonly isKnown: boolean
   readonly isClosed: boolean
   readonly asks: boolean
-  /** Up to there its news are on this gate's disk. */
+  /** Up to this number its news is on this gate's disk. */
   appliedSeq: number
 }
 
@@ -76,7 +76,7 @@ export class GateNews {
   private readonly outbox: Outbox
   private readonly hearing: Hearing
   private readonly others = new Map<string, Other>()
-  /** Gates that are gone for good, with the last round that was seen of each. */
+  /** Removed gates, with the last round that was seen of each. */
   private readonly gone = new Map<string, string>()
   private readonly scheduler: Scheduler
   private generation: string | undefined
@@ -92,11 +92,11 @@ export class GateNews {
     this.run = numberOf(storage)
     this.hearing = new Hearing(storage.contents.gates, parts.monotonic)
     this.scheduler = new Scheduler(() => this.exchange(), parts)
-    // A copy of a ledger lacks releases since it was made: it sends nothing.
+    // A copy of a ledger lacks the releases made since: it sends nothing.
     if (!storage.contents.isCopy) this.scheduler.runWithin(0)
   }
 
-  /** Whether this gate knows the others' releases until now; asks them if not. */
+  /** Whether this gate knows the others' releases up to now; asks them if not. */
   get isCurrent(): boolean {
     const { isCurrent } = this.hearing
     if (!isCurrent && !this.wants && !this.parts.storage.contents.isCopy) {
@@ -116,12 +116,14 @@ export class GateNews {
     return { waiting: this.outbox.size, dropped: this.outbox.dropped }
   }
 
-  /** A lease that another gate wrote is released. @returns to be noted with the row */
+  /** Another gate's lease was released. @returns to be noted with the row */
   released(gateId: string, cid: string, holder: string, token: string) {
     return this.send([{ to: gateId, cid, released: { holder, token } }])
   }
 
-  /** A gate's lease was written again, though the cluster did not show it: it may be released. */
+  /**
+   * A gate's lease was restored although the cluster did not show it: it may have been released.
+   */
   rewritten(gateId: string, cid: string) {
     return this.send([{ to: gateId, cid, doubt: 'lock-lost' }])
   }
@@ -176,7 +178,7 @@ export class GateNews {
     try {
       const taken = await mail.exchange(this.state(), this.mails())
       if (taken === undefined) {
-        // Releases of other gates meanwhile are only known to them.
+        // Only the other gates know the releases that they made meanwhile.
         this.hearing.restart()
         return awayMs
       }
@@ -197,7 +199,7 @@ export class GateNews {
 
   private state(): string {
     const { storage } = this.parts
-    // A number of the ledger is given out once: no run before has asked by it.
+    // The ledger gives out each number once, so no earlier run has used it.
     const round = `${this.run}.${++this.round}`
     this.hearing.ask(round)
     const applied = [...this.others].map(([id, { appliedSeq }]) => [id, appliedSeq] as const)
@@ -208,7 +210,7 @@ export class GateNews {
     } satisfies GateState)
   }
 
-  /** Whether a gate that is there waits for what this one says. */
+  /** Whether a present gate is waiting for this one's news. */
   private isAwaited(): boolean {
     const sinceMs = this.parts.monotonic() - aliveMs
     return [...this.others].some(
@@ -248,7 +250,7 @@ export class GateNews {
     for (const { gone } of seen.values())
       for (const id of gone)
         if (id !== storage.gateId && !this.others.has(id) && !this.gone.has(id)) this.leave(id, '')
-    // One whose ledger was in memory alone has nothing more to tell.
+    // A gate whose ledger was only in memory has nothing more to send.
     for (const [id, { isVolatile, seenMs, round }] of [...this.others])
       if (isVolatile && seenMs < monotonic() - silentMsMax) this.leave(id, round)
   }
@@ -290,7 +292,7 @@ export class GateNews {
   }
 }
 
-/** While the disk gives none, the time serves. */
+/** While the disk gives no number, the time serves as one. */
 function numberOf(storage: Pick<LedgerStorage, 'nextSeq'>): number {
   try {
     return storage.nextSeq()

@@ -1,9 +1,9 @@
-/** Which other gates were heard, and as of when: a silent gate may have released anything. */
+/** Tracks up to when each other gate has been heard: a silent gate may have released anything. */
 
-/** What was heard holds for so long: what came later stands beside the lock of its pin. */
+/** How long a hearing is valid: later releases are stored with the lock of their pin. */
 const currentMs = 30_000
 
-/** Rounds whose beginning is remembered. */
+/** Most rounds for which the start is remembered. */
 const roundsMax = 256
 
 export class Hearing {
@@ -14,7 +14,7 @@ export class Hearing {
   private lastAskedMs = -Infinity
   private notBeforeMs = -Infinity
 
-  /** @param gates that this ledger ever heard of, and that are not gone for good */
+  /** @param gates that this ledger ever heard of, except removed ones */
   constructor(
     gates: readonly string[],
     private readonly monotonic: () => number,
@@ -55,18 +55,18 @@ export class Hearing {
     if (this.rounds.size > roundsMax && oldest !== undefined) this.rounds.delete(oldest)
   }
 
-  /** The round came to its end: all that are registered were seen. */
+  /** The round ended: all registered gates were seen. */
   done(): void {
     this.ownMs = this.lastAskedMs
   }
 
-  /** A gate has sent all that it knew when it saw this round. */
+  /** A gate has sent everything that it knew when it saw this round. */
   heard(gateId: string, round: string): void {
     const askedMs = this.rounds.get(round)
     if (askedMs !== undefined) this.heardMs.set(gateId, askedMs)
   }
 
-  /** A gate that stopped in order has sent all news, so none follows before it is back. */
+  /** A gate that was shut down properly has sent all its news, and sends none until it is back. */
   heardAll(gateId: string): void {
     this.heardMs.set(gateId, Infinity)
   }
@@ -75,7 +75,7 @@ export class Hearing {
     if (this.heardMs.get(gateId) === Infinity) this.heardMs.set(gateId, -Infinity)
   }
 
-  /** The store lost what it held: what was heard before says nothing of what stood in it. */
+  /** The store lost its contents: what was heard before says nothing about those. */
   restart(): void {
     this.notBeforeMs = this.monotonic()
     for (const gateId of this.heardMs.keys()) this.isBack(gateId)

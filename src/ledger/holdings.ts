@@ -31,11 +31,13 @@ export interface HoldingsParts extends Clock {
 /** Delay after a failed comparison, or while the disk is not writable. */
 const retryMs = 10_000
 
-/** So long an operator's question waits for a walk; it looks so often whether that has ended. */
+/**
+ * How long an operator's request waits for a walk, and how often it checks whether that has ended.
+ */
 const walkMsMax = 60_000
 const lookMs = 250
 
-/** Lines of one batch. */
+/** Lines per batch. */
 const batchLines = 256
 
 interface Held {
@@ -48,9 +50,9 @@ export class Holdings {
   private comparedMs: number | undefined
   private comparing: Promise<boolean> | undefined
   private isWanted = false
-  /** Of pins whose leases the storage does not count, or not yet. */
+  /** For pins whose leases the storage does not count, or not yet. */
   readonly places: Places
-  /** By CID: places of writes whose outcome is not known. */
+  /** By CID: places of writes with an unknown outcome. */
   private readonly doubted = new Map<string, Map<string, Place>>()
   private readonly scheduler: Scheduler
 
@@ -113,7 +115,7 @@ export class Holdings {
     return this.parts.storage.count(holder)
   }
 
-  /** As {@link size}, once the storage counts no lease any more that has run out. */
+  /** As {@link size}, once the storage no longer counts expired leases. */
   async sizeNow(holder: string): Promise<number> {
     await this.parts.storage.countNow()
     return this.size(holder)
@@ -122,14 +124,14 @@ export class Holdings {
   /**
    * A pin was written.
    *
-   * @param added of its leases, those of holders that did not hold it
+   * @param added its leases of holders that did not hold it before
    * @param kept resolves when the storage counts all of them
    */
   note(cid: string, leases: readonly Lease[], added: readonly Lease[], kept: Promise<void>) {
     const places = added.map(({ holder, untilMs }) =>
       this.places.take({ holder, cid, untilMs, isWritten: true }),
     )
-    // What became of earlier writes of a holder changes nothing any more.
+    // The outcome of earlier writes of a holder no longer matters.
     const doubted = [...(this.doubted.get(cid) ?? [])].filter(([of]) =>
       leases.some(({ holder }) => holder === of),
     )
@@ -155,26 +157,26 @@ export class Holdings {
 
   /**
    * Called after a check of a CID in doubt.
-   * @param isOver whether nothing can land any more
+   * @param isOver whether no write can land any more
    */
   async looked(cid: string, isOver: boolean): Promise<void> {
     const places = [...(this.doubted.get(cid) ?? [])]
     if (places.length === 0) return
     try {
-      // What the look has found is on the disk, and counted.
+      // The result of the check is on the disk, and counted.
       await this.parts.storage.commit([])
       for (const [holder, place] of places)
         if (isOver || (await this.heldUntil(cid, holder)) !== undefined)
           this.freeDoubted(cid, holder, place)
     } catch (error) {
       if (!(error instanceof LedgerFault)) throw error
-      // Of a CID that is in doubt no more no other look comes.
+      // There are no further checks of a CID that is no longer in doubt.
       const { setTimer, isDoubted } = this.parts
       setTimer(retryMs, () => void this.looked(cid, !isDoubted(cid)))
     }
   }
 
-  /** Doubts were of another cluster. */
+  /** The doubts belonged to another cluster. */
   clearDoubts(): void {
     for (const [cid, places] of this.doubted)
       for (const [holder, place] of places) this.freeDoubted(cid, holder, place)

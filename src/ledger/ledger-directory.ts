@@ -5,15 +5,15 @@ import type { Config } from '../settings/schema/schema.js'
 
 export const ledgerName = 'ledger.db'
 
-/** What releases before the ledger called the file of pins that wait. */
+/** The name of the queue's file in releases without a ledger. */
 const formerJournalName = 'journal'
 
 /**
- * Where none is named, pins that wait are kept in the directory that the settings have for them. A
- * ledger that is there stays the one: an operator who goes back to refusing pins during an outage
- * still wants what was accepted before.
+ * Without `ledger.directory`, the ledger is in the directory of the queue. An existing ledger stays
+ * in use: an operator who goes back to refusing pins during an outage still wants the pins that
+ * were accepted before.
  *
- * @returns undefined: nowhere, so that it ends with the process
+ * @returns undefined: it is only in memory
  */
 export function ledgerDirectory(
   { ledger, lookBack, onOutage, journal: { directory } }: Config,
@@ -28,12 +28,12 @@ export function ledgerDirectory(
   return stateDirectory ?? (has(directory, formerJournalName) ? directory : undefined)
 }
 
-/** Directory where a release before the ledger kept its last writes; undefined: none. */
+/** Directory in which a release without a ledger kept its last writes; undefined: none. */
 export function lastWritesDirectory(
   { ledger, lookBack, journal }: Config,
   stateDirectory: string | undefined,
 ): string | undefined {
-  // An operator may have given the setting its new name, and its directory another place.
+  // An operator may have renamed the setting and moved its directory.
   const places = [lookBack?.directory, stateDirectory, ledger?.directory, journal.directory]
   return places.find((place) => place !== undefined && existsSync(join(place, 'last-writes')))
 }

@@ -15,19 +15,19 @@ export interface LedgerReport {
   readonly oldestDoubtMs: number | undefined
   /** Whether the gate still verifies recent writes, after a start or a crash. */
   readonly isWalking: boolean
-  /** Other gates whose releases this one has not heard lately; meanwhile it repairs nothing. */
+  /** Other gates from which this one has not heard lately; meanwhile it repairs nothing. */
   readonly unheardGates: readonly string[]
   /**
    * Messages that other gates have yet to read, and messages that were dropped, since the start.
    */
   readonly news: { readonly waiting: number; readonly dropped: number }
-  /** Whether the disk takes what is written. */
+  /** Whether writes to the disk succeed. */
   readonly isWritable: boolean
-  /** Whether it is a copy that no operator trusts yet: the gate repairs nothing by it. */
+  /** Whether it is a copy that no operator trusts yet: the gate makes no repairs from it. */
   readonly isCopy: boolean
 }
 
-/** The same, with what the file comes to. */
+/** The same, with figures of the file. */
 export type LedgerStatus = LedgerReport & LedgerFigures
 
 /** @param queued how many pins wait for the cluster */
@@ -57,7 +57,7 @@ export function registerLedger(
   })
   addGauge(registry, {
     name: 'pinwarden_ledger_oldest_doubt_seconds',
-    help: 'Age of the oldest doubt; 0 without any.',
+    help: 'Age of the oldest doubt; 0 without doubts.',
     read: async () => ((await report()).oldestDoubtMs ?? 0) / 1000,
   })
   addGauge(registry, {
@@ -67,13 +67,13 @@ export function registerLedger(
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_repairs_total',
-    help: 'Pins that the gate repaired: lost by the cluster (missing), or back (unexpected).',
+    help: 'Pins that the gate repaired: lost by the cluster (missing), or reappeared (unexpected).',
     labelNames: ['differed'],
     read: async () => byDifference((await report()).repairs),
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_reports_total',
-    help: 'Pins that were changed outside the gate: an operator decides.',
+    help: 'Pins that were changed outside the gate: an operator has to decide.',
     labelNames: ['differed'],
     read: async () => byDifference((await report()).reported),
   })
@@ -89,7 +89,7 @@ export function registerLedger(
 function registerGates(registry: Registry, report: () => Promise<LedgerStatus>): void {
   addGauge(registry, {
     name: 'pinwarden_ledger_unheard_gates',
-    help: 'Other gates that were not heard lately; until then this gate repairs nothing.',
+    help: 'Other gates that have been silent lately; meanwhile this gate repairs nothing.',
     read: async () => (await report()).unheardGates.length,
   })
   addGauge(registry, {
@@ -99,7 +99,7 @@ function registerGates(registry: Registry, report: () => Promise<LedgerStatus>):
   })
   addCounter(registry, {
     name: 'pinwarden_ledger_news_dropped_total',
-    help: 'Releases and doubts that were dropped, as a gate did not read them for so long.',
+    help: 'Releases and doubts that were dropped because a gate stopped reading them.',
     read: async () => (await report()).news.dropped,
   })
 }
@@ -107,7 +107,7 @@ function registerGates(registry: Registry, report: () => Promise<LedgerStatus>):
 function registerDisk(registry: Registry, report: () => Promise<LedgerStatus>): void {
   addGauge(registry, {
     name: 'pinwarden_ledger_writable',
-    help: '1: the disk takes what the ledger writes; 0: it does not.',
+    help: '1: the ledger can be written to disk; 0: it cannot.',
     read: async () => ((await report()).isWritable ? 1 : 0),
   })
   addGauge(registry, {
@@ -141,13 +141,13 @@ const byDifference = ({ missing, unexpected }: LedgerReport['repairs']) =>
     [{ differed: 'unexpected' }, unexpected],
   ] as const
 
-/** Entries of the queue: how many wait, and what became of others. */
+/** Entries of the queue: how many wait, and the outcomes of the others. */
 export interface QueueCounts {
   readonly waiting: number
   /** Since the start. */
   readonly made: number
   readonly dropped: number
-  /** That the cluster refused for good: `pinwarden journal list --rejected` shows them. */
+  /** Permanently refused by the cluster: `pinwarden journal list --rejected` shows them. */
   readonly rejected: number
 }
 
@@ -159,7 +159,7 @@ export function registerQueue(registry: Registry, report: () => QueueCounts): vo
   })
   addGauge(registry, {
     name: 'pinwarden_journal_rejected_pins',
-    help: 'Pins of the journal that the cluster refused for good, until an operator drops them.',
+    help: 'Pins of the journal that the cluster permanently refused, until an operator drops them.',
     read: () => report().rejected,
   })
   addCounter(registry, {

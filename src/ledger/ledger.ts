@@ -35,7 +35,7 @@ export interface LedgerParts extends Pick<Clock, 'monotonic'> {
   readonly log: Logger
 }
 
-/** Decides what becomes of a pin; undefined: it stays unchanged. */
+/** Decides the next state of a pin; undefined: it stays unchanged. */
 export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted> | Wanted
 
 export class Ledger {
@@ -86,8 +86,8 @@ export class Ledger {
     }
     const isNew = read === undefined && recent.of(cid) === undefined
     if (isNew && storage.mayHaveRow(cid)) {
-      // A crash that is not noticed yet, or a hand, removed it: a change is about all that is owed,
-      // as other holders would lose theirs.
+      // An unnoticed crash, or a change outside the gate, removed it. The change starts from all
+      // that is owed, as the other holders would otherwise lose their leases.
       const row = await storage.row(cid)
       const merging = { gateId: storage.gateId, owes: this.parts.owes }
       const owed = row && mergeRow({ ...row, report: undefined }, read, merging, nowMs)
@@ -124,10 +124,10 @@ export class Ledger {
   }
 
   /**
-   * Writes what the queue has accepted, with the number of its entry: an encoder that holds the pin
-   * by a later write has it already, and no later release is undone.
+   * Writes a queued pin, with the number of its entry: if the encoder holds the pin by a later
+   * write, nothing is needed, and a later release is not undone.
    *
-   * @returns whether it was released since, so that nothing was to be written
+   * @returns whether it was released since, so that there was nothing to write
    * @throws as {@link change}
    */
   async replay(cid: string, holder: string, seq: number, change: DecideChange): Promise<boolean> {
@@ -143,7 +143,7 @@ export class Ledger {
       return true
     }
     if (pin.record !== undefined && lease !== undefined && isLater(lease) && pin.isThere) {
-      // The answer to that write may have been lost: from now on a row owes what it wrote.
+      // The answer to that write may have been lost: from now on the row owes its lease.
       await pin.settle(pin.record, { kind: 'written', writtenMs: pin.record.writtenMs })
       return false
     }
@@ -157,8 +157,8 @@ export class Ledger {
   }
 
   /**
-   * The cluster changed a pin by a path, and what it led to is known only now: what is gone is owed
-   * no more; what was replaced gets its leases back.
+   * The cluster changed a pin by a path, and only now knows which pin that is. A pin that is gone
+   * is no longer owed; a pin that was replaced gets its leases back.
    *
    * @throws LedgerFault, LockTimeout, StoreFault; ClusterFault: it is in doubt
    */
@@ -184,7 +184,7 @@ export class Ledger {
   }
 }
 
-/** Another gate wrote the holder's lease, perhaps later: then it becomes no shorter. */
+/** Another gate wrote the holder's lease, perhaps later, so it must not become shorter. */
 function isShorter(wanted: Wanted, lease: Lease, gateId: string): boolean {
   if (wanted === undefined || wanted === 'unpin' || lease.token === undefined) return false
   if (ownSeq(lease.token, gateId) !== undefined) return false

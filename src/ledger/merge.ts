@@ -1,6 +1,6 @@
 /**
- * What the cluster's record of a CID should be: the ledger's row against what was read. Leases are
- * compared by their tokens alone. No I/O here.
+ * Computes what the cluster's record of a CID should be, from the ledger's row and the record.
+ * Leases are compared by their tokens alone. No I/O here.
  */
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import { type Lease, latestEnd, readToken } from '../leases/lease.js'
@@ -12,22 +12,22 @@ export interface Merged {
   /** Undefined: the CID should not be pinned. */
   readonly record: PinRecord | undefined
   /**
-   * How what was read differs: `missing`, it lacks something owed; `unexpected`, it has only
-   * something more that was released. Undefined: it agrees.
+   * How the record differs: `missing`, it lacks something owed; `unexpected`, it only has something
+   * more that was released. Undefined: it agrees.
    */
   readonly differs: 'missing' | 'unexpected' | undefined
-  /** What was read was taken down: it goes, however much of it came back. */
+  /** The pin was taken down: it has to go, however much of it came back. */
   readonly isTakenDown?: boolean
 }
 
 /**
- * Whose leases a row owes: those of all gates, or of the ledger's own alone. Where several gates
- * write, each sees to its own: it is the one that hears when they are released.
+ * Whose leases a row owes: those of all gates, or only this gate's own. With several gates, each
+ * looks after its own leases, since it is the one that learns of their release.
  */
 export type Owes = 'all' | 'own'
 
 export interface Merging {
-  /** Of the ledger that the row is of. */
+  /** Of the row's ledger. */
   readonly gateId: string
   readonly owes: Owes
 }
@@ -68,7 +68,7 @@ export function mergeRow(
     read.expiresMs < latestEnd(leases) ||
     leases.some((lease) => !seen.some((other) => isSame(lease, other)))
   if (!isMissing && there.length === seen.length) return { record: read, differs: undefined }
-  // The holders' own options hold until another holder is there, whose record stays as it is.
+  // The holders' own options apply until there is another holder; then the record stays as it is.
   const isAlone = there.every((lease) => ownOf(owed, lease) !== undefined)
   const { isDirect, options } = read === undefined || isAlone ? row : read
   const whole = { cid: row.cid, isDirect, options, leases, expiresMs: latestEnd(leases) }
@@ -90,7 +90,7 @@ function withoutLeases(
   return { record: isKept ? asRead(kept, read) : undefined, differs: 'unexpected' }
 }
 
-/** A record as it would be read, had it been written. */
+/** A record as the cluster would return it after the write. */
 const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
   ...record,
   type: 'pin',
@@ -98,30 +98,28 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
   writtenMs: read?.writtenMs ?? -Infinity,
 })
 
-/**
- * A lease of the ledger and one that was read, of the same holder: which of them is the later one.
- */
+/** Decides which of two leases of one holder is later: the ledger's, or the record's. */
 export function ofOneHolder(own: Lease | undefined, read: Lease): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
   const [kept, there] = [own.token, read.token].map((token) => token && readToken(token))
-  // Both are of one gate: its numbers are their order.
+  // Both are from one gate: its numbers give the order.
   if (kept && there && kept.gateId === there.gateId) return kept.seq > there.seq ? own : read
-  // Which is later is unknown: so no lease becomes shorter. One that began when the other was gone
-  // is not given up for it, as its gate may have released that one.
+  // It is unknown which is later, so no lease becomes shorter. A lease that began after the other
+  // had ended is not dropped in favour of it, as its gate may have released the other.
   if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
   return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
 
-/** Whether the record has a later lease of the same holder, be it that it has run out. */
+/** Whether the record has a later lease of the same holder, even an expired one. */
 function isOutdated(own: Lease, read: readonly Lease[], gateId: string): boolean {
   const ours = ownSeq(own.token, gateId) ?? Infinity
   return (ownSeq(ownOf(read, own)?.token, gateId) ?? -1) > ours
 }
 
 /**
- * Whether a lease is one that its holder released: by its token, or as one of this gate's that is
- * older than the row and was not taken into it.
+ * Whether the holder has released a lease: by its token, or because it is this gate's, older than
+ * the row, and not in it.
  */
 function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
   if (lease.token === undefined) return false
@@ -141,8 +139,8 @@ const isAmong = (released: readonly Released[], lease: Lease, seq: number | unde
   )
 
 /**
- * Whether a record is of before a take-down: by its time, or as all of its tokens are of before. So
- * a late write brings back nothing that has no token either.
+ * Whether a record precedes a take-down: by its time, or because all of its tokens do. So a late
+ * write cannot bring back leases without tokens either.
  */
 function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean {
   const down = takeDownOf(row)
@@ -156,7 +154,7 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
 }
 
-/** Its token was given out after the take-down, whatever the time of the record says. */
+/** Its token is newer than the take-down, whatever the time of the record says. */
 const isSinceTakeDown = (row: LedgerRow, { token }: Lease, gateId: string): boolean =>
   (ownSeq(token, gateId) ?? -1) > (releasedByThen(row).at(-1)?.seq ?? Infinity)
 
@@ -169,7 +167,7 @@ const ownOf = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =
 const isSame = (one: Lease, other: Lease): boolean =>
   one.holder === other.holder && one.token === other.token && one.untilMs === other.untilMs
 
-/** Undefined: the lease is not of this ledger. */
+/** Undefined: the lease does not belong to this ledger. */
 export function ownSeq(token: string | undefined, gateId: string): number | undefined {
   const read = token === undefined ? undefined : readToken(token)
   return read?.gateId === gateId ? read.seq : undefined

@@ -1,11 +1,11 @@
-/** What one gate says to another, and how that is written in the store. */
+/** Messages between gates, and their form in the store. */
 import type { DoubtReason } from './doubt.js'
 
-/** One thing that one gate has to know. */
+/** One message. */
 export interface News {
-  /** In the order of the gate that says it. */
+  /** In the order of the sender. */
   readonly seq: number
-  /** The gate that has to know. */
+  /** The receiver. */
   readonly to: string
   readonly cid: string
   /** A lease of it, by its token. */
@@ -14,33 +14,35 @@ export interface News {
   readonly doubt?: DoubtReason | undefined
 }
 
-/** A release that says more gives it another number, and is not understood by older ones. */
+/**
+ * A release with other messages has another number here, and older releases do not understand it.
+ */
 export const stateVersion = 1
 
-/** What a gate says to all. */
+/** What a gate publishes to all others. */
 export interface GateState {
   readonly v: number
   /** Names this round of this run. */
   readonly round: string
-  /** Whether it waits for what the others know. */
+  /** Whether it is waiting for the others' news. */
   readonly asks: boolean
-  /** By gate: up to there its news are on this one's disk. */
+  /** By gate: up to which number its news is on this one's disk. */
   readonly applied: Readonly<Record<string, number>>
   /** Its ledger ends with the process. */
   readonly isVolatile: boolean
-  /** It stopped in order, and says no more before it is back. */
+  /** It was shut down properly, and sends nothing until it is back. */
   readonly isClosed: boolean
   /** Gates that are gone for good. */
   readonly gone: readonly string[]
 }
 
 export interface Mail {
-  /** The round of the reader that was seen; absent: there are more news than these. */
+  /** The latest round of the reader that was seen; absent: there is more news than this. */
   readonly heard?: string | undefined
   readonly news: readonly News[]
 }
 
-/** A state of another form is one of a newer release. */
+/** A state in another form comes from a newer release. */
 export function readState(text: string): GateState {
   const { v = Infinity, round = '', applied = {}, gone = [], ...flags } = partOf(text)
   const { asks = false, isVolatile = false, isClosed = false } = flags

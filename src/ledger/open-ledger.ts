@@ -1,4 +1,4 @@
-/** The ledger and what looks after it, put together. */
+/** Assembles the ledger and the parts that maintain it. */
 import { Decisions } from './decisions.js'
 import { Doubts } from './doubts.js'
 import { ClusterIdentity } from './cluster-identity.js'
@@ -29,11 +29,11 @@ export interface LedgerOpening extends Clock {
   readonly timeoutMs: () => number
   /** Pins that may wait in the queue. */
   readonly entriesMax: number
-  /** Undefined: this gate alone writes the cluster. */
+  /** Undefined: this gate is the only writer. */
   readonly gateLocks?: GateLocks | undefined
   /** With the locks. */
   readonly gateMail?: GateMail | undefined
-  /** Hears which cluster it is, by its peers; undefined: that is not known. */
+  /** Gets the peers that identify the cluster; undefined: unknown. */
   readonly onPeers?: ((peers: readonly string[] | undefined) => Promise<void>) | undefined
   readonly log: Logger
 }
@@ -45,7 +45,7 @@ export interface OpenLedger {
   readonly holdings: Holdings
   readonly ownPins: OwnPins
   readonly decisions: Decisions
-  /** Settles once the cluster was asked for its peers, or need not be. */
+  /** Settles once the cluster has been asked for its peers, or need not be. */
   readonly identified: Promise<void>
   report(): LedgerReport
   /** The settings may name another cluster now. */
@@ -56,16 +56,16 @@ export interface OpenLedger {
   close(): Promise<void>
 }
 
-/** A gate alone hears of every change but of those by hand. */
+/** A single gate knows of every change except those from outside. */
 const aloneMs = dayMs
 
-/** Others write as well, and each gate remembers only what it heard of. */
+/** Other gates also write, and each gate only knows what it has heard of. */
 const sharedMs = hourMs
 
-/** After an orderly stop, or with a new ledger: the start has other work. */
+/** After a clean shutdown, or with a new ledger: the start has other work to do. */
 const calmMs = 30_000
 
-/** A read lags by less, of what was written before the store lost what gates said of it. */
+/** Reads lag by less than this, for writes from before the store lost its contents. */
 const lagMs = minuteMs
 
 export function openLedger(opening: LedgerOpening): OpenLedger {
@@ -89,7 +89,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
   const pins = new OpenPins({
     ...{ storage, recent, gateLocks, onDoubt, ...clocks },
-    // They come after the pins whose changes they tell of.
+    // They come after the pins whose changes they report.
     news: gateMail && {
       released: (...release) => news?.released(...release) ?? [],
       rewritten: (...lease) => news?.rewritten(...lease) ?? [],
@@ -122,12 +122,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   })
   const doubts: Doubts = new Doubts({
     ...{ storage, log, ...clocks },
-    // A walk decides first whether a crash or a hand has changed what the cluster has.
+    // First a walk decides whether a crash, or a change outside the gate, changed the cluster.
     isAvailable: () => isAvailable() && !walk.isOpen,
     reconcile: (cid) => reconciler.reconcile(cid),
     onLooked: (cid) => {
       void holdings.looked(cid, !doubts.has(cid))
-      // What waits may have been written by a request of which nothing was heard.
+      // A queued pin may have been written by a request whose answer was lost.
       for (const entry of queue.of(cid))
         void holdings.keptUntil(cid, entry.holder).then((untilMs) => {
           if (untilMs !== undefined) queue.held(entry, untilMs)
@@ -195,7 +195,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         recent.clear()
         holdings.soon()
       } else if (!isCopy) walk.soon()
-      // A new one may stand in for one that was lost: what it does not know it cannot keep.
+      // A new ledger may replace one that was lost: it cannot keep promises that it does not know.
       if (!isCopy && holdings.since === undefined) holdings.soon()
     },
   })
@@ -207,7 +207,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       walk.soon(isHangUp)
     })
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
-    // What the run before was at when it was killed may land by then.
+    // Writes that the previous run had in flight when it was killed may have landed by then.
     if (!wasClosed)
       cancelRecount = opening.setTimer(landingMs, () => {
         holdings.soon()

@@ -23,7 +23,7 @@ export interface OpenPin {
   readonly cid: string
   /** Undefined: it is not in the pinset. */
   readonly record: PinRecord | undefined
-  /** Whether the cluster has a record of it, be it another one. */
+  /** Whether the cluster has any record of it. */
   readonly isThere: boolean
   /** False: another gate may change it at the same time, as the store is down. */
   readonly isLocked: boolean
@@ -32,21 +32,22 @@ export interface OpenPin {
   /** The number of the change, in the order of tokens. */
   readonly seq: number
   /**
-   * By the earlier of this host's clock and the cluster's, in milliseconds since the epoch: no
-   * lease has run out before both say so.
+   * By the earlier of this host's clock and the cluster's, in milliseconds since the epoch: a lease
+   * has expired only when both say so.
    */
   readonly nowMs: number
   /**
-   * Tells what came of the change, and ends the lock.
+   * Reports the outcome of the change, and releases the lock.
    *
-   * @returns resolves when the ledger has it on the disk, where the client's answer has to wait
+   * @returns resolves when the ledger has it on the disk, if the client's answer has to wait for
+   *   that
    */
   readonly settle: (wanted: Wanted, outcome: WriteOutcome) => Promise<void> | undefined
   /** Releases the lock without a change. */
   readonly release: Release
 }
 
-/** A change that throws leaves the pin to others. */
+/** A change that throws releases the pin. */
 export async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promise<Awaited<T>> {
   try {
     return await change(pin)
@@ -56,7 +57,7 @@ export async function tried<T>(pin: OpenPin, change: (pin: OpenPin) => T): Promi
   }
 }
 
-/** @param text of the answer, where it was whole */
+/** @param text of the answer, if it was complete */
 export function outcomeOf(method: string, status: number, text: string | undefined): WriteOutcome {
   if (method === 'DELETE' && (status === 200 || status === 404)) return { kind: 'unpinned' }
   if (isDefinite(status, method === 'POST' ? (text ?? '') : '')) return { kind: 'refused' }
@@ -64,18 +65,18 @@ export function outcomeOf(method: string, status: number, text: string | undefin
   return writtenMs === undefined ? { kind: 'unknown' } : { kind: 'written', writtenMs }
 }
 
-/** Of a write that got no answer. */
+/** For a write without an answer. */
 export const outcomeOfFault = (error: Error): WriteOutcome =>
   error instanceof ClusterFault && neverSent.has(error.reason)
     ? { kind: 'refused' }
     : { kind: 'unknown' }
 
-/** The cluster was not even asked. */
+/** The request was never sent. */
 const neverSent: ReadonlySet<FaultReason> = new Set(['cluster-busy', 'cluster-down'])
 
 const timestamp = '"timestamp":"'
 
-/** Of a record's text, which is long: the rest of it is what was sent. */
+/** Only part of a record's text, which is long: the rest is what was sent. */
 function timestampIn(text: string): number | undefined {
   const start = text.lastIndexOf(timestamp) + timestamp.length
   if (start < timestamp.length) return undefined

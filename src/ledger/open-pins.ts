@@ -21,13 +21,13 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   /** Undefined: this gate alone writes the cluster. */
   readonly gateLocks?: GateLocks | undefined
   readonly news?: Telling | undefined
-  /** Though it is released here or elsewhere the cluster may have it back: by no hand. */
+  /** The pin is released, but the cluster may bring it back, without any change from outside. */
   readonly onMayReturn: (cid: string) => void
-  /** It is not known whether the cluster has what the ledger owes of a CID. */
+  /** It is unknown whether the cluster has what the ledger owes for a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
   readonly isDoubted: (cid: string) => boolean
-  /** Whether a write of a run before, which was killed, may still land. */
+  /** Whether a write of an earlier run, which was killed, may still land. */
   readonly isAfterCrash: () => boolean
   /** A pin was written; the storage counts its leases once they are kept. */
   readonly onHeld: Holdings['note']
@@ -43,10 +43,10 @@ type Change = View & {
   readonly isQueued: boolean
 }
 
-/** What the other gates have to hear of a change. */
+/** News of a change for the other gates. */
 export type Telling = Pick<GateNews, 'released' | 'rewritten' | 'doubted'>
 
-/** A record that expires within it may be on a list of the cluster's sweep; clocks differ. */
+/** A record that expires within this time may be on the sweep's list, as clocks differ. */
 const sweepMarginMs = 60_000
 
 export class OpenPins {
@@ -62,17 +62,17 @@ export class OpenPins {
     })
   }
 
-  /** Starts no more changes; the outcome of those in flight is unknown. */
+  /** Refuses further changes; the outcome of those in flight is unknown. */
   close(): void {
     this.isClosed = true
     for (const cid of this.openCids) this.parts.onDoubt(cid, 'unknown-outcome')
   }
 
   /**
-   * @param look reads the record, once no other change is in progress; an older one of another gate
-   *   may still land where it is crowded
-   * @param given the number of the leases that the change makes; a new one when absent
-   * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then nothing is held
+   * @param look reads the record, once no other change is in progress; an older change of another
+   *   gate may still land if several are open
+   * @param given number of the leases that the change makes; absent: a new one
+   * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then no lock is held
    */
   async open(
     cid: string,
@@ -159,7 +159,7 @@ export class OpenPins {
   private releaseShared(cid: string, lock: GateLock, { kind }: WriteOutcome): void {
     const { recent, onDoubt, isDoubted, news } = this.parts
     const written = recent.of(cid)
-    // What is in doubt here for a write that may land is so for every gate that writes now.
+    // If a late write puts the pin in doubt here, it is in doubt for every gate that writes now.
     const isOver = kind !== 'unknown' && !isDoubted(cid)
     if (lock.isCrowded) onDoubt(cid, 'unknown-outcome')
     void lock.release(written && recentText(written), isOver).then((crowd) => {
@@ -171,12 +171,12 @@ export class OpenPins {
     })
   }
 
-  /** Another gate wrote the pin after this one did, or both at once. */
+  /** Another gate wrote the pin after this one, or at the same time. */
   private async hear(text: string): Promise<void> {
     const { row, writtenMs } = readRecent(text)
     const { storage, recent } = this.parts
     const leases = leasesOfBoth(row, await storage.row(row.cid))
-    // Numbers are an order only among those of one gate.
+    // Numbers give an order only within one gate.
     const released = row.released.map(({ holder, token }) => {
       return { holder, token, seq: ownSeq(token, storage.gateId) ?? 0 }
     })
@@ -191,13 +191,13 @@ export class OpenPins {
     if (wanted === undefined || outcome.kind === 'refused') return undefined
     if (outcome.kind === 'unknown') {
       onDoubt(cid, 'unknown-outcome')
-      // Of a gate's lease that the write may have removed only that gate sees whether it is there.
+      // If the write may have removed a gate's lease, only that gate can tell whether it is there.
       this.parts.news?.doubted(cid, 'unknown-outcome')
       return undefined
     }
     const isAfterCrash = this.parts.isAfterCrash()
     const mayLand = isCrowded || isAfterCrash || this.parts.isDoubted(cid)
-    // What was never there owes nothing to anybody; but what may still land is released as well.
+    // A lease that was never there is not owed; but one that may still land is also released.
     const isNothing = record === undefined && read === undefined && wanted === 'unpin'
     if (isNothing && !mayLand) return undefined
     const after = wanted === 'unpin' ? unpinned(cid) : wanted
@@ -206,11 +206,11 @@ export class OpenPins {
       row,
       outcome.kind === 'written' ? outcome.writtenMs : (read?.writtenMs ?? -Infinity),
     )
-    // What the cluster had may be on its list, whatever it should have had.
+    // The record that the cluster had may be on the sweep's list, whatever it should have been.
     const expiresMs = (read ?? record)?.expiresMs ?? Infinity
     const isNearSweep = expiresMs < laterMs + sweepMarginMs || isOfHand(change)
     if (isNearSweep) onDoubt(cid, 'near-sweep')
-    // The write that the cluster does not have yet may still be seen.
+    // A write that the cluster does not show yet may still appear.
     if (wanted === 'unpin' && read === undefined) this.parts.onMayReturn(cid)
     if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
     if (isAfterCrash) onDoubt(cid, 'after-crash')
@@ -221,13 +221,13 @@ export class OpenPins {
     const counted = holdersIn(record, now)
     const leases = after.leases.filter(({ untilMs }) => untilMs > now)
     const added = leases.filter(({ holder }) => !counted.includes(holder))
-    // A removal is acknowledged only once the disk has it: nothing else proves it.
+    // A removal is acknowledged only once it is on the disk, its only proof.
     const isLess = gone.length > 0 || isShortened(record, after)
-    // What a sweep or an older write may still undo is put right from the disk alone: the row, or
-    // the entry of the queue, which goes behind it.
+    // If a sweep or an older write may still undo the pin, only the disk can restore it: the row,
+    // or the entry of the queue, which is removed after the row is written.
     const isAwaited = isLess || ((isNearSweep || mayLand) && !isQueued)
     const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
-    // The client learns of a failure, though the cluster has done it.
+    // The client gets an error although the cluster made the change.
     const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
     this.parts.onHeld(cid, leases, added, counts)
     return isAwaited ? kept : undefined
@@ -277,8 +277,8 @@ export class OpenPins {
     const made = tokenText({ gateId: storage.gateId, seq: releaseSeq })
     const isKept = (old: Lease): boolean =>
       leases.some(({ holder, token }) => holder === old.holder && token === old.token)
-    // What the cluster showed need not be the last that is known of a holder. A lease that has run
-    // out was not released: what the queue holds for its holder still counts.
+    // The cluster's record need not be the latest about a holder. An expired lease was not
+    // released: the holder's queued pins still count.
     const isReplaced = ({ holder }: Lease): boolean =>
       leases.some((own) => own.holder === holder)
         ? leases.some((own) => own.holder === holder && own.token === made)
@@ -294,7 +294,7 @@ export class OpenPins {
     return { cid, ...place, isDirect, options, leases, former, expiresMs, released }
   }
 
-  /** @param otherwise what was written stays written, though the disk gives no more numbers */
+  /** @param otherwise the write stays written even if the disk has no more numbers */
   private nextPlace(otherwise: number): number {
     let seq = otherwise
     try {
@@ -315,14 +315,14 @@ const unpinned = (cid: string): NewRecord => ({
   expiresMs: Infinity,
 })
 
-/** Whether a hand outside the gate wrote or removed lately what the sweep may have listed. */
+/** Whether something outside the gate recently wrote or removed what the sweep may have listed. */
 function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
   const sinceMs = laterMs - landingMs
   if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs
   return read.leases.length === 0 && read.former.length === 0 && read.writtenMs > sinceMs
 }
 
-/** Whether a holder that stays has less time than before. */
+/** Whether a remaining holder has less time than before. */
 const isShortened = (before: NewRecord | undefined, { leases }: NewRecord): boolean =>
   before?.leases.some((old) =>
     leases.some(({ holder, untilMs }) => holder === old.holder && untilMs < old.untilMs),

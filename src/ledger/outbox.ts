@@ -8,12 +8,12 @@ export interface OutboxParts {
   readonly log: Logger
 }
 
-/** Most messages for a gate that does not come back; the oldest are dropped. */
+/** Most messages for a gate that stays down; beyond it the oldest are dropped. */
 const newsMax = 10_000
 
 export class Outbox {
   private readonly byGate = new Map<string, Map<string, News>>()
-  /** Given up since the start. */
+  /** Dropped since the start. */
   dropped = 0
 
   constructor(private readonly parts: OutboxParts) {
@@ -35,7 +35,7 @@ export class Outbox {
     return [...(this.byGate.get(gateId)?.values() ?? [])].slice(0, count)
   }
 
-  /** @returns what the disk has to keep, with the row that it belongs to */
+  /** @returns operations for the disk, to be committed with the row */
   add(all: readonly Omit<News, 'seq'>[]): LedgerOperation[] {
     return all.flatMap((each): LedgerOperation[] => {
       if (this.byGate.get(each.to)?.has(keyOf(each)) === true) return []
@@ -88,7 +88,7 @@ export class Outbox {
   }
 }
 
-/** The same once more is said once. */
+/** Repeated news is sent once. */
 const keyOf = ({ cid, released, doubt }: Omit<News, 'seq'>): string =>
   released === undefined ? `${cid} ${doubt ?? ''}` : `${cid} ${released.token} ${released.holder}`
 

@@ -9,13 +9,14 @@ export class OwnPins {
   ) {}
 
   /**
-   * What is written while a client reads page after page moves to the end: nothing is left out.
+   * A pin that is written while a client reads page after page moves to the end, so none is
+   * skipped.
    *
    * @param after any CID: the last of the page before
    * @throws LedgerFault
    */
   async page(holder: string, after: string | undefined, count: number) {
-    // Before the others: what is written meanwhile is in one of them.
+    // Read before the others, so that a pin written meanwhile is in one of the two.
     const waiting = this.waiting(holder)
     const index = after === undefined ? -1 : waiting.indexOf(after)
     const held = index < 0 ? await this.holdings.page(holder, after, count) : []
@@ -24,7 +25,7 @@ export class OwnPins {
     return { cids, total: this.holdings.counted(holder) + this.waiting(holder).length }
   }
 
-  /** Without what the holder has already, and only renews. */
+  /** Without pins that the holder already has and only renews. */
   private waiting(holder: string): readonly string[] {
     const { places } = this.holdings
     return this.queue.cidsOf(holder).filter((cid) => places.has(holder, cid))

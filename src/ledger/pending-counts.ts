@@ -2,7 +2,7 @@
 import { readLease } from '../leases/lease.js'
 
 export interface PendingCountsParts {
-  /** Pins that are counted elsewhere, as it is not known whether the cluster has them. */
+  /** Pins that are counted elsewhere, as it is unknown whether the cluster has them. */
   readonly isUnwritten: (holder: string, cid: string) => boolean
   /** Gives the status of each pin that is queued or being pinned, from the cluster's memory. */
   readonly readPending: (take: (line: Buffer) => void) => Promise<void>
@@ -10,12 +10,12 @@ export interface PendingCountsParts {
   readonly now?: () => number
 }
 
-/** An answer is good for as long; pins that were accepted since are added to it. */
+/** How long an answer is valid; pins that were accepted since are added to it. */
 const freshMs = 1000
 
 export class PendingCounts {
   private counts = new Map<string, number>()
-  /** Since the last question, by holder. */
+  /** Since the last request, by holder. */
   private readonly accepted = new Map<string, Set<string>>()
   private askedAt = -Infinity
   private asking: Promise<void> | undefined
@@ -40,7 +40,7 @@ export class PendingCounts {
     return (this.counts.get(holder) ?? 0) + (this.accepted.get(holder)?.size ?? 0)
   }
 
-  /** Called when a pin was accepted. A stale answer is asked again, and then includes it. */
+  /** Called when a pin was accepted. A stale answer is requested again, and then includes it. */
   accept(holder: string, cid: string): void {
     if (this.asking === undefined && !this.isFresh) return
     const accepted = this.accepted.get(holder) ?? new Set()

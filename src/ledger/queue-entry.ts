@@ -6,7 +6,7 @@ export interface QueueRequest {
   readonly cid: string
   /** The leaseId of the encoder: a name can be given to another. */
   readonly holder: string
-  /** SHA-256 of the key: that one must still be good when the pin is written. */
+  /** SHA-256 of the key, which must still be valid when the pin is written. */
   readonly keyDigest: string
   /** For display only, as of the request. */
   readonly encoder: string
@@ -25,7 +25,7 @@ export interface QueueRequest {
 }
 
 export interface QueueEntry extends QueueRequest {
-  /** In the order of tokens: the lease that comes of it has this one. */
+  /** In the order of tokens; the resulting lease has this number. */
   readonly seq: number
   /** When it was accepted, in milliseconds since the epoch. */
   readonly atMs: number

@@ -7,7 +7,7 @@ export interface QueueParts {
   readonly storage: Pick<LedgerStorage, 'commit' | 'note' | 'nextSeq' | 'contents'>
   /** Quota places: each entry takes one. */
   readonly places: Places
-  /** Most entries; the queue accepts no more. */
+  /** Most entries; the queue refuses any more. */
   readonly entriesMax: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -55,13 +55,13 @@ export class Queue {
     return this.byCid.get(cid) ?? []
   }
 
-  /** What waits for a holder, in the order of the first that was asked for of each CID. */
+  /** A holder's waiting pins, in the order in which each CID was first requested. */
   cidsOf(holder: string): readonly string[] {
     const own = [...this.byCid].filter(([, all]) => all.some((entry) => entry.holder === holder))
     return own.map(([cid]) => cid)
   }
 
-  /** The last that was asked for of each CID. */
+  /** The last request for each CID. */
   lasts(): ReadonlyMap<string, QueueEntry> {
     const lasts = new Map<string, QueueEntry>()
     for (const [cid, entries] of this.byCid) {
@@ -71,14 +71,14 @@ export class Queue {
     return lasts
   }
 
-  /** The last that was asked for of a CID. */
+  /** The last request for a CID. */
   lastOf(cid: string): QueueEntry | undefined {
     return this.byCid.get(cid)?.at(-1)
   }
 
   /**
-   * The first of each encoder for each CID: those that may be written now; none of a ledger that is
-   * a copy. The CIDs stand in the order in which they came.
+   * The first entry of each encoder for each CID, which may be written now; none from a ledger that
+   * is a copy. The CIDs are in the order in which they arrived.
    */
   *heads(): Generator<QueueEntry> {
     if (this.parts.storage.contents.isCopy) return
@@ -98,7 +98,8 @@ export class Queue {
   }
 
   /**
-   * Resolves when it is on the disk. The same once more makes no second entry, and its end counts.
+   * Resolves when it is on the disk. A repeated request does not add a second entry, but its expiry
+   * counts.
    *
    * @throws LedgerFault
    */
@@ -115,9 +116,9 @@ export class Queue {
     }
     if (same === undefined && this.count >= entriesMax)
       throw new LedgerFault(`the queue is full: ${this.count} pins wait in it`)
-    // A number of its own, as the one before may be on its way to the cluster.
+    // A new number, as the previous one may be on its way to the cluster.
     const entry = { ...request, seq: storage.nextSeq(), atMs: now() }
-    // From now on what is asked of this CID goes behind it.
+    // From now on, requests for this CID queue up behind it.
     if (same === undefined) this.add(entry)
     else this.replace(same, entry)
     const operations: LedgerOperation[] = [{ kind: 'enqueue', entry }]
@@ -137,28 +138,30 @@ export class Queue {
   }
 
   /**
-   * It was written, or is not to be written any more. The disk learns of it behind the row that the
-   * ledger noted of the write: an entry that is found after a crash has a lease of its number.
+   * The entry was written, or must not be written any more. The disk learns of it after the row of
+   * the write, so an entry that is found after a crash has a lease of its number.
    *
-   * @param heldUntilMs of the lease that was written: what waits behind it only renews that one
+   * @param heldUntilMs of the lease that was written: entries behind it only renew that lease
    */
   done(entry: QueueEntry, heldUntilMs?: number): void {
     if (this.remove(entry)) void this.parts.storage.note([{ kind: 'dequeue', seq: entry.seq }])
     if (heldUntilMs !== undefined) this.held(entry, heldUntilMs)
   }
 
-  /** The storage counts the holder's lease of the CID: what waits only renews it. */
+  /** The storage counts the holder's lease of the CID, which waiting entries only renew. */
   held({ cid, holder }: Pick<QueueEntry, 'cid' | 'holder'>, heldUntilMs: number): void {
     for (const entry of this.byCid.get(cid) ?? [])
       if (entry.holder === holder) this.takePlace({ ...entry, heldUntilMs })
   }
 
-  /** They are not to be written any more, and the disk has it already. */
+  /** They must not be written any more, and the disk already knows. */
   drop(entries: readonly QueueEntry[]): void {
     for (const entry of entries) this.remove(entry)
   }
 
-  /** The cluster refuses it for good: kept to be shown, and waited for no more. */
+  /**
+   * The cluster permanently refuses it: the queue keeps it for display, and no longer waits for it.
+   */
   reject(entry: QueueEntry, rejection: string): void {
     if (!this.remove(entry)) return
     const rejected = { ...entry, rejection }
@@ -191,7 +194,7 @@ export class Queue {
     }
   }
 
-  /** A copy of another pin waits for what the same encoder has in the queue of that one. */
+  /** A copy of another pin waits for the same encoder's queued entries of that pin. */
   private waitsForSource({ cid, holder, seq, options }: QueueEntry): boolean {
     const source = options.find(([name]) => name === 'pin-update')?.[1]
     if (source === undefined || source === cid) return false
@@ -208,7 +211,7 @@ export class Queue {
     this.count++
   }
 
-  /** In the place of the one that the entry had. */
+  /** Replaces the previous reason. */
   private takePlace(entry: QueueEntry): void {
     const before = this.places.get(entry.seq)
     this.places.set(entry.seq, this.parts.places.take(entry))
@@ -229,7 +232,7 @@ export class Queue {
     this.freePlace(old)
   }
 
-  /** @returns false: it was not there any more */
+  /** @returns false: it was already gone */
   private remove(entry: QueueEntry): boolean {
     const { cid, seq } = entry
     const entries = this.byCid.get(cid) ?? []
@@ -249,7 +252,7 @@ export class Queue {
   }
 }
 
-/** All that decides what becomes of an entry, but for its end. */
+/** Everything that determines the outcome of an entry, except its expiry. */
 const isSame = (entry: QueueEntry, request: QueueRequest): boolean =>
   entry.holder === request.holder &&
   entry.keyDigest === request.keyDigest &&

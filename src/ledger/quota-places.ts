@@ -1,7 +1,6 @@
 /**
- * Quota places that the storage does not count so far: pins that are being written, that have an
- * unknown outcome, or that wait in the queue. A CID takes one place of a holder, for any number of
- * reasons.
+ * Quota places that the storage does not count yet: pins that are being written, have an unknown
+ * outcome, or wait in the queue. A CID takes one place of a holder, for any number of reasons.
  */
 import { KeyedCounter } from '../collections/keyed-counter.js'
 
@@ -17,7 +16,7 @@ export interface Taking {
   readonly heldUntilMs?: number | undefined
   /** Of the lease that is to be written. */
   readonly untilMs?: number
-  /** The cluster has it: only the disk of the ledger is behind. */
+  /** The cluster has it; only the ledger's disk is behind. */
   readonly isWritten?: boolean
 }
 
@@ -27,7 +26,7 @@ export class Places {
   /** @param now milliseconds since the epoch */
   constructor(private readonly now: () => number) {}
 
-  /** In the step that saw whether there is room. */
+  /** In the same step that checks whether there is room. */
   take(taking: Taking): Place {
     const { holder, cid, heldUntilMs: fromMs = -Infinity, untilMs = Infinity } = taking
     const places = this.byHolder.get(holder) ?? new PlacesOfHolder()
@@ -80,7 +79,7 @@ interface Taken {
 class PlacesOfHolder {
   readonly taken = new KeyedCounter()
   readonly unwritten = new KeyedCounter()
-  /** Those that begin or end to count by themselves. */
+  /** Places that start or stop counting by themselves. */
   private readonly timed = new Set<Taken>()
   private lookedMs = -Infinity
   private nextMs = Infinity

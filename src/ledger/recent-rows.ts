@@ -9,15 +9,17 @@ import { mergeRow, ofOneHolder } from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
-/** A read lags by no more. */
+/** Reads lag by no more than this. */
 const lagMs = 300_000
 
-/** Of more than these the oldest are forgotten. */
+/** Beyond this number the oldest are forgotten. */
 const keptMin = 5000
 
 export interface Recent {
   readonly row: LedgerRow
-  /** When the cluster wrote the record, by its own clock; of one that is gone, before that. */
+  /**
+   * When the cluster wrote the record, by its own clock; for a removed record, a time before that.
+   */
   readonly writtenMs: number
 }
 
@@ -65,13 +67,13 @@ export class RecentRows {
     return recent !== undefined && recent.atMs > this.now() - lagMs ? recent : undefined
   }
 
-  /** What is to be believed of a record that was read now, of a CID that is not in doubt. */
+  /** Corrects a record that was just read, of a CID that is not in doubt. */
   over(cid: string, { read, nowMs }: RecordNow, gateId: string): Seen {
     const recent = this.of(cid)
     if (recent === undefined) return { record: read, isMissing: false, isForeign: false }
     const { row, writtenMs } = recent
     const { record, differs } = mergeRow(row, read, { gateId, owes: 'all' }, nowMs)
-    // Read back, the cluster's times have whole seconds.
+    // The cluster's times are in whole seconds when read back.
     const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
     if (isLater && differs === 'missing') return { record: read, isMissing: false, isForeign: true }
     return { record, isMissing: read === undefined && record !== undefined, isForeign: false }
@@ -80,7 +82,7 @@ export class RecentRows {
 
 const secondsOf = (ms: number): number => Math.floor(ms / 1000)
 
-/** How gates that share a store tell each other what they wrote last of a pin. */
+/** How gates that share a store exchange their last write of a pin. */
 export const recentText = (recent: Recent): string =>
   JSON.stringify({ row: recent.row, writtenMs: recent.writtenMs }, (_key, value: unknown) =>
     value === Infinity ? never : value,
@@ -91,7 +93,7 @@ export function readRecent(text: string): Recent {
   const { row, writtenMs } = JSON.parse(text, (key, value: unknown) =>
     value === never && times.has(key) ? Infinity : value,
   ) as { row: Recent['row']; writtenMs: number | null }
-  // JSON knows no infinity: of a pin that was not there.
+  // JSON has no Infinity, the time of a pin that was not there.
   return { row, writtenMs: writtenMs ?? -Infinity }
 }
 
@@ -99,8 +101,8 @@ const never = 'never'
 const times = new Set(['untilMs', 'expiresMs'])
 
 /**
- * Where two gates wrote at once, neither knew of the leases of the other: what was not released is
- * still owed.
+ * If two gates wrote at the same time, neither knew of the other's leases: leases that were not
+ * released are still owed.
  */
 export function leasesOfBoth(other: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
   if (own === undefined) return other.leases

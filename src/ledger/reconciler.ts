@@ -1,4 +1,4 @@
-/** The only repair: compares what the ledger owes of a CID with the cluster's record. */
+/** The only repair: compares what the ledger owes for a CID with the cluster's record. */
 import { AgingMap } from '../collections/aging-map.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
@@ -30,9 +30,9 @@ export interface ReconcilerParts extends Pick<Clock, 'now' | 'monotonic'> {
   /** Longest time of one repair. */
   readonly timeoutMs: () => number
   readonly log: Logger
-  /** A repair was made, of a record that differed so. */
+  /** Called after a repair, with the kind of difference. */
   readonly onRepaired: (differed: Differed) => void
-  /** A record that differed so was left to the operator. */
+  /** Called when a record was left to the operator, with the kind of difference. */
   readonly onReported: (differed: Differed) => void
 }
 
@@ -55,20 +55,20 @@ export interface ComparedRow {
   readonly isTakenDown: boolean
 }
 
-/** So many come back by late writes, in the time in which one may land. */
+/** As many pins as late writes bring back within the time in which one may land. */
 const lateBudget: UnpinBudget = { name: 'late', max: 5, withinMs: landingMs }
 const toldMin = 5000
 
 export class Reconciler {
   /** When the last ones were, by the monotonic clock. */
   private readonly removals: number[] = []
-  /** When another gate reported it. */
+  /** When another gate reported one. */
   private readonly explainedMs = new AgingMap<number>(toldMin)
 
   constructor(private readonly parts: ReconcilerParts) {}
 
   /**
-   * Writes again what is owed and missing, and removes only what was released.
+   * Rewrites what is owed and missing, and removes only what was released.
    *
    * @param isDecided a walk has seen that a crash brought it back
    * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault: it is not known
@@ -92,7 +92,7 @@ export class Reconciler {
       pin.release()
       return { kind: 'agreed' }
     }
-    // What another gate released just now stands beside the lock.
+    // What another gate just released is stored with the lock.
     if (!pin.isLocked) {
       pin.release()
       throw new LockTimeout()
@@ -146,24 +146,24 @@ export class Reconciler {
     })
   }
 
-  /** What the cluster has beyond the row is owed from now on; the row keeps its place. */
+  /** Additional leases of the cluster's record are owed from now on; the row keeps its place. */
   private adopt(row: LedgerRow | undefined, read: PinRecord): void {
     const { storage, now } = this.parts
     if (read.leases.length === 0 || read.type !== 'pin' || row?.report !== undefined) return
     if (row !== undefined && versions(row.leases) === versions(read.leases)) return
     const { cid, isDirect, options, leases, former, expiresMs } = read
-    // Of a write whose row was lost with a killed gate: a walk has to look at it as well.
+    // For a write whose row was lost with a killed gate: a walk also has to check it.
     const own = leases.map(({ token }) => ownSeq(token, storage.gateId) ?? 0)
     const place = { seq: Math.max(row?.seq ?? 0, ...own), atMs: row?.atMs ?? now() }
     const adopted = { cid, ...place, isDirect, options, leases, former, expiresMs, released: [] }
     void storage.note([{ kind: 'row', row: adopted }])
   }
 
-  /** A backup that was restored brings back more than late writes do. */
+  /** A restored backup brings back more than late writes do. */
   private async mayRemove(cid: string): Promise<boolean> {
     const { spend } = this.parts
     const isExplained = this.isExplained(cid)
-    // What gates wrote over each other is explained, but not that a backup has much of it.
+    // Pins that gates overwrote are explained, but not the many pins that a backup brings back.
     if (spend !== undefined) return spend(isExplained ? crashBudget : lateBudget, [cid])
     if (isExplained) return true
     const nowMs = this.parts.monotonic()
@@ -176,7 +176,7 @@ export class Reconciler {
     return true
   }
 
-  /** What other gates said of their last writes is written with it: the read may lag behind. */
+  /** Includes what other gates reported of their last writes, as the read may lag behind. */
   private mergedAll(row: LedgerRow, now: RecordNow): Merged {
     const merged = this.merged(row, now)
     const isKnown = this.parts.recent.of(row.cid) !== undefined

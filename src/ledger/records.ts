@@ -13,16 +13,16 @@ export interface RecordNow {
   readonly read: PinRecord | undefined
   /** See {@link OpenPin.nowMs}. */
   readonly nowMs: number
-  /** By the cluster's clock, by which it sweeps, and refuses what has run out. */
+  /** By the cluster's clock, by which it sweeps, and refuses expired pins. */
   readonly clusterMs: number
-  /** By the later of both clocks: by then a lease may have run out. */
+  /** By the later of both clocks: a lease may have expired by then. */
   readonly laterMs: number
 }
 
 export interface View extends RecordNow {
   /** As it should be. */
   readonly record: PinRecord | undefined
-  /** Until when the cluster had it as far as is known, where it does not have it now. */
+  /** The last known expiry of a record that the cluster does not have now. */
   readonly rowEndMs?: number | undefined
 }
 

@@ -13,7 +13,7 @@ export interface LedgerRow {
    * a cluster that is killed forgets what it was sent last. 0: this gate has only seen the record.
    */
   readonly seq: number
-  /** When it was written, in milliseconds since the epoch; shown, and never an order. */
+  /** When it was written, in milliseconds since the epoch; for display, never for the order. */
   readonly atMs: number
   readonly isDirect: boolean
   /** Everything of the record but the mode, the expiry and the gate's own entries. */
@@ -30,12 +30,12 @@ export interface LedgerRow {
   readonly report?: 'missing' | 'unexpected' | undefined
 }
 
-/** Of more than these the oldest are forgotten. */
+/** Beyond this number the oldest are forgotten. */
 const releasedMax = 64
 
 /**
- * What was released before stays so, though a later write says nothing of it; but for a lease that
- * a hand brought back, and that a write has left there since.
+ * Earlier releases remain, even if a later write does not mention them, except for a lease that was
+ * restored outside the gate and that a write has kept since.
  */
 export function withReleased(row: LedgerRow, before: readonly Released[]): LedgerRow {
   const named = [...row.released, ...row.leases]
@@ -46,7 +46,7 @@ export function withReleased(row: LedgerRow, before: readonly Released[]): Ledge
   return { ...row, released: [...older, ...row.released].slice(-releasedMax) }
 }
 
-/** What a plan saw of a row: another place or other leases make another version. */
+/** The version of a row, for plans: another place or other leases make another version. */
 export function rowVersion({ seq, leases }: LedgerRow): string {
   const said = leases.map(({ holder, token, untilMs }) => [holder, token, untilMs])
   const digest = createHash('sha256').update(JSON.stringify([seq, said]))
@@ -55,7 +55,7 @@ export function rowVersion({ seq, leases }: LedgerRow): string {
 
 export interface Released {
   readonly holder: string
-  /** As it stood in the metadata. */
+  /** As in the metadata. */
   readonly token: string
   /** Of the release, in the order of tokens. */
   readonly seq: number

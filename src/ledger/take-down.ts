@@ -1,12 +1,12 @@
 /**
- * A take-down: an operator released a pin for good. It is kept in the row among what was released,
- * as a release by all holders of whatever the cluster had written by then, tokens or not. No I/O
- * here.
+ * A take-down: an operator released a pin for good. The row keeps it with the released leases, as a
+ * release by all holders of everything that the cluster had written by then, with or without
+ * tokens. No I/O here.
  */
 import type { LedgerRow, Released } from './row.js'
 
 export interface TakeDown {
-  /** What the cluster wrote until then is released, in milliseconds since the epoch. */
+  /** Everything that the cluster wrote until then is released; in milliseconds since the epoch. */
   readonly untilMs: number
   /** The operator's. */
   readonly reason: string
@@ -30,11 +30,11 @@ export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown 
   return { untilMs: Number(token.slice(0, space)), reason: token.slice(space + 1) }
 }
 
-/** What was released by the last one, and before it: in this order, and it is the last of them. */
+/** Releases up to the last take-down, which is the last of them, in order. */
 export const releasedByThen = ({ released }: Pick<LedgerRow, 'released'>): readonly Released[] =>
   released.slice(0, released.findLastIndex(({ holder }) => holder === everyHolder) + 1)
 
-/** Whether the promises to a holder from before were released since. */
+/** Whether earlier promises to a holder were released since. */
 export const isReleasedSince = (row: LedgerRow | undefined, holder: string, seq: number): boolean =>
   row?.released.some(
     (gone) => gone.seq > seq && (gone.holder === holder || gone.holder === everyHolder),

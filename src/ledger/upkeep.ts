@@ -47,7 +47,7 @@ export class Upkeep {
     return this.changed(cid, (record, { nowMs, token }) => {
       const held = liveLeases(record, nowMs).filter((lease) => record.leases.includes(lease))
       if (held.some((lease) => lease.holder === holder)) return 'held-already'
-      // Of a record that is owed, and that the cluster does not have now, it is not known.
+      // Unknown for a record that is owed but missing in the cluster.
       const pinnedMs = Number.isFinite(record.writtenMs) ? record.writtenMs : nowMs
       const sinceMs = Math.floor(pinnedMs / 1000) * 1000
       const end = held.length === 0 && !isSoftDeleted(record) ? record.expiresMs : Infinity
@@ -65,7 +65,7 @@ export class Upkeep {
       const whole = Math.floor(nowMs / 1000) * 1000
       const holders =
         former.length > 0 ? former : [{ holder: operator, sinceMs: whole, untilMs: Infinity }]
-      // Their own tokens are those of leases that were released.
+      // Their own tokens belong to released leases.
       const leases = holders.map((lease) => ({ ...lease, token }))
       return ['restored', { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
     })
@@ -84,7 +84,7 @@ export class Upkeep {
         lease?.sinceMs === planned.sinceMs &&
         lease.untilMs === planned.untilMs &&
         lease.token === planned.token
-      // A later request of the holder is queued, and would be lost with it.
+      // A later request of the holder is queued, and would be lost with the lease.
       const waits = this.queue.isHolder(planned.cid, planned.holder)
       if (!isSame || waits) return 'changed-since'
       const leases = all.filter((other) => other !== lease && other.untilMs > nowMs)

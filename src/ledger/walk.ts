@@ -28,10 +28,13 @@ export interface WalkParts extends Clock {
   readonly merging: Merging
   /** Undefined: this gate alone repairs. */
   readonly spend: GateLocks['spend'] | undefined
-  /** The place of the last row that was written so far. */
+  /** The place of the last row written so far. */
   readonly lastRow: () => number
   readonly isAvailable: () => boolean
-  /** A write of the CID may have landed, or may still: no hand changed it, as far as is known. */
+  /**
+   * A write of the CID may have landed, or may still land, so the change need not come from
+   * outside.
+   */
   readonly isDoubted: (cid: string) => boolean
   readonly log: Logger
   readonly onReported: (missing: number, unexpected: number) => void
@@ -39,7 +42,7 @@ export interface WalkParts extends Clock {
   readonly onUnreadable: (cid: string) => void
 }
 
-/** Connections end one after the other, and a cluster that starts again is not asked at once. */
+/** Connections end one after another, and a restarting cluster needs a moment. */
 const quietMs = 1000
 
 /**
@@ -48,7 +51,7 @@ const quietMs = 1000
  */
 const [restMsMin, restMsMax] = [10_000, 300_000]
 
-/** Rows after which a walk ends in any case, but for the last minutes before a power cut. */
+/** Rows after which a walk ends in any case, except for the last minutes before a power cut. */
 const looksMin = 2000
 
 /** Delay while the cluster is down. */
@@ -59,18 +62,20 @@ const pageRows = 64
 /** With more failures than this, the cluster has the problem, not the records. */
 const unreadableMax = 10
 
-/** CIDs that a line of the log names. */
+/** Most CIDs that a log line names. */
 const namedMax = 20
 const atOnceMax = 8
 
-/** Of more crashes than these since the last walk, the ones between are one. */
+/** With more crashes than this since the last walk, the middle ones are merged. */
 const pendingMax = 64
 
 export class Walk {
-  /** Places of the last row at each event that a walk has still to look behind; ascending. */
+  /**
+   * Place of the last row at each event from which a walk still has to check backwards; ascending.
+   */
   private pending: readonly number[] = []
   private isRebooted: boolean
-  /** Records of this walk that the cluster answered for with an error. */
+  /** Records of this walk for which the cluster returned an error. */
   private unreadable = 0
   /** A round is due at once, not only after a rest. */
   private isDue: boolean
@@ -118,7 +123,7 @@ export class Walk {
     this.scheduler.runWithin(Math.max(quietMs, leftMs))
   }
 
-  /** Forgets all places, as they are of another cluster. */
+  /** Forgets all places, as they belong to another cluster. */
   clear(): void {
     this.keep([])
   }
@@ -127,7 +132,7 @@ export class Walk {
     this.scheduler.close()
   }
 
-  /** A run that is killed before hands it on: what is lost may lie behind what is written since. */
+  /** If this run is killed, the next one continues: lost writes may precede those made since. */
   private keep(places: readonly number[]): void {
     this.pending = places
     const { isRebooted } = this
@@ -176,7 +181,7 @@ export class Walk {
     const looks = await this.looksFrom(from)
     const { repair, report: all } = await this.decide(looks)
     const report = all.filter(({ row }) => !isDoubted(row.cid))
-    // The oldest first, so that they stand in the order in which they were written.
+    // The oldest first, so that they keep the order in which they were written.
     await inParallel(repair.toReversed(), async ({ cid }) => {
       const { kind } = await reconciler.reconcile(cid, true)
       if (kind === 'rejected')
@@ -197,7 +202,7 @@ export class Walk {
     return repair.length + report.length === 0
   }
 
-  /** Each gate finds its part of what an older state brought back. @throws StoreFault */
+  /** Each gate finds its own part of what an older state brought back. @throws StoreFault */
   private async decide(looks: readonly Look[]): Promise<Decided> {
     const { spend } = this.parts
     const decided = decideWalk(looks, this.isRebooted)
@@ -236,13 +241,13 @@ export class Walk {
       })
       if (seen?.differs === undefined && seen !== undefined) this.agreed.set(row.seq, seen)
       if (seen === undefined) {
-        // One record must not keep all others from being repaired: it stays in doubt by itself.
+        // One record must not prevent the repair of all others, so it stays in doubt alone.
         onUnreadable(row.cid)
         return { row, differs: undefined, isNeutral: true }
       }
       const { differs, isThere, isTakenDown } = seen
       const isOwed = owedBy(row, merging).some(({ untilMs }) => untilMs > now())
-      // What is there may be another gate's, and says nothing of what this one wrote.
+      // The record may be another gate's, and says nothing about what this one wrote.
       const isOthers = isThere && merging.owes === 'all'
       const isNeutral = differs === undefined && !isOwed && !isOthers
       return { row, differs, isTakenDown, isNeutral }
@@ -253,7 +258,7 @@ export class Walk {
 const isUnreadable = (error: unknown): boolean =>
   error instanceof ClusterFault && error.reason === 'cluster-bad-answer'
 
-/** More than a crash can take is for the comparison with the whole state. */
+/** More than a crash can lose is left to the comparison with the whole state. */
 function isEnough(looks: readonly Look[], isRebooted: boolean): boolean {
   const [first, last] = [looks[0], looks.at(-1)]
   if (looks.length < looksMin || first === undefined || last === undefined) return false

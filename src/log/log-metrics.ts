@@ -11,7 +11,7 @@ export function registerLog(registry: Registry, { sink }: Pick<Log, 'sink'>): vo
   })
   addGauge(registry, {
     name: 'pinwarden_log_waiting_bytes',
-    help: 'Log lines that wait in memory for the sink.',
+    help: 'Size of the log lines that wait in memory for the sink.',
     read: () => sink.waitingSize,
   })
 }

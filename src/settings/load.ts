@@ -23,7 +23,7 @@ export interface Settings {
   readonly tls: TlsMaterial | undefined
   /** Field → digest of its file's content. */
   readonly fileDigests: ReadonlyMap<string, string>
-  /** What is likely a mistake, or worth knowing. */
+  /** Likely mistakes, and other things worth knowing. */
   readonly warnings: readonly string[]
   /** Fields that an environment variable overrides. */
   readonly overrides: readonly Override[]

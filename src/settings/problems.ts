@@ -114,8 +114,8 @@ function quoted(text: string): string {
 }
 
 /**
- * Hides rather too much than too little: pinwarden's keys, PEM, URLs with credentials
- * or a query, and any long unbroken run of the characters that tokens and hashes consist of.
+ * Prefers to hide too much rather than too little: pinwarden's keys, PEM, URLs with credentials or
+ * a query, and any long unbroken run of the characters that tokens and hashes consist of.
  */
 function looksSecret(text: string): boolean {
   return /pw_|-----|@|\?|[A-Za-z0-9+/=_-]{24}/.test(text)

@@ -6,7 +6,7 @@ import type { StoreReport } from './store.js'
 export function registerStore(registry: Registry, store: { readonly report: StoreReport }): void {
   addGauge(registry, {
     name: 'pinwarden_store_up',
-    help: '1: the store answers; 0: limits and locks are of this gate alone.',
+    help: '1: the store answers; 0: this gate uses its own limits and locks.',
     read: () => (store.report.isUp ? 1 : 0),
   })
   addGauge(registry, {
@@ -16,7 +16,7 @@ export function registerStore(registry: Registry, store: { readonly report: Stor
   })
   addCounter(registry, {
     name: 'pinwarden_store_faults_total',
-    help: 'Calls to the store that failed, came too late, or were not made as it was down.',
+    help: 'Calls to the store that failed, timed out, or were skipped while it was down.',
     labelNames: ['result'],
     read: () => {
       const { faults, skipped } = store.report

@@ -24,13 +24,13 @@ export function registerTracking(
   })
   const results = new Counter({
     name: 'pinwarden_pins_settled_total',
-    help: 'Pins that the cluster accepted, by what became of them.',
+    help: 'Pins that the cluster accepted, by outcome.',
     registers,
     labelNames: ['encoder', 'result'] as const,
   })
   addGauge(registry, {
     name: 'pinwarden_pins_unsettled',
-    help: 'Pins that the cluster has yet to finish: pending, or failing and tried again.',
+    help: 'Pins that the cluster has yet to finish: pending, or failing and being retried.',
     labelNames: ['encoder', 'state'],
     read: () =>
       [...tracker.pendingPins()].flatMap(([name, { pending, failing }]) => {

@@ -1,4 +1,4 @@
-/** Phase 1, authenticate: verifies a key given by Basic or Bearer; a bad one reads 401. */
+/** Phase 1, authenticate: verifies the key in Basic or Bearer; a bad one gets 401. */
 import { isIP, isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import basicAuth from '@fastify/basic-auth'

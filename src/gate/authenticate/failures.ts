@@ -7,7 +7,7 @@ import { recordOf } from '../request.js'
 /**
  * A client with many addresses can flush an LRU. Here a keyed hash spreads addresses over a fixed
  * number of counters: no flood evicts a counter, and no client can choose an address that shares
- * one. An innocent client that shares a counter reads at most a 429 in place of a 401.
+ * one. An innocent client that shares a counter gets at worst a 429 instead of a 401.
  * @param addressesMax number of counters
  */
 export function countFailures(createCounter: CreateCounter, addressesMax: number): Counter {

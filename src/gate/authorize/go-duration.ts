@@ -1,7 +1,7 @@
 /** Reads durations in Go's notation, which the cluster's parameters use. */
 
 const unitNs = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 }
-/** Go rounds longer fractions in its own way. */
+/** Go rounds longer fractions differently. */
 const part = /(?=\.?\d)(\d*)\.?(\d{0,9})(ns|us|µs|μs|ms|s|m|h)/gy
 /** Go counts in 63 bits; the limit is a millisecond less, as a double is not exact there. */
 const nsMax = 2 ** 63 - 2 ** 20

@@ -46,7 +46,7 @@ export interface PinOptions {
 
 /**
  * Checks every option of a pin. The cluster answers a bad one with 400 and *still acts*, without
- * the options that come after it, so none may get that far.
+ * the options that come after it, so none may reach it.
  *
  * @param granted options beyond one's own pin that the encoder may use
  * @throws BadRequest `bad-option`, or `option-not-granted`

@@ -1,4 +1,4 @@
-/** Turns a routed request into the cluster's: rebuilt from parts, never passed on as it came. */
+/** Turns a routed request into the cluster's: rebuilt from its parts, never passed on unchanged. */
 import { canonicalCid } from '../../cluster/cid.js'
 import type { OptionGrant } from '../../settings/values/permissions.js'
 import { encodeQuery, type Parameter, queryBytesMax } from '../../cluster/query.js'
@@ -127,7 +127,7 @@ function canonicalFilter(filter: string): string {
 
 const isCheap = (filter: string): boolean => statusNames(filter).every((name) => cheap.has(name))
 
-/** Whether `GET /pins` asks for more than some CIDs, or what the cluster has in memory. */
+/** Whether `GET /pins` asks for more than a few CIDs, or than what the cluster has in memory. */
 export function isListing(query: ReadonlyMap<string, string>): boolean {
   const filter = query.get('filter')
   return !query.has('cids') && !query.has('owner') && (filter === undefined || !isCheap(filter))

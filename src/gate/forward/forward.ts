@@ -22,7 +22,7 @@ import { streamAnswer } from './stream-answer.js'
 
 export interface Forwarding extends Holders {
   readonly cluster: ClusterClient
-  /** Of the gate, in each request to the cluster. */
+  /** Sent in each request to the cluster. */
   readonly headers: RequestHeaders
   readonly listings: Pick<Listings, 'find'>
   readonly holdings: Holdings

@@ -108,7 +108,7 @@ function shownBody(
       }
     },
   })
-  // It ends the other one, and with its error; both are then heard of here.
+  // Ending one ends the other with its error, and both events arrive here.
   pipeline(body, clean, () => undefined)
   return clean
 }
@@ -123,8 +123,8 @@ export function noteCut(reply: FastifyReply, error: Error): void {
 
 /**
  * Head and body in one write: as one string, as Node joins strings only (latin1 keeps the bytes).
- * Ended at once, it would be two pieces for writev, which costs five times a write; in the next
- * turn there is nothing left to write.
+ * If it ended in the same turn, writev would get two pieces, which costs five times a write; in the
+ * next turn there is nothing left to write.
  */
 function sendWhole(reply: FastifyReply, answer: Whole): void {
   const { raw, statusCode } = reply
@@ -170,7 +170,7 @@ export function sendStreamErrors(reply: FastifyReply, texts: readonly string[]):
 /** Characters of a field value (RFC 9110 §5.5); Node throws on others. */
 const fieldValue = (text: string): string => text.replace(/[^\t\x20-\x7e]/g, '?')
 
-/** undici waits for ever while a client reads nothing, so the client gets a time limit. */
+/** undici waits forever while a client reads nothing, so the client gets a time limit. */
 export function cutWhenStalled(reply: FastifyReply, stallMs: number): void {
   const record = recordOf(reply.request)
   const { raw } = reply

@@ -39,7 +39,7 @@ export async function counters(
   store: Store | undefined,
   secret: string,
 ): Promise<CreateCounter> {
-  // First and in a context of its own: the plugin's decorator is the one that is there already.
+  // First, and in its own context, as the plugin would reuse an existing decorator.
   const createShared = store && (await sharedLimits(app, store))
   await app.register(rateLimit, { global: false, store: LocalWindows })
   return (counting) => {

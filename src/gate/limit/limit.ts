@@ -1,4 +1,4 @@
-/** Phase 2, limit: each encoder has budgets of its own; beyond them it reads 429. */
+/** Phase 2, limit: each encoder has its own budgets; beyond them it gets 429. */
 import type { onRequestAsyncHookHandler } from 'fastify'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Budget } from '../../settings/values/permissions.js'
@@ -61,7 +61,7 @@ class InFlight {
   private readonly counts = new KeyedCounter()
 
   /**
-   * False when the encoder has the most requests in flight that it may; otherwise counted until its
+   * False if the encoder has reached its limit of requests in flight; otherwise counted until its
    * end.
    */
   enter(encoder: Encoder, record: RequestRecord): boolean {

@@ -32,7 +32,7 @@ export class Outage {
   }
 
   /**
-   * Calls back when the queue has no entry of this CID, or when the time is up.
+   * Calls back when the queue has no entry of this CID, or when time is up.
    * @returns stops the wait
    */
   whenDone(cid: string, waitMs: number, done: () => void, timeIsUp: () => void): () => void {
@@ -66,7 +66,7 @@ export class Outage {
 
   /**
    * Answers a fault behind the gate with 202 when the queue takes the pin.
-   * @returns what to wait for, where the queue takes it
+   * @returns what to wait for, if the queue takes it
    */
   fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
     const wanted = this.entryOf(request)

@@ -1,4 +1,4 @@
-/** Replays the queue when the cluster is back: in order per CID, not all at once. */
+/** Replays the queue when the cluster is back: in order per CID, at a limited rate. */
 import type { RequestHeaders } from '../../http/headers.js'
 import { DefiniteRefusal } from '../../ledger/definite-refusal.js'
 import type { QueueEntry } from '../../ledger/queue-entry.js'
@@ -190,8 +190,8 @@ const rejected =
 /**
  * Whether an entry of the queue may still be replayed: much can change since its request.
  *
- * @param nowMs by the earlier of the host's clock and the cluster's: nothing that was accepted ends
- *   before both say so
+ * @param nowMs by the earlier of the host's clock and the cluster's: an accepted pin has expired
+ *   only when both say so
  * @returns why the entry is rejected; undefined: it is not
  */
 export function rejectionOf(

@@ -56,7 +56,7 @@ export const withinRetention = (
 /**
  * `pin-update` would copy another record with its leases, so the gate makes the copy, without them.
  * The copy has its own name and expiry, as with the cluster, and no option that the encoder may not
- * ask for. Undefined: there is no such record.
+ * use. Undefined: there is no such record.
  */
 async function updating(
   { ledger, encoder, headers, deadline }: Deciding,
@@ -89,7 +89,7 @@ export async function decideToUnpin(
   const { record, nowMs } = known
   const graceMs = request.snapshot.config.unpin.graceSeconds * 1000
   if (decision.kind !== 'unpin' || record === undefined || graceMs === 0) return decision
-  // The caller's lease has expired: no former holder needs a grace.
+  // The caller's lease has expired: no former holder needs a grace period.
   if (decision.last.length === 0) return decision
   // A POST would queue an unfinished pin again.
   const finished = await ledger.isFinished(record.cid, deadline, headers)

@@ -32,7 +32,7 @@ export class Quota {
   ) {}
 
   /**
-   * Checks for room and takes the place in one step, as requests come at once.
+   * Checks for room and takes the place in one step, as requests are concurrent.
    * @param record of the pin, which the caller has locked
    */
   async reserve(

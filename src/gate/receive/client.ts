@@ -23,7 +23,7 @@ export function clientOf(trusted: readonly string[]): ClientOf {
     for (const entry of entries.map((text) => text.trim())) {
       if (!isTrusted(address)) break
       const found = addressIn(entry)
-      // Not the proxy's address, which would pass wherever the proxy may connect from.
+      // Not the proxy's address, which would match any `from` that includes the proxy.
       if (found === undefined) return unknown
       address = found
     }
@@ -46,7 +46,7 @@ export function trustOf(trusted: readonly string[]): (address: string) => boolea
   return (address) => isTrusted(address, 0)
 }
 
-/** IPv4 clients of a dual-stack socket come as `::ffff:192.0.2.1`. */
+/** IPv4 clients of a dual-stack socket appear as `::ffff:192.0.2.1`. */
 export const addressOf = (address: string | undefined): string =>
   (address ?? unknown).replace(/^::ffff:(?=\d+\.)/i, '')
 

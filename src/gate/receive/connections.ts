@@ -251,7 +251,7 @@ export class Connections implements Surroundings {
   }
 }
 
-/** Waits until `done` is called, or the time is up. */
+/** Waits until `done` is called, or time is up. */
 function untilDone(ms: number, begin: (done: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     const deadline = setTimeout(resolve, ms)

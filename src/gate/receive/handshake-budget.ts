@@ -1,7 +1,9 @@
-/** How many TLS handshakes a network may begin, as no other work for a stranger costs as much. */
+/**
+ * Limits how many TLS handshakes a network may begin, as no other work for strangers costs as much.
+ */
 import { AgingMap } from '../../collections/aging-map.js'
 
-/** Networks that are remembered at least. */
+/** Minimum number of networks that are remembered. */
 const networksMin = 10_000
 
 /** Share of the burst that comes back each second. */

@@ -1,6 +1,6 @@
 /**
- * The health check of balancers (`listen.healthPath`): the only answer without a credential. It is
- * 200 or 503 and nothing else, and has a budget of its own.
+ * The health check for load balancers (`listen.healthPath`): the only answer without a credential.
+ * It is either 200 or 503, and has its own budget.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AgingMap } from '../../collections/aging-map.js'
@@ -16,7 +16,7 @@ interface Window {
   readonly startMs: number
 }
 
-/** @returns whether the request was a health check, which has its answer then */
+/** @returns whether the request was a health check, which is then answered */
 export function healthChecks(isReady: () => boolean) {
   const windows = new AgingMap<Window>(addressesMax)
 

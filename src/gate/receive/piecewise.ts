@@ -36,7 +36,7 @@ export class PiecewiseReader {
   goOn(): void {
     if (!this.isStopped) return
     this.isStopped = false
-    // read() would do nothing where pieces went past the stream.
+    // read() would do nothing if pieces bypassed the stream.
     if (this.handOn() && !this.socket.destroyed) this.socket._read(0)
   }
 
@@ -66,7 +66,9 @@ export class PiecewiseReader {
     return false
   }
 
-  /** Past the stream where it would only pass the piece on: that costs a twentieth of a request. */
+  /**
+   * Bypasses the stream if it would only pass the piece on, which costs a twentieth of a request.
+   */
   private emit(piece: Buffer | null): boolean {
     const { socket } = this
     if (piece !== null && socket.readableFlowing === true && socket.readableLength === 0)

@@ -45,20 +45,20 @@ export function registerRequests(
   const by = instrumentsOn(registry)
   const request = by.encoderPermissionAndCode(
     'pinwarden_requests_total',
-    'Requests that ended, by the class of the status sent.',
+    'Completed requests, by class of status.',
   )
   const duration = by.permissionInSeconds(
     'pinwarden_request_duration_seconds',
-    "From a head's arrival to the last byte taken.",
+    'From the arrival of the headers until the client has the last byte.',
   )
   const upstream = by.permissionInSeconds(
     'pinwarden_upstream_duration_seconds',
-    'From asking the cluster to its answer.',
+    'From the request to the cluster until its answer.',
   )
   const refusal = by.encoderAndReason('pinwarden_refusals_total', 'Requests that the gate refused.')
   const wouldRefuse = by.encoderAndReason(
     'pinwarden_would_refuse_total',
-    'Requests that passed although a rule forbids them: enforcement is observe.',
+    'Requests that a rule forbids, but that passed because enforcement is observe.',
   )
   const authFailure = by.reason('pinwarden_auth_failures_total', 'Requests answered 401.')
   const fault = by.reason(
@@ -66,7 +66,7 @@ export function registerRequests(
     'Requests that failed because of the cluster, the store, the ledger or the lock of a pin.',
   )
   const abort = by.reason('pinwarden_aborts_total', 'Requests whose client left or stalled.')
-  const bugs = by.nothing('pinwarden_bugs_total', 'Requests that met a bug of pinwarden.')
+  const bugs = by.nothing('pinwarden_bugs_total', 'Requests that hit a bug in pinwarden.')
   const listing = by.origin(
     'pinwarden_listings_total',
     'Listings: fresh from the cluster, shared with another client, or cached.',

@@ -1,6 +1,6 @@
 /**
  * Batches changes for the ledger's disk: one batch gathers while another is committed. A commit is
- * on disk or fails; a note waits until the disk takes it.
+ * on disk or fails; a note waits until it can be written.
  */
 import type { SetTimer } from '../../time/clock.js'
 import { type LedgerRow, withReleased } from '../row.js'
@@ -14,14 +14,14 @@ export interface CommitQueueParts {
   readonly onCounts: (counts: ReadonlyMap<string, number>) => void
   /** @param problem why the disk is not writable; undefined: it is writable again */
   readonly onProblem: (problem: string | undefined) => void
-  /** Changes that can never be written, which is a bug, or for which there was no room. */
+  /** Changes that can never be written, which is a bug, or that did not fit. */
   readonly onLost: (count: number, reason: string) => void
 }
 
 /** Longest wait of a note for others, while no request waits for it. */
 const gatherMs = 10
 
-/** Delay after the disk took nothing. */
+/** Delay after a failed write. */
 const retryMs = 5000
 
 /** Copying this many takes one or two milliseconds of the thread that serves requests. */
@@ -52,19 +52,19 @@ interface Noted {
 type NotedEntry = readonly [key: string, noted: Noted]
 
 export class CommitQueue {
-  /** Why the gate should promise nothing more; undefined: it may promise. */
+  /** Why the gate must not make promises now; undefined: it may. */
   problem: string | undefined
   private commits: Commit[] = []
   private inFlight: readonly Commit[] = []
   private commitOperations = 0
-  /** The last note of each thing; notes that end a promise come behind all others. */
+  /** The last note of each subject; notes that end a promise come after all others. */
   private readonly noted = new Map<string, Noted>()
   private order = 0
   private readonly waiters = new NoteWaiters()
   private writing: Promise<void> | undefined
   /** Only the timer retries notes, not each request that the disk refuses. */
   private isStuck = false
-  /** Writes each note by itself, as one of them cannot be written. */
+  /** Writes each note separately, as one of them cannot be written. */
   private isSifting = false
   private cancelGather: (() => void) | undefined
   private cancelRetry: (() => void) | undefined
@@ -129,7 +129,7 @@ export class CommitQueue {
     })
   }
 
-  /** Writes waiting operations, as far as the disk takes them. @returns how many remain */
+  /** Writes waiting operations, as far as the disk allows. @returns how many remain */
   async close(): Promise<number> {
     this.isClosed = true
     this.isStuck = false
@@ -255,7 +255,7 @@ export class CommitQueue {
     try {
       return await this.parts.write(groups)
     } catch (error) {
-      // The disk may have some of it, so the queue acknowledges nothing.
+      // Part of it may be on the disk, so the queue acknowledges none of it.
       const message = error instanceof Error ? error.message : String(error)
       const failures = groups.map((): Failure => ({ message, isBug: false }))
       return { failures, counts: new Map(), problem: message }

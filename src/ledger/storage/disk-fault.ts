@@ -1,6 +1,6 @@
 /** A failure of the ledger's disk: the request is not at fault, and may succeed later. */
 
-/** The main codes of SQLite that speak of the disk; an extended one has more bits. */
+/** SQLite's primary codes for disk errors; an extended code has more bits. */
 export const sqliteCodes = {
   busy: 5,
   readOnly: 8,

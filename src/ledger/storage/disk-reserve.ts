@@ -1,4 +1,4 @@
-/** Reserves space on the ledger's disk, so that a full disk still takes a release. */
+/** Reserves space on the ledger's disk, so that a release still fits on a full disk. */
 import {
   closeSync,
   constants,
@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Share of a small disk: more could never be free, and the gate would wait for it forever. */
+/** Share of a small disk: more might never be free, and the gate would wait for it forever. */
 const [bytesKeptMax, shareMax] = [4 * 1024 * 1024, 1 / 4]
 
 const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
@@ -51,7 +51,7 @@ export class DiskReserve {
     return true
   }
 
-  /** Writes the reserve whole or not at all. */
+  /** Writes the whole reserve or none of it. */
   private make(path: string, bytes: number): void {
     const handle = openSync(path, 'wx', 0o600)
     try {

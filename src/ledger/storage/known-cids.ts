@@ -1,6 +1,6 @@
 /**
- * The CIDs that may have a row, in memory: most pins are new, and save a read of the
- * disk. A Bloom filter: of 317,506 rows one in 200 others is looked for in vain.
+ * The CIDs that may have a row, in memory: most pins are new, and this saves a read from the disk.
+ * A Bloom filter: with 317,506 rows, one in 200 new CIDs causes a needless read.
  */
 
 import type { LedgerOperation } from './ledger-storage.js'

@@ -1,4 +1,4 @@
-/** The daemon's side of the ledger: SQLite in a thread of its own, which no request waits for. */
+/** The daemon's side of the ledger: SQLite in its own thread, for which no request waits. */
 import type { Logger } from '../../log/logger.js'
 import { setTimer, type SetTimer } from '../../time/clock.js'
 import type { Owes } from '../merge.js'
@@ -35,7 +35,9 @@ export interface LedgerDisk extends LedgerStorage {
   check(): Promise<LedgerCheck>
   /** Copies the ledger while the daemon uses it. @param path absolute, of a new file */
   backUp(path: string): Promise<void>
-  /** Rows changed outside the gate, in a stable order. @param after last CID of the page before */
+  /**
+   * Rows changed outside the gate, in a stable order. @param after last CID of the previous page
+   */
   reportedPage(
     report: 'missing' | 'unexpected',
     after: string | undefined,
@@ -43,7 +45,7 @@ export interface LedgerDisk extends LedgerStorage {
   ): Promise<readonly ReportedRow[]>
   /** The last known names, by holder. */
   names(): Promise<ReadonlyMap<string, string>>
-  /** For many calls of {@link LedgerStorage.nextSeq} at once. @throws LedgerFault */
+  /** For many calls of {@link LedgerStorage.nextSeq} at the same time. @throws LedgerFault */
   reserveSeqs(count: number): Promise<void>
 }
 

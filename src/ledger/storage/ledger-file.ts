@@ -78,7 +78,7 @@ export class LedgerFile {
     })
   }
 
-  /** Writes something, to learn whether the disk takes it. @throws DiskFault */
+  /** Writes something, to learn whether the disk is writable. @throws DiskFault */
   probe(): void {
     this.change(() => {
       this.statements.setMeta('probed', this.now())
@@ -172,7 +172,7 @@ export class LedgerFile {
     return pragma('page_count') * pragma('page_size')
   }
 
-  /** Marks a backup: the next gate that opens it repairs nothing. */
+  /** Marks a backup: the next gate that opens it makes no repairs. */
   markCopy(): void {
     this.statements.transaction(() => {
       this.statements.setMeta('copy', 1)
@@ -180,9 +180,9 @@ export class LedgerFile {
   }
 
   /**
-   * Makes a copy the ledger, under a new id: writes after the backup have tokens that this
-   * ledger would use again. Leases that the backup owes may have been released since, so its
-   * rows count as seen only, and the operator decides on queued pins.
+   * Makes a copy the ledger, under a new id: writes after the backup have tokens that this ledger
+   * would use again. Leases that the backup owes may have been released since, so its rows only
+   * count as seen, and the operator decides on queued pins.
    *
    * @returns the id
    */
@@ -199,7 +199,7 @@ export class LedgerFile {
     return gateId
   }
 
-  /** @param nextSeq the first unused number; undefined: the end is not orderly */
+  /** @param nextSeq the first unused number; undefined: not a clean shutdown */
   close(nextSeq?: number): void {
     try {
       if (this.isBegun && nextSeq !== undefined)

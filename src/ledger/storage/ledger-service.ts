@@ -1,4 +1,4 @@
-/** The ledger's thread: executes the daemon's calls one after the other. */
+/** The ledger's thread: executes the daemon's calls one at a time. */
 import { join } from 'node:path'
 import { ledgerName } from '../ledger-directory.js'
 import type { Owes } from '../merge.js'
@@ -40,7 +40,7 @@ export interface ComparisonEnd {
 
 export interface Failure {
   readonly message: string
-  /** The change can never be written, whatever the disk does. */
+  /** The change can never be written, whatever the state of the disk. */
   readonly isBug: boolean
 }
 

@@ -30,11 +30,11 @@ export type LedgerOperation =
   | { readonly kind: 'cluster'; readonly cluster: KnownCluster; readonly isAnother: boolean }
   | { readonly kind: 'walks'; readonly walks: PendingWalks }
 
-/** Writes that a walk has yet to verify; a run that is killed hands them on. */
+/** Writes that a walk has yet to verify; the next run continues after a kill. */
 export interface PendingWalks {
   /** Place of the last row at each event whose rows a walk has yet to verify; ascending. */
   readonly places: readonly number[]
-  /** Whether the machine went down without an orderly stop before the first event. */
+  /** Whether the machine went down without a clean shutdown before the first event. */
   readonly isRebooted: boolean
 }
 
@@ -67,11 +67,11 @@ export interface LedgerContents {
   readonly isIncomplete: boolean
   /** Whether the previous run closed the ledger. */
   readonly wasClosed: boolean
-  /** Whether the machine has started anew since the previous run. */
+  /** Whether the machine has rebooted since the previous run. */
   readonly isRebooted: boolean
-  /** The file is a backup before its `ledger trust`: the gate repairs nothing by it. */
+  /** The file is a backup before its `ledger trust`: the gate makes no repairs from it. */
   readonly isCopy: boolean
-  /** State of an older release's files when they were taken over; undefined: none were. */
+  /** State of an older release's files when they were imported; undefined: none were. */
   readonly takenOver: string | undefined
   /** Undefined: the gate has not met its cluster yet. */
   readonly cluster: KnownCluster | undefined
@@ -98,8 +98,8 @@ export interface LedgerStorage {
    */
   note(operations: readonly LedgerOperation[]): Promise<void>
   /**
-   * False while the disk is not writable, or too many operations wait. A commit without a new
-   * entry of the queue is tried all the same: the reserve has space for a release.
+   * False while the disk is not writable, or too many operations wait. A commit without a new entry
+   * of the queue is still tried: the reserve has space for a release.
    */
   readonly isWritable: boolean
   /** False: the CID has no row. */
@@ -116,7 +116,7 @@ export interface LedgerStorage {
   held(holder: string, after: string | undefined, count: number): Promise<readonly string[]>
   /** Number of leases, up to date before the promises of a batch resolve. */
   count(holder: string): number
-  /** Takes expired leases out of the counts, as far as the disk takes that. */
+  /** Takes expired leases out of the counts, as far as the disk allows. */
   countNow(): Promise<void>
   /**
    * Begins a comparison with the cluster's whole state; only one runs at a time.
@@ -129,7 +129,7 @@ export interface LedgerStorage {
 
 /** Compares the ledger with the cluster's whole state, line by line. */
 export interface WholeComparison {
-  /** @param lines records of `/allocations`, one JSON object a line */
+  /** @param lines records of `/allocations`, one JSON object per line */
   see(lines: readonly string[]): Promise<void>
   /**
    * Ends a complete comparison: owed pins that it did not see are missing. Rows written since its

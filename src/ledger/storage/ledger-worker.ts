@@ -1,4 +1,4 @@
-/** The ledger's thread: SQLite waits for the disk here, and the daemon's requests go on. */
+/** The ledger's thread: SQLite waits for the disk here, while the daemon's requests continue. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { DiskFault } from './disk-fault.js'
 import { LedgerService } from './ledger-service.js'

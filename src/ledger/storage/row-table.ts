@@ -314,7 +314,7 @@ function read(columns: Columns): LedgerRow | undefined {
   }
 }
 
-/** No tokens of a damaged row, which a new one replaces all the same. */
+/** No tokens of a damaged row, which the new one still replaces. */
 function releasedBefore({ released }: Columns): readonly Released[] {
   try {
     return releasedIn(released)

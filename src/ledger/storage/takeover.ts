@@ -1,6 +1,6 @@
 /**
- * Takes over the files of releases without a ledger: `journal` has the pins that were accepted
- * with 202, `last-writes` the gate's last writes.
+ * Imports the files of releases without a ledger: `journal` has the pins that were accepted with
+ * 202, `last-writes` the gate's last writes.
  *
  * Both files stay as they are, so that you can go back to such a release. That costs:
  * - the older release does not know pins that this one accepted with 202 and has not yet written:
@@ -48,7 +48,7 @@ export interface TakenOver {
 }
 
 /**
- * Takes over everything or nothing; after a failure the next start tries again.
+ * Imports everything or nothing; after a failure the next start tries again.
  *
  * @throws LedgerFault if the disk is not writable
  * @throws Error with a sentence, if a file exists and cannot be read
@@ -61,7 +61,7 @@ export async function takeOver(parts: TakeoverParts): Promise<TakenOver> {
       stateOf(journalDirectory, 'journal'),
     ])
   ).join()
-  // The older release may have run again since then, so its newer files are taken over too.
+  // The older release may have run again since then, so its newer files are imported too.
   if (storage.contents.takenOver === files) return { entries: [], rows: 0 }
   const writes = await readOld(lastWritesDirectory, 'last-writes')
   const journal = await readOld(journalDirectory, 'journal')

@@ -60,7 +60,7 @@ export class WorkerCalls {
       workerData: { directory: this.directory } satisfies LedgerWorkerData,
       // The thread does not load the modules that the process preloads.
       execArgv: [],
-      // The thread keeps no state but the calls in flight.
+      // The only state of the thread is the calls in flight.
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
     })
     let reason: unknown = new Error('the thread of the ledger ended')

@@ -100,7 +100,7 @@ async function lockedFor(target: string, lock: string, endMs: number): Promise<F
 
 const againMs = 50
 
-/** No edit takes as long; an edit that was killed leaves its lock for good. */
+/** No edit takes this long; an edit that was killed leaves its lock behind. */
 const editMs = 10_000
 
 async function isInUse(lock: string): Promise<boolean> {

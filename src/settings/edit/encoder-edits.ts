@@ -13,7 +13,7 @@ export interface KeyAddition {
   readonly key: KeyConfig
   /** Role of a new encoder; undefined: the default. */
   readonly role: string | undefined
-  /** LeaseId of a new encoder; undefined: made of its name. */
+  /** LeaseId of a new encoder; undefined: derived from its name. */
   readonly leaseId?: string
 }
 
@@ -79,7 +79,7 @@ export interface KeysCleared {
   readonly count: number
 }
 
-/** After this time an expired key is of no use to an operator. */
+/** After this time an operator no longer needs an expired key. */
 const expiredMs = 30 * dayMs
 
 /** Removes keys that expired a month ago, and more recent ones if the list is full. */

@@ -66,7 +66,7 @@ const fieldsIn = (value: unknown): number => {
 /** Of jsonc-parser, whose enum is gone at run time. */
 const [openBrace, closeBrace, openBracket, closeBracket, comma, colon] = [1, 2, 3, 4, 5, 6]
 const [lineComment, blockComment, blank, end] = [12, 13, 15, 17]
-/** Some 2 ms of work. */
+/** About 2 ms of work. */
 const tokensAtOnce = 4000
 
 /**

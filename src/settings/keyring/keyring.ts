@@ -32,10 +32,10 @@ export interface Keyring {
 /**
  * One hash and one lookup however many encoders there are.
  *
- * The lookup is not constant in time, and need not be: what it compares are SHA-256 digests of
- * what was presented. A client that learned from the time how far a digest agrees with a stored
- * one could not choose the next digest by it, and the digest of a 256-bit random key leads
- * nowhere. The comparison that decides is constant in time all the same.
+ * The lookup is not constant in time, and need not be: what it compares are SHA-256 digests of what
+ * was presented. A client that learned from the time how far a digest agrees with a stored one
+ * could not choose the next digest by it, and the digest of a 256-bit random key leads nowhere. The
+ * final comparison is nevertheless constant in time.
  */
 export function* buildKeyring(config: Config): SlicedWork<Keyring> {
   const encoders = yield* encodersOf(config)

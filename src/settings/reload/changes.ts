@@ -10,7 +10,7 @@ export interface Changes {
   readonly sections: readonly string[]
   readonly encodersAdded: readonly string[]
   readonly encodersRemoved: readonly string[]
-  /** Encoders with changes beside their keys. */
+  /** Encoders with changes other than their keys. */
   readonly encodersChanged: readonly string[]
   /** As `encoder/id`. */
   readonly keysAdded: readonly string[]
@@ -103,5 +103,5 @@ const some = (names: string[]): string[] =>
     ? names
     : [...names.slice(0, namesMax), `and ${names.length - namesMax} more`]
 
-/** Both passed one schema, so only a different order of fields means nothing. */
+/** Both passed the same schema, so only the order of fields is insignificant. */
 const isSame = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a, b)

@@ -1,4 +1,4 @@
-/** The current settings: a reload replaces them whole, or keeps them if the new ones are bad. */
+/** The current settings: a reload replaces all of them, or none if the new ones are invalid. */
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Changes, changesBetween } from './changes.js'
@@ -35,7 +35,7 @@ export interface SettingsState {
 
 /** The settings of the start, and those of later reloads. */
 export interface SettingsInForce {
-  /** A request asks once and keeps what it got. */
+  /** A request takes a snapshot once and keeps it. */
   readonly current: () => Snapshot
   readonly tls: TlsMaterial | undefined
   readonly state: SettingsState
@@ -49,7 +49,7 @@ export class LiveSettings implements SettingsInForce {
   private inForceSince = new Date()
   private isLastRefused = false
   private needRestart: readonly string[] = []
-  /** Settings of the start, parts of which stay in force until a restart. */
+  /** Settings of the start, some of which stay in force until a restart. */
   private readonly started: Config
 
   private constructor(
@@ -84,7 +84,7 @@ export class LiveSettings implements SettingsInForce {
     return [this.path, ...watchedFiles(this.snapshot.config)]
   }
 
-  /** Reads everything anew, one reload at a time; with problems the old settings stay. */
+  /** Reads everything again, one reload at a time; if there are problems, the old settings stay. */
   reload(): Promise<Reload> {
     const reload = this.reloading.then(async () => {
       const outcome = await this.read().catch((error: unknown) => {

@@ -5,7 +5,7 @@ import type { FieldSchema } from '../schema/field-schema.js'
 import type { Config } from '../schema/schema.js'
 
 /**
- * Names a section if all of it waits, else its fields that wait.
+ * Names a section if all of it waits, otherwise the fields that wait.
  *
  * @param started the settings of the start
  * @returns the fields that wait for a restart, such as `listen.port`

@@ -122,7 +122,8 @@ t.test('a restored backup repairs nothing before it is trusted', async (t) => {
   await copy.end()
   const { code, stdout } = await command('trust')
   t.equal(code, 0)
-  const [, id] = /is trusted, with the new id ([0-9a-z]{8})\n1 pins that waited/.exec(stdout) ?? []
+  const [, id] =
+    /is now trusted, with the new id ([0-9a-z]{8})\n1 pins were waiting/.exec(stdout) ?? []
   t.not(id, before.gateId)
   t.match((await command('check')).stdout, /^queue +0 waiting, 1 rejected$/m)
   cluster.reset()

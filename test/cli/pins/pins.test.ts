@@ -382,7 +382,7 @@ t.test('another program on the control socket is told from the daemon, in time',
       t.match(stderr, why, about)
       t.match(
         stderr,
-        /^(?:the daemon compares .*\n)?pinwarden: error: [^\n]+\n(?:hint: [^\n]+\n)?$/,
+        /^(?:the daemon is comparing .*\n)?pinwarden: error: [^\n]+\n(?:hint: [^\n]+\n)?$/,
         about,
       )
     }

@@ -71,7 +71,7 @@ t.test(
     const { code, stdout, stderr } = await run(t, node16 ?? '')
     t.equal(code, 1)
     t.equal(stdout, '')
-    t.match(stderr, /^pinwarden: error: Node 16\.\S+ is too old: the probe takes 18 or newer\n$/)
+    t.match(stderr, /^pinwarden: error: Node 16\.\S+ is too old: the probe needs 18 or newer\n$/)
   },
 )
 
