@@ -1,6 +1,6 @@
 /** Ownership rules: what becomes of a pin when an encoder pins or unpins it. No I/O. */
 import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
-import { type Lease, latestEnd, operator } from './lease.js'
+import { type Lease, latestEnd, operator, replacedBy } from './lease.js'
 import { type NewRecord, type PinRecord, type Writing, writing } from './pin-record.js'
 
 /** The caller. */
@@ -66,7 +66,11 @@ export function decidePin(
   const others = leases
     .filter((lease) => lease !== own)
     .map((lease) => (record?.leases.includes(lease) === true ? lease : { ...lease, token }))
-  const lease = { holder, sinceMs: own?.sinceMs ?? inSeconds(nowMs), untilMs, token }
+  const replaces = own === undefined ? [] : replacedBy(token, own)
+  const lease = {
+    ...{ holder, sinceMs: own?.sinceMs ?? inSeconds(nowMs), untilMs, token },
+    ...(replaces.length > 0 && { replaces }),
+  }
   const all = [...others, lease]
   const written: NewRecord = {
     cid,

@@ -12,6 +12,11 @@ export interface Lease {
    * Its token, see token.ts; undefined: something else than the gate wrote it, or an older release.
    */
   readonly token?: string | undefined
+  /**
+   * Tokens of the holder's leases at other gates that this one replaced, the latest of each gate:
+   * who releases this lease releases them as well, whatever its gate has told by then.
+   */
+  readonly replaces?: readonly string[]
 }
 
 /** Prefix of the gate's metadata; clients cannot write it. */
@@ -30,15 +35,18 @@ export type LeaseKind = 'lease' | 'former'
 const prefixes: Readonly<Record<LeaseKind, string>> = { lease: leasePrefix, former: formerPrefix }
 
 /**
- * The metadata's entry of a lease, such as `pinwarden.lease.k3v9… = 20260101T000000Z/../GATE.17`.
- * Older releases read the two times and leave out the token.
+ * The metadata's entry of a lease, such as `pinwarden.lease.k3v9… = 20260101T000000Z/../GATE.17`,
+ * with more tokens where it replaced leases of other gates. Older releases read the two times and
+ * leave out what they do not know.
  */
 export const leaseEntry = (
-  { holder, sinceMs, untilMs, token }: Lease,
+  { holder, sinceMs, untilMs, token, replaces = [] }: Lease,
   kind: LeaseKind = 'lease',
 ): Parameter => [
   prefixes[kind] + holder,
-  `${timeText(sinceMs)}/${timeText(untilMs)}${token === undefined ? '' : `/${token}`}`,
+  [timeText(sinceMs), timeText(untilMs), ...(token === undefined ? [] : [token, ...replaces])].join(
+    '/',
+  ),
 ]
 
 /** Undefined: the entry is not a lease. */
@@ -52,13 +60,14 @@ export function readLease(
       ? 'former'
       : undefined
   if (kind === undefined) return undefined
-  const [since = '', until = '', token] = value.split('/')
+  const [since = '', until = '', token, ...replaces] = value.split('/', 3 + replacesMax)
   // Reads an end that something else may have written: an unreadable one counts as no end.
   const lease = {
     holder: key.slice(prefixes[kind].length),
     sinceMs: timeOf(since) ?? 0,
     untilMs: timeOf(until) ?? Infinity,
     ...(token !== undefined && { token }),
+    ...(replaces.length > 0 && { replaces }),
   }
   return { kind, lease }
 }
@@ -121,3 +130,25 @@ export function readToken(text: string): Token | undefined {
   const [, gateId, seq] = form.exec(text) ?? []
   return gateId === undefined || seq === undefined ? undefined : { gateId, seq: Number(seq) }
 }
+
+/** Metadata is short: of more gates the oldest are left out. */
+const replacesMax = 3
+
+/** Of a new lease with this token, in the place of an old one of the same holder. */
+export function replacedBy(token: string, old: Lease): readonly string[] {
+  const gateOf = (text: string): string | undefined => readToken(text)?.gateId
+  const gates = new Set([gateOf(token), undefined])
+  const isLatest = (text: string): boolean => {
+    const isSeen = gates.has(gateOf(text))
+    gates.add(gateOf(text))
+    return !isSeen
+  }
+  return tokensOf(old).filter(isLatest).slice(0, replacesMax)
+}
+
+/** The token of a lease, and those that it replaced; the latest first. */
+export const tokensOf = ({
+  token,
+  replaces = [],
+}: Pick<Lease, 'token' | 'replaces'>): readonly string[] =>
+  token === undefined ? [] : [token, ...replaces]

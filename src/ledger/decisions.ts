@@ -3,7 +3,7 @@
  * gate, and take-downs.
  */
 import { ClusterFault } from '../cluster/faults.js'
-import { type Lease, tokenText } from '../leases/lease.js'
+import { tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
@@ -14,11 +14,10 @@ import { type Merged, mergeRow, type Owes } from './merge.js'
 import type { OpenPin } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { Queue } from './queue.js'
-import type { QueueEntry } from './queue-entry.js'
 import type { RecentRows } from './recent-rows.js'
 import type { Differed, Reconciler } from './reconciler.js'
 import type { Records, View } from './records.js'
-import { type LedgerRow, type Released, rowVersion } from './row.js'
+import { type LedgerRow, releasedOf, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import { type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
 
@@ -131,8 +130,13 @@ export class Decisions {
       taken.holders = [...new Set(ended.map(({ holder }) => holder))]
       const untilMs = read?.writtenMs ?? now() + marginMs
       const seq = storage.nextSeq()
+      const { gateId } = storage
+      const queued = entries.map((entry) => ({
+        holder: entry.holder,
+        token: tokenText({ gateId, seq: entry.seq }),
+      }))
       const released = [
-        ...releasedOf(ended, entries, storage.gateId, seq),
+        ...releasedOf([...ended, ...queued], seq),
         takeDownEntry({ untilMs, reason }, seq),
       ]
       const row = { ...gone, cid, seq, atMs: now(), released }
@@ -206,22 +210,6 @@ export class Decisions {
 
 const gone = { isDirect: false, options: [], leases: [], former: [], expiresMs: Infinity } as const
 
-function releasedOf(
-  leases: readonly Lease[],
-  entries: readonly QueueEntry[],
-  gateId: string,
-  seq: number,
-): readonly Released[] {
-  const queued = entries.map((entry) => ({
-    holder: entry.holder,
-    token: tokenText({ gateId, seq: entry.seq }),
-  }))
-  const all = [...leases, ...queued].flatMap(({ holder, token }) =>
-    token === undefined ? [] : [{ holder, token, seq }],
-  )
-  return [...new Map(all.map((each) => [`${each.holder} ${each.token}`, each])).values()]
-}
-
 /**
  * The row that agrees with the cluster's record: removed leases are released, added leases are
  * owed.
@@ -232,8 +220,9 @@ function asLeft(row: LedgerRow, { record, seq }: OpenPin): LedgerRow {
     leases.some((lease) => lease.token === token)
   const released = [
     ...row.released.filter(({ token }) => !isThere(token)),
-    ...row.leases.flatMap(({ holder, token }) =>
-      token === undefined || isThere(token) ? [] : [{ holder, token, seq }],
+    ...releasedOf(
+      row.leases.filter(({ token }) => !isThere(token)),
+      seq,
     ),
   ]
   return { ...row, isDirect, options, leases, former, expiresMs, released }

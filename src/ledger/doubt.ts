@@ -18,6 +18,8 @@ const delays = {
   'lock-lost': [200, 2000, 10_000, 40_000],
   /** The gate was killed before, perhaps in the middle of a write that still lands. */
   'after-crash': [60_000, 900_000],
+  /** The gate was killed while it released a lease: on the disk before the cluster is asked. */
+  'in-flight': [1000, 10_000, 60_000, 300_000, 900_000],
   /** The cluster lacks what was just written. */
   'not-found': [30_000, 300_000],
 } as const

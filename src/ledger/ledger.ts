@@ -120,7 +120,10 @@ export class Ledger {
     const pin = await this.open(cid, deadline)
     const wanted = await tried(pin, (pin) => change(pin, deadline))
     if (wanted === undefined) pin.release()
-    else await this.parts.records.write(wanted, pin, deadline)
+    else {
+      await tried(pin, () => pin.begin(wanted))
+      await this.parts.records.write(wanted, pin, deadline)
+    }
   }
 
   /**

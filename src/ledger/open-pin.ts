@@ -1,11 +1,21 @@
 /** A pin during a change: its state, its next state, and the release of its lock. */
 import { ClusterFault, type FaultReason } from '../cluster/faults.js'
 import { isDefinite } from './definite-refusal.js'
+import type { Lease } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { Release } from './cid-locks.js'
 
 /** The next state of a pin; undefined: it stays unchanged. */
 export type Wanted = NewRecord | 'unpin' | undefined
+
+/** Whether a holder has no lease any more then, or less time than before. */
+export function takesFrom(before: PinRecord | undefined, wanted: Wanted): boolean {
+  if (wanted === undefined) return false
+  const leases = wanted === 'unpin' ? [] : wanted.leases
+  const isKept = ({ holder, untilMs }: Lease): boolean =>
+    leases.some((lease) => lease.holder === holder && lease.untilMs >= untilMs)
+  return before?.leases.every(isKept) === false
+}
 
 /** Outcome of a write. */
 export type WriteOutcome =
@@ -36,6 +46,14 @@ export interface OpenPin {
    * has expired only when both say so.
    */
   readonly nowMs: number
+  /**
+   * Puts a doubt on the disk, until the lock ends, before the cluster is asked for a change that
+   * ends or shortens a lease. If the gate is killed meanwhile, only that tells the next run of it.
+   *
+   * @returns undefined: the change takes nothing
+   * @throws LedgerFault
+   */
+  readonly begin: (wanted: Wanted) => Promise<void> | undefined
   /**
    * Reports the outcome of the change, and releases the lock.
    *

@@ -9,10 +9,10 @@ import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
 import type { Holdings } from './holdings.js'
 import { ownSeq } from './merge.js'
-import type { OpenPin, Wanted, WriteOutcome } from './open-pin.js'
+import { type OpenPin, takesFrom, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import { leasesOfBoth, type RecentRows, readRecent, recentText } from './recent-rows.js'
-import type { LedgerRow } from './row.js'
+import { type LedgerRow, releasedOf } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
 export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
@@ -45,6 +45,8 @@ type Change = View & {
 
 /** News of a change for the other gates. */
 export type Telling = Pick<GateNews, 'released' | 'rewritten' | 'doubted'>
+
+const inFlight: DoubtReason = 'in-flight'
 
 /** A record that expires within this time may be on the sweep's list, as clocks differ. */
 const sweepMarginMs = 60_000
@@ -84,9 +86,13 @@ export class OpenPins {
     const endOwn = await this.locks.acquire(cid, deadline)
     let lock: GateLock | undefined
     let isOver = false
+    let isBegun = false
     const release = (): void => {
       if (!isOver) void lock?.release(undefined, true)
       isOver = true
+      // Behind the row of the change, if it is known what came of it.
+      if (isBegun) void storage.note([{ kind: 'settle', cid, reason: inFlight }])
+      isBegun = false
       this.openCids.delete(cid)
       endOwn()
     }
@@ -114,7 +120,14 @@ export class OpenPins {
       const { record, nowMs } = view
       const isThere = view.read !== undefined
       const isLocked = lock?.isTaken !== false
-      return { cid, record, isThere, isLocked, token, seq: changeSeq, nowMs, settle, release }
+      const pin = { cid, record, isThere, isLocked, token, seq: changeSeq, nowMs }
+      const begin = (wanted: Wanted): Promise<void> | undefined => {
+        if (!takesFrom(record, wanted)) return undefined
+        isBegun = true
+        const doubt = { cid, reason: inFlight, attempt: 0, dueMs: this.parts.now() }
+        return storage.commit([{ kind: 'doubt', doubt }])
+      }
+      return { ...pin, begin, settle, release }
     } catch (error) {
       release()
       throw error
@@ -216,16 +229,14 @@ export class OpenPins {
     if (isAfterCrash) onDoubt(cid, 'after-crash')
     const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
     const now = this.parts.now()
-    const gone = holdersIn(record).filter((holder) => !holdersIn(after).includes(holder))
     // An expired lease no longer counts.
     const counted = holdersIn(record, now)
     const leases = after.leases.filter(({ untilMs }) => untilMs > now)
     const added = leases.filter(({ holder }) => !counted.includes(holder))
-    // A removal is acknowledged only once it is on the disk, its only proof.
-    const isLess = gone.length > 0 || isShortened(record, after)
-    // If a sweep or an older write may still undo the pin, only the disk can restore it: the row,
-    // or the entry of the queue, which is removed after the row is written.
-    const isAwaited = isLess || ((isNearSweep || mayLand) && !isQueued)
+    // A removal is acknowledged only once it is on the disk, its only proof. If a sweep or an older
+    // write may still undo the pin, only the disk can restore it: the row, or the entry of the
+    // queue, which is removed after the row is written.
+    const isAwaited = takesFrom(record, after) || ((isNearSweep || mayLand) && !isQueued)
     const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
     // The client gets an error although the cluster made the change.
     const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
@@ -284,12 +295,10 @@ export class OpenPins {
         ? leases.some((own) => own.holder === holder && own.token === made)
         : holdersIn(before, nowMs).includes(holder)
     const known = recent.of(cid)?.row.leases.filter(isReplaced) ?? []
-    const gone = [...(before?.leases ?? []), ...known].flatMap((old) =>
-      old.token === undefined || isKept(old) || old.untilMs <= nowMs
-        ? []
-        : [[old.token, { holder: old.holder, token: old.token, seq: releaseSeq }] as const],
+    const gone = [...(before?.leases ?? []), ...known].filter(
+      (old) => !isKept(old) && old.untilMs > nowMs,
     )
-    const released = [...new Map(gone).values()]
+    const released = releasedOf(gone, releaseSeq)
     const place = { seq: this.nextPlace(releaseSeq), atMs: now() }
     return { cid, ...place, isDirect, options, leases, former, expiresMs, released }
   }
@@ -321,12 +330,6 @@ function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
   if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs
   return read.leases.length === 0 && read.former.length === 0 && read.writtenMs > sinceMs
 }
-
-/** Whether a remaining holder has less time than before. */
-const isShortened = (before: NewRecord | undefined, { leases }: NewRecord): boolean =>
-  before?.leases.some((old) =>
-    leases.some(({ holder, untilMs }) => holder === old.holder && untilMs < old.untilMs),
-  ) === true
 
 const holdersIn = (record: NewRecord | undefined, afterMs = -Infinity): readonly string[] =>
   (record?.leases ?? []).filter(({ untilMs }) => untilMs > afterMs).map(({ holder }) => holder)

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Parameter } from '../cluster/query.js'
-import type { Lease } from '../leases/lease.js'
+import { type Lease, tokensOf } from '../leases/lease.js'
 
 export interface LedgerRow {
   readonly cid: string
@@ -59,4 +59,15 @@ export interface Released {
   readonly token: string
   /** Of the release, in the order of tokens. */
   readonly seq: number
+}
+
+/** What ends with these leases: they, and those of other gates that they replaced; each once. */
+export function releasedOf(
+  leases: readonly Pick<Lease, 'holder' | 'token' | 'replaces'>[],
+  seq: number,
+): readonly Released[] {
+  const all = leases.flatMap((lease) =>
+    tokensOf(lease).map((token) => ({ holder: lease.holder, token, seq })),
+  )
+  return [...new Map(all.map((each) => [`${each.holder} ${each.token}`, each])).values()]
 }

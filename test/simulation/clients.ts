@@ -25,8 +25,6 @@ export class Clients {
     return hosts.length > 1 && (isStoreDisturbed || model.isCrashUnchecked)
   }
 
-  /** A gate ended while it was asked: of what it sent then no gate knows. */
-  private wasKilledAtWork = false
   /** When the last pin was answered with 200, by the monotonic clock. */
   private pinnedAtMs = -Infinity
   /**
@@ -125,7 +123,6 @@ export class Clients {
     this.isUncounted ||= isKilled && (this.pinnedAtMs >= sinceMs || this.underWay.size > 0)
     for (const [number, { gate, end }] of [...this.underWay]) {
       if (gate !== at) continue
-      this.wasKilledAtWork = true
       this.underWay.delete(number)
       end()
     }
@@ -146,10 +143,9 @@ export class Clients {
       if (held > leasesMax && this.isSure && !this.isUncounted)
         this.world.fail('quota', `${leaseId} holds ${held} of ${leasesMax} leases`)
       const counted = gate?.counted(leaseId)
-      if (counted !== undefined && counted !== held && this.isSure && !this.wasKilledAtWork)
+      if (counted !== undefined && counted !== held && this.isSure)
         this.world.fail('quota', `${leaseId} holds ${held} leases, and ${counted} are counted`)
     }
-    this.wasKilledAtWork = false
     const queued = gatesOf(hosts).flatMap((gate) => gate.queued())
     // A copy of a ledger replays nothing.
     if (this.world.untrusted !== 'ledger-restored' && queued.length > 0)

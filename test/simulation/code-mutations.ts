@@ -182,7 +182,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L13',
     name: 'a definite refusal blocks its CID',
     faults: ['cluster-stop', 'rejection'],
-    seed: 6,
+    seed: 8,
     breakCode: () => replaceMethod(Queue, 'reject', () => () => undefined),
   },
   {
@@ -305,7 +305,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L33',
     name: 'a row of the same second beats the record',
     faults: ['gate-kill'],
-    seed: 14,
+    seed: 18,
     breakCode: () =>
       replaceMethod(
         Reconciler,

@@ -58,7 +58,9 @@ export const crashCosts = {
     reportedIn: 'log, metric, status',
   },
   'hand-returned': {
-    event: `more than ${repairs.returnedMax} unpinned pins come back from outside the gate`,
+    event:
+      `more than ${repairs.returnedMax} unpinned pins come back from outside the gate, or with a ` +
+      'batch (CRDT batching) that a killed cluster forgets',
     loses:
       'nothing: they stay until an operator decides; several gates unpin up to ' +
       `${repairs.returnedMax} of them`,

@@ -25,7 +25,7 @@ export const gateMutations: readonly Mutation[] = [
     name: 'news are given up when they were said once',
     gates: 2,
     faults: ['store-empty', 'cluster-kill', 'gate-stop'],
-    seed: 1,
+    seed: 2,
     breakCode: () =>
       replaceMethod(
         Outbox,

@@ -76,6 +76,15 @@ export const portMutations: readonly Mutation[] = [
   },
   {
     row: 'L26',
+    name: 'an unpin that is under way when the gate is killed is in no doubt',
+    faults: ['gate-kill', 'freeze'],
+    seed: 6,
+    breakParts: withStorage((storage) =>
+      dropping(storage, (each) => each.kind === 'doubt' && each.doubt.reason === 'in-flight'),
+    ),
+  },
+  {
+    row: 'L26',
     name: 'counts are those of the start',
     faults: ['gate-stop'],
     seed: 1,

@@ -91,6 +91,7 @@ export class ReferenceModel {
   /** Whether a hand changed anything: then there may be reports. */
   hadHands = false
   private readonly returnedMax: number
+  private readonly forgottenUnpins = new Set<string>()
 
   /** @param gates of one backup several unpin as many together as one does of few */
   constructor(gates: number) {
@@ -336,6 +337,20 @@ export class ReferenceModel {
       for (const cid of cids) this.entry(cid).isReturned = true
   }
 
+  /**
+   * Unpins that the cluster forgot. Repairs unpin no more than so many until all is well again;
+   * a batch of CRDT writes may be larger.
+   */
+  forgotUnpins(cids: readonly string[]): void {
+    for (const cid of cids) this.forgottenUnpins.add(cid)
+    if (this.forgottenUnpins.size <= repairs.returnedMax) return
+    for (const cid of this.forgottenUnpins) {
+      const entry = this.entry(cid)
+      if (!entry.isByHand) this.accept('hand-returned')
+      entry.isByHand = true
+    }
+  }
+
   /** A key was revoked: what waits by it may be rejected. */
   revoked(keyDigest: string): void {
     for (const { holds } of this.entries.values())
@@ -347,6 +362,7 @@ export class ReferenceModel {
   check(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number): Violation[] {
     const violations: Violation[] = []
     this.isCrashUnchecked = false
+    this.forgottenUnpins.clear()
     const gone = [...this.entries].filter(([cid, each]) => each.isReturned && !pins.has(cid))
     // A CID that was in doubt is looked at by itself.
     if (gone.length > this.returnedMax)
@@ -384,10 +400,14 @@ export class ReferenceModel {
   }
 
   private forgive(cost: CrashName, hold: Hold): void {
-    if (hold.minMs > -Infinity) this.costs.set(cost, (this.costs.get(cost) ?? 0) + 1)
+    if (hold.minMs > -Infinity) this.accept(cost)
     hold.forgiven++
     hold.minMs = -Infinity
     hold.maxMs = Math.max(hold.maxMs, hold.everMs)
+  }
+
+  private accept(cost: CrashName): void {
+    this.costs.set(cost, (this.costs.get(cost) ?? 0) + 1)
   }
 
   private entry(cid: string): Entry {

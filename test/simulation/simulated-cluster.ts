@@ -41,7 +41,7 @@ export class SimulatedCluster {
   private pins = new Map<string, SimulatedPin>()
   private memtable: Undo[] = []
   /** Writes that are answered and not to be seen yet. */
-  private batch: (() => void)[] = []
+  private batch: { readonly cid: string; readonly pin: SimulatedPin | undefined }[] = []
   private cancelBatch: (() => void) | undefined
   private generation = 0
   private isRunning = true
@@ -108,6 +108,18 @@ export class SimulatedCluster {
     }
     this.memtable = []
     this.end()
+  }
+
+  /** CIDs that a kill may bring back. */
+  unpinsNotOnDisk(): string[] {
+    const written = [...this.memtable.map(({ cid }) => cid), ...this.batch.map(({ cid }) => cid)]
+    return [...new Set(written)].filter((cid) => this.last(cid) === undefined)
+  }
+
+  /** With all that it was told. */
+  private last(cid: string): SimulatedPin | undefined {
+    const batched = this.batch.findLast((each) => each.cid === cid)
+    return batched === undefined ? this.pins.get(cid) : batched.pin
   }
 
   /** A peer under SIGSTOP: what arrives is handled later, in any order. */
@@ -264,9 +276,7 @@ export class SimulatedCluster {
       this.mutate(cid, pin)
       return
     }
-    this.batch.push(() => {
-      this.mutate(cid, pin)
-    })
+    this.batch.push({ cid, pin })
     this.cancelBatch ??= this.later(this.batchMs, () => {
       this.commitBatch()
     })
@@ -275,7 +285,7 @@ export class SimulatedCluster {
   private commitBatch(): void {
     this.cancelBatch?.()
     this.cancelBatch = undefined
-    for (const commit of this.batch.splice(0)) commit()
+    for (const { cid, pin } of this.batch.splice(0)) this.mutate(cid, pin)
   }
 
   private mutate(cid: string, pin: SimulatedPin | undefined): void {

@@ -2,13 +2,10 @@
 import type { Owes } from '../../src/ledger/merge.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
 import type { ComparedState, WholeComparison } from '../../src/ledger/storage/ledger-storage.js'
-import { compareRow, withoutRecord } from '../../src/ledger/storage/seen-record.js'
+import { compareRow, type Comparing, withoutRecord } from '../../src/ledger/storage/seen-record.js'
 import { readPinRecord } from '../../src/leases/pin-record.js'
 import type { OpenDisk } from './simulated-disk.js'
 import type { VirtualTime } from './virtual-time.js'
-
-/** With CRDT batching a write is seen only once its batch is committed. */
-const lagMs = 300_000
 
 export class SimulatedComparison implements WholeComparison {
   private readonly seen = new Set<string>()
@@ -27,7 +24,7 @@ export class SimulatedComparison implements WholeComparison {
   }
 
   async see(lines: readonly string[]): Promise<void> {
-    const { rows, gateId } = this.disk.image
+    const { rows } = this.disk.image
     for (const line of lines) {
       const record = readPinRecord(line)
       const { cid, leases } = record
@@ -36,23 +33,18 @@ export class SimulatedComparison implements WholeComparison {
       this.leases += leases.length
       const known = rows.get(cid)
       if (!this.mayChange(cid, known)) continue
-      const { row, isAdopted } = compareRow(
-        known,
-        record,
-        { gateId, owes: this.owes },
-        this.time.wall(),
-      )
+      const { row, isAdopted } = compareRow(known, record, this.comparing())
       if (isAdopted) this.adopted++
-      if (row !== undefined) rows.set(cid, this.isRecent(known) ? unreported(row) : row)
+      if (row !== undefined) rows.set(cid, row)
     }
   }
 
   async end(): Promise<ComparedState> {
-    const { rows, gateId } = this.disk.image
+    const { rows } = this.disk.image
     let missing = 0
     for (const [cid, row] of rows) {
-      if (this.seen.has(cid) || this.isRecent(row) || !this.mayChange(cid, row)) continue
-      const after = withoutRecord(row, { gateId, owes: this.owes }, this.time.wall())
+      if (this.seen.has(cid) || !this.mayChange(cid, row)) continue
+      const after = withoutRecord(row, this.comparing())
       if (after === undefined) continue
       if (after.report === 'missing') missing++
       rows.set(cid, after)
@@ -71,10 +63,8 @@ export class SimulatedComparison implements WholeComparison {
     return row === undefined || row.seq <= this.lastSeq
   }
 
-  /** The cluster may not show the write yet. */
-  private isRecent(row: LedgerRow | undefined): boolean {
-    return row !== undefined && row.atMs > this.startMs - lagMs
+  private comparing(): Comparing {
+    const { owes, startMs, disk, time } = this
+    return { gateId: disk.gateId, owes, startMs, nowMs: time.wall() }
   }
 }
-
-const unreported = (row: LedgerRow): LedgerRow => ({ ...row, report: undefined })

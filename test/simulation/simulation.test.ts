@@ -3,11 +3,11 @@
  * `SIMULATION_SEED=n` runs that one.
  */
 import t from 'tap'
-import { faultNames } from './commands.js'
+import { type Command, faultNames } from './commands.js'
 import { openGateUnderTest } from './gate-under-test.js'
 import { SeededRandom } from './seeded-random.js'
 import { shorten } from './shorten.js'
-import { runWorld, simulate, worldSeed } from './simulation.js'
+import { runEpisodes, runWorld, simulate, worldSeed } from './simulation.js'
 import { SimulatedCluster } from './simulated-cluster.js'
 import { SimulatedDisk } from './simulated-disk.js'
 import { pinOf } from './simulated-pin.js'
@@ -42,6 +42,34 @@ for (const [gates, seed] of [
     const { failed, steps: done } = await simulate(seed, 1200, { ...options, gates })
     t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
     t.comment(`${done} steps`)
+  })
+
+/** Episodes of one world, with a calm after each. */
+const scenarios: Readonly<Record<string, readonly (readonly Command[])[]>> = {
+  'a lease that the ledger counts is there, though an unpin lands after its gate was killed': [
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, afterMs: 100 }],
+    [
+      { kind: 'freeze', ms: 60_000, afterMs: 0 },
+      { kind: 'unpin', encoder: 0, cid: 0, afterMs: 1 },
+      { kind: 'gate-kill', afterMs: 3 },
+    ],
+    [],
+  ],
+  'a renewal whose answer was an error takes the lease of the other gate with it': [
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],
+    [
+      { kind: 'write-fault', fault: { kind: 'done-with-error' }, afterMs: 1 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 21_600_000, afterMs: 1 },
+      { kind: 'unpin', encoder: 0, cid: 0, afterMs: 1000 },
+    ],
+  ],
+}
+
+for (const [title, episodes] of Object.entries(scenarios))
+  t.test(title, async (t) => {
+    const gates = title.includes('other gate') ? 2 : 1
+    const { violations } = await runEpisodes(1, episodes, { ...options, gates }, Infinity)
+    t.same(violations, [])
   })
 
 t.test('pins in the queue outlast a lease of their holder that ran out', async (t) => {

@@ -392,7 +392,9 @@ export class World implements Surroundings {
     if (!cluster.isUp) return
     model.clusterKilled(this.time.monotonic())
     const before = cluster.exported()
+    const unpinned = cluster.unpinsNotOnDisk()
     cluster.kill(forgets)
+    model.forgotUnpins(unpinned.filter((cid) => cluster.get(cid) !== undefined))
     if (this.untrusted === undefined) return
     const cids = new Set([...before.keys(), ...cluster.all().keys()])
     model.forgotten(

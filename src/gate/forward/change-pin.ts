@@ -107,11 +107,17 @@ async function prepare(
   const { excess, place } =
     plan.kind === 'pin' ? await quota.reserve(encoder, plan, pin.record) : nothingReserved
   if (refuseExcess(request, answering, excess)) return 'answered'
+  const wanted = wantedOf(decision)
+  try {
+    await pin.begin(wanted)
+  } catch (error) {
+    place?.free()
+    throw error
+  }
   if (request.isClosed) {
     place?.free()
     return 'answered'
   }
-  const wanted = wantedOf(decision)
   let isUnknown = false
   const free = (): void => {
     if (!isUnknown) place?.free()

@@ -2,7 +2,7 @@
 import { base32 } from 'multiformats/bases/base32'
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import type { Parameter } from '../../cluster/query.js'
-import { type Lease, latestEnd } from '../../leases/lease.js'
+import { type Lease, latestEnd, tokensOf } from '../../leases/lease.js'
 import { dayMs } from '../../time/units.js'
 import type { LedgerRow, Released } from '../row.js'
 import { takeDownOf } from '../take-down.js'
@@ -101,7 +101,12 @@ const overMs = (row: LedgerRow): number =>
 
 const finite = (ms: number): number | null => (Number.isFinite(ms) ? Math.ceil(ms) : null)
 
-type LeaseArray = readonly [holder: string, since: number, until: number | null, token?: string]
+type LeaseArray = readonly [
+  holder: string,
+  since: number,
+  until: number | null,
+  ...tokens: readonly string[],
+]
 type ReleasedArray = readonly [holder: string, token: string, seq: number]
 
 /** A lease of an older release has no token. */
@@ -112,21 +117,26 @@ const releasedArray = ({ holder, token, seq }: Released): ReleasedArray => [hold
 /** Times in seconds, as in the cluster. */
 function leasesText(leases: readonly TokenLease[]): string | null {
   if (leases.length === 0) return null
-  const arrays = leases.map(({ holder, sinceMs, untilMs, token }): LeaseArray => {
-    const until = untilMs === Infinity ? null : untilMs / 1000
-    const times = [holder, sinceMs / 1000, until] as const
-    return token === undefined ? times : [...times, token]
+  const arrays = leases.map((lease): LeaseArray => {
+    const { holder, sinceMs, untilMs } = lease
+    return [
+      holder,
+      sinceMs / 1000,
+      untilMs === Infinity ? null : untilMs / 1000,
+      ...tokensOf(lease),
+    ]
   })
   return JSON.stringify(arrays)
 }
 
 export function readLeases(column: SQLOutputValue | undefined): TokenLease[] {
   const arrays = JSON.parse(textOf(column) ?? '[]') as LeaseArray[]
-  return arrays.map(([holder, since, until, token]) => ({
+  return arrays.map(([holder, since, until, token, ...replaces]) => ({
     holder,
     sinceMs: Math.round(since * 1000),
     untilMs: until === null ? Infinity : Math.round(until * 1000),
     ...(token !== undefined && { token }),
+    ...(replaces.length > 0 && { replaces }),
   }))
 }
 

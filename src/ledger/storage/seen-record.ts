@@ -4,6 +4,20 @@ import type { PinRecord } from '../../leases/pin-record.js'
 import { mergeRow, type Merging, owedBy, ownSeq } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 
+/** Of one comparison. */
+export interface Comparing extends Merging {
+  /** When it began, and now, in milliseconds since the epoch. */
+  readonly startMs: number
+  readonly nowMs: number
+}
+
+/** With CRDT batching the cluster shows a write with a delay. */
+const lagMs = 300_000
+
+/** The state may be older than the write. */
+const isRecent = (row: LedgerRow | undefined, { startMs }: Comparing): boolean =>
+  row !== undefined && row.atMs > startMs - lagMs
+
 export interface SeenRow {
   /** Undefined: the row stays unchanged. */
   readonly row: LedgerRow | undefined
@@ -18,14 +32,14 @@ export interface SeenRow {
 export function compareRow(
   known: LedgerRow | undefined,
   record: PinRecord,
-  merging: Merging,
-  now: number,
+  comparing: Comparing,
 ): SeenRow {
-  const { gateId } = merging
+  const { gateId, nowMs: now } = comparing
   const { cid, isDirect, options } = record
-  const merged = known && mergeRow({ ...known, report: undefined }, record, merging, now)
-  const report = merged?.differs
-  const leases = report === undefined ? record.leases : (merged?.record?.leases ?? [])
+  const merged = known && mergeRow({ ...known, report: undefined }, record, comparing, now)
+  const differs = merged?.differs
+  const report = isRecent(known, comparing) ? known?.report : differs
+  const leases = differs === undefined ? record.leases : (merged?.record?.leases ?? [])
   const news = leases.filter((lease) => !has(known?.leases ?? [], lease))
   const row: LedgerRow = {
     cid,
@@ -45,13 +59,10 @@ export function compareRow(
 }
 
 /** The row of a pin that the cluster lacks: an owed pin is missing, any other is over. */
-export function withoutRecord(
-  row: LedgerRow,
-  merging: Merging,
-  now: number,
-): LedgerRow | undefined {
-  const isLive = ({ untilMs }: Lease): boolean => untilMs > now
-  if (owedBy(row, merging).some(isLive))
+export function withoutRecord(row: LedgerRow, comparing: Comparing): LedgerRow | undefined {
+  if (isRecent(row, comparing)) return undefined
+  const isLive = ({ untilMs }: Lease): boolean => untilMs > comparing.nowMs
+  if (owedBy(row, comparing).some(isLive))
     return row.report === 'missing' ? undefined : { ...row, report: 'missing' }
   return row.leases.some(isLive) ? { ...row, leases: [] } : undefined
 }

@@ -5,10 +5,7 @@ import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 import type { LedgerFile } from './ledger-file.js'
 import type { ComparedState, LedgerOperation } from './ledger-storage.js'
-import { compareRow, withoutRecord } from './seen-record.js'
-
-/** With CRDT batching the cluster shows a write with a delay. */
-const lagMs = 300_000
+import { compareRow, type Comparing, withoutRecord } from './seen-record.js'
 
 /** Marks a line with leases: other pins are not the gate's, so it does not parse them. */
 const leaseBytes = `"${leasePrefix}`
@@ -101,22 +98,20 @@ export class StateComparison {
     const id = rows.idOf(record.cid)
     if (id !== undefined) this.mark(id)
     const known = id === undefined ? undefined : rows.rowById(id)
-    const { owes, file } = this
-    const { row, isAdopted } = compareRow(known, record, { gateId: file.gateId, owes }, this.now())
-    if (row === undefined) return
-    const report = this.isRecent(known) ? known?.report : row.report
-    this.found.push({ row: { ...row, report }, isAdopted })
+    const { row, isAdopted } = compareRow(known, record, this.comparing())
+    if (row !== undefined) this.found.push({ row, isAdopted })
   }
 
   /** The new row of a pin that the cluster lacks; undefined: the row stays unchanged. */
   private gone(id: number): LedgerRow | undefined {
     const row = this.file.rows.rowById(id)
-    if (row === undefined || !this.mayChange(row.cid, row) || this.isRecent(row)) return undefined
-    return withoutRecord(row, { gateId: this.file.gateId, owes: this.owes }, this.now())
+    if (row === undefined || !this.mayChange(row.cid, row)) return undefined
+    return withoutRecord(row, this.comparing())
   }
 
-  private isRecent(row: LedgerRow | undefined): boolean {
-    return row !== undefined && row.atMs > this.startMs - lagMs
+  private comparing(): Comparing {
+    const { file, owes, startMs } = this
+    return { gateId: file.gateId, owes, startMs, nowMs: this.now() }
   }
 
   private mayChange(cid: string, row: LedgerRow | undefined): boolean {
