@@ -139,7 +139,8 @@ const doubtMsMax = hourMs
 const freeBytesMin = 256 * 1024 ** 2
 
 function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
-  const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0, freeBytes } = ledger
+  const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0 } = ledger
+  const { freeBytes = Infinity, hasNoInodes } = ledger
   const { missing, unexpected } = reportedRows
   const { unheardGates, isWalking } = ledger
   const findings: Finding[] = []
@@ -149,15 +150,17 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       severity: 'urgent',
       what: 'The ledger cannot be written to disk.',
       cause: 'This machine. Meanwhile every pin gets 503, and unpins may; reads continue.',
-      next: 'Check df -h of ledger.directory, and dmesg. The log has "could not write the ledger".',
+      next: 'Check df -h, df -i of ledger.directory, dmesg. The log has "could not write the ledger".',
     })
-  else if (freeBytes !== undefined && freeBytes < freeBytesMin)
+  else if (hasNoInodes || freeBytes < freeBytesMin)
     findings.push({
       id: 'ledger-disk-low',
       severity: 'soon',
-      what: `The disk of the ledger has ${Math.floor(freeBytes / 1024 ** 2)} MiB left.`,
+      what: hasNoInodes
+        ? 'The disk of the ledger has no free inodes.'
+        : `The disk of the ledger has ${Math.floor(freeBytes / 1024 ** 2)} MiB left.`,
       cause: 'This machine. When the disk is full, every pin gets 503.',
-      next: 'Free space on the disk of ledger.directory.',
+      next: 'Remove files from the disk of ledger.directory: df -h and df -i show what it has.',
     })
   if (isCopy)
     findings.push({

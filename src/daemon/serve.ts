@@ -6,7 +6,7 @@ import { LiveSettings } from '../settings/reload/live.js'
 import { assemble } from './assemble.js'
 import type { Daemon } from './daemon.js'
 import { passedSocket } from './listen-descriptor.js'
-import { startProblems } from './start-problems.js'
+import { startProblems, startWarnings } from './start-problems.js'
 import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { controlSocket, servingOn, Systemd, unitDirectory } from './systemd.js'
@@ -42,7 +42,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   await using parts = new AsyncDisposableStack()
   const log = parts.adopt(await openLog(config.log), (log) => log.close())
   failLoudly(log)
-  for (const warning of warnings)
+  for (const warning of [...warnings, ...startWarnings(config, stateDirectory)])
     log.warn({ config: configPath, warning }, 'the settings have a warning')
 
   const daemon = parts.use(

@@ -14,6 +14,7 @@ import {
   newDirectoryFault,
   notFileFault,
   readFault,
+  roomFault,
 } from '../disk/access.js'
 import { lastWritesDirectory, ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
 import { ConfigError, type Problem } from '../settings/problems.js'
@@ -72,6 +73,21 @@ export async function startProblems(config: Config, place: StartPlace): Promise<
       ? await isFree('listen', { kind: 'public', ...listen })
       : []),
   ]
+}
+
+/** Problems that a start survives, with less service. */
+export function startWarnings(config: Config, stateDirectory: string | undefined): string[] {
+  const { log, listing } = config
+  const ledger = ledgerDirectory(config, stateDirectory)
+  const mayCome = [
+    ['ledger.directory', ledger],
+    ['log.file', log.file && dirname(log.file)],
+  ] as const
+  const places = mayCome.filter(([, place]) => place !== undefined && existsSync(place))
+  return [...places, ['listing.directory', listing.directory] as const].flatMap(([path, place]) => {
+    const fault = place === undefined ? undefined : roomFault(place)
+    return fault === undefined ? [] : [`${path}: ${fault}`]
+  })
 }
 
 const said = (path: string, says: string | undefined): Problem[] =>

@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { kindOf, refusal, type Verb } from './refusal.js'
+import { hasNoInodes, kindOf, refusal, type Verb } from './refusal.js'
 
 const { O_APPEND, O_NONBLOCK, O_WRONLY, R_OK, W_OK, X_OK } = constants
 
@@ -103,9 +103,15 @@ const kernelFault = (path: string): string | undefined =>
     : undefined
 
 /** @returns undefined: an empty file has its place there */
-export function fullFault(directory: string): string | undefined {
-  const { files, ffree } = statfsSync(directory)
-  return files > 0 && ffree === 0 ? refusal(directory, 'ENOSPC') : undefined
+export const fullFault = (directory: string): string | undefined =>
+  hasNoInodes(directory) ? refusal(directory, 'ENOSPC') : undefined
+
+/** @returns undefined: a file can be created there, and has space */
+export function roomFault(directory: string): string | undefined {
+  const fault = directoryFault(directory)
+  if (fault !== undefined) return fault
+  const { blocks, bavail } = statfsSync(directory)
+  return blocks > 0 && bavail === 0 ? refusal(directory, 'ENOSPC') : fullFault(directory)
 }
 
 class NotDirectory extends Error {

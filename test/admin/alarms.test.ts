@@ -17,7 +17,7 @@ const ledger = {
   reportedRows: { missing: 0, unexpected: 0 },
   ...{ owedRows: 7, doubts: 0, oldestDoubtMs: undefined, isWalking: false, isWritable: true },
   ...{ isCopy: false, unheardGates: [], news: { waiting: 0, dropped: 0 } },
-  ...{ bytes: 4096, freeBytes: 1024 ** 4, commits: { count: 1, seconds: 0.1 } },
+  ...{ bytes: 4096, freeBytes: 1024 ** 4, hasNoInodes: false, commits: { count: 1, seconds: 0.1 } },
 }
 const well: Gathered['status'] = {
   ...{ version: '1', node: 'v24', startedAt: '2026-01-01T00:00:00Z', url: 'https://gate' },
@@ -58,6 +58,7 @@ t.test('each thing that is wrong is one alarm, the urgent ones first', async (t)
     [{ ledger: { ...ledger, isWritable: false } }, {}, ['ledger-not-writable']],
     [{ ledger: { ...ledger, isCopy: true } }, {}, ['ledger-copy']],
     [{ ledger: { ...ledger, freeBytes: 1000 } }, {}, ['ledger-disk-low']],
+    [{ ledger: { ...ledger, hasNoInodes: true } }, {}, ['ledger-disk-low']],
     [{ ledger: { ...ledger, doubts: 3, oldestDoubtMs: 2 * hourMs } }, {}, ['ledger-doubts']],
     [{ ledger: { ...ledger, doubts: 3, oldestDoubtMs: minuteMs } }, {}, []],
     [

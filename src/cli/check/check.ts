@@ -1,12 +1,8 @@
 /** `pinwarden check`: says whether the daemon would start, and sums up its configuration. */
 import { X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { directoryFault, fullFault } from '../../disk/access.js'
-import { ledgerDirectory } from '../../ledger/ledger-directory.js'
-import { startProblems } from '../../daemon/start-problems.js'
+import { startProblems, startWarnings } from '../../daemon/start-problems.js'
 import { controlSocket, unitDirectory } from '../../daemon/systemd.js'
 import { inLinesOf, loadSettings, type Settings } from '../../settings/load.js'
-import type { Config } from '../../settings/schema/schema.js'
 import { ConfigError, type Problem, problemText } from '../../settings/problems.js'
 import { daysText } from '../../time/span-text.js'
 import { defaultPath, type JsonCalled } from '../command-line.js'
@@ -83,21 +79,9 @@ async function examined(
   const { answers, faults } = online ? await askOnline(settings) : { answers: [], faults: [] }
   return {
     problems: await inLinesOf(configPath, [...problems, ...faults]),
-    warnings: [...settings.warnings, ...placeWarnings(config, stateDirectory)],
+    warnings: [...settings.warnings, ...startWarnings(config, stateDirectory)],
     rows: [...summaryOf(settings, Date.now()), ...answers],
   }
-}
-
-/** Problems that a start survives, with less service. */
-function placeWarnings(config: Config, stateDirectory: string | undefined): readonly string[] {
-  const { directory } = config.listing
-  const ledger = ledgerDirectory(config, stateDirectory)
-  const isThere = ledger !== undefined && existsSync(ledger)
-  const faults = [
-    ['listing.directory', directory === undefined ? undefined : directoryFault(directory)],
-    ['ledger.directory', isThere ? fullFault(ledger) : undefined],
-  ] as const
-  return faults.flatMap(([path, fault]) => (fault === undefined ? [] : [`${path}: ${fault}`]))
 }
 
 async function askOnline(settings: Settings) {

@@ -3,7 +3,6 @@ import { ledgerText } from '../../admin/ledger-text.js'
 import { endpointText, type StatusReport } from '../../admin/status-report.js'
 import { daysText, spanText } from '../../time/span-text.js'
 import { askAdmin } from '../ask-admin.js'
-import { CommandError } from '../report.js'
 
 export interface Shown extends StatusReport {
   readonly ready: boolean
@@ -13,11 +12,9 @@ export interface Shown extends StatusReport {
 
 export async function askStatus(where: string): Promise<Shown> {
   const [status, readiness] = await Promise.all([
-    askAdmin(where, '/status') as Promise<StatusReport | null>,
-    askAdmin(where, '/readyz') as Promise<Pick<Partial<Shown>, 'ready' | 'missing'> | null>,
+    askAdmin(where, '/status') as Promise<StatusReport>,
+    askAdmin(where, '/readyz') as Promise<Pick<Partial<Shown>, 'ready' | 'missing'>>,
   ])
-  if (typeof status?.startedAt !== 'string' || readiness === null)
-    throw new CommandError(`the program at ${where} is not an admin listener of pinwarden`)
   const { ready = false, missing = [] } = readiness
   return { ready, missing, ...status }
 }
@@ -26,6 +23,7 @@ export function statusText(shown: Shown, now: number): string {
   const { settings, certificateExpires: certificate } = shown
   const rows = [
     ['ready', shown.ready ? 'yes' : `no: ${shown.missing.join(', ')}`],
+    ...(shown.alarms ?? []).map(({ what, next }) => ['alarm', `${what} ${next}`] as const),
     ...(shown.host === undefined ? [] : [['host', shown.host] as const]),
     ['version', `${shown.version} on Node ${shown.node}`],
     ['up', spanText(now - Date.parse(shown.startedAt))],

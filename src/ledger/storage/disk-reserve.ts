@@ -27,6 +27,13 @@ export class DiskReserve {
     return bavail * bsize
   }
 
+  /** Without free inodes no file can be created, whatever space is free. */
+  get hasNoInodes(): boolean {
+    if (this.path === undefined) return false
+    const { files, ffree } = statfsSync(dirname(this.path))
+    return files > 0 && ffree === 0
+  }
+
   /** Reserves if the disk has twice as much left. @returns why it did not; undefined: it did */
   keep(): string | undefined {
     const { path } = this
@@ -40,6 +47,7 @@ export class DiskReserve {
       this.make(path, bytes)
       return undefined
     } catch (error) {
+      if (this.hasNoInodes) return 'the disk has no free inodes: df -i shows it'
       return `the disk is full: ${error instanceof Error ? error.message : String(error)}`
     }
   }

@@ -7,6 +7,7 @@ const none: FileFigures = {
   reportedRows: { missing: 0, unexpected: 0 },
   bytes: 0,
   freeBytes: undefined,
+  hasNoInodes: false,
 }
 
 /** A reading that takes longer yields the previous figures. */

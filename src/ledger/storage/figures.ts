@@ -8,6 +8,8 @@ export interface FileFigures {
   readonly bytes: number
   /** Free bytes of the disk; undefined: the ledger is in memory. */
   readonly freeBytes: number | undefined
+  /** No file can be created on the disk, whatever space is free. */
+  readonly hasNoInodes: boolean
 }
 
 export interface LedgerFigures extends FileFigures {

@@ -179,6 +179,7 @@ export class LedgerService {
       reportedRows: file.rows.reported(),
       bytes: file.bytes,
       freeBytes: this.reserve.freeBytes,
+      hasNoInodes: this.reserve.hasNoInodes,
     }
   }
 

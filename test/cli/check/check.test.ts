@@ -1,5 +1,5 @@
 /** `check` is the twin of the start: what one says, the other says. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { certificate, otherCertificate } from '../../support/certificate.js'
-import { run, startDaemon } from '../../support/daemon.js'
+import { bin, run, startDaemon } from '../../support/daemon.js'
 import { startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
 
@@ -209,6 +209,60 @@ t.test(
     })
   },
 )
+
+const noMounts =
+  spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']).status !== 0 &&
+  'only root mounts a file system for a test'
+
+t.test('a disk without free space or inodes is warned of', { skip: noMounts }, async (t) => {
+  const files = t.testdir({
+    'c.json': JSON.stringify({
+      listen: { port: 0 },
+      log: { file: '/mnt/log/access.log' },
+      ledger: { directory: '/mnt/state' },
+      listing: { directory: '/mnt/listing' },
+    }),
+    'early.mjs': `process.on('newListener', (name) => {
+      if (name === 'SIGUSR2') setImmediate(() => process.kill(process.pid, 'SIGTERM'))
+    })`,
+  })
+  const script = `
+    set -e; cd "$1"; shift
+    mount -t tmpfs -o "$1" x /mnt; mkdir /mnt/state /mnt/log /mnt/listing; touch /mnt/log/access.log
+    sh -c "$2" 2>/dev/null || true
+    chmod 640 c.json; shift 2
+    "$@" check -c c.json
+    "$1" --import ./early.mjs "$2" serve -c c.json
+    cat /mnt/log/access.log >&2`
+  const filled = { inodes: 'i=0; while mkdir /mnt/$i; do i=$((i+1)); done', space: 'yes > /mnt/f' }
+  for (const [options, fill, words] of [
+    [
+      'nr_inodes=9',
+      filled.inodes,
+      'is on a file system without free inodes, though it may .*: df -i',
+    ],
+    ['size=4m', filled.space, 'is on a file system that is full: df -h'],
+  ] as const) {
+    const command = [files, options, fill, process.execPath, bin]
+    const { status, stdout, stderr } = spawnSync(
+      ...(['unshare', ['--mount', 'sh', '-c', script, 'sh', ...command]] as const),
+      { env: { ...process.env, NODE_OPTIONS: '' }, encoding: 'utf8' },
+    )
+    t.match(stdout, /^ok: c\.json\n/, stderr)
+    const warned = [
+      'ledger.directory: /mnt/state',
+      'log.file: /mnt/log',
+      'listing.directory: /mnt/listing',
+    ]
+    for (const place of warned) {
+      t.match(stderr, new RegExp(`^pinwarden: warning: ${place} ${words} /mnt/`, 'm'))
+      // On the full disk the log itself has no room.
+      if (options !== 'size=4m')
+        t.match(stderr, new RegExp(`^{.*"${place} ${words} /mnt/.*the settings`, 'm'))
+    }
+    t.equal(status, 0)
+  }
+})
 
 t.test('as JSON it says each problem with its line, and ends with 1', async (t) => {
   const { at } = await scene(t)

@@ -68,6 +68,7 @@ t.test('status ends with 1 when the cluster is down or settings were refused', a
   const { code, stdout } = await pinwarden('status', '--admin', socket)
   t.equal(code, 1)
   t.match(stdout, /^ready +no: cluster$/m)
+  t.match(stdout, /^alarm +[^.]+settings[^.]*\. .*pinwarden check/m)
   t.match(stdout, /^settings .*; newer ones were refused: pinwarden check says why$/m)
 })
 

@@ -33,7 +33,7 @@ t.test('all rows are looked at once a minute only', async (t) => {
 t.test('while the disk hangs the figures are those of before', async (t) => {
   const figures = (bytes: number) => ({
     ...{ owedRows: 1, reportedRows: { missing: 0, unexpected: 0 } },
-    ...{ bytes, freeBytes: 1 },
+    ...{ bytes, freeBytes: 1, hasNoInodes: false },
   })
   const asked: PromiseWithResolvers<ReturnType<typeof figures>>[] = []
   const timers: (() => void)[] = []
