@@ -150,7 +150,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       severity: 'urgent',
       what: 'The ledger cannot be written to disk.',
       cause: 'This machine. Meanwhile every pin gets 503, and unpins may; reads continue.',
-      next: 'Check df -h, df -i of ledger.directory, dmesg. The log has "could not write the ledger".',
+      next: 'See df -h, df -i of ledger.directory; dmesg; in the log "could not write the ledger".',
     })
   else if (hasNoInodes || freeBytes < freeBytesMin)
     findings.push({

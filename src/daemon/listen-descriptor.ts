@@ -1,5 +1,5 @@
 /** The socket that systemd listens on for the gate: it stays open across restarts. */
-import { Socket } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import type { Environment } from '../settings/overrides.js'
 import { StartError } from './start-error.js'
 
@@ -22,20 +22,22 @@ const firstDescriptor = 3
 export function passedSocket(env: Environment, pid: number): PassedSocket | undefined {
   // Meant for the parent process, and inherited from it.
   if (Number(env.LISTEN_PID) !== pid) return undefined
-  const count = Number(env.LISTEN_FDS)
-  if (count > 1)
+  const { LISTEN_FDS: text = '0' } = env
+  const count = /^\d+$/.test(text) ? Number(text) : NaN
+  if (count === 0) return undefined
+  if (count !== 1)
     throw new StartError(
-      `${count} sockets are passed to the daemon, and the gate listens on one`,
+      `LISTEN_FDS=${text}: the daemon takes one socket`,
       'leave one ListenStream= in pinwarden.socket',
     )
-  return count === 1 ? socketAt(firstDescriptor) : undefined
+  return socketAt(firstDescriptor)
 }
 
 function socketAt(descriptor: number): PassedSocket {
   const host = addressOf(descriptor)
   if (host !== undefined) return { descriptor, host }
   throw new StartError(
-    'the socket passed to the daemon is not a TCP socket, and the gate listens on TCP only',
+    'the socket passed to the daemon is not a bound TCP socket, and the gate listens on TCP only',
     'name an address or a port in pinwarden.socket, such as ListenStream=9098',
   )
 }
@@ -45,8 +47,9 @@ function addressOf(fd: number): string | undefined {
   try {
     // Stays open and unread: closing it would close the descriptor.
     const socket = new Socket({ fd, readable: false, writable: false })
-    const { address } = socket.address() as { readonly address?: string }
-    return socket.remoteAddress === undefined ? address : undefined
+    const { address, port } = socket.address() as Partial<AddressInfo>
+    // An unbound one would get any port of all addresses.
+    return socket.remoteAddress === undefined && port !== 0 ? address : undefined
   } catch {
     return undefined
   }

@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { hasNoInodes, kindOf, refusal, type Verb } from './refusal.js'
+import { kindOf, refusal, type Verb } from './refusal.js'
 
 const { O_APPEND, O_NONBLOCK, O_WRONLY, R_OK, W_OK, X_OK } = constants
 
@@ -103,8 +103,11 @@ const kernelFault = (path: string): string | undefined =>
     : undefined
 
 /** @returns undefined: an empty file has its place there */
-export const fullFault = (directory: string): string | undefined =>
-  hasNoInodes(directory) ? refusal(directory, 'ENOSPC') : undefined
+export function fullFault(directory: string): string | undefined {
+  const { files, ffree } = statfsSync(directory)
+  const isOut = files > 0 && ffree === 0
+  return isOut ? `${directory} is on a file system without free inodes: df -i shows it` : undefined
+}
 
 /** @returns undefined: a file can be created there, and has space */
 export function roomFault(directory: string): string | undefined {

@@ -1,5 +1,5 @@
 /** An operation that the system refused, in words, with the command that mends it. */
-import { accessSync, constants, readFileSync, statfsSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 
@@ -11,7 +11,7 @@ export function refusal(path: string, code: string, verb: Verb = 'read'): string
   if (code === 'EISDIR') return `${path} is a directory`
   if (code === 'ENOTDIR') return `${notDirectory(path)} is not a directory`
   if (code === 'EROFS') return `${path} is on a file system that is read-only`
-  if (code === 'ENOSPC') return fullText(path)
+  if (code === 'ENOSPC') return `${path} is on a file system that is full: df -h and df -i show it`
   if (code === 'ELOOP') return `${path} is a link that leads back to itself`
   if (code === 'ENAMETOOLONG') return `${path} is too long: a name may have 255 bytes, a path 4095`
   if (code === 'ENXIO') return noReader(path)
@@ -23,22 +23,6 @@ export function refusal(path: string, code: string, verb: Verb = 'read'): string
   const stat = statSync(place, { throwIfNoEntry: false })
   const may = `user ${userName()} may not ${word} ${place}`
   return stat === undefined ? may : `${may} (${ownersOf(stat)}); try ${remedy(place, stat, word)}`
-}
-
-/** The path may not exist, but a directory above it does. */
-function fullText(path: string): string {
-  const place = [path, ...above(path).toReversed()].find((each) => isThere(each)) ?? '/'
-  return hasNoInodes(place)
-    ? `${path} is on a file system without free inodes, though it may have space: df -i ${place}`
-    : `${path} is on a file system that is full: df -h ${place}`
-}
-
-const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined
-
-/** Some file systems have no fixed number of them, and say 0. */
-export function hasNoInodes(path: string): boolean {
-  const { files, ffree } = statfsSync(path)
-  return files > 0 && ffree === 0
 }
 
 function noReader(path: string): string {

@@ -110,14 +110,9 @@ export async function inLinesOf(path: string, problems: readonly Problem[]) {
 
 /** Reads the configuration of a file, but not the files that it names. */
 export async function loadConfig(path: string, env = process.env): Promise<Config> {
-  const { text } = await readConfig(path)
-  try {
-    const config = configFrom(text, env)
-    makePathsAbsolute(config, dirname(resolve(path)))
-    return config
-  } catch (error) {
-    throw inLines(text, error)
-  }
+  const config = configFrom((await readConfig(path)).text, env)
+  makePathsAbsolute(config, dirname(resolve(path)))
+  return config
 }
 
 /**
@@ -139,10 +134,14 @@ export async function soundConfig(path: string, env: Environment): Promise<Confi
 
 /** Reads the configuration of a text, but not the files that it names. */
 export function configFrom(text: string, env: Environment = {}): Config {
-  const { value, problems } = atOnce(parseJson(text))
-  const { config, problems: more } = atOnce(examine(value, overridden(value, env)))
-  refuse([...problems, ...more])
-  return config
+  try {
+    const { value, problems } = atOnce(parseJson(text))
+    const { config, problems: more } = atOnce(examine(value, overridden(value, env)))
+    refuse([...problems, ...more])
+    return config
+  } catch (error) {
+    throw inLines(text, error)
+  }
 }
 
 function* settingsOf(

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { passedSocket } from '../../src/daemon/listen-descriptor.js'
 import { certificate } from '../support/certificate.js'
 import type { LogLine } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
@@ -89,6 +90,7 @@ t.test('what is no TCP socket to listen on ends in a sentence', { skip }, async 
     { file: '/etc/passwd' },
     'udp',
     'connection',
+    'unbound',
     'pipe',
     'nothing',
   ]
@@ -98,13 +100,22 @@ t.test('what is no TCP socket to listen on ends in a sentence', { skip }, async 
     t.same(await daemon.exited, { code: 1, signal: null }, about)
     t.equal(
       daemon.stderr,
-      'pinwarden: error: the socket passed to the daemon is not a TCP socket, ' +
+      'pinwarden: error: the socket passed to the daemon is not a bound TCP socket, ' +
         'and the gate listens on TCP only\n' +
         'hint: name an address or a port in pinwarden.socket, such as ListenStream=9098\n',
       about,
     )
     t.same(daemon.lines(), [])
   }
+})
+
+t.test('a number of sockets other than one is told', async (t) => {
+  const passed = (text?: string) => () =>
+    passedSocket({ LISTEN_PID: '7', ...(text !== undefined && { LISTEN_FDS: text }) }, 7)
+  for (const text of ['2', '99999999999', 'abc', '-1', '1.5', '1e0', ''])
+    t.throws(passed(text), { message: `LISTEN_FDS=${text}: the daemon takes one socket` })
+  for (const text of [undefined, '0']) t.equal(passed(text)(), undefined)
+  t.equal(passedSocket({ LISTEN_PID: '8', LISTEN_FDS: '2' }, 7), undefined, "another process'")
 })
 
 t.test('check says what holds for a socket that it is not passed', async (t) => {

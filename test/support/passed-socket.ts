@@ -10,6 +10,7 @@ export type Passed =
   | { readonly file: string }
   | 'udp'
   | 'connection'
+  | 'unbound'
   | 'pipe'
   | 'nothing'
 
@@ -43,6 +44,7 @@ if ($kind eq 'connection') {
   POSIX::dup2(fileno($s), 9) or die $!;
   $s = $other;
 }
+if ($kind eq 'unbound') { socket($s, AF_INET, SOCK_STREAM, 0) or die $! }
 if ($kind eq 'pipe') { pipe($s, $other) or die $! }
 if ($kind eq 'file') { open($s, '<', $where) or die $! }
 if ($kind eq 'nothing') { POSIX::close(3) }

@@ -38,7 +38,9 @@ export function* parseJson(text: string): SlicedWork<Parsed> {
 /** What can be made out of a text, whatever its faults; undefined: nothing. */
 export function legibleJson(text: string): unknown {
   try {
-    return parse(withoutBom(text), [], { allowTrailingComma: true }) as unknown
+    const value = parse(withoutBom(text), [], { allowTrailingComma: true }) as unknown
+    // A field __proto__ sets a prototype there, and a field here.
+    return JSON.parse(JSON.stringify(value)) as unknown
   } catch {
     // It is nested too deeply.
     return undefined
@@ -147,7 +149,7 @@ function faultsIn(json: string): readonly Problem[] {
 /** Adds to each problem the line of its field, or of the object that lacks the field. */
 export function withLines(text: string, problems: readonly Problem[]): readonly Problem[] {
   const json = withoutBom(text)
-  const root = parseTree(json, [], { allowTrailingComma: true })
+  const root = treeOf(json)
   const lineAt = lineFinder(json)
   const fields = new Map<Node, ReadonlyMap<Segment, Node>>()
   return problems.map((problem) => {
@@ -159,6 +161,15 @@ export function withLines(text: string, problems: readonly Problem[]): readonly 
 }
 
 /** @param fields of the objects on the way, as one may have thousands, each with a problem */
+/** Undefined also for a text that is nested too deeply. */
+function treeOf(json: string): Node | undefined {
+  try {
+    return parseTree(json, [], { allowTrailingComma: true })
+  } catch {
+    return undefined
+  }
+}
+
 function nearestTo(
   root: Node,
   segments: readonly Segment[],

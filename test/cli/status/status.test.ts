@@ -283,8 +283,15 @@ t.test(
         ...{ code: 0, stdout: 'nothing waits\n', stderr: /config\.json is broken: .*\n$/ },
       })
     }
-    writeFileSync(configPath, '["control"')
-    t.match(await reload(), { code: 1, stderr: /no answer.*\nhint: .*kill -HUP PID\n/ })
+    for (const lost of [
+      '["control"',
+      '['.repeat(200_000),
+      '{ "__proto__": { "control": 1 } }',
+      '',
+    ]) {
+      writeFileSync(configPath, lost)
+      t.match(await reload(), { code: 1, stderr: /no answer.*\nhint: .*kill -HUP PID\n/ })
+    }
     write({})
     daemon.process.kill('SIGTERM')
     await daemon.exited
