@@ -10,7 +10,7 @@ import { readLogLine } from '../log/line-text.js'
 import { configInUse } from './config-faults.js'
 import type { Io } from './io.js'
 import { CommandError, fileFault, UsageError } from './report.js'
-import { spanMsOf } from '../time/span-text.js'
+import { spanMsOf, timeMsOf } from '../time/span-text.js'
 import { lineBytesMax, linesOf } from './tail/follow.js'
 
 /**
@@ -207,7 +207,7 @@ export function sinceOf(text: string | undefined, now: number): number | undefin
   const minutes = /^(\d{1,6})m(?:in)?$/.exec(text)?.[1]
   const spanMs = minutes === undefined ? spanMsOf(text) : Number(minutes) * 60_000
   if (!Number.isNaN(spanMs)) return now - spanMs
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN
+  const time = timeMsOf(text)
   if (!Number.isNaN(time)) return time
   throw new UsageError(
     `--since ${text} is not a time`,

@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { JsonCalled } from './command-line.js'
 import type { Io } from './io.js'
-import { type LogLine, readLogLine } from '../log/line-text.js'
+import { type LogLine, readLogLine, wordIn } from '../log/line-text.js'
+import { timeMsOf } from '../time/span-text.js'
 import {
   configuredLog,
   isSince,
@@ -48,7 +49,7 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
     if (line === undefined && text !== '') foreign++
     if (line?.msg !== 'request') continue
     // Files may be given in any order.
-    const { time = first } = line
+    const time = timeIn(line) ?? first
     if (first === '' || time < first) first = time
     if (time > last) last = time
     add(sums, line)
@@ -82,6 +83,10 @@ export async function reportRefusals(options: ReportOptions, io: Io): Promise<nu
   return 0
 }
 
+/** Undefined: the line has none, or another text in its place. */
+const timeIn = ({ time }: LogLine): string | undefined =>
+  Number.isNaN(timeMsOf(wordIn(time) ?? '')) ? undefined : time
+
 const countText = (count: number): string => (count === 1 ? '1 line' : `${count} lines`)
 
 async function* allLines(
@@ -106,15 +111,16 @@ async function* allLines(
     if (sinceMs === undefined || (await stat(path)).mtimeMs >= sinceMs) yield* linesIn(path)
 }
 
-function add(sums: Map<string, Sum>, { encoder = '(unknown)', ...line }: LogLine): void {
+function add(sums: Map<string, Sum>, line: LogLine): void {
+  const encoder = wordIn(line.encoder) ?? '(unknown)'
   let sum = sums.get(encoder)
   if (sum === undefined) {
     sum = { requests: 0, refused: new KeyedCounter(), wouldRefuse: new KeyedCounter() }
     sums.set(encoder, sum)
   }
   sum.requests++
-  const { outcome, reason = '', wouldRefuse } = line
-  if (outcome === 'refused') sum.refused.add(reason)
+  const wouldRefuse = wordIn(line.wouldRefuse)
+  if (line.outcome === 'refused') sum.refused.add(wordIn(line.reason) ?? '')
   if (wouldRefuse !== undefined) sum.wouldRefuse.add(wouldRefuse)
 }
 

@@ -49,12 +49,13 @@ const outcomeStyles: Readonly<Record<AccessLine['outcome'], Style>> = {
 
 function requestText(line: AccessLine & LogFields, paint: Paint): string {
   const { method, path, status, outcome, reason, upstreamMs, streamError, upstreamError } = line
-  const result = `${status} ${outcome}${reason === undefined ? '' : ` ${reason}`}`
-  const cluster = upstreamMs === undefined ? '' : `, cluster ${durationText(upstreamMs)}`
-  const problem = streamError ?? upstreamError
+  const why = wordIn(reason)
+  const result = `${status} ${outcome}${why === undefined ? '' : ` ${why}`}`
+  const cluster = typeof upstreamMs === 'number' ? `, cluster ${durationText(upstreamMs)}` : ''
+  const problem = wordIn(streamError) ?? wordIn(upstreamError)
   return [
     paint('gray', timeOf(line)),
-    paint('cyan', harmless(line.encoder ?? '-').padEnd(12)),
+    paint('cyan', harmless(wordIn(line.encoder) ?? '-').padEnd(12)),
     `${harmless(method)} ${harmless(path)}`,
     paint(outcomeStyles[outcome], harmless(result)),
     paint('gray', `${durationText(line.durationMs)}${cluster}, from ${harmless(line.client)}`),
@@ -90,6 +91,10 @@ const timeOf = ({ time }: LogFields): string =>
 
 /** Parsing JSON restores what it had escaped: a client may have sent terminal controls. */
 const harmless = (text: string): string => printable(text, '')
+
+/** A field of a line that another program may have written. */
+export const wordIn = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined
 
 const isRequest = (fields: LogFields): fields is AccessLine & LogFields =>
   typeof fields.status === 'number' &&

@@ -25,6 +25,20 @@ export function daysText(ms: number): string {
   return days === 1 ? '1 day' : `${days} days`
 }
 
+/**
+ * A day, which is its first moment in UTC, or a time with its zone.
+ * @returns NaN for another text, and for a day that its month does not have
+ */
+export function timeMsOf(text: string): number {
+  const [, day = '', time = 'T00:00Z'] = timeForm.exec(text) ?? []
+  const midnight = new Date(`${day}T00:00Z`)
+  const isDay = !Number.isNaN(+midnight) && midnight.toISOString().startsWith(day)
+  return isDay ? Date.parse(day + time) : NaN
+}
+
+const timeForm =
+  /^(\d{4}-\d{2}-\d{2})(T(?:[01]\d|2[0-3]):\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/
+
 /** Understands a span of time on the command line, such as `90d`. */
 const unitMs: Readonly<Record<string, number>> = {
   h: hourMs,

@@ -75,5 +75,5 @@ t.test('sockets that are meant for another process, or too many, are not guessed
     spawn('sh', ['-c', script, 'sh', ...serve], { stdio: ['ignore', 'pipe', 'pipe'] }),
   )
   t.equal((await several.exited).code, 1)
-  t.match(several.stderr, '2 sockets are passed to the daemon')
+  t.match(several.stderr, 'LISTEN_FDS=2: the daemon takes one socket')
 })

@@ -1,11 +1,12 @@
 /** Parses the expiry of a key: a date, a time, or a time span. */
 import { UsageError } from '../report.js'
-import { spanMsOf } from '../../time/span-text.js'
+import { spanMsOf, timeMsOf } from '../../time/span-text.js'
 
 /** In UTC, to the second, as the configuration has it. */
 export function expiryOf(text: string, now: Date): string {
   const spanMs = spanMsOf(text)
-  const time = Number.isNaN(spanMs) ? dateIn(text) : now.getTime() + spanMs
+  const time = Number.isNaN(spanMs) ? timeMsOf(text) : now.getTime() + spanMs
+  if (Number.isNaN(time)) throw new UsageError(`--expires ${text} is not a time`, forms)
   if (!(time > now.getTime())) throw new UsageError(`--expires ${text} is in the past`, forms)
   if (time > lastMs) throw new UsageError(`--expires ${text} is too far in the future`, forms)
   return timestampOf(new Date(time))
@@ -27,13 +28,3 @@ const forms = 'forms: 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z'
 
 /** Years beyond four digits have a form of their own that parsers do not expect. */
 const lastMs = Date.UTC(9999, 11, 31)
-
-/** A day alone is its first moment in UTC. The way back shows days that no month has. */
-function dateIn(text: string): number {
-  const form = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}Z)?$/.exec(text)
-  const full = `${form?.[1] ?? ''}${form?.[2] ?? 'T00:00:00Z'}`
-  const time = Date.parse(full)
-  if (Number.isNaN(time) || timestampOf(new Date(time)) !== full)
-    throw new UsageError(`--expires ${text} is not a time`, forms)
-  return time
-}

@@ -13,6 +13,7 @@ t.test('a while, a day or a time becomes a time in UTC', async (t) => {
     '2026-02-01': '2026-02-01T00:00:00Z',
     '2028-02-29': '2028-02-29T00:00:00Z',
     '2026-02-01T12:00:00Z': '2026-02-01T12:00:00Z',
+    '2026-02-01T12:00+02:00': '2026-02-01T10:00:00Z',
   }
   for (const [text, expected] of Object.entries(cases)) t.equal(expiryOf(text, now), expected, text)
 })

@@ -111,10 +111,21 @@ t.test('filters keep the requests that fit all of them', async (t) => {
 
 t.test('a filter or number that makes no sense is wrong usage', async (t) => {
   const log = logOf(t, whole)
-  const cases: readonly (readonly [args: string[], message: RegExp])[] = [
+  const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [['--outcome', 'fine'], /--outcome fine is not an outcome; use answered, journaled/],
     [['--status', '99'], /--status 99 is not a status; use 429, 4xx/],
     [['--lines', 'all'], /--lines all is not a number/],
+    ...[
+      '',
+      '0',
+      '-2h',
+      '1.5h',
+      'now',
+      '2026',
+      '2026-02-30',
+      '2026-11-29T10:00',
+      '2026-11-29T25:00Z',
+    ].map((since) => [['--since', since], /--since .* is not a time\nhint: such as 30m/] as const),
   ]
   for (const [args, message] of cases)
     t.match(await pinwarden('tail', log, ...args), { code: 2, stdout: '', stderr: message })
@@ -282,6 +293,30 @@ t.test('lines that docker, CRI or journald cut are joined', async (t) => {
     logOf(t, `${docker(`${short}\n`)}\n${docker(one)}\n`),
   )
   t.equal(begun.stdout, `${short}\n${one}\n`)
+})
+
+t.test('fields that another program wrote are shown, counted or left out', async (t) => {
+  const odd = { msg: 'request', outcome: 'refused' }
+  const oddLines = [
+    ...[null, 7, {}, [], '__proto__', 'constructor'].map((encoder) => line({ ...odd, encoder })),
+    ...[null, 7, {}, '__proto__'].map((reason) => line({ ...odd, reason })),
+    ...[5, 'garbage', null, '2026-02-30T00:00:00Z'].map((time) => line({ ...odd, time })),
+    ...[null, 'x', -1, 1e300].map((durationMs) => line({ ...odd, durationMs })),
+    ...[null, 7, [1]].map((field) =>
+      line({ ...odd, upstreamMs: field, upstreamError: field, wouldRefuse: field, path: field }),
+    ),
+    ...['{"level":"info"', '', '\0\0', '{}', '[]', 'null'],
+  ]
+  const log = logOf(t, `${oddLines.join('\n')}\n`)
+  const shown = await pinwarden('tail', '-n', '99', log)
+  t.match(shown, { code: 0, stderr: '' })
+  t.equal(shown.stdout.trimEnd().split('\n').length, oddLines.length)
+  for (const args of [[], ['--json'], ['--since', '2026-11-23']]) {
+    const report = await pinwarden('report', ...args, log)
+    t.equal(report.code, 0)
+    t.match(report.stderr, /^pinwarden: warning: left out \d lines that are not JSON\n/)
+    t.notMatch(report.stdout + report.stderr, 'garbage')
+  }
 })
 
 t.test('what cannot be read is an error, and not an empty report', async (t) => {
