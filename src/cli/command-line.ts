@@ -2,6 +2,7 @@
 import type { Command, Option } from 'commander'
 import { reportWithConfig } from './config-faults.js'
 import type { Io } from './io.js'
+import { UsageError } from './report.js'
 
 export const defaultPath = '/etc/pinwarden/config.json'
 
@@ -55,7 +56,10 @@ export class CommandLine {
         ...command.registeredArguments.map((one, at) => [one.name(), args[at]] as const),
       ].map(([name, value]) => [names[name] ?? name, value] as const)
       const called = { ...Object.fromEntries(options), configPath } as never
-      await this.end(async () => (await load())(called, this.io), configPath)
+      await this.end(async () => {
+        if (configPath === '') throw new UsageError('--config is empty', `default: ${defaultPath}`)
+        return (await load())(called, this.io)
+      }, configPath)
     })
   }
 

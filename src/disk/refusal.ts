@@ -85,7 +85,7 @@ function nameIn(file: string, id: number): string {
 }
 
 /** Such as "a pipe". */
-export const kindOf = (stat: Stats): string =>
+export const kindOf = (stat: Pick<Stats, 'isDirectory' | 'isFIFO' | 'isSocket'>): string =>
   stat.isDirectory()
     ? 'a directory'
     : stat.isFIFO()

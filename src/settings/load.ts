@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { atOnce, inSlices, type SlicedWork, unhurried } from '../time/slices.js'
 import { buildKeyring } from './keyring/keyring.js'
 import { legibleJson, parseJson, withLines } from './files/parse.js'
-import { type Environment, overridden, type Override } from './overrides.js'
+import { type Environment, misspelt, overridden, type Override } from './overrides.js'
 import { ConfigError, firstProblems, type Problem } from './problems.js'
 import { makePathsAbsolute, sharedPathProblems, socketProblems } from './files/paths.js'
 import { readConfig } from './files/read.js'
@@ -174,7 +174,8 @@ function* settingsOf(
     endpointSecrets: frozen(endpointSecrets),
     storeSecrets: frozen(storeSecrets),
   })
-  const warnings = [...(yield* warningsOf(config, now, tls?.cert)), ...secrets.warnings]
+  const found = yield* warningsOf(config, now, tls?.cert)
+  const warnings = [...misspelt(env), ...found, ...secrets.warnings]
   return { snapshot, tls, fileDigests, warnings, overrides }
 }
 

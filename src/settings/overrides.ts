@@ -1,4 +1,5 @@
 /** Environment variables that override fields, for containers. */
+import { editsBetween } from '../text/edits-between.js'
 import { isRecord } from './schema/validate.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -33,6 +34,16 @@ export function overridden(value: unknown, env: Environment): readonly Override[
     return put(value, place, wanted) ? [{ variable, field: fieldAt(place) }] : []
   })
 }
+
+/** Variables that are most likely meant to be one of these, and that the daemon does not read. */
+export const misspelt = (env: Environment): readonly string[] =>
+  Object.keys(env).flatMap((name) => {
+    const isKnown = Object.hasOwn(variables, name) || name === 'PINWARDEN_CONFIG'
+    const meant = Object.keys(variables).find((known) => editsBetween(known, name) <= 2)
+    return isKnown || meant === undefined
+      ? []
+      : [`the daemon does not read the variable ${name}: did you mean ${meant}?`]
+  })
 
 const fieldAt = (place: readonly string[]): string =>
   place.join('.').replace('endpoints', 'endpoints[0]')

@@ -97,6 +97,7 @@ t.test('wrong usage ends with 2, and says on stderr what is wrong', async (t) =>
     [['chekc'], /^pinwarden: error: unknown command 'chekc'/],
     [['check', 'x'], /^pinwarden: error: too many arguments/],
     [['check', '--colour'], /^pinwarden: error: unknown option '--colour'/],
+    [['check', '--config', ''], /^pinwarden: error: --config is empty\nhint: default: /],
     [['check', '--config'], /^pinwarden: error: option .* argument missing/],
     [['keys', 'add'], /^pinwarden: error: missing required argument 'name'/],
     [['keys', 'add', 'Al:pha', '-c', path], /^pinwarden: error: .* name .*\nhint: 1 to 63/],

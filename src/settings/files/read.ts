@@ -1,7 +1,7 @@
 /** Reads the text of the configuration file; its errors are sentences. */
 import type { BigIntStats } from 'node:fs'
 import { constants, open, type FileHandle } from 'node:fs/promises'
-import { refusal } from '../../disk/refusal.js'
+import { kindOf, refusal } from '../../disk/refusal.js'
 import { ConfigError } from '../problems.js'
 import { utf8Text } from './text.js'
 
@@ -22,7 +22,7 @@ export async function readConfig(path: string): Promise<ConfigFile> {
     throw unreadable(path, error)
   })
   try {
-    return await contentOf(file)
+    return await contentOf(file, path)
   } finally {
     await file.close()
   }
@@ -40,9 +40,14 @@ async function openConfig(path: string): Promise<FileHandle> {
   return open(path, flags)
 }
 
-async function contentOf(file: FileHandle): Promise<ConfigFile> {
+async function contentOf(file: FileHandle, path: string): Promise<ConfigFile> {
   const stat = await file.stat({ bigint: true })
-  if (!stat.isFile()) throw wrong('no regular file', 'a readable JSON file')
+  if (!stat.isFile())
+    throw wrong(
+      'no regular file',
+      'a readable JSON file',
+      `${path} is ${kindOf(stat)}, and not a file`,
+    )
   if (stat.size > bytesMax) throw wrong(`${stat.size.toString()} bytes`, `at most ${bytesMax}`)
   const bytes = await file.readFile()
   const text = utf8Text(bytes)

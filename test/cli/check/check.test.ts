@@ -308,6 +308,19 @@ t.test('variables take the place of fields, and check names them', async (t) => 
     at('sockets.good.json'),
   )
   t.match(bad, { code: 1, stderr: /^ {2}PINWARDEN_LISTEN_PORT \(listen\.port\): "94x" is not/m })
+  const typo = { env: { PINWARDEN_LISTN_PORT: '9444', PINWARDEN_CONFIG: '', PINWARDEN_NODE: '' } }
+  const hinted = await pinwardenWith(typo, 'check', '-c', at('sockets.good.json'))
+  const meant = 'the variable PINWARDEN_LISTN_PORT: did you mean PINWARDEN_LISTEN_PORT?'
+  t.match(hinted, { code: 0, stderr: meant })
+  t.equal(hinted.stderr.split('the variable').length, 2)
+  for (const [place, kind] of Object.entries({
+    pipe: 'pipe',
+    directory: 'directory',
+    'taken.sock': 'socket',
+  }))
+    t.match(await pinwarden('check', '-c', at(place)), {
+      ...{ code: 1, stderr: `${at(place)} is a ${kind}, and not a file\n` },
+    })
   const noCopies = { listen: { port: 0 }, listing: { directory: 'nowhere' } }
   writeFileSync(at('copies.json'), JSON.stringify(noCopies), { mode: 0o640 })
   const warned = await pinwarden('check', '-c', at('copies.json'))
