@@ -42,7 +42,7 @@ function publicUrlWarnings(listen: Config['listen'], cert: string | undefined): 
 function wayWarnings({ listen, cluster }: Config): string[] {
   const warnings: string[] = []
   if (listen.tls === undefined && !isLoopback(listen.host))
-    warnings.push('listen.allowPlainHttp: keys, CIDs and answers travel in clear')
+    warnings.push('listen.allowPlainHttp: keys, CIDs and answers are sent unencrypted')
   const isInClear = ({ url, socket }: Config['cluster']['endpoints'][number]) =>
     url.startsWith('http:') && socket === undefined && !isLoopbackUrl(url)
   if (cluster.endpoints.some(isInClear))

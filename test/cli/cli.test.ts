@@ -154,7 +154,7 @@ t.test('check warns on stderr of what is likely a slip', async (t) => {
   t.equal(code, 0)
   t.match(
     stderr,
-    'pinwarden: warning: listen.allowPlainHttp: keys, CIDs and answers travel in clear',
+    'pinwarden: warning: listen.allowPlainHttp: keys, CIDs and answers are sent unencrypted',
   )
   t.match(stderr, 'pinwarden: warning: no encoders')
 })

@@ -11,7 +11,7 @@ import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { type Passed, runWithSocket } from '../support/passed-socket.js'
 import { pinwarden } from '../support/pinwarden.js'
 
-const isInClear = ({ warning }: LogLine): boolean => String(warning).includes('travel in clear')
+const isInClear = ({ warning }: LogLine): boolean => String(warning).includes('sent unencrypted')
 
 const missing = spawnSync('perl', ['--version']).error !== undefined
 const skip = missing && 'perl is not installed'
@@ -122,7 +122,7 @@ t.test('check says what holds for a socket that it is not passed', async (t) => 
   const tls = { certFile: 'cert.pem', keyFile: 'key.pem' }
   const rowOf = async (listen: object) =>
     /^ +tls +(.*)$/m.exec((await pinwarden('check', '-c', fileOf(t, listen))).stdout)?.[1]
-  t.equal(await rowOf({}), 'off: a socket of systemd must be on loopback too')
+  t.equal(await rowOf({}), "off: systemd's socket must also be on loopback")
   t.equal(await rowOf({ allowPlainHttp: true }), 'off')
   t.match(await rowOf({ tls }), /^TLSv1.2 or newer, for localhost/)
 })

@@ -47,7 +47,7 @@ t.test('a localhost that leads to a public address is refused by the gate', asyn
     message: /^listen.host: a name that leads to 0.0.0.0, without TLS; use /,
   })
   const allowed = await startGate(t, { listen: { host: 'localhost', allowPlainHttp: true } })
-  const warning = 'listen.allowPlainHttp: keys, CIDs and answers travel in clear'
+  const warning = 'listen.allowPlainHttp: keys, CIDs and answers are sent unencrypted'
   t.match(await allowed.logged('the settings have a warning'), { level: 'warn', warning })
 })
 

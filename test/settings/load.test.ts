@@ -361,7 +361,7 @@ t.test('what is allowed but likely a slip is warned of', async (t) => {
     [{}, /^no encoders/],
     [
       { listen: { host: '0.0.0.0', allowPlainHttp: true }, encoders: { a: { enabled: false } } },
-      /travel in clear/,
+      /are sent unencrypted/,
     ],
     [
       {

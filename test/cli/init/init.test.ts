@@ -82,7 +82,7 @@ t.test('without a certificate a public address waits for one, unless told otherw
 
   const plain = join(t.testdir({}), 'config.json')
   t.match(await pinwarden('init', ...common.with(1, plain), '--plain-http'), { code: 0 })
-  t.match((await loadSettings(plain)).warnings, [/travel in clear/])
+  t.match((await loadSettings(plain)).warnings, [/are sent unencrypted/])
 })
 
 t.test('what cannot be is refused, and nothing is written', async (t) => {

@@ -314,7 +314,7 @@ t.test('fields that another program wrote are shown, counted or left out', async
   for (const args of [[], ['--json'], ['--since', '2026-11-23']]) {
     const report = await pinwarden('report', ...args, log)
     t.equal(report.code, 0)
-    t.match(report.stderr, /^pinwarden: warning: left out \d lines that are not JSON\n/)
+    t.match(report.stderr, /^pinwarden: warning: skipped \d lines that are not JSON\n/)
     t.notMatch(report.stdout + report.stderr, 'garbage')
   }
 })
