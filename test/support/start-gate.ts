@@ -37,6 +37,7 @@ export interface Overrides {
   readonly clusterLogin?: { readonly username: string; readonly password: string }
   /** What the gate may keep beyond its end. */
   readonly stateDirectory?: string
+  readonly log?: { readonly file: string; readonly bufferBytesMax: number }
   /** Another upstream than the fake cluster. */
   readonly clusterUrl?: string
 }
@@ -130,7 +131,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
   let snapshot = settle(overrides)
 
   const file = join(directory, 'log')
-  const log = await openLog({ ...snapshot.config.log, level: 'debug', file })
+  const log = await openLog({ ...snapshot.config.log, level: 'debug', file, ...overrides.log })
   const watched = watchLines(log)
   const events = new Watched<PinEvent>()
   // The last one first: this one after the gate is closed.

@@ -1,19 +1,34 @@
-/**
- * Limits how many TLS handshakes a network may begin, as no other work for strangers costs as much.
- */
+/** Limits the TLS handshakes of strangers, as no other work for them costs as much. */
 import { AgingMap } from '../../collections/aging-map.js'
 
 /** Minimum number of networks that are remembered. */
 const networksMin = 10_000
 
-/** Share of the burst that comes back each second. */
+/** Share of a burst that comes back each second. */
 const backPerSecond = 1 / 8
 
-/** A leaky bucket for each network. A handshake that leads to a good key costs nothing. */
+/**
+ * Of all networks that have shown no good key. What comes back each second is about half of what a
+ * core can do, so that thousands of addresses do not take it from encoders.
+ */
+const strangersMax = 4096
+
+interface Spent {
+  readonly count: number
+  readonly atMs: number
+  /** A good key came from the network. */
+  readonly isKnown: boolean
+}
+
+const nothing: Spent = { count: 0, atMs: 0, isKnown: false }
+
+/**
+ * Leaky buckets: one for each network, and one for all that have shown no good key. A handshake
+ * that leads to a good key costs nothing.
+ */
 export class HandshakeBudget {
-  private readonly spent = new AgingMap<{ readonly count: number; readonly atMs: number }>(
-    networksMin,
-  )
+  private readonly spent = new AgingMap<Spent>(networksMin)
+  private ofStrangers = nothing
 
   /** @param burst handshakes that a network may begin at once */
   constructor(
@@ -23,23 +38,30 @@ export class HandshakeBudget {
 
   /** @returns whether the network may begin one more */
   take(network: string): boolean {
-    const count = this.countOf(network)
+    const own = this.spent.get(network) ?? nothing
+    const count = this.left(own, this.burst)
     if (count > this.burst - 1) return false
-    this.keep(network, count + 1)
+    if (!own.isKnown) {
+      const all = this.left(this.ofStrangers, strangersMax)
+      if (all > strangersMax - 1) return false
+      this.ofStrangers = this.now(all + 1, false)
+    }
+    this.spent.set(network, this.now(count + 1, own.isKnown))
     return true
   }
 
   giveBack(network: string): void {
-    this.keep(network, Math.max(0, this.countOf(network) - 1))
+    const own = this.spent.get(network) ?? nothing
+    this.spent.set(network, this.now(Math.max(0, this.left(own, this.burst) - 1), true))
   }
 
-  private countOf(network: string): number {
-    const { count, atMs } = this.spent.get(network) ?? { count: 0, atMs: 0 }
-    const back = ((this.monotonic() - atMs) / 1000) * this.burst * backPerSecond
+  /** What is left of what was spent. */
+  private left({ count, atMs }: Spent, burst: number): number {
+    const back = ((this.monotonic() - atMs) / 1000) * burst * backPerSecond
     return Math.max(0, count - back)
   }
 
-  private keep(network: string, count: number): void {
-    this.spent.set(network, { count, atMs: this.monotonic() })
+  private now(count: number, isKnown: boolean): Spent {
+    return { count, atMs: this.monotonic(), isKnown }
   }
 }

@@ -1,6 +1,12 @@
 /** Places for connections: who holds them, who makes room, and what ends a stranger's. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { HandshakeBudget } from '../../../src/gate/receive/handshake-budget.js'
+import { clock } from '../../support/clock.js'
 import { has } from '../../support/exposition.js'
 import { head, RawClient, statuses } from '../../support/raw.js'
 import { startGate, type TestGate } from '../../support/start-gate.js'
@@ -209,3 +215,71 @@ t.test('TLS handshakes under way are bounded for each address, the oldest goes',
   )
   for (const { socket } of shaking) socket.destroy()
 })
+
+t.test('while the log is behind, strangers are not read, and encoders are', async (t) => {
+  const file = join(t.testdir(), 'log')
+  execFileSync('mkfifo', [file])
+  const pipe = openSync(file, constants.O_RDWR | constants.O_NONBLOCK)
+  const page = Buffer.alloc(4096)
+  let isDrained = false
+  const readSome = (): void => {
+    try {
+      do readSync(pipe, page)
+      while (isDrained)
+    } catch {
+      // Nothing is left to read.
+    }
+  }
+  // It moves, so it has not stalled.
+  const reader = setInterval(readSome, 100)
+  t.teardown(() => {
+    isDrained = true
+    readSome()
+    clearInterval(reader)
+    closeSync(pipe)
+  })
+  const gate = await startGate(t, { log: { file, bufferBytesMax: 65_536 } })
+  const encoder = await signedIn(gate)
+  const askSome = async (): Promise<void> => {
+    const answers = statuses(encoder.text).length + 10
+    encoder.write(gate.head('GET /id HTTP/1.1', `User-Agent: ${'x'.repeat(128)}`).repeat(10))
+    while (statuses(encoder.text).length < answers) await once(encoder.socket, 'grown')
+  }
+  let stranger: RawClient
+  do {
+    stranger = await RawClient.to(gate.url)
+    stranger.write(bare)
+    await askSome()
+    await askSome()
+  } while (stranger.text !== '')
+  await askSome()
+  t.equal(stranger.text, '', 'it waits, as the log does')
+  const { length } = gate.lines.filter(({ encoder }) => encoder === undefined)
+  isDrained = true
+  await stranger.until(/\}\n$/)
+  t.match(statuses(stranger.text), [/401|429/])
+  t.equal(gate.lines.filter(({ encoder }) => encoder === undefined).length, length + 1)
+  encoder.socket.destroy()
+})
+
+t.test(
+  'handshakes of all strangers together have a rate, and known networks none of it',
+  async (t) => {
+    const { monotonic, turn } = clock()
+    const budget = new HandshakeBudget(128, monotonic)
+    const network = (n: number) => `network-${n}`
+    t.ok(budget.take('known'))
+    budget.giveBack('known')
+    const all = Array.from({ length: 4095 }, (_, n) => budget.take(network(n)))
+    t.notOk(all.includes(false))
+    t.notOk(budget.take(network(5000)), 'too many addresses')
+    t.ok(budget.take('known'), 'a good key came from there')
+    await turn(1000)
+    let back = 0
+    while (budget.take(network(6000 + back))) back++
+    t.equal(back, 512, 'an eighth each second')
+    let own = 0
+    while (budget.take('known')) own++
+    t.equal(own, 128, 'it has its own bound all the same')
+  },
+)
