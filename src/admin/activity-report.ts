@@ -1,5 +1,5 @@
 /** What the status page shows, as JSON: the last hour, by encoder and by time. */
-import type { PendingPins } from '../tracking/tracker.js'
+import type { PendingPins } from '../tracking/tracked-pin.js'
 import { type Budget, budgets } from '../settings/values/permissions.js'
 import type { EncoderConfig } from '../settings/schema/schema.js'
 import type { Snapshot } from '../settings/snapshot.js'

@@ -25,6 +25,7 @@ import { SpoolQuota } from '../listings/spool-quota.js'
 import type { Log } from '../log/log.js'
 import { registerLog } from '../log/log-metrics.js'
 import { loggerOf } from '../log/logger.js'
+import { addCounter } from '../metrics/read-at-scrape.js'
 import { openRegistry } from '../metrics/registry.js'
 import type { PinEvent } from '../tracking/tracked-pin.js'
 import { type ReadPins, trackPins } from '../tracking/track-pins.js'
@@ -194,6 +195,11 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
   const endpoints = () => cluster.current.reports
   registerEndpoints(metrics, endpoints)
   registerLog(metrics, log)
+  addCounter(metrics, {
+    name: 'pinwarden_listings_uncopied_total',
+    help: 'Listings that passed through without a copy: the spool quota or the disk was full.',
+    read: () => spoolQuota.uncopied,
+  })
   if (fallback) registerFallback(metrics, fallback)
   if (store) registerStore(metrics, store)
   const ledgerStatus = async () => ({ ...ledger.report(), ...(await storage.figures()) })

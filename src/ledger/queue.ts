@@ -1,4 +1,5 @@
 /** Pins that were accepted while the cluster was down, on disk until they are written. */
+import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { QueueEntry, QueueRequest } from './queue-entry.js'
 import type { Place, Places } from './quota-places.js'
 import { LedgerFault, type LedgerStorage, type LedgerOperation } from './storage/ledger-storage.js'
@@ -13,6 +14,9 @@ export interface QueueParts {
   readonly now: () => number
 }
 
+/** Share of the entries that holders with many leave to others. */
+const reservedShare = 1 / 8
+
 /** Most rejected entries kept for display. */
 const rejectedMax = 1000
 
@@ -24,6 +28,7 @@ export class Queue {
   private readonly writing = new Map<number, Promise<void>>()
   private readonly waiters = new Map<string, Set<() => void>>()
   private count = 0
+  private readonly ofHolder = new KeyedCounter()
 
   constructor(private readonly parts: QueueParts) {
     for (const entry of parts.storage.contents.queue)
@@ -114,8 +119,8 @@ export class Queue {
       await this.writing.get(same.seq)
       return same
     }
-    if (same === undefined && this.count >= entriesMax)
-      throw new LedgerFault(`the queue is full: ${this.count} pins wait in it`)
+    if (same === undefined && !this.hasRoom(request.holder))
+      throw new LedgerFault(`the queue is full: ${this.count} of ${entriesMax} pins wait in it`)
     // A new number, as the previous one may be on its way to the cluster.
     const entry = { ...request, seq: storage.nextSeq(), atMs: now() }
     // From now on, requests for this CID queue up behind it.
@@ -209,6 +214,14 @@ export class Queue {
     else entries.push(entry)
     this.takePlace(entry)
     this.count++
+    this.ofHolder.add(entry.holder)
+  }
+
+  /** Holders leave an eighth to others, each of whom takes at most as much of it as stays free. */
+  private hasRoom(holder: string): boolean {
+    const { entriesMax } = this.parts
+    const free = entriesMax - this.count
+    return free > Math.floor(entriesMax * reservedShare) || this.ofHolder.of(holder) < free
   }
 
   /** Replaces the previous reason. */
@@ -240,6 +253,7 @@ export class Queue {
     if (left.length === entries.length) return false
     this.freePlace(entry)
     this.count--
+    this.ofHolder.add(entry.holder, -1)
     if (left.length > 0) {
       this.byCid.set(cid, left)
       return true

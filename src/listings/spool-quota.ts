@@ -19,6 +19,8 @@ interface PooledFile extends Allocation {
 }
 
 export class SpoolQuota {
+  /** Listings that were not copied to the end. */
+  uncopied = 0
   private used = 0
   private pooled: PooledFile | undefined
   private isClosed = false

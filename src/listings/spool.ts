@@ -198,6 +198,7 @@ export class Spool {
       }
     } catch (error) {
       this.isWhole = false
+      this.quota.uncopied++
       this.quota.onError(error)
       this.drop()
       this.events.onPassing?.()

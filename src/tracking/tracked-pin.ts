@@ -14,6 +14,13 @@ export interface PinEvent {
   readonly error: string
 }
 
+export interface PendingPins {
+  /** Queued, or being pinned. */
+  readonly pending: number
+  /** In error; the cluster tries again. */
+  readonly failing: number
+}
+
 interface Party {
   readonly encoder: string
   /** When the cluster accepted it. */

@@ -5,7 +5,7 @@
 import { ClusterFault } from '../cluster/faults.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import type { Timers } from '../time/clock.js'
-import { TrackedPin, type PinEvent } from './tracked-pin.js'
+import { type PendingPins, type PinEvent, TrackedPin } from './tracked-pin.js'
 import { cidAtStart, statusIn, type StatusLine } from './status-line.js'
 import { Scheduler } from '../time/scheduler.js'
 import { dayMs } from '../time/units.js'
@@ -58,6 +58,8 @@ export class PinTracker {
   private waiting = 0
   private asking = 0
   private isClosed = false
+  /** What met a bound: waits that were answered at once, pins that are not tracked. */
+  readonly figures = { waitsCut: 0, untracked: 0 }
   private readonly waitingOf = new KeyedCounter()
   /** Pins in the share of each encoder. */
   private readonly shares = new Map<string, Set<TrackedPin>>()
@@ -72,7 +74,10 @@ export class PinTracker {
   /** Called when the cluster accepted a pin. */
   accepted(cid: string, encoder: string): void {
     const pin = this.pinOf(cid, encoder)
-    if (pin === undefined) return
+    if (pin === undefined) {
+      this.figures.untracked++
+      return
+    }
     if (pin.owner === undefined) this.putInShare(pin, encoder)
     pin.accepted(encoder, this.parts.monotonic())
     this.readSoon()
@@ -100,6 +105,7 @@ export class PinTracker {
       left > 0 && !this.isClosed && (owner === undefined || this.waitingOf.of(owner) < left)
     const pin = hasRoom ? this.pinOf(cid, owner) : undefined
     if (pin === undefined) {
+      if (!this.isClosed) this.figures.waitsCut++
       done()
       return () => undefined
     }
@@ -176,6 +182,7 @@ export class PinTracker {
     const [oldest] = largest
     if (oldest === undefined || largest.size <= own + 1) return false
     this.forget(oldest)
+    this.figures.untracked++
     oldest.release()
     return true
   }
@@ -337,11 +344,4 @@ export class PinTracker {
         this.parts.onError(error)
       }
   }
-}
-
-export interface PendingPins {
-  /** Queued, or being pinned. */
-  readonly pending: number
-  /** In error; the cluster tries again. */
-  readonly failing: number
 }

@@ -1,10 +1,10 @@
 /** Metrics of pin tracking: states of pins after their requests. */
 import { Counter, Histogram } from '@prometheus-io/client'
 import { bounded, encoderLabelsMax } from '../metrics/labels.js'
-import { addGauge } from '../metrics/read-at-scrape.js'
+import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { PinEvent } from './tracked-pin.js'
-import type { PendingPins } from './tracker.js'
+import type { PinTracker } from './tracker.js'
 
 /** From pins that Kubo already has to those that no peer offers for hours, in seconds. */
 const buckets = [1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
@@ -12,7 +12,7 @@ const buckets = [1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 /** @returns counts one event */
 export function registerTracking(
   registry: Registry,
-  tracker: { pendingPins(): ReadonlyMap<string, PendingPins> },
+  tracker: Pick<PinTracker, 'pendingPins' | 'figures'>,
 ): (event: PinEvent) => void {
   const registers = [registry]
   const encoderOf = bounded(encoderLabelsMax)
@@ -40,6 +40,16 @@ export function registerTracking(
           [{ encoder, state: 'failing' }, failing],
         ] as const
       }),
+  })
+  addCounter(registry, {
+    name: 'pinwarden_pins_untracked_total',
+    help: 'Pins whose state the gate does not follow, as it tracks too many.',
+    read: () => tracker.figures.untracked,
+  })
+  addCounter(registry, {
+    name: 'pinwarden_waits_cut_total',
+    help: 'Requests with wait= that were answered at once, as too many waited.',
+    read: () => tracker.figures.waitsCut,
   })
   return ({ encoder, result, ms }) => {
     results.inc({ encoder: encoderOf(encoder), result })

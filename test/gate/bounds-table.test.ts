@@ -8,6 +8,9 @@ import { registerLog } from '../../src/log/log-metrics.js'
 import type { AccessLine } from '../../src/log/access-line.js'
 import { openRegistry, type Registry } from '../../src/metrics/registry.js'
 import { registerRequests } from '../../src/gate/record/request-metrics.js'
+import { PinTracker } from '../../src/tracking/tracker.js'
+import { registerTracking } from '../../src/tracking/tracking-metrics.js'
+import { clock } from '../support/clock.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { startAdmin } from '../admin/start-admin.js'
 import { head, RawClient } from '../support/raw.js'
@@ -118,6 +121,20 @@ const overTheLane = (method: string, path: (n: number) => string): Try =>
       return said
     },
   )
+
+/** By a clock that stands still. */
+const trackerTry =
+  (goOver: (tracker: PinTracker) => string): Try =>
+  () => {
+    const nothing = () => Promise.resolve()
+    const metrics = openRegistry('test')
+    const tracker = new PinTracker({
+      ...{ readQueue: nothing, readStatus: nothing, ...clock() },
+      ...{ onEvent: () => undefined, onError: () => undefined },
+    })
+    registerTracking(metrics, tracker)
+    return Promise.resolve({ metrics, goOver: () => Promise.resolve(goOver(tracker)) })
+  }
 
 const tries: Readonly<Record<string, Try>> = {
   'connections in all': gateTry({ listen: { connectionsMax: 1 } }, refusedPlace),
@@ -265,6 +282,21 @@ const tries: Readonly<Record<string, Try>> = {
       return `${status} ${reason ?? ''}`
     },
   ),
+  'requests with wait=': trackerTry((tracker) => {
+    for (let n = 0; n < 10_000; n++) tracker.wait(generatedCid(n % 10), 1000, () => undefined)
+    let said = 'none'
+    tracker.wait(cid, 1000, () => (said = 'the answer at once'))
+    return said
+  }),
+  'tracked pins': trackerTry((tracker) => {
+    for (let n = 0; n <= 50_000; n++) tracker.accepted(`cid${n}`, 'alpha')
+    return 'none: the pin is not tracked'
+  }),
+  'copies of listings on the disk': gateTry({ listing: { spoolBytesMax: 0 } }, async (gate) => {
+    gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 10_000, bytes: 1000 })
+    const { status } = await gate.ask('GET', '/pins')
+    return status === 200 ? 'the listing, without a copy' : `${status}`
+  }),
   'CIDs of a query': asking({}, 'GET', () => `/pins?cids=${Array(101).fill(cid).join()}`, 1),
   'options of a pin': asking({}, 'POST', () => `/pins/${cid}?name=${'x'.repeat(513)}`, 1),
   'log text that waits': async (t) => {

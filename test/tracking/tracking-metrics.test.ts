@@ -7,7 +7,8 @@ import { has } from '../support/exposition.js'
 t.test('results of pins are counted by encoder, and pinned ones are timed', async (t) => {
   const registry = openRegistry('test')
   const pendingPins = () => new Map([['alpha', { pending: 2, failing: 1 }]])
-  const count = registerTracking(registry, { pendingPins })
+  const figures = { waitsCut: 3, untracked: 4 }
+  const count = registerTracking(registry, { pendingPins, figures })
   const event = { cid: 'Qm', encoder: 'alpha', error: '' } as const
   count({ ...event, result: 'pinned', ms: 4000 })
   count({ ...event, result: 'failed', ms: 120_000, error: 'context canceled' })
@@ -21,5 +22,7 @@ t.test('results of pins are counted by encoder, and pinned ones are timed', asyn
     'pinwarden_time_to_pinned_seconds_bucket{le="5"}': 1,
     'pinwarden_pins_unsettled{encoder="alpha",state="pending"}': 2,
     'pinwarden_pins_unsettled{encoder="alpha",state="failing"}': 1,
+    pinwarden_waits_cut_total: 3,
+    pinwarden_pins_untracked_total: 4,
   })
 })

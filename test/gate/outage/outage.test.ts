@@ -338,8 +338,20 @@ t.test('a queue that is full refuses, and the log says that it is full', async (
   const line = (await gate.logText()).split('\n').find((line) => line.includes('"status":503'))
   t.match(JSON.parse(line ?? '{}'), {
     reason: 'ledger-unavailable',
-    upstreamError: 'the queue is full: 1 pins wait in it',
+    upstreamError: 'the queue is full: 1 of 1 pins wait in it',
   })
+})
+
+t.test('an encoder that fills the queue leaves a part to others', async (t) => {
+  const { gate } = await startAway(t, { journal: { entriesMax: 16 }, encoders: { beta: {} } })
+  const statusesOf = async (encoder: string, from: number, count: number) => {
+    const answers = []
+    for (let n = from; n < from + count; n++)
+      answers.push((await gate.ask('POST', `/pins/${generatedCid(n)}`, { as: encoder })).status)
+    return answers
+  }
+  t.same(await statusesOf('alpha', 0, 16), [...Array<number>(14).fill(202), 503, 503])
+  t.same(await statusesOf('beta', 100, 2), [202, 503])
 })
 
 t.test('a restart changes nothing, also one that goes back to refusing', async (t) => {
