@@ -129,6 +129,10 @@ export function unenforced(record: PinRecord, now: number): Decision {
 export const isSoftDeleted = ({ leases, former }: PinRecord): boolean =>
   leases.length === 0 && former.length > 0
 
+/** Whether no gate wrote it. */
+export const isUnheld = ({ leases, former }: PinRecord): boolean =>
+  leases.length === 0 && former.length === 0
+
 /** A pin without leases is the operator's until it expires. */
 export function liveLeases(record: PinRecord, now: number): readonly Lease[] {
   const { leases, former, writtenMs, expiresMs } = record

@@ -4,6 +4,7 @@
  */
 import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
+import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
@@ -76,22 +77,21 @@ export class Ledger {
     const { isDoubted, storage, records, recent, onDoubt } = this.parts
     const now = await records.read(cid, deadline, headers)
     const { read, nowMs } = now
-    if (isCrowded || isDoubted(cid)) {
+    const isOpen = isCrowded || isDoubted(cid)
+    const isKnown = recent.of(cid) !== undefined
+    // An unnoticed crash, or a change outside the gate, removed it or its leases.
+    const isBare = read === undefined || isUnheld(read)
+    if (isOpen || (isBare && !isKnown && storage.mayHaveRow(cid))) {
       const row = await storage.row(cid)
       // The gate knows other gates' leases while their last writes are recent.
-      const isKnown = this.parts.owes === 'all' || recent.of(cid) !== undefined
-      const merging = { gateId: storage.gateId, owes: isKnown ? 'all' : 'own' } as const
-      const record = row === undefined ? read : mergeRow(row, read, merging, nowMs).record
-      return { ...now, record, isForeign: false }
-    }
-    const isNew = read === undefined && recent.of(cid) === undefined
-    if (isNew && storage.mayHaveRow(cid)) {
-      // An unnoticed crash, or a change outside the gate, removed it. The change starts from all
-      // that is owed, as the other holders would otherwise lose their leases.
-      const row = await storage.row(cid)
-      const merging = { gateId: storage.gateId, owes: this.parts.owes }
-      const owed = row && mergeRow({ ...row, report: undefined }, read, merging, nowMs)
-      return { ...now, record: owed?.record, rowEndMs: row?.expiresMs, isForeign: false }
+      const owes = isOpen && isKnown ? 'all' : this.parts.owes
+      // The change starts from all that is owed, as the other holders would otherwise lose their
+      // leases; of what came back from outside the gate only an operator decides.
+      const owed = row?.report === 'missing' ? { ...row, report: undefined } : row
+      const merged = owed && mergeRow(owed, read, { gateId: storage.gateId, owes }, nowMs)
+      const isOwed = merged !== undefined && (isOpen || merged.differs === 'missing')
+      const record = isOwed ? merged.record : read
+      return { ...now, record, rowEndMs: row?.expiresMs, isForeign: false }
     }
     const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
     if (isMissing) onDoubt(cid, 'not-found')

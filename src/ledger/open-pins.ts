@@ -1,4 +1,5 @@
 /** Pins during a change: each under its locks, with its row after the write. */
+import { isUnheld } from '../leases/decide.js'
 import { type Lease, readToken, tokenText } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
@@ -328,7 +329,7 @@ const unpinned = (cid: string): NewRecord => ({
 function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
   const sinceMs = laterMs - landingMs
   if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs
-  return read.leases.length === 0 && read.former.length === 0 && read.writtenMs > sinceMs
+  return isUnheld(read) && read.writtenMs > sinceMs
 }
 
 const holdersIn = (record: NewRecord | undefined, afterMs = -Infinity): readonly string[] =>

@@ -3,6 +3,7 @@
  * write shows only once its batch is committed, and later at other peers.
  */
 import { AgingMap } from '../collections/aging-map.js'
+import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import { mergeRow, ofOneHolder } from './merge.js'
@@ -75,7 +76,9 @@ export class RecentRows {
     const { record, differs } = mergeRow(row, read, { gateId, owes: 'all' }, nowMs)
     // The cluster's times are in whole seconds when read back.
     const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
-    if (isLater && differs === 'missing') return { record: read, isMissing: false, isForeign: true }
+    if (isLater && differs === 'missing')
+      // A hand takes no holder's lease, but another gate may have released it.
+      return { record: isUnheld(read) ? record : read, isMissing: false, isForeign: true }
     return { record, isMissing: read === undefined && record !== undefined, isForeign: false }
   }
 }

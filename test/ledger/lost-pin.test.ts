@@ -1,5 +1,6 @@
 /** A change of what the cluster does not have, or may lose again. */
 import t from 'tap'
+import type { PinRecord } from '../../src/leases/pin-record.js'
 import { Ledger, type LedgerParts } from '../../src/ledger/ledger.js'
 import { OpenPins, type OpenPinsParts } from '../../src/ledger/open-pins.js'
 import { RecentRows } from '../../src/ledger/recent-rows.js'
@@ -14,9 +15,15 @@ const row: LedgerRow = {
   ...{ expiresMs: Infinity, released: [] },
 }
 
-function ledgerOf(rows: readonly LedgerRow[]) {
+interface Around {
+  readonly isDoubted?: boolean
+  /** The cluster's record. */
+  readonly read?: PinRecord
+}
+
+function ledgerOf(rows: readonly LedgerRow[], { isDoubted = false, read }: Around = {}) {
   const asked: string[] = []
-  const now = { read: undefined, nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
+  const now = { read, nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
   const parts = {
     storage: {
       gateId: 'gate1234',
@@ -29,7 +36,7 @@ function ledgerOf(rows: readonly LedgerRow[]) {
     records: { read: () => Promise.resolve(now) },
     recent: new RecentRows(() => 0),
     owes: 'all',
-    isDoubted: () => false,
+    isDoubted: () => isDoubted,
     onDoubt: () => undefined,
   } as unknown as LedgerParts
   const look = () => new Ledger(parts).look(cid, new Deadline(1000, () => 0))
@@ -41,6 +48,28 @@ t.test(
   async (t) => {
     const { look } = ledgerOf([row])
     t.match((await look()).record, { leases: [lease] })
+  },
+)
+
+t.test(
+  'a change of a pin that waits for the operator leaves the other holders theirs',
+  async (t) => {
+    const missing = { ...row, report: 'missing' } as const
+    for (const isDoubted of [false, true])
+      t.match((await ledgerOf([missing], { isDoubted }).look()).record, { leases: [lease] })
+  },
+)
+
+t.test(
+  'a hand that pins over what is held takes no lease, but the pin stays its own',
+  async (t) => {
+    const byHand = { ...row, type: 'pin', leases: [], writtenMs: 0 }
+    for (const report of [undefined, 'missing'] as const) {
+      const { record } = await ledgerOf([{ ...row, report }], { read: byHand }).look()
+      t.match(record, { leases: [{ holder: 'operator' }, lease] })
+    }
+    const released = { ...row, leases: [], report: 'unexpected' } as const
+    t.same((await ledgerOf([released], { read: byHand }).look()).record, byHand)
   },
 )
 
