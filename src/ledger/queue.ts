@@ -17,6 +17,8 @@ export interface QueueParts {
 /** Share of the entries that holders with many leave to others. */
 const reservedShare = 1 / 8
 
+type Copying = Pick<QueueRequest, 'cid' | 'options'> & { readonly seq?: number }
+
 /** Most rejected entries kept for display. */
 const rejectedMax = 1000
 
@@ -53,6 +55,19 @@ export class Queue {
   /** Whether the holder's pin of this CID waits. */
   isHolder(cid: string, holder: string): boolean {
     return this.byCid.get(cid)?.some((entry) => entry.holder === holder) === true
+  }
+
+  /**
+   * Whether the pin is a copy of one that was asked for before it, and that still waits.
+   *
+   * @param holder counts only this one's: entries of different encoders do not wait for each other
+   */
+  isBehindSource({ cid, seq = Infinity, options }: Copying, holder?: string): boolean {
+    const source = options.find(([name]) => name === 'pin-update')?.[1]
+    if (source === undefined || source === cid) return false
+    return this.of(source).some(
+      (other) => (holder === undefined || other.holder === holder) && other.seq < seq,
+    )
   }
 
   /** All waiting entries of a CID. */
@@ -92,7 +107,7 @@ export class Queue {
       for (const entry of entries) {
         if (holders.has(entry.holder)) continue
         holders.add(entry.holder)
-        if (!this.writing.has(entry.seq) && !this.waitsForSource(entry)) yield entry
+        if (!this.writing.has(entry.seq) && !this.isBehindSource(entry, entry.holder)) yield entry
       }
     }
   }
@@ -197,15 +212,6 @@ export class Queue {
     return () => {
       waiters.delete(done)
     }
-  }
-
-  /** A copy of another pin waits for the same encoder's queued entries of that pin. */
-  private waitsForSource({ cid, holder, seq, options }: QueueEntry): boolean {
-    const source = options.find(([name]) => name === 'pin-update')?.[1]
-    if (source === undefined || source === cid) return false
-    return (this.byCid.get(source) ?? []).some(
-      (other) => other.holder === holder && other.seq < seq,
-    )
   }
 
   private add(entry: QueueEntry): void {

@@ -41,7 +41,7 @@ export interface Holders {
   readonly holdings: Pick<Holdings, 'doubt'>
   readonly quota: Pick<Quota, 'accepted' | 'reserve'>
   readonly tracker: Pick<PinTracker, 'accepted' | 'released'>
-  readonly outage: Pick<Outage, 'answerQueued' | 'fail' | 'isQueued'>
+  readonly outage: Pick<Outage, 'answerQueued' | 'fail' | 'isBehind'>
   readonly clock: Pick<Clock, 'monotonic' | 'now'>
 }
 
@@ -49,7 +49,7 @@ export function createChangePin(holders: Holders): ChangePin {
   const { outage } = holders
   return async (handling, plan) => {
     const { request, answering } = handling
-    if (outage.isQueued(plan.cid)) {
+    if (outage.isBehind(plan, request.encoder)) {
       await outage.answerQueued(request, answering)
       return 'answered'
     }

@@ -7,13 +7,17 @@ import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
 import type { Clock } from '../../time/clock.js'
 import type { Answering } from '../handler.js'
 import { faultIn } from '../fault.js'
-import type { UpstreamCall } from '../plan.js'
+import type { PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import { queuedPin, queuedStatus } from './queued-pin.js'
 import { type Quota, refuseExcess } from '../ownership/quota.js'
 import type { Authorized } from '../request.js'
+import type { Encoder } from '../../settings/keyring/encoder.js'
 
 export interface OutageParts {
-  readonly queue: Pick<Queue, 'accept' | 'has' | 'lastOf' | 'lasts' | 'size' | 'whenDone'>
+  readonly queue: Pick<
+    Queue,
+    'accept' | 'has' | 'isBehindSource' | 'lastOf' | 'lasts' | 'size' | 'whenDone'
+  >
   readonly quota: Pick<Quota, 'excessOf' | 'heldUntil'>
   readonly clock: Pick<Clock, 'setTimer'>
   /** Called when a pin of this CID enters the queue. */
@@ -26,9 +30,15 @@ export class Outage {
 
   constructor(private readonly parts: OutageParts) {}
 
-  /** Whether an entry of this CID waits: further changes queue behind it. */
+  /** Whether an entry of this CID waits. */
   isQueued(cid: string): boolean {
     return this.parts.queue.has(cid)
+  }
+
+  /** Whether a change queues behind an entry: of its CID, or of the encoder's pin that it copies. */
+  isBehind(plan: PinPlan | UnpinPlan, { leaseId }: Encoder): boolean {
+    const isCopy = plan.kind === 'pin' && this.parts.queue.isBehindSource(plan, leaseId)
+    return isCopy || this.isQueued(plan.cid)
   }
 
   /**
@@ -158,7 +168,7 @@ export class Outage {
     if (plan.kind !== 'pin') return undefined
     const { cid, options, untilMs } = plan
     const { onOutage, encoders } = snapshot.config
-    if (onOutage === 'refuse' && !this.isQueued(cid)) return undefined
+    if (onOutage === 'refuse' && !this.isBehind(plan, encoder)) return undefined
     const { leaseId: holder, name } = encoder
     const key = encoders[name]?.keys.find((key) => key.id === keyId)
     const keyDigest = key?.sha256 ?? ''

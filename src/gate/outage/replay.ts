@@ -21,7 +21,7 @@ import { readPinOptions } from '../authorize/pin-options.js'
 import { BadRequest } from '../refusals.js'
 
 export interface ReplayParts {
-  readonly queue: Pick<Queue, 'done' | 'heads' | 'reject' | 'rejected' | 'size'>
+  readonly queue: Pick<Queue, 'done' | 'heads' | 'isBehindSource' | 'reject' | 'rejected' | 'size'>
   readonly ledger: Pick<Ledger, 'isFinished' | 'look' | 'replay'>
   readonly quota: Pick<Quota, 'accepted'>
   readonly tracker: Pick<PinTracker, 'accepted'>
@@ -114,6 +114,10 @@ export class Replay {
     const about = { cid, encoder, requestId, waitedMs: Math.max(0, clock.now() - atMs) }
     try {
       const { rejection, heldUntilMs } = await this.apply(entry)
+      if (rejection === early) {
+        this.postpone(seq)
+        return
+      }
       this.failures.delete(seq)
       if (rejection === undefined) {
         this.counts.replayed++
@@ -149,12 +153,14 @@ export class Replay {
 
   /** @throws ClusterFault, LockTimeout */
   private async apply(entry: QueueEntry): Promise<Applied> {
-    const { ledger, quota, tracker, current, headers } = this.parts
+    const { ledger, queue, quota, tracker, current, headers } = this.parts
     const snapshot = current()
     const { cid, options, untilMs, holder, seq } = entry
     const encoder = snapshot.keyring.encoderOf(holder)
     if (encoder === undefined) return { rejection: 'encoder-removed' }
     const found: { -readonly [Key in keyof Applied]: Applied[Key] } & { isNew?: boolean } = {}
+    // Of another encoder: it is dropped only once the other one is done.
+    const isEarly = queue.isBehindSource(entry)
     const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
       const { record, nowMs } = pin
       found.rejection = rejectionOf(entry, encoder, snapshot.config, nowMs)
@@ -163,7 +169,7 @@ export class Replay {
       const decision = await decideToPin(deciding, pin, { cid, options, untilMs })
       found.isNew = !isHeldBy(record, encoder)
       if (decision.kind === 'refuse') found.rejection = decision.reason
-      else if (decision.kind !== 'write') found.rejection = 'not-pinned'
+      else if (decision.kind !== 'write') found.rejection = isEarly ? early : 'not-pinned'
       if (decision.kind !== 'write') return undefined
       found.heldUntilMs = decision.record.leases.find((lease) => lease.holder === holder)?.untilMs
       return decision.record
@@ -183,6 +189,8 @@ interface Applied {
   /** Of the lease that was written. */
   readonly heldUntilMs?: number | undefined
 }
+
+const early = 'source-waits'
 
 const rejected =
   'the cluster permanently refused a pin of the journal; its encoder had received 202'

@@ -75,6 +75,30 @@ t.test('a pin is answered 202 once it is on the disk, in the shape of a pin', as
   }
 })
 
+t.test('a copy of what waits is made of it, whoever asked for that one', async (t) => {
+  const copiers = { options: ['pin-update'] }
+  const encoders = { alpha: copiers, beta: copiers }
+  const { gate, comeBack } = await startAway(t, { encoders })
+  const [source, early, late] = [generatedCid(1), generatedCid(2), generatedCid(3)]
+  const copy = async (of: string, as: string) =>
+    (await gate.ask('POST', `/pins/${of}?pin-update=${source}`, { as })).status
+  t.equal((await gate.ask('POST', `/pins/${source}?name=video`)).status, 202)
+  t.equal(await copy(early, 'beta'), 202)
+  // The cluster is back, but for the source.
+  const release = gate.cluster.behave(
+    { method: 'POST', path: `/pins/${source}` },
+    { kind: 'stall' },
+  )
+  const isEmpty = comeBack()
+  t.equal(await copy(late, 'alpha'), 202, 'it goes behind its source')
+  release.release()
+  t.match(await isEmpty, { replayed: 3, dropped: 0 })
+  t.same(
+    [early, late].map((of) => gate.cluster.pins.get(of)?.name),
+    ['video', 'video'],
+  )
+})
+
 t.test('its status is queued, of a peer that clients can read', async (t) => {
   const { gate } = await startAway(t)
   await gate.ask('POST', `/pins/${cid}?name=video`)
