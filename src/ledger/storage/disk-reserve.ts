@@ -34,6 +34,11 @@ export class DiskReserve {
     return files > 0 && ffree === 0
   }
 
+  /** Whether there is one: then a ledger was here. */
+  get isKept(): boolean {
+    return this.path !== undefined && existsSync(this.path)
+  }
+
   /** Reserves if the disk has twice as much left. @returns why it did not; undefined: it did */
   keep(): string | undefined {
     const { path } = this
@@ -54,7 +59,7 @@ export class DiskReserve {
 
   /** @returns whether there was a reserve */
   free(): boolean {
-    if (this.path === undefined || !existsSync(this.path)) return false
+    if (this.path === undefined || !this.isKept) return false
     rmSync(this.path)
     return true
   }

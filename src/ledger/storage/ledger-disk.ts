@@ -313,9 +313,10 @@ class ThreadedLedger implements LedgerDisk {
       else this.counts.delete(holder)
   }
 
-  private logOpened({ setAside, damagedEntries, problem }: Opened): void {
+  private logOpened({ setAside, damagedEntries, isLost, problem }: Opened): void {
     if (setAside !== undefined)
       this.log('error', { setAside }, 'the ledger was damaged; the gate began a new one')
+    if (isLost) this.log('error', {}, 'the ledger is gone or empty; the gate began a new one')
     if (damagedEntries > 0)
       this.log('error', { damagedEntries }, 'could not read pins that wait in the ledger')
     if (problem === undefined) return

@@ -34,7 +34,8 @@ export class LedgerFile {
   /** Damaged entries of the queue: they stay in the file, and are never replayed. */
   damagedEntries = 0
   private isBegun = false
-  private isNew = false
+  /** Whether there was none. */
+  isNew = false
   private readonly isVolatile: boolean
   private readonly now: () => number
   /** The last row that the recount has reached. */
@@ -152,6 +153,7 @@ export class LedgerFile {
     const { entries, damaged } = this.pending.queue()
     if (this.statements.isReplaced) problems.push(this.statements.replacedText)
     if (damaged > 0) problems.push(`${damaged} pins that wait cannot be read`)
+    if (this.rows.damaged > 0) problems.push(`${this.rows.damaged} rows cannot be read`)
     const rejected = entries.filter(({ rejection }) => rejection !== undefined).length
     return {
       problems: problems.filter((it) => it !== 'ok'),

@@ -19,7 +19,9 @@ export interface Opened {
   readonly contents: LedgerContents
   readonly setAside: string | undefined
   readonly damagedEntries: number
-  /** Why the disk is not writable; undefined: it is. */
+  /** Whether a ledger was there before, but not its file now. */
+  readonly isLost: boolean
+  /** Why the disk takes nothing; undefined: it takes changes. */
   readonly problem: string | undefined
 }
 
@@ -84,7 +86,9 @@ export class LedgerService {
     try {
       const file = this.opened()
       const { gateId, contents, setAside, damagedEntries } = file
-      return { gateId, contents, setAside, damagedEntries, problem: this.write([]).problem }
+      const isLost = file.isNew && setAside === undefined && this.reserve.isKept
+      const { problem } = this.write([])
+      return { gateId, contents, setAside, damagedEntries, isLost, problem }
     } catch (error) {
       if (!(error instanceof NoFileYet)) throw error
       const { message, setAside } = error
@@ -93,6 +97,7 @@ export class LedgerService {
         contents: nothing,
         setAside,
         damagedEntries: 0,
+        isLost: false,
         problem: message,
       }
     }

@@ -132,6 +132,13 @@ export class RowTable {
     return changes
   }
 
+  /** Number of rows that cannot be read: the gate knows nothing of their CIDs. */
+  get damaged(): number {
+    const isWhole = (name: string): string => `json_valid(coalesce(${name}, '[]'))`
+    const all = ['options', 'leases', 'former', 'released'].map(isWhole).join(' AND ')
+    return this.statements.number(`SELECT count(*) AS n FROM pin WHERE NOT (${all})`)
+  }
+
   /** Number of rows with leases; up to a minute old, as counting reads all rows. */
   owed(): number {
     const now = this.now()

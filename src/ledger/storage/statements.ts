@@ -6,22 +6,26 @@ import { inMemory } from './open-database.js'
 
 export class Statements {
   private readonly prepared = new Map<string, StatementSync>()
-  private readonly inode: number | undefined
+  private readonly inodes: Inodes
 
   constructor(
     readonly db: DatabaseSync,
     private readonly path: string,
   ) {
-    this.inode = this.readInode()
+    this.inodes = this.readInodes()
   }
 
   get isInMemory(): boolean {
     return this.path === inMemory
   }
 
-  /** Whether another file, or none, has the path now: no later start would find this one. */
+  /**
+   * Whether another file, or none, has the path of the ledger or of its log now: no later start
+   * would find what is written here.
+   */
   get isReplaced(): boolean {
-    return this.readInode() !== this.inode
+    const now = this.readInodes()
+    return now.some((inode, index) => inode !== this.inodes[index])
   }
 
   get replacedText(): string {
@@ -73,8 +77,12 @@ export class Statements {
     }
   }
 
-  private readInode(): number | undefined {
-    if (this.path === inMemory) return undefined
-    return statSync(this.path, { throwIfNoEntry: false })?.ino
+  private readInodes(): Inodes {
+    if (this.isInMemory) return []
+    return [this.path, `${this.path}-wal`].map((path) => statSync(path, noThrow)?.ino)
   }
 }
+
+type Inodes = readonly (number | undefined)[]
+
+const noThrow = { throwIfNoEntry: false } as const

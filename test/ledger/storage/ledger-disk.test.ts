@@ -1,7 +1,7 @@
 /** The ledger's disk, with real processes that are killed, and two that want the same file. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -167,6 +167,21 @@ t.test('what was noted before an orderly end is there, and the run was closed', 
   t.equal(after.storage.count('alpha'), count)
   t.equal(after.storage.nextSeq(), next)
   t.ok(existsSync(join(directory, 'ledger.db-wal')))
+})
+
+t.test('a ledger that is gone or empty is told of, unlike a new one', async (t) => {
+  const directory = directoryOf(t)
+  for (const lose of [undefined, rmSync, truncateSync]) {
+    lose?.(join(directory, 'ledger.db'))
+    const { storage, logged } = await openLedger(t, directory)
+    const told = lose === undefined ? [] : ['the ledger is gone or empty; the gate began a new one']
+    t.same(
+      logged.map(({ message }) => message),
+      told,
+    )
+    await storage.commit([{ kind: 'row', row: rowOf(cidOf(1), storage.nextSeq()) }])
+    await storage.close()
+  }
 })
 
 t.test('it knows of which CIDs there is no row, also after a restart', async (t) => {

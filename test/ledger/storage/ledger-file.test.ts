@@ -1,6 +1,7 @@
 /** The ledger's file: rows, counts, ageing, and a file that is not as it should be. */
 import {
   closeSync,
+  copyFileSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -274,6 +275,7 @@ t.test('a row or an entry that is damaged by itself costs nothing else', async (
     [4],
   )
   t.equal(after.damagedEntries, 1)
+  t.same(after.check().problems, ['1 pins that wait cannot be read', '1 rows cannot be read'])
   t.equal(after.rows.row(cidOf(1)), undefined)
   t.ok(after.rows.row(cidOf(2)))
   after.apply([put(tombstoneOf(cidOf(1), 5))])
@@ -360,6 +362,26 @@ t.test('a removed file acknowledges nothing', async (t) => {
     { name: 'DiskFault' },
   )
 })
+
+t.test(
+  'without the log of the file nothing more is acknowledged, and nothing is lost',
+  async (t) => {
+    const path = join(directoryOf(t), 'ledger.db')
+    const file = open(t, path)
+    file.apply([put(rowOf(cidOf(1), 1))])
+    unlinkSync(`${path}-wal`)
+    t.throws(
+      () => {
+        file.apply([put(rowOf(cidOf(2), 2))])
+      },
+      { name: 'DiskFault', message: `${path} was removed or replaced while it was open` },
+    )
+    file.makeRoom()
+    const copy = join(directoryOf(t), 'ledger.db')
+    copyFileSync(path, copy)
+    t.equal(open(t, copy).check().rows, 1, 'a kill costs no row')
+  },
+)
 
 t.test('what is still to be verified is there for the next run', async (t) => {
   const path = join(directoryOf(t), 'ledger.db')
