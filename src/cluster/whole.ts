@@ -29,11 +29,12 @@ export class Whole {
  */
 export function faultOfWhole(path: string, status: number, whole: Whole): ClusterFault | undefined {
   if (status === 204) return badAnswer('nothing, where one value was asked for')
-  if (status !== 200) return undefined
+  if (status !== 200 && status !== 404) return undefined
   try {
+    // A 404 in another form is not the cluster's, and does not say that the pin is not there.
     const { cid } = readObject(whole.text)
     const asked = cidIn(path)
-    if (asked === undefined || isSameCid(cid, asked)) return undefined
+    if (status === 404 || asked === undefined || isSameCid(cid, asked)) return undefined
     return badAnswer('an answer about another CID')
   } catch (error) {
     if (error instanceof ClusterFault) return error

@@ -65,7 +65,8 @@ export async function changeAll<T>(
       if (message !== undefined || faulty.has(outcome))
         io.stderr.write(`${cid}: ${message ?? outcome}\n`)
     }
-    progress.add(settled.length)
+    const failed = endsWithFault ? settled.filter(({ outcome }) => outcome === 'failed') : []
+    progress.add(settled.length - failed.length)
     await onDone?.(before + progress.inOrder(stop === -1 ? results.length : stop))
     if (results.some(({ outcome }) => outcome === 'not-begun')) throw end('the daemon is stopping')
     if (stop !== -1) throw end(results[stop]?.message ?? 'it failed')

@@ -35,7 +35,7 @@ export class Outage {
     return this.parts.queue.has(cid)
   }
 
-  /** Whether a change queues behind an entry: of its CID, or of the encoder's pin that it copies. */
+  /** Whether a change queues behind an entry of its CID, or of the encoder's pin that it copies. */
   isBehind(plan: PinPlan | UnpinPlan, { leaseId }: Encoder): boolean {
     const isCopy = plan.kind === 'pin' && this.parts.queue.isBehindSource(plan, leaseId)
     return isCopy || this.isQueued(plan.cid)

@@ -75,7 +75,7 @@ t.test('a pin is answered 202 once it is on the disk, in the shape of a pin', as
   }
 })
 
-t.test('a copy of what waits is made of it, whoever asked for that one', async (t) => {
+t.test('a copy of a pin that waits is made after that pin, for every encoder', async (t) => {
   const copiers = { options: ['pin-update'] }
   const encoders = { alpha: copiers, beta: copiers }
   const { gate, comeBack } = await startAway(t, { encoders })

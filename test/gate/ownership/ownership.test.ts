@@ -361,6 +361,7 @@ t.test('when it cannot be known who holds a pin, nothing is written', async (t) 
     [{ kind: 'status', status: 500, body: '{"code":500,"message":"x"}', headers }, 502],
     [{ kind: 'status', status: 200, body: '[]', headers }, 502],
     [{ kind: 'status', status: 200, body: 'no', headers }, 502],
+    [{ kind: 'status', status: 404, body: '<html>not here</html>' }, 502],
   ] as const
   for (const [behaviour, status] of cases)
     for (const method of ['POST', 'DELETE']) {
