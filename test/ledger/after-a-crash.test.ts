@@ -187,6 +187,6 @@ t.test('a second daemon does not start on the ledger of another', async (t) => {
   t.teardown(() => cluster.close())
   await startDaemon(t, configOf(cluster, directory))
   await t.rejects(startDaemon(t, configOf(cluster, directory)), {
-    message: new RegExp(`another daemon has the ledger in ${directory}`),
+    message: new RegExp(`another daemon uses the ledger in ${directory}`),
   })
 })

@@ -234,8 +234,10 @@ t.test('what is done is tied to the contents of the plan, not to its name', asyn
     t.equal(await ask('POST', index), 200)
     rmSync(out, { force: true })
     t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 0)
-    const { stdout, stderr } = await command('pins', 'apply', out)
-    t.equal(stdout, '1 unpinned\n')
+    cluster.behave({ method: 'DELETE' }, { kind: 'status', status: 500, body: '{}' }, 1)
+    const { stderr } = await command('pins', 'apply', out)
+    t.match(stderr, ': 0 of 1 are done, and no other change began')
+    t.equal((await command('pins', 'apply', out)).stdout, '1 unpinned\n')
     if (index === 2) t.match(stderr, 'plan.txt.done belongs to another plan')
     t.notOk(cluster.pins.has(cid(index)))
   }

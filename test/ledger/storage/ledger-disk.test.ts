@@ -115,7 +115,7 @@ t.test('a second daemon is refused while the first one lives', async (t) => {
     const second = startCommitting(t, directory, ...before)
     await once(second.child, 'exit')
     await second.said(1)
-    t.same(second.lines, [`error another daemon has the ledger in ${directory}`], title)
+    t.same(second.lines, [`error another daemon uses the ledger in ${directory}`], title)
   }
   await first.kill()
   const third = startCommitting(t, directory)
