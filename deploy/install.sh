@@ -132,10 +132,10 @@ build() {
   local made=$checkout/dist/src/main.js
   local inputs=("$checkout"/{src,package.json,package-lock.json,tsconfig.json})
   if [[ ! -d $checkout/src ]]; then
-    [[ -f $made ]] || die "$checkout is no release and no checkout: dist/src/main.js is missing"
+    [[ -f $made ]] || die "$checkout is neither a release nor a checkout: dist/src/main.js is missing"
     return
   fi
-  # Directories count as well: they are newer when a source was deleted.
+  # Directories also count: they are newer when a source was deleted.
   if [[ -f $made && -z $(find "${inputs[@]}" -newer "$made" -print -quit) ]]; then return; fi
   say "building in $checkout"
   npm_here "$checkout" ci --ignore-scripts --no-audit --no-fund --loglevel=error

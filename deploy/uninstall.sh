@@ -40,7 +40,7 @@ main() {
   elif ((EUID != 0)); then
     die 'only root can uninstall'
   fi
-  # First the daemon, so that it ends in order, with its program still there; but before it the
+  # First the daemon, so that it shuts down cleanly, with its program still there; but before it the
   # socket, on which the next client would start it again.
   for unit in pinwarden.socket pinwarden.service; do
     if with_systemd && [[ -e $units/$unit ]]; then systemctl --quiet disable --now "$unit"; fi

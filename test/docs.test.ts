@@ -81,7 +81,7 @@ t.test('each example of settings is valid', async (t) => {
   }
 })
 
-t.test('each example of the shell that is run succeeds, beside a daemon', async (t) => {
+t.test('each shell example marked run succeeds, with a running daemon', async (t) => {
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
   // The path of a socket has 107 bytes at most.
@@ -127,7 +127,7 @@ t.test('each example of the shell that is run succeeds, beside a daemon', async 
   }
 })
 
-t.test('each example that is shown can be parsed', async (t) => {
+t.test('each example marked show can be parsed', async (t) => {
   // One shell for all: each takes longer to start than to parse.
   const all = marked('sh', 'show').map(({ at, code }) => `# ${at}\n${code}\n`)
   await t.resolves(run('bash', ['-n', '-c', all.join('')]))
@@ -160,7 +160,7 @@ t.test('every reason, role and option is explained', (t) => {
   t.end()
 })
 
-t.test('what it says of the statuses is so', async (t) => {
+t.test('the statuses in the tables are correct', async (t) => {
   for (const [reason, { status }] of Object.entries({ ...refusals, ...faults })) {
     const row = all
       .split('\n')
@@ -169,7 +169,7 @@ t.test('what it says of the statuses is so', async (t) => {
   }
 })
 
-t.test('each page says whom it is for, and is short enough to be read', async (t) => {
+t.test('each page says whom it is for, and is short enough to read', async (t) => {
   t.ok(Buffer.byteLength(pages.get('README.md') ?? '') <= 8 * 1024, 'README.md')
   for (const [name, text] of pages) {
     if (name === 'README.md') continue
@@ -179,7 +179,7 @@ t.test('each page says whom it is for, and is short enough to be read', async (t
   }
 })
 
-t.test('each link leads to a file and a heading that are there', async (t) => {
+t.test('each link leads to an existing file and heading', async (t) => {
   const dead = [...pages].flatMap(([name, text]) =>
     linksIn(text)
       .filter((link) => !/^https?:/.test(link))
@@ -208,7 +208,7 @@ const anchorsIn = (text: string): string[] =>
       .replaceAll(' ', '-'),
   )
 
-t.test('every message of the log is explained, and none that is not logged', async (t) => {
+t.test('the page explains every message of the log, and no others', async (t) => {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
   const logged = sources
     .filter((path) => path.endsWith('.ts'))
@@ -223,7 +223,7 @@ t.test('every message of the log is explained, and none that is not logged', asy
   t.equal(page.match(/^- /gm)?.length, rows.length, 'each row has its form')
 })
 
-t.test('what is quoted of the log is a message of it', async (t) => {
+t.test('quoted log messages exist', async (t) => {
   const page = pages.get('docs/log-messages.md') ?? ''
   const messages = [...page.matchAll(/^- `(.+?)` /gm)].map(([, message]) => message)
   const quoted = ['deploy/prometheus/alerts.yml', 'src/admin/alarms.ts'].flatMap((path) =>
@@ -248,7 +248,7 @@ t.test('every field of the access log has its row, and every row its field', asy
   t.same(rows.toSorted(), [...fields, 'time', 'level'].toSorted())
 })
 
-t.test('the table of reasons has no word that the gate never says', async (t) => {
+t.test('the table of reasons has no reason that the gate never gives', async (t) => {
   const page = pages.get('docs/operations.md') ?? ''
   const table = /^\| status +\| reasons[^]*?\n\n/m.exec(page)?.[0] ?? ''
   const words = [...table.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)

@@ -72,7 +72,7 @@ const mayImportAll = ['daemon', 'cli', 'main.ts']
 /** What puts the program together knows nothing of the command line that starts it. */
 const mayNotImport: Readonly<Record<string, string>> = { daemon: 'cli' }
 
-t.test('imports between the rooms of src go in the directions of the house only', async (t) => {
+t.test('imports between the rooms of src follow the allowed directions', async (t) => {
   const faults = src.flatMap((source) => {
     const room = roomOf(source.path)
     if (mayImportAll.includes(room))
@@ -88,7 +88,7 @@ t.test('imports between the rooms of src go in the directions of the house only'
   none(t, src, faults)
 })
 
-t.test('what a room may import, it does import', async (t) => {
+t.test('a room imports everything that it is allowed to', async (t) => {
   const faults = Object.entries(mayImport).flatMap(([room, allowed]) => {
     const sources = src.filter(({ path }) => roomOf(path) === room)
     const used = new Set(sources.flatMap(importsOf).map(({ target }) => roomOf(target)))
@@ -142,7 +142,7 @@ t.test('no folder of a room imports a folder beside it that imports it', async (
   none(t, [...from.keys()], faults)
 })
 
-t.test('nothing in src imports from outside of it: no test, no tool of the build', async (t) => {
+t.test('nothing in src imports from outside: neither tests nor build tools', async (t) => {
   const faults = src.flatMap((source) =>
     importsOf(source)
       .filter(({ target }) => !target.startsWith('src/'))
@@ -164,7 +164,7 @@ t.test('the daemon never loads the sources of its schema, which need TypeBox', a
   none(t, schema, faults)
 })
 
-t.test('what is loaded late is a module of src or of Node itself', async (t) => {
+t.test('modules that are loaded lazily are from src or from Node', async (t) => {
   // A bundler changes what import() of a CommonJS package yields: such a package is imported
   // statically by a module of src, and that module is loaded late.
   const late = src.flatMap((source) =>
@@ -200,20 +200,17 @@ const gateValues = new Map([
   ['src/gate/refusals.ts faults', "the probe has advice for the gate's sentences"],
 ])
 
-t.test(
-  'other rooms see of the gate how it is created, and no more than types beside',
-  async (t) => {
-    const taken = src
-      .filter(({ path }) => roomOf(path) !== 'gate')
-      .flatMap((source) => importsOf(source).map((found) => ({ ...found, path: source.path })))
-      .filter(({ target, isType }) => roomOf(target) === 'gate' && !isType)
-      .flatMap(({ values, ...found }) => values.map((name) => ({ ...found, name })))
-    const faults = taken
-      .filter(({ target, name }) => !gateValues.has(`${target} ${name}`))
-      .map(({ path, line, target, name }) => `${path}:${line}: imports ${name} of ${target}`)
-    none(t, taken, faults)
-  },
-)
+t.test('other rooms see only how the gate is created, and types', async (t) => {
+  const taken = src
+    .filter(({ path }) => roomOf(path) !== 'gate')
+    .flatMap((source) => importsOf(source).map((found) => ({ ...found, path: source.path })))
+    .filter(({ target, isType }) => roomOf(target) === 'gate' && !isType)
+    .flatMap(({ values, ...found }) => values.map((name) => ({ ...found, name })))
+  const faults = taken
+    .filter(({ target, name }) => !gateValues.has(`${target} ${name}`))
+    .map(({ path, line, target, name }) => `${path}:${line}: imports ${name} of ${target}`)
+  none(t, taken, faults)
+})
 
 /** What of the way to an answer adapts it to Fastify; the handlers of plans stand beside it. */
 const adapters = ['forward.ts', 'relay.ts', 'stream-answer.ts']
@@ -224,7 +221,7 @@ const handlers = src.filter(
     !adapters.includes(posix.basename(path)),
 )
 
-t.test('the handlers of plans ask no clock but the one they were given', async (t) => {
+t.test('the handlers of plans use only the clock that they were given', async (t) => {
   const asked = /\b(?:performance|Date)\.now\b|\bnew Date\(\)|\bset(?:Timeout|Interval)\(/
   const imported = /\bimport \{.*\b(?:clock|setTimer)\b/
   const isClock = (line: string) => asked.test(line) || imported.test(line)
@@ -253,7 +250,7 @@ t.test('the fake cluster knows nothing of what it tests', async (t) => {
   none(t, fake, faults)
 })
 
-t.test('every file in src opens with a sentence that says its job', async (t) => {
+t.test('every file in src begins with a sentence that says its job', async (t) => {
   const opening = /^(?:#!.*\n)?(?:\/\*\*\s*(?:\* )?|\/\/ )([A-Z`][\s\S]*?[.?!])(?:\s|$)/
   const faults = src
     .filter(({ text }) => !opening.test(text))
@@ -261,7 +258,7 @@ t.test('every file in src opens with a sentence that says its job', async (t) =>
   none(t, src, faults)
 })
 
-t.test("a file's name stands once, so that it says which file is meant", async (t) => {
+t.test('file names are unique', async (t) => {
   const paths = [...src, ...tests.filter(({ path }) => path.endsWith('.test.ts'))].map(
     ({ path }) => path,
   )
@@ -271,7 +268,7 @@ t.test("a file's name stands once, so that it says which file is meant", async (
   none(t, paths, faults)
 })
 
-t.test('a test of a room lies beside its subject', async (t) => {
+t.test('the path of a test mirrors that of its subject', async (t) => {
   const rooms = new Set(src.map(({ path }) => roomOf(path)))
   const ofRooms = tests
     .filter(({ path }) => path.endsWith('.test.ts') && rooms.has(path.split('/')[1] ?? ''))
@@ -288,7 +285,7 @@ t.test('a test of a room lies beside its subject', async (t) => {
   none(t, ofRooms, faults)
 })
 
-t.test('what src exports has a name of its own', async (t) => {
+t.test('exported names of src are unique', async (t) => {
   const declared = /^export (?:default )?(?:async )?(?:interface|type|class|function|const) (\w+)/gm
   const names = src.flatMap(({ path, text }) =>
     [...text.matchAll(declared)].map(([, name = '']) => ({ path, name })),
@@ -366,23 +363,51 @@ const tics: readonly (readonly [RegExp, string])[] = [
   [/\bc(?:o|a)mes? by\b/i, 'say how'],
   [/\b(?:is|are) dear\b/i, 'costly'],
   [/(?<!-)\baway\b/i, 'down, or remove'],
+  [/\bunder ?way\b/i, 'in flight, or in progress'],
+  [/\breads? (?:a )?[1-5]\d\d\b/, 'gets'],
+  [/\bbeside the gate\b/i, 'outside the gate'],
+  [/\btakes? nothing\b/i, 'is not writable'],
+  [/\bin clear\b/i, 'unencrypted'],
+  [/\banew\b/i, 'again, or from the start'],
+  [/\bmend(?:s|ed|ing)?\b/i, 'fix'],
+  [/\bfor ever\b/i, 'forever'],
+  [/\ball the same\b/i, 'still'],
+  [/\bone after the other\b/i, 'one at a time'],
+  [/\bseldom\b/i, 'less often'],
+  [/\b(?:end|stop)\w* in order\b|\borderly (?:end|stop)/i, 'shuts down cleanly'],
+  [/\b(?:is|are|was|were) (?:said|told)\b/i, 'name who says it'],
+  [/\btroubles?\b/i, 'problem'],
+  [/\bgo(?:es|ing)? on\b/i, 'continue'],
+  [/\bas well\b/i, 'also'],
+  [/\bgood keys?\b/i, 'valid'],
+  [/\bbusiness\b/i, 'say who can fix it'],
+  [/\bmostly\b/i, 'usually'],
 ]
 
+/** A changelog quotes names of before. */
+const withoutCode = (line: string): string => line.replaceAll(/`[^`]*`/g, '')
+
 /** In a title or a comment of a test. */
-const vagueInTest = /(?:\bt\.test\(['"`]|\/\/|^\s*\/?\*).*\b(?:whoever|nobody|somebody)\b/i
+const proseOfTest = /(?:\bt\.test\(['"`]|\/\/|^\s*\/?\*)(.*)/
 
 t.test('prose names its actors', async (t) => {
   const pages = ['README.md', 'SECURITY.md', 'CHANGELOG.md']
-  const docs = readdirSync(`${root}docs`).filter((name) => /\.(?:md|yaml)$/.test(name))
-  const sources = [...src, ...[...pages, ...docs.map((name) => `docs/${name}`)].map(sourceAt)]
-  const faults = tics.flatMap(([tic, instead]) =>
-    matches(sources, (line) => tic.test(line)).map((fault) => `${fault} (${instead})`),
+  const docs = ['docs', 'deploy', 'systemd'].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
+      .map((name) => `${folder}/${name}`)
+      .filter((path) => lstatSync(root + path).isFile() && !path.endsWith('.png')),
   )
-  const vague = matches(tests, (line) => vagueInTest.test(line))
-  none(t, sources, [...faults, ...vague])
+  const sources = [...src, ...[...pages, ...docs].map(sourceAt)]
+  const faults = tics.flatMap(([tic, instead]) =>
+    [
+      ...matches(sources, (line) => tic.test(withoutCode(line)) && tic.test(line)),
+      ...matches(tests, (line) => tic.test(proseOfTest.exec(line)?.[1] ?? '')),
+    ].map((fault) => `${fault} (${instead})`),
+  )
+  none(t, [...sources, ...tests], faults)
 })
 
-t.test('no cast switches the types off', async (t) => {
+t.test('no cast disables type checking', async (t) => {
   const sources = [...src, ...tests]
   // In prose the word is followed by another one.
   none(
@@ -392,7 +417,7 @@ t.test('no cast switches the types off', async (t) => {
   )
 })
 
-t.test('no test is left that keeps the others from running', async (t) => {
+t.test('no test prevents the others from running', async (t) => {
   none(
     t,
     tests,
@@ -400,7 +425,7 @@ t.test('no test is left that keeps the others from running', async (t) => {
   )
 })
 
-t.test('nothing in src writes past the log', async (t) => {
+t.test('nothing in src bypasses the log', async (t) => {
   none(
     t,
     src,
@@ -418,9 +443,9 @@ t.test("no path of a developer's machine is in src", async (t) => {
 
 // What is not yet committed counts too: the rule should speak before the commit, not after.
 const committed = listedByGit()
-const noGit = committed === undefined && 'not a git checkout: which files are ours is unknown'
+const noGit = committed === undefined && 'not a git checkout: the files of the project are unknown'
 
-t.test('no file or folder has a name for things without a home', { skip: noGit }, async (t) => {
+t.test('no file or folder has a catch-all name', { skip: noGit }, async (t) => {
   const homeless = /^(?:utils?|helpers?|managers?|common|misc)$/i
   const paths = committed ?? []
   const faults = paths
@@ -441,7 +466,7 @@ t.test('no package registry is named in any file', { skip: noGit }, async (t) =>
   )
 })
 
-t.test('the lock file says what is installed, not from where', async (t) => {
+t.test('the lock file says what is installed, but not from where', async (t) => {
   const lock = [sourceAt('package-lock.json')]
   none(
     t,
@@ -475,7 +500,7 @@ function roomOf(path: string): string {
   return path.startsWith('src/') ? (path.split('/')[1] ?? path) : path
 }
 
-/** What a source imports or exports from files of ours, also by `import()`. */
+/** What a source imports or exports from files of the project, also by `import()`. */
 function importsOf({ path, text }: Source): Import[] {
   return [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]/g)].map((match) => ({
     line: text.slice(0, match.index).split('\n').length,

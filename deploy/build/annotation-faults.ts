@@ -24,7 +24,7 @@ function faultsOf(
     faults.push(`${path} needs "path", or a name that is not that of a path`)
   if (schema.type === 'string' && schema.secret !== true && namesSecret.test(path))
     faults.push(`${path} needs "secret", or a name that is not that of a secret`)
-  // The docs say that such files are read anew, and an operator learns it by the name.
+  // The docs say that every reload reads such files, which an operator recognizes by the name.
   if (schema.path === 'file' && (watch === true) !== path.endsWith('File'))
     faults.push(`${path} needs "watch" and a name in …File, or neither`)
   const entries = [...Object.values(patternProperties), ...(items === undefined ? [] : [items])]

@@ -98,7 +98,7 @@ const summaries: Readonly<Record<string, string>> = {
   id: 'The identity of the peer that answers',
   list: 'Pins: all, some by CID or state, or one’s own',
   status: 'The state of a pin',
-  pin: 'Pin, or pin anew with other options',
+  pin: 'Pin, or change the options of a pin',
   unpin: 'Let go of a pin',
   recover: 'Have the cluster try a failed pin again',
   'recover-all': 'Have the cluster try all failed pins again',

@@ -3,7 +3,7 @@
 #
 # Goes to /etc/pinwarden/deploy-hook.sh, mode 755, owned by root, and is named to certbot once, by
 # --deploy-hook; certbot remembers it for that certificate and runs it as root after each renewal. It
-# is not for /etc/letsencrypt/renewal-hooks, where it would run for the others of this host as well.
+# is not for /etc/letsencrypt/renewal-hooks, where it would also run for the other certificates of this host.
 # The settings name, beside config.json: tls/current/fullchain.pem and tls/current/privkey.pem.
 #
 # Certificate and key lie in a folder of their own, and `current` is a link to it: replaced in one
@@ -30,7 +30,7 @@ pair=$(mktemp -d "$tls/pair.XXXXXX")
 trap 'rm -rf -- "$pair"' EXIT
 cp -- "$lineage/fullchain.pem" "$lineage/privkey.pem" "$pair"
 
-# The daemon would refuse a pair that does not match and keep the old one; here it is told at once.
+# The daemon would refuse a pair that does not match and keep the old one; here the operator sees it immediately.
 of_cert=$(openssl x509 -in "$pair/fullchain.pem" -noout -pubkey) || die 'no certificate'
 of_key=$(openssl pkey -in "$pair/privkey.pem" -pubout 2>/dev/null) || die 'no private key'
 [ "$of_cert" = "$of_key" ] || die 'the key does not belong to the certificate'

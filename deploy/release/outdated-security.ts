@@ -74,7 +74,7 @@ async function askForTheRest(): Promise<void> {
   }
 }
 
-/** What happened on other lines long ago is no news. */
+/** Old releases of other lines do not matter. */
 function isFresh(because: Release | undefined): boolean {
   return because !== undefined && Date.now() - because.date.getTime() < freshMs
 }

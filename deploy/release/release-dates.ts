@@ -10,7 +10,7 @@ export interface Release {
  * - `behind`: its own line has a newer release.
  * - `missing`: an older line had a release later than its own line; a fix that needed no newer line
  *   is likely to be due here.
- * - `newer line`: only newer lines had a later release; its own may be mended no more.
+ * - `newer line`: only newer lines had a later release; its own may no longer get fixes.
  * - `current`: none of these.
  */
 export type Verdict = 'behind' | 'missing' | 'newer line' | 'current'

@@ -23,7 +23,7 @@ export interface ActivityReport {
   readonly encoders: readonly EncoderReport[]
   /** Left out, as there are too many. */
   readonly encodersNotShown: number
-  /** Of all encoders, also of those left out. */
+  /** For all encoders, including those left out. */
   readonly pins: PinsReport
   /** Requests without a known encoder. */
   readonly strangers: Counts
@@ -110,10 +110,10 @@ export interface ProblemReport {
   readonly reason: string
 }
 
-/** What is left of a budget in its window; undefined outside of a window. */
+/** The remaining budget in its window; undefined outside of a window. */
 export type Remaining = (encoder: string, budget: Budget) => number | undefined
 
-/** What the gate knows beside the log. */
+/** Facts from the gate that are not in the log. */
 export interface Standing {
   readonly budgetLeft: Remaining
   readonly pendingPins: () => ReadonlyMap<string, PendingPins>

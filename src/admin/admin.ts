@@ -26,7 +26,7 @@ export interface TcpAddress {
 
 export interface SocketAddress {
   readonly socket: string
-  /** Of the socket's file; 0600 when absent. */
+  /** Mode of the socket's file; 0600 when absent. */
   readonly mode?: number
 }
 

@@ -4,14 +4,14 @@
 import { canonicalCid } from '../cluster/cid.js'
 import type { Outcome } from '../ledger/upkeep.js'
 
-/** What became of one CID. */
+/** The outcome for one CID. */
 export interface Done {
   readonly cid: string
   readonly outcome: Outcome | 'failed' | 'bad-cid' | 'not-begun'
   readonly message?: string
 }
 
-/** The cluster has other work as well. */
+/** The cluster also has other work. */
 const atOnceMax = 8
 
 /**

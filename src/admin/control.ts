@@ -26,7 +26,7 @@ export interface ControlParts extends Pick<
   /** Tells the daemon from one with other settings, or on another port. */
   readonly identity: () => Identity
   readonly encoderNames: () => Promise<ReadonlyMap<string, string>>
-  /** Reads the settings anew; undefined: the daemon starts or stops. */
+  /** Reloads the settings; undefined: the daemon starts or stops. */
   readonly reload: () => Promise<Reload | undefined> | undefined
   /** Once aborted, no other change of a pin begins. */
   readonly isStopping: () => boolean

@@ -29,7 +29,7 @@ export function createReadiness(parts: ReadinessParts): () => Promise<readonly s
   }
 }
 
-/** False as well when the request cannot be sent, or gets no answer in time. */
+/** Also false if the request cannot be sent, or gets no answer in time. */
 async function within(timeoutMs: number, question: () => Promise<boolean>): Promise<boolean> {
   let clock: NodeJS.Timeout | undefined
   const tooLate = new Promise<boolean>((resolve) => {

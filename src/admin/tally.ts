@@ -18,7 +18,7 @@ export class RequestTally {
   pinsFailed = 0
   /** Number of refusals and failures by reason. */
   readonly reasons = new KeyedCounter()
-  /** Of what the cluster answered, listings left out. */
+  /** Durations of answers from the cluster, without listings. */
   readonly durations = new Durations()
 
   add({ outcome, reason, durationMs, listing }: CountedEnding): void {

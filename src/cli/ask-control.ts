@@ -18,7 +18,7 @@ export class NoDaemon extends CommandError {}
 
 /**
  * @param config names the socket, or leaves it to where the unit has it
- * @param silenceMs how long the daemon may give no sign of life
+ * @param silenceMs how long the daemon may be silent
  * @throws NoDaemon when nothing answers there, CommandError when what is asked is refused
  */
 export async function askControl(

@@ -1,4 +1,4 @@
-/** What all commands share: the option --config, how their code is called, and how they end. */
+/** Shared by all commands: the option --config, calling their code, and exit codes. */
 import type { Command, Option } from 'commander'
 import { reportWithConfig } from './config-faults.js'
 import type { Io } from './io.js'
@@ -6,7 +6,7 @@ import { UsageError } from './report.js'
 
 export const defaultPath = '/etc/pinwarden/config.json'
 
-/** What the code of every command with --config gets, beside its arguments and options. */
+/** What the code of every command with --config gets, in addition to its arguments and options. */
 export interface Called {
   readonly configPath: string
 }
@@ -16,7 +16,7 @@ export interface JsonCalled extends Called {
 }
 
 export class CommandLine {
-  /** Of the command that ran. */
+  /** Exit code of the command that ran. */
   exitCode = 0
 
   constructor(readonly io: Io) {}
@@ -63,7 +63,7 @@ export class CommandLine {
     })
   }
 
-  /** Runs a command; an error is said in words. */
+  /** Runs a command; an error becomes a message. */
   async end(command: () => Promise<number>, configPath = this.configPath): Promise<void> {
     try {
       this.exitCode = await command()

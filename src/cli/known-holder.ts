@@ -8,7 +8,7 @@ import type { Io } from './io.js'
 import { readNames } from './read-ledger.js'
 import { CommandError, warn } from './report.js'
 
-/** By the encoder's name; none where there is no ledger, or it cannot be read, which is said. */
+/** By the encoder's name; none if there is no ledger, or, with a warning, if it cannot be read. */
 export async function knownHolders(config: Config, io: Io): Promise<ReadonlyMap<string, string>> {
   try {
     const names = await readNames(config)

@@ -34,7 +34,7 @@ interface Part {
   readonly own: string
   /** Lines of one stream follow each other. */
   readonly stream: string
-  /** Its next line goes on with the same text. */
+  /** Its next line continues the same text. */
   readonly isCut: boolean
 }
 

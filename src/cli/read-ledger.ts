@@ -16,7 +16,7 @@ export const ledgerPath = (config: Config): string =>
   join(ledgerDirectory(config, usual) ?? usual, ledgerName)
 
 /**
- * Asks the daemon, or does the same with the file where none runs.
+ * Asks the daemon, or does the same with the file when no daemon runs.
  *
  * @throws CommandError when a daemon has it that cannot be asked, or it cannot be opened
  */

@@ -10,7 +10,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join('')
 }
 
-/** By a loop: a spread of so many arguments would not fit on the stack. */
+/** With a loop, as a spread of so many arguments would not fit on the stack. */
 function widest(rows: readonly (readonly string[])[], column: number): number {
   return rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0)
 }

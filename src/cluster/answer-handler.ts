@@ -37,7 +37,7 @@ export interface ExchangeEvents {
 /** @param wasSent whether any part of the request may have been sent */
 export type GoElsewhere = (fault: ClusterFault, wasSent: boolean) => boolean
 
-/** Calls back once, and ends the exchange when nothing of it is in flight. */
+/** Calls back once, and ends the exchange when no part of it is in flight. */
 export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   /** Handle in the list of those that wait. */
   place = -1

@@ -1,4 +1,4 @@
-/** The client of the cluster: new settings replace the cluster in force between two requests. */
+/** The client of the cluster: new settings replace the current cluster between two requests. */
 import type { Snapshot } from '../settings/snapshot.js'
 import type { Callback } from './answer-handler.js'
 import { Cluster, type ClusterEvents } from './cluster.js'
@@ -9,7 +9,7 @@ import type { Exchange } from './exchange.js'
 /** Work on an answer before the callback; its failure replaces the answer. */
 type BeforeCallback = (...answer: Parameters<Callback>) => Promise<void> | undefined
 
-/** Sends requests to the cluster in force, and coalesces equal ones. */
+/** Sends requests to the current cluster, and coalesces equal ones. */
 export class ClusterClient {
   private cluster: Cluster
   private settings: string
@@ -88,7 +88,7 @@ export class ClusterClient {
 
   /**
    * Exchanges in flight end where they began.
-   * @returns whether the cluster is another one now
+   * @returns whether the cluster is a different one now
    */
   apply(snapshot: Snapshot): boolean {
     const settings = settingsOf(snapshot)

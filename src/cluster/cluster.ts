@@ -200,7 +200,7 @@ export class Cluster {
    */
   private choose({ method, path }: ClusterRequest, not: Endpoint | undefined) {
     if (!this.hasSeveral) return not === undefined ? availableOne(this.writer) : undefined
-    // A write reaches the peers of a cluster one after the other, so one endpoint takes all writes.
+    // A write reaches the peers of a cluster one after another, so one endpoint takes all writes.
     const isBound = method !== 'GET' || path.startsWith('/allocations') || this.changes.has(path)
     if (!isBound) return this.leastLoaded(not)
     if (this.writer !== not && this.writer.health.isAvailable) return this.writer
@@ -211,8 +211,8 @@ export class Cluster {
   }
 
   /**
-   * Rotates among endpoints of the same load. One that lags behind gives old answers: it is only
-   * used when no other is available.
+   * Rotates among endpoints of the same load. A lagging endpoint gives old answers, and is only
+   * used if no other is available.
    */
   private leastLoaded(not: Endpoint | undefined): Endpoint | undefined {
     return (

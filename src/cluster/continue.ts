@@ -1,4 +1,4 @@
-/** Connections that skip `100 Continue`, as RFC 9110 §15.2 asks of every client. */
+/** Connections that skip `100 Continue`, as RFC 9110 §15.2 requires of every client. */
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 import { preparing } from './prepared-socket.js'
@@ -49,7 +49,7 @@ const isBeginning = (bytes: Buffer): boolean => {
 }
 
 function withoutInterim(bytes: Buffer): Split {
-  // Mostly the digit alone tells.
+  // Usually the digit alone decides.
   const isOther = bytes.length > codeAt && bytes[codeAt] !== interimDigit
   if (isOther || !isBeginning(bytes)) {
     const at = bytes.indexOf(behindLine) + 1

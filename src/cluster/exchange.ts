@@ -11,7 +11,7 @@ export interface ExchangeOptions {
   readonly isWhole: boolean
   /** Time limit for a whole answer, or for a stream's head, including the wait for a connection. */
   readonly timeoutMs: number
-  /** Called when nothing of the exchange is in flight. */
+  /** Called when no part of the exchange is in flight. */
   readonly onEnd: () => void
   /** While it is in flight, requests with the same key share its answer. */
   readonly coalescingKey?: string | undefined
@@ -61,7 +61,7 @@ export class Exchange {
     return this.reason !== undefined
   }
 
-  /** Nothing of it is in flight: there is nothing left to cancel. */
+  /** No part of it is in flight: there is nothing left to cancel. */
   end(): void {
     if (this.isOver) return
     this.isOver = true
@@ -69,7 +69,7 @@ export class Exchange {
     this.onEnd()
   }
 
-  /** Calls back at once if it was cancelled before; replaces an earlier callback. */
+  /** Calls back immediately if it was cancelled before; replaces an earlier callback. */
   whenCancelled(onCancel: (reason: Error) => void): void {
     if (this.reason !== undefined) onCancel(this.reason)
     else this.onCancel = onCancel

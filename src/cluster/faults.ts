@@ -25,7 +25,7 @@ export type FaultReason =
   /** The cluster broke off inside an answer. */
   | 'cluster-cut'
 
-/** A fault of the cluster. The cause is for the log; clients read a fixed sentence. */
+/** A fault of the cluster. The cause is for the log; clients get a fixed sentence. */
 export class ClusterFault extends Error {
   override readonly name = 'ClusterFault'
 
@@ -83,7 +83,7 @@ export function faultOfAnswer(status: number, headers: AnswerHeaders): FaultReas
 const isFramed = (headers: AnswerHeaders): boolean =>
   'content-length' in headers || 'transfer-encoding' in headers
 
-/** The gate asked for no other coding, and clients would not learn of it. */
+/** The gate did not ask for another coding, and clients would not learn of it. */
 const isPlain = (headers: AnswerHeaders): boolean =>
   hasOnly(headers['content-encoding'], 'identity') &&
   hasOnly(headers['transfer-encoding'], 'chunked')

@@ -64,7 +64,7 @@ export class HealthProbe {
     return client
   }
 
-  /** A connection that was kept may end as it is used; undici opens another for the next. */
+  /** A kept connection may close as it is used; undici opens another for the next check. */
   private async asked(client: Client, path: string, signal: AbortSignal): Promise<number> {
     try {
       return await this.statusOf(client, path, signal)

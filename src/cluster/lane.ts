@@ -5,9 +5,9 @@ export const gateItself = ''
 
 /** A place in a lane, or in the queue before it. */
 export interface LanePlace {
-  /** Whether the work was begun. */
+  /** Whether the work has begun. */
   readonly isTaken: boolean
-  /** Calls back once; at once if a place is free. */
+  /** Calls back once, immediately if a place is free. */
   begin(start: () => void): void
   /** Another owner waits for the same work: it starts with the first turn of either. */
   join(owner: string): void
@@ -17,13 +17,13 @@ export interface LanePlace {
   leave(): void
 }
 
-/** What one owner does and waits for. */
+/** The running and waiting work of one owner. */
 interface Share {
   running: number
   readonly waiting: OwnPlace[]
 }
 
-/** Shares of owners without work that are kept for the next: so many they are at most. */
+/** Most shares of owners without work that are kept for reuse. */
 const idleSharesMax = 1000
 
 /**

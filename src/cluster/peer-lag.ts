@@ -41,7 +41,7 @@ interface Sample {
 export class PeerLag {
   private newest: Sample | undefined
   private sample: Sample | undefined
-  /** Endpoint → since when it lacks what another one has. */
+  /** Endpoint → since when it has lacked what another one has. */
   private readonly behind = new Map<string, number>()
   private readonly reported = new Set<string>()
   private readonly scheduler: Scheduler

@@ -37,8 +37,8 @@ const hosts = new Map<string, (text: string) => boolean>([
 const transport = /^(\/(tcp|udp)\/([0-9]{1,5}))?(\/(quic|quic-v1|ws|wss|tls|webtransport))*$/
 
 /**
- * A multiaddr that Kubo could dial, ending in `/p2p/ID`. A conservative part of the format: what
- * is not understood here is refused, as the cluster would answer 400 and pin without it.
+ * A multiaddr that Kubo could dial, ending in `/p2p/ID`. A conservative part of the format: unknown
+ * parts are refused, as the cluster would answer 400 and pin without them.
  */
 export function isDialableAddress(text: string): boolean {
   const match = /^\/([a-z0-9]+)\/([^/]+)(\/.*?)?\/p2p\/([^/]+)$/.exec(text)

@@ -18,7 +18,7 @@ export interface ApiAddress {
 export interface Pools {
   /** Writes of pins' records. */
   readonly state: Pool
-  /** Reads of pins' records, one behind the other. */
+  /** Reads of pins' records, pipelined. */
   readonly records: Pool
   /** Statuses and `/id`, which wait for Kubo. */
   readonly kubo: Pool
@@ -34,12 +34,12 @@ export interface Pools {
   readonly fresh: Pool
 }
 
-/** An encoded answer counts as bad: clients would not learn of its coding. */
+/** An encoded answer counts as bad, as clients would not learn of its coding. */
 export const wantsPlain = { 'accept-encoding': 'identity' } as const
 
 export type StreamPool = 'cacheFills' | 'operations' | 'own'
 
-/** Pin tracking, counts, walks: each reads one after the other. */
+/** Pin tracking, counts, walks: each reads sequentially. */
 const ownConnections = 8
 
 /**

@@ -20,7 +20,7 @@ export const preparing =
 /** Writes pipelined requests of one turn together, as each write is a system call. */
 export const gatheringWrites = (connect: Connector): Connector => preparing(connect, gather)
 
-/** What one turn of the event loop asks is written at its end. */
+/** Requests of one turn of the event loop are written at its end. */
 function gather(socket: Socket): void {
   const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
   let isGathering = false

@@ -3,14 +3,14 @@ import { badAnswer, isObject, readObject } from './json.js'
 
 export interface StatusAnswer {
   readonly cid: string
-  /** Of the peers that the pin is allocated to. */
+  /** Statuses of the peers that the pin is allocated to. */
   readonly peers: readonly PeerStatus[]
 }
 
 interface PeerStatus {
   /** One of the cluster's words, or another. */
   readonly status: string
-  /** In the cluster's words; mostly empty. */
+  /** The cluster's error text; usually empty. */
   readonly error: string
 }
 

@@ -48,5 +48,5 @@ const isSameCid = (given: unknown, canonical: string): boolean =>
 
 const aboutOne = /^\/(?:allocations|pins|pins\/ipfs)\/((?:Qm|b)[A-Za-z0-9]+)(?:\/recover)?(?:\?|$)/
 
-/** Of a request's path, which has CIDs in their canonical spelling. */
+/** The CID in a request's path, where CIDs have their canonical spelling. */
 export const cidIn = (path: string): string | undefined => aboutOne.exec(path)?.[1]

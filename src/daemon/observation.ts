@@ -103,7 +103,7 @@ const isKeyOf = ({ current }: SettingsInForce) => {
 const addressOf = (admin: NonNullable<Config['admin']>): AdminAddress =>
   admin.socket === undefined ? admin : { socket: admin.socket }
 
-/** Of the certificate in force; undefined without TLS. */
+/** Expiry of the current certificate; undefined without TLS. */
 export function certificateExpiry({ tls }: SettingsInForce): Date | undefined {
   return tls === undefined ? undefined : new Date(new X509Certificate(tls.cert).validTo)
 }

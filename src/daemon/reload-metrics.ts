@@ -3,7 +3,7 @@ import { Gauge } from '@prometheus-io/client'
 import type { Registry } from '../metrics/registry.js'
 
 export interface ReloadMetrics {
-  /** Counts the first load as well. */
+  /** Also counts the first load. */
   reloaded(isSuccessful: boolean): void
   /** @param at undefined for plain HTTP: the metric then has no value */
   certificateExpires(at: Date | undefined): void

@@ -36,7 +36,7 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
   const isInClear = !isTls && boundTo(app).some((address) => !isLoopback(address))
   // The settings' own warning covers a host that is not loopback.
   if (isInClear && isLoopback(listen.host))
-    log.warn({ warning: inClear }, 'the settings have a warning')
+    log.warn({ warning: unencrypted }, 'the settings have a warning')
   return {
     url: urlOf(app.server.address(), isTls),
     [Symbol.asyncDispose]: () => stop(parts, settings.current().config.listen.lingerMs),
@@ -46,7 +46,7 @@ export async function serveOn(parts: ServingParts): Promise<Serving> {
 /** Size of the accept queue: Node's default of 511 is too small for a flood. */
 const backlog = 4096
 
-const inClear = 'listen.allowPlainHttp: keys, CIDs and answers are sent unencrypted'
+const unencrypted = 'listen.allowPlainHttp: keys, CIDs and answers are sent unencrypted'
 
 async function stop({ gate, settings }: ServingParts, lingerMs: number) {
   const { app, connections } = gate

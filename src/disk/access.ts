@@ -50,7 +50,7 @@ function newFileFault(path: string): string | undefined {
   return directoryFault(directory) ?? fullFault(directory)
 }
 
-/** Of a link; it may be missing. @returns undefined: the path is not a link */
+/** The target of a link; it may be missing. @returns undefined: the path is not a link */
 function targetOf(path: string): string | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat?.isSymbolicLink() === true ? resolve(dirname(path), readlinkSync(path)) : undefined
@@ -96,7 +96,7 @@ const kernelTypes = new Set([
   ...[0xf97cff8c, 0x958458f6],
 ])
 
-/** Root may write there, and in proc a new directory is tried for ever. */
+/** Root may write there, and in proc creating a directory never succeeds. */
 const kernelFault = (path: string): string | undefined =>
   kernelTypes.has(statfsSync(path).type)
     ? `${path} is on a file system of the kernel, which keeps no files`

@@ -1,4 +1,4 @@
-/** An operation that the system refused, in words, with the command that mends it. */
+/** Explains an operation that the system refused, with the command that fixes it. */
 import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'

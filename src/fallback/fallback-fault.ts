@@ -1,4 +1,4 @@
-/** What can be wrong with the fallback Kubo, or with one pin there: the words for it. */
+/** Faults of the fallback Kubo, or of one pin there, and their reasons. */
 import { KuboRefusal, KuboStall } from './kubo.js'
 
 /** Faults of the daemon itself. */
@@ -39,7 +39,7 @@ export function fallbackReasonOf(error: unknown): FallbackReason {
   if (error instanceof KuboRefusal) return 'fallback-refused'
   if (error instanceof KuboStall) return 'fallback-stalled'
   if (!(error instanceof Error)) return 'fallback-bad-answer'
-  // Of AbortSignal.timeout.
+  // The error of AbortSignal.timeout.
   if (error.name === 'TimeoutError') return 'fallback-timeout'
   const code = 'code' in error ? String(error.code) : ''
   return reasons.get(code) ?? 'fallback-bad-answer'

@@ -18,7 +18,7 @@ export function answeringBy(reply: FastifyReply): Answering {
     },
     send: (status, body) => {
       reply.code(status).header('content-type', 'application/json')
-      // Of a string Fastify would add the charset.
+      // For a string, Fastify would add the charset.
       reply.send(body === undefined ? undefined : Buffer.from(body))
     },
     fault: (error) => {

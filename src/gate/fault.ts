@@ -5,7 +5,7 @@ import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import { StoreFault, type StoreFaultReason } from '../store/store-fault.js'
 import type { UpstreamFaultReason } from './refusals.js'
 
-/** What exactly was wrong, with the HTTP client's own error if there is one. */
+/** The exact problem, with the HTTP client's own error if there is one. */
 export interface FoundFault {
   readonly reason: UpstreamFaultReason
   readonly cause: Error | undefined

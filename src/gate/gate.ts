@@ -69,9 +69,9 @@ export interface Gate {
   /** The line of phases; the caller lets it listen. */
   readonly app: FastifyInstance
   readonly connections: Pick<Connections, 'requestsInFlight' | 'retire' | 'drain'>
-  /** What remains of an encoder's budget; undefined: all of it. */
+  /** The remaining part of an encoder's budget; undefined: all of it. */
   budgetLeft(encoder: string, budget: Budget): number | undefined
-  /** Of the queue. */
+  /** The replay of the queue. */
   readonly replay: Pick<Replay, 'report' | 'retryNow'>
   /** Answers requests that wait for a pin, and stops the replay of the queue. */
   stopWaiting(): void

@@ -1,4 +1,4 @@
-/** What a handler gets of a request and what it returns: nothing of Fastify. */
+/** The input and output of a handler, independent of Fastify. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RequestHeaders } from '../http/headers.js'
 import type { ChunkView } from '../listings/chunk.js'

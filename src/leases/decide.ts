@@ -15,7 +15,7 @@ export interface PinRequest {
   readonly cid: string
   /** Without expiry. */
   readonly options: readonly Parameter[]
-  /** Until when the caller wants the pin; Infinity: for ever. */
+  /** Until when the caller wants the pin; Infinity: forever. */
   readonly untilMs: number
 }
 
@@ -51,7 +51,7 @@ export interface Moment {
   readonly token: string
 }
 
-/** A POST: adds or renews the caller's lease, and takes nothing from the others. */
+/** A POST: adds or renews the caller's lease, and does not affect the others. */
 export function decidePin(
   record: PinRecord | undefined,
   { holder }: Caller,

@@ -14,7 +14,7 @@ export interface Lease {
   readonly token?: string | undefined
   /**
    * Tokens of the holder's leases at other gates that this one replaced, the latest of each gate:
-   * who releases this lease releases them as well, whatever its gate has told by then.
+   * releasing this lease also releases them, whatever its gate has reported by then.
    */
   readonly replaces?: readonly string[]
 }
@@ -22,7 +22,7 @@ export interface Lease {
 /** Prefix of the gate's metadata; clients cannot write it. */
 export const reservedPrefix = 'pinwarden.'
 
-/** The holder of pins that were made without the gate. No encoder has this id. */
+/** The holder of pins from outside the gate. No encoder has this id. */
 export const operator = 'operator'
 
 export const leasePrefix = `${reservedPrefix}lease.`
@@ -125,7 +125,7 @@ export const tokenText = ({ gateId, seq }: Token): string => `${gateId}.${seq}`
 
 const form = /^([0-9a-z]{8})\.([0-9]{1,15})$/
 
-/** @returns undefined when the text is not a token: another hand wrote it, or an older release */
+/** @returns undefined when the text is not a token: another writer or an older release wrote it */
 export function readToken(text: string): Token | undefined {
   const [, gateId, seq] = form.exec(text) ?? []
   return gateId === undefined || seq === undefined ? undefined : { gateId, seq: Number(seq) }
@@ -134,7 +134,7 @@ export function readToken(text: string): Token | undefined {
 /** Metadata is short: of more gates the oldest are left out. */
 const replacesMax = 3
 
-/** Of a new lease with this token, in the place of an old one of the same holder. */
+/** The tokens that a new lease replaces, given the old lease of the same holder. */
 export function replacedBy(token: string, old: Lease): readonly string[] {
   const gateOf = (text: string): string | undefined => readToken(text)?.gateId
   const gates = new Set([gateOf(token), undefined])

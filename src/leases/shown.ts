@@ -1,4 +1,4 @@
-/** What encoders see of pins: no leases, and a soft-deleted pin as unpinned. */
+/** Pins as encoders see them: without leases, and soft-deleted pins as unpinned. */
 import { ClusterFault } from '../cluster/faults.js'
 import { badAnswer, isObject, readObject } from '../cluster/json.js'
 import { readPinStatus } from '../cluster/status-answer.js'

@@ -59,10 +59,10 @@ export class ClusterIdentity {
       return
     }
     this.isSame = known.urls.join() === urls.join()
-    const told = onPeers?.(this.isSame ? known.peers : undefined)
+    const reported = onPeers?.(this.isSame ? known.peers : undefined)
     if (!this.isSame) this.scheduler.runWithin(0)
     else
-      void Promise.resolve(told).then(() => {
+      void Promise.resolve(reported).then(() => {
         this.isAsked.resolve(undefined)
       })
   }

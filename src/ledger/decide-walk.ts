@@ -21,7 +21,7 @@ export interface Look {
 
 export interface Decided {
   readonly repair: readonly LedgerRow[]
-  /** Of these, the unpinned ones, except for take-downs. */
+  /** The unpinned ones of these, except for take-downs. */
   readonly back: readonly LedgerRow[]
   /** Changed outside the gate: an operator decides. */
   readonly report: readonly { readonly row: LedgerRow; readonly as: 'missing' | 'unexpected' }[]
@@ -36,7 +36,7 @@ const disorderMax = 32
 /** A crash loses a few dozen writes. */
 const missingMax = 1000
 
-/** Of one walk; of several gates, all walks that an older state can lead to. */
+/** The budget of one walk; with several gates, of all walks that an older state can cause. */
 export const crashBudget: UnpinBudget = { name: 'crash', max: 50, withinMs: 1_800_000 }
 
 /** A power cut loses what the operating system had not written: up to these last minutes. */

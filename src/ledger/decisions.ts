@@ -28,7 +28,7 @@ export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly recent: RecentRows
   readonly queue: Pick<Queue, 'of' | 'drop'>
   readonly reconciler: Pick<Reconciler, 'reconcile'>
-  /** Whose leases the rows owe. */
+  /** Which leases the rows owe. */
   readonly owes: Owes
   /** Called when the gate does not know whether the cluster has what the ledger says. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
@@ -183,7 +183,7 @@ export class Decisions {
     }
   }
 
-  /** What the ledger knows about a CID beside its record. @throws LedgerFault */
+  /** What the ledger knows about a CID in addition to its record. @throws LedgerFault */
   async notesOf(cid: string): Promise<PinNotes> {
     const row = await this.parts.storage.row(cid)
     return { report: row?.report, takeDown: row && takeDownOf(row) }

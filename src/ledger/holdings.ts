@@ -14,7 +14,7 @@ export interface HoldingsParts extends Clock {
     'commit' | 'compare' | 'contents' | 'count' | 'countNow' | 'held' | 'row'
   >
   readonly cluster: Pick<ClusterPort, 'readState'>
-  /** Whose leases the rows owe. */
+  /** Which leases the rows owe. */
   readonly owes: Owes
   /** Whether a walk is still open: until it ends, nothing counts as missing. */
   readonly isWalking: () => boolean

@@ -25,7 +25,7 @@ export interface LedgerParts extends Pick<Clock, 'monotonic'> {
   readonly pins: OpenPins
   readonly records: Records
   readonly recent: RecentRows
-  /** Whose leases the rows owe. */
+  /** Which leases the rows owe. */
   readonly owes: Owes
   /** Longest time of one change that no client asked for. */
   readonly timeoutMs: () => number

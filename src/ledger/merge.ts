@@ -21,13 +21,13 @@ export interface Merged {
 }
 
 /**
- * Whose leases a row owes: those of all gates, or only this gate's own. With several gates, each
+ * Which leases a row owes: those of all gates, or only this gate's own. With several gates, each
  * looks after its own leases, since it is the one that learns of their release.
  */
 export type Owes = 'all' | 'own'
 
 export interface Merging {
-  /** Of the row's ledger. */
+  /** The gate of the row's ledger. */
   readonly gateId: string
   readonly owes: Owes
 }

@@ -50,7 +50,7 @@ export interface OpenPin {
    * Puts a doubt on the disk, until the lock ends, before the cluster is asked for a change that
    * ends or shortens a lease. If the gate is killed meanwhile, only that tells the next run of it.
    *
-   * @returns undefined: the change takes nothing
+   * @returns undefined: the change neither ends nor shortens a lease
    * @throws LedgerFault
    */
   readonly begin: (wanted: Wanted) => Promise<void> | undefined

@@ -286,14 +286,14 @@ export class OpenPins {
   ): LedgerRow {
     const { now, storage, recent } = this.parts
     const { cid, isDirect, options, leases, former = [], expiresMs } = after
-    const made = tokenText({ gateId: storage.gateId, seq: releaseSeq })
+    const releaseToken = tokenText({ gateId: storage.gateId, seq: releaseSeq })
     const isKept = (old: Lease): boolean =>
       leases.some(({ holder, token }) => holder === old.holder && token === old.token)
     // The cluster's record need not be the latest about a holder. An expired lease was not
     // released: the holder's queued pins still count.
     const isReplaced = ({ holder }: Lease): boolean =>
       leases.some((own) => own.holder === holder)
-        ? leases.some((own) => own.holder === holder && own.token === made)
+        ? leases.some((own) => own.holder === holder && own.token === releaseToken)
         : holdersIn(before, nowMs).includes(holder)
     const known = recent.of(cid)?.row.leases.filter(isReplaced) ?? []
     const gone = [...(before?.leases ?? []), ...known].filter(

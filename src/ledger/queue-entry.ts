@@ -20,7 +20,7 @@ export interface QueueRequest {
    * then on the entry takes a place in its quota. Undefined: it does not hold the pin.
    */
   readonly heldUntilMs?: number | undefined
-  /** Of the request, for the log. */
+  /** Id of the request, for the log. */
   readonly requestId: string
 }
 

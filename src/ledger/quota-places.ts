@@ -14,7 +14,7 @@ export interface Taking {
   readonly cid: string
   /** Until when the holder has a lease of the CID, which the storage counts; undefined: none. */
   readonly heldUntilMs?: number | undefined
-  /** Of the lease that is to be written. */
+  /** The end of the lease that will be written. */
   readonly untilMs?: number
   /** The cluster has it; only the ledger's disk is behind. */
   readonly isWritten?: boolean
@@ -48,7 +48,7 @@ export class Places {
     return this.of(holder)?.taken.size ?? 0
   }
 
-  /** Of these, the ones that the cluster may not have yet. */
+  /** The number of these that the cluster may not have yet. */
   unwritten(holder: string): number {
     return this.of(holder)?.unwritten.size ?? 0
   }

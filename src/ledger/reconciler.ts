@@ -23,7 +23,7 @@ export interface ReconcilerParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly pins: OpenPins
   readonly records: Records
   readonly recent: Pick<RecentRows, 'of'>
-  /** Whose leases the rows owe. */
+  /** Which leases the rows owe. */
   readonly owes: Owes
   /** Undefined: this gate alone repairs. */
   readonly spend: GateLocks['spend'] | undefined

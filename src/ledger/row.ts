@@ -22,7 +22,7 @@ export interface LedgerRow {
   readonly leases: readonly Lease[]
   /** Former holders of a soft-deleted pin. */
   readonly former: readonly Lease[]
-  /** Of the record; Infinity: never. */
+  /** When the record expires; Infinity: never. */
   readonly expiresMs: number
   /** Leases that their holders released: the only ones that a repair may remove. */
   readonly released: readonly Released[]
@@ -57,11 +57,14 @@ export interface Released {
   readonly holder: string
   /** As in the metadata. */
   readonly token: string
-  /** Of the release, in the order of tokens. */
+  /** Number of the release, in the order of tokens. */
   readonly seq: number
 }
 
-/** What ends with these leases: they, and those of other gates that they replaced; each once. */
+/**
+ * Leases that end with these: they themselves, and those of other gates that they replaced, each
+ * once.
+ */
 export function releasedOf(
   leases: readonly Pick<Lease, 'holder' | 'token' | 'replaces'>[],
   seq: number,

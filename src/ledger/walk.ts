@@ -24,7 +24,7 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 export interface WalkParts extends Clock {
   readonly storage: Pick<LedgerStorage, 'newest' | 'contents' | 'note'>
   readonly reconciler: Pick<Reconciler, 'compare' | 'reconcile' | 'report'>
-  /** Whose leases the rows owe. */
+  /** Which leases the rows owe. */
   readonly merging: Merging
   /** Undefined: this gate alone repairs. */
   readonly spend: GateLocks['spend'] | undefined

@@ -10,14 +10,14 @@ import type { SpoolQuota } from './spool-quota.js'
 
 export interface Head {
   readonly status: number
-  /** From asking the cluster to its answer. */
+  /** From the request to the cluster until its answer. */
   readonly upstreamMs: number
 }
 
 export interface CacheEntryEvents {
   /** No client waits for the entry or reads it. */
   readonly onUnused: () => void
-  /** The disk takes no more of it: from now on it only passes through, and no client can join. */
+  /** It no longer fits on the disk: from now on it only passes through, and no client can join. */
   readonly onPassing: () => void
 }
 
@@ -26,11 +26,11 @@ export class CacheEntry {
   askedMs = Infinity
   /** Resolves with the head of the cluster's answer, or rejects with the fault. */
   readonly head: Promise<Head>
-  /** Settles when the listing has ended, well or not. */
+  /** Settles when the listing has ended, successfully or not. */
   readonly ended: Promise<void>
   /** Texts of the trailer X-Stream-Error, at the end; empty ones mean no error. */
   streamErrors: readonly string[] = []
-  /** Whether the listing ended well: whole, and without an error in its trailer. */
+  /** Whether the listing succeeded: complete, and without an error in its trailer. */
   isComplete = false
   isOver = false
   private readonly plain: Spool
@@ -106,7 +106,7 @@ export class CacheEntry {
   }
 
   /**
-   * A source from the start of the listing; the client must open its cursor at once.
+   * A source from the start of the listing; the client must open its cursor in the same turn.
    * @param wantsGzip whether it may be compressed
    */
   read(wantsGzip: boolean): { readonly spool: Spool; readonly isCompressed: boolean } {

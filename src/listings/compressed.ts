@@ -49,7 +49,7 @@ async function feed(
         })
       })
       chunk.release()
-      // No more bytes have come so far: readers that wait get what there is.
+      // No more bytes have arrived so far: waiting readers get what there is.
       if (cursor.position === plain.size) gzip.flush(constants.Z_SYNC_FLUSH)
     }
     gzip.end()

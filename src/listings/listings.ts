@@ -23,7 +23,7 @@ export interface ListingRequest {
   readonly isCheap: boolean
   /** Whether `local=true` may be used where it means the same. */
   readonly mayBeLocal: boolean
-  /** Whether only a listing that begins from now on will do. */
+  /** Whether only a listing that begins from now on is acceptable. */
   readonly mustBeNew: boolean
   /** How long a cache entry serves other clients after its end. */
   readonly maxAgeMs: number
@@ -72,8 +72,8 @@ export class Listings {
   ) {}
 
   /**
-   * The cache entry that answers a request; a new one begins where none fits. Its head, or its
-   * turn, may still be to come.
+   * The cache entry that answers a request; a new one begins if no existing one fits. Its head, or
+   * its turn, may still be to come.
    *
    * @throws the signal's reason when it is aborted before; ClusterFault when there are too many
    */
@@ -86,7 +86,7 @@ export class Listings {
       if (entry === undefined) return found(this.begin(request), 'fresh', owner)
       if (entry.isJoinable && !(mustBeNew && entry.askedMs < arrivedMs))
         return found(entry, entry.isOver ? 'cached' : 'shared', owner)
-      // A listing that passes through keeps its readers; a new client gets a turn of its own.
+      // A listing that passes through keeps its readers; a new client gets its own turn.
       if (entry.isOver || !entry.isJoinable) this.forget(query, entry)
       else await either(entry.ended, signal)
     }
@@ -189,7 +189,7 @@ export class Listings {
     })
   }
 
-  /** Forgets a listing that did not end well, so that the next request tries again. */
+  /** Forgets a listing that did not succeed, so that the next request tries again. */
   private keep(query: string, entry: CacheEntry, maxAgeMs: number): void {
     if (!entry.isJoinable || maxAgeMs === 0) {
       this.forget(query, entry)

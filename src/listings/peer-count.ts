@@ -17,7 +17,7 @@ export interface PeerCountParts {
   readonly log: Logger
 }
 
-/** How many peers a cluster has; `unknown`: it does not say. */
+/** How many peers a cluster has; `unknown`: it does not report them. */
 export type Peers = 'one' | 'several' | 'unknown'
 
 export class PeerCount {

@@ -67,7 +67,7 @@ export class SpoolFile {
     return new Chunk(memory.subarray(0, bytesRead), memory)
   }
 
-  /** After a disk error the file leaves the pool and its bytes return to the quota at once. */
+  /** After a disk error the file leaves the pool and its bytes return to the quota immediately. */
   async close(): Promise<void> {
     const allocation = { file: this.file, bytes: this.reserved }
     await (this.hasFailed ? this.quota.discard(allocation) : this.quota.recycle(allocation))

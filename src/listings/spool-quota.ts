@@ -4,7 +4,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type SetTimer, setTimer as timer } from '../time/clock.js'
 
-/** How long a file stays pooled: listings mostly come a minute apart. */
+/** How long a file stays pooled: listings usually arrive a minute apart. */
 const pooledMs = 5 * 60_000
 
 /** A file and its reserved bytes of the quota. */
@@ -46,9 +46,9 @@ export class SpoolQuota {
   }
 
   /**
-   * Opens a file that no other process can reach and no crash leaves behind: it is unlinked at once
-   * (unlink(2)), and its bytes live as long as the handle. So the next start has nothing to clean
-   * up. Overwriting a pooled file costs a third of new pages on ext4 (measured).
+   * Opens a file that no other process can reach and no crash leaves behind: it is unlinked
+   * immediately (unlink(2)), and its bytes live as long as the handle. So the next start has
+   * nothing to clean up. Overwriting a pooled file costs a third of new pages on ext4 (measured).
    */
   async open(): Promise<Allocation> {
     const { pooled } = this

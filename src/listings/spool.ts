@@ -3,7 +3,7 @@ import type { Chunk, ChunkView } from './chunk.js'
 import { SpoolFile } from './spool-file.js'
 import type { SpoolQuota } from './spool-quota.js'
 
-/** Bytes kept in memory: a small listing whole, the end of a large one. */
+/** Bytes kept in memory: all of a small listing, the end of a large one. */
 const recentBytes = 1024 * 1024
 
 /** Bytes per write to the disk; the end of a stream may stay in memory. */
@@ -13,8 +13,8 @@ const writtenBytes = recentBytes / 2
 const memoryBytesMax = 4 * 1024 * 1024
 
 /**
- * How long fast readers may wait for slower ones, in all, where no disk keeps bytes for these. Then
- * the spool cuts the slow ones.
+ * How long fast readers may wait for slower ones in total, if no disk keeps the bytes. Then the
+ * spool cuts off the slow ones.
  */
 const patienceMs = 5000
 const patienceStepMs = 500
@@ -32,7 +32,7 @@ export interface Cursor {
 }
 
 export interface SpoolEvents {
-  /** The upstream reader may go on, after {@link Spool.append} said that it must wait. */
+  /** The upstream reader may continue, after {@link Spool.append} said that it must wait. */
   readonly onRoom?: () => void
   /** The spool no longer has its start: no other client can begin to read. */
   readonly onPassing?: () => void
@@ -40,7 +40,8 @@ export interface SpoolEvents {
 
 /**
  * A small stream stays in memory; of a large one only the end does, and the whole is on disk.
- * Without a disk, the spool drops what all readers have had: those go on, but no reader can begin.
+ * Without a disk, the spool drops what all readers have read: they continue, but no new reader can
+ * begin.
  */
 export class Spool {
   /** Bytes received, dropped ones included. */
@@ -67,7 +68,7 @@ export class Spool {
 
   /**
    * @param chunk belongs to the spool from now on
-   * @returns whether the upstream reader may continue at once
+   * @returns whether the upstream reader may continue immediately
    */
   append(chunk: Chunk): boolean {
     this.chunks.push(chunk)
@@ -219,7 +220,7 @@ export class Spool {
     return unwritten
   }
 
-  /** Drops chunks from memory that are on the disk, or that every client has had. */
+  /** Drops chunks from memory that are on the disk, or that every client has read. */
   private drop(): void {
     const wasFull = this.inMemory > memoryBytesMax
     const written = this.file?.size ?? 0

@@ -14,7 +14,7 @@ export type RequestOutcome =
 export interface AccessLine {
   /** Unique per request; also sent to the client and to the cluster as X-Request-Id. */
   readonly id: string
-  /** Of W3C Trace Context: the client's, or a new one. */
+  /** W3C Trace Context: the client's id, or a new one. */
   readonly traceId: string
   /** The authenticated encoder. */
   readonly encoder?: string | undefined
@@ -47,7 +47,7 @@ export interface AccessLine {
    */
   readonly bytesIn: number
   readonly bytesOut: number
-  /** From the head's arrival to the last byte taken, without `waitedMs`. */
+  /** From the arrival of the headers until the client has the last byte, without `waitedMs`. */
   readonly durationMs: number
   /** How long the request waited for its pin to reach a terminal state, with `wait=`. */
   readonly waitedMs?: number | undefined

@@ -22,8 +22,8 @@ export interface Log {
   /** Sets the least severe level that is written from now on. */
   setLevel(level: LogConfig['level']): void
   /**
-   * Opens the log file anew, after logrotate moved it; standard output stays.
-   * @throws when it cannot be opened: lines go on to the old file
+   * Reopens the log file, after logrotate moved it; standard output stays.
+   * @throws when it cannot be opened: lines still go to the old file
    */
   reopen(): Promise<void>
   /** Writes the rest; resolves within a second, as a stalled sink must not delay the stop. */

@@ -88,7 +88,7 @@ export function faultsOf({ text, baseDir }: Source, env: Environment): FoundFaul
   }
 }
 
-/** @param known what is thrown if the thread finds no fault, as a file was mended */
+/** @param known what is thrown if the thread finds no fault, as a file was fixed */
 async function refusedInThread(source: Source, known: ConfigError): Promise<ConfigError> {
   const worker = new Worker(new URL('./fault-worker.js', import.meta.url), {
     ...{ name: 'settings', workerData: source, execArgv: [] },

@@ -8,7 +8,7 @@ export interface Problem {
   /** The value, bounded and without secrets. */
   readonly found: string
   readonly expected: string
-  /** The same in one sentence, where that reads better. */
+  /** The same in one sentence, if that reads better. */
   readonly says?: string
   /** Line of the configuration file, from 1; absent: unknown, or not about the file. */
   readonly line?: number
@@ -58,7 +58,7 @@ export function problemText(problem: Problem): string {
 /** Words for an absent field and for an unknown one. */
 export const [missing, unknownField] = ['nothing', 'an unknown field']
 
-/** What {@link foundText} makes of a value; problems describe all else in words. */
+/** Forms of {@link foundText}; problems describe everything else in words. */
 const aValue = new RegExp(
   '^(?:"(?:[^"\\\\]|\\\\.)*"|-?\\d[\\d.e+-]*|true|false|null|a list of \\d+|an object|this name|' +
     'a string of \\d+ characters(?: \\(not shown\\))?|what looks like a secret \\(not shown\\))$',

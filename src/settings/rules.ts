@@ -38,7 +38,7 @@ function adminProblems(admin: Config['admin']): Problem[] {
 function sharedPortProblems({ listen, admin, cluster, fallback }: Config): Problem[] {
   const problems: Problem[] = []
   if (admin !== undefined && admin.socket === undefined && meet(listen, admin))
-    problems.push(problem(['admin', 'port'], 'listen.port as well', 'another port'))
+    problems.push(problem(['admin', 'port'], 'also listen.port', 'another port'))
   const isGate = (text: string): boolean => {
     if (!URL.canParse(text)) return false
     const { hostname, port, protocol } = new URL(text)

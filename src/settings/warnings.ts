@@ -46,7 +46,7 @@ function wayWarnings({ listen, cluster }: Config): string[] {
   const isInClear = ({ url, socket }: Config['cluster']['endpoints'][number]) =>
     url.startsWith('http:') && socket === undefined && !isLoopbackUrl(url)
   if (cluster.endpoints.some(isInClear))
-    warnings.push('cluster.endpoints: what passes between gate and cluster travels in clear')
+    warnings.push('cluster.endpoints: traffic between gate and cluster is unencrypted')
   return warnings
 }
 
@@ -54,7 +54,7 @@ function ledgerWarnings({ ledger, lookBack }: Config): string[] {
   if (lookBack === undefined) return []
   return ledger === undefined
     ? ['lookBack: its name is ledger now; the next release does not know the older one']
-    : ['lookBack: ledger is there as well, so this says nothing; remove it']
+    : ['lookBack: ledger is also set, so this has no effect; remove it']
 }
 
 function* encoderWarnings(config: Config, now: number): SlicedWork<string[]> {

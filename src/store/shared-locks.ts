@@ -13,7 +13,7 @@ import type { Store } from './store.js'
 
 export interface SharedLocksParts {
   readonly store: Store
-  /** Of the ledger: a gate that starts again takes over the locks of its run before. */
+  /** Id in the ledger: after a restart, a gate inherits the locks of its previous run. */
   readonly gateId: string
   /** Differs from those of all runs before: eight characters. */
   readonly runId?: string
@@ -58,7 +58,7 @@ export class SharedLocks implements GateLocks {
   private readonly run: string
   private readonly setTimer: SetTimer
   private count = 0
-  /** Of locks that may be held in the store, and of takes that may still reach it. */
+  /** Pending releases of locks that the store may hold, and of attempts that may still reach it. */
   private readonly ends = new Map<string, End>()
   private cancelRetry: (() => void) | undefined
   private isClosed = false
@@ -140,7 +140,7 @@ export class SharedLocks implements GateLocks {
       written: isForeign ? found.slice(runIdChars) : undefined,
       isCrowded: this.areOthersIn(open),
       release: async (written, isOver) => {
-        // What was given up is ended by its token already, and must not become another's.
+        // An abandoned attempt is already ended by its token, and must not become another's lock.
         const end = { cid, token, lockMs, isOver: isOver && taken !== undefined }
         const value = written === undefined ? '' : this.run + written
         return this.end({ ...end, written: taken === undefined ? '' : value })
@@ -171,7 +171,7 @@ export class SharedLocks implements GateLocks {
     )
   }
 
-  /** Tries until the store has heard of it, or the lock has run out. */
+  /** Retries until the store has processed it, or the lock has expired. */
   private endLater(end: Omit<End, 'untilMs'>): void {
     if (this.ends.size >= endsMax) {
       const [oldest] = this.ends.keys()
@@ -212,14 +212,14 @@ export class SharedLocks implements GateLocks {
 }
 
 /**
- * What Redis does in one step for the locks of pins. Keys of one CID, in this order:
+ * Atomic steps in Redis for the locks of pins. Keys of one CID, in this order:
  *
  * - the lock: the token of the change that has it, with an end;
  * - the row: what was written last, behind the id of the run that wrote it;
  * - the open changes: tokens of changes whose writes may still land;
- * - the ended token: its change was given up, and a take of it that comes late takes nothing.
+ * - the ended token: its change was abandoned, and a late attempt with it does not take the lock.
  *
- * The first two are read and written by older releases as well: their form stays.
+ * Older releases also read and write the first two: their form stays.
  *
  * ARGV: the gate's id, the token, the lock's milliseconds, those of an open change.
  */

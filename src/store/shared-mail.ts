@@ -1,4 +1,6 @@
-/** How gates of one cluster tell each other what no lock tells: each round is one step of Redis. */
+/**
+ * Messages between gates of one cluster, apart from locks: each round is one atomic step in Redis.
+ */
 import type { Exchanged, GateMail } from '../ledger/gate-news.js'
 import type { Store } from './store.js'
 

@@ -1,4 +1,4 @@
-/** What can be wrong with the shared store: the words for it, and how its client's errors read. */
+/** Faults of the shared store: their reasons, and how they follow from its client's errors. */
 
 export type StoreFaultReason =
   /** No answer within `store.timeoutMs`. */

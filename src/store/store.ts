@@ -1,6 +1,6 @@
 /**
  * The store of several gates, a Valkey or Redis that may be down at any time: a request waits for
- * it only up to a bound, and after some faults the gate leaves it alone until it answers again.
+ * it only up to a bound, and after several faults the gate does not use it until it answers again.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -19,7 +19,7 @@ import { clock, setTimer } from '../time/clock.js'
 
 /**
  * Keys: the peers of the namespace's cluster, the secret. ARGV: a new secret, and the peers of this
- * gate's cluster. Without any it only looks.
+ * gate's cluster. Without peers it only reads.
  */
 export const claimScript = `
 local peers = {unpack(ARGV, 2)}
@@ -66,7 +66,7 @@ const reconnectMs = 1000
 const connectTimeoutMs = 2000
 
 export class Store {
-  /** A secret of all gates, and only theirs: it hashes what strangers choose. */
+  /** A secret that only the gates share, to hash what strangers choose. */
   private shared: string | undefined
   private readonly counts = { faults: 0, skipped: 0 }
   private readonly onDown = new Set<() => void>()
@@ -228,8 +228,8 @@ export class Store {
   }
 
   /**
-   * Takes the namespace for the cluster, unless it is another's; the first gate makes the secret,
-   * and all take what is there. One step of the store, so that two clusters never both take it.
+   * Takes the namespace for the cluster, unless it is another's; the first gate generates the
+   * secret, and all use it. One atomic step of the store, so that two clusters never both take it.
    *
    * @returns whether the store answered
    */

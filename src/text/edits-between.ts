@@ -1,6 +1,6 @@
-/** How near two words are to each other: for what was most likely meant. */
+/** How similar two words are, to suggest what was most likely meant. */
 
-/** How many letters must be added, left out, replaced or exchanged with the next one. */
+/** How many letters must be added, removed, replaced or swapped with the next one. */
 export function editsBetween(one: string, other: string): number {
   if (Math.abs(one.length - other.length) > 2 || one.length > 64) return Infinity
   let [before, last]: [number[], number[]] = [

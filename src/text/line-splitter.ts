@@ -3,18 +3,18 @@
 const newline = 10
 const nothing: Buffer = Buffer.alloc(0)
 
-/** How long a line may be is the caller's to say: see {@link LineSplitter.restBytes}. */
+/** The caller decides how long a line may be: see {@link LineSplitter.restBytes}. */
 export class LineSplitter {
   private rest = nothing
 
-  /** Bytes of a line whose end is to come. */
+  /** Bytes of an incomplete line. */
   get restBytes(): number {
     return this.rest.length
   }
 
   /**
-   * The lines that are whole by now, without their ends. Their memory may be the chunk's: good as
-   * long as that is. To be read to the end.
+   * The lines that are complete by now, without their ends. Their memory may be the chunk's, and is
+   * valid as long as the chunk is. The caller has to read to the end.
    */
   *take(chunk: Buffer): Generator<Buffer> {
     let from = 0

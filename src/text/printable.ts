@@ -1,7 +1,7 @@
-/** Text from outside, fit for a terminal. */
+/** Text from outside, made safe for a terminal. */
 
 /**
- * Writes what a terminal would obey, or hide, as JSON does: `\u001b`. What was JSON stays JSON.
+ * Escapes what a terminal would obey, or hide, as JSON does: `\u001b`. What was JSON stays JSON.
  *
  * @param kept characters that stay as they are
  */

@@ -1,4 +1,4 @@
-/** The clocks of the process; tests and the simulation put their own in their place. */
+/** The clocks of the process; tests and the simulation replace them. */
 
 /** @returns cancels the timer */
 export type SetTimer = (ms: number, call: () => void) => () => void
@@ -21,7 +21,7 @@ export interface Clock {
   readonly setTimer: SetTimer
 }
 
-/** Of a part that does not ask what time it is. */
+/** For a part that does not read the wall clock. */
 export type Timers = Pick<Clock, 'monotonic' | 'setTimer'>
 
 export const clock: Clock = {

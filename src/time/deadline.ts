@@ -1,4 +1,7 @@
-/** Until when something may take: handed on as it is, so that steps never add up their limits. */
+/**
+ * When something has to be done: passed on unchanged, so that the time limits of steps never add
+ * up.
+ */
 
 export class Deadline {
   private readonly endMs: number

@@ -1,4 +1,4 @@
-/** Long work in steps: a daemon does other work between them, and a command does them at once. */
+/** Long work in steps: a daemon does other work between them, and a command runs them in a row. */
 import { setImmediate } from 'node:timers/promises'
 
 /** Each `yield` is a pause; of `long`, before a step that takes long and has no pauses. */
@@ -6,7 +6,7 @@ export type SlicedWork<T> = Generator<typeof long | undefined, T>
 
 export const long = 'long'
 
-/** What one step takes on: of encoders, some 2 ms on a slow machine. */
+/** Size of one step: for encoders, about 2 ms on a slow machine. */
 export const sliceSize = 200
 
 /** Maps all of them, with a pause after each slice. */

@@ -1,4 +1,4 @@
-/** Spans of time in words, and words of them: as far as a reader wants to know. */
+/** Formats and parses spans of time, as precisely as a reader needs. */
 import { dayMs, hourMs, minuteMs, secondMs } from './units.js'
 
 /** How long something lasts, or has lasted: `3 d 4 h`, `4 h 12 min`, `12 min`, `7 s`. */

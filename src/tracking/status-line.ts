@@ -1,4 +1,4 @@
-/** Sums up the cluster's status of a pin at all peers in one word. */
+/** Sums up a pin's status at all peers in one word. */
 import { ClusterFault } from '../cluster/faults.js'
 import { readPinStatus } from '../cluster/status-answer.js'
 
@@ -8,7 +8,7 @@ export type Stage = 'pending' | 'pinned' | 'failed' | 'unpinned'
 export interface StatusLine {
   readonly cid: string
   readonly stage: Stage
-  /** Of a failure, in the cluster's words; else empty. */
+  /** The cluster's error text; empty without a failure. */
   readonly error: string
 }
 

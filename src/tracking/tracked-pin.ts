@@ -10,7 +10,7 @@ export interface PinEvent {
   readonly result: PinResult
   /** Since it was accepted. */
   readonly ms: number
-  /** Of a failure, in the cluster's words; else empty. */
+  /** The cluster's error text; empty without a failure. */
   readonly error: string
 }
 
@@ -31,7 +31,7 @@ interface Party {
 const partiesMax = 16
 
 export class TrackedPin {
-  /** Mostly none: a list costs less than a Set. */
+  /** Usually empty: a list costs less than a Set. */
   readonly waiters: (() => void)[] = []
   /** The encoder in whose share it is tracked. */
   owner: string | undefined
@@ -39,15 +39,15 @@ export class TrackedPin {
   isFailing = false
   /** When the gate last asked about it by name. */
   askedAt = -Infinity
-  /** Asks about it in the next round, whatever is queued. */
+  /** Asks about it by name in the next round, even if it is queued. */
   isUrgent = false
-  /** A question about it by name is under way. */
+  /** A request about it by name is in flight. */
   isAsked = false
   private parties: Party[] = []
 
   constructor(readonly cid: string) {}
 
-  /** Called when the pin is accepted, also again. */
+  /** Called each time the pin is accepted. */
   accepted(encoder: string, nowMs: number): void {
     this.isFailing = false
     if (this.parties.some((party) => party.encoder === encoder)) return

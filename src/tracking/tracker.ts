@@ -1,6 +1,6 @@
 /**
  * Tracks pins until they reach a terminal state: a POST that was answered 200 is in the queue, no
- * more. One cheap request tells what is queued; one by name tells the state of all other pins.
+ * more. One cheap request reads the queue; another reads the state of all other pins by name.
  */
 import { ClusterFault } from '../cluster/faults.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
@@ -22,7 +22,7 @@ export interface PinTrackerParts extends Timers {
 
 /**
  * Most tracked pins. Beyond it, only an encoder with fewer pins than another one gets a place; a
- * request that would wait gets its answer at once. An encoder leaves a share of the waiting
+ * request that would wait gets its answer immediately. An encoder leaves a share of the waiting
  * requests to others.
  */
 const trackedMax = 50_000
@@ -32,7 +32,7 @@ const waitersMax = 10_000
 const namedMax = 500
 const questionMax = 100
 /**
- * A round waits so long for its questions by name. One that hangs goes on beside the next rounds,
+ * How long a round waits for its requests by name. One that hangs continues beside the next rounds,
  * so many at a time.
  */
 const patienceMs = 1000
@@ -95,7 +95,7 @@ export class PinTracker {
 
   /**
    * Calls back once the pin is in a terminal state (pinned, failed, or not pinned at all), or after
-   * the time limit; at once where too many requests wait, or the daemon stops.
+   * the time limit; immediately if too many requests wait, or the daemon stops.
    * @param owner encoder of the request; undefined: it has no share of its own
    * @returns stops the wait
    */
@@ -231,7 +231,7 @@ export class PinTracker {
     if (!isKnown) this.parts.onError(error)
   }
 
-  /** @returns whether all was answered soon; if not, it goes on beside the next rounds */
+  /** @returns whether all were answered in time; if not, they continue beside the next rounds */
   private async askSoon(pins: readonly TrackedPin[]): Promise<boolean> {
     if (pins.length === 0) return true
     if (this.asking >= askingMax) return false

@@ -43,7 +43,7 @@ const snapshot = (encoders: object) =>
     { baseDir: '/' },
   )
 
-t.test('a time is the same each time it is asked, until the wall clock is set', (t) => {
+t.test('the time of an event stays the same until the wall clock is set', (t) => {
   const activity = new Activity(() => 1000.4)
   t.equal(activity.timeOf(600.2, start), start - 400)
   t.equal(activity.timeOf(600.2, start + 3), start - 400, 'clocks are not read at one moment')
@@ -51,7 +51,7 @@ t.test('a time is the same each time it is asked, until the wall clock is set', 
   t.end()
 })
 
-t.test('what became of pins is counted for an hour, what is pending as it is', async (t) => {
+t.test('outcomes of pins are counted for an hour, pending pins as they are now', async (t) => {
   const { clock, activity, observe, report } = watched({ pending: 3, failing: 1 })
   observe({})
   const event = { cid: 'Qm', ms: 1, error: '' } as const
@@ -101,7 +101,7 @@ t.test('requests are counted by encoder, by reason and by time', async (t) => {
   t.match(cluster, { lastAnswered: start + 10_000, lastFault: { reason: 'cluster-timeout' } })
 })
 
-t.test('a fault of the store or of a lock is no fault of the cluster', async (t) => {
+t.test('a fault of the store or of a lock does not count as a fault of the cluster', async (t) => {
   const { observe, report } = watched()
   observe({ ...failed, reason: 'store-timeout' })
   observe({ ...failed, reason: 'lock-timeout' })
@@ -114,7 +114,7 @@ t.test('a fault of the store or of a lock is no fault of the cluster', async (t)
   )
 })
 
-t.test('half of the answers, and 99 of 100, took as long as said, within a tenth', async (t) => {
+t.test('the median and the 99th percentile are accurate to a tenth', async (t) => {
   const { observe, report } = watched()
   for (let ms = 1; ms <= 1000; ms++) observe({ durationMs: ms })
   observe({ durationMs: 250_000, listing: 'fresh' })
@@ -123,7 +123,7 @@ t.test('half of the answers, and 99 of 100, took as long as said, within a tenth
   t.ok(Math.abs((alpha?.p99 ?? 0) / 990 - 1) < 0.1, String(alpha?.p99))
 })
 
-t.test('durations beyond the scale count as its ends', async (t) => {
+t.test('durations beyond the scale count at its ends', async (t) => {
   const { observe, report } = watched()
   for (const durationMs of [0, 0.001, 1e9]) observe({ durationMs })
   const [alpha] = report().encoders
@@ -131,7 +131,7 @@ t.test('durations beyond the scale count as its ends', async (t) => {
   t.ok((alpha?.p99 ?? 0) > 1_000_000)
 })
 
-t.test('after an hour nothing of it is left but when an encoder was last seen', async (t) => {
+t.test('after an hour only the time when an encoder was last seen is left', async (t) => {
   const { clock, observe, report } = watched()
   observe({})
   observe(refused)
@@ -150,7 +150,7 @@ t.test('after an hour nothing of it is left but when an encoder was last seen', 
   t.match(report().encoders[0], { requests: 1, p50: 4 })
 })
 
-t.test('a clock that is put back hides nothing of the hour, and loses nothing', async (t) => {
+t.test('a clock that is set back neither hides nor loses anything of the hour', async (t) => {
   const steady = { now: 5000 }
   const activity = new Activity(() => steady.now)
   const standing = { budgetLeft: () => undefined, pendingPins: () => new Map() }
@@ -175,7 +175,7 @@ t.test('a clock that is put back hides nothing of the hour, and loses nothing', 
   }
 })
 
-t.test('a bounded number of troubles and encoders is kept', async (t) => {
+t.test('the number of problems and encoders is bounded', async (t) => {
   const { clock, observe, report } = watched()
   for (let count = 0; count < 250; count++) {
     clock.now += 1
@@ -210,32 +210,35 @@ t.test('a bounded number of troubles and encoders is kept', async (t) => {
   t.notOk(names.has('too-soon'), 'places change hands ten times a second at most')
 })
 
-t.test('encoders of the settings are there with role, limits and keys; no digest is', async (t) => {
-  const { report } = watched()
-  const digests = [digestOf(generateKey()), digestOf(generateKey()), digestOf(generateKey())]
-  const [first = '', second = '', third = ''] = digests
-  const shown = report({
-    beta: { enabled: false, role: 'reader' },
-    alpha: {
-      limits: { writes: { max: 7 } },
-      keys: [
-        { id: 'old', sha256: first, expires: '2025-12-31T00:00:00Z' },
-        { id: 'now', sha256: second, expires: '2026-02-01T00:00:00Z' },
-        { id: 'new', sha256: third },
-      ],
-    },
-  })
-  const [alpha, beta] = shown.encoders
-  t.match(alpha, {
-    name: 'alpha',
-    role: 'pinner',
-    isEnabled: true,
-    lastSeen: null,
-    requests: 0,
-    liveKeys: 2,
-    keyExpires: Date.UTC(2026, 1, 1),
-  })
-  t.match(alpha?.limits[2], { budget: 'writes', used: 0, max: 7 })
-  t.match(beta, { name: 'beta', role: 'reader', isEnabled: false, liveKeys: 0, keyExpires: null })
-  for (const digest of digests) t.notMatch(JSON.stringify(shown), digest)
-})
+t.test(
+  'encoders of the settings are listed with role, limits and keys, without digests',
+  async (t) => {
+    const { report } = watched()
+    const digests = [digestOf(generateKey()), digestOf(generateKey()), digestOf(generateKey())]
+    const [first = '', second = '', third = ''] = digests
+    const shown = report({
+      beta: { enabled: false, role: 'reader' },
+      alpha: {
+        limits: { writes: { max: 7 } },
+        keys: [
+          { id: 'old', sha256: first, expires: '2025-12-31T00:00:00Z' },
+          { id: 'now', sha256: second, expires: '2026-02-01T00:00:00Z' },
+          { id: 'new', sha256: third },
+        ],
+      },
+    })
+    const [alpha, beta] = shown.encoders
+    t.match(alpha, {
+      name: 'alpha',
+      role: 'pinner',
+      isEnabled: true,
+      lastSeen: null,
+      requests: 0,
+      liveKeys: 2,
+      keyExpires: Date.UTC(2026, 1, 1),
+    })
+    t.match(alpha?.limits[2], { budget: 'writes', used: 0, max: 7 })
+    t.match(beta, { name: 'beta', role: 'reader', isEnabled: false, liveKeys: 0, keyExpires: null })
+    for (const digest of digests) t.notMatch(JSON.stringify(shown), digest)
+  },
+)

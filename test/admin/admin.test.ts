@@ -3,7 +3,7 @@ import t from 'tap'
 import { exchange, head, RawClient, statuses } from '../support/raw.js'
 import { startAdmin, tcp } from './start-admin.js'
 
-t.test('each question has its answer', async (t) => {
+t.test('each path has its answer', async (t) => {
   const admin = await startAdmin(t, { status: () => ({ version: '1.2.3', encoders: 4 }) })
   const health = await admin.ask('GET', '/healthz')
   t.equal(health.status, 200)
@@ -58,7 +58,7 @@ t.test('a request with a body is refused and its connection closed', async (t) =
   t.same(statuses(await exchange(admin.at, `${chunked}3\r\nabc\r\n`)), [413])
 })
 
-t.test('what is not HTTP, or too much of it, is answered in JSON', async (t) => {
+t.test('malformed or oversized HTTP is answered in JSON', async (t) => {
   const admin = await startAdmin(t)
   const garbage = await exchange(admin.at, 'what is this\r\n\r\n')
   t.same(statuses(garbage), [400])
@@ -90,7 +90,7 @@ t.test('a Host that does not name the listener is refused on every path', async 
   t.same(statuses(await exchange(admin.at, empty)), [403], 'an empty one')
 })
 
-t.test("loopback's names, with whatever port a tunnel has, name the listener", async (t) => {
+t.test("loopback's names, with any port of a tunnel, name the listener", async (t) => {
   const admin = await startAdmin(t)
   const { port } = new URL(admin.at)
   for (const host of ['127.0.0.1', 'localhost', 'LocalHost', '[::1]', '127.1.2.3']) {
@@ -99,7 +99,7 @@ t.test("loopback's names, with whatever port a tunnel has, name the listener", a
   }
 })
 
-t.test('other names count when they are given', async (t) => {
+t.test('configured names also name the listener', async (t) => {
   const admin = await startAdmin(t, { address: { ...tcp, hostNames: ['node.internal'] } })
   const { port } = new URL(admin.at)
   const named = await admin.ask('GET', '/healthz', { host: `Node.internal:${port}` })
@@ -110,13 +110,13 @@ t.test('other names count when they are given', async (t) => {
   t.equal(other.status, 403)
 })
 
-t.test('an address that others can reach is refused without the word', async (t) => {
+t.test('an address that others can reach is refused without allowRemote', async (t) => {
   for (const host of ['0.0.0.0', '::', '192.0.2.7', 'node.internal']) {
     await t.rejects(startAdmin(t, { address: { host, port: 0 } }), /allowRemote/, host)
   }
 })
 
-t.test('with the word it listens everywhere, and any address names it', async (t) => {
+t.test('with allowRemote it listens everywhere, and any address names it', async (t) => {
   const admin = await startAdmin(t, { address: { host: '0.0.0.0', port: 0, allowRemote: true } })
   const { port } = new URL(admin.at)
   const byAddress = await admin.ask('GET', '/healthz', { host: `192.0.2.7:${port}` })
@@ -125,7 +125,7 @@ t.test('with the word it listens everywhere, and any address names it', async (t
   t.equal(byName.status, 403)
 })
 
-t.test('a status that cannot be told is a bug, logged and not shown', async (t) => {
+t.test('a failure to gather the status is a bug, logged and not shown', async (t) => {
   const admin = await startAdmin(t, {
     status: () => {
       throw new Error('inner workings')
@@ -138,7 +138,7 @@ t.test('a status that cannot be told is a bug, logged and not shown', async (t) 
   t.equal((await admin.ask('GET', '/healthz')).status, 200)
 })
 
-t.test('a port that is taken is an error', async (t) => {
+t.test('a port in use is an error', async (t) => {
   const admin = await startAdmin(t)
   const { port } = new URL(admin.at)
   await t.rejects(startAdmin(t, { address: { ...tcp, port: Number(port) } }), {
@@ -158,7 +158,7 @@ t.test('closing waits for no client', async (t) => {
   t.ok(performance.now() - startMs < 1000)
 })
 
-t.test('64 idle connections lock out no caller', async (t) => {
+t.test('64 idle connections do not lock out a caller', async (t) => {
   const admin = await startAdmin(t)
   const ask = head('GET /healthz HTTP/1.1', `Host: ${new URL(admin.at).host}`)
   const kept: RawClient[] = []

@@ -1,4 +1,4 @@
-/** What an operator is told to do something about, since when, and what is no reason to. */
+/** Which problems raise an alarm, since when, and which do not. */
 import t from 'tap'
 import { Activity } from '../../src/admin/activity.js'
 import { AlarmWatch, type Gathered } from '../../src/admin/alarm-watch.js'
@@ -40,11 +40,11 @@ function watched() {
   return { clock, activity, facts, watch, ids }
 }
 
-t.test('a gate that is well has no alarm', async (t) => {
+t.test('a healthy gate has no alarms', async (t) => {
   t.same(await watched().ids(), [])
 })
 
-t.test('each thing that is wrong is one alarm, the urgent ones first', async (t) => {
+t.test('each problem is one alarm, the urgent ones first', async (t) => {
   const queue = { waiting: 2, made: 0, dropped: 0, rejected: 1 }
   const keyEnd = { encoder: 'alpha', keyId: 'k1', expires: Date.now() + 2 * dayMs }
   const inDays = (days: number) => new Date(Date.now() + days * dayMs).toISOString()
@@ -113,7 +113,7 @@ t.test('an alarm says since when, which part is at fault and what to do, and end
   t.same(await ids(), [])
 })
 
-t.test('lost lines and bugs are no alarm any more after an hour', async (t) => {
+t.test('lost lines and bugs stop being an alarm after an hour', async (t) => {
   const { clock, activity, facts, ids } = watched()
   const line = { id: 'r', client: '192.0.2.1', method: 'GET', path: '/id', durationMs: 1 }
   activity.observe({ ...line, encoder: 'alpha', status: 500, outcome: 'bug' })
@@ -125,7 +125,7 @@ t.test('lost lines and bugs are no alarm any more after an hour', async (t) => {
   t.same(await ids(), ['log-lines-lost'])
 })
 
-t.test('many requests that fail are an alarm, few are none', async (t) => {
+t.test('many failed requests raise an alarm, a few do not', async (t) => {
   const { activity, ids } = watched()
   const line = { id: 'r', client: '192.0.2.1', method: 'GET', path: '/id', durationMs: 1 }
   const fault = { outcome: 'fault', reason: 'cluster-timeout', status: 504 } as const
@@ -138,7 +138,7 @@ t.test('many requests that fail are an alarm, few are none', async (t) => {
   t.same(await ids(), [])
 })
 
-t.test('a key counts that ends soon and is in use, or is the last', async (t) => {
+t.test('a key that expires soon raises an alarm if it is in use, or the last one', async (t) => {
   const now = Date.now()
   const key = (id: string, days?: number) => ({
     ...{ id, sha256: digestOf(generateKey()) },

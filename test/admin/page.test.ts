@@ -115,7 +115,7 @@ t.test('in a browser', { skip }, async (t) => {
     t.same(faults, [])
   })
 
-  t.test('its figures are those of the log', async (t) => {
+  t.test('its figures agree with the log', async (t) => {
     const lines = daemon.lines().filter(({ outcome }) => outcome !== undefined)
     const count = (word: string) => lines.filter(({ outcome }) => outcome === word).length
     const { page } = await open(browser, admin)
@@ -129,7 +129,7 @@ t.test('in a browser', { skip }, async (t) => {
       from: from + index * stepMs,
       requests: requests ?? 0,
     }))
-    // Both clocks are read, one after the other: what lies at the edge of a step may be of either.
+    // Both clocks are read in turn, so a time at the edge of a step may fall into either.
     for (const [edgeMs, isMost] of [
       [100, true],
       [-100, false],
@@ -144,7 +144,7 @@ t.test('in a browser', { skip }, async (t) => {
       }
   })
 
-  t.test('a group is opened for its requests, and stays open; an id is copied', async (t) => {
+  t.test('a group opens to its requests and stays open, and an id can be copied', async (t) => {
     const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] })
     t.teardown(() => context.close())
     const page = await context.newPage()
@@ -172,7 +172,7 @@ t.test('in a browser', { skip }, async (t) => {
     t.equal(await page.evaluate('document.activeElement.tagName'), 'SUMMARY', 'with the focus')
   })
 
-  t.test('encoders are searched, ordered, and shown twenty at a time', async (t) => {
+  t.test('encoders can be searched and sorted, and are shown twenty at a time', async (t) => {
     const { page } = await open(browser, admin)
     const names = () => page.locator('#encoders tbody th').allTextContents()
     t.equal((await names()).length, 20)
@@ -188,7 +188,7 @@ t.test('in a browser', { skip }, async (t) => {
     t.equal(await page.locator('#shown').textContent(), 'No encoder matches.')
   })
 
-  t.test('what strangers send is shown as text, and is never markup', async (t) => {
+  t.test('text from strangers is never markup', async (t) => {
     await ask('GET', '/<img/src=x/onerror=document.title=1>')
     const { page, faults } = await open(browser, admin)
     await page.locator('#refusals', { hasText: /img\/src=x/ }).waitFor({ state: 'attached' })
@@ -197,7 +197,7 @@ t.test('in a browser', { skip }, async (t) => {
     t.same(faults, [])
   })
 
-  t.test('a phone and a dark room are served too', async (t) => {
+  t.test('the page fits a phone, and has a dark theme', async (t) => {
     await ask('DELETE', `/pins/${'x'.repeat(200)}`)
     const papers = []
     for (const colorScheme of ['light', 'dark']) {
@@ -218,7 +218,7 @@ t.test('in a browser', { skip }, async (t) => {
     t.not(papers[0], papers[1])
   })
 
-  t.test('a cluster that is away and a daemon that is gone are said at the top', async (t) => {
+  t.test('a cluster that is down, and a daemon that does not answer, are at the top', async (t) => {
     const { page, faults } = await open(browser, admin)
     await cluster.close()
     t.equal(await ask('DELETE', `/pins/${cid}`), 502)
@@ -251,7 +251,7 @@ t.test('in a browser', { skip }, async (t) => {
   })
 })
 
-t.test('all of it comes from the daemon, under a strict policy', async (t) => {
+t.test('the page loads everything from the daemon, under a strict policy', async (t) => {
   const { admin } = await watchedWithoutBrowser(t)
   for (const [path, type] of [
     ['/', 'text/html'],

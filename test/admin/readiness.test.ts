@@ -52,7 +52,7 @@ t.test('readyz follows the cluster down and up again', async (t) => {
   t.equal((await admin.ask('GET', '/readyz')).status, 200)
 })
 
-t.test('the cluster is asked what costs it nothing, and never its id', async (t) => {
+t.test('the cluster is asked only what costs it nothing, and never for its id', async (t) => {
   const cluster = await startFakeCluster(login)
   t.teardown(() => cluster.close())
   t.equal(await probeCluster(cluster.url, authorization, patienceMs), true)
@@ -63,13 +63,13 @@ t.test('the cluster is asked what costs it nothing, and never its id', async (t)
   await cluster.connectionsClosed()
 })
 
-t.test('a cluster that refuses our credential is not up', async (t) => {
+t.test("a cluster that refuses the gate's credential is not up", async (t) => {
   const cluster = await startFakeCluster(login)
   t.teardown(() => cluster.close())
   t.equal(await probeCluster(cluster.url, undefined, patienceMs), false)
 })
 
-t.test('a cluster too old to know /health is up when it tells its version', async (t) => {
+t.test('a cluster without /health is up if it reports its version', async (t) => {
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
   cluster.behave({ path: '/health' }, { kind: 'status', status: 404, body: '404 page not found\n' })
@@ -104,7 +104,7 @@ t.test('a port that accepts and says nothing is not up', async (t) => {
   t.equal(await probeCluster(`http://127.0.0.1:${port}`, undefined, 200), false)
 })
 
-t.test('what else is missing is said, also when the cluster is up', async (t) => {
+t.test('other missing parts are reported, even when the cluster is up', async (t) => {
   let obstacles = ['settings']
   const admin = await startAdmin(t, { obstacles: () => obstacles })
   const answer = await admin.ask('GET', '/readyz')
@@ -114,7 +114,7 @@ t.test('what else is missing is said, also when the cluster is up', async (t) =>
   t.equal((await admin.ask('GET', '/readyz')).status, 200)
 })
 
-t.test('many who ask at once, or soon after, are one question to the cluster', async (t) => {
+t.test('concurrent and quickly repeated checks send one request to the cluster', async (t) => {
   let questions = 0
   const isClusterUp = () => Promise.resolve(++questions > 0)
   const missing = createReadiness({ obstacles: () => [], isClusterUp, cacheMs: 60_000 })
@@ -123,7 +123,7 @@ t.test('many who ask at once, or soon after, are one question to the cluster', a
   t.equal(questions, 1)
 })
 
-t.test('an answer does not stand for long', async (t) => {
+t.test('an answer is not reused for long', async (t) => {
   let questions = 0
   const isClusterUp = () => Promise.resolve(++questions % 2 === 1)
   const missing = createReadiness({ obstacles: () => [], isClusterUp, cacheMs: 0 })
@@ -132,7 +132,7 @@ t.test('an answer does not stand for long', async (t) => {
   t.same(await missing(), [])
 })
 
-t.test('a question that fails or is never answered counts as down', async (t) => {
+t.test('a request that fails or is never answered counts as down', async (t) => {
   const obstacles = () => []
   const fails = createReadiness({
     obstacles,

@@ -32,13 +32,13 @@ t.test('a socket is for its owner alone, and needs no Host', async (t) => {
   t.equal((await admin.ask('POST', '/status')).status, 405)
 })
 
-t.test('a socket has the mode that it is given', async (t) => {
+t.test('a socket has the configured mode', async (t) => {
   const socket = freePath()
   await startAdmin(t, { address: { socket, mode: 0o660 } })
   t.equal(statSync(socket).mode & 0o777, 0o660)
 })
 
-t.test('the file goes with the listener', async (t) => {
+t.test('the file is removed with the listener', async (t) => {
   const socket = freePath()
   const admin = await startAdmin(t, { address: { socket } })
   await admin.close()
@@ -55,14 +55,14 @@ t.test('a socket that a killed process left behind is replaced', async (t) => {
   t.equal((await admin.ask('GET', '/healthz')).status, 200)
 })
 
-t.test('a socket on which another process listens stays its own', async (t) => {
+t.test('a socket on which another process listens is left alone', async (t) => {
   const socket = freePath()
   await startAdmin(t, { address: { socket }, status: () => ({ name: 'first' }) })
   await t.rejects(startAdmin(t, { address: { socket } }), /another program listens/)
   t.match((await ask(socket, 'GET', '/status')).text, 'first')
 })
 
-t.test('a file that is no socket is never removed', async (t) => {
+t.test('a file that is not a socket is never removed', async (t) => {
   for (const name of ['file', 'folder', 'symlink']) {
     const socket = join(folder, name)
     await t.rejects(startAdmin(t, { address: { socket } }), /is there, but is not a socket/, name)
@@ -71,12 +71,12 @@ t.test('a file that is no socket is never removed', async (t) => {
   t.equal(readFileSync(join(folder, 'file'), 'utf8'), 'precious')
 })
 
-t.test('a path longer than the kernel takes is an error, not another path', async (t) => {
+t.test('a path that is too long for the kernel is an error, and is not truncated', async (t) => {
   const socket = join(folder, 'x'.repeat(108))
   await t.rejects(startAdmin(t, { address: { socket } }), /longer than/)
 })
 
-t.test('a folder that is not there is an error', async (t) => {
+t.test('a missing directory is an error', async (t) => {
   const socket = join(folder, 'nowhere', 's')
   const umask = umaskNow()
   await t.rejects(startAdmin(t, { address: { socket } }), { code: /^E/ })

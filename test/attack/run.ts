@@ -1,6 +1,6 @@
 /**
  * `npm run attack [-- NAME…]`: each attack of attacks/ against the real daemon, beside a
- * well-behaved encoder, whose latency, errors and log lines are told: quiet, then attacked.
+ * well-behaved encoder, whose latency, errors and log lines it prints: quiet, then attacked.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-/** How what was measured is told: figures in tables, ratios, targets; for people, or as JSON. */
+/** Reports the measurements: tables of figures, ratios, targets; for people, or as JSON. */
 import { table } from '../../src/cli/text-table.js'
 
 /** A number in its plain unit (seconds, bytes, or none), and how it is printed. */

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: what the gate costs, beside other programs in the same place, measured in the
- * same run. A target that is missed is told; only what does not work is a failure.
+ * same run. A missed target is reported; only what does not work is a failure.
  */
 import { ablated } from './ablate.js'
 import { Bench } from './bench.js'
@@ -57,8 +57,8 @@ try {
   const minutes = fixed((performance.now() - startMs) / 60_000, 1)
   const judgement = isQuick ? ', --quick: sizes too small to judge' : ''
   if (isJson) {
-    const told = { machine: machine(), isQuick, minutes: minutes.value }
-    print(`${JSON.stringify({ ...told, sections: sections.map(plainly) }, undefined, 2)}\n`)
+    const summary = { machine: machine(), isQuick, minutes: minutes.value }
+    print(`${JSON.stringify({ ...summary, sections: sections.map(plainly) }, undefined, 2)}\n`)
   } else print(`\n${[...machine(), `${minutes.text} minutes${judgement}`].join('\n')}\n`)
   process.exit(0)
 } catch (error) {

@@ -55,7 +55,7 @@ export interface Options {
   wants(item: number): boolean
 }
 
-/** @throws when there is an option that is none */
+/** @throws when there is an unknown option */
 export function optionsOf(args: string[]): Options {
   const { values } = parseArgs({
     args,

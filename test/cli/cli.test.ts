@@ -69,7 +69,7 @@ t.test('the manual has the commands, exit codes, variables, signals and files', 
 /** Whatever is asked for is set. */
 const everyVariable = new Proxy<Environment>({}, { get: () => '1' })
 
-t.test('help and version go to stdout and end with 0', async (t) => {
+t.test('help and version go to stdout, and the exit code is 0', async (t) => {
   for (const args of [['--help'], ['help'], ['keys', 'add', '--help'], ['serve', '--help']]) {
     const { code, stdout, stderr } = await pinwarden(args)
     t.equal(code, 0, args.join(' '))
@@ -89,7 +89,7 @@ t.test('help and version go to stdout and end with 0', async (t) => {
   t.match(await pinwarden(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
 })
 
-t.test('wrong usage ends with 2, and says on stderr what is wrong', async (t) => {
+t.test('wrong usage exits with 2, and stderr says what is wrong', async (t) => {
   const path = configIn(t, {})
   const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [[], /Usage: pinwarden/],
@@ -121,7 +121,7 @@ t.test('wrong usage ends with 2, and says on stderr what is wrong', async (t) =>
   t.equal(readFileSync(path, 'utf8'), '{}\n')
 })
 
-t.test('check says what a valid configuration comes to, and ends with 0', async (t) => {
+t.test('check sums up a valid configuration, and exits with 0', async (t) => {
   const path = configIn(t, {
     listen: { host: '0.0.0.0', port: 9443, tls },
     encoders: {
@@ -148,7 +148,7 @@ t.test('check says what a valid configuration comes to, and ends with 0', async 
   )
 })
 
-t.test('check warns on stderr of what is likely a slip', async (t) => {
+t.test('check warns on stderr of likely mistakes', async (t) => {
   const path = configIn(t, { listen: { host: '0.0.0.0', allowPlainHttp: true } })
   const { code, stderr } = await pinwarden(['check', '--config', path])
   t.equal(code, 0)
@@ -159,7 +159,7 @@ t.test('check warns on stderr of what is likely a slip', async (t) => {
   t.match(stderr, 'pinwarden: warning: no encoders')
 })
 
-t.test('check says every problem, and ends with 1', async (t) => {
+t.test('check lists every problem, and exits with 1', async (t) => {
   const path = configIn(t, { listen: { port: -1 }, encoders: { alpha: { role: 'boss' } }, x: 1 })
   const { code, stdout, stderr } = await pinwarden(['check', '--config', path])
   t.equal(code, 1)
@@ -173,7 +173,7 @@ t.test('check says every problem, and ends with 1', async (t) => {
   ])
 })
 
-t.test('the file is that of --config, else of PINWARDEN_CONFIG, else the usual one', async (t) => {
+t.test('the file is --config, else PINWARDEN_CONFIG, else the default', async (t) => {
   const path = configIn(t, {})
   t.equal((await pinwarden(['check'], { PINWARDEN_CONFIG: path })).code, 0)
   t.match(await pinwarden(['check'], { PINWARDEN_CONFIG: '/nowhere/c.json' }), {
@@ -230,7 +230,7 @@ t.test('keys add creates the encoder and shows its key once', async (t) => {
   t.equal(statSync(path).mode & 0o777, 0o640)
 })
 
-t.test('keys add gives an encoder that is there another key, and keeps the first', async (t) => {
+t.test('keys add gives an existing encoder another key, and keeps the first', async (t) => {
   const path = configIn(t, { encoders: { alpha: { enabled: false } } })
   const first = secretIn((await pinwarden(['keys', 'add', 'alpha', '-c', path])).stdout)
   const { stdout, stderr } = await pinwarden(['keys', 'add', 'alpha', '-c', path])
@@ -242,7 +242,7 @@ t.test('keys add gives an encoder that is there another key, and keeps the first
   t.equal(config.encoders.alpha?.keys.length, 2)
 })
 
-t.test('the address is that of --endpoint, or follows from where the gate listens', async (t) => {
+t.test('the address is --endpoint, or derived from where the gate listens', async (t) => {
   const cases: readonly (readonly [listen: object, args: string[], url: string, stderr: RegExp])[] =
     [
       [{}, [], 'http://127.0.0.1:9098', /^hint: .*only reachable from this machine/m],
@@ -261,7 +261,7 @@ t.test('the address is that of --endpoint, or follows from where the gate listen
   }
 })
 
-t.test('keys add that fails ends with 1 and changes nothing', async (t) => {
+t.test('when keys add fails, it exits with 1 and changes nothing', async (t) => {
   const cases: readonly (readonly [config: unknown, args: string[], message: RegExp])[] = [
     [{}, ['--role', 'boss'], /encoders\.alpha\.role: "boss" is not one of/],
     [{ encoders: { alpha: {} } }, ['--role', 'reader'], /--role is for new encoders\nhint: /],

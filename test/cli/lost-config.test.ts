@@ -32,7 +32,7 @@ async function started(t: Test) {
 
 const initArgs = ['--host', '127.0.0.1', '--port', '0'] as const
 
-t.test('init finds every encoder of the ledger, and what it pinned is its own', async (t) => {
+t.test('init finds every encoder of the ledger, and each keeps its pins', async (t) => {
   const { cluster, path, ledger, read, serve, add, first } = await started(t)
   await first.end()
   rmSync(path)
@@ -58,22 +58,25 @@ t.test('init finds every encoder of the ledger, and what it pinned is its own', 
   t.notOk(cluster.pins.has(cid))
 })
 
-t.test('an encoder that is added by its old name has its leaseId, and that is said', async (t) => {
-  const { write, read, serve, add, first } = await started(t)
-  await first.end()
-  write({ encoders: { gamma: {} } })
-  const found = await add('alpha')
-  t.match(found.stderr, `the ledger knows alpha: it gets back its leaseId ${leaseIds.alpha}`)
-  t.equal(read().alpha?.leaseId, leaseIds.alpha)
-  await serve()
-  const asked = await add('beta')
-  t.match(asked.stderr, 'the ledger knows beta')
-  t.equal(read().beta?.leaseId, leaseIds.beta)
-  t.equal((await add('delta')).stderr.includes('the ledger knows'), false)
-  t.match(read().delta?.leaseId, /^[0-9a-z]{12}$/)
-})
+t.test(
+  'an encoder that is added by its old name gets back its leaseId, and the command says so',
+  async (t) => {
+    const { write, read, serve, add, first } = await started(t)
+    await first.end()
+    write({ encoders: { gamma: {} } })
+    const found = await add('alpha')
+    t.match(found.stderr, `the ledger knows alpha: it gets back its leaseId ${leaseIds.alpha}`)
+    t.equal(read().alpha?.leaseId, leaseIds.alpha)
+    await serve()
+    const asked = await add('beta')
+    t.match(asked.stderr, 'the ledger knows beta')
+    t.equal(read().beta?.leaseId, leaseIds.beta)
+    t.equal((await add('delta')).stderr.includes('the ledger knows'), false)
+    t.match(read().delta?.leaseId, /^[0-9a-z]{12}$/)
+  },
+)
 
-t.test('who gets the name of one that was removed inherits nothing', async (t) => {
+t.test('a new encoder with the name of a removed one inherits nothing', async (t) => {
   const { path, read, add, first } = await started(t)
   await pinwarden('encoders', 'remove', 'alpha', '-c', path)
   await first.daemon.logged('settings reloaded')
@@ -83,7 +86,7 @@ t.test('who gets the name of one that was removed inherits nothing', async (t) =
   t.not(read().alpha?.leaseId, leaseIds.alpha)
 })
 
-t.test('an id that another encoder has by now is not given twice', async (t) => {
+t.test('an id that another encoder now has is not assigned twice', async (t) => {
   const { write, read, add, first } = await started(t)
   await first.end()
   write({ encoders: { renamed: { leaseId: leaseIds.alpha } } })
@@ -91,7 +94,7 @@ t.test('an id that another encoder has by now is not given twice', async (t) => 
   t.not(read().alpha?.leaseId, leaseIds.alpha)
 })
 
-t.test('a ledger that cannot be asked is no end, and said', async (t) => {
+t.test('a ledger that cannot be read causes a warning, not a failure', async (t) => {
   const { write, read, add } = await started(t)
   write({ control: { socket: 'elsewhere.sock' }, encoders: {} })
   const { code, stderr } = await add('alpha')

@@ -4,7 +4,7 @@ import { registerEndpoints } from '../../src/cluster/endpoint-metrics.js'
 import { openRegistry } from '../../src/metrics/registry.js'
 import { has } from '../support/exposition.js'
 
-t.test('each endpoint of the cluster is counted by itself', async (t) => {
+t.test('each endpoint of the cluster is counted separately', async (t) => {
   const state = { stateMs: 0, reason: undefined } as const
   const one = {
     ...state,

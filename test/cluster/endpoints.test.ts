@@ -49,7 +49,7 @@ t.test('reads go to all peers in turn, writes and their reads of the state to on
   t.equal(line.endpoint, nameOf(first))
 })
 
-t.test('who asks for a pin changed just now asks the peer that it was changed at', async (t) => {
+t.test('a read of a recently changed pin goes to the peer that changed it', async (t) => {
   const { gate, peers } = await startPeers(t, 3)
   const [first] = peers as [FakeCluster]
   await gate.ask('POST', `/pins/${cid}`)
@@ -114,8 +114,10 @@ t.test('a pin whose connection was refused goes to another peer', async (t) => {
   const answer = await gate.ask('POST', `/pins/${cid}`)
   t.equal(answer.status, 200)
   t.same(others.flatMap(askedOf), [`POST /pins/${cid}`])
-  const told = await gate.logged('an endpoint of the cluster went down; the gate asks the others')
-  t.match(told, { level: 'warn', endpoint: nameOf(first), reason: 'health-check' })
+  const logLine = await gate.logged(
+    'an endpoint of the cluster went down; the gate asks the others',
+  )
+  t.match(logLine, { level: 'warn', endpoint: nameOf(first), reason: 'health-check' })
 
   for (let index = 0; index < 3; index++) await gate.ask('POST', `/pins/${cid}?name=${index}`)
   t.same(others.map((peer) => askedOf(peer).length).sort(), [0, 4], 'and the next ones as well')
@@ -138,12 +140,12 @@ t.test('a read that waits for a peer that hangs goes elsewhere when that is know
   t.equal(askedOf(second).filter((line) => line === 'GET /id').length, 2)
 })
 
-t.test('with no peer available a request is refused at once with a Retry-After', async (t) => {
+t.test('with no peer available a request is refused immediately, with a Retry-After', async (t) => {
   const { gate, peers } = await startPeers(t, 3)
   await Promise.all(peers.map((peer) => peer.close()))
   await Promise.all(Array.from({ length: 6 }, () => gate.ask('GET', '/id')))
-  const told = await gate.logged('the cluster went down: no endpoint is available')
-  t.match(told, { level: 'error', endpoint: /127/ })
+  const logLine = await gate.logged('the cluster went down: no endpoint is available')
+  t.match(logLine, { level: 'error', endpoint: /127/ })
   for (const [method, path] of [
     ['GET', '/id'],
     ['GET', `/pins/${cid}`],
@@ -160,7 +162,7 @@ t.test('with no peer available a request is refused at once with a Retry-After',
   t.equal(line.outcome, 'fault')
 })
 
-t.test('a cluster that is back is asked again without anybody doing anything', async (t) => {
+t.test('a cluster that is back is used again without intervention', async (t) => {
   const { gate, peers } = await startPeers(t, 1, { health: { ...health, failuresMax: 1 } })
   const [peer] = peers as [FakeCluster]
   await peer.close()
@@ -203,7 +205,7 @@ t.test('a listing that fails before its first byte is asked elsewhere', async (t
   }
 })
 
-t.test('a listing that breaks off is never begun anew', async (t) => {
+t.test('a listing that breaks off is never retried', async (t) => {
   const { gate, peers } = await startPeers(t, 2)
   for (const peer of peers) peer.behave({ path: '/pins' }, { kind: 'die-mid-stream' })
   await t.rejects(gate.ask('GET', '/pins'))

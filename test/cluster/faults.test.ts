@@ -5,7 +5,7 @@ import { ClusterFault, faultOf, faultOfAnswer } from '../../src/cluster/faults.j
 
 const coded = (code: string): Error => Object.assign(new Error('some words'), { code })
 
-t.test('errors of the network and of the client are told apart by their code', async (t) => {
+t.test('errors of the network and of the client are distinguished by their code', async (t) => {
   const cases = {
     'cluster-unreachable': [
       'ECONNREFUSED',
@@ -23,7 +23,7 @@ t.test('errors of the network and of the client are told apart by their code', a
   }
 })
 
-t.test("undici's own errors have a word each", async (t) => {
+t.test("each of undici's own errors has a reason", async (t) => {
   const cases = [
     [new errors.ConnectTimeoutError(), 'cluster-timeout'],
     [new errors.HeadersTimeoutError(), 'cluster-timeout'],
@@ -55,7 +55,7 @@ t.test('a fault stays the fault that it is', async (t) => {
   t.equal(faultOf(fault), fault)
 })
 
-t.test('what is no error at all is a bad answer', async (t) => {
+t.test('anything that is not an error is a bad answer', async (t) => {
   for (const thrown of [undefined, null, 'ECONNREFUSED', { code: 'ECONNREFUSED' }]) {
     t.equal(faultOf(thrown).reason, 'cluster-bad-answer', JSON.stringify([thrown]))
   }

@@ -14,7 +14,7 @@ function many(lane: Lane, owner: string, count: number, begun: string[]): LanePl
 const countOf = (names: readonly string[], name: string): number =>
   names.filter((each) => each === name).length
 
-t.test('an owner has no more places than it leaves free, and who comes finds one', async (t) => {
+t.test('an owner has no more places than it leaves free, and a newcomer finds one', async (t) => {
   const lane = new Lane(64, 1000)
   const begun: string[] = []
   for (const owner of ['a', 'b', 'c', 'd', 'e', 'f']) many(lane, owner, 64, begun)
@@ -45,7 +45,7 @@ t.test('turns go round the owners, each with its own order', async (t) => {
   t.equal(lane.size, 7, 'what waits may leave')
 })
 
-t.test('the queue is shared as well', async (t) => {
+t.test('the queue is also shared', async (t) => {
   const lane = new Lane(1, 8)
   const places = many(lane, 'a', 20, [])
   t.equal(places.length, 1 + 4)
@@ -53,19 +53,22 @@ t.test('the queue is shared as well', async (t) => {
   t.equal(many(lane, 'c', 20, []).length, 1)
 })
 
-t.test('what two wait for has the first turn of either, and stays when one parts', async (t) => {
-  const lane = new Lane(1, 100)
-  const begun: string[] = []
-  const [running] = many(lane, 'x', 1, begun)
-  many(lane, 'a', 3, begun)
-  const both = lane.reserve('a')
-  both?.begin(() => begun.push('both'))
-  both?.join('b')
-  both?.part('a')
-  t.notOk(both?.isTaken)
-  const [first] = [running]
-  first?.leave()
-  t.same(begun, ['x', 'a'])
-  both?.leave()
-  t.equal(lane.size, 3)
-})
+t.test(
+  'work for two owners gets the first turn of either, and stays when one leaves',
+  async (t) => {
+    const lane = new Lane(1, 100)
+    const begun: string[] = []
+    const [running] = many(lane, 'x', 1, begun)
+    many(lane, 'a', 3, begun)
+    const both = lane.reserve('a')
+    both?.begin(() => begun.push('both'))
+    both?.join('b')
+    both?.part('a')
+    t.notOk(both?.isTaken)
+    const [first] = [running]
+    first?.leave()
+    t.same(begun, ['x', 'a'])
+    both?.leave()
+    t.equal(lane.size, 3)
+  },
+)

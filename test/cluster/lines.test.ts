@@ -24,7 +24,7 @@ const reasonOf = (reading: Promise<unknown>): Promise<string> =>
 
 const at = { path: '/allocations' }
 
-t.test('each line is given once, in pieces of whatever size they come', async (t) => {
+t.test('each line is delivered once, whatever the size of the chunks', async (t) => {
   const { cluster, read } = await start(t)
   const feed = cluster.behave(at, { kind: 'trickle' })
   const lines = Array.from({ length: 300 }, (_, n) => `{"n":${n},"pad":"${'x'.repeat(n)}"}`)
@@ -35,28 +35,34 @@ t.test('each line is given once, in pieces of whatever size they come', async (t
   t.same(await read(), lines)
 })
 
-t.test('an empty state is no lines', async (t) => {
+t.test('an empty state has no lines', async (t) => {
   const { read } = await start(t)
   t.same(await read(), [])
 })
 
-t.test('what is not all, or not told to be, is a fault', async (t) => {
-  const { cluster, read } = await start(t)
-  const cases = [
-    [{ kind: 'die-mid-stream' }, 'cluster-cut'],
-    [{ kind: 'stream', lines: 3, bytes: 50, trailers: ['', 'broken'] }, 'cluster-bad-answer'],
-    [{ kind: 'stream', lines: 1, bytes: 9, line: () => 'no end' }, 'cluster-cut'],
-    [{ kind: 'stream', lines: 1, bytes: 9, line: () => 'x'.repeat(2 ** 21) }, 'cluster-bad-answer'],
-    [{ kind: 'status', status: 500, body: '{}' }, 'cluster-bad-answer'],
-    [{ kind: 'status', status: 503, body: '' }, 'cluster-unavailable'],
-    [{ kind: 'reset' }, 'cluster-hung-up'],
-  ] as const
-  for (const [behaviour, reason] of cases) {
-    const undo = cluster.behave(at, behaviour)
-    t.equal(await reasonOf(read()), reason, behaviour.kind)
-    undo()
-  }
-  const stalled = cluster.behave(at, { kind: 'stall' })
-  t.equal(await reasonOf(read(50)), 'cluster-timeout')
-  stalled.release()
-})
+t.test(
+  'an incomplete answer, or one that does not say that it is complete, is a fault',
+  async (t) => {
+    const { cluster, read } = await start(t)
+    const cases = [
+      [{ kind: 'die-mid-stream' }, 'cluster-cut'],
+      [{ kind: 'stream', lines: 3, bytes: 50, trailers: ['', 'broken'] }, 'cluster-bad-answer'],
+      [{ kind: 'stream', lines: 1, bytes: 9, line: () => 'no end' }, 'cluster-cut'],
+      [
+        { kind: 'stream', lines: 1, bytes: 9, line: () => 'x'.repeat(2 ** 21) },
+        'cluster-bad-answer',
+      ],
+      [{ kind: 'status', status: 500, body: '{}' }, 'cluster-bad-answer'],
+      [{ kind: 'status', status: 503, body: '' }, 'cluster-unavailable'],
+      [{ kind: 'reset' }, 'cluster-hung-up'],
+    ] as const
+    for (const [behaviour, reason] of cases) {
+      const undo = cluster.behave(at, behaviour)
+      t.equal(await reasonOf(read()), reason, behaviour.kind)
+      undo()
+    }
+    const stalled = cluster.behave(at, { kind: 'stall' })
+    t.equal(await reasonOf(read(50)), 'cluster-timeout')
+    stalled.release()
+  },
+)

@@ -20,7 +20,7 @@ t.test('peer IDs are read in the spellings that libp2p prints', async (t) => {
   t.ok(isPeerId(key.toString(base32)), key.toString(base32))
 })
 
-t.test('what only looks like a peer ID is none', async (t) => {
+t.test('text that only looks like a peer ID is refused', async (t) => {
   const cases = {
     'empty text': '',
     'a word': 'peer',
@@ -41,7 +41,7 @@ t.test('what only looks like a peer ID is none', async (t) => {
   for (const [what, text] of Object.entries(cases)) t.notOk(isPeerId(text), what)
 })
 
-t.test('addresses that Kubo can dial are taken', async (t) => {
+t.test('addresses that Kubo can dial are accepted', async (t) => {
   const addresses = [
     `/ip4/203.0.113.10/tcp/4001/p2p/${id}`,
     `/ip4/203.0.113.10/udp/4001/quic-v1/p2p/${id}`,
@@ -56,7 +56,7 @@ t.test('addresses that Kubo can dial are taken', async (t) => {
   for (const address of addresses) t.ok(isDialableAddress(address), address)
 })
 
-t.test('addresses that Go would not read, or that we do not know, are refused', async (t) => {
+t.test('addresses that Go cannot read, or that the gate does not know, are refused', async (t) => {
   const addresses = [
     '',
     '/',

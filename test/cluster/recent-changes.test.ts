@@ -2,7 +2,7 @@
 import t from 'tap'
 import { RecentChanges } from '../../src/cluster/recent-changes.js'
 
-t.test('a changed pin is known by all of its paths for five minutes', async (t) => {
+t.test('a changed pin is remembered under all of its paths for five minutes', async (t) => {
   let now = 0
   const changes = new RecentChanges(() => now)
   t.equal(changes.has('/pins/a'), false)

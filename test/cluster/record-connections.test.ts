@@ -14,7 +14,7 @@ async function start(t: Test, settings?: object) {
   return { cluster, read, state }
 }
 
-t.test('answers come to those who asked, whatever was found before them', async (t) => {
+t.test('each answer reaches its own request, whatever precedes it', async (t) => {
   const { cluster, read } = await start(t)
   const indexes = Array.from({ length: 100 }, (_, index) => index)
   for (const index of indexes)
@@ -27,7 +27,7 @@ t.test('answers come to those who asked, whatever was found before them', async 
   }
 })
 
-t.test('one that is not answered in time leaves those behind it to be read again', async (t) => {
+t.test('after a read that times out, the reads behind it are sent again', async (t) => {
   const { cluster, read } = await start(t)
   cluster.addPin(generatedCid(1))
   cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' }, 1)
@@ -40,14 +40,14 @@ t.test('one that is not answered in time leaves those behind it to be read again
   )
 })
 
-t.test('what has no time left is not asked', async (t) => {
+t.test('a read without time left is not sent', async (t) => {
   const { cluster, read } = await start(t)
   for (const outcome of await Promise.allSettled([read(0, 0), read(0, -2.7)]))
     t.match(outcome, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
   t.same(cluster.requests, [])
 })
 
-t.test('a late read takes no endpoint down that answers its checks', async (t) => {
+t.test('a late read does not take down an endpoint that answers its checks', async (t) => {
   const health = { intervalMs: 3_600_000, timeoutMs: 400, failuresMax: 1 }
   const { cluster, read, state } = await start(t, { health })
   cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' })

@@ -23,7 +23,7 @@ function listed(name: string) {
   return { name, place: -1 }
 }
 
-t.test('what is counted down to nothing takes no room', async (t) => {
+t.test('a key that is counted down to zero takes no memory', async (t) => {
   const counter = new KeyedCounter()
   counter.add('a')
   counter.add('a', 2)

@@ -67,7 +67,7 @@ t.test('ready follows the cluster, healthy only the process', async (t) => {
   t.equal((await fetch(`${at}/healthz`)).status, 200)
 })
 
-t.test('status says what is in force, also after a reload', async (t) => {
+t.test('status shows the current settings, also after a reload', async (t) => {
   const { at, daemon, path, config } = await listening(t)
   const status = async () => JSON.parse(await textOf(`${at}/status`)) as { encoders: number }
   t.match(await status(), { encoders: 1, version: '0.1.0', certificateExpires: null })
@@ -104,13 +104,16 @@ t.test('a socket path that is too long is a problem of the configuration', async
   t.match(daemon.stderr, /^ {2}line 1: admin\.socket: .*; use/m)
 })
 
-t.test('without the section there is none, and a remote address needs its word', async (t) => {
-  const none = await listening(t, null)
-  t.equal(none.at, 'undefined')
-  const { daemon } = await served(t, { host: '0.0.0.0' })
-  t.equal((await daemon.exited).code, 1)
-  t.match(daemon.stderr, /^ {2}line 1: admin\.host: "0\.0\.0\.0"/m)
-})
+t.test(
+  'without the section there is no listener, and a remote address needs allowRemote',
+  async (t) => {
+    const none = await listening(t, null)
+    t.equal(none.at, 'undefined')
+    const { daemon } = await served(t, { host: '0.0.0.0' })
+    t.equal((await daemon.exited).code, 1)
+    t.match(daemon.stderr, /^ {2}line 1: admin\.host: "0\.0\.0\.0"/m)
+  },
+)
 
 t.test('an address in use ends the start, also of the gate', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')

@@ -11,7 +11,8 @@ import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { type Passed, runWithSocket } from '../support/passed-socket.js'
 import { pinwarden } from '../support/pinwarden.js'
 
-const isInClear = ({ warning }: LogLine): boolean => String(warning).includes('sent unencrypted')
+const isUnencrypted = ({ warning }: LogLine): boolean =>
+  String(warning).includes('sent unencrypted')
 
 const missing = spawnSync('perl', ['--version']).error !== undefined
 const skip = missing && 'perl is not installed'
@@ -56,7 +57,7 @@ for (const tcp of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])
     daemon.process.kill('SIGTERM')
     t.equal((await daemon.exited).code, 0)
     t.equal(daemon.stderr, '')
-    t.notOk(daemon.lines().some(isInClear))
+    t.notOk(daemon.lines().some(isUnencrypted))
   })
 
 t.test(
@@ -67,49 +68,53 @@ t.test(
     const { url } = await allowed.logged('listening')
     const { port } = new URL(String(url))
     t.equal((await fetch(`http://127.0.0.1:${port}/id`)).status, 401)
-    t.match(allowed.lines().find(isInClear), {
+    t.match(allowed.lines().find(isUnencrypted), {
       msg: 'the settings have a warning',
       warning: /^listen\.allowPlainHttp: /,
     })
 
     const secure = serve(t, { tcp: '::' }, { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } })
     t.match((await secure.logged('listening')).url, /^https:/)
-    t.notOk(secure.lines().some(isInClear))
+    t.notOk(secure.lines().some(isUnencrypted))
   },
 )
 
-t.test('what is no TCP socket to listen on ends in a sentence', { skip }, async (t) => {
-  // The path of a socket has to be short.
-  const place = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-  t.teardown(() => {
-    rmSync(place, { recursive: true })
-  })
-  const passed: readonly Passed[] = [
-    { unix: join(place, 'socket') },
-    { file: '/dev/null' },
-    { file: '/etc/passwd' },
-    'udp',
-    'connection',
-    'unbound',
-    'pipe',
-    'nothing',
-  ]
-  for (const each of passed) {
-    const daemon = serve(t, each)
-    const about = JSON.stringify(each)
-    t.same(await daemon.exited, { code: 1, signal: null }, about)
-    t.equal(
-      daemon.stderr,
-      'pinwarden: error: the socket passed to the daemon is not a bound TCP socket, ' +
-        'and the gate listens on TCP only\n' +
-        'hint: name an address or a port in pinwarden.socket, such as ListenStream=9098\n',
-      about,
-    )
-    t.same(daemon.lines(), [])
-  }
-})
+t.test(
+  'a descriptor that is not a listening TCP socket is refused with a message',
+  { skip },
+  async (t) => {
+    // The path of a socket has to be short.
+    const place = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+    t.teardown(() => {
+      rmSync(place, { recursive: true })
+    })
+    const passed: readonly Passed[] = [
+      { unix: join(place, 'socket') },
+      { file: '/dev/null' },
+      { file: '/etc/passwd' },
+      'udp',
+      'connection',
+      'unbound',
+      'pipe',
+      'nothing',
+    ]
+    for (const each of passed) {
+      const daemon = serve(t, each)
+      const about = JSON.stringify(each)
+      t.same(await daemon.exited, { code: 1, signal: null }, about)
+      t.equal(
+        daemon.stderr,
+        'pinwarden: error: the socket passed to the daemon is not a bound TCP socket, ' +
+          'and the gate listens on TCP only\n' +
+          'hint: name an address or a port in pinwarden.socket, such as ListenStream=9098\n',
+        about,
+      )
+      t.same(daemon.lines(), [])
+    }
+  },
+)
 
-t.test('a number of sockets other than one is told', async (t) => {
+t.test('any number of sockets other than one is an error', async (t) => {
   const passed = (text?: string) => () =>
     passedSocket({ LISTEN_PID: '7', ...(text !== undefined && { LISTEN_FDS: text }) }, 7)
   for (const text of ['2', '99999999999', 'abc', '-1', '1.5', '1e0', ''])
@@ -118,7 +123,7 @@ t.test('a number of sockets other than one is told', async (t) => {
   t.equal(passedSocket({ LISTEN_PID: '8', LISTEN_FDS: '2' }, 7), undefined, "another process'")
 })
 
-t.test('check says what holds for a socket that it is not passed', async (t) => {
+t.test('check states the rule for a socket that only serve gets', async (t) => {
   const tls = { certFile: 'cert.pem', keyFile: 'key.pem' }
   const rowOf = async (listen: object) =>
     /^ +tls +(.*)$/m.exec((await pinwarden('check', '-c', fileOf(t, listen))).stdout)?.[1]

@@ -26,17 +26,17 @@ t.test('without TLS each address must be of this machine alone', async (t) => {
   t.same(await addressesOf('nowhere.invalid'), [], 'listening itself says what is wrong with it')
 })
 
-type Told = (error: null, found: unknown, family?: number) => void
+type Done = (error: null, found: unknown, family?: number) => void
 
 /** As a hosts file may have it. */
 function leads(t: Test, name: string, address: string): void {
   const { lookup } = dns
   const found = { address, family: 4 }
-  const value = (host: string, options: { all?: boolean } | Told, told: Told) => {
-    if (host !== name) lookup(host, options as never, told as never)
+  const value = (host: string, options: { all?: boolean } | Done, done: Done) => {
+    if (host !== name) lookup(host, options as never, done as never)
     else if (typeof options === 'function') options(null, address, 4)
-    else if (options.all === true) told(null, [found])
-    else told(null, address, 4)
+    else if (options.all === true) done(null, [found])
+    else done(null, address, 4)
   }
   t.intercept(dns, 'lookup', { value })
 }
@@ -51,7 +51,7 @@ t.test('a localhost that leads to a public address is refused by the gate', asyn
   t.match(await allowed.logged('the settings have a warning'), { level: 'warn', warning })
 })
 
-t.test('and by the admin listener, before it answers anybody', async (t) => {
+t.test('and by the admin listener, before it answers a request', async (t) => {
   leads(t, 'localhost', '0.0.0.0')
   const address = { host: 'localhost', port: 0 }
   await t.rejects(startAdmin(t, { address }), {

@@ -1,4 +1,4 @@
-/** Live reload of the real daemon: every step is told by its log, and no request is lost. */
+/** Live reload of the real daemon: every step is in its log, and no request is lost. */
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -72,7 +72,7 @@ const hup = (daemon: Daemon) => () => {
   daemon.process.kill('SIGHUP')
 }
 
-t.test('a revoked key is refused from the next request on, others go on', async (t) => {
+t.test('a revoked key is refused from the next request on, others keep working', async (t) => {
   const { daemon, ask, write } = await served(t)
   t.same([await ask('alpha'), await ask('beta')], [200, 200])
   const line = await after(daemon, 'settings reloaded', () => {
@@ -116,7 +116,7 @@ t.test('so is one behind a symbolic link that is swapped, as config managers do'
   t.match(line, { changes: { encodersAdded: ['beta'], encodersRemoved: ['alpha'] } })
 })
 
-t.test('a broken file changes nothing and says why; a repaired one is taken', async (t) => {
+t.test('a broken file changes nothing and is reported; a repaired one is loaded', async (t) => {
   const { daemon, ask, write, path } = await served(t)
   const line = await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
     writeFileSync(path, '{"listen":{"port":"x"},"encoder":{}}')
@@ -132,7 +132,7 @@ t.test('a broken file changes nothing and says why; a repaired one is taken', as
   t.same([await ask('alpha'), await ask('beta')], [200, 401])
 })
 
-t.test('what the listener was opened with needs a restart, and the rest is applied', async (t) => {
+t.test('settings of the open listener need a restart, and the rest is applied', async (t) => {
   const { daemon, ask, write } = await served(t)
   const line = await after(daemon, 'some settings wait for a restart', () => {
     write({ listen: { port: 1, connectionsMax: 7 }, encoders: entry('beta') })
@@ -142,7 +142,7 @@ t.test('what the listener was opened with needs a restart, and the rest is appli
   t.same([await ask('alpha'), await ask('beta')], [401, 200])
 })
 
-t.test('a budget in use survives a reload, and takes a new size at once', async (t) => {
+t.test('a budget in use survives a reload, and takes a new size immediately', async (t) => {
   const limits = (max: number) => ({ reads: { max } })
   const { daemon, ask, write } = await served(t, { limits: limits(2) })
   t.same([await ask('alpha'), await ask('alpha'), await ask('alpha')], [200, 200, 429])
@@ -155,7 +155,7 @@ t.test('a budget in use survives a reload, and takes a new size at once', async 
 })
 
 t.test(
-  'another cluster is asked from then on, and a request under way ends where it began',
+  'a new cluster is used from then on, and a request in flight ends where it began',
   async (t) => {
     const { cluster, daemon, ask, write } = await served(t)
     const other = await startFakeCluster()
@@ -207,7 +207,7 @@ t.test('a new certificate is shown to new connections; a bad pair keeps the old'
   t.equal(await shown(), 'other.localhost')
 })
 
-t.test('certificate or key alone, of whatever type, leaves the old pair in force', async (t) => {
+t.test('a new certificate or key alone, of any type, leaves the old pair in use', async (t) => {
   const listen = { tls: { certFile: 'cert.pem', keyFile: 'key.pem' } }
   const files = { 'cert.pem': certificate.cert, 'key.pem': certificate.key }
   const { daemon, url, directory } = await served(t, { listen }, files)
@@ -316,18 +316,18 @@ t.test('SIGUSR2 reopens the log file after it was moved', async (t) => {
   t.match(textOf(file), '"msg":"stopped"')
 })
 
-t.test('one edit is reloaded once, and a daemon that stops reloads no more', async (t) => {
+t.test('one edit is reloaded once, and a stopping daemon does not reload', async (t) => {
   const { cluster, daemon, write, ask } = await served(t)
   await after(daemon, 'settings reloaded', () => {
     write({ limits: { reads: { max: 7 } } })
     daemon.process.kill('SIGHUP')
   })
-  // A second edit is noticed by its file: by then the first one has been looked at as well.
+  // A second edit is noticed by its file; by then the first one has also been checked.
   await after(daemon, 'settings reloaded', () => {
     write({ limits: { reads: { max: 8 } } })
   })
   t.equal(daemon.lines().filter(({ msg }) => msg === 'settings reloaded').length, 2)
-  // A request under way keeps the daemon while the signal comes.
+  // A request in flight keeps the daemon while the signal comes.
   const { promise: until, resolve: release } = Promise.withResolvers<undefined>()
   cluster.behave({ path: '/id' }, { kind: 'hold', until })
   const asked = cluster.nextRequest()
@@ -344,27 +344,34 @@ t.test('one edit is reloaded once, and a daemon that stops reloads no more', asy
 
 const isRoot = process.geteuid?.() === 0 && 'root may read any file'
 
-t.test('a file that is mended by its rights alone is noticed', { skip: isRoot }, async (t) => {
-  const { daemon, path } = await served(t)
-  await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
-    chmodSync(path, 0)
-  })
-  await after(daemon, 'settings reloaded', () => {
-    chmodSync(path, 0o640)
-  })
-  daemon.process.kill('SIGTERM')
-})
+t.test(
+  'a file that is fixed by changing its permissions is noticed',
+  { skip: isRoot },
+  async (t) => {
+    const { daemon, path } = await served(t)
+    await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+      chmodSync(path, 0)
+    })
+    await after(daemon, 'settings reloaded', () => {
+      chmodSync(path, 0o640)
+    })
+    daemon.process.kill('SIGTERM')
+  },
+)
 
-t.test('a file that is moved away and back is noticed, and so are its rights', async (t) => {
-  const { daemon, path } = await served(t)
-  await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
-    renameSync(path, `${path}.away`)
-  })
-  await after(daemon, 'settings reloaded', () => {
-    renameSync(`${path}.away`, path)
-  })
-  await after(daemon, 'settings reloaded', () => {
-    chmodSync(path, 0o600)
-  })
-  daemon.process.kill('SIGTERM')
-})
+t.test(
+  'a file that is renamed and renamed back is noticed, and so are its permissions',
+  async (t) => {
+    const { daemon, path } = await served(t)
+    await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
+      renameSync(path, `${path}.away`)
+    })
+    await after(daemon, 'settings reloaded', () => {
+      renameSync(`${path}.away`, path)
+    })
+    await after(daemon, 'settings reloaded', () => {
+      chmodSync(path, 0o600)
+    })
+    daemon.process.kill('SIGTERM')
+  },
+)

@@ -40,7 +40,7 @@ t.test('it serves until SIGTERM, then exits 0', async (t) => {
 })
 
 t.test(
-  'SIGTERM lets a request under way finish, and half-open connections hold nothing',
+  'SIGTERM lets a request in flight finish, and half-open connections do not block',
   async (t) => {
     const cluster = await fakeCluster(t)
     const { daemon, url } = await startDaemon(t, configOf(cluster))
@@ -81,7 +81,7 @@ t.test('shutdown is bounded by listen.shutdownMs', async (t) => {
   )
 })
 
-t.test('a second signal ends it at once', async (t) => {
+t.test('a second signal ends it immediately', async (t) => {
   const cluster = await fakeCluster(t)
   const { daemon, url } = await startDaemon(t, configOf(cluster))
   cluster.behave({ path: '/id' }, { kind: 'hold', until: new Promise(() => undefined) })
@@ -95,7 +95,7 @@ t.test('a second signal ends it at once', async (t) => {
   t.same(await daemon.exited, { code: 1, signal: null })
 })
 
-t.test('an address in use is said plainly, with exit code 1', async (t) => {
+t.test('an address in use is reported plainly, with exit code 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.teardown(() => taken.close())

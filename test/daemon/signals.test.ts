@@ -31,13 +31,13 @@ t.test('SIGHUP and SIGUSR2 that come before it listens are obeyed once it does',
   t.same(await daemon.exited, { code: 0, signal: null })
 })
 
-t.test('a SIGTERM that comes before it listens ends it in order', async (t) => {
+t.test('a SIGTERM that arrives before it listens shuts it down cleanly', async (t) => {
   const daemon = started(t, 'SIGTERM')
   t.same(await daemon.exited, { code: 0, signal: null })
   t.equal(daemon.lines().at(-1)?.msg, 'stopped')
 })
 
-t.test('a second one then ends it at once', async (t) => {
+t.test('a second one then ends it immediately', async (t) => {
   const daemon = started(t, 'SIGTERM', 'SIGINT')
   t.same(await daemon.exited, { code: 1, signal: null })
   t.same(daemon.lines(), [], 'it never listened')
@@ -61,7 +61,7 @@ t.test('SIGUSR1 never opens an inspector', async (t) => {
   t.equal(daemon.stderr, '', 'Node says there what it listens on')
 })
 
-t.test('one that SIGUSR1 opened before the first line is closed again', async (t) => {
+t.test('an inspector that SIGUSR1 opened before the first line is closed again', async (t) => {
   // Node itself listens for it from its start; here it has done so when the program begins.
   const opened = `
     import { url } from 'node:inspector'
@@ -90,7 +90,7 @@ const cannot =
   spawnSync(program, [...options, 'true']).status !== 0 && 'no process namespace can be made here'
 
 t.test(
-  'as the first process of a container it hears SIGTERM at once',
+  'as the first process of a container it handles SIGTERM immediately',
   { skip: cannot },
   async (t) => {
     const files = t.testdir({ 'early.mjs': early('SIGTERM') })

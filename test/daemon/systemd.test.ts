@@ -1,4 +1,4 @@
-/** What systemd is told, received by a socket such as its own. */
+/** Notifications to systemd, received by a socket such as its own. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -36,10 +36,10 @@ async function started(t: Test, environment: Record<string, string> = {}) {
   t.teardown(() => manager.kill())
   let received = ''
   manager.stdout.on('data', (chunk: Buffer) => (received += chunk.toString()))
-  const told = async (text: RegExp): Promise<void> => {
+  const notified = async (text: RegExp): Promise<void> => {
     while (!text.test(received)) await once(manager.stdout, 'data')
   }
-  await told(/bound/)
+  await notified(/bound/)
 
   const configPath = join(directory, 'config.json')
   const write = (config: object) => {
@@ -55,22 +55,22 @@ async function started(t: Test, environment: Record<string, string> = {}) {
   const daemon = run(t, ['serve', '--config', configPath], [], env)
   /** Without what systemd-notify says for itself. */
   const lines = () => (received.match(/^.*=.*$/gm) ?? []).filter((line) => line !== 'BARRIER=1')
-  return { daemon, told, write, lines }
+  return { daemon, notified, write, lines }
 }
 
-t.test('it is told of the start, each reload and the stop, in their order', { skip }, async (t) => {
-  const { daemon, told, write, lines } = await started(t)
-  await told(/READY=1/)
+t.test('systemd learns of the start, each reload and the stop, in order', { skip }, async (t) => {
+  const { daemon, notified, write, lines } = await started(t)
+  await notified(/READY=1/)
   const { url } = await daemon.logged('listening')
   t.equal((await fetch(`${String(url)}/id`)).status, 401, 'ready means that it listens')
 
   daemon.process.kill('SIGHUP')
-  await told(/RELOADING=1[^]*READY=1/)
+  await notified(/RELOADING=1[^]*READY=1/)
   write({ nonsense: 1 })
-  await told(/refused/)
+  await notified(/refused/)
   daemon.process.kill('SIGTERM')
   t.equal((await daemon.exited).code, 0)
-  await told(/STOPPING/)
+  await notified(/STOPPING/)
   const serving = `READY=1 STATUS=serving on ${String(url)}`
   t.match(lines(), [
     serving,
@@ -82,18 +82,18 @@ t.test('it is told of the start, each reload and the stop, in their order', { sk
   ])
 })
 
-t.test('it hears that the event loop turns, as often as it asked', { skip }, async (t) => {
-  const { told, daemon } = await started(t, { WATCHDOG_USEC: '300000' })
-  await told(/(WATCHDOG=1[^]*){3}/)
+t.test('systemd gets watchdog messages as often as it asks', { skip }, async (t) => {
+  const { notified, daemon } = await started(t, { WATCHDOG_USEC: '300000' })
+  await notified(/(WATCHDOG=1[^]*){3}/)
   t.match(daemon.lines().at(-1), { msg: 'listening' }, 'without a word in the log')
 })
 
-t.test('a watchdog that is meant for another process is none', { skip }, async (t) => {
+t.test('a watchdog that is meant for another process is ignored', { skip }, async (t) => {
   const environment = { WATCHDOG_USEC: '30000', WATCHDOG_PID: '1' }
-  const { told, lines, daemon } = await started(t, environment)
-  await told(/READY=1/)
+  const { notified, lines, daemon } = await started(t, environment)
+  await notified(/READY=1/)
   daemon.process.kill('SIGTERM')
-  await told(/STOPPING/)
+  await notified(/STOPPING/)
   t.notMatch(lines().join(), 'WATCHDOG')
 })
 

@@ -76,7 +76,7 @@ t.test('its encoders pin, unpin and list, and one is refused', async (t) => {
   t.same(await demo.end(), { code: 0, complaints: '' })
 })
 
-t.test('it ends in order when its reader leaves, such as head', async (t) => {
+t.test('it shuts down cleanly when its reader, such as head, ends', async (t) => {
   const demo = started(t, '0')
   const [, certFile = ''] = await demo.says(/NODE_EXTRA_CA_CERTS=(.+)/)
   demo.leave()
@@ -84,7 +84,7 @@ t.test('it ends in order when its reader leaves, such as head', async (t) => {
   t.notOk(existsSync(certFile), 'nothing of it is left')
 })
 
-t.test('what it cannot do it says in a sentence', async (t) => {
+t.test('failures are reported in one sentence', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.teardown(() => taken.close())

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { generateKey } from '../../src/settings/keyring/key.js'
 import { cidOf } from '../support/fake-cluster/cids.js'
 
-/** The first minute shows much; what goes on for hours shows that it goes on. */
+/** The first minute shows much; after that, hours of activity only have to show that it works. */
 const [paceMs, latePaceMs, roundsAtFirst] = [2000, 15_000, 30]
 
 type Ask = (method: string, path: string) => Promise<void>

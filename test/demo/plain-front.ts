@@ -6,7 +6,7 @@ import { DemoError } from './options.js'
 
 export interface PlainFront extends AsyncDisposable {
   readonly url: string
-  /** From now on; who comes earlier is sent away. */
+  /** From now on; earlier requests are refused. */
   leadTo(gateUrl: string): void
 }
 

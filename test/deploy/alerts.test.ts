@@ -15,7 +15,7 @@ const [head = '', ...alerts] = text.split(/^(?= {6}- alert: )/m)
 const names = alerts.map((alert) => /^ {6}- alert: (\w+)$/m.exec(alert)?.[1] ?? '')
 const skip = missing('promtool')
 
-t.test('promtool takes the rules and the config that names them', { skip }, async (t) => {
+t.test('promtool accepts the rules and the config that names them', { skip }, async (t) => {
   t.match(await run('promtool', ['check', 'rules', rules]), {
     code: 0,
     text: `SUCCESS: ${names.length} rules found`,
@@ -61,7 +61,7 @@ t.test('every metric and label in them is in /metrics', async (t) => {
   ])
 })
 
-t.test('each says what to do, and its runbook is a section that is there', async (t) => {
+t.test('each says what to do, and its runbook section exists', async (t) => {
   const place = 'file:///usr/share/doc/pinwarden/'
   for (const [index, alert] of alerts.entries()) {
     const name = names[index] ?? ''

@@ -9,7 +9,7 @@ const schemaOf = (fields: object) => ({
 
 const path = { type: 'string', path: 'file', secret: true }
 
-t.test('a field that says all of it is compiled', async (t) => {
+t.test('a fully annotated field is compiled', async (t) => {
   const { schema, validator } = compileSchema(
     schemaOf({ caFile: { ...path, watch: true }, socket: { ...path, path: 'socket' } }),
   )

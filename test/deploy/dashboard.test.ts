@@ -56,7 +56,7 @@ t.test('every metric and label that a query names is in /metrics', async (t) => 
   }
 })
 
-t.test('a legend names labels only that its query leaves', async (t) => {
+t.test('a legend names only labels that its query keeps', async (t) => {
   const known = await exposed(t)
   for (const { title, expr, legendFormat } of targets) {
     const [, by] = /^sum by \(([^)]*)\)/.exec(expr) ?? []
@@ -68,7 +68,7 @@ t.test('a legend names labels only that its query leaves', async (t) => {
   }
 })
 
-t.test('promtool takes every query', { skip: missing('promtool') }, async (t) => {
+t.test('promtool accepts every query', { skip: missing('promtool') }, async (t) => {
   const rules = queries.map(({ expr }, index) => ({ record: `query:${index}`, expr: filled(expr) }))
   const rulesFile = join(t.testdir({}), 'rules.json')
   writeFileSync(rulesFile, JSON.stringify({ groups: [{ name: 'queries', rules }] }))
@@ -84,7 +84,7 @@ t.test('it asks whichever Prometheus is chosen', async (t) => {
   for (const { title, datasource } of panels) t.equal(datasource?.uid, '${datasource}', title)
 })
 
-t.test('no panel lies over another, or has its number', async (t) => {
+t.test('no two panels overlap or share a number', async (t) => {
   const places = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
     Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.trunc(i / w)}`),
   )

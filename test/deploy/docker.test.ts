@@ -36,14 +36,14 @@ t.test('each label of the image has a value, and each argument in it a default',
   }
 })
 
-t.test('it runs as a user without rights, and ends in order', async (t) => {
+t.test('it runs as an unprivileged user, and shuts down cleanly', async (t) => {
   t.equal(all('USER').at(-1), '1000:1000')
   t.same(wordsOf('ENTRYPOINT'), ['pinwarden'])
   t.same(wordsOf('CMD'), ['serve'])
   t.same(all('STOPSIGNAL'), ['SIGTERM'])
 })
 
-t.test('what outlives it has a volume of its own', async (t) => {
+t.test('persistent data has its own volume', async (t) => {
   t.equal(environment.STATE_DIRECTORY, journal.directory)
   t.ok(gate.volumes.includes(`gate:${journal.directory}`))
   t.ok('gate' in compose.volumes)
@@ -66,7 +66,7 @@ t.test("only the gate's and the peers' ports are published", async (t) => {
   for (const { image } of Object.values(compose.services)) t.notMatch(image, /:latest$/)
 })
 
-t.test('a directory that is not there is never made as root', async (t) => {
+t.test('a missing directory is never created as root', async (t) => {
   const binds = gate.volumes.filter((volume) => typeof volume !== 'string')
   t.same(
     binds.map(({ source, bind }) => [source, bind.create_host_path]),
@@ -77,7 +77,7 @@ t.test('a directory that is not there is never made as root', async (t) => {
   t.match(operatorSteps[0], /install -d -o 1000 -g 1000 -m 750 etc/)
 })
 
-t.test('the files that the image is made of stand in one directory', async (t) => {
+t.test('the files that the image is built from are in one directory', async (t) => {
   t.equal(gate.build, '.')
   for (const name of ['Dockerfile', 'compose.yaml', 'README.md'])
     t.ok(statSync(`${repository}deploy/docker/${name}`).isFile(), name)

@@ -48,7 +48,7 @@ t.test('refused credentials count, of IPv4 and IPv6 alike', { skip }, async (t) 
   ])
 })
 
-t.test('so do those that are over the budget of failures', { skip }, async (t) => {
+t.test('so do requests beyond the budget of failures', { skip }, async (t) => {
   const gate = await start(t, { limits: { failures: { max: 1 } } })
   const wrong = `Bearer ${generateKey()}`
   await gate.ask('GET', '/id', asIf('192.0.2.1', wrong))
@@ -76,7 +76,7 @@ t.test('an encoder that was authenticated never counts, whatever it does', { ski
   t.same(await found(t, await gate.logText()), [])
 })
 
-t.test('nor does the owner of a real key that is no good any more', { skip }, async (t) => {
+t.test('nor does the owner of a real key that is no longer valid', { skip }, async (t) => {
   const gate = await start(t, {
     encoders: { off: { enabled: false }, away: { from: ['198.51.100.0/24'] } },
   })
@@ -176,7 +176,7 @@ t.test('a ban is a rule of nftables, with no iptables there', { skip: noBans }, 
   t.match(text, /tcp dport 9098 .*(reject|drop)/)
 })
 
-t.test('the jail is one that fail2ban starts', { skip: missing('fail2ban-client') }, async (t) => {
+t.test('fail2ban accepts the jail', { skip: missing('fail2ban-client') }, async (t) => {
   const { code, text } = await run('fail2ban-client', ['-c', settings(t), '--dp'])
   t.equal(code, 0, text)
   t.match(text, /'add', 'pinwarden', 'systemd'/)

@@ -59,7 +59,7 @@ there ${process.execPath} --input-type=module -e "$knock" peer 192.0.2.8 $ports
 ${process.execPath} --input-type=module -e "$knock" itself 192.0.2.1 $ports
 `
 
-t.test('nft takes the rules', { skip: noNft }, async (t) => {
+t.test('nft accepts the rules', { skip: noNft }, async (t) => {
   t.same(await run('nft', ['-c', '-f', rules]), { code: 0, text: '' })
 })
 
@@ -78,24 +78,24 @@ t.test('packets from another machine', { skip: noNetwork }, async (t) => {
     )
   const [open, closed] = ['refused', 'silent']
 
-  t.test('reach the gate, and none of the doors that go around it', async (t) => {
+  t.test('reach the gate, and none of the ports that bypass it', async (t) => {
     const expected = doors.map((port) => [port, closed])
     t.same(of('stranger'), Object.fromEntries([...expected, [gatePort, open]]))
   })
-  t.test('reach the swarm when they come from a peer, and nothing else more', async (t) => {
+  t.test('reach the swarm if they come from a peer, and nothing else', async (t) => {
     const expected = doors.map((port) => [port, port === 9096 ? open : closed])
     t.same(of('peer'), Object.fromEntries([...expected, [gatePort, open]]))
   })
-  t.test('are met by one set of rules, however often it was loaded', async (t) => {
+  t.test('meet one set of rules, however often it was loaded', async (t) => {
     t.equal(text.match(/chain doors/g)?.length, 1)
   })
-  t.test('do not matter to this machine itself', async (t) => {
+  t.test('from this machine itself are not affected', async (t) => {
     const expected = [...doors, gatePort].map((port) => [port, open])
     t.same(of('itself'), Object.fromEntries(expected))
   })
 })
 
-t.test('ufw takes the rules', { skip: noUfw }, async (t) => {
+t.test('ufw accepts the rules', { skip: noUfw }, async (t) => {
   const directory = t.testdir({})
   // The real program, kept from changing this machine.
   const dry = join(directory, 'ufw')

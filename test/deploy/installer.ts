@@ -88,7 +88,7 @@ t.test('a staged install', { skip }, async (t) => {
       )
   })
 
-  t.test('is what it was after a second one', async (t) => {
+  t.test('is unchanged after a second one', async (t) => {
     const before = fingerprint(root)
     t.match(await install(), { code: 0 })
     t.same(fingerprint(root), before)
@@ -103,7 +103,7 @@ t.test('a staged install', { skip }, async (t) => {
   })
 })
 
-t.test('without a word it runs the Node that the release brings', { skip }, async (t) => {
+t.test('by default it runs the Node that comes with the release', { skip }, async (t) => {
   const staging = stage(t, 'pretended')
   const { code, text } = await staging.installPlainly()
   t.equal(code, 0, text)
@@ -125,7 +125,7 @@ t.test('without a word it runs the Node that the release brings', { skip }, asyn
 })
 
 t.test(
-  'an upgrade switches to the new program and keeps the configuration and the release before',
+  'an upgrade switches to the new program and keeps the configuration and the previous release',
   { skip },
   async (t) => {
     const staging = stage(t, 'pretended')
@@ -146,7 +146,7 @@ t.test(
   },
 )
 
-t.test('another build of the same version is an upgrade too', { skip }, async (t) => {
+t.test('another build of the same version is also an upgrade', { skip }, async (t) => {
   const staging = stage(t, 'pretended')
   await staging.install()
   const before = currentOf(staging)
@@ -155,27 +155,27 @@ t.test('another build of the same version is an upgrade too', { skip }, async (t
   t.not(currentOf(staging), before)
 })
 
+t.test('a program that does not start never replaces one that does', { skip }, async (t) => {
+  const staging = stage(t, 'pretended')
+  t.match(await staging.install(), { code: 0 })
+  const before = fingerprint(staging.root)
+  writeFileSync(join(staging.release, 'dist/src/main.js'), 'throw new Error("broken")')
+  t.match(await staging.install(), { code: 1, text: /error: the new program does not start/ })
+  t.same(fingerprint(staging.root), before, 'nothing is left of the attempt')
+})
+
 t.test(
-  'a program that does not start never takes the place of one that does',
+  'a configuration that the new program refuses is reported, not changed',
   { skip },
   async (t) => {
     const staging = stage(t, 'pretended')
-    t.match(await staging.install(), { code: 0 })
-    const before = fingerprint(staging.root)
-    writeFileSync(join(staging.release, 'dist/src/main.js'), 'throw new Error("broken")')
-    t.match(await staging.install(), { code: 1, text: /error: the new program does not start/ })
-    t.same(fingerprint(staging.root), before, 'nothing is left of the attempt')
+    const config = join(staging.root, 'etc/pinwarden/config.json')
+    mkdirSync(join(staging.root, 'etc/pinwarden'), { recursive: true })
+    writeFileSync(config, '{ "lisen": {} }')
+    t.match(await staging.install(), { code: 0, text: /warning: the new program refuses / })
+    t.equal(readFileSync(config, 'utf8'), '{ "lisen": {} }')
   },
 )
-
-t.test('a configuration that the new program refuses is told, not changed', { skip }, async (t) => {
-  const staging = stage(t, 'pretended')
-  const config = join(staging.root, 'etc/pinwarden/config.json')
-  mkdirSync(join(staging.root, 'etc/pinwarden'), { recursive: true })
-  writeFileSync(config, '{ "lisen": {} }')
-  t.match(await staging.install(), { code: 0, text: /warning: the new program refuses / })
-  t.equal(readFileSync(config, 'utf8'), '{ "lisen": {} }')
-})
 
 t.test('a checkout is built when its sources are newer than the build', { skip }, async (t) => {
   const staging = stage(t, 'pretended')

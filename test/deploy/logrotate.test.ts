@@ -130,15 +130,19 @@ t.test('over three nights each file has its lines, and none is lost', { skip }, 
   t.same(files.flat().sort(), all.sort(), 'each request has one line')
 })
 
-t.test('a daemon that cannot be told is a failure that logrotate reports', { skip }, async (t) => {
-  const { bin, log, night } = rotationIn(t)
-  writeFileSync(log, 'a line\n')
-  night()
-  writeFileSync(join(bin, 'fails/show'), '')
-  t.match(night(), { status: 1, stderr: /error running .*postrotate script/ })
-})
+t.test(
+  'a daemon that cannot be signalled is a failure that logrotate reports',
+  { skip },
+  async (t) => {
+    const { bin, log, night } = rotationIn(t)
+    writeFileSync(log, 'a line\n')
+    night()
+    writeFileSync(join(bin, 'fails/show'), '')
+    t.match(night(), { status: 1, stderr: /error running .*postrotate script/ })
+  },
+)
 
-t.test('where the daemon does not run there is nothing to tell', { skip }, async (t) => {
+t.test('without a running daemon there is nothing to signal', { skip }, async (t) => {
   const { log, night } = rotationIn(t)
   writeFileSync(log, 'a line\n')
   night()

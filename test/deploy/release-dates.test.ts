@@ -27,7 +27,7 @@ t.test('a fix is missing where an older line was released later', async (t) => {
   t.match(judge('26.12.1', lines), { verdict: 'missing', because: { version: '24.22.3' } })
 })
 
-t.test('a newer line with a later release is told apart from that', async (t) => {
+t.test('a newer line with a later release is distinguished from that', async (t) => {
   const two = releases({ '7.30.2': '2026-08-01', '8.13.1': '2026-11-01' })
   t.match(judge('7.30.2', two), { verdict: 'newer line', because: { version: '8.13.1' } })
   t.equal(judge('8.13.1', two).verdict, 'current')

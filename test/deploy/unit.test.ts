@@ -1,4 +1,4 @@
-/** The systemd units: valid, shut in, and patient enough for the daemon to end in order. */
+/** The systemd units: valid, sandboxed, and patient enough for the daemon to shut down cleanly. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

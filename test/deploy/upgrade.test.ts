@@ -1,4 +1,4 @@
-/** The package's own scripts, run by dpkg where systemd does not do what it is told. */
+/** The package's scripts, run by dpkg where systemd fails. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,20 +47,24 @@ async function withSystemd(t: Test, lines: (debs: readonly string[]) => readonly
   return { ...ended, calls: readFileSync(join(bin, 'calls'), 'utf8').split('\n') }
 }
 
-t.test('an upgrade restarts a daemon that runs, and starts none', { skip }, async (t) => {
-  const { code, stdout, stderr, calls } = await withSystemd(t, ([one, two]) => [
-    `dpkg -i ${one} >/dev/null`,
-    `dpkg -i ${two} >/dev/null`,
-    'state',
-  ])
-  t.equal(code, 0, stderr)
-  t.match(stdout, /^install ok installed 1\.0\.1$/m)
-  t.notMatch(stderr, /warning: .*restart/)
-  t.same(calls.slice(0, 2), ['daemon-reload', 'try-restart pinwarden.service'])
-})
+t.test(
+  'an upgrade restarts a running daemon, and does not start a stopped one',
+  { skip },
+  async (t) => {
+    const { code, stdout, stderr, calls } = await withSystemd(t, ([one, two]) => [
+      `dpkg -i ${one} >/dev/null`,
+      `dpkg -i ${two} >/dev/null`,
+      'state',
+    ])
+    t.equal(code, 0, stderr)
+    t.match(stdout, /^install ok installed 1\.0\.1$/m)
+    t.notMatch(stderr, /warning: .*restart/)
+    t.same(calls.slice(0, 2), ['daemon-reload', 'try-restart pinwarden.service'])
+  },
+)
 
 t.test(
-  'a daemon that does not restart leaves a configured package, and words what to do',
+  'a daemon that does not restart leaves a configured package, and a message says what to do',
   { skip },
   async (t) => {
     const { code, stdout, stderr } = await withSystemd(t, ([one, two]) => [

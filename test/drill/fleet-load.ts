@@ -35,7 +35,7 @@ export class FleetLoad {
     return answered
   }
 
-  /** So many at once, one after the other each, as long as there is work. */
+  /** A number of workers, each with one request at a time, as long as there is work. */
   async all<Work>(works: Iterable<Work>, atOnce: number, act: (work: Work) => Promise<unknown>) {
     const iterator = works[Symbol.iterator]()
     const worker = async () => {

@@ -1,7 +1,7 @@
 /**
  * `npm run drill:fleet`: two and four gates with one redis-server, whose store is killed, restarted
  * and paused under load. Real daemons; counted are requests beyond a budget, leases that were lost,
- * wrong answers, and how long it takes to go on alone and to share again.
+ * wrong answers, and how long it takes to continue alone and to share again.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** Steady load whose every answer is judged: what it may be is said beforehand, caller by caller. */
+/** Steady load that checks every answer against what each caller expects. */
 import { Pool } from 'undici'
 
 const cids = [
@@ -20,7 +20,7 @@ export interface Verdict {
 }
 
 export interface Caller {
-  /** Statuses that are right from now on. A request under way may still end as before. */
+  /** Statuses that are right from now on. A request in flight may still end as before. */
   expect(...statuses: readonly number[]): void
 }
 
@@ -55,7 +55,7 @@ export class Load {
     }
   }
 
-  /** Lets what is under way end. */
+  /** Lets what is in flight end. */
   async stop(): Promise<void> {
     this.isOver = true
     await Promise.all(this.running)

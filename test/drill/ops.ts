@@ -1,6 +1,6 @@
 /**
- * `npm run drill:ops`: a day's work of an operator, while encoders go on asking. The real daemon,
- * real files, real commands; every request must be answered rightly, and logged once.
+ * `npm run drill:ops`: an operator's day, while encoders keep asking. The real daemon, real files,
+ * real commands; every request must be answered rightly, and logged once.
  */
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
@@ -18,7 +18,7 @@ import { startFakeCluster } from '../support/fake-cluster/index.js'
 import { startServed } from './served.js'
 import { type Caller, Load, type Verdict } from './load.js'
 
-/** How long the load goes on after each step's change is in force. */
+/** How long the load continues after each step's change is in effect. */
 const settledMs = 1500
 
 const directory = mkdtempSync(join(tmpdir(), 'pinwarden-drill-'))
@@ -162,7 +162,7 @@ const startMs = performance.now()
 await load.stop()
 const exitCode = await served.stop()
 must(exitCode === 0, `the daemon ends with 0, not ${String(exitCode)}`)
-must(performance.now() - startMs < 5000, 'and at once, as nothing is under way')
+must(performance.now() - startMs < 5000, 'and at once, as nothing is in flight')
 
 const { verdicts } = load
 const answered = verdicts.filter(({ status }) => status !== undefined)

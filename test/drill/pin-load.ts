@@ -37,7 +37,7 @@ export class PinLoad {
     this.pool = new Pool(origin, { connections: 32 })
   }
 
-  /** What is under way may still be answered as before. */
+  /** What is in flight may still be answered as before. */
   expect(right: Right): void {
     this.right = right
   }
@@ -54,7 +54,7 @@ export class PinLoad {
     for (let count = 0; count < readers; count++) this.running.push(loop(() => this.read()))
   }
 
-  /** Lets what is under way end. */
+  /** Lets what is in flight end. */
   async stop(): Promise<void> {
     this.isOver = true
     await Promise.all(this.running)

@@ -1,4 +1,4 @@
-/** Which word each trouble with the fallback Kubo has, found with a real one that fails. */
+/** The reason of each fault of the fallback Kubo, found with a real one that fails. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import t, { type Test } from 'tap'
@@ -32,7 +32,7 @@ t.test('a connection that ends is fallback-hung-up', async (t) => {
 })
 
 t.test(
-  'an answer that is no HTTP is fallback-bad-answer, and so is one without JSON',
+  'an answer that is not HTTP is fallback-bad-answer, and so is one without JSON',
   async (t) => {
     const server = createServer((socket) =>
       socket.on('error', () => undefined).end('nonsense\r\n\r\n'),

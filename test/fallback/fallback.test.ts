@@ -23,7 +23,7 @@ async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {
     await new Promise((resolve) => setImmediate(resolve))
   }
   const world = { ids: new Set(ids) as ReadonlySet<string> | undefined, isWaiting: true }
-  const told: { message: string; err?: Error; reason?: string }[] = []
+  const logged: { message: string; err?: Error; reason?: string }[] = []
   let onTold: (() => void)[] = []
   const fallback = new Fallback({
     ...{ atOnceMax: 2, release, monotonic, setTimer },
@@ -31,26 +31,26 @@ async function started(t: Test, { release = false, ids = ['12D3KooWOther'] } = {
     clusterKubos: () => Promise.resolve(world.ids),
     isWaiting: () => world.isWaiting,
     log: (_level, fields, message) => {
-      told.push({ ...fields, message })
+      logged.push({ ...fields, message })
       for (const call of onTold.splice(0)) call()
     },
   })
   t.teardown(() => fallback.close())
-  /** The first so many that were told of, once they were. */
+  /** The first log lines, once there are this many. */
   const tellings = async (count: number) => {
-    while (told.length < count)
+    while (logged.length < count)
       await new Promise<void>((resolve) => (onTold = [...onTold, resolve]))
-    return told.map(({ message, err }) =>
+    return logged.map(({ message, err }) =>
       err === undefined ? message : `${message}: ${err.message}`,
     )
   }
-  return { kubo, fallback, turn, world, tellings, told }
+  return { kubo, fallback, turn, world, tellings, logged }
 }
 
 const made = 'pinned at the fallback'
 const notMade = 'could not pin at the fallback'
 
-t.test('pins are made there, so many at once, and stay', async (t) => {
+t.test('pins are made there, a few at a time, and stay', async (t) => {
   const { kubo, fallback, turn, tellings } = await started(t)
   kubo.mode = 'work'
   t.equal(await fallback.compare(), 'another')
@@ -74,32 +74,35 @@ t.test('pins are made there, so many at once, and stay', async (t) => {
   t.match(fallback.report, { waiting: 0, inProgress: 0, pinned: 3, failed: 0, released: 0 })
 })
 
-t.test('told to, it releases what it made once the cluster has it, and nothing else', async (t) => {
-  const { kubo, fallback, turn, tellings } = await started(t, { release: true })
-  await fallback.compare()
-  kubo.pins.add(two)
-  kubo.pins.add(four)
-  fallback.accepted(one)
-  fallback.accepted(two)
-  await turn(0)
-  await tellings(2)
-  for (const cid of [one, two, four]) await fallback.pinned(cid)
-  t.same([...kubo.pins], [two, four], 'somebody else wanted these')
-  t.same(
-    kubo.asked.filter((what) => what.startsWith('pin/rm')),
-    [`pin/rm ${one}`],
-  )
+t.test(
+  'with release set, it unpins its own pins once the cluster has them, and nothing else',
+  async (t) => {
+    const { kubo, fallback, turn, tellings } = await started(t, { release: true })
+    await fallback.compare()
+    kubo.pins.add(two)
+    kubo.pins.add(four)
+    fallback.accepted(one)
+    fallback.accepted(two)
+    await turn(0)
+    await tellings(2)
+    for (const cid of [one, two, four]) await fallback.pinned(cid)
+    t.same([...kubo.pins], [two, four], 'somebody else wanted these')
+    t.same(
+      kubo.asked.filter((what) => what.startsWith('pin/rm')),
+      [`pin/rm ${one}`],
+    )
 
-  kubo.mode = 'work'
-  fallback.accepted(three)
-  await turn(1000)
-  await kubo.worksOn(1)
-  await fallback.pinned(three)
-  kubo.working.get(three)?.done()
-  await kubo.wasAsked(`pin/rm ${three}`)
-})
+    kubo.mode = 'work'
+    fallback.accepted(three)
+    await turn(1000)
+    await kubo.worksOn(1)
+    await fallback.pinned(three)
+    kubo.working.get(three)?.done()
+    await kubo.wasAsked(`pin/rm ${three}`)
+  },
+)
 
-t.test('what the cluster has meanwhile is not made any more', async (t) => {
+t.test('a pin that the cluster has meanwhile is no longer made', async (t) => {
   const { kubo, fallback, turn, world } = await started(t)
   await fallback.compare()
   fallback.accepted(one)
@@ -109,7 +112,7 @@ t.test('what the cluster has meanwhile is not made any more', async (t) => {
   t.same(kubo.asked, ['id'])
 })
 
-t.test('it is not used before it is known whose it is, and never if it is the same', async (t) => {
+t.test("it is not used until its owner is known, and never if it is the cluster's", async (t) => {
   const { kubo, fallback, turn, world, tellings } = await started(t)
   world.ids = undefined
   t.equal(await fallback.compare(), 'unknown')
@@ -129,8 +132,8 @@ t.test('it is not used before it is known whose it is, and never if it is the sa
   t.notOk(kubo.asked.includes(`pin/ls ${two}`))
 })
 
-t.test('without progress a pin is given up, with progress it may take its time', async (t) => {
-  const { kubo, fallback, turn, tellings, told } = await started(t)
+t.test('a pin without progress is given up, and one with progress may take long', async (t) => {
+  const { kubo, fallback, turn, tellings, logged } = await started(t)
   kubo.mode = 'work'
   await fallback.compare()
   fallback.accepted(one)
@@ -147,11 +150,11 @@ t.test('without progress a pin is given up, with progress it may take its time',
   kubo.working.get(one)?.done()
   t.same((await tellings(2))[1], made)
   t.match(fallback.report, { isAvailable: true, pinned: 1, failed: 1, waiting: 0 })
-  t.equal(told[0]?.reason, 'fallback-stalled')
+  t.equal(logged[0]?.reason, 'fallback-stalled')
 })
 
-t.test('what it says no to is told, and not asked again', async (t) => {
-  const { kubo, fallback, turn, tellings, told } = await started(t)
+t.test('a pin that it refuses is reported, and not requested again', async (t) => {
+  const { kubo, fallback, turn, tellings, logged } = await started(t)
   kubo.mode = 'work'
   await fallback.compare()
   fallback.accepted(one)
@@ -159,21 +162,21 @@ t.test('what it says no to is told, and not asked again', async (t) => {
   await kubo.worksOn(1)
   kubo.working.get(one)?.fail('pin: block was not found locally (offline)')
   t.same(await tellings(1), [`${notMade}: pin: block was not found locally (offline)`])
-  t.equal(told[0]?.reason, 'fallback-refused')
+  t.equal(logged[0]?.reason, 'fallback-refused')
   await turn(60_000)
   t.equal(kubo.asked.filter((what) => what === `pin/add ${one}`).length, 1)
 })
 
 t.test('one that does not answer is left alone until it does', async (t) => {
-  const { kubo, fallback, turn, told } = await started(t)
+  const { kubo, fallback, turn, logged } = await started(t)
   await fallback.compare()
   kubo.mode = 'hangup'
   for (const cid of [one, two, three, four]) fallback.accepted(cid)
-  const isTold = (message: string) => told.some((one) => one.message === message)
+  const isTold = (message: string) => logged.some((one) => one.message === message)
   while (!isTold('the fallback went down')) await turn(1000)
   t.equal(fallback.report.isAvailable, false)
-  t.match(told[0], { message: notMade, reason: 'fallback-hung-up' })
-  t.match(told.at(-1)?.reason, /^(fallback-hung-up|health-check)$/)
+  t.match(logged[0], { message: notMade, reason: 'fallback-hung-up' })
+  t.match(logged.at(-1)?.reason, /^(fallback-hung-up|health-check)$/)
   while (fallback.report.inProgress > 0) await turn(100)
   t.equal(fallback.report.waiting, 4, 'nothing is forgotten')
   kubo.mode = 'now'
@@ -217,8 +220,8 @@ t.test('only an answer that names the CID counts as a pin, as a list or as an un
     kubo.says.set('pin/add', answer)
     fallback.accepted(one)
     await turn(1000)
-    const told = (await tellings(answers.length + index + 1)).at(-1)
-    t.equal(told, `${notMade}: it was not pinned`, answer)
+    const logged = (await tellings(answers.length + index + 1)).at(-1)
+    t.equal(logged, `${notMade}: it was not pinned`, answer)
   }
   kubo.says.set('pin/add', `{"Pins":null,"Progress":3}\n{"Pins":["${one}"],"Progress":3}`)
   fallback.accepted(one)
@@ -248,7 +251,7 @@ t.test('the CID counts in every spelling, and as CIDv0 and CIDv1 it is two', asy
   t.match((await tellings(4))[3], notMade)
 })
 
-t.test('a pin of which it did not say whether it was there is made, and stays', async (t) => {
+t.test('a pin for which it did not say whether it existed is made, and stays', async (t) => {
   const { kubo, fallback, turn, tellings } = await started(t, { release: true })
   await fallback.compare()
   const answers = [

@@ -40,7 +40,7 @@ const gateTry =
     return { metrics: gate.metrics, goOver: () => goOver(gate, t) }
   }
 
-/** What the log says of the request that was turned away. */
+/** The log line of the refused request. */
 async function logged(gate: TestGate): Promise<string> {
   const { status, reason } = await gate.line(
     (line) => (line.reason ?? 'client-left') !== 'client-left',
@@ -300,7 +300,7 @@ const tries: Readonly<Record<string, Try>> = {
   'CIDs of a query': asking({}, 'GET', () => `/pins?cids=${Array(101).fill(cid).join()}`, 1),
   'options of a pin': asking({}, 'POST', () => `/pins/${cid}?name=${'x'.repeat(513)}`, 1),
   'log text that waits': async (t) => {
-    // A disk that takes nothing.
+    // A disk that stalls.
     const log = await openLog({
       level: 'info',
       format: 'json',

@@ -59,7 +59,7 @@ t.test('a silent connection is closed after its time, without a line', async (t)
 
 for (const tls of [false, true]) {
   t.test(
-    `a client that takes nothing is cut, the cluster freed, ${tls ? 'with' : 'without'} TLS`,
+    `a client that reads nothing is cut off, the cluster freed, ${tls ? 'with' : 'without'} TLS`,
     async (t) => {
       const gate = await startGate(t, { tls, listen: { stallMs: 1000 } })
       gate.cluster.behave({ path: '/pins' }, { kind: 'stream', lines: 100_000, bytes: 1000 })
@@ -100,7 +100,7 @@ t.test(
   },
 )
 
-t.test('a cluster that pauses for too long inside an answer is cut', async (t) => {
+t.test('a cluster that pauses for too long inside an answer is cut off', async (t) => {
   const gate = await startGate(t, { cluster: { idleTimeoutMs: 1000 } })
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const client = await RawClient.to(gate.url)

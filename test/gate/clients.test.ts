@@ -123,7 +123,7 @@ t.test('what ipfs-cluster-ctl sends works: id, pin add, status, pin rm, recover'
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('who asks for allocations, as ctl does, is told what to ask for instead', async (t) => {
+t.test('a request for allocations, as by ctl, gets a hint which request to use', async (t) => {
   const gate = await startGate(t)
   const { status, json } = await gate.ask('GET', `/allocations/${cid}`)
   t.equal(status, 404)

@@ -85,7 +85,7 @@ t.test('each of its operations answers as it says, and its credential is needed'
 /** `POST /pins/{cid}` of the example. */
 const pinExample = '/pins/QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 
-t.test('what an operation is refused for is among its answers, by its reason', async (t) => {
+t.test('each refusal of an operation is among its documented answers', async (t) => {
   const gate = await startGate(t, {
     encoders: {
       none: { deny: permissions },
@@ -121,10 +121,10 @@ t.test('what an operation is refused for is among its answers, by its reason', a
   }
 })
 
-/** What is malformed so that it is no request for the operation any more. */
+/** Malformed requests that do not belong to the operation any more. */
 const elsewhere = ['unknown-route']
 
-t.test('each parameter is taken with its example, and no other is', (t) => {
+t.test('each parameter is accepted with its example, and no others are', (t) => {
   for (const route of routes) {
     const [, ...segments] = targetOf(route).split('/')
     const parse = (query: readonly (readonly [string, string])[]) =>

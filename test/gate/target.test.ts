@@ -20,7 +20,7 @@ function reasonOf(url: string): string | undefined {
 
 const asCode = (code: number): string => code.toString(16).padStart(2, '0')
 
-t.test('doubled and trailing slashes are gone', async (t) => {
+t.test('doubled and trailing slashes are removed', async (t) => {
   const cases = {
     '/': [],
     '//': [],
@@ -53,7 +53,7 @@ t.test('a segment is decoded once, and letter case stays', async (t) => {
   }
 })
 
-t.test('a path that two servers may read in two ways is refused', async (t) => {
+t.test('an ambiguous path is refused', async (t) => {
   const urls = [
     '/pins/X%2frecover',
     '/pins/X%2F',
@@ -88,7 +88,7 @@ t.test('a control character is refused, encoded or not', async (t) => {
   }
 })
 
-t.test('a bad escape is refused, also one that is no UTF-8', async (t) => {
+t.test('a bad escape is refused, also one that is not UTF-8', async (t) => {
   const escapes = [
     '%',
     '%4',
@@ -106,7 +106,7 @@ t.test('a bad escape is refused, also one that is no UTF-8', async (t) => {
   }
 })
 
-t.test('only a path is taken: no absolute-form, asterisk, authority or fragment', async (t) => {
+t.test('only a path is accepted: no absolute-form, asterisk, authority or fragment', async (t) => {
   const urls = [
     '',
     '*',
@@ -193,7 +193,7 @@ t.test('64 parameters are read and 65 are not', async (t) => {
   t.match(readTarget(`/pins?${query(65)}`).query, { message: 'too many parameters' })
 })
 
-t.test('a name that is shown back is cut and escaped', async (t) => {
+t.test('a name in an error is truncated and escaped', async (t) => {
   const name = `%22%0A${'x'.repeat(300)}`
   const { query } = readTarget(`/pins?${name}=1&${name}=2`)
   t.match(query, { message: `parameter "\\"\\n${'x'.repeat(62)}" is repeated` })

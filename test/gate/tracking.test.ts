@@ -21,8 +21,8 @@ t.test('a pin that fails is logged in plain words', async (t) => {
   gate.cluster.statusOfNewPins = 'pinning'
   await gate.ask('POST', `/pins/${cid}`)
   gate.cluster.setStatus(cid, 'pin_error', 'context canceled')
-  const told = await gate.logged('a pin failed: the cluster will try it again')
-  t.match(told, {
+  const logLine = await gate.logged('a pin failed: the cluster will try it again')
+  t.match(logLine, {
     level: 'warn',
     cid,
     encoder: 'alpha',
@@ -65,7 +65,7 @@ t.test('a status that waits is answered when the time is up', async (t) => {
   t.ok(((await gate.line(({ method }) => method === 'GET')).waitedMs ?? 0) >= 900)
 })
 
-t.test('a pin that was terminal before, or is not pinned, is answered at once', async (t) => {
+t.test('a pin that is already terminal, or not pinned, is answered immediately', async (t) => {
   const gate = await startGate(t)
   gate.cluster.addPin(cid)
   t.match((await gate.ask('GET', `/pins/${cid}?wait=60s`)).text, '"status":"pinned"')
@@ -73,7 +73,7 @@ t.test('a pin that was terminal before, or is not pinned, is answered at once', 
   t.match((await gate.ask('GET', `/pins/${other}?wait=60s`)).text, '"status":"unpinned"')
 })
 
-t.test('a wait that is none is refused, and nothing reaches the cluster', async (t) => {
+t.test('a malformed wait is refused, and nothing reaches the cluster', async (t) => {
   const gate = await startGate(t)
   for (const wait of ['0s', '999ms', '61s', '1h', '25', 'soon', '-5s', '1s2']) {
     const { status, json } = await gate.ask('GET', `/pins/${cid}?wait=${wait}`)
@@ -84,7 +84,7 @@ t.test('a wait that is none is refused, and nothing reaches the cluster', async 
   t.same(gate.cluster.requests, [])
 })
 
-t.test('a client that leaves while it waits costs no more questions', async (t) => {
+t.test('after a waiting client leaves, no more requests are sent', async (t) => {
   const gate = await startGate(t)
   gate.cluster.addPin(cid, { status: 'pinning' })
   const leaving = new AbortController()
@@ -99,7 +99,7 @@ t.test('a client that leaves while it waits costs no more questions', async (t) 
   )
 })
 
-t.test('a wait that begins while the gate stops is answered at once', async (t) => {
+t.test('a wait that begins while the gate stops is answered immediately', async (t) => {
   const gate = await startGate(t, { listen: { lingerMs: 60_000 } })
   gate.cluster.addPin(cid, { status: 'pinning' })
   const client = await RawClient.to(gate.url)
@@ -112,7 +112,7 @@ t.test('a wait that begins while the gate stops is answered at once', async (t) 
   await closing
 })
 
-t.test('a gate that closes answers those who wait', async (t) => {
+t.test('a gate that closes answers waiting requests', async (t) => {
   const gate = await startGate(t)
   gate.cluster.addPin(cid, { status: 'pinning' })
   const asked = gate.ask('GET', `/pins/${cid}?wait=60s`)

@@ -9,7 +9,7 @@ type Reason = 'unreachable' | 'hung-up' | 'timeout' | 'bad-answer' | 'cut'
 
 /** Checks are answered by what `isHealthy` says at the time. */
 function started(failuresMax = 3) {
-  const told: HealthChange<Reason>[] = []
+  const changes: HealthChange<Reason>[] = []
   const world = {
     isHealthy: true,
     checks: 0,
@@ -29,9 +29,9 @@ function started(failuresMax = 3) {
       world.onCheck()
       return world.until.then(() => world.isHealthy)
     },
-    onChange: (change) => told.push(change),
+    onChange: (change) => changes.push(change),
   })
-  return { breaker, told, world, turn, states: () => told.map(({ state }) => state) }
+  return { breaker, changes, world, turn, states: () => changes.map(({ state }) => state) }
 }
 
 /** Everything that promises have to do. */
@@ -58,21 +58,21 @@ t.test(
 )
 
 t.test('one fault and one failed check take it down', async (t) => {
-  const { breaker, told, world } = started()
+  const { breaker, changes, world } = started()
   world.isHealthy = false
   breaker.recordFailure(breaker.begin(), 'unreachable')
   await settled()
   t.equal(world.checks, 1)
-  t.same(told, [{ state: 'down', reason: 'health-check' }])
+  t.same(changes, [{ state: 'down', reason: 'health-check' }])
   breaker.close()
 })
 
 t.test('one fault whose check passes changes nothing', async (t) => {
-  const { breaker, told } = started()
+  const { breaker, changes } = started()
   breaker.recordFailure(breaker.begin(), 'hung-up')
   await settled()
   t.equal(breaker.state, 'up')
-  t.same(told, [])
+  t.same(changes, [])
   breaker.close()
 })
 
@@ -85,7 +85,7 @@ t.test('a requested check that passes never takes it down', async (t) => {
   breaker.close()
 })
 
-t.test('an abandoned request has nothing checked', async (t) => {
+t.test('an abandoned request does not cause a check', async (t) => {
   const { breaker, world } = started(1)
   breaker.recordAbandoned(breaker.begin())
   await settled()
@@ -97,7 +97,7 @@ t.test('an abandoned request has nothing checked', async (t) => {
 t.test('a check that began before it went down does not bring it back', async (t) => {
   const { breaker, states, world, turn } = started(2)
   breaker.recordFailure(breaker.begin(), 'cut')
-  t.equal(world.checks, 1, 'under way')
+  t.equal(world.checks, 1, 'in flight')
   breaker.recordFailure(breaker.begin(), 'cut')
   await settled()
   t.same(states(), ['down'])
@@ -129,7 +129,7 @@ t.test('a service that an answer brought back during a check is checked on', asy
   breaker.recordFailure(breaker.begin(), 'cut')
   await turn(1000)
   t.equal(breaker.state, 'half-open')
-  // The next check is under way when the first answer comes.
+  // The next check is in flight when the first answer comes.
   world.onCheck = () => {
     breaker.recordSuccess()
   }
@@ -184,9 +184,9 @@ t.test('after each half-open failure the pause grows, up to a bound', async (t) 
 })
 
 t.test('without a request while half-open a second check is enough', async (t) => {
-  const { breaker, told, turn } = started(1)
+  const { breaker, changes, turn } = started(1)
   breaker.recordFailure(breaker.begin(), 'hung-up')
   await turn(2000)
-  t.same(told.at(-1), { state: 'up', downMs: 2000 })
+  t.same(changes.at(-1), { state: 'up', downMs: 2000 })
   breaker.close()
 })

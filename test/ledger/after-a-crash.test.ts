@@ -29,7 +29,7 @@ async function killed(t: Test, cluster: FakeCluster, forget: () => void): Promis
   return again
 }
 
-t.test('pins and unpins that a killed cluster forgot are made again as they were', async (t) => {
+t.test('pins and unpins that a killed cluster forgot are repeated as they were', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', encoders: { beta: {} } })
   const { pins } = gate.cluster
   t.equal((await gate.ask('POST', `/pins/${first}?name=kept`)).status, 200)
@@ -57,7 +57,7 @@ t.test('pins and unpins that a killed cluster forgot are made again as they were
   t.match(await gate.ledgerReport(), { repairs: { missing: 2, unexpected: 1 } })
 })
 
-t.test('two holders of one second are both there after a crash', async (t) => {
+t.test('two holders from the same second both survive a crash', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', encoders: { beta: {} } })
   const { pins } = gate.cluster
   t.equal((await gate.ask('POST', `/pins/${first}`)).status, 200)
@@ -79,7 +79,7 @@ t.test('a cluster that forgot nothing is only read', async (t) => {
   t.equal(again.stateReads, 2)
 })
 
-t.test('a record that cannot be read keeps no other from being repaired', async (t) => {
+t.test('an unreadable record does not prevent other repairs', async (t) => {
   const gate = await startGate(t)
   const { pins } = gate.cluster
   t.equal((await gate.ask('POST', `/pins/${first}`)).status, 200)
@@ -92,7 +92,7 @@ t.test('a record that cannot be read keeps no other from being repaired', async 
   t.match(await gate.ledgerReport(), { doubts: 1 }, 'that one stays in doubt')
 })
 
-t.test('a restored backup is reported, and nothing of it is unpinned', async (t) => {
+t.test('a restored backup is reported, and none of its pins is unpinned', async (t) => {
   const gate = await startGate(t)
   const { pins } = gate.cluster
   const many = Array.from({ length: 60 }, (_, index) => generatedCid(100 + index))
@@ -100,14 +100,14 @@ t.test('a restored backup is reported, and nothing of it is unpinned', async (t)
   const restore = pins.mark()
   for (const cid of many) t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
   const again = await killed(t, gate.cluster, restore)
-  const told = 'found pins that were changed outside the gate; an operator has to decide on them'
-  t.match(await gate.logged(told), { level: 'error', missing: 0, unexpected: 60, repaired: 0 })
+  const changed = 'found pins that were changed outside the gate; an operator has to decide on them'
+  t.match(await gate.logged(changed), { level: 'error', missing: 0, unexpected: 60, repaired: 0 })
   t.same(changesOf(again), [])
   t.equal(pins.size, 60)
   t.match(await gate.ledgerReport(), { reported: { unexpected: 60 } })
 })
 
-t.test('that an idle cluster was away for a moment is seen by the last check', async (t) => {
+t.test('a short outage of an idle cluster is noticed by the last check', async (t) => {
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
   const hungUp = new EventTarget()
@@ -140,7 +140,7 @@ const ask = async (url: string, method: string, cid: string): Promise<number> =>
   return (await fetch(`${url}/pins/${cid}`, { method, headers })).status
 }
 
-/** Not the test's own, which is made anew for each daemon. */
+/** Not the test's own, which is created for each daemon. */
 function directoryFor(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), 'pinwarden-ledger-'))
   t.teardown(() => {
@@ -181,7 +181,7 @@ for (const [signal, title] of [
     t.same(cluster.pins.get(fourth)?.metadata, before, 'leases and all')
   })
 
-t.test('a second daemon does not start on the ledger of another', async (t) => {
+t.test("a second daemon does not start on another's ledger", async (t) => {
   const directory = directoryFor(t)
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())

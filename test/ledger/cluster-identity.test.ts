@@ -10,7 +10,7 @@ function identityOf(known: KnownCluster | undefined, urls: string[], peers: stri
   const time = clock()
   const state = { urls, peers, asked: 0 }
   const noted: LedgerOperation[] = []
-  const told: boolean[] = []
+  const reports: boolean[] = []
   const identity = new ClusterIdentity({
     storage: {
       contents: { cluster: known } as never,
@@ -28,7 +28,7 @@ function identityOf(known: KnownCluster | undefined, urls: string[], peers: stri
           : Promise.resolve(state.peers)
       },
     },
-    onKnown: (isAnother) => told.push(isAnother),
+    onKnown: (isAnother) => reports.push(isAnother),
     log: () => undefined,
     monotonic: time.now,
     setTimer: time.setTimer,
@@ -36,7 +36,7 @@ function identityOf(known: KnownCluster | undefined, urls: string[], peers: stri
   t.teardown(() => {
     identity.close()
   })
-  return { identity, time, state, noted, told }
+  return { identity, time, state, noted, reports }
 }
 
 const known = { urls: ['http://one:9094'], peers: ['A', 'B'] }
@@ -49,34 +49,34 @@ t.test('under the same addresses it is the same, without a request', async (t) =
 })
 
 t.test('under another address one common peer makes it the same', async (t) => {
-  const { identity, time, noted, told } = identityOf(known, ['http://two:9094'], ['B', 'C'])
+  const { identity, time, noted, reports } = identityOf(known, ['http://two:9094'], ['B', 'C'])
   t.equal(identity.isKnown, false, 'until it has said so')
   await time.turn(1)
   t.equal(identity.isKnown, true)
-  t.same(told, [false])
+  t.same(reports, [false])
   const cluster = { urls: ['http://two:9094'], peers: ['A', 'B', 'C'] }
   t.same(noted, [{ kind: 'cluster', cluster, isAnother: false }])
 })
 
 t.test('without a common peer it is another, from then on', async (t) => {
-  const { identity, time, state, noted, told } = identityOf(known, ['http://two:9094'], ['X'])
+  const { identity, time, state, noted, reports } = identityOf(known, ['http://two:9094'], ['X'])
   await time.turn(1)
-  t.same(told, [true])
+  t.same(reports, [true])
   t.match(noted, [{ cluster: { peers: ['X'] }, isAnother: true }])
   state.urls = ['http://three:9094']
   identity.check()
   await time.turn(1)
-  t.same(told, [true, false])
+  t.same(reports, [true, false])
 })
 
-t.test('while it does not say who it is, that is not known', async (t) => {
-  const { identity, time, state, told } = identityOf(known, ['http://two:9094'], undefined)
+t.test('while the cluster does not report its peers, its identity is unknown', async (t) => {
+  const { identity, time, state, reports } = identityOf(known, ['http://two:9094'], undefined)
   await time.turn(60_000)
   t.equal(identity.isKnown, false)
   state.peers = ['A']
   await time.turn(5000)
   t.equal(identity.isKnown, true)
-  t.same(told, [false])
+  t.same(reports, [false])
 })
 
 t.test('a new ledger learns whose it is, and waits for nothing', async (t) => {

@@ -22,27 +22,27 @@ function decided(signs: string, isRebooted = false, ageMs = 0) {
   return [repair.length, report.length]
 }
 
-t.test('a suffix that is missing is repaired, and so are some that are back in it', async (t) => {
+t.test('a missing suffix is repaired, and so are some pins that reappeared in it', async (t) => {
   t.same(decided('m'.repeat(25) + '.'.repeat(100)), [25, 0])
   t.same(decided('mmumu' + '.'.repeat(100)), [5, 0])
   t.same(decided('.'.repeat(100)), [0, 0])
   t.same(decided(''), [0, 0])
 })
 
-t.test('writes that were under way at once may agree within the run', async (t) => {
+t.test('concurrent writes may agree within the run', async (t) => {
   t.same(decided('..m.mm' + '.'.repeat(20) + 'm' + '.'.repeat(100)), [4, 0])
 })
 
-t.test('what is missing further back was removed by a hand', async (t) => {
+t.test('pins that are missing further back were removed outside the gate', async (t) => {
   t.same(decided('mm' + '.'.repeat(40) + 'm' + '.'.repeat(100)), [2, 1])
   t.same(decided('.'.repeat(40) + 'u' + '.'.repeat(100)), [0, 1])
 })
 
-t.test('pins that were made and unpinned lately say nothing, and part no run', async (t) => {
+t.test('recently made and unpinned pins say nothing, and do not split a run', async (t) => {
   t.same(decided('mm' + '-'.repeat(60) + 'mm' + '.'.repeat(100)), [4, 0])
 })
 
-t.test('a restored backup has more back than a crash: nothing of it is unpinned', async (t) => {
+t.test('a restored backup brings back more than a crash, and none of it is unpinned', async (t) => {
   t.same(decided('u'.repeat(200) + '.'.repeat(100)), [0, 200])
   t.same(decided('u'.repeat(50) + '.'.repeat(100)), [50, 0])
 })

@@ -42,7 +42,7 @@ function doubtsOf(answers: readonly (Repair | Error)[] = [], left: readonly obje
   return { doubts, time, looks, noted, state }
 }
 
-t.test('it is looked at after each delay, and ends with the last look', async (t) => {
+t.test('it is checked after each delay, and ends with the last check', async (t) => {
   const { doubts, time, looks, noted } = doubtsOf()
   doubts.add('cid', 'near-sweep')
   t.equal(doubts.has('cid'), true)
@@ -53,7 +53,7 @@ t.test('it is looked at after each delay, and ends with the last look', async (t
   t.match(noted.at(-1), { kind: 'settle', cid: 'cid', reason: 'near-sweep' })
 })
 
-t.test('the last look comes again until it has agreed', async (t) => {
+t.test('the last check is repeated until it agrees', async (t) => {
   const { doubts, time, looks } = doubtsOf([agreed, agreed, agreed, repaired])
   doubts.add('cid', 'lock-lost')
   await time.turn(3_600_000)
@@ -61,7 +61,7 @@ t.test('the last look comes again until it has agreed', async (t) => {
   t.equal(doubts.size, 0)
 })
 
-t.test('a look that saw nothing counts for nothing', async (t) => {
+t.test('a failed check does not count', async (t) => {
   const { doubts, time, looks } = doubtsOf([new Error('a timeout'), agreed])
   doubts.add('cid', 'not-found')
   await time.turn(3_600_000)
@@ -82,7 +82,7 @@ t.test('while the cluster is down no check runs, and no doubt ends', async (t) =
   t.equal(doubts.size, 0)
 })
 
-t.test('a doubt that comes again begins anew; another reason ends by itself', async (t) => {
+t.test('a repeated doubt starts over; another reason ends separately', async (t) => {
   const { doubts, time, looks } = doubtsOf()
   doubts.add('cid', 'lock-lost')
   await time.turn(5000)
@@ -95,7 +95,7 @@ t.test('a doubt that comes again begins anew; another reason ends by itself', as
   t.equal(doubts.has('cid'), false)
 })
 
-t.test('what an earlier run left is due at once, and goes on where it was', async (t) => {
+t.test('doubts of an earlier run are due immediately, and continue where they were', async (t) => {
   const left = { cid: 'cid', reason: 'near-sweep', attempt: 3, dueMs: 2e12 }
   const { doubts, time, looks } = doubtsOf([], [left])
   doubts.start()

@@ -44,14 +44,14 @@ function beside(other: string, mail: object = { news: [] }) {
 
 const one: Mail = { news: [{ seq: 7, to: 'gate1111', cid: 'cid', released: release }] }
 
-t.test('what another gate says is taken, and then acknowledged', async (t) => {
+t.test("another gate's news is applied, and then acknowledged", async (t) => {
   const { time, taken, said } = beside(JSON.stringify(state), one)
   await time.turn(6000)
   t.match(taken, one.news)
   t.equal(said.at(-1)?.state.applied.gate2222, 7)
 })
 
-t.test('fields that this release does not know are passed over', async (t) => {
+t.test('fields that this release does not know are ignored', async (t) => {
   const more = { ...one, more: 1, news: one.news.map((each) => ({ ...each, more: 1 })) }
   const { time, taken } = beside(JSON.stringify({ ...state, more: [1] }), more)
   await time.turn(6000)
@@ -64,7 +64,7 @@ for (const [title, other] of [
   ['that is no JSON', 'v3:…'],
   ['that is no object', 'null'],
 ] as const)
-  t.test(`what a gate ${title} says is left for later, and nothing is repaired`, async (t) => {
+  t.test(`the news of a gate ${title} is left for later, and nothing is repaired`, async (t) => {
     const { news, time, taken, said, logged } = beside(other, { kind: 'another', ...one })
     t.equal(news.isCurrent, false)
     await time.turn(20_000)
@@ -79,21 +79,18 @@ for (const [title, other] of [
     t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.1', 'it is told all the same')
   })
 
-t.test(
-  'no gate waits for one that an operator forgets, and all that was for it goes',
-  async (t) => {
-    const { news, time, noted, said, dropped } = beside(JSON.stringify(state))
-    await time.turn(6000)
-    news.released('gate2222', 'cid', 'a', 'gate2222.1')
-    t.same(news.figures.waiting, 1)
-    t.equal(await news.forget('gate9999'), false, 'another one was never there')
-    t.equal(await news.forget('gate2222'), true)
-    t.same(news.figures.waiting, 0)
-    t.same(dropped, ['gate2222'])
-    t.match(noted.at(-1), { kind: 'gate', gateId: 'gate2222', isForgotten: true })
-    await time.turn(6000)
-    t.same(news.unheard, [])
-    t.same(said.at(-1)?.state.gone, ['gate2222'], 'the other gates hear of it')
-    t.equal(await news.forget('gate2222'), false, 'it is gone already')
-  },
-)
+t.test('no gate waits for one that an operator forgets, and its news is dropped', async (t) => {
+  const { news, time, noted, said, dropped } = beside(JSON.stringify(state))
+  await time.turn(6000)
+  news.released('gate2222', 'cid', 'a', 'gate2222.1')
+  t.same(news.figures.waiting, 1)
+  t.equal(await news.forget('gate9999'), false, 'another one was never there')
+  t.equal(await news.forget('gate2222'), true)
+  t.same(news.figures.waiting, 0)
+  t.same(dropped, ['gate2222'])
+  t.match(noted.at(-1), { kind: 'gate', gateId: 'gate2222', isForgotten: true })
+  await time.turn(6000)
+  t.same(news.unheard, [])
+  t.same(said.at(-1)?.state.gone, ['gate2222'], 'the other gates hear of it')
+  t.equal(await news.forget('gate2222'), false, 'it is gone already')
+})

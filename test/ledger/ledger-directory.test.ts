@@ -21,14 +21,14 @@ t.test('the setting decides, then what pins wait in, then systemd', async (t) =>
   t.equal(of({}), undefined)
 })
 
-t.test('what waits is kept by who goes back to refusing', async (t) => {
+t.test('waiting pins are kept after a change back to refuse', async (t) => {
   for (const name of ['ledger.db', 'journal']) {
     const directory = t.testdir({ [name]: '' })
     t.equal(ledgerDirectory(configOf({ journal: { directory } }), undefined), directory, name)
   }
 })
 
-t.test('what was written last is found where an older release had it', async (t) => {
+t.test('the last writes of an older release are found', async (t) => {
   const place = t.testdir({
     older: { 'last-writes': '' },
     state: { 'last-writes': '' },

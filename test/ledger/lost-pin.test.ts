@@ -43,13 +43,10 @@ function ledgerOf(rows: readonly LedgerRow[], { isDoubted = false, read }: Aroun
   return { look, asked }
 }
 
-t.test(
-  'of a pin that the cluster lost a change leaves the other holders their leases',
-  async (t) => {
-    const { look } = ledgerOf([row])
-    t.match((await look()).record, { leases: [lease] })
-  },
-)
+t.test("a change of a pin that the cluster lost keeps the other holders' leases", async (t) => {
+  const { look } = ledgerOf([row])
+  t.match((await look()).record, { leases: [lease] })
+})
 
 t.test(
   'a change of a pin that waits for the operator leaves the other holders theirs',
@@ -73,7 +70,7 @@ t.test(
   },
 )
 
-t.test('of a pin that is new nothing is read from the disk', async (t) => {
+t.test('nothing is read from the disk for a new pin', async (t) => {
   const { look, asked } = ledgerOf([])
   t.equal((await look()).record, undefined)
   t.same(asked, [])
@@ -117,7 +114,7 @@ t.test('a pin in doubt is answered once the disk has it, others before', async (
   t.match(await changed('pin', false), { isAwaited: false, noted: [{ kind: 'row' }] })
 })
 
-t.test('of a pin in doubt nothing is promised while the disk takes nothing', async (t) => {
+t.test('a pin in doubt is not promised while the disk is not writable', async (t) => {
   const { kept } = await changed('pin', true, true)
   await t.rejects(async () => kept, LedgerFault)
 })

@@ -50,14 +50,14 @@ const merge = (row: LedgerRow, read?: PinRecord) =>
 const held = ({ record }: ReturnType<typeof merge>) =>
   record?.leases.map(({ holder, token, untilMs }) => [holder, token, untilMs])
 
-t.test('what has the tokens of the row agrees, whatever its name and its times', async (t) => {
+t.test("a record with the row's tokens agrees, whatever its name and times", async (t) => {
   const read = readOf([lease('a', own(1)), lease('b', own(2))], { writtenMs: 0 })
   const merged = merge(rowOf([lease('a', own(1)), lease('b', own(2))]), read)
   t.equal(merged.differs, undefined)
   t.equal(merged.record, read)
 })
 
-t.test('a record that is gone is owed as it was written', async (t) => {
+t.test('a missing record is owed as it was written', async (t) => {
   const merged = merge(rowOf([lease('a', own(1), now + hour)]))
   t.match(merged, {
     differs: 'missing',
@@ -114,39 +114,36 @@ t.test('a token that the gate does not know is adopted, and makes no lease short
   t.match(stranger.record, { options: [['name', 'read']] }, 'the other holder keeps its options')
 })
 
-t.test(
-  'only what was released goes: by its token, or as one that the row is later than',
-  async (t) => {
-    const row = rowOf([], { seq: 7, released: [{ holder: 'a', token: other(3), seq: 7 }] })
-    for (const [holder, token] of [
-      ['a', other(3)],
-      ['a', own(6)],
-      ['b', own(6)],
-    ] as const) {
-      const merged = merge(row, readOf([lease(holder, token)]))
-      t.match(merged, { record: undefined, differs: 'unexpected' }, token)
-    }
-    for (const [holder, token] of [
-      ['a', own(8)],
-      ['a', other(1)],
-      ['a', undefined],
-      ['b', other(3)],
-    ] as const) {
-      const merged = merge(row, readOf([lease(holder, token)]))
-      t.equal(merged.differs, undefined, `${holder} ${token ?? 'without a token'}`)
-      t.equal(merged.record?.leases.length, 1)
-    }
-  },
-)
+t.test('only released leases are removed: by their token, or as older than the row', async (t) => {
+  const row = rowOf([], { seq: 7, released: [{ holder: 'a', token: other(3), seq: 7 }] })
+  for (const [holder, token] of [
+    ['a', other(3)],
+    ['a', own(6)],
+    ['b', own(6)],
+  ] as const) {
+    const merged = merge(row, readOf([lease(holder, token)]))
+    t.match(merged, { record: undefined, differs: 'unexpected' }, token)
+  }
+  for (const [holder, token] of [
+    ['a', own(8)],
+    ['a', other(1)],
+    ['a', undefined],
+    ['b', other(3)],
+  ] as const) {
+    const merged = merge(row, readOf([lease(holder, token)]))
+    t.equal(merged.differs, undefined, `${holder} ${token ?? 'without a token'}`)
+    t.equal(merged.record?.leases.length, 1)
+  }
+})
 
-t.test('a release that was lost goes again, and leaves the others', async (t) => {
+t.test('a lost release is repeated, and leaves the others', async (t) => {
   const row = rowOf([lease('b', own(2))], { released: [{ holder: 'a', token: own(1), seq: 3 }] })
   const merged = merge(row, readOf([lease('a', own(1)), lease('b', own(2))]))
   t.equal(merged.differs, 'unexpected')
   t.same(held(merged), [['b', own(2), Infinity]])
 })
 
-t.test('a pin that was kept for its retention period is kept so again', async (t) => {
+t.test('a pin in its retention period is kept so again', async (t) => {
   const row = rowOf([], {
     former: [lease('a', own(1))],
     expiresMs: now + hour,
@@ -170,7 +167,7 @@ t.test('what was pinned again after a take-down is kept for its retention period
   t.match(merge(row, late), { record: undefined, isTakenDown: true }, 'of before it')
 })
 
-t.test('a lease that has run out is not owed', async (t) => {
+t.test('an expired lease is not owed', async (t) => {
   t.equal(merge(rowOf([lease('a', own(1), now)])).differs, undefined)
 })
 
@@ -182,7 +179,7 @@ t.test('an expiry before the end of the latest lease is lost time', async (t) =>
   })
 })
 
-t.test("what an operator pinned by hand stays the operator's beside the lease", async (t) => {
+t.test("an operator's own pin stays the operator's, in addition to the lease", async (t) => {
   const merged = merge(rowOf([lease('a', own(1), now + hour)]), readOf([]))
   t.equal(merged.differs, 'missing')
   t.same(held(merged), [
@@ -191,14 +188,17 @@ t.test("what an operator pinned by hand stays the operator's beside the lease", 
   ])
 })
 
-t.test("what is an operator's to decide, or no plain pin, is as the cluster says", async (t) => {
-  const reported = rowOf([lease('a', own(1))], { report: 'missing' })
-  t.match(merge(reported), { record: undefined, differs: undefined })
-  const shard = readOf([], { type: 'shard-pin' })
-  t.match(merge(rowOf([lease('a', own(1))]), shard), { record: shard, differs: undefined })
-})
+t.test(
+  'a pin that an operator has to decide on, or of another type, stays as the cluster has it',
+  async (t) => {
+    const reported = rowOf([lease('a', own(1))], { report: 'missing' })
+    t.match(merge(reported), { record: undefined, differs: undefined })
+    const shard = readOf([], { type: 'shard-pin' })
+    t.match(merge(rowOf([lease('a', own(1))]), shard), { record: shard, differs: undefined })
+  },
+)
 
-t.test('a lease that began later is not given up for one that may be gone elsewhere', async (t) => {
+t.test('a later lease is not dropped for one that may have been released elsewhere', async (t) => {
   const late = { ...lease('a', own(5), now + hour), sinceMs: 5000 }
   const merged = merge(rowOf([late]), readOf([lease('a', other(1))]))
   t.same(held(merged), [['a', own(5), Infinity]], 'and none becomes shorter')

@@ -68,7 +68,7 @@ function runOver(
 
 const lost = new Set([39, 40])
 
-t.test('a run that is killed hands on what it had still to verify', async (t) => {
+t.test('after a kill the next run continues the verification', async (t) => {
   const first = runOver(40, lost)
   first.available.is = false
   first.walk.soon()
@@ -97,7 +97,7 @@ t.test('a power cut is remembered until what it may have taken was seen', async 
   t.same(run.kept, [{ places: [], isRebooted: false }])
 })
 
-t.test('what is in doubt was changed by no hand, as far as is known', async (t) => {
+t.test('a pin in doubt does not count as changed outside the gate', async (t) => {
   const run = runOver(100, new Set([10, 20]), undefined, ['c10'])
   run.walk.soon()
   await run.turn(2000)

@@ -6,38 +6,41 @@ import { PeerCount } from '../../src/listings/peer-count.js'
 import type { Logger } from '../../src/log/logger.js'
 
 async function opened(directory: string | undefined) {
-  const told: string[] = []
-  const log: Logger = (_level, _fields, message) => told.push(message)
-  return { peers: await PeerCount.open({ directory, log }), told }
+  const messages: string[] = []
+  const log: Logger = (_level, _fields, message) => messages.push(message)
+  return { peers: await PeerCount.open({ directory, log }), messages }
 }
 
-t.test('what was seen is said once, and known to the next that opens it', async (t) => {
+t.test('several peers are logged once, and remembered by the next process', async (t) => {
   const directory = join(t.testdir(), 'not', 'there')
-  const { peers, told } = await opened(directory)
+  const { peers, messages } = await opened(directory)
   t.equal(peers.wereSeveral, false)
   await peers.noteSeveral()
   await peers.noteSeveral()
   t.equal(peers.wereSeveral, true)
-  t.equal(told.length, 1)
+  t.equal(messages.length, 1)
   t.match(readFileSync(join(directory, 'several-peers'), 'utf8'), 'remove this file')
   const next = await opened(directory)
   t.equal(next.peers.wereSeveral, true)
   await next.peers.noteSeveral()
-  t.same(next.told, [])
+  t.same(next.messages, [])
 })
 
-t.test('without a directory it is known until the end', async (t) => {
+t.test('without a directory they are remembered until the process ends', async (t) => {
   const { peers } = await opened(undefined)
   await peers.noteSeveral()
   t.equal(peers.wereSeveral, true)
   t.equal((await opened(undefined)).peers.wereSeveral, false)
 })
 
-t.test('where it cannot be written that is said, and known until the end', async (t) => {
-  const directory = join(t.testdir(), 'state')
-  const { peers, told } = await opened(directory)
-  writeFileSync(directory, 'no directory')
-  await peers.noteSeveral()
-  t.equal(peers.wereSeveral, true)
-  t.match(told[1], 'could not keep on disk')
-})
+t.test(
+  'an unwritable directory is logged, and they are remembered until the process ends',
+  async (t) => {
+    const directory = join(t.testdir(), 'state')
+    const { peers, messages } = await opened(directory)
+    writeFileSync(directory, 'no directory')
+    await peers.noteSeveral()
+    t.equal(peers.wereSeveral, true)
+    t.match(messages[1], 'could not keep on disk')
+  },
+)

@@ -30,13 +30,13 @@ const text = async (spool: Spool): Promise<string> => (await all(spool)).toStrin
 const wholeOf = (count: number): string =>
   Array.from({ length: count }, (_, index) => batch(index).bytes.toString()).join('')
 
-/** Appends as the upstream reader does: it waits when it is told to. */
+/** Appends as the upstream reader does: it waits when the spool says so. */
 async function fill(spool: Spool, count: number, room: { next: Promise<void> }): Promise<void> {
   for (let index = 0; index < count; index++) if (!spool.append(batch(index))) await room.next
   spool.finish()
 }
 
-/** A spool that says when the upstream reader may go on. */
+/** A spool that says when the upstream reader may continue. */
 function spoolIn(t: Test, quota: SpoolQuota) {
   let go = (): void => undefined
   const turn = { next: Promise.resolve() }
@@ -94,7 +94,7 @@ t.test('readers get all of it, early or late, from memory or from the disk', asy
   t.same(readdirSync(directory), [], 'no file has a name')
 })
 
-t.test('a reader that comes and goes delays no other', async (t) => {
+t.test('a reader that joins and leaves delays no other', async (t) => {
   const { spool, turn } = spoolIn(t, new SpoolQuota(t.testdir({}), 1e9))
   const leaving = spool.enter()
   const waiting = spool.next(leaving)
@@ -172,7 +172,7 @@ t.test('the quota is for all files together, and bytes are given back to it', as
   }
 })
 
-t.test('a file that is done with is written over by the next', async (t) => {
+t.test('a finished file is overwritten by the next', async (t) => {
   const quota = new SpoolQuota(t.testdir({}), 20_000_000)
   const first = spoolIn(t, quota)
   await fill(first.spool, 200, first.turn)
@@ -246,7 +246,7 @@ t.test('an error comes after all that came before it', async (t) => {
   await t.rejects(spool.next(cursor), { message: 'cut' })
 })
 
-t.test('compressed it is the same, and the error comes behind what came', async (t) => {
+t.test('the compressed stream is the same, and the error follows the data', async (t) => {
   const quota = new SpoolQuota(t.testdir({}), 1e9)
   const { spool, turn } = spoolIn(t, quota)
   const packed = compressed(spool, quota)

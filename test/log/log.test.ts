@@ -22,7 +22,7 @@ async function configOf(t: Test, log: object) {
   }
 }
 
-t.test('a reader that stalls holds up nothing; lost lines are counted and told', async (t) => {
+t.test('a reader that stalls blocks nothing; lost lines are counted and logged', async (t) => {
   const config = await configOf(t, { bufferBytesMax: 65_536 })
   const { daemon, url } = await startDaemon(t, config)
   daemon.process.stdout.pause()
@@ -42,7 +42,7 @@ t.test('a reader that stalls holds up nothing; lost lines are counted and told',
 })
 
 t.test(
-  'while nothing is taken, lines of strangers are dropped for those of encoders',
+  'while the sink stalls, lines of strangers are dropped before those of encoders',
   async (t) => {
     const config = await configOf(t, { bufferBytesMax: 65_536 })
     const { daemon, url } = await startDaemon(t, config)
@@ -64,7 +64,7 @@ t.test(
   },
 )
 
-t.test('a reader that goes away ends nothing', async (t) => {
+t.test('a reader that disconnects does not end the daemon', async (t) => {
   const { daemon, url } = await startDaemon(t, await configOf(t, {}))
   daemon.process.stdout.destroy()
   for (let i = 0; i < 5; i++) {
@@ -112,7 +112,7 @@ function readLines(file: string): Record<string, unknown>[] {
   }
 }
 
-t.test('for people the log has lines that they read', async (t) => {
+t.test('the pretty format has lines for people', async (t) => {
   const config = await configOf(t, { file: 'log', format: 'pretty' })
   const dir = t.testdir({ 'config.json': JSON.stringify(config) })
   const daemon = run(t, ['serve', '-c', join(dir, 'config.json')])

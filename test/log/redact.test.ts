@@ -19,7 +19,7 @@ t.test('harmless text stays as it came', async (t) => {
   for (const text of texts) t.equal(redact(text, 256), text)
 })
 
-t.test('a key is replaced, wherever it stands', async (t) => {
+t.test('a key is masked, wherever it is', async (t) => {
   const cases = {
     [key]: 'pw_…',
     [`/pins/${key}`]: '/pins/pw_…',

@@ -6,7 +6,7 @@ import { has } from '../support/exposition.js'
 
 const help = 'Of a test.'
 
-t.test('a registry has what the process says of itself, and of its build', async (t) => {
+t.test('a registry has metrics of the process and of its build', async (t) => {
   const registry = openRegistry('1.2.3')
   const text = await registry.metrics()
   for (const [name, type] of Object.entries({

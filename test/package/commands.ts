@@ -34,7 +34,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
   const inPlace = (name: string) => join(directory, name)
   const done = new Set<string>()
   const leaves = commandsOf()
-  /** Runs one after the other; `--config` is given where a command knows it. */
+  /** Runs one command at a time, with `--config` if the command has it. */
   const runAll = async (cases: readonly Case[]): Promise<void> => {
     for (const [line, says] of cases) {
       const words = line.split(' ')
@@ -159,7 +159,7 @@ function idOfLastKey(configPath: string): string {
   return encoders.beta?.keys.at(-1)?.id ?? ''
 }
 
-/** The cluster was away for the journal; its endpoint has to be found well again. */
+/** The cluster was down for the journal; its endpoint has to be up again. */
 async function backUp({ ask }: Installed): Promise<void> {
   while ((await ask('GET', '/id')).status !== 200) await new Promise(setImmediate)
 }

@@ -28,7 +28,7 @@ export function obstacle(): string | undefined {
 
 const hadUser = succeeds('getent', 'passwd', 'pinwarden')
 
-/** Takes away all that the package and its use left. */
+/** Removes everything that the package and its use left. */
 export function restore(): void {
   spawnSync('dpkg', ['--purge', 'pinwarden'])
   if (!hadUser) {

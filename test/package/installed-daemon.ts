@@ -12,7 +12,7 @@ import { say } from './host.js'
 const asUser = ['setpriv', '--reuid=pinwarden', '--regid=pinwarden', '--init-groups']
 const serve = [...asUser, 'pinwarden', 'serve']
 
-/** Starts the daemon anew each time that it ends in order. */
+/** Restarts the daemon each time that it shuts down cleanly. */
 const keeper = `
 while sh -c 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"' sh "$@"; do :; done`
 

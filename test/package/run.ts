@@ -1,7 +1,7 @@
 /**
  * `npm run test:package`: builds the Debian package, installs it on this machine, and goes an
  * operator's way with it: to a first pin over TLS, through a day's work, an upgrade under load,
- * every optional part and every command, and away again. What cannot be tested here it says, and
+ * every optional part and every command, and its removal. What cannot be tested here it says, and
  * ends with 0.
  */
 import assert from 'node:assert/strict'

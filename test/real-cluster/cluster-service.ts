@@ -112,7 +112,7 @@ export async function startCluster(
   }
 }
 
-/** The same for all of them: peers meet only where one is told of the other. */
+/** The same for all: peers meet only if one knows the other's address. */
 const secret = '70696e77617264656e'.padEnd(64, '0')
 
 /**
@@ -133,7 +133,7 @@ function shutIn(
       peername,
       secret,
       listen_multiaddress: [`/ip4/127.0.0.1/tcp/${ports.swarm}`],
-      // What a cluster shows of itself; who is to find it is told where it is.
+      // The cluster publishes nothing; its peers get the address explicitly.
       announce_multiaddress: ['/ip4/203.0.113.10/tcp/9096', '/ip4/127.0.0.1/tcp/9096'],
       enable_relay_hop: false,
       mdns_interval: '0s',

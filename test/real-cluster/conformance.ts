@@ -118,7 +118,7 @@ t.test('the fake cluster answers as the real one', async (t) => {
     if (list === garbage) await fill()
   }
 
-  await t.test('but for dubious HTTP, which it refuses', async (t) => {
+  await t.test('except for dubious HTTP, which it refuses', async (t) => {
     for (const { title, bytes } of dubious) {
       t.match(await exchangeWithin(pair.real.url, bytes), /^HTTP\/1.1 [23]/, `real: ${title}`)
       t.match(await exchangeWithin(pair.fake.url, bytes), /^HTTP\/1.1 [45]/, `fake: ${title}`)

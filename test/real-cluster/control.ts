@@ -15,7 +15,7 @@ interface Said {
   readonly text: string
 }
 
-t.test('ipfs-cluster-ctl works through the gate, but for what is not its business', async (t) => {
+t.test('ipfs-cluster-ctl works through the gate, except for forbidden commands', async (t) => {
   const kubo = await startKubo(t, kuboProgram)
   const cluster = await startCluster(t, service, kubo)
   const gate = await startGate(t, { clusterUrl: cluster.url })

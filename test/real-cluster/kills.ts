@@ -1,7 +1,7 @@
 /**
  * Three encoders on sixty CIDs that they share, while gate, cluster and both are killed at random.
- * After each kill the cluster has to have what encoders were told, but for what docs/ledger.md says
- * that a crash of both can cost. `KILLS_MINUTES`: ten when absent.
+ * After each kill the cluster has to have what encoders were promised, except for what
+ * docs/ledger.md says that a crash of both can cost. `KILLS_MINUTES`: ten when absent.
  */
 import t from 'tap'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-/** Kubo is away, hangs or is slow: unknown is neither unfinished nor empty. */
+/** Kubo is down, hangs or is slow: unknown is neither unfinished nor empty. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import t, { type Test } from 'tap'

@@ -181,22 +181,25 @@ t.test('a power cut of the host, cluster and gate, costs no pin', async (t) => {
   t.ok(await hasLease(cluster, cids.at(-1) ?? '', 'alpha'))
 })
 
-t.test('who waits for a pin hears of it at once, and why it failed', async (t) => {
-  const { one, two, add } = await startPeers(t)
-  const gate = await startBefore(t, [one, two])
-  const statuses = async (cid: string) => {
-    t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
-    const { json } = await gate.ask('GET', `/pins/${cid}?wait=25s`)
-    return Object.values((json as PinInfo).peer_map).map(({ status }) => status)
-  }
-  t.same(await statuses(await add('there')), ['pinned', 'pinned'])
-  const absent = 'bafkreiabx4gm5u62y6bc6mt6rdhjx4e37tsjxmvzl7a3dbklo46pwp6vgm'
-  t.match(await statuses(absent), ['pin_error', /^pin_error$|^remote$/])
-  const { error } = await gate.pinEvent(({ cid }) => cid === absent)
-  t.match(plainWords(error), /^the IPFS daemon says: /)
-})
+t.test(
+  'a client that waits for a pin is answered immediately, and learns why it failed',
+  async (t) => {
+    const { one, two, add } = await startPeers(t)
+    const gate = await startBefore(t, [one, two])
+    const statuses = async (cid: string) => {
+      t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
+      const { json } = await gate.ask('GET', `/pins/${cid}?wait=25s`)
+      return Object.values((json as PinInfo).peer_map).map(({ status }) => status)
+    }
+    t.same(await statuses(await add('there')), ['pinned', 'pinned'])
+    const absent = 'bafkreiabx4gm5u62y6bc6mt6rdhjx4e37tsjxmvzl7a3dbklo46pwp6vgm'
+    t.match(await statuses(absent), ['pin_error', /^pin_error$|^remote$/])
+    const { error } = await gate.pinEvent(({ cid }) => cid === absent)
+    t.match(plainWords(error), /^the IPFS daemon says: /)
+  },
+)
 
-t.test('a Kubo of the cluster is no fallback', async (t) => {
+t.test('a Kubo of the cluster is refused as fallback', async (t) => {
   const { one, two, kubos } = await startPeers(t)
   const kubo = (one: Kubo) => ({ kubo: { url: `http://127.0.0.1:${one.port}` } })
   for (const each of kubos)

@@ -169,7 +169,7 @@ t.test('leases live in the real state, as they do in the fake one', async (t) =>
   )
 })
 
-t.test('what failed is recovered when its content has come', async (t) => {
+t.test('a failed pin recovers once its content is available', async (t) => {
   const { kubo, gate } = await start(t)
   t.equal((await gate.ask('POST', `/pins/${absent}`)).status, 200)
   await becomes(gate, absent, 'pin_error')
@@ -280,7 +280,7 @@ t.test('the encoder’s calls work, with a trailing slash and without', async (t
   }
 })
 
-t.test('a cluster that asks for a credential of its own is given it', async (t) => {
+t.test('a cluster with its own credential gets it', async (t) => {
   const { gate } = await start(t, { username: 'gate', password: 'between the two' })
   t.match((await gate.ask('GET', '/id')).json, { peername })
   t.equal((await gate.ask('GET', '/pins')).status, 204)

@@ -34,7 +34,7 @@ await scenario(
       victim.thaw()
       await delay(3000)
     }
-    must(open > 0, 'nothing was under way when a peer hung')
+    must(open > 0, 'nothing was in flight when a peer hung')
     const promised = [...again].filter(([, status]) => status < 300).map(([cid]) => cid)
     for (const peer of [one, two])
       await untilNone('of beta and not there', 100, () => host.lacking(promised, 'beta', peer))
@@ -78,21 +78,21 @@ await scenario(
       } while (lacking.length > 0 && performance.now() - startMs < 80_000)
       longestMs = Math.max(longestMs, performance.now() - startMs)
       if (lacking.length > 0) {
-        const told = host.gate.linesOf(
+        const logLines = host.gate.linesOf(
           'an endpoint of the cluster fell behind; the gate reads from others',
         )
         must(
-          told.length > 0,
+          logLines.length > 0,
           `a peer lacks ${lacking.length} pins for 80 s, and the log does not say so`,
         )
       }
     }
     must(differed === 0, `${differed} of ${reads} reads of what was pinned say unpinned`)
     const lag = (longestMs / 1000).toFixed(1)
-    const told = host.gate.linesOf(
+    const logLines = host.gate.linesOf(
       'an endpoint of the cluster fell behind; the gate reads from others',
     ).length
-    return `${reads} reads, none says unpinned; the longest lag ${lag} s; told ${told} times`
+    return `${reads} reads, none says unpinned; the longest lag ${lag} s; told ${logLines} times`
   },
 )
 

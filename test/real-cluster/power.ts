@@ -95,9 +95,9 @@ async function cutAndLook(host: Host, disk: ReturnType<typeof cutDisk>): Promise
       }
   }
   for (const line of lost) process.stderr.write(`  ${line}\n`)
-  const told = `${cuts} cuts, ${leases} leases looked at; the cluster alone had ${forgotten} wrong`
-  must(lost.length === 0, `${lost.length} beyond the table; ${told}`)
-  return `${told}; ${atCost} lost within the ${costMs} ms of the table, none beyond`
+  const summary = `${cuts} cuts, ${leases} leases checked; the cluster alone had ${forgotten} wrong`
+  must(lost.length === 0, `${lost.length} beyond the table; ${summary}`)
+  return `${summary}; ${atCost} lost within the ${costMs} ms of the table, none beyond`
 }
 
 if (process.env.PINWARDEN_POWER === 'own mounts')

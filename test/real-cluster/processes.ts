@@ -38,7 +38,7 @@ function remove(folder: string): void {
   folders.delete(folder)
 }
 
-/** Nothing of ours reaches the programs by way of their environment, but what is given. */
+/** The programs get only the given environment. */
 function environmentWith(variables: Environment): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(CLUSTER|IPFS|KUBO)_/.test(name))
   return { ...Object.fromEntries(kept), ...variables }

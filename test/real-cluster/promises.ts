@@ -1,4 +1,4 @@
-/** What encoders were told of CIDs that they share, under load, and what the cluster has of it. */
+/** Promises to encoders about shared CIDs, under load, compared with the cluster. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { leaseIdOf } from '../../src/settings/values/lease-id.js'
 import { encoders, type Encoder, type Host, holdersOf } from './host.js'
@@ -52,12 +52,12 @@ export class Promises {
     await this.running
   }
 
-  /** How many leases encoders were told that they have. */
+  /** Number of leases that were promised to encoders. */
   get held(): number {
     return [...this.byKey.values()].filter(({ isHeld }) => isHeld).length
   }
 
-  /** Where the cluster is otherwise than an encoder was told. */
+  /** Where the cluster differs from what an encoder was promised. */
   async broken(): Promise<Broken[]> {
     const broken: Broken[] = []
     for (const cid of this.cids) {
@@ -73,8 +73,8 @@ export class Promises {
   }
 
   /**
-   * What stays broken once the ledger has had its time. It is told once: from now on it is as the
-   * cluster has it.
+   * What stays broken once the ledger has had its time. It is reported once: from now on it is as
+   * the cluster has it.
    *
    * @param isExpected what is broken is expected: the wait is short
    */
@@ -115,7 +115,7 @@ export class Promises {
     const count = `${isUnpin ? 'DELETE' : 'POST'} ${status}`
     this.answers.set(count, (this.answers.get(count) ?? 0) + 1)
     const isDone = status === 200 || status === 202
-    // What was told before holds, whatever becomes of more of the same.
+    // Earlier promises hold, whatever the outcome of repeated requests.
     if (!isDone && promised !== undefined && before === !isUnpin) return status
     const outcome = isDone ? !isUnpin : undefined
     this.byKey.set(key, { cid, encoder, isHeld: outcome, status, atMs: performance.now() })

@@ -48,6 +48,6 @@ if (files.length > 0) {
   const reporter = process.stdout.isTTY ? 'base' : 'terse'
   await run([tap, 'run', '--timeout=300', `--reporter=${reporter}`, ...files], 'inherit')
 }
-// One after the other, as they measure times; a line of each says what came of it.
+// One at a time, as they measure times; each reports its outcome in one line.
 for (const name of parts.filter((name) => !tests.includes(name)))
   await run([fileOf(name)], 'ignore')

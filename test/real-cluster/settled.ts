@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const patienceMs = 30_000
 
-/** Asks until there is an answer; undefined is none yet. */
+/** Asks until there is an answer; undefined: not yet. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   for (const end = Date.now() + patienceMs; Date.now() < end;) {
     const answer = await ask()
@@ -13,11 +13,11 @@ export async function eventually<T>(what: string, ask: () => Promise<T | undefin
   throw new Error(`not within ${patienceMs} ms: ${what}`)
 }
 
-/** The cluster has no operation under way any more. */
+/** The cluster has no operation in flight any more. */
 export async function settled(url: string): Promise<void> {
-  const underWay = 'queued,pinning,unpinning'
+  const inFlight = 'queued,pinning,unpinning'
   await eventually('all operations are over', async () => {
-    const answer = await fetch(`${url}/pins?filter=${underWay}`)
+    const answer = await fetch(`${url}/pins?filter=${inFlight}`)
     const text = await answer.text()
     return text === '' || answer.status === 401 ? true : undefined
   })

@@ -19,7 +19,7 @@ interface Ways {
   readonly clusterPort: number
   /** The credential that the suite has in its code, and the one that the gate knows instead. */
   readonly credential: { readonly given: string; readonly known: string }
-  /** Whether requests without any get it as well. */
+  /** Whether requests without any also get it. */
   readonly isForAll: boolean
 }
 

@@ -8,7 +8,7 @@
  *   on 127.0.0.1:9194, and that they ask 127.0.0.1:9094
  *
  * `SUITES_ONLY`, a pattern, leaves shell tests out; with `SUITES_DIRECT` the gate is left out, to
- * see what fails without it as well.
+ * also see what fails without it.
  *
  * The shell tests end their cluster by name: the service has to be called ipfs-cluster-service.
  * They use fixed ports and end programs by name, so all runs in namespaces of its own: Linux, root.
@@ -46,7 +46,7 @@ const cleanup = 'the newest pin is gone after a restart, as after a crash: it is
 /** What cannot pass through a gate, and why. */
 const byDesign: Readonly<Record<string, string>> = {
   'cluster.pin pins a CID':
-    'the test adds the pin beside the gate before: the name of a pin with another holder stays',
+    'the test adds the pin outside the gate before: the name of a pin with another holder stays',
   'state cleanup refreshes state on restart (crdt)': cleanup,
   'state cleanup refreshes state on restart (raft)': cleanup,
   TestWaitForPin:

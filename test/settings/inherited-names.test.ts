@@ -68,7 +68,7 @@ t.test('an encoder that is not there is not found under such a name', async (t) 
   )
 })
 
-t.test('commands say that there is no such encoder, and make one where they should', async (t) => {
+t.test('commands report a missing encoder, and keys add creates one', async (t) => {
   const path = join(t.testdir({}), 'config.json')
   writeFileSync(path, '{"encoders": {"alpha": {}}}', { mode: 0o640 })
   for (const word of [name, 'toString', '__proto__']) {

@@ -1,4 +1,6 @@
-/** The configuration file: what is good, what is bad, and that all that is bad is said at once. */
+/**
+ * The configuration file: what is valid, what is not, and that all problems are reported together.
+ */
 import { chmodSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -205,10 +207,8 @@ for (const [text, path, found, expected] of bad)
     t.match(problem?.expected, expected)
   })
 
-t.test(
-  'every problem is said at once, also those between fields of what else is sound',
-  async (t) => {
-    const text = `{
+t.test('all problems are reported together, including those between valid fields', async (t) => {
+  const text = `{
     "listen": { "port": -1, "host": "203.0.113.7", "colour": "red" },
     "log": { "level": "loud" }, "log": { "level": "loud" },
     "cluster": { "endpoints": [{ "url": "http://a", "username": "u" }] },
@@ -220,29 +220,28 @@ t.test(
       "d": { "role": "boss" }
     }
   }`
-    t.same(
-      problemsIn(text)
-        .map(({ path }) => path)
-        .sort(),
-      [
-        'cluster.endpoints[0].passwordFile',
-        'encoders.A',
-        'encoders.b.keys[0].id',
-        'encoders.b.keys[0].sha256',
-        'encoders.c.deny',
-        'encoders.d.role',
-        'listen.colour',
-        'listen.port',
-        'log',
-        'log.level',
-        'roles.mine[1]',
-        'roles.reader',
-      ],
-    )
-  },
-)
+  t.same(
+    problemsIn(text)
+      .map(({ path }) => path)
+      .sort(),
+    [
+      'cluster.endpoints[0].passwordFile',
+      'encoders.A',
+      'encoders.b.keys[0].id',
+      'encoders.b.keys[0].sha256',
+      'encoders.c.deny',
+      'encoders.d.role',
+      'listen.colour',
+      'listen.port',
+      'log',
+      'log.level',
+      'roles.mine[1]',
+      'roles.reader',
+    ],
+  )
+})
 
-t.test('no message shows a secret that stands in a wrong place', async (t) => {
+t.test('no message shows a secret that is in the wrong place', async (t) => {
   const secret = generateKey()
   const password = 'correct-horse'
   const texts = [
@@ -279,7 +278,7 @@ t.test('no message shows a secret that stands in a wrong place', async (t) => {
   }
 })
 
-t.test('a message is bounded, and so is their number', async (t) => {
+t.test('messages are bounded in length and number', async (t) => {
   const [problem] = problemsIn(`{"log": {"level": "${'very '.repeat(10_000)}loud"}}`)
   t.equal(problem?.found, 'a string of 50004 characters')
   const encoders = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`e${n}`, { x: 1 }]))
@@ -288,7 +287,7 @@ t.test('a message is bounded, and so is their number', async (t) => {
   t.match(error.message, /\nand 800 more$/)
 })
 
-t.test('of thousands of encoders no step takes on more than a slice', async (t) => {
+t.test('with thousands of encoders no step exceeds a slice', async (t) => {
   const slices = 10
   const names = Array.from({ length: slices * sliceSize }, (_, n) => `encoder-${n}`)
   const keys = (name: string) => [{ id: 'k1', sha256: digestOf(name) }]
@@ -329,7 +328,7 @@ t.test('a snapshot cannot be changed, and what it was made from is left alone', 
   t.throws(() => snapshot.config.encoders.alpha?.allow.push('resolve'), TypeError)
 })
 
-t.test('a file that cannot be read is a problem of its own', async (t) => {
+t.test('an unreadable file is a separate problem', async (t) => {
   const dir = t.testdir({ 'latin1.json': Buffer.from('{"note": "\xe9"}', 'latin1'), folder: {} })
   const cases = [
     ['missing.json', 'no such file'],
@@ -343,7 +342,7 @@ t.test('a file that cannot be read is a problem of its own', async (t) => {
 })
 
 t.test(
-  'a file is loaded through a symbolic link, and one that all may read is warned of',
+  'a file is loaded through a symbolic link, and a world-readable one causes a warning',
   async (t) => {
     const dir = t.testdir({ 'config.json': '{"encoders": {"alpha": {"enabled": false}}}' })
     const path = join(dir, 'config.json')
@@ -355,7 +354,7 @@ t.test(
   },
 )
 
-t.test('what is allowed but likely a slip is warned of', async (t) => {
+t.test('allowed but likely mistakes cause warnings', async (t) => {
   const expires = '2020-01-01T00:00:00Z'
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [{}, /^no encoders/],
@@ -368,7 +367,7 @@ t.test('what is allowed but likely a slip is warned of', async (t) => {
         cluster: { endpoints: [{ url: 'http://203.0.113.7' }] },
         encoders: { a: { enabled: false } },
       },
-      /in clear/,
+      /unencrypted/,
     ],
     [{ lookBack: { directory: 'a' }, encoders: { a: { enabled: false } } }, /^lookBack: its name/],
     [
@@ -376,7 +375,7 @@ t.test('what is allowed but likely a slip is warned of', async (t) => {
         ...{ lookBack: { directory: 'a' }, ledger: { directory: 'b' } },
         encoders: { a: { enabled: false } },
       },
-      /^lookBack: ledger is there/,
+      /^lookBack: ledger is also set/,
     ],
     [{ encoders: { a: {}, b: {} } }, /^encoders without a key: a, b$/],
     [

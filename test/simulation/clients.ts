@@ -1,4 +1,4 @@
-/** Encoders: they ask the gate, and remember only what they were told. */
+/** Encoders: they ask the gate, and remember only its answers. */
 import { readLease } from '../../src/leases/lease.js'
 import type { Command } from './commands.js'
 import { rowDelayMsMax } from './crash-costs.js'
@@ -33,7 +33,7 @@ export class Clients {
    */
   private isUncounted = false
   /** Requests of gates that run. */
-  private readonly underWay = new Map<number, { readonly gate: number; end: () => void }>()
+  private readonly inFlight = new Map<number, { readonly gate: number; end: () => void }>()
 
   constructor(private readonly world: World) {}
 
@@ -43,12 +43,12 @@ export class Clients {
     const encoder = this.world.encoder(index)
     const { leaseId, keyDigest, leasesMax } = encoder
     const cid = this.world.cid(number)
-    if (gate === undefined || model.isUnderWay(cid, leaseId)) return
+    if (gate === undefined || model.isInFlight(cid, leaseId)) return
     const [trueMs, gateMs] = [time.true(), time.wall()]
     const untilMs = Math.min(trueMs, gateMs) + spanMs
     const latestMs = Math.max(trueMs, gateMs) + spanMs + 1000
     const before = model.sure(cid, leaseId)
-    // What the source has is a bound as well, and not known to the client.
+    // The source's expiry is also a bound, unknown to the client.
     const sureMs = source === undefined && isRefused !== true ? untilMs : -Infinity
     model.asked(cid, leaseId, { wanted: sureMs, nowMs: trueMs, gate: at })
     model.possible(cid, leaseId, latestMs)
@@ -75,7 +75,7 @@ export class Clients {
       else if (status === 403 || status === 404 || status === 429 || status === 400)
         model.refused(cid, leaseId, before)
       else model.unknown(cid, leaseId, time.true())
-      // With this one, and all that are under way; what a hand removed counts, as it is owed.
+      // With this one, and all that are in flight; what a hand removed counts, as it is owed.
       if (reason === 'too-many-leases' && most <= leasesMax && this.isSure)
         this.world.fail('quota', `${leaseId} holds ${most} of ${leasesMax}, and was refused`)
     })
@@ -87,7 +87,7 @@ export class Clients {
     const encoder = this.world.encoder(index)
     const { leaseId } = encoder
     const cid = this.world.cid(number)
-    if (gate === undefined || model.isUnderWay(cid, leaseId)) return
+    if (gate === undefined || model.isInFlight(cid, leaseId)) return
     const before = model.sure(cid, leaseId)
     const { graceSeconds } = this.world.settings
     const { kubo } = this.world.cluster
@@ -120,21 +120,21 @@ export class Clients {
   /** A client that waits for the gate that ended never gets an answer. */
   gateEnded(at: number, isKilled: boolean): void {
     const sinceMs = this.world.time.monotonic() - rowDelayMsMax
-    this.isUncounted ||= isKilled && (this.pinnedAtMs >= sinceMs || this.underWay.size > 0)
-    for (const [number, { gate, end }] of [...this.underWay]) {
+    this.isUncounted ||= isKilled && (this.pinnedAtMs >= sinceMs || this.inFlight.size > 0)
+    for (const [number, { gate, end }] of [...this.inFlight]) {
       if (gate !== at) continue
-      this.underWay.delete(number)
+      this.inFlight.delete(number)
       end()
     }
-    this.world.model.nothingUnderWay(at)
+    this.world.model.nothingInFlight(at)
   }
 
   /** After a calm no client waits any more. */
   check(): void {
     const { time, settings, cluster, hosts } = this.world
     const [gate] = gatesOf(hosts)
-    if (this.underWay.size > 0)
-      this.world.fail('deadline', `${this.underWay.size} requests have no answer`)
+    if (this.inFlight.size > 0)
+      this.world.fail('deadline', `${this.inFlight.size} requests have no answer`)
     for (const { leaseId, leasesMax } of settings.encoders) {
       const key = `pinwarden.lease.${leaseId}`
       const isHeld = (value: string | undefined): boolean =>
@@ -169,7 +169,7 @@ export class Clients {
     const number = this.requests++
     const atMs = time.monotonic()
     const state = { isOver: false }
-    this.underWay.set(number, { gate, end: () => (state.isOver = true) })
+    this.inFlight.set(number, { gate, end: () => (state.isOver = true) })
     const where = this.world.hosts.length > 1 ? ` at gate ${gate}` : ''
     this.world.note(`#${number} ${title}${where}`)
     const answer = await call(`r${number}`).catch((error: unknown): GateAnswer => {
@@ -178,7 +178,7 @@ export class Clients {
     })
     // The gate was killed meanwhile, so it does not read this.
     if (state.isOver) return new Promise(() => undefined)
-    this.underWay.delete(number)
+    this.inFlight.delete(number)
     this.world.note(`#${number} ${answer.status} ${answer.reason ?? ''}`)
     if (answer.reason === 'lock-timeout' && !this.world.mayWait)
       this.world.fail('deadline', `${title}: no change holds the lock for so long`)

@@ -9,7 +9,7 @@ export type Action =
       readonly kind: 'pin'
       readonly encoder: number
       readonly cid: number
-      /** Infinity: for ever. */
+      /** Infinity: forever. */
       readonly spanMs: number
       readonly name?: string | undefined
       /** The cluster refuses it: `replication-min=2` with one peer. */
@@ -265,7 +265,7 @@ export class Commands {
     }
   }
 
-  /** It is away for a while; at times the gate is killed at the same moment, or while it waits. */
+  /** It is down for a while; at times the gate is killed at the same moment, or while it waits. */
   private killedCluster(): Command[] {
     const { random } = this
     const kill = this.paused({ kind: 'cluster-kill', forgets: this.forgets() })
@@ -299,7 +299,7 @@ export class Commands {
     return { kind: random.of(['rotate-key', 'rename'] as const), encoder }
   }
 
-  /** An encoder asks for the same with its old key and its new one, while the cluster is away. */
+  /** An encoder asks for the same with its old key and its new one, while the cluster is down. */
   private rotation(): Command[] {
     const { random, plan } = this
     const encoder = random.below(plan.encoders)
@@ -313,7 +313,7 @@ export class Commands {
     ]
   }
 
-  /** Alpha's write hangs, others go on, and it lands. */
+  /** Alpha's write hangs, others continue, and it lands. */
   private lateWrite(): Command[] {
     const { random } = this
     const landsAfterMs = random.of([2000, 27_000, 40_000, 90_000, 240_000, undefined])

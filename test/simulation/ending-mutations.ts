@@ -7,7 +7,7 @@ import { replaceMethod } from './replace-method.js'
 export const endingMutations: readonly Mutation[] = [
   {
     row: 'L11',
-    name: 'a change that is under way when the gate stops is in no doubt',
+    name: 'a change that is in flight when the gate stops is in no doubt',
     faults: ['gate-stop', 'late-write', 'read-fault'],
     seed: 1,
     breakCode: () => replaceMethod(OpenPins, 'close', () => () => undefined),

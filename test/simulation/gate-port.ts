@@ -29,7 +29,7 @@ export const writeTimeoutMs = 25_000
 export interface PinRequest {
   readonly cid: string
   readonly encoder: SimulatedEncoder
-  /** By the gate's clock, whole seconds; Infinity: for ever. */
+  /** By the gate's clock, whole seconds; Infinity: forever. */
   readonly untilMs: number
   /** Without expiry; `pin-update` among them. */
   readonly options: readonly Parameter[]

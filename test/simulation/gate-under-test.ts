@@ -48,7 +48,7 @@ class SimulatedGate implements GateUnderTest {
   private readonly replay: Replay
   private readonly changePin: ChangePin
   private readonly upkeep: Upkeep
-  private readonly underWay = new Set<Promise<GateAnswer>>()
+  private readonly inFlight = new Set<Promise<GateAnswer>>()
 
   constructor(private readonly parts: GateParts) {
     const { now, monotonic, setTimer, storage, cluster, log, settings } = parts
@@ -132,7 +132,7 @@ class SimulatedGate implements GateUnderTest {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.underWay)
+    await Promise.allSettled(this.inFlight)
     this.replay.close()
     await this.open.close()
     this.outage.close()
@@ -144,11 +144,11 @@ class SimulatedGate implements GateUnderTest {
     id: string,
   ): Promise<GateAnswer> {
     const answer = this.answer(plan, encoder, id)
-    this.underWay.add(answer)
+    this.inFlight.add(answer)
     try {
       return await answer
     } finally {
-      this.underWay.delete(answer)
+      this.inFlight.delete(answer)
     }
   }
 

@@ -20,7 +20,7 @@ t.test('it says what each crash can cost', async (t) => {
     )
 })
 
-t.test('it says after what each doubt is looked at', async (t) => {
+t.test('it has the delays of each kind of doubt', async (t) => {
   const span = (ms: number): string => (ms < 120_000 ? `${ms / 1000} s` : `${ms / 60_000} min`)
   for (const [reason, delays] of Object.entries(doubtDelays)) {
     const text = delays.map(span).join(', ')

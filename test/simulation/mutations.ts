@@ -19,7 +19,7 @@ export interface Mutation {
   readonly faults: readonly FaultName[]
   /** Breaks a port of the gate. */
   readonly breakParts?: Break
-  /** Breaks the code; @returns mends it */
+  /** Breaks the code; @returns undoes that */
   readonly breakCode?: () => () => void
   /** That it is noticed by within the steps of the test. */
   readonly seed?: number

@@ -76,7 +76,7 @@ export const portMutations: readonly Mutation[] = [
   },
   {
     row: 'L26',
-    name: 'an unpin that is under way when the gate is killed is in no doubt',
+    name: 'an unpin that is in flight when the gate is killed is in no doubt',
     faults: ['gate-kill', 'freeze'],
     seed: 6,
     breakParts: withStorage((storage) =>

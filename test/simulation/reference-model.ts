@@ -1,6 +1,6 @@
 /**
- * The plain model beside the gate: it knows only what clients were told and which crashes happened,
- * and says what the pinset has to be by it.
+ * The simple model next to the gate: it knows only the answers to clients and which crashes
+ * happened, and says what the pinset has to be by it.
  */
 import { isSoftDeleted } from '../../src/leases/decide.js'
 import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
@@ -22,7 +22,7 @@ interface Hold {
   keyDigest: string
   /** The gate whose queue it waits in since its 202: no other gate knows of it. */
   waitsAt: number | undefined
-  isUnderWay: boolean
+  isInFlight: boolean
   /** When it was heard of a write that it is not known what came of it; true time. */
   unknownMs: number
   /** Which one was asked last. */
@@ -41,7 +41,7 @@ interface Hold {
 interface Entry {
   readonly holds: Map<string, Hold>
   /**
-   * A hand beside the gate changed it, or the ledger is a copy: what is there then is not the
+   * Something outside the gate changed it, or the ledger is a copy: what is there then is not the
    * gate's doing. It stays so, as a cluster that is killed may go back to it.
    */
   isByHand: boolean
@@ -105,7 +105,7 @@ export class ReferenceModel {
     hold.gate = gate
     entry.askedMs = nowMs
     loosen(entry)
-    hold.isUnderWay = true
+    hold.isInFlight = true
     const untilMs = wanted === 'unpin' ? -Infinity : wanted
     hold.minMs = Math.min(hold.minMs, untilMs)
     hold.maxMs = Math.max(hold.maxMs, untilMs)
@@ -122,7 +122,7 @@ export class ReferenceModel {
   pinned(cid: string, leaseId: string, answer: Pinned): void {
     const entry = this.entry(cid)
     const hold = holdOf(entry, leaseId)
-    hold.isUnderWay = false
+    hold.isInFlight = false
     hold.writers.add(hold.gate)
     hold.minMs = answer.atMs < entry.unsafeUntilMs ? -Infinity : answer.untilMs
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
@@ -138,13 +138,13 @@ export class ReferenceModel {
   }
 
   /**
-   * With 200, or it was told that it does not hold it.
+   * With 200, or the answer was that it does not hold the pin.
    *
-   * @param isApart the gate may have released what another one has written anew since
+   * @param isApart the gate may have released what another one has since written again
    */
   unpinned(cid: string, leaseId: string, isApart = false): void {
     const hold = holdOf(this.entry(cid), leaseId)
-    Object.assign(hold, { isUnderWay: false, minMs: -Infinity })
+    Object.assign(hold, { isInFlight: false, minMs: -Infinity })
     const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
     if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
     hold.writers.clear()
@@ -164,7 +164,7 @@ export class ReferenceModel {
   /** It was refused, and nothing changed: so it is as it was before. */
   refused(cid: string, leaseId: string, before: Sure): void {
     const hold = holdOf(this.entry(cid), leaseId)
-    hold.isUnderWay = false
+    hold.isInFlight = false
     if (hold.forgiven !== before.forgiven) return
     const { minMs, maxMs, everMs } = before
     Object.assign(hold, { minMs, maxMs, everMs })
@@ -172,7 +172,7 @@ export class ReferenceModel {
 
   /** It failed, or the gate ended: it may have been done. */
   unknown(cid: string, leaseId: string, nowMs: number): void {
-    Object.assign(holdOf(this.entry(cid), leaseId), { isUnderWay: false, unknownMs: nowMs })
+    Object.assign(holdOf(this.entry(cid), leaseId), { isInFlight: false, unknownMs: nowMs })
   }
 
   sure(cid: string, leaseId: string): Sure {
@@ -195,9 +195,9 @@ export class ReferenceModel {
   }
 
   /** The gate ended: no client gets an answer any more. */
-  nothingUnderWay(gate: number): void {
+  nothingInFlight(gate: number): void {
     for (const { holds } of this.entries.values())
-      for (const hold of holds.values()) if (hold.gate === gate) hold.isUnderWay = false
+      for (const hold of holds.values()) if (hold.gate === gate) hold.isInFlight = false
   }
 
   /** An operator's plan saw the lease. */
@@ -216,13 +216,13 @@ export class ReferenceModel {
 
   operatorReleased(cid: string, leaseId: string, isReleased: boolean | undefined): void {
     const hold = holdOf(this.entry(cid), leaseId)
-    if (isReleased === true && hold.plannedPosts === hold.posts && !hold.isUnderWay)
+    if (isReleased === true && hold.plannedPosts === hold.posts && !hold.isInFlight)
       Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity })
   }
 
-  /** Whether a request is under way: it may come before a take-down, or after it. */
+  /** Whether a request is in flight: it may come before a take-down, or after it. */
   isAsked(cid: string): boolean {
-    return [...this.entry(cid).holds.values()].some(({ isUnderWay }) => isUnderWay)
+    return [...this.entry(cid).holds.values()].some(({ isInFlight }) => isInFlight)
   }
 
   /**
@@ -240,8 +240,8 @@ export class ReferenceModel {
     Object.assign(entry, { isByHand: false, isLossy: done === 'waiting' })
   }
 
-  isUnderWay(cid: string, leaseId: string): boolean {
-    return this.entries.get(cid)?.holds.get(leaseId)?.isUnderWay === true
+  isInFlight(cid: string, leaseId: string): boolean {
+    return this.entries.get(cid)?.holds.get(leaseId)?.isInFlight === true
   }
 
   /** How many CIDs it may hold at most. */
@@ -385,10 +385,10 @@ export class ReferenceModel {
     return violations
   }
 
-  /** What is seen not to be there is not there: nothing is under way any more. */
+  /** What is seen not to be there is not there: nothing is in flight any more. */
   private narrow(entry: Entry, record: PinRecord | undefined): void {
     for (const [leaseId, hold] of entry.holds) {
-      hold.isUnderWay = false
+      hold.isInFlight = false
       hold.isAtRisk = false
       hold.waitsAt = undefined
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
@@ -450,7 +450,7 @@ export interface GateKill {
   readonly atMs: number
   /** How long the oldest row waits for a disk that is slow or full. */
   readonly behindMs: number
-  /** Whether the cluster does not show all that it was told. */
+  /** Whether the cluster does not show all that it received. */
   readonly isLagging: boolean
   readonly gate: number
 }
@@ -485,7 +485,7 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         answer: undefined,
         keyDigest: '',
         waitsAt: undefined,
-        isUnderWay: false,
+        isInFlight: false,
         unknownMs: -Infinity,
         gate: 0,
         writers: new Set<number>(),

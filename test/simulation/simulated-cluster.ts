@@ -49,7 +49,7 @@ export class SimulatedCluster {
   private isHealthy = true
   private thawAtMs = 0
   private readonly listeners = new Set<() => void>()
-  private readonly underWay = new Set<() => void>()
+  private readonly inFlight = new Set<() => void>()
   readonly writeFaults: WriteFault[] = []
   readonly readFaults: ReadFault[] = []
   /** 0: every write is seen at once. */
@@ -116,7 +116,7 @@ export class SimulatedCluster {
     return [...new Set(written)].filter((cid) => this.last(cid) === undefined)
   }
 
-  /** With all that it was told. */
+  /** With everything that it received. */
   private last(cid: string): SimulatedPin | undefined {
     const batched = this.batch.findLast((each) => each.cid === cid)
     return batched === undefined ? this.pins.get(cid) : batched.pin
@@ -169,8 +169,8 @@ export class SimulatedCluster {
       const lines = await this.asked(limit, isCut ? undefined : fault, () =>
         Array.from(this.pins.values(), readText),
       )
-      const told = isCut ? this.random.below(lines.length + 1) : lines.length
-      for (const line of lines.slice(0, told)) await take(Buffer.from(line))
+      const shown = isCut ? this.random.below(lines.length + 1) : lines.length
+      for (const line of lines.slice(0, shown)) await take(Buffer.from(line))
       if (isCut) throw new ClusterFault('cluster-cut')
     },
     isFinished: (cid, deadline) =>
@@ -236,10 +236,10 @@ export class SimulatedCluster {
       })
       const end = () => {
         cancel()
-        this.underWay.delete(hangUp)
+        this.inFlight.delete(hangUp)
       }
       if (!this.isRunning) return
-      this.underWay.add(hangUp)
+      this.inFlight.add(hangUp)
       begin({ answer, fail })
     })
   }
@@ -303,7 +303,7 @@ export class SimulatedCluster {
     this.isRunning = false
     this.thawAtMs = 0
     this.generation++
-    for (const hangUp of [...this.underWay]) hangUp()
+    for (const hangUp of [...this.inFlight]) hangUp()
     for (const listener of this.listeners) this.later(this.random.next() * 5, listener)
     this.noticed()
   }

@@ -69,7 +69,7 @@ export class SimulatedDisk {
     this.image = this.made()
   }
 
-  /** The power failed, or the machine started anew. */
+  /** The power failed, or the machine rebooted. */
   reboot(): void {
     this.isRebooted = true
   }

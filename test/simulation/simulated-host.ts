@@ -67,7 +67,7 @@ export class SimulatedHost {
     return this.running?.gate
   }
 
-  /** What is under way is lost. */
+  /** What is in flight is lost. */
   kill(): Ended {
     const { running } = this
     if (running === undefined) return { wasRunning: false, behindMs: 0 }
@@ -79,7 +79,7 @@ export class SimulatedHost {
     return { wasRunning: true, behindMs }
   }
 
-  /** @returns how it had to be killed; undefined: it stopped in order, or did not run */
+  /** @returns how it had to be killed; undefined: it shut down cleanly, or did not run */
   async stop(): Promise<Ended | undefined> {
     const { running, world } = this
     if (running === undefined) return undefined
@@ -115,7 +115,7 @@ export class SimulatedHost {
       life.isAlive = false
       disk.crash()
       endShared(shared)
-      // A disk that takes nothing may keep it from starting.
+      // A full disk may keep it from starting.
       if (!this.disk.isFull) world.fail('bug', `the gate does not start: ${String(error)}`)
       return
     }

@@ -1,5 +1,5 @@
 /**
- * The store that gates share, as they meet it: it may be away, hang, restart empty, lose keys,
+ * The store that gates share, as they see it: it may be down, hang, restart empty, lose keys,
  * refuse writes, and a packet to it may be late. One client for each run of a gate.
  */
 import type { Redis } from 'ioredis'
@@ -132,7 +132,7 @@ export class SimulatedRedis {
   status: 'wait' | 'ready' | 'reconnecting' | 'end' = 'wait'
   readonly options: { retryStrategy?: () => number | null } = {}
   private readonly listeners = new Map<string, ((error?: Error) => void)[]>()
-  private readonly underWay = new Set<(error: Error) => void>()
+  private readonly inFlight = new Set<(error: Error) => void>()
   /** A connection is in order: what is sent later comes later. */
   private lastArrivalMs = 0
   private isDead = false
@@ -183,7 +183,7 @@ export class SimulatedRedis {
   kill(): void {
     this.isDead = true
     this.listeners.clear()
-    this.underWay.clear()
+    this.inFlight.clear()
     this.store.forget(this)
     this.status = 'end'
   }
@@ -205,7 +205,7 @@ export class SimulatedRedis {
         reject(new Error('Connection is closed.'))
         return
       }
-      this.underWay.add(reject)
+      this.inFlight.add(reject)
       const fault = store.packetFaults.shift()
       const nowMs = store.time.monotonic()
       const lateMs = fault?.kind === 'late' ? fault.ms : 0
@@ -213,7 +213,7 @@ export class SimulatedRedis {
       store.carryOut(this.lastArrivalMs - nowMs, run, (result) => {
         const answerMs = store.delay() + (fault?.kind === 'answer-late' ? fault.ms : 0)
         store.time.setTimer(answerMs, () => {
-          if (!this.underWay.delete(reject)) return
+          if (!this.inFlight.delete(reject)) return
           if (result instanceof Error) reject(result)
           else resolve(result)
         })
@@ -222,8 +222,8 @@ export class SimulatedRedis {
   }
 
   private hangUp(): void {
-    for (const reject of [...this.underWay]) reject(new Error('Connection is closed.'))
-    this.underWay.clear()
+    for (const reject of [...this.inFlight]) reject(new Error('Connection is closed.'))
+    this.inFlight.clear()
     this.lastArrivalMs = 0
   }
 

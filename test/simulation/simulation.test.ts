@@ -25,8 +25,8 @@ for (const seed of seeds)
     const { failed, steps: done, worlds } = await simulate(seed, steps, options)
     if (failed !== undefined) {
       const { violations, history } = await shorten(failed, options)
-      const told = violations.map(({ invariant, text }) => withShortCids(`${invariant}: ${text}`))
-      t.fail(told.join('\n'), { history: history.slice(-40).map(withShortCids) })
+      const texts = violations.map(({ invariant, text }) => withShortCids(`${invariant}: ${text}`))
+      t.fail(texts.join('\n'), { history: history.slice(-40).map(withShortCids) })
     }
     t.ok(failed === undefined)
     t.comment(`${done} steps, ${worlds} worlds`)
@@ -72,7 +72,7 @@ for (const [title, episodes] of Object.entries(scenarios))
     t.same(violations, [])
   })
 
-t.test('pins in the queue outlast a lease of their holder that ran out', async (t) => {
+t.test('queued pins outlast an expired lease of their holder', async (t) => {
   // In this world the sweep of such a lease counted as a release of what the holder had queued.
   const { violations } = await runWorld(worldSeed(20001, 629), steps, options)
   t.same(violations, [])
@@ -93,7 +93,7 @@ t.test('a cluster that is killed forgets the last writes, and no others', async 
   t.same([...cluster.all().keys()], ['a'])
 })
 
-t.test('a cluster that is stopped in order forgets nothing', async (t) => {
+t.test('a cluster that is shut down cleanly forgets nothing', async (t) => {
   const time = new VirtualTime()
   const cluster = new SimulatedCluster(time, new SeededRandom(1))
   cluster.byHand('a', pinOf('a', '', time.true()))

@@ -1,4 +1,4 @@
-/** Runs worlds one after the other, each from its own seed, until one breaks an invariant. */
+/** Runs one world after another, each from its own seed, until one breaks an invariant. */
 import { type Command, Commands, type FaultName, faultNames, storeFaults } from './commands.js'
 import type { CrashName } from './crash-costs.js'
 import type { OpenGate } from './gate-port.js'

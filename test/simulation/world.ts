@@ -37,7 +37,7 @@ export interface WorldParts {
 const calmMs = 2_400_000
 const planMsMax = 60_000
 
-/** The same in all worlds; making them is dear. */
+/** The same in all worlds, as creating them is expensive. */
 const cids: string[] = []
 
 /** A text for people: CIDs are long. */
@@ -50,7 +50,7 @@ const undelayed: ReadonlySet<string> = new Set([
 ])
 
 /** What stands in the history in other words. */
-const toldElsewhere: ReadonlySet<string> = new Set([
+const loggedElsewhere: ReadonlySet<string> = new Set([
   ...['pin', 'unpin', 'plan', 'apply', 'gate-stop', 'gate-start'],
 ])
 
@@ -67,7 +67,7 @@ export class World implements Surroundings {
   readonly violations: Violation[] = []
   private readonly clients: Clients
   private backup: ReadonlyMap<string, SimulatedPin> | undefined
-  /** Whether the store had any trouble since the last calm. */
+  /** Whether the store had any fault since the last calm. */
   isStoreDisturbed = false
   /** Whether anything happened so far that holds up a change. */
   mayWait = false
@@ -163,7 +163,7 @@ export class World implements Surroundings {
     if (action.kind.startsWith('store-') || action.kind === 'packet-fault')
       this.isStoreDisturbed = true
     const { cluster, store, time, model } = this
-    if (!toldElsewhere.has(action.kind))
+    if (!loggedElsewhere.has(action.kind))
       this.note(JSON.stringify({ ...action, afterMs: undefined }))
     switch (action.kind) {
       case 'pin':
@@ -316,7 +316,7 @@ export class World implements Surroundings {
 
   private byHand(cid: string, kind: 'hand-remove' | 'hand-add'): void {
     const { cluster, model } = this
-    const isAsked = this.settings.encoders.some(({ leaseId }) => model.isUnderWay(cid, leaseId))
+    const isAsked = this.settings.encoders.some(({ leaseId }) => model.isInFlight(cid, leaseId))
     if (!cluster.isUp || isAsked) return
     model.byHand(cid)
     const pin = kind === 'hand-add' ? pinOf(cid, 'name=by-hand', this.time.true()) : undefined

@@ -29,7 +29,7 @@ export class Caller {
     private readonly rng: SeededRng,
   ) {}
 
-  /** Goes on until it is over, and closes its connection. */
+  /** Continues until the end, and closes its connection. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       try {

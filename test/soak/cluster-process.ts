@@ -1,4 +1,4 @@
-/** The fake cluster in a process of its own, with troubles on command. */
+/** The fake cluster in its own process, with faults on command. */
 import { startFakeCluster } from '../support/fake-cluster/index.js'
 import type { Behaviour, FakeCluster, Matcher } from '../support/fake-cluster/index.js'
 import { errorLine, listing, listingWithError } from './listing-size.js'

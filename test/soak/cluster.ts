@@ -1,4 +1,4 @@
-/** The soak's cluster as its parent sees it: a process that is told what to do wrong. */
+/** The soak's cluster as its parent sees it: a process that misbehaves on command. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

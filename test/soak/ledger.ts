@@ -20,13 +20,13 @@ export class Ledger {
     if (this.named.length < namedMax) this.named.push(what)
   }
 
-  /** Its line will be in the log all the same. */
+  /** Its line will still be in the log. */
   cutBeforeHead(): void {
     this.counts.cut++
     this.unseen++
   }
 
-  /** @returns why its id is none */
+  /** @returns why its id is invalid */
   answered({ status, headers, isWhole }: Answer): string | undefined {
     if (!isWhole) this.counts.cut++
     else if (status === 429) this.counts.limited++

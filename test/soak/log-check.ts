@@ -12,7 +12,7 @@ interface Line {
   readonly reason?: string
 }
 
-/** What the soak does to the cluster is told, and as an error. */
+/** The log reports as errors what the soak does to the cluster. */
 const ofTheCluster = 'the cluster is down: '
 
 export class LogCheck {

@@ -1,4 +1,4 @@
-/** Requests that are none, or one too many: bytes, and the statuses that are right for them. */
+/** Malformed requests, or one too many: bytes, and the statuses that are right for them. */
 import type { SeededRng } from './seeded-rng.js'
 import { byPinner, type Question } from './questions.js'
 

@@ -1,4 +1,4 @@
-/** Misbehaving clients: they leave, stop halfway, say nothing, or take nothing. */
+/** Misbehaving clients: they leave, stop halfway, send nothing, or read nothing. */
 import { setTimeout } from 'node:timers/promises'
 import type { SeededRng } from './seeded-rng.js'
 import type { Judge } from './judge.js'
@@ -79,7 +79,7 @@ export const leaveListing: Act = async ({ rng, ledger, judge, open }) => {
   judge.judge(question, answer, askedMs, { mayBeCut: true })
 }
 
-/** Reads a listing's head, and takes nothing more for longer than the gate waits. */
+/** Reads a listing's headers, and then nothing for longer than the gate waits. */
 export const stall: Act = async ({ rng, ledger, judge, open }) => {
   const wire = await open()
   const question = wholeListing(rng)

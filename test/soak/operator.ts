@@ -1,4 +1,4 @@
-/** What is done to the daemon and its cluster meanwhile: reloads, a moved log, troubles. */
+/** Operations on the daemon and its cluster meanwhile: reloads, a moved log, faults. */
 import { existsSync, renameSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { SeededRng } from './seeded-rng.js'

@@ -12,7 +12,7 @@ export interface Question {
   readonly text: string
   /** What the gate and a cluster in health answer. */
   readonly statuses: readonly number[]
-  /** Whether the cluster may be asked, so that its troubles show. */
+  /** Whether the cluster may be asked, so that its faults show. */
   readonly isForwarded: boolean
   /** What is wrong with an answer of 200; undefined: nothing. */
   readonly check?: (answer: Answer) => string | undefined
@@ -25,7 +25,7 @@ const cids = Array.from({ length: 300 }, (_, index) => generatedCid(index)) as [
 /** Few addresses share a counter with the guesser, but some do. */
 const refused = [401, 429]
 
-/** Whatever the address is that they come from, these are told apart by the one forwarded. */
+/** These requests are distinguished by their forwarded address, wherever they come from. */
 const somewhere = (rng: SeededRng): string =>
   `X-Forwarded-For: 10.${rng.below(256)}.${rng.below(256)}.${rng.below(256)}`
 
@@ -44,7 +44,7 @@ export const requestText = (line: string, headers: readonly string[], body = '')
 
 export const byPinner = (rng: SeededRng): string => authorization(rng, rng.of(credentials.pinners))
 
-/** Asked with a good key, and for the cluster. */
+/** Requests with a valid key, for the cluster. */
 function good(
   name: string,
   line: string,
@@ -57,7 +57,7 @@ function good(
   return { name, text, statuses, isForwarded: true, check }
 }
 
-/** Turned away by the gate itself. */
+/** Refused by the gate itself. */
 const turnedAway = (
   name: string,
   line: string,

@@ -1,6 +1,6 @@
 /** What the cluster does wrong for a while, and what a client may see of that. */
 
-/** Kinds of trouble; what each does: cluster-process.ts. */
+/** Kinds of faults; cluster-process.ts has their effects. */
 export const troubles = [
   ...(['stall', 'reset', 'hangup', 'die-mid-stream', 'die-mid-length', 'halt'] as const),
   ...(['garbage', 'status-500', 'status-503', 'redirect', 'stream-error', 'down'] as const),
@@ -31,7 +31,7 @@ const symptoms: Readonly<Record<Trouble, Omit<Symptoms, 'trouble'>>> = {
   'die-mid-length': { statuses: [502], cut: true },
   halt: { statuses: [504], cut: true },
   garbage: { statuses: [502] },
-  // Of the record of a pin, which is read first, that is no answer.
+  // For the record of a pin, which is read first, that is not an answer.
   'status-500': { statuses: [500, 502] },
   'status-503': { statuses: [503] },
   redirect: { statuses: [502] },
@@ -45,7 +45,7 @@ const isAnswer: ReadonlySet<Trouble> = new Set(['status-500', 'stream-error'])
 /** The cluster's limits in the settings, and a little: who asked so much later is not concerned. */
 const aftermathMs = 4500
 
-/** When there was which trouble. */
+/** When there was which fault. */
 export class TroubleHistory {
   private readonly spans: { readonly trouble: Trouble; readonly fromMs: number; toMs: number }[] =
     []

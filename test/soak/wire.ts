@@ -65,7 +65,7 @@ export class Wire {
     this.socket.write(text)
   }
 
-  /** Takes nothing from the socket until the promise has settled. */
+  /** Does not read from the socket until the promise has settled. */
   async hold(until: Promise<unknown>): Promise<void> {
     this.socket.pause()
     await until
@@ -93,7 +93,7 @@ export class Wire {
     this.socket.destroySoon()
   }
 
-  /** An end without a word: whatever is under way is lost. */
+  /** An end without a word: whatever is in flight is lost. */
   leave(how: 'fin' | 'rst'): void {
     this.isOver = true
     if (how === 'rst') this.socket.resetAndDestroy()

@@ -48,23 +48,27 @@ async function heldUp({ cluster, pick }: Pick<Gates, 'cluster' | 'pick'>, as: st
 
 type Gates = Awaited<ReturnType<typeof startGates>>
 
-t.test('encoders that pin the same at four gates at once all hold it', { skip }, async (t) => {
-  const { pick, cluster } = await startGates(t, 4)
-  const names = Array.from({ length: 24 }, (_, n) => `e${n}`)
-  const answers = await Promise.all(
-    names.map((as, index) => pick(index).ask('POST', `/pins/${cid}`, { as })),
-  )
-  t.same([...new Set(answers.map(({ status }) => status))], [200])
-  t.same(holders(cluster, names), names)
+t.test(
+  'encoders that pin the same CID at four gates at the same time all hold it',
+  { skip },
+  async (t) => {
+    const { pick, cluster } = await startGates(t, 4)
+    const names = Array.from({ length: 24 }, (_, n) => `e${n}`)
+    const answers = await Promise.all(
+      names.map((as, index) => pick(index).ask('POST', `/pins/${cid}`, { as })),
+    )
+    t.same([...new Set(answers.map(({ status }) => status))], [200])
+    t.same(holders(cluster, names), names)
 
-  // Each unpins at another gate than it pinned at.
-  const gone = names.slice(0, 12)
-  const left = await Promise.all(
-    gone.map((as, index) => pick(index + 1).ask('DELETE', `/pins/${cid}`, { as })),
-  )
-  t.same([...new Set(left.map(({ status }) => status))], [200])
-  t.same(holders(cluster, names), names.slice(12))
-})
+    // Each unpins at another gate than it pinned at.
+    const gone = names.slice(0, 12)
+    const left = await Promise.all(
+      gone.map((as, index) => pick(index + 1).ask('DELETE', `/pins/${cid}`, { as })),
+    )
+    t.same([...new Set(left.map(({ status }) => status))], [200])
+    t.same(holders(cluster, names), names.slice(12))
+  },
+)
 
 t.test('a gate knows what another one has just written, within a second', { skip }, async (t) => {
   const { pick, cluster } = await startGates(t, 2)
@@ -95,21 +99,25 @@ t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, as
   t.same(holders(cluster, ['e0', 'e1', 'e2']), ['e0', 'e1', 'e2'])
 })
 
-t.test('a namespace is of one cluster, and the gate of another is refused', { skip }, async (t) => {
-  const { redis, cluster, pick } = await startGates(t, 1)
-  const body = JSON.stringify({ id: '12D3KooWAnotherCluster', cluster_peers: [] })
-  const other = await startFakeCluster()
-  t.teardown(() => other.close())
-  other.behave({ method: 'GET', path: /^\/id$/ }, { kind: 'status', status: 200, body })
-  const settings = { store: { redis: redis.url }, clusterUrl: other.url } as const
-  await t.rejects(startGate(t, settings), { message: /store\.namespace.*another cluster/s })
-  const own = { ...settings, store: { redis: redis.url, namespace: 'another' } }
-  t.equal((await (await startGate(t, own)).ask('POST', `/pins/${cid}`)).status, 200)
-  t.notOk(cluster.pins.has(cid))
-  t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200)
-})
+t.test(
+  'a namespace belongs to one cluster, and a gate of another is refused',
+  { skip },
+  async (t) => {
+    const { redis, cluster, pick } = await startGates(t, 1)
+    const body = JSON.stringify({ id: '12D3KooWAnotherCluster', cluster_peers: [] })
+    const other = await startFakeCluster()
+    t.teardown(() => other.close())
+    other.behave({ method: 'GET', path: /^\/id$/ }, { kind: 'status', status: 200, body })
+    const settings = { store: { redis: redis.url }, clusterUrl: other.url } as const
+    await t.rejects(startGate(t, settings), { message: /store\.namespace.*another cluster/s })
+    const own = { ...settings, store: { redis: redis.url, namespace: 'another' } }
+    t.equal((await (await startGate(t, own)).ask('POST', `/pins/${cid}`)).status, 200)
+    t.notOk(cluster.pins.has(cid))
+    t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200)
+  },
+)
 
-t.test('repairs of all gates unpin as much as one may', { skip }, async (t) => {
+t.test('repairs of all gates together unpin no more than one gate may', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const shared = { redis: redis.url, namespace: 'pinwarden', timeoutMs: 2000 } as const
   const [one, other] = await Promise.all(
@@ -143,7 +151,7 @@ t.test('repairs of all gates unpin as much as one may', { skip }, async (t) => {
   await t.rejects(async () => one?.spend(budget, ['a']), StoreFault, 'unknown is no leave to unpin')
 })
 
-t.test('a late take locks no gate out', { skip }, async (t) => {
+t.test('a late attempt to take a lock locks out no gate', { skip }, async (t) => {
   const { redis, pick, cluster } = await startGates(t, 2, 50)
   redis.pause()
   t.equal((await pick(0).ask('POST', `/pins/${cid}`, { as: 'e0' })).status, 200, 'it goes on alone')
@@ -154,7 +162,7 @@ t.test('a late take locks no gate out', { skip }, async (t) => {
   t.same(holders(cluster, ['e0', 'e1']), ['e0', 'e1'])
 })
 
-t.test('without the store gates that write over each other put it right', { skip }, async (t) => {
+t.test('without the store, gates that overwrite each other repair it', { skip }, async (t) => {
   const { redis, gates, pick, cluster } = await startGates(t, 2)
   await redis.kill()
   for (const gate of gates) await gate.logged(away)

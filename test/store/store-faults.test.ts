@@ -26,7 +26,7 @@ const failures: readonly (readonly [Failure, string, string, string])[] = [
 ]
 
 for (const [how, reason, words, cause] of failures) {
-  t.test(`a request that meets ${how} of its store is told ${reason}`, { skip }, async (t) => {
+  t.test(`a request that meets ${how} of its store gets ${reason}`, { skip }, async (t) => {
     const redis = await TestRedis.start(t)
     const fails = async (text: string, method: string, path: string) => {
       const { wire, gate } = await started(t, redis, 'closed')

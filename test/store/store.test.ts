@@ -56,7 +56,7 @@ t.test('four gates give an encoder one budget, exact to the request', { skip }, 
   t.match(answer?.headers.get('ratelimit'), /^"reads";r=0;t=(3600|35\d\d)$/)
 })
 
-t.test('budgets of one encoder, and those of two, are not each other’s', { skip }, async (t) => {
+t.test('budgets of one encoder, and of two encoders, are separate', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const one = { max: 1, windowSeconds: 3600 }
   const limits = { reads: one, writes: one, listings: one }
@@ -82,7 +82,7 @@ t.test('failed attempts are counted for all gates together', { skip }, async (t)
   t.equal((await gates[0]?.ask('GET', '/id'))?.status, 200, 'a good key always passes')
 })
 
-t.test('without its store a gate goes on alone, and shares again', { skip }, async (t) => {
+t.test('without its store a gate continues alone, and then shares again', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const limits = { reads: { max: 10, windowSeconds: 3600 } }
   const gates = await startGates(t, 2, redis, { limits })
@@ -129,29 +129,33 @@ t.test('a gate starts, and ends, with a store that hangs', { skip }, async (t) =
   await gate?.close()
 })
 
-t.test('told to, a gate refuses what it cannot count, and nothing is sent', { skip }, async (t) => {
-  const redis = await TestRedis.start(t)
-  const [gate] = await startGates(t, 1, redis, { store: { failMode: 'closed' } })
-  if (gate === undefined) throw new Error('no gate')
-  t.equal((await gate.ask('GET', '/id')).status, 200)
-  await redis.kill()
-  await gate.logged('the store went down; requests are refused until it is back')
-  gate.cluster.reset()
-  const answer = await gate.ask('GET', '/id')
-  t.equal(answer.status, 503)
-  t.equal(answer.headers.get('retry-after'), '5')
-  t.same(answer.json, { code: 503, message: 'rate limiting is unavailable' })
-  t.match(await gate.line(({ status }) => status === 503), {
-    outcome: 'refused',
-    reason: 'store-unavailable',
-  })
-  const bad = await gate.ask('GET', '/id', { headers: { authorization: 'Bearer x' } })
-  t.equal(bad.status, 503, 'also what it cannot throttle')
-  t.same(gate.cluster.requests, [])
-  await redis.comeBack()
-  await gate.logged(back)
-  t.equal((await gate.ask('GET', '/id')).status, 200)
-})
+t.test(
+  'with failMode closed a gate refuses what it cannot count, and nothing is sent',
+  { skip },
+  async (t) => {
+    const redis = await TestRedis.start(t)
+    const [gate] = await startGates(t, 1, redis, { store: { failMode: 'closed' } })
+    if (gate === undefined) throw new Error('no gate')
+    t.equal((await gate.ask('GET', '/id')).status, 200)
+    await redis.kill()
+    await gate.logged('the store went down; requests are refused until it is back')
+    gate.cluster.reset()
+    const answer = await gate.ask('GET', '/id')
+    t.equal(answer.status, 503)
+    t.equal(answer.headers.get('retry-after'), '5')
+    t.same(answer.json, { code: 503, message: 'rate limiting is unavailable' })
+    t.match(await gate.line(({ status }) => status === 503), {
+      outcome: 'refused',
+      reason: 'store-unavailable',
+    })
+    const bad = await gate.ask('GET', '/id', { headers: { authorization: 'Bearer x' } })
+    t.equal(bad.status, 503, 'also what it cannot throttle')
+    t.same(gate.cluster.requests, [])
+    await redis.comeBack()
+    await gate.logged(back)
+    t.equal((await gate.ask('GET', '/id')).status, 200)
+  },
+)
 
 t.test('only a store with a password gets the password', { skip }, async (t) => {
   const redis = await TestRedis.start(t, ['--requirepass', 'open-sesame-4711'])
@@ -173,7 +177,7 @@ t.test('only a store with a password gets the password', { skip }, async (t) => 
     t.notOk((await each?.logText())?.includes('open-sesame'), 'and no log')
 })
 
-t.test('another password is taken without a restart', { skip }, async (t) => {
+t.test('a new password is used without a restart', { skip }, async (t) => {
   const redis = await TestRedis.start(t, ['--requirepass', 'open-sesame-4711'])
   const store = { redis: redis.url, timeoutMs: 2000, passwordFile: 'secret' }
   const gate = await startGate(t, { store, files: { secret: 'open-sesame-0815\n' } })
@@ -182,7 +186,7 @@ t.test('another password is taken without a restart', { skip }, async (t) => {
   await gate.logged(back)
 })
 
-t.test('a key used at one gate is used at all', { skip }, async (t) => {
+t.test('the last use of a key at one gate is known at all gates', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const [one, other] = await startGates(t, 2, redis)
   const startMs = Date.now()
@@ -193,41 +197,37 @@ t.test('a key used at one gate is used at all', { skip }, async (t) => {
   t.ok((times?.get('alpha/k1') ?? 0) >= startMs)
 })
 
-t.test(
-  'a store is spoken to over TLS, and only if its certificate is right',
-  { skip },
-  async (t) => {
-    const place = mkdtempSync(join(tmpdir(), 'pinwarden-'))
-    t.teardown(() => {
-      rmSync(place, { recursive: true })
-    })
-    writeFileSync(join(place, 'cert.pem'), certificate.cert)
-    writeFileSync(join(place, 'key.pem'), certificate.key)
-    const port = String(await freePort())
-    const files = [
-      '--tls-cert-file',
-      join(place, 'cert.pem'),
-      '--tls-key-file',
-      join(place, 'key.pem'),
-    ]
-    const tls = ['--tls-port', port, '--tls-auth-clients', 'no', ...files]
-    const redis = await TestRedis.start(t, tls)
-    const limits = { reads: { max: 1, windowSeconds: 3600 } }
-    const url = `rediss://localhost:${port}`
-    const store = { redis: url, caFile: 'cert.pem' }
-    const gates = await startGates(t, 2, redis, { limits, store })
-    t.same(await statuses(gates, 2), { 200: 1, 429: 1 })
-    const [strict] = await startGates(t, 1, redis, { store: { redis: url } })
-    t.match(await strict?.logged(away), { reason: /SELF_SIGNED|UNABLE_TO|DEPTH_ZERO/ })
+t.test('a store can be used over TLS, and only with a valid certificate', { skip }, async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'pinwarden-'))
+  t.teardown(() => {
+    rmSync(place, { recursive: true })
+  })
+  writeFileSync(join(place, 'cert.pem'), certificate.cert)
+  writeFileSync(join(place, 'key.pem'), certificate.key)
+  const port = String(await freePort())
+  const files = [
+    '--tls-cert-file',
+    join(place, 'cert.pem'),
+    '--tls-key-file',
+    join(place, 'key.pem'),
+  ]
+  const tls = ['--tls-port', port, '--tls-auth-clients', 'no', ...files]
+  const redis = await TestRedis.start(t, tls)
+  const limits = { reads: { max: 1, windowSeconds: 3600 } }
+  const url = `rediss://localhost:${port}`
+  const store = { redis: url, caFile: 'cert.pem' }
+  const gates = await startGates(t, 2, redis, { limits, store })
+  t.same(await statuses(gates, 2), { 200: 1, 429: 1 })
+  const [strict] = await startGates(t, 1, redis, { store: { redis: url } })
+  t.match(await strict?.logged(away), { reason: /SELF_SIGNED|UNABLE_TO|DEPTH_ZERO/ })
 
-    const ofAnother = { store: { redis: url, caFile: 'ca.pem' } }
-    const [stale] = await startGates(t, 1, redis, {
-      ...ofAnother,
-      files: { 'ca.pem': otherCertificate.cert },
-    })
-    await stale?.logged(away)
-    const replaced = { redis: url, timeoutMs: 2000, caFile: 'ca.pem' }
-    stale?.replace({ store: replaced, files: { 'ca.pem': certificate.cert } })
-    await stale?.logged(back)
-  },
-)
+  const ofAnother = { store: { redis: url, caFile: 'ca.pem' } }
+  const [stale] = await startGates(t, 1, redis, {
+    ...ofAnother,
+    files: { 'ca.pem': otherCertificate.cert },
+  })
+  await stale?.logged(away)
+  const replaced = { redis: url, timeoutMs: 2000, caFile: 'ca.pem' }
+  stale?.replace({ store: replaced, files: { 'ca.pem': certificate.cert } })
+  await stale?.logged(back)
+})

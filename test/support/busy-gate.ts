@@ -22,7 +22,7 @@ export async function busyGate(t: Test): Promise<string> {
   const outage = { onOutage: 'journal', fallback } as const
   const gate = await startGate(t, { ...outage, store, encoders, enforcement: 'observe' })
   const { cluster } = gate
-  // The program registers these, and a test's gate is no program.
+  // The program registers these, which a test's gate does not have.
   const settings = registerReload(gate.metrics)
   settings.reloaded(true)
   settings.certificateExpires(new Date())

@@ -59,7 +59,7 @@ t.test('a request head may have 8192 bytes and not one more', async (t) => {
   t.match(refused, /^HTTP\/1.1 431 .*\r\nContent-Type: text\/plain/)
 })
 
-t.test('what is no request is 400 in plain text, and recorded as malformed', async (t) => {
+t.test('malformed HTTP is 400 in plain text, and recorded as malformed', async (t) => {
   const cluster = await start(t)
   const bad = [
     'hello\r\n\r\n',
@@ -175,7 +175,7 @@ t.test('a stalled request is answered when released, and tells when its peer lef
   t.notOk((await second).isAborted)
 })
 
-t.test('what is held and abandoned is not done, what is awaited is', async (t) => {
+t.test('a held request is not executed if abandoned, but is if awaited', async (t) => {
   const cluster = await start(t)
   let release = (): void => undefined
   const until = new Promise<void>((resolve) => (release = resolve))
@@ -273,7 +273,7 @@ t.test('a slow reader holds a stream back', async (t) => {
   await request.aborted
 })
 
-t.test('closing is quick, whatever is under way', async (t) => {
+t.test('closing is quick, whatever is in progress', async (t) => {
   const cluster = await start(t)
   cluster.behave({}, { kind: 'stall' })
   const client = await open(t, cluster)

@@ -179,7 +179,7 @@ t.test('paths are decoded before they are matched, and CIDs read in any spelling
   t.equal((await ask(cluster, `GET /pins/ipfs%2F${cid}`)).status, 404)
 })
 
-t.test('bad CIDs are told in the words of go-cid', async (t) => {
+t.test('bad CIDs get the messages of go-cid', async (t) => {
   const cluster = await start(t)
   const cases: [cid: string, why: string][] = [
     ['a', 'cid too short'],
@@ -227,7 +227,7 @@ t.test('404 and 405 follow the quirks of the router', async (t) => {
   }
 })
 
-t.test('recovering what is not pinned is no error, unless it is asked locally', async (t) => {
+t.test('recovering an unpinned CID is not an error, unless it is local', async (t) => {
   const cluster = await start(t)
   t.match((await ask(cluster, `POST /pins/${cid}/recover`)).text, '"status":"unpinned"')
   t.equal((await ask(cluster, `POST /pins/${cid}/recover?local=true`)).status, 404)

@@ -12,7 +12,7 @@ export interface FakeKubo {
   readonly pins: Set<string>
   /** Pins in progress, which the test ends. */
   readonly working: ReadonlyMap<string, Working>
-  /** `now`: it has everything already; `work`: it is told when. */
+  /** `now`: it already has everything; `work`: the test says when. */
   mode: 'now' | 'work' | 'hangup' | 'silent'
   /** Command → what it answers with, whatever is true. */
   readonly says: Map<string, string>

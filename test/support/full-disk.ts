@@ -1,4 +1,4 @@
-/** A disk that takes nothing more, as far as this process can tell. */
+/** A full disk, as far as this process can tell. */
 import { execFileSync } from 'node:child_process'
 
 const ignore = () => undefined

@@ -89,7 +89,7 @@ export class RawClient {
   }
 }
 
-/** A request head; the empty line that ends it comes by itself. */
+/** The headers of a request; adds the empty line that ends them. */
 export const head = (requestLine: string, ...headers: readonly string[]): string =>
   [requestLine, ...headers, '', ''].join('\r\n')
 

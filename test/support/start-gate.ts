@@ -30,10 +30,10 @@ export interface Overrides {
   /** Beside the settings, by their names. */
   readonly files?: Readonly<Record<string, string>>
   readonly retentionDays?: object
-  /** Name → fields of the encoder; a key is made for each. `alpha` is always there. */
+  /** Name → fields of the encoder; each gets a key. `alpha` always exists. */
   readonly encoders?: Readonly<Record<string, object>>
   readonly tls?: boolean
-  /** What the cluster asks of its own callers; the gate is told. */
+  /** The credential that the cluster requires, which the gate gets. */
   readonly clusterLogin?: { readonly username: string; readonly password: string }
   /** What the gate may keep beyond its end. */
   readonly stateDirectory?: string
@@ -52,7 +52,7 @@ export interface TestGate {
   line(fits?: (line: AccessLine) => boolean): Promise<AccessLine>
   /** The first line beside those of requests, also a future one, with this message. */
   logged(message: string): Promise<Readonly<Record<string, unknown>>>
-  /** The keys made for the test, by encoder. */
+  /** The test's keys, by encoder. */
   readonly keys: Readonly<Record<string, string>>
   /** The first event of a pin that fits, also a future one. */
   pinEvent(fits?: (event: PinEvent) => boolean): Promise<PinEvent>
@@ -80,7 +80,7 @@ export interface TestGate {
   close(): Promise<void>
 }
 
-/** All that the cluster ever gets of headers, where it asks for no credential of ours. */
+/** All headers that the cluster gets if it requires no credential. */
 export const headersSent = [
   'accept',
   'accept-encoding',

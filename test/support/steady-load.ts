@@ -11,7 +11,7 @@ export class SteadyLoad {
   private readonly clients: Promise<void>[]
   private isOver = false
 
-  /** @param origin of a gate; who it is is not looked at */
+  /** @param origin of a gate, whose identity is not checked */
   constructor(
     private readonly origin: string,
     private readonly key: string,

@@ -3,7 +3,7 @@ import t from 'tap'
 import { daysText, durationText, secondsText, spanText } from '../../src/time/span-text.js'
 import { dayMs, hourMs, minuteMs } from '../../src/time/units.js'
 
-t.test('a span is told in its two largest units, or in the one that says enough', async (t) => {
+t.test('a span is printed in its two largest units, or in one if that is enough', async (t) => {
   t.equal(spanText(-5), '0 s')
   t.equal(spanText(59_999), '59 s')
   t.equal(spanText(minuteMs), '1 min')
@@ -19,7 +19,7 @@ t.test('how long something took is rounded to what can be compared', async (t) =
   t.equal(durationText(2499), '2.5 s')
 })
 
-t.test('limits are told in seconds, and certificates in days', async (t) => {
+t.test('limits are printed in seconds, and certificates in days', async (t) => {
   t.equal(secondsText(500), '0.5 s')
   t.equal(secondsText(30_000), '30 s')
   t.equal(daysText(2 * dayMs - 1), '1 day')

@@ -15,7 +15,7 @@ const line = (...statuses: readonly string[]): Buffer => {
   )
 }
 
-t.test('a pin is as far as the peers that it is allocated to', async (t) => {
+t.test('the state of a pin is that of the peers that it is allocated to', async (t) => {
   const cases: readonly (readonly [readonly string[], string])[] = [
     [['pinned'], 'pinned'],
     [['pinned', 'remote', 'pinned'], 'pinned'],
@@ -46,7 +46,7 @@ t.test('the CID of a line is found without reading the line', async (t) => {
   t.equal(cidAtStart(Buffer.from('')), undefined)
 })
 
-t.test("the cluster's reasons are said in plain words", async (t) => {
+t.test("the cluster's reasons are explained in plain words", async (t) => {
   const none =
     'the cluster gave up before Kubo had it: no progress in its pin_timeout, or a restart'
   const refused =

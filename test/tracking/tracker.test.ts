@@ -62,7 +62,7 @@ t.test('a pin is asked for by name only when it has left the queue', async (t) =
   t.equal(questions.length, 3, 'nothing is asked when nothing is pending')
 })
 
-t.test('a handler of events that throws is logged, and holds up no other', async (t) => {
+t.test('an event handler that throws is logged, and blocks no other', async (t) => {
   const { tracker, state, events, bugs, turn } = tracking()
   const bug = new TypeError('a bug')
   const push = events.push.bind(events)
@@ -92,7 +92,7 @@ t.test('a handler of events that throws is logged, and holds up no other', async
   t.same(bugs, [bug, bug])
 })
 
-t.test('an answer that cannot be read is told of, and asked for again', async (t) => {
+t.test('an unreadable answer is reported, and requested again', async (t) => {
   const { tracker, state, faults, bugs, results, turn } = tracking()
   const fault = new ClusterFault('cluster-bad-answer', new Error('no JSON'))
   faults.push(new ClusterFault('cluster-timeout'), fault)
@@ -103,7 +103,7 @@ t.test('an answer that cannot be read is told of, and asked for again', async (t
   t.match(results(), [['alpha', 'pinned']])
 })
 
-t.test('while nothing happens the questions become few', async (t) => {
+t.test('while nothing happens the requests become rare', async (t) => {
   const { tracker, state, questions, turn } = tracking()
   state.set(one, 'pinning')
   tracker.accepted(one, 'alpha')
@@ -116,7 +116,7 @@ t.test('while nothing happens the questions become few', async (t) => {
   t.same(questions, ['queue', '1 by name'], 'and soon again when something is new')
 })
 
-t.test('a thousand pins cost as many questions as one', async (t) => {
+t.test('a thousand pins cost as many requests as one', async (t) => {
   const { tracker, state, questions, events, turn } = tracking()
   for (let index = 0; index < 1000; index++) {
     state.set(generatedCid(index), 'pinned')
@@ -129,7 +129,7 @@ t.test('a thousand pins cost as many questions as one', async (t) => {
   t.equal(questions.length, 12)
 })
 
-t.test('a failure is told once, and what comes of it later as well', async (t) => {
+t.test('a failure is reported once, and so is its later outcome', async (t) => {
   const { tracker, state, events, results, turn } = tracking()
   state.set(one, 'pin_error: context canceled')
   tracker.accepted(one, 'alpha')
@@ -154,7 +154,7 @@ t.test('a failure is told once, and what comes of it later as well', async (t) =
   )
 })
 
-t.test('what the cluster does not know yet is not taken for gone', async (t) => {
+t.test('a pin that the cluster does not know yet is not taken for unpinned', async (t) => {
   const { tracker, state, results, turn } = tracking()
   tracker.accepted(one, 'alpha')
   await turn(4 * minuteMs)
@@ -181,7 +181,7 @@ t.test('an encoder that unpins gets an event, the others are still tracked', asy
   t.match(results().slice(1), [['beta', 'pinned']])
 })
 
-t.test('after a day it is given up', async (t) => {
+t.test('tracking ends after a day', async (t) => {
   const { tracker, state, results, questions, turn } = tracking()
   state.set(one, 'pinning')
   tracker.accepted(one, 'alpha')
@@ -193,7 +193,7 @@ t.test('after a day it is given up', async (t) => {
   t.same(questions, [])
 })
 
-t.test('a cluster that is away is asked ever less often, and nothing is lost', async (t) => {
+t.test('a cluster that is down is asked less and less often, and nothing is lost', async (t) => {
   const { tracker, state, questions, results, faults, bugs, turn } = tracking()
   for (let count = 0; count < 10; count++) faults.push(new ClusterFault('cluster-down'))
   state.set(one, 'pinned')
@@ -219,7 +219,7 @@ t.test('a waiting request is called once the pin is in a terminal state', async 
   t.ok(questions.length <= 7, `${questions.length} questions for all of them`)
 })
 
-t.test('a waiting request is called when the time is up', async (t) => {
+t.test('a waiting request is called when time is up', async (t) => {
   const { tracker, state, turn } = tracking()
   state.set(one, 'pinning')
   let called = 0
@@ -230,7 +230,7 @@ t.test('a waiting request is called when the time is up', async (t) => {
   t.equal(called, 1)
 })
 
-t.test('a pin that is not tracked is asked for at once, by name', async (t) => {
+t.test('a pin that is not tracked is requested immediately, by name', async (t) => {
   const { tracker, state, questions, events, turn } = tracking()
   state.set(one, 'pinned')
   let called = 0
@@ -308,7 +308,7 @@ t.test('more than fifty thousand pins are not tracked', async (t) => {
   t.same(tracker.pendingPins().get('alpha'), { pending: 50_000, failing: 0 })
 })
 
-t.test('who has fewer pins than another is tracked all the same', async (t) => {
+t.test('an encoder with fewer pins than another is still tracked', async (t) => {
   const { tracker } = tracking()
   for (let index = 0; index < 50_000; index++) tracker.accepted(generatedCid(index), 'alpha')
   for (let index = 60_000; index < 60_100; index++) tracker.accepted(generatedCid(index), 'beta')
@@ -316,7 +316,7 @@ t.test('who has fewer pins than another is tracked all the same', async (t) => {
   t.same(tracker.pendingPins().get('alpha'), { pending: 49_900, failing: 0 })
 })
 
-t.test('an encoder waits no more often than it leaves free', async (t) => {
+t.test('an encoder has no more waits than it leaves free', async (t) => {
   const { tracker, state } = tracking()
   state.set(one, 'pinning')
   const calls = { alpha: 0, beta: 0 }
@@ -326,7 +326,7 @@ t.test('an encoder waits no more often than it leaves free', async (t) => {
   tracker.close()
 })
 
-t.test('a line that is no status keeps no other pin from being seen', async (t) => {
+t.test('a line that is not a status hides no other pin', async (t) => {
   const time = clock()
   const events: PinEvent[] = []
   const tracker = new PinTracker({
@@ -348,7 +348,7 @@ t.test('a line that is no status keeps no other pin from being seen', async (t) 
 })
 
 t.test(
-  'a pin that is there at once is answered at once, and one that comes as it is seen',
+  'a pin that is already there is answered immediately, and others once they are seen',
   async (t) => {
     const { tracker, state, turn } = tracking()
     state.set(one, 'pinned')

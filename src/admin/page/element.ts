@@ -64,15 +64,15 @@ function moveToEnd(parent: Element, index: number): void {
 const keyOf = (node: Node): string | undefined =>
   node instanceof HTMLElement ? node.dataset.key : undefined
 
-function change(old: Node, made: Node): void {
-  if (!(old instanceof Element) || !(made instanceof Element)) {
-    if (old.nodeValue !== made.nodeValue) old.nodeValue = made.nodeValue
+function change(old: Node, next: Node): void {
+  if (!(old instanceof Element) || !(next instanceof Element)) {
+    if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue
     return
   }
   for (const { name } of [...old.attributes])
     // The reader decides whether it is open.
-    if (name !== 'open' && !made.hasAttribute(name)) old.removeAttribute(name)
-  for (const { name, value } of made.attributes)
+    if (name !== 'open' && !next.hasAttribute(name)) old.removeAttribute(name)
+  for (const { name, value } of next.attributes)
     if (old.getAttribute(name) !== value) old.setAttribute(name, value)
-  setChildren(old, [...made.childNodes])
+  setChildren(old, [...next.childNodes])
 }

@@ -7,7 +7,7 @@ import type { Alarm, EndpointStatus, StatusReport } from '../status-report.js'
 import { byId, element, setChildren, setText } from './element.js'
 import { agoText, countText, dateText, none, zoneText } from './words.js'
 
-/** Of `/readyz`. */
+/** The answer of `/readyz`. */
 export interface Readiness {
   readonly ready?: boolean
   readonly missing?: readonly string[]

@@ -17,7 +17,7 @@ export interface Expected {
 }
 
 /** What the daemon says of itself; undefined: none answers, or another program. */
-type Told = { readonly file?: string; readonly url?: string | null } | undefined
+type Reported = { readonly file?: string; readonly url?: string | null } | undefined
 
 const waitMs = 1000
 
@@ -28,11 +28,11 @@ const waitMs = 1000
 export function ownDaemon(expected: Expected): (held: Held) => Promise<boolean> {
   const { config, configPath, controlSocket } = expected
   const admin = adminOf(config)
-  const atControl = onlyOnce(() => told(controlSocket, '/settings'))
-  const atAdmin = onlyOnce(() => told(admin, '/status'))
+  const atControl = onlyOnce(() => settingsOf(controlSocket, '/settings'))
+  const atAdmin = onlyOnce(() => settingsOf(admin, '/status'))
   const isIts = (file?: string) => file !== undefined && placeOf(file) === placeOf(configPath)
   const holds = async (where: string | undefined, path: string) =>
-    isIts((await told(where, path))?.file)
+    isIts((await settingsOf(where, path))?.file)
   return async (held) => {
     if ('socket' in held)
       return (await holds(held.socket, '/settings')) || holds(held.socket, '/status')
@@ -64,17 +64,17 @@ function onlyOnce<T>(ask: () => Promise<T>): () => Promise<T> {
   return () => (asked ??= ask())
 }
 
-async function told(where: string | undefined, path: string): Promise<Told> {
+async function settingsOf(where: string | undefined, path: string): Promise<Reported> {
   if (where === undefined) return undefined
   const signal = AbortSignal.timeout(waitMs)
   const options: RequestOptions = { ...optionsOf(where, path), agent: false, signal }
   try {
     const [response] = (await once(get(options), 'response')) as [IncomingMessage]
     if (!isOwn(response)) return undefined
-    const said = JSON.parse(await boundedText(response, textMax)) as {
-      readonly settings?: Told
-    } & NonNullable<Told>
-    return { url: said.url ?? null, ...(said.settings ?? said) }
+    const answer = JSON.parse(await boundedText(response, textMax)) as {
+      readonly settings?: Reported
+    } & NonNullable<Reported>
+    return { url: answer.url ?? null, ...(answer.settings ?? answer) }
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-/** The script for zsh, which shows the descriptions as well. */
+/** The script for zsh, which also shows the descriptions. */
 import { flagsWith, type CommandPlace } from './places.js'
 
 export function zshScript(places: readonly CommandPlace[]): string {

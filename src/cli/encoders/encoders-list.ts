@@ -19,7 +19,7 @@ interface Row {
   readonly keys: number
   /** Number of keys that work now. */
   readonly liveKeys: number
-  /** Of any of its keys. */
+  /** Last use of any of its keys. */
   readonly lastUsed: string | null
 }
 

@@ -16,7 +16,7 @@ import { lstat, open, rm, stat } from 'node:fs/promises'
 
 export interface InitOptions {
   readonly configPath: string
-  /** Of the first encoder. */
+  /** Name of the first encoder. */
   readonly encoder: string
   /** Address to listen on; undefined: the public one of this host. */
   readonly host: string | undefined
@@ -47,7 +47,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   const known = await knownIn(options, io)
   const draft = draftOf(options, host, stored, known)
   const text = `${JSON.stringify(draft, null, 2)}\n`
-  // The files are looked at where they are said to be there already.
+  // The files are checked if options say where they are.
   const config =
     options.cert === undefined
       ? configFrom(text)

@@ -5,7 +5,7 @@ import { blockListOf, isLoopback } from '../../settings/values/network.js'
 import { refusedAt } from '../../daemon/start-problems.js'
 import { CommandError } from '../report.js'
 
-/** Not reachable from elsewhere as they are: RFC 1918, 6598, 3927, 4193, 4291. */
+/** Addresses that are not reachable from elsewhere: RFC 1918, 6598, 3927, 4193, 4291. */
 const privateNetworks = blockListOf([
   '10.0.0.0/8',
   '172.16.0.0/12',

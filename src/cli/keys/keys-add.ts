@@ -11,7 +11,7 @@ import { leaseIdFor } from '../known-holder.js'
 import { UsageError, warnOfCopy } from '../report.js'
 
 export interface KeysAddOptions extends NewKeyOptions, JsonCalled {
-  /** Of a new encoder. */
+  /** Role of a new encoder. */
   readonly role: string | undefined
   /** Accepts the name although another encoder has nearly the same. */
   readonly isNew: boolean

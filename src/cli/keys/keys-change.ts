@@ -13,7 +13,7 @@ import { clearedText, expiryText, newKey, type NewKeyOptions } from './new-key.j
 import { warn, warnOfCopy } from '../report.js'
 
 export interface KeysRotateOptions extends NewKeyOptions, JsonCalled {
-  /** Of the old key; undefined: the only live one. */
+  /** Id of the old key; undefined: the only live one. */
   readonly id: string | undefined
   /** How long the old key stays valid, such as `7d`; `0`: not at all. */
   readonly grace: string

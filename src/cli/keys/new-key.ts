@@ -8,7 +8,7 @@ import { hint } from '../report.js'
 
 export interface NewKeyOptions {
   readonly encoder: string
-  /** When the key expires: a date, a time, or a while from now. */
+  /** When the key expires: a date, a time, or a span from now. */
   readonly expires: string | undefined
   readonly note: string | undefined
   /** Base URL at which the encoder reaches the gate. */

@@ -9,20 +9,20 @@ import { CommandError } from '../report.js'
 
 export interface ChangeAll<T> {
   readonly items: AsyncIterable<T> | Iterable<T>
-  /** Of the control socket. */
+  /** Path of the control socket. */
   readonly path: string
   readonly bodyOf: (items: readonly T[]) => unknown
   /** Maximum number of items per second. */
   readonly perSecond: number
   /** Undefined: it is not known before. */
   readonly total?: number | undefined
-  /** How many are done before. */
+  /** How many were done before. */
   readonly before?: number
   /** Called with how many are done, in their order. */
   readonly onDone?: (count: number) => Promise<void>
   /** Whether a fault ends it: what comes behind is not begun. */
   readonly endsWithFault: boolean
-  /** What to type to go on. */
+  /** What to type to continue. */
   readonly goOn: string
 }
 
@@ -88,7 +88,7 @@ export async function changeAll<T>(
 /** Named one by one, each with its CID. */
 const faulty: ReadonlySet<string> = new Set(['failed', 'bad-cid', 'not-pinned', 'not-a-plain-pin'])
 
-/** A line that is written over on a terminal, and now and then one elsewhere. */
+/** A line that is overwritten on a terminal; elsewhere, a new line from time to time. */
 class Progress {
   isFirst = true
   private count = 0
@@ -140,10 +140,10 @@ const untouched: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Says what became of all; that nothing was changed is said, too.
+ * Reports the outcomes, and says so if nothing was changed.
  *
  * @param faults outcomes of which one alone makes the command fail
- * @returns the exit code: 1 as well where there was something to do, and none of it is so now
+ * @returns the exit code: also 1 if there was something to do, and none of it was done
  */
 export function sayEnd(counts: KeyedCounter, faults: readonly string[], io: Io): 0 | 1 {
   const isNothing = [...counts].every(([outcome]) => untouched.has(outcome))

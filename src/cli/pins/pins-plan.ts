@@ -21,7 +21,7 @@ import { type PlanKind, refuseExisting, writePlan } from './plan-file.js'
 export interface PlanOptions {
   readonly configPath: string
   readonly encoder?: string
-  /** Of encoders that are not in the configuration any more. */
+  /** Leases of encoders that are no longer in the configuration. */
   readonly removed?: boolean
   /** Pins without leases. */
   readonly ownerless?: boolean

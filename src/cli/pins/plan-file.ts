@@ -66,7 +66,7 @@ export interface ReadPlan {
 }
 
 /**
- * Reads all of it before anything is done.
+ * Reads all of it before any change.
  *
  * @param check throws when a line does not belong to a plan of this kind
  * @throws CommandError it is not a plan, or half of one

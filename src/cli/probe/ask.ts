@@ -123,9 +123,9 @@ function jsonIn(bytes: Buffer, encoding: string | undefined): unknown {
 }
 
 /**
- * Takes a compression off, as axios does unasked.
+ * Decompresses the body, as axios does by default.
  *
- * @throws when the body is not what it is said to be, or would be longer than allowed
+ * @throws when the body is not in its declared encoding, or would be longer than allowed
  */
 function decoded(bytes: Buffer, encoding: string, maxOutputLength: number): Buffer {
   const name = encoding.toLowerCase()

@@ -19,7 +19,7 @@ export interface EncoderUrl {
   readonly notes: readonly string[]
 }
 
-/** @returns what is wrong with it, all at once, where anything is */
+/** @returns everything that is wrong with it */
 export function readEncoderUrl(text: string): EncoderUrl | readonly ProbeProblem[] {
   const slip = slipOf(text)
   if (slip !== undefined) return [slip]

@@ -13,7 +13,7 @@ import { connectTcp, lookUp } from './connectivity.js'
 import { UsageError } from '../report.js'
 
 export interface ProbeOptions {
-  /** Of the gate, credential and all; else the environment's. */
+  /** URL of the gate, with its credential; default: the environment's. */
   readonly url: string | undefined
   /** To pin and unpin. */
   readonly cid: string | undefined
@@ -21,7 +21,9 @@ export interface ProbeOptions {
   readonly timeoutMs?: number
   /** PEM, in place of the authorities that Node trusts. */
   readonly ca?: string
-  /** Of the encoder, read where the environment has no endpoint; `.env` of this directory. */
+  /**
+   * The encoder's `.env`, read if the environment has no endpoint; default: that of this directory.
+   */
   readonly envFile?: string
 }
 
@@ -37,7 +39,8 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
   if (!isEndpoint) {
     steps.fail('endpoint', ...endpoint)
     end(steps, '')
-    // What was typed is wrong usage; what lies in a file or in the environment is what is probed.
+    // A bad endpoint on the command line is wrong usage; one from a file or the environment is a
+    // finding.
     return options.url === undefined ? 1 : 2
   }
   steps.ok('endpoint', `${endpoint.base} as ${endpoint.name}`)
@@ -56,7 +59,7 @@ const kept = 'with a CID that is not pinned yet, the probe also pins and unpins 
 /** The empty UnixFS directory: every node knows it. */
 const wellKnown = 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn'
 
-/** Of the limit for /id, which the connection is a part of. */
+/** The encoder's limit for /id, which includes the connection. */
 const wayMs = 10_000
 
 function argumentsOf({ url, cid, envFile = '.env' }: ProbeOptions, io: Io) {

@@ -151,7 +151,7 @@ const nameless =
   'the answer has no X-Request-Id, which pinwarden sends: this may be the cluster itself, ' +
   "with its own password. Is this pinwarden's port (usually 9098)?"
 
-/** What the encoder reads of it. */
+/** The fields that the encoder reads. */
 interface Id {
   readonly peername: string
   readonly version: string

@@ -72,7 +72,7 @@ export class ProbeSteps {
 
 const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu
 
-/** The other side's words: bounded, on one line, and without anything like a credential. */
+/** Text from the other side: bounded, on one line, and without anything like a credential. */
 export function quoted(words: string, charactersMax = 200): string {
   return redact(words.replace(unprintable, ' ').replace(/\s+/g, ' ').trim(), charactersMax)
 }

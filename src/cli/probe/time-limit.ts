@@ -15,7 +15,7 @@ export async function within<Value>(ms: number, work: Promise<Value>): Promise<V
   }
 }
 
-/** What the system, OpenSSL or Node calls an error. */
+/** The error code of the system, OpenSSL or Node. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if ('code' in error && typeof error.code === 'string') return error.code

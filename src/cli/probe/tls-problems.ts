@@ -1,4 +1,4 @@
-/** What OpenSSL and Node call the faults of a handshake or of a chain of certificates, in words. */
+/** Explains OpenSSL's and Node's error codes for handshakes and certificate chains. */
 import { secondsText } from '../../time/span-text.js'
 import type { ProbeProblem } from './steps.js'
 
@@ -38,7 +38,7 @@ export function handshakeProblem(code: string, ms: number): ProbeProblem {
   return { what: `the handshake failed (${code})`, help: 'send this error code to the operator' }
 }
 
-/** Of OpenSSL 3, of 1.1, and of Node around them. */
+/** Codes of OpenSSL 3, of 1.1, and of Node. */
 const plainCodes = [
   'WRONG_VERSION_NUMBER',
   'PACKET_LENGTH_TOO_LONG',
@@ -51,7 +51,7 @@ const plainCodes = [
 
 /**
  * @param code of what is wrong with the chain
- * @param isKnown whether a fault of the certificate itself was said already
+ * @param isKnown whether a fault of the certificate itself was already reported
  */
 export function chainProblem(code: string, isKnown: boolean): ProbeProblem | undefined {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {

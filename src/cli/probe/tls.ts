@@ -13,7 +13,7 @@ export interface Trust {
   readonly ca: string | undefined
 }
 
-/** @returns whether a client would go on */
+/** @returns whether a client would continue */
 export async function shakeHands(
   { host, port }: EncoderUrl,
   address: string,

@@ -92,7 +92,7 @@ const header = [
   'LIMITS USED',
 ]
 
-/** Of the last hour. Encoders that were not seen in it are in the lists. */
+/** The last hour. Encoders that were not seen in it are in the lists. */
 function encodersText({ encoders, strangers, now }: ActivityReport): string {
   const rows = encoders
     .filter(({ lastSeen }) => lastSeen !== null)

@@ -10,7 +10,7 @@ export interface Filters {
   readonly outcome: string | undefined
   /** Such as `429`, `4xx`, `500-599`. */
   readonly status: string | undefined
-  /** Of a request, as a client read it in X-Request-Id; also in other lines about it. */
+  /** Id of a request, as in X-Request-Id; matches other lines about it too. */
   readonly id?: string | undefined
   /** In any spelling. */
   readonly cid?: string | undefined

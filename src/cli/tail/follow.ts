@@ -35,7 +35,7 @@ export function watchReader(): { readonly signal: AbortSignal } & Disposable {
   return { signal: left.signal, [Symbol.dispose]: () => void watcher.kill() }
 }
 
-/** Goes on with the new file when there is one in its place, and from the start when it shrank. */
+/** Continues with a new file that replaces it, and from the start if it shrank. */
 export async function* followFile(
   path: string,
   from: number,
@@ -73,7 +73,7 @@ async function* blocksFrom(file: FileHandle, from: number): AsyncGenerator<Buffe
   }
 }
 
-/** The file to go on with from its start, if there is reason to. */
+/** The file to continue with from its start, if there is one. */
 async function successor(
   file: FileHandle,
   path: string,

@@ -9,7 +9,7 @@ export interface LastLines {
 
 const blockBytes = 65_536
 
-/** Of a file without line ends, no more than this is held. */
+/** Most bytes that are held of a file without line ends. */
 const lineBytesMax = 1024 * 1024
 
 const newline = 0x0a
@@ -52,7 +52,7 @@ async function endOfLines(file: FileHandle): Promise<number> {
 
 /** Lines from the last to the first; `end` lies behind a line's end. */
 async function* backwards(file: FileHandle, end: number): AsyncGenerator<string> {
-  // What belongs to a line whose beginning has not been read yet.
+  // Bytes of a line whose beginning has not been read yet.
   let rest = Buffer.alloc(0)
   for (let at = end - 1; at > 0; at -= blockBytes) {
     let block = Buffer.concat([await blockBefore(file, at), rest])

@@ -83,7 +83,7 @@ async function* linesWanted(query: LineQuery, io: Io): AsyncGenerator<string> {
     return
   }
   const files = query.file === undefined ? await rotatedFiles(file) : [file]
-  // What is written from here on is followed, and belongs to no look back.
+  // From here on, lines are followed, and are not part of the last lines.
   const end = follow ? (await lastLines(file, () => true, 0)).end : undefined
   const endOf = (path: string) => (path === file ? end : undefined)
   if (sinceMs === undefined) yield* await lastOf(files, isWanted, count, endOf)

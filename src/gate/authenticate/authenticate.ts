@@ -13,7 +13,7 @@ const realm = 'realm="pinwarden"'
 const challenges = [`Bearer ${realm}`, `Basic ${realm}, charset="UTF-8"`]
 
 /**
- * Verifies the credential before it looks at failures, at the cost of one hash: a good key always
+ * Verifies the credential before it looks at failures, at the cost of one hash: a valid key always
  * passes, whatever others do behind the same address.
  * @param countFailure counts one more failure of the client's address
  */

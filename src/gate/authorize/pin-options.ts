@@ -118,7 +118,7 @@ function replication(value: string): string | undefined {
   return /^-?\d{1,4}$/.test(value) && (number === -1 || number > 0) ? String(number) : undefined
 }
 
-/** What the cluster would refuse later, as a 500. */
+/** Values that the cluster would refuse later, with a 500. */
 function checkReplication(options: ReadonlyMap<string, string>): void {
   if (options.has('replication')) return
   const min = Number(options.get('replication-min') ?? 0)

@@ -22,7 +22,7 @@ export class BudgetUse {
     use.untilMs = performance.now() + seconds * 1000
   }
 
-  /** What remains of a budget in its window; undefined without a current window. */
+  /** The remaining budget in its window; undefined without a current window. */
   remaining(encoder: string, budget: Budget): number | undefined {
     const use = this.encoders.get(encoder)?.[budget]
     return use === undefined || use.untilMs <= performance.now() ? undefined : use.remaining

@@ -157,7 +157,7 @@ export class Outage {
       send(answering, 202, queuedPin(entry))
     } catch (fault) {
       if (!(fault instanceof LedgerFault)) throw fault
-      // The cluster is down as well, but the full queue or disk prevents the 202.
+      // The cluster is also down, but it is the full queue or disk that prevents the 202.
       answering.fault(fault)
     }
   }

@@ -186,7 +186,7 @@ export class Replay {
 interface Applied {
   /** Why the entry was dropped; undefined: it was written. */
   readonly rejection?: string | undefined
-  /** Of the lease that was written. */
+  /** The end of the lease that was written. */
   readonly heldUntilMs?: number | undefined
 }
 

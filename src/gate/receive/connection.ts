@@ -34,7 +34,7 @@ export class Connection implements Listed, ClientConnection {
   /** Its position in the eviction order. */
   order: PlaceInOrder<Connection> | undefined
   handshake: PlaceInOrder<Connection> | undefined
-  /** The encoder of its last good key; undefined: a stranger. */
+  /** The encoder of its last valid key; undefined: a stranger. */
   encoder: string | undefined
   /** Refused credentials since the last good one. */
   refusals = 0

@@ -46,7 +46,7 @@ export class Connections implements Surroundings {
   private readonly handshakes = new IdleOrder<Connection>()
   /** By encoder. */
   private readonly encoders = new IdleOrder<Connection>()
-  /** Of each network, strangers and encoders. */
+  /** Connections of each network, both strangers and encoders. */
   private readonly perNetwork = new KeyedCounter()
   private readonly handshakeBudget: HandshakeBudget
   private readonly isTrusted: (address: string) => boolean

@@ -8,7 +8,7 @@ const networksMin = 10_000
 const backPerSecond = 1 / 8
 
 /**
- * Of all networks that have shown no good key. What comes back each second is about half of what a
+ * Of all networks that have shown no valid key. What comes back each second is about half of what a
  * core can do, so that thousands of addresses do not take it from encoders.
  */
 const strangersMax = 4096
@@ -16,15 +16,15 @@ const strangersMax = 4096
 interface Spent {
   readonly count: number
   readonly atMs: number
-  /** A good key came from the network. */
+  /** A valid key came from the network. */
   readonly isKnown: boolean
 }
 
 const nothing: Spent = { count: 0, atMs: 0, isKnown: false }
 
 /**
- * Leaky buckets: one for each network, and one for all that have shown no good key. A handshake
- * that leads to a good key costs nothing.
+ * Leaky buckets: one for each network, and one for all that have shown no valid key. A handshake
+ * that leads to a valid key costs nothing.
  */
 export class HandshakeBudget {
   private readonly spent = new AgingMap<Spent>(networksMin)

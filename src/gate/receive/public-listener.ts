@@ -150,7 +150,7 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
 
 /**
  * Node half-closes a connection, waits for the client's FIN and closes then, which costs a
- * connection with one request a fifth of its CPU time. Closing sends the FIN as well. It needs an
+ * connection with one request a fifth of its CPU time. Closing also sends the FIN. It needs an
  * empty write buffer, and no TLS, which has its own closing handshake: there Node's way stays.
  */
 function closeFast(socket: Socket): void {

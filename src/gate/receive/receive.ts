@@ -63,7 +63,7 @@ type Take = (
   run: (record: RequestRecord) => void,
 ) => void
 
-/** Of what a client pipelines, each request begins when those before it are answered. */
+/** Each pipelined request begins when those before it are answered. */
 function taker({ current, connections, write }: Receiving): Take {
   const clientOf = clientReader()
   return (request, response, run) => {

@@ -16,10 +16,10 @@ import { type Trace, traceOf } from './trace.js'
 
 /** What the phases may do with the client's connection. */
 export interface ClientConnection {
-  /** Called when a request had a good key of this encoder. */
+  /** Called when a request had a valid key of this encoder. */
   authenticated(encoder: string): void
   /**
-   * Called when a request had no good key.
+   * Called when a request had no valid key.
    * @param isOverBudget whether its address has failed too often
    * @returns whether its answer is the last one on the connection
    */

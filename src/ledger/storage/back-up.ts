@@ -14,7 +14,7 @@ const attemptsMax = 5
 /**
  * The copy is marked as one: a gate that opens it repairs nothing before `ledger trust`.
  *
- * @throws Error if the file exists already, or the disk takes none
+ * @throws Error if the file already exists, or cannot be written
  */
 export async function backUp(file: LedgerFile, path: string): Promise<void> {
   if (existsSync(path)) throw new Error(`${path} exists: name a new file`)

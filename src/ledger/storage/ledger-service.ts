@@ -21,7 +21,7 @@ export interface Opened {
   readonly damagedEntries: number
   /** Whether a ledger was there before, but not its file now. */
   readonly isLost: boolean
-  /** Why the disk takes nothing; undefined: it takes changes. */
+  /** Why the disk is not writable; undefined: it is. */
   readonly problem: string | undefined
 }
 

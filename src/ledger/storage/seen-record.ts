@@ -4,7 +4,7 @@ import type { PinRecord } from '../../leases/pin-record.js'
 import { mergeRow, type Merging, owedBy, ownSeq } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 
-/** Of one comparison. */
+/** The input of one comparison. */
 export interface Comparing extends Merging {
   /** When it began, and now, in milliseconds since the epoch. */
   readonly startMs: number
@@ -43,7 +43,7 @@ export function compareRow(
   const news = leases.filter((lease) => !has(known?.leases ?? [], lease))
   const row: LedgerRow = {
     cid,
-    // A killed gate lost the row of this write, and a walk has to verify it as well.
+    // A killed gate lost the row of this write, and a walk also has to verify it.
     seq: Math.max(known?.seq ?? 0, ...news.map(({ token }) => ownSeq(token, gateId) ?? 0)),
     atMs: known?.atMs ?? (Number.isNaN(record.writtenMs) ? now : record.writtenMs),
     isDirect,

@@ -21,7 +21,7 @@ export function insertLast(text: string, container: Node, entry: NewEntry): stri
     compact || !onOwnLine ? oneLine(entry) : manyLines(entry, indent, unitOf(text), eol)
   const gap = onOwnLine ? eol + indent : spaced(text, container)
   // A comment after the last entry belongs to that entry, and a file that ends lists with a comma
-  // gets one after the new entry as well.
+  // also gets one after the new entry.
   const rest = comma === undefined ? at : comma + 1
   const place = onOwnLine ? commentsEnd(text, rest) : rest
   const joined = comma === undefined ? spliced(text, at, ',') : text

@@ -10,7 +10,7 @@ import { type ConfigFile, formerPath } from '../files/read.js'
 /** Either the old file lies beside the new one until {@link dropFormer}, or nothing changed. */
 export interface Swapped {
   readonly isReplaced: boolean
-  /** Where another program's edit is kept, as a third program took its place. */
+  /** Path of another program's edit that was kept, as a third program took its place. */
   readonly kept?: string | undefined
 }
 

@@ -35,7 +35,7 @@ export function* parseJson(text: string): SlicedWork<Parsed> {
   return { value: value ?? (JSON.parse(json) as unknown), problems }
 }
 
-/** What can be made out of a text, whatever its faults; undefined: nothing. */
+/** The readable part of a text, whatever its faults; undefined: nothing is readable. */
 export function legibleJson(text: string): unknown {
   try {
     const value = parse(withoutBom(text), [], { allowTrailingComma: true }) as unknown
@@ -65,7 +65,7 @@ const fieldsIn = (value: unknown): number => {
   )
 }
 
-/** Of jsonc-parser, whose enum is gone at run time. */
+/** Token kinds of jsonc-parser, whose enum does not exist at run time. */
 const [openBrace, closeBrace, openBracket, closeBracket, comma, colon] = [1, 2, 3, 4, 5, 6]
 const [lineComment, blockComment, blank, end] = [12, 13, 15, 17]
 /** About 2 ms of work. */

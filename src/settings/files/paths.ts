@@ -29,7 +29,7 @@ export function sharedPathProblems(config: Config): readonly Problem[] {
     const name = pathText(segments)
     const other = all.find((one) => one.path === path && one !== own)
     if (other === undefined || (isOwn(other) && pathText(other.segments) > name)) return []
-    const found = `the path of ${pathText(other.segments)} as well`
+    const found = `also the path of ${pathText(other.segments)}`
     return [{ path: name, found, expected: 'another path' }]
   })
 }

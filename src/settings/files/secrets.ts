@@ -4,14 +4,14 @@ import type { Problem, Segment } from '../problems.js'
 import type { Config } from '../schema/schema.js'
 import { certificatesIn, readTls, type TlsMaterial } from './tls-pair.js'
 
-/** What the files that an endpoint of the cluster names hold. */
+/** The contents of the files that an endpoint of the cluster names. */
 export interface EndpointSecrets {
   readonly password?: string | undefined
   /** CA certificates in PEM, for the endpoint's certificate. */
   readonly ca?: string | undefined
 }
 
-/** What the files that the store names hold. */
+/** The contents of the files that the store names. */
 export type StoreSecrets = EndpointSecrets
 
 export interface Secrets {

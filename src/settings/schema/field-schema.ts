@@ -1,4 +1,4 @@
-/** What the schema says of a field: keywords of JSON Schema, and the project's annotations. */
+/** Keywords of a field's schema: those of JSON Schema, and the project's annotations. */
 
 /**
  * Each annotation has one effect, the same for every field. The published schema omits them.
@@ -16,7 +16,7 @@ export interface Annotations {
   readonly restart?: boolean
   /** No message may show the value. */
   readonly secret?: true
-  /** What an absent section means, in words. */
+  /** The meaning of an absent section. */
   readonly shorthand?: string
   /** The gate reads the file with the settings, and reloads when its content changes. */
   readonly watch?: true

@@ -1,4 +1,4 @@
-/** What an encoder can be allowed to do: the permissions, the named sets of them, the options. */
+/** Permissions of encoders, roles as named sets of them, and options. */
 
 /**
  * Each permission is one operation of the gate's route table (see gate/routes.ts), but for

@@ -4,7 +4,7 @@ import type { Requests } from './requests.js'
 import type { Seen } from './response-reader.js'
 
 export interface Load {
-  /** For what is said when an answer is wrong. */
+  /** For the message when an answer is wrong. */
   readonly name: string
   readonly port: number
   readonly isTls?: boolean

@@ -7,7 +7,7 @@ interface RequestShape {
   readonly isFresh?: boolean
 }
 
-/** One after the other, over and over; a round goes on where the one before it ended. */
+/** In turn, over and over; a round continues where the previous one ended. */
 export class Requests {
   private turn = 0
 

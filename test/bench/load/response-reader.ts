@@ -24,12 +24,12 @@ export class ResponseReader {
     private readonly onBody?: (piece: Buffer) => void,
   ) {}
 
-  /** Of the answer that is under way. */
+  /** Of the answer that is in flight. */
   get bodyBytes(): number {
     return this.bytes
   }
 
-  /** @throws when it is no answer that could be read */
+  /** @throws when it is not a readable answer */
   push(input: Buffer): void {
     let at = 0
     while (at < input.length) {

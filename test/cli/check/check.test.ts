@@ -93,7 +93,7 @@ async function scene(t: Test) {
   return { at }
 }
 
-t.test('what check refuses, serve refuses in the same words', async (t) => {
+t.test('check and serve refuse the same problems, in the same words', async (t) => {
   const { at } = await scene(t)
   const before = readdirSync(at('.'))
   const places = Object.keys(noPlaces).map((name) => `${name}.bad.json`)
@@ -119,7 +119,7 @@ t.test('what check refuses, serve refuses in the same words', async (t) => {
   t.same(readdirSync(at('.')), before, 'neither made anything')
 })
 
-t.test('what check takes, serve takes', async (t) => {
+t.test('serve accepts what check accepts', async (t) => {
   const { at } = await scene(t)
   for (const name of names('.good.json')) {
     const checked = await pinwarden('check', '-c', at(name))
@@ -132,7 +132,7 @@ t.test('what check takes, serve takes', async (t) => {
 })
 
 t.test(
-  'what the running daemon holds is no problem; another program in its place is',
+  'resources that the running daemon holds are fine; held by another program they are a problem',
   async (t) => {
     const cluster = await startFakeCluster()
     t.teardown(() => cluster.close())
@@ -207,7 +207,7 @@ t.test(
     writeFileSync(configPath, JSON.stringify(inUse))
     const { stdout } = await pinwarden('check', '--online', '-c', configPath)
     t.match(stdout, `online    ${cluster.url} answers: version`)
-    // Asked of itself, it is told from a cluster.
+    // If it is its own cluster, check notices.
     const plain = await startDaemon(t, { listen: { port: 0 } })
     const asked = { listen: { port: 0 }, cluster: { endpoints: [{ url: plain.url }] } }
     writeFileSync(configPath, JSON.stringify(asked))
@@ -268,7 +268,7 @@ t.test('a disk without free space or inodes is warned of', { skip: noMounts }, a
   }
 })
 
-t.test('as JSON it says each problem with its line, and ends with 1', async (t) => {
+t.test('as JSON it lists each problem with its line, and exits with 1', async (t) => {
   const { at } = await scene(t)
   writeFileSync(
     at('c.json'),
@@ -287,7 +287,7 @@ t.test('as JSON it says each problem with its line, and ends with 1', async (t) 
   t.match(JSON.parse(good.stdout), { ok: true, problems: [], summary: { encoders: '0' } })
 })
 
-t.test('variables take the place of fields, and check names them', async (t) => {
+t.test('variables override fields, and check names them', async (t) => {
   const { at } = await scene(t)
   const env = {
     PINWARDEN_LISTEN_HOST: '127.0.0.2',
@@ -331,7 +331,7 @@ t.test('variables take the place of fields, and check names them', async (t) => 
 
 const noOther = process.geteuid?.() !== 0 && 'only root may be another user'
 
-t.test('files are judged as the user that the daemon runs as', { skip: noOther }, async (t) => {
+t.test("files are checked with the rights of the daemon's user", { skip: noOther }, async (t) => {
   const { at } = await scene(t)
   chmodSync(at('.'), 0o755)
   chmodSync(at('key.pem'), 0o600)

@@ -1,4 +1,4 @@
-/** Encoders after they were made: seen, switched off and on, taken away. */
+/** Encoders after their creation: listed, disabled, enabled, removed. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -59,7 +59,7 @@ t.test('encoders list --json gives the same as an array', async (t) => {
   })
 })
 
-t.test('an encoder is switched off and on, and the rest of the file stays', async (t) => {
+t.test('an encoder is disabled and enabled, and the rest of the file stays', async (t) => {
   const path = fileOf(t)
   const off = await pinwarden('encoders', 'disable', 'alpha', '-c', path)
   t.match(off, {
@@ -80,7 +80,7 @@ t.test('an encoder is switched off and on, and the rest of the file stays', asyn
   t.equal(encodersIn(path).gamma?.enabled, false)
 })
 
-t.test('encoders remove takes an encoder away with its keys', async (t) => {
+t.test('encoders remove removes an encoder with its keys', async (t) => {
   for (const name of ['alpha', 'beta', 'gamma']) {
     const path = fileOf(t)
     const { code, stdout } = await pinwarden('encoders', 'remove', name, '-c', path)
@@ -96,7 +96,7 @@ t.test('encoders remove takes an encoder away with its keys', async (t) => {
   t.equal(settingsFrom(readFileSync(path, 'utf8'), '.').snapshot.keyring.find(key), 'key-unknown')
 })
 
-t.test('an encoder that is not there is said, and nothing is written', async (t) => {
+t.test('an unknown encoder is reported, and nothing is written', async (t) => {
   const path = fileOf(t)
   for (const change of ['enable', 'disable', 'remove'])
     for (const name of ['delta', 'constructor']) {

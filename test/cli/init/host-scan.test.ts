@@ -18,7 +18,7 @@ async function answering(t: Test, status: number, body = '{}') {
   return { port: (server.address() as AddressInfo).port, asked }
 }
 
-t.test('a cluster says its version, its name and how many peers live', async (t) => {
+t.test('a cluster reports its version, its name and the number of live peers', async (t) => {
   const cluster = await startFakeCluster()
   t.teardown(() => cluster.close())
   t.same(await findCluster(cluster.url), {
@@ -32,7 +32,7 @@ t.test('a cluster says its version, its name and how many peers live', async (t)
   )
 })
 
-t.test('where there is none, it is said why', async (t) => {
+t.test('without a cluster, the scan says why', async (t) => {
   const closed = await startFakeCluster({ username: 'u', password: 'p' })
   t.teardown(() => closed.close())
   t.match(await findCluster(closed.url), /asks for a credential/)
@@ -52,7 +52,7 @@ t.test('where there is none, it is said why', async (t) => {
 })
 
 t.test(
-  'a port that answers without a credential is open, one that asks for it is not',
+  'a port that answers without a credential is open, one that asks for a credential is not',
   async (t) => {
     const [open, missing, asking] = [
       await answering(t, 200),

@@ -20,7 +20,7 @@ async function clusterFor(t: Test) {
 
 const keyIn = (text: string): string => /pw_[A-Za-z0-9]{49}/.exec(text)?.[0] ?? ''
 
-t.test('what it writes serves: the printed endpoint pins a CID', async (t) => {
+t.test('the configuration that it writes works: the printed endpoint pins a CID', async (t) => {
   const cluster = await clusterFor(t)
   const path = join(t.testdir({}), 'config.json')
   const { code, stdout } = await pinwarden(
@@ -85,7 +85,7 @@ t.test('without a certificate a public address waits for one, unless told otherw
   t.match((await loadSettings(plain)).warnings, [/are sent unencrypted/])
 })
 
-t.test('what cannot be is refused, and nothing is written', async (t) => {
+t.test('impossible arguments are refused, and nothing is written', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.teardown(() => taken.close())
@@ -117,7 +117,7 @@ t.test('what cannot be is refused, and nothing is written', async (t) => {
   }
 })
 
-t.test('a configuration that is there is never touched', async (t) => {
+t.test('an existing configuration is never touched', async (t) => {
   const dir = t.testdir({ 'config.json': '{ "mine": true }' })
   symlinkSync('nowhere', join(dir, 'dangling'))
   for (const name of ['config.json', 'dangling']) {
@@ -143,7 +143,7 @@ const on = (...addresses: string[]) =>
     })),
   }) as unknown as NodeJS.Dict<NetworkInterfaceInfo[]>
 
-t.test('the address is the public one, as far as the host has one', async (t) => {
+t.test('the address is the public one, if the host has one', async (t) => {
   t.equal(publicAddress(on('10.0.0.5', '2001:db8::1', '203.0.113.10')), '203.0.113.10')
   t.equal(publicAddress(on('172.17.0.1', 'fe80::1', '2001:db8::1')), '2001:db8::1')
   t.equal(publicAddress(on('fe80::1', 'fd00::1', '192.168.1.2')), '192.168.1.2')

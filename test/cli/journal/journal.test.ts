@@ -32,7 +32,7 @@ async function served(t: Test, settings: object = {}) {
 
 const away = (cluster: FakeCluster) => cluster.behave({}, { kind: 'reset' })
 
-t.test('what waits is listed, with the daemon and without', async (t) => {
+t.test('waiting pins are listed, with and without the daemon', async (t) => {
   const { cluster, start, command } = await served(t)
   t.equal((await command('list')).stdout, 'nothing waits\n')
   const { daemon, pin } = await start()
@@ -54,7 +54,7 @@ t.test('what waits is listed, with the daemon and without', async (t) => {
   t.match(await command('replay'), { code: 1, stderr: /no answer from the daemon/ })
 })
 
-t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
+t.test('waiting pins can be retried and dropped by command', async (t) => {
   const { cluster, start, command } = await served(t)
   const { daemon, pin } = await start()
   const back = away(cluster)
@@ -82,7 +82,7 @@ t.test('what waits is tried again by hand, and dropped by hand', async (t) => {
   t.same([...cluster.pins.keys()].sort(), [generatedCid(3), generatedCid(4)].sort())
 })
 
-t.test('what the cluster refused for good is listed and dropped apart', async (t) => {
+t.test('permanently refused pins are listed and dropped separately', async (t) => {
   const { cluster, start, command } = await served(t)
   const { daemon, pin } = await start()
   const back = away(cluster)

@@ -4,7 +4,7 @@ import { expiryOf } from '../../../src/cli/keys/expiry.js'
 
 const now = new Date('2026-01-31T10:20:30.456Z')
 
-t.test('a while, a day or a time becomes a time in UTC', async (t) => {
+t.test('a span, a day or a time becomes a time in UTC', async (t) => {
   const cases = {
     '12h': '2026-01-31T22:20:30Z',
     '1d': '2026-02-01T10:20:30Z',
@@ -18,7 +18,7 @@ t.test('a while, a day or a time becomes a time in UTC', async (t) => {
   for (const [text, expected] of Object.entries(cases)) t.equal(expiryOf(text, now), expected, text)
 })
 
-t.test('what is no time, or past, or absurd is wrong usage', async (t) => {
+t.test('a malformed, past or absurd expiry is wrong usage', async (t) => {
   const bad = ['', '0d', '90', 'd', '-1d', '1.5d', '1m', 'tomorrow', '2026-02-30', '2026-13-01']
   const more = [
     '2026-01-31',

@@ -1,4 +1,4 @@
-/** The keys of encoders after they were made: seen, and taken away. */
+/** The keys of encoders after their creation: listed, rotated and revoked. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -54,7 +54,7 @@ t.test('keys list --json gives the same as an array, for one encoder if asked', 
   ])
 })
 
-t.test('keys revoke takes one key away and leaves the rest as it was', async (t) => {
+t.test('keys revoke removes one key and leaves the rest unchanged', async (t) => {
   const path = fileOf(t)
   const { code, stdout } = await pinwarden('keys', 'revoke', 'alpha', 'one', '--config', path)
   t.equal(code, 0)
@@ -73,7 +73,7 @@ t.test('keys revoke takes one key away and leaves the rest as it was', async (t)
   )
 })
 
-t.test('a key or encoder that is not there is said, and nothing is written', async (t) => {
+t.test('an unknown key or encoder is reported, and nothing is written', async (t) => {
   const path = fileOf(t)
   for (const [encoder, id] of [
     ['alpha', 'three'],
@@ -89,7 +89,7 @@ t.test('a key or encoder that is not there is said, and nothing is written', asy
 
 const dayMs = 86_400_000
 
-t.test('keys rotate makes a new key, and gives the old one a last day', async (t) => {
+t.test('keys rotate makes a new key, and lets the old one expire', async (t) => {
   const path = fileOf(t)
   const { code, stdout } = await pinwarden('keys', 'rotate', 'alpha', '-c', path)
   t.equal(code, 0)
@@ -121,7 +121,7 @@ t.test('the grace of a rotation never makes a key live longer than it would', as
   t.type(added?.expires, 'string')
 })
 
-t.test('a grace of 0 ends the old key at once', async (t) => {
+t.test('a grace period of 0 ends the old key immediately', async (t) => {
   const path = fileOf(t)
   t.match(await pinwarden('keys', 'rotate', 'alpha', '-c', path, '--grace', '0'), { code: 0 })
   const { stdout } = await pinwarden('keys', 'list', 'alpha', '-c', path)
@@ -129,7 +129,7 @@ t.test('a grace of 0 ends the old key at once', async (t) => {
   t.match(stdout, /^alpha +[0-9a-f]{8} +live/m)
 })
 
-t.test('keys rotate asks which key, where that is not clear, and writes nothing', async (t) => {
+t.test('if several keys are live, keys rotate asks which one, and writes nothing', async (t) => {
   const path = fileOf(t)
   const both = text.replace(', "expires": "2020-01-01T00:00:00Z"', '')
   const cases: readonly (readonly [
@@ -175,7 +175,7 @@ t.test('keys add --if-missing makes a key once', async (t) => {
   t.match(JSON.parse((await add('--note', 'backup')).stdout), { changed: false })
 })
 
-t.test('a name that is nearly that of another encoder is asked about', async (t) => {
+t.test("a name that is very similar to another encoder's is questioned", async (t) => {
   const path = fileOf(t)
   const before = readFileSync(path, 'utf8')
   for (const typo of ['alhpa', 'alpa', 'alphas']) {
@@ -191,7 +191,7 @@ t.test('a name that is nearly that of another encoder is asked about', async (t)
   t.equal((await pinwarden('keys', 'add', 'host-12', '-c', path)).code, 0, 'a number is meant')
 })
 
-t.test('keys that expired long ago, or are in the way, are cleared by a new one', async (t) => {
+t.test('adding a key clears keys that expired long ago, or that take up room', async (t) => {
   const path = fileOf(t)
   const yesterday = new Date(Date.now() - dayMs).toISOString()
   const expired = Array.from({ length: 14 }, (_, index) => ({
@@ -243,7 +243,7 @@ t.test('the address that encoders use is a setting', async (t) => {
   t.match(ofUrl(url), [/the certificate is not for pins\.example\.org/])
 })
 
-t.test('what is asked for and there already is said, and nothing is written', async (t) => {
+t.test('a change that is already in effect is reported, and nothing is written', async (t) => {
   const path = fileOf(t)
   const { ino } = statSync(path)
   for (const [command, name] of [

@@ -50,7 +50,7 @@ async function used(t: Test) {
 
 const whole = /^gate +[0-9a-z]{8}\nrows +1\nleases +1\nqueue +1 waiting, 0 rejected\n/
 
-t.test('ledger check says what is in it, with the daemon and without', async (t) => {
+t.test('ledger check sums up the ledger, with and without the daemon', async (t) => {
   const { command, end } = await used(t)
   for (const isRunning of [true, false]) {
     if (!isRunning) await end()
@@ -65,7 +65,7 @@ t.test('ledger check says what is in it, with the daemon and without', async (t)
   }
 })
 
-t.test('a file that was replaced under the daemon is a problem, not none', async (t) => {
+t.test('a file that was replaced under the daemon is a problem', async (t) => {
   const { command, ledger } = await used(t)
   copyFileSync(ledger, `${ledger}.other`)
   renameSync(`${ledger}.other`, ledger)
@@ -74,7 +74,7 @@ t.test('a file that was replaced under the daemon is a problem, not none', async
   t.equal(code, 1)
 })
 
-t.test('a damaged ledger is told of, and stays for the daemon to set aside', async (t) => {
+t.test('a damaged ledger is reported, and left for the daemon to set aside', async (t) => {
   const { command, end, ledger, start } = await used(t)
   await end()
   const bytes = readFileSync(ledger)
@@ -87,7 +87,7 @@ t.test('a damaged ledger is told of, and stays for the daemon to set aside', asy
   await daemon.logged('the ledger was damaged; the gate began a new one')
 })
 
-t.test('ledger backup makes a copy of one that is in use, and of one that is not', async (t) => {
+t.test('ledger backup copies a ledger, whether it is in use or not', async (t) => {
   const { command, at, end } = await used(t)
   for (const name of ['of-the-daemon.db', 'of-the-file.db']) {
     const copy = at(name)
@@ -143,7 +143,7 @@ t.test('a ledger in memory can be checked, and there is nothing to back up', asy
   t.match(await command('backup', at('copy.db')), { code: 1, stderr: /is kept in memory/ })
 })
 
-t.test('the older name of the setting works, and is warned of once', async (t) => {
+t.test('the deprecated name of the setting works, and causes one warning', async (t) => {
   const settings = { onOutage: 'journal', lookBack: { directory: 'older' } }
   const { start, command, at } = await served(t, settings)
   const { daemon, pin, end } = await start()
@@ -162,20 +162,24 @@ t.test('a daemon that cannot be asked keeps its ledger', async (t) => {
   t.match(await command('check'), { code: 1, stderr: /no answer from the daemon: / })
 })
 
-t.test('ledger forget removes a gate that is gone for good, once', { skip: noRedis }, async (t) => {
-  const redis = await TestRedis.start(t)
-  const store = new Redis(redis.url)
-  const [gates, gone] = ['pinwarden:{gates}', 'x3k9q2ab']
-  const state = { v: 1, round: '1.1', applied: {}, isClosed: false, gone: [] }
-  await store.hset(gates, gone, JSON.stringify(state))
-  const settings = { onOutage: 'journal', store: { redis: redis.url, timeoutMs: 2000 } }
-  const { start, command } = await served(t, settings)
-  const { daemon } = await start()
-  // It writes its own state in the step that reads the others'.
-  while ((await store.hlen(gates)) < 2) await new Promise(setImmediate)
-  t.match(await command('forget', 'aaaaaaaa'), { code: 1, stderr: /aaaaaaaa/ })
-  t.match(await command('forget', gone), { code: 0, stdout: new RegExp(gone) })
-  t.match(await daemon.logged('an operator had the ledger forget a gate'), { gate: gone })
-  t.match(await command('forget', gone), { code: 1, stderr: new RegExp(gone) })
-  await store.quit()
-})
+t.test(
+  'ledger forget removes a gate that will never return, once',
+  { skip: noRedis },
+  async (t) => {
+    const redis = await TestRedis.start(t)
+    const store = new Redis(redis.url)
+    const [gates, gone] = ['pinwarden:{gates}', 'x3k9q2ab']
+    const state = { v: 1, round: '1.1', applied: {}, isClosed: false, gone: [] }
+    await store.hset(gates, gone, JSON.stringify(state))
+    const settings = { onOutage: 'journal', store: { redis: redis.url, timeoutMs: 2000 } }
+    const { start, command } = await served(t, settings)
+    const { daemon } = await start()
+    // It writes its own state in the step that reads the others'.
+    while ((await store.hlen(gates)) < 2) await new Promise(setImmediate)
+    t.match(await command('forget', 'aaaaaaaa'), { code: 1, stderr: /aaaaaaaa/ })
+    t.match(await command('forget', gone), { code: 0, stdout: new RegExp(gone) })
+    t.match(await daemon.logged('an operator had the ledger forget a gate'), { gate: gone })
+    t.match(await command('forget', gone), { code: 1, stderr: new RegExp(gone) })
+    await store.quit()
+  },
+)

@@ -54,65 +54,68 @@ const ended = async (daemon: Daemon, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') 
 
 const released = 'an operator released a pin for good'
 
-t.test('what a hand changed is planned and decided on, but for what changed since', async (t) => {
-  const { cluster, file, start, command, holders } = await prepared(t)
-  const first = await start()
-  const both = ['alpha', 'beta'] as const
-  for (const name of both)
-    for (const index of [1, 2, 3]) t.equal(await first.ask(name, 'POST', index, '?name=n'), 200)
-  for (const index of [4, 5]) t.equal(await first.ask('alpha', 'POST', index), 200)
-  const metadata = new Map([4, 5].map((index) => [index, cluster.pins.get(cid(index))?.metadata]))
-  for (const index of [4, 5]) t.equal(await first.ask('alpha', 'DELETE', index), 200)
-  await ended(first.daemon)
-  // What was written within the last minutes is not judged: reads may lag behind.
-  const ledger = new DatabaseSync(file('state/ledger.db'))
-  ledger.exec(`UPDATE pin SET at = at - ${hourMs}`)
-  ledger.close()
-  const { daemon, ask } = await start()
-  await daemon.logged('verified recent writes')
-  const was = cluster.pins.get(cid(1))
-  for (const index of [1, 2, 3]) cluster.pins.delete(cid(index))
-  for (const [index, kept] of metadata) cluster.addPin(cid(index), { metadata: kept ?? null })
+t.test(
+  'changes outside the gate are planned and decided on, except for pins that changed since',
+  async (t) => {
+    const { cluster, file, start, command, holders } = await prepared(t)
+    const first = await start()
+    const both = ['alpha', 'beta'] as const
+    for (const name of both)
+      for (const index of [1, 2, 3]) t.equal(await first.ask(name, 'POST', index, '?name=n'), 200)
+    for (const index of [4, 5]) t.equal(await first.ask('alpha', 'POST', index), 200)
+    const metadata = new Map([4, 5].map((index) => [index, cluster.pins.get(cid(index))?.metadata]))
+    for (const index of [4, 5]) t.equal(await first.ask('alpha', 'DELETE', index), 200)
+    await ended(first.daemon)
+    // What was written within the last minutes is not judged: reads may lag behind.
+    const ledger = new DatabaseSync(file('state/ledger.db'))
+    ledger.exec(`UPDATE pin SET at = at - ${hourMs}`)
+    ledger.close()
+    const { daemon, ask } = await start()
+    await daemon.logged('verified recent writes')
+    const was = cluster.pins.get(cid(1))
+    for (const index of [1, 2, 3]) cluster.pins.delete(cid(index))
+    for (const [index, kept] of metadata) cluster.addPin(cid(index), { metadata: kept ?? null })
 
-  const plan = async (kind: string) => {
-    const name = file(`${kind}.txt`)
-    rmSync(name, { force: true })
-    const { code, stderr } = await command('plan', `--${kind}`, '--out', name)
-    t.equal(code, 0, stderr)
-    return { name, stderr, lines: readFileSync(name, 'utf8').split('\n').slice(1, -2) }
-  }
-  const missing = await plan('missing')
-  t.equal(missing.lines.length, 3)
-  t.match(missing.stderr, /3 {2}alpha\n +3 {2}beta\n3 pins are owed/)
-  const unexpected = await plan('unexpected')
-  t.equal(unexpected.lines.length, 2)
-  t.match((await command('show', cid(1))).stdout, /^state +missing/m)
-  t.notOk(cluster.pins.has(cid(1)), 'nothing was changed')
+    const plan = async (kind: string) => {
+      const name = file(`${kind}.txt`)
+      rmSync(name, { force: true })
+      const { code, stderr } = await command('plan', `--${kind}`, '--out', name)
+      t.equal(code, 0, stderr)
+      return { name, stderr, lines: readFileSync(name, 'utf8').split('\n').slice(1, -2) }
+    }
+    const missing = await plan('missing')
+    t.equal(missing.lines.length, 3)
+    t.match(missing.stderr, /3 {2}alpha\n +3 {2}beta\n3 pins are owed/)
+    const unexpected = await plan('unexpected')
+    t.equal(unexpected.lines.length, 2)
+    t.match((await command('show', cid(1))).stdout, /^state +missing/m)
+    t.notOk(cluster.pins.has(cid(1)), 'nothing was changed')
 
-  t.equal(await ask('alpha', 'POST', 2), 200)
-  t.same(holders(2), [leaseIds.alpha, leaseIds.beta], 'a holder lost nothing by that')
-  t.equal(await ask('alpha', 'DELETE', 3), 200)
-  t.same(holders(3), [leaseIds.beta])
-  const apply = await command('apply', missing.name)
-  t.match(apply, { code: 0, stdout: /^1 pinned-again, 2 changed-since\n|^2 changed-since, 1/ })
-  const now = cluster.pins.get(cid(1))
-  t.same(now?.metadata, was?.metadata)
-  t.same([now?.name, now?.expireAt], [was?.name, was?.expireAt])
-  t.same((await plan('missing')).lines, [])
+    t.equal(await ask('alpha', 'POST', 2), 200)
+    t.same(holders(2), [leaseIds.alpha, leaseIds.beta], 'a holder lost nothing by that')
+    t.equal(await ask('alpha', 'DELETE', 3), 200)
+    t.same(holders(3), [leaseIds.beta])
+    const apply = await command('apply', missing.name)
+    t.match(apply, { code: 0, stdout: /^1 pinned-again, 2 changed-since\n|^2 changed-since, 1/ })
+    const now = cluster.pins.get(cid(1))
+    t.same(now?.metadata, was?.metadata)
+    t.same([now?.name, now?.expireAt], [was?.name, was?.expireAt])
+    t.same((await plan('missing')).lines, [])
 
-  const [head, ...lines] = readFileSync(unexpected.name, 'utf8').split('\n')
-  const of = (index: number) => lines.find((line) => line.startsWith(cid(index))) ?? ''
-  writeFileSync(unexpected.name, [head, of(4), '# end of the plan\n'].join('\n'))
-  t.equal((await command('apply', unexpected.name)).stdout, '1 unpinned\n')
-  t.notOk(cluster.pins.has(cid(4)))
-  writeFileSync(unexpected.name, [head, of(5), '# end of the plan\n'].join('\n'))
-  t.equal((await command('apply', unexpected.name, '--as-is')).stdout, '1 accepted\n')
-  t.ok(cluster.pins.has(cid(5)))
-  t.same((await plan('unexpected')).lines, [])
-  t.equal(await ask('alpha', 'DELETE', 5), 200, 'it is its again')
-})
+    const [head, ...lines] = readFileSync(unexpected.name, 'utf8').split('\n')
+    const of = (index: number) => lines.find((line) => line.startsWith(cid(index))) ?? ''
+    writeFileSync(unexpected.name, [head, of(4), '# end of the plan\n'].join('\n'))
+    t.equal((await command('apply', unexpected.name)).stdout, '1 unpinned\n')
+    t.notOk(cluster.pins.has(cid(4)))
+    writeFileSync(unexpected.name, [head, of(5), '# end of the plan\n'].join('\n'))
+    t.equal((await command('apply', unexpected.name, '--as-is')).stdout, '1 accepted\n')
+    t.ok(cluster.pins.has(cid(5)))
+    t.same((await plan('unexpected')).lines, [])
+    t.equal(await ask('alpha', 'DELETE', 5), 200, 'it is its again')
+  },
+)
 
-t.test('a release is final: crashes, late looks and the queue bring nothing back', async (t) => {
+t.test('a release is final: crashes, late checks and the queue bring nothing back', async (t) => {
   const { cluster, start, command, holders } = await prepared(t, { unpin: { graceSeconds: 3600 } })
   const first = await start()
   for (const name of ['alpha', 'beta'] as const) t.equal(await first.ask(name, 'POST', 1), 200)
@@ -143,7 +146,7 @@ t.test('a release is final: crashes, late looks and the queue bring nothing back
   await second.daemon.logged('verified recent writes')
   t.equal(cluster.pins.size, 0)
 
-  // It is away: what waits of the pin is not made, and the pin goes when the cluster is back.
+  // It is down: queued entries of the pin are dropped, and it is unpinned when the cluster is back.
   for (const index of [4, 5]) t.equal(await second.ask('alpha', 'POST', index), 200)
   const comeBack = cluster.behave({ path: /./ }, { kind: 'reset' })
   for (const index of [5, 6]) t.equal(await second.ask('beta', 'POST', index), 202)
@@ -157,7 +160,7 @@ t.test('a release is final: crashes, late looks and the queue bring nothing back
   comeBack()
   const third = await start()
   await third.daemon.logged('verified recent writes')
-  // What was released while the cluster was away is a doubt of its own, and may end a moment later.
+  // A release while the cluster was down is a separate doubt, and may end a moment later.
   while (cluster.pins.size > 0) await third.ask('alpha', 'GET', 4)
   t.equal(await third.ask('beta', 'POST', 5), 200, 'a later request is another one')
   t.same(holders(5), [leaseIds.beta])
@@ -165,65 +168,71 @@ t.test('a release is final: crashes, late looks and the queue bring nothing back
 
 const configOf = (daemon: Daemon): string[] => ['-c', daemon.process.spawnargs.at(-1) ?? '']
 
-t.test('a stop ends the changes under way, begins no other, and the command says so', async (t) => {
-  const { cluster, file, start, command, holders } = await prepared(t)
-  const { daemon } = await start()
-  const all = Array.from({ length: 40 }, (_, index) => index)
-  for (const index of all) cluster.addPin(cid(index))
-  writeFileSync(file('cids'), all.map((index) => `${cid(index)}\n`).join(''))
-  const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
-  cluster.behave({ method: 'POST' }, { kind: 'hold', until })
-  const adopt = () => command('adopt', '--encoder', 'alpha', '--cids', file('cids'))
-  const adopting = adopt()
-  while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
-  const exited = ended(daemon)
-  await daemon.logged('began to stop; requests in flight are finished first')
-  goOn(undefined)
-  const { code, stderr } = await adopting
-  t.equal(code, 1)
-  const [, done] =
-    /the daemon is stopping: (\d+) are done, and no other change began\n/.exec(stderr) ?? []
-  t.match(stderr, /hint: run the same command again/)
-  t.same(await exited, { code: 0, signal: null })
-  const adopted = all.filter((index) => holders(index).length > 0)
-  t.equal(adopted.length, Number(done))
-  t.ok(adopted.length > 0 && adopted.length <= 8)
-  t.same(
-    daemon.lines().filter(({ level }) => level === 'error' || level === 'warn'),
-    [],
-  )
-  cluster.reset()
-  await start()
-  t.match((await adopt()).stdout, `${adopted.length} held-already`)
-  t.equal(all.filter((index) => holders(index).length > 0).length, 40)
-})
+t.test(
+  'a stop finishes the changes in progress, begins no other, and the command says so',
+  async (t) => {
+    const { cluster, file, start, command, holders } = await prepared(t)
+    const { daemon } = await start()
+    const all = Array.from({ length: 40 }, (_, index) => index)
+    for (const index of all) cluster.addPin(cid(index))
+    writeFileSync(file('cids'), all.map((index) => `${cid(index)}\n`).join(''))
+    const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
+    cluster.behave({ method: 'POST' }, { kind: 'hold', until })
+    const adopt = () => command('adopt', '--encoder', 'alpha', '--cids', file('cids'))
+    const adopting = adopt()
+    while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
+    const exited = ended(daemon)
+    await daemon.logged('began to stop; requests in flight are finished first')
+    goOn(undefined)
+    const { code, stderr } = await adopting
+    t.equal(code, 1)
+    const [, done] =
+      /the daemon is stopping: (\d+) are done, and no other change began\n/.exec(stderr) ?? []
+    t.match(stderr, /hint: run the same command again/)
+    t.same(await exited, { code: 0, signal: null })
+    const adopted = all.filter((index) => holders(index).length > 0)
+    t.equal(adopted.length, Number(done))
+    t.ok(adopted.length > 0 && adopted.length <= 8)
+    t.same(
+      daemon.lines().filter(({ level }) => level === 'error' || level === 'warn'),
+      [],
+    )
+    cluster.reset()
+    await start()
+    t.match((await adopt()).stdout, `${adopted.length} held-already`)
+    t.equal(all.filter((index) => holders(index).length > 0).length, 40)
+  },
+)
 
-t.test('while the daemon works it gives signs of life; one that does not is told of', async (t) => {
-  const { cluster, file, start } = await prepared(t)
-  await start()
-  cluster.addPin(cid(1))
-  const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
-  cluster.behave({ method: 'POST' }, { kind: 'hold', until })
-  const asked = request({
-    ...{ socketPath: file('control.sock'), method: 'POST', path: '/adopt', agent: false },
-    headers: { 'content-type': 'application/json' },
-  })
-  asked.end(JSON.stringify({ encoder: 'alpha', cids: [cid(1)] }))
-  const [sign] = (await once(asked, 'information')) as [{ statusCode: number }]
-  t.equal(sign.statusCode, 102)
-  goOn(undefined)
-  const [answer] = (await once(asked, 'response')) as [{ statusCode: number }]
-  t.equal(answer.statusCode, 200)
+t.test(
+  'a working daemon gives signs of life, and the command reports one that does not',
+  async (t) => {
+    const { cluster, file, start } = await prepared(t)
+    await start()
+    cluster.addPin(cid(1))
+    const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
+    cluster.behave({ method: 'POST' }, { kind: 'hold', until })
+    const asked = request({
+      ...{ socketPath: file('control.sock'), method: 'POST', path: '/adopt', agent: false },
+      headers: { 'content-type': 'application/json' },
+    })
+    asked.end(JSON.stringify({ encoder: 'alpha', cids: [cid(1)] }))
+    const [sign] = (await once(asked, 'information')) as [{ statusCode: number }]
+    t.equal(sign.statusCode, 102)
+    goOn(undefined)
+    const [answer] = (await once(asked, 'response')) as [{ statusCode: number }]
+    t.equal(answer.statusCode, 200)
 
-  const silent = createServer(() => undefined).listen(file('silent.sock'))
-  await once(silent, 'listening')
-  t.teardown(() => {
-    silent.close().closeAllConnections()
-  })
-  const config = { control: { socket: file('silent.sock') } } as unknown as Config
-  await t.rejects(askControl(config, 'GET', '/ledger/check', undefined, 50), {
-    name: 'CommandError',
-    message: /the daemon at .*silent.sock has given no sign of life for 0.05 s/,
-    hint: /SIGSTOP/,
-  })
-})
+    const silent = createServer(() => undefined).listen(file('silent.sock'))
+    await once(silent, 'listening')
+    t.teardown(() => {
+      silent.close().closeAllConnections()
+    })
+    const config = { control: { socket: file('silent.sock') } } as unknown as Config
+    await t.rejects(askControl(config, 'GET', '/ledger/check', undefined, 50), {
+      name: 'CommandError',
+      message: /the daemon at .*silent.sock has given no sign of life for 0.05 s/,
+      hint: /SIGSTOP/,
+    })
+  },
+)

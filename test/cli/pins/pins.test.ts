@@ -43,7 +43,7 @@ t.test('the socket is for its owner alone', async (t) => {
   t.equal(statSync(file('control.sock')).mode & 0o777, 0o600)
 })
 
-t.test('pins adopt gives pins that were made before to an encoder', async (t) => {
+t.test('pins adopt gives older pins to an encoder', async (t) => {
   const { cluster, file, ask, command } = await served(t)
   for (const index of [0, 1, 2]) cluster.addPin(cid(index), { name: `old ${index}` })
   writeFileSync(file('cids'), `${cid(0)}\n${cid(1)}\n\n${cid(7)}\nnonsense\n`)
@@ -143,7 +143,7 @@ t.test('pins show and list say who holds what', async (t) => {
   t.match(await command('pins', 'show', cid(5)), { code: 1, stderr: /waits for the cluster/ })
 })
 
-t.test("no words of a cluster, or of a file, move an operator's cursor", async (t) => {
+t.test("text from a cluster or a file cannot move an operator's cursor", async (t) => {
   const { cluster, command, file, path } = await served(t)
   const evil = 'x\x1b[2J\r\x9b1m\u202e'
   cluster.addPin(cid(5), { name: evil })
@@ -176,58 +176,61 @@ t.test('pins restore restores a pin that was unpinned', async (t) => {
   t.match(await command('pins', 'restore', cid(2)), { code: 1, stderr: /not-pinned\nhint: / })
 })
 
-t.test('a plan says what would go; it is done but for what was renewed, and goes on', async (t) => {
-  const { cluster, file, ask, command } = await served(t)
-  const old = '20200101T000000Z/..'
-  const lease = (holder: string) => new Map([[`pinwarden.lease.${holder}`, old]])
-  for (let index = 0; index < 6; index++) cluster.addPin(cid(index), { metadata: lease(alphaId) })
-  cluster.addPin(cid(6), { metadata: lease('gone00000000') })
-  cluster.addPin(cid(7))
-  cluster.addPin(cid(8), { metadata: new Map([...lease(alphaId), ...lease(betaId)]) })
-  const plan = async (...options: string[]) => {
-    const lines = (await command('pins', 'plan', ...options)).stdout.trim().split('\n')
-    t.same([lines.shift(), lines.pop()], ['# pinwarden plan: release', '# end of the plan'])
-    return lines.sort()
-  }
-  t.same(await plan('--removed'), [`${cid(6)} gone00000000 1577836800000 - -`])
-  t.equal((await plan('--ownerless')).length, 1)
-  t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
-  t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [])
-  t.match(await command('pins', 'plan'), { code: 2, stderr: /needs a selection of leases/ })
-  t.match(await command('pins', 'plan', '--missing', '--removed'), { code: 2 })
+t.test(
+  'a plan says what would be released; apply skips renewed leases, and can continue',
+  async (t) => {
+    const { cluster, file, ask, command } = await served(t)
+    const old = '20200101T000000Z/..'
+    const lease = (holder: string) => new Map([[`pinwarden.lease.${holder}`, old]])
+    for (let index = 0; index < 6; index++) cluster.addPin(cid(index), { metadata: lease(alphaId) })
+    cluster.addPin(cid(6), { metadata: lease('gone00000000') })
+    cluster.addPin(cid(7))
+    cluster.addPin(cid(8), { metadata: new Map([...lease(alphaId), ...lease(betaId)]) })
+    const plan = async (...options: string[]) => {
+      const lines = (await command('pins', 'plan', ...options)).stdout.trim().split('\n')
+      t.same([lines.shift(), lines.pop()], ['# pinwarden plan: release', '# end of the plan'])
+      return lines.sort()
+    }
+    t.same(await plan('--removed'), [`${cid(6)} gone00000000 1577836800000 - -`])
+    t.equal((await plan('--ownerless')).length, 1)
+    t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
+    t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [])
+    t.match(await command('pins', 'plan'), { code: 2, stderr: /needs a selection of leases/ })
+    t.match(await command('pins', 'plan', '--missing', '--removed'), { code: 2 })
 
-  const out = file('plan.txt')
-  const planned = await command('pins', 'plan', '--encoder', 'alpha', '--out', out)
-  t.match(
-    planned.stderr,
-    /7 {2}alpha\nwould release 7 leases \(9 pins checked\). Nothing was changed; apply with: /,
-  )
-  t.match(await command('pins', 'plan', '--encoder', 'alpha', '--out', out), {
-    code: 1,
-    stderr: /plan\.txt already exists/,
-  })
-  t.equal(cluster.pins.size, 9)
-  await ask('DELETE', 0)
-  await ask('POST', 0)
-  const lines = readFileSync(out, 'utf8').split('\n').slice(1, -2)
-  writeFileSync(`${out}.done`, `${digestIn(out)} 2\n`)
-  const apply = await command('pins', 'apply', out, '--rate', '1000')
-  t.equal(apply.code, 0)
-  t.match(apply.stderr, 'continuing after 2 of 7 lines')
-  const skipped = lines.slice(0, 2).map((line) => line.split(' ')[0])
-  const isFirst = skipped.includes(cid(0))
-  const isShared = skipped.includes(cid(8))
-  t.match(apply.stdout, isFirst ? /^4 unpinned, 1 released|^1 released, 4/ : /1 changed-since/)
-  for (const skip of skipped) t.ok(cluster.pins.has(skip ?? ''))
-  t.ok(cluster.pins.has(cid(0)))
-  if (!isShared) t.same(holdersIn(cluster.pins.get(cid(8))?.metadata), [betaId])
-  t.equal((await command('pins', 'apply', out)).stdout, 'nothing left to do\n')
-})
+    const out = file('plan.txt')
+    const planned = await command('pins', 'plan', '--encoder', 'alpha', '--out', out)
+    t.match(
+      planned.stderr,
+      /7 {2}alpha\nwould release 7 leases \(9 pins checked\). Nothing was changed; apply with: /,
+    )
+    t.match(await command('pins', 'plan', '--encoder', 'alpha', '--out', out), {
+      code: 1,
+      stderr: /plan\.txt already exists/,
+    })
+    t.equal(cluster.pins.size, 9)
+    await ask('DELETE', 0)
+    await ask('POST', 0)
+    const lines = readFileSync(out, 'utf8').split('\n').slice(1, -2)
+    writeFileSync(`${out}.done`, `${digestIn(out)} 2\n`)
+    const apply = await command('pins', 'apply', out, '--rate', '1000')
+    t.equal(apply.code, 0)
+    t.match(apply.stderr, 'continuing after 2 of 7 lines')
+    const skipped = lines.slice(0, 2).map((line) => line.split(' ')[0])
+    const isFirst = skipped.includes(cid(0))
+    const isShared = skipped.includes(cid(8))
+    t.match(apply.stdout, isFirst ? /^4 unpinned, 1 released|^1 released, 4/ : /1 changed-since/)
+    for (const skip of skipped) t.ok(cluster.pins.has(skip ?? ''))
+    t.ok(cluster.pins.has(cid(0)))
+    if (!isShared) t.same(holdersIn(cluster.pins.get(cid(8))?.metadata), [betaId])
+    t.equal((await command('pins', 'apply', out)).stdout, 'nothing left to do\n')
+  },
+)
 
 const digestIn = (path: string): string =>
   createHash('sha256').update(readFileSync(path)).digest('hex')
 
-t.test('what is done is tied to the contents of the plan, not to its name', async (t) => {
+t.test('progress is tied to the contents of the plan, not to its name', async (t) => {
   const { cluster, file, ask, command } = await served(t)
   const out = file('plan.txt')
   for (const index of [1, 2]) {
@@ -243,7 +246,7 @@ t.test('what is done is tied to the contents of the plan, not to its name', asyn
   }
 })
 
-t.test('half a plan is never left, and never applied', async (t) => {
+t.test('half a plan is never written, and never applied', async (t) => {
   const { cluster, file, command } = await served(t)
   const lease = new Map([[`pinwarden.lease.${alphaId}`, '20200101T000000Z/..']])
   for (const index of [1, 2]) cluster.addPin(cid(index), { metadata: lease })
@@ -287,7 +290,7 @@ t.test('half a plan is never left, and never applied', async (t) => {
   )
 })
 
-t.test('an age is that of the first pin, or that of the last renewal, or both', async (t) => {
+t.test('age is measured from the first pin, the last renewal, or both', async (t) => {
   const { cluster, ask, command } = await served(t)
   const old = new Map([[`pinwarden.lease.${alphaId}`, '20200101T000000Z/..']])
   for (const index of [1, 2]) cluster.addPin(cid(index), { metadata: old })
@@ -325,7 +328,7 @@ t.test('without a daemon, or as another user, the command says what is missing',
     })
 })
 
-t.test('another program on the control socket is told from the daemon, in time', async (t) => {
+t.test('another program on the control socket is recognized, in time', async (t) => {
   const { file, command } = await prepareDaemon(t, {})
   let answer = (socket: Socket): unknown => socket.end()
   const other = createServer((socket) => {
@@ -391,7 +394,7 @@ t.test('another program on the control socket is told from the daemon, in time',
   }
 })
 
-t.test('report sums up by encoder what was and would be refused', async (t) => {
+t.test('report sums up by encoder which requests were and would be refused', async (t) => {
   const { file, command } = await served(t)
   const lines = [
     { msg: 'request', time: '2026-01-01T00:00:00Z', encoder: 'a', outcome: 'answered' },
@@ -410,48 +413,45 @@ t.test('report sums up by encoder what was and would be refused', async (t) => {
   t.match(json, { encoders: [{ encoder: '(unknown)' }, { wouldRefuse: { 'not-owner': 2 } }] })
 })
 
-t.test(
-  'what is told to the daemon in another form is refused, and nothing is changed',
-  async (t) => {
-    const { cluster, file } = await served(t)
-    cluster.addPin(cid(0))
-    const dispatcher = new Agent({ connect: { socketPath: file('control.sock') } })
-    t.teardown(() => dispatcher.close())
-    const tell = async (path: string, body: string) => {
-      const headers = { 'content-type': 'application/json' }
-      const options = { method: 'POST', headers, body, dispatcher } as const
-      const answer = await request(`http://localhost${path}`, options)
-      return [answer.statusCode, await answer.body.json()]
-    }
-    const cases = [
-      ['/adopt', '{}', 400],
-      ['/adopt', '{"encoder":"alpha","cids":[1]}', 400],
-      ['/adopt', '{"encoder":"who","cids":[]}', 404],
-      ['/restore', 'null', 400],
-      ['/restore', '{', 400],
-      ['/release-planned', '[{"cid":"x"}]', 400],
-      ['/release', '{"cids":[],"reason":" "}', 400],
-      ['/decide', '{"right":"gate","rows":[{"cid":"x"}]}', 400],
-      ['/nothing', '{}', 404],
-    ] as const
-    for (const [path, body, status] of cases) {
-      const [code] = await tell(path, body)
-      t.equal(code, status, `${path} ${body.slice(0, 40)}`)
-    }
-    // Refused by its length: what would follow is never sent.
-    const headers = { 'content-type': 'application/json', 'content-length': 2 ** 21 }
-    const socketPath = file('control.sock')
-    const large = httpRequest({ socketPath, method: 'POST', path: '/release', headers })
-    large.flushHeaders()
-    const [answer] = (await once(large, 'response')) as [IncomingMessage]
-    t.equal(answer.statusCode, 413)
-    large.on('error', () => undefined).destroy()
-    t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [])
-    t.equal(cluster.requests.length, 0)
-  },
-)
+t.test('a malformed command to the daemon is refused, and nothing is changed', async (t) => {
+  const { cluster, file } = await served(t)
+  cluster.addPin(cid(0))
+  const dispatcher = new Agent({ connect: { socketPath: file('control.sock') } })
+  t.teardown(() => dispatcher.close())
+  const tell = async (path: string, body: string) => {
+    const headers = { 'content-type': 'application/json' }
+    const options = { method: 'POST', headers, body, dispatcher } as const
+    const answer = await request(`http://localhost${path}`, options)
+    return [answer.statusCode, await answer.body.json()]
+  }
+  const cases = [
+    ['/adopt', '{}', 400],
+    ['/adopt', '{"encoder":"alpha","cids":[1]}', 400],
+    ['/adopt', '{"encoder":"who","cids":[]}', 404],
+    ['/restore', 'null', 400],
+    ['/restore', '{', 400],
+    ['/release-planned', '[{"cid":"x"}]', 400],
+    ['/release', '{"cids":[],"reason":" "}', 400],
+    ['/decide', '{"right":"gate","rows":[{"cid":"x"}]}', 400],
+    ['/nothing', '{}', 404],
+  ] as const
+  for (const [path, body, status] of cases) {
+    const [code] = await tell(path, body)
+    t.equal(code, status, `${path} ${body.slice(0, 40)}`)
+  }
+  // Refused by its length: what would follow is never sent.
+  const headers = { 'content-type': 'application/json', 'content-length': 2 ** 21 }
+  const socketPath = file('control.sock')
+  const large = httpRequest({ socketPath, method: 'POST', path: '/release', headers })
+  large.flushHeaders()
+  const [answer] = (await once(large, 'response')) as [IncomingMessage]
+  t.equal(answer.statusCode, 413)
+  large.on('error', () => undefined).destroy()
+  t.same(holdersIn(cluster.pins.get(cid(0))?.metadata), [])
+  t.equal(cluster.requests.length, 0)
+})
 
-t.test('a control socket that cannot be is an error, and no daemon is left behind', async (t) => {
+t.test('an impossible control socket is an error, and no daemon is left behind', async (t) => {
   const path = join(t.testdir({}), 'config.json')
   const control = { socket: '/nowhere/control.sock' }
   const config = { listen: { port: 0 }, admin: { port: 0 }, control }

@@ -25,7 +25,7 @@ TWICE=two
 WINDOWS=yes\r
 LAST=yes`
 
-t.test('assignments are read as dotenv reads them, and other lines are left out', async (t) => {
+t.test('assignments are read as dotenv reads them, and other lines are ignored', async (t) => {
   const path = join(t.testdir({ '.env': text }), '.env')
   t.same(readEnvFile(path), {
     FIRST: 'behind a byte order mark',
@@ -45,14 +45,14 @@ t.test('assignments are read as dotenv reads them, and other lines are left out'
   })
 })
 
-t.test('without such a file, or with a directory of its name, there are none', async (t) => {
+t.test('a missing file, or a directory of that name, has no variables', async (t) => {
   const directory = t.testdir({ file: '' })
   t.same(readEnvFile(join(directory, '.env')), {})
   t.same(readEnvFile(directory), {})
   t.throws(() => readEnvFile(join(directory, 'file/.env')), CommandError)
 })
 
-t.test('the environment goes before the file, as it does for the encoder', async (t) => {
+t.test('the environment takes precedence over the file, as it does for the encoder', async (t) => {
   const envFile = join(t.testdir({ '.env': text }), '.env')
   let said = ''
   const sink = { write: (part: string) => (said += part) }

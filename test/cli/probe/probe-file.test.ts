@@ -65,7 +65,7 @@ outcomesUnder('this Node', process.execPath)
 outcomesUnder('Node 18', node18)
 
 t.test(
-  'a Node that is too old is told so in one line',
+  'a Node that is too old gets a one-line error',
   { skip: node16 === undefined && 'the variable PINWARDEN_NODE16 names no Node 16' },
   async (t) => {
     const { code, stdout, stderr } = await run(t, node16 ?? '')
@@ -153,7 +153,7 @@ async function outcomes(t: Test, node: string): Promise<void> {
     t.match(nowhere, { code: 1, stdout: /^FAIL {2}dns .*nowhere\.invalid/m })
   })
 
-  t.test('answers that are compressed, cut off, or no HTTP', async (t) => {
+  t.test('answers that are compressed, cut off, or not HTTP', async (t) => {
     const id = JSON.stringify({ peername: 'p', version: '1', cluster_peers: ['p'] })
     const answers: readonly (readonly [Record<string, string>, Buffer, RegExp])[] = [
       [{ 'content-encoding': 'gzip' }, gzipSync(id), /^ok {4}id {8}p, version 1/m],
@@ -174,7 +174,7 @@ async function outcomes(t: Test, node: string): Promise<void> {
     }
   })
 
-  t.test('wrong usage ends with 2, and help and version with 0', async (t) => {
+  t.test('wrong usage exits with 2, help and version with 0', async (t) => {
     const endpoint = `http://alpha:${generateKey()}@127.0.0.1:1`
     for (const [argv, words] of [
       [['--pin'], 'unknown option --pin'],

@@ -140,7 +140,7 @@ t.test('with the endpoint in the environment, the CID may be the only argument',
   t.equal(asked(gate).at(-1), `DELETE /pins/${cid}`)
 })
 
-t.test('what is pinned already is not touched, whatever its status', async (t) => {
+t.test('a pinned CID is not touched, whatever its status', async (t) => {
   const gate = await startGate(t)
   for (const status of ['pinned', 'pin_queued', 'pin_error', 'cluster_error'] as const) {
     gate.cluster.reset()
@@ -161,7 +161,7 @@ t.test('what is pinned already is not touched, whatever its status', async (t) =
   }
 })
 
-t.test('what the peers say after the pin is said, and it is unpinned all the same', async (t) => {
+t.test("the probe reports the peers' status after the pin, and still unpins", async (t) => {
   const gate = await startGate(t)
   gate.cluster.statusOfNewPins = 'pin_error'
   const { code, text } = await run(t, endpointOf(gate), { cid })
@@ -171,7 +171,7 @@ t.test('what the peers say after the pin is said, and it is unpinned all the sam
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('a key that the gate does not know: what it may be, and where the reason is', async (t) => {
+t.test('an unknown key: what may be wrong, and where to find the reason', async (t) => {
   const gate = await startGate(t)
   const { code, text } = await run(t, withKey(gate.url, stranger), { cid })
   t.equal(code, 1)
@@ -182,7 +182,7 @@ t.test('a key that the gate does not know: what it may be, and where the reason 
   t.same(asked(gate), [])
 })
 
-t.test('a reader is told which permission it lacks', async (t) => {
+t.test('a reader learns which permission it lacks', async (t) => {
   const gate = await startGate(t, { encoders: { viewer: { role: 'reader' } } })
   const { code, text } = await run(t, endpointOf(gate, 'viewer'), { cid })
   t.equal(code, 1)
@@ -191,7 +191,7 @@ t.test('a reader is told which permission it lacks', async (t) => {
   t.match(text, /^skip {2}unpin {5}nothing was pinned$/m)
 })
 
-t.test('when the unpin is refused, it says that the pin has stayed', async (t) => {
+t.test('when the unpin is refused, the probe says that the pin remains', async (t) => {
   const gate = await startGate(t, { encoders: { keeper: { deny: ['unpin'] } } })
   const { code, text } = await run(t, endpointOf(gate, 'keeper'), { cid })
   t.equal(code, 1)
@@ -201,7 +201,7 @@ t.test('when the unpin is refused, it says that the pin has stayed', async (t) =
   t.ok(gate.cluster.pins.has(cid))
 })
 
-t.test('a budget that is spent: how long to wait, and how much there is', async (t) => {
+t.test('an exhausted budget: how long to wait, and how large it is', async (t) => {
   const gate = await startGate(t, { limits: { reads: { max: 1, windowSeconds: 60 } } })
   const { code, text } = await run(t, endpointOf(gate), { cid })
   t.equal(code, 1)
@@ -217,7 +217,7 @@ t.test('a budget that is spent: how long to wait, and how much there is', async 
   t.match(again.text, /429, too many failed attempts[^]*the key is wrong, as a valid key/)
 })
 
-t.test('a cluster that is down is the business of the operator', async (t) => {
+t.test('for a cluster that is down, the probe refers to the operator', async (t) => {
   const gate = await startGate(t)
   await gate.cluster.close()
   const { code, text } = await run(t, endpointOf(gate), { cid })
@@ -227,7 +227,7 @@ t.test('a cluster that is down is the business of the operator', async (t) => {
   t.match(text, /\n2 of 5 steps failed\n$/)
 })
 
-t.test('a cluster that hangs is waited for as long as the encoder would', async (t) => {
+t.test('the probe waits for a hanging cluster as long as the encoder would', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
   const { code, text } = await run(t, endpointOf(gate), { timeoutMs: 300 })
@@ -236,7 +236,7 @@ t.test('a cluster that hangs is waited for as long as the encoder would', async 
   t.match(text, /^ok {4}status/m, 'the next one may be answered')
 })
 
-t.test('a pin without an answer is unpinned, and may come later', async (t) => {
+t.test('a pin without an answer is unpinned, and may still take effect later', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave({ method: 'POST' }, { kind: 'reset' })
   const { code, text } = await run(t, endpointOf(gate), { cid })
@@ -247,7 +247,7 @@ t.test('a pin without an answer is unpinned, and may come later', async (t) => {
   t.equal(asked(gate).at(-1), `DELETE /pins/${cid}`)
 })
 
-t.test('a pin that hangs, and an unpin too: the pin may have stayed', async (t) => {
+t.test('a pin and an unpin that hang: the pin may remain', async (t) => {
   const gate = await startGate(t)
   // The gate lets abandoned writes finish: without an answer, its close would wait for them.
   const hanging = gate.cluster.behave({ method: 'POST' }, { kind: 'stall' })
@@ -258,7 +258,7 @@ t.test('a pin that hangs, and an unpin too: the pin may have stayed', async (t) 
   t.match(text, `FAIL  unpin     the pin of ${cid} may have stayed`)
 })
 
-t.test("Kubo's silence is said, though /id is answered", async (t) => {
+t.test('a Kubo that does not answer is reported, even if /id is answered', async (t) => {
   const gate = await startGate(t)
   gate.cluster.kuboDown = true
   const { code, text } = await run(t, endpointOf(gate))
@@ -279,7 +279,7 @@ t.test('a redirect is not followed, and explained', async (t) => {
   t.match(text, 'clients turn a redirected POST into a GET')
 })
 
-t.test('pages of other servers are told from answers of a cluster', async (t) => {
+t.test('pages of other servers are distinguished from answers of a cluster', async (t) => {
   const html = { 'content-type': 'text/html; charset=utf-8', server: 'nginx' }
   const cases: readonly (readonly [number, Record<string, string>, string, RegExp])[] = [
     [200, html, '<html>', /200, but with text\/html of nginx in it instead of a cluster's answer/],
@@ -302,19 +302,16 @@ t.test('pages of other servers are told from answers of a cluster', async (t) =>
   }
 })
 
-t.test(
-  "nothing in others' words reaches the terminal as a command, or shows the key",
-  async (t) => {
-    const url = await otherServer(t, (request, response) => {
-      const said = `\u001b[2J\u009b1m\u202e ${request.headers.authorization ?? ''} ${stranger}`
-      response.writeHead(400).end(JSON.stringify({ code: 400, message: said }))
-    })
-    const { text } = await run(t, url)
-    t.match(text, /^FAIL {2}id {8}400, \[2J 1m Basic … pw_…$/m)
-  },
-)
+t.test('text from elsewhere neither controls the terminal nor shows the key', async (t) => {
+  const url = await otherServer(t, (request, response) => {
+    const said = `\u001b[2J\u009b1m\u202e ${request.headers.authorization ?? ''} ${stranger}`
+    response.writeHead(400).end(JSON.stringify({ code: 400, message: said }))
+  })
+  const { text } = await run(t, url)
+  t.match(text, /^FAIL {2}id {8}400, \[2J 1m Basic … pw_…$/m)
+})
 
-t.test('an answer that is cut, and what is no HTTP, are told apart', async (t) => {
+t.test('a truncated answer and an answer that is not HTTP are distinguished', async (t) => {
   const speak = async (bytes: string) => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => undefined)
@@ -336,7 +333,7 @@ t.test('an answer that is cut, and what is no HTTP, are told apart', async (t) =
   t.match(await speak('HTTP/1.1 101 Switching Protocols\r\n\r\n'), 'FAIL  id ')
 })
 
-t.test('over TLS: the version, and for how long the certificate is good', async (t) => {
+t.test('over TLS: the version, and how long the certificate is valid', async (t) => {
   const gate = await startGate(t, { tls: true })
   const { code, text } = await run(t, endpointOf(gate), { cid, ca: certificate.cert })
   t.equal(code, 0)
@@ -344,7 +341,7 @@ t.test('over TLS: the version, and for how long the certificate is good', async 
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('an untrusted certificate: how to have it trusted', async (t) => {
+t.test('an untrusted certificate: how to make the encoder trust it', async (t) => {
   const gate = await startGate(t, { tls: true })
   const { code, text } = await run(t, endpointOf(gate))
   t.equal(code, 1)
@@ -354,7 +351,7 @@ t.test('an untrusted certificate: how to have it trusted', async (t) => {
   t.same(gate.lines, [], 'no host got the key')
 })
 
-t.test('certificates out of their time, or for another name', async (t) => {
+t.test('certificates that are not valid now, or for another name', async (t) => {
   const cases = [
     [expired, /^FAIL {2}tls {7}the certificate expired on 2021-01-01$/m],
     [notYetValid, /^FAIL {2}tls {7}the certificate is not valid before 2120-01-01$/m],
@@ -373,7 +370,7 @@ t.test('certificates out of their time, or for another name', async (t) => {
   t.match(expiryNote(dayMs), 'expires in 1 day:')
 })
 
-t.test('http where TLS is spoken, and https where it is not', async (t) => {
+t.test('http on a TLS port, and https on a plain one', async (t) => {
   const secure = await startGate(t, { tls: true })
   const plainly = await run(t, endpointOf(secure).replace('https:', 'http:'))
   t.equal(plainly.code, 1)
@@ -397,7 +394,7 @@ t.test('a handshake that is cut or hangs', async (t) => {
   t.match(hanging.text, 'the handshake did not finish within 0.2 s')
 })
 
-t.test('a port at which nothing listens, and a name that is none', async (t) => {
+t.test('a port on which nothing listens, and a name that does not exist', async (t) => {
   const server = createTcpServer()
   const port = await listening(t, server)
   server.close()
@@ -415,7 +412,7 @@ t.test('a port at which nothing listens, and a name that is none', async (t) => 
 })
 
 t.test(
-  'a host of which only some addresses work is said to be one, and is gone on with',
+  'a host of which only some addresses work is reported, and the probe continues',
   async (t) => {
     const port = await listening(t, createTcpServer())
     const endpoint = readEncoderUrl(withKey(`http://pins.example:${port}`, stranger))
@@ -433,7 +430,7 @@ t.test(
   },
 )
 
-t.test('mistakes in the endpoint are named, without a request', async (t) => {
+t.test('mistakes in the endpoint are reported without a request', async (t) => {
   const typo = stranger.slice(0, 20) + (stranger[20] === 'a' ? 'b' : 'a') + stranger.slice(21)
   const cases: readonly (readonly [string, RegExp])[] = [
     ['pins.example.org:9098', /this is not a URL/],
@@ -483,7 +480,7 @@ t.test('paths and slashes are as the encoder would have them', async (t) => {
   t.match(readEncoderUrl(withKey('https://[::1]', stranger)), { host: '::1', port: 443 })
 })
 
-t.test('variables that lead the encoder another way are noted', async (t) => {
+t.test('variables that change how the encoder connects are noted', async (t) => {
   const gate = await startGate(t)
   const proxied = await run(t, endpointOf(gate), {
     env: { HTTP_PROXY: 'http://secret@proxy', USE_CLUSTER_FOR_PINS: 'True' },
@@ -506,7 +503,7 @@ t.test('the key does not stay in the list of processes', async (t) => {
   t.equal(process.title, 'pinwarden probe')
 })
 
-t.test('without an endpoint, or with what is no CID, it is used wrongly', async (t) => {
+t.test('a missing endpoint, or a malformed CID, is wrong usage', async (t) => {
   const IPFS_CLUSTER_ENDPOINT = withKey('https://host', stranger)
   await t.rejects(run(t, undefined), UsageError)
   await t.rejects(run(t, undefined, { env: { IPFS_CLUSTER_ENDPOINT: '' } }), UsageError)
@@ -514,7 +511,7 @@ t.test('without an endpoint, or with what is no CID, it is used wrongly', async 
   await t.rejects(run(t, IPFS_CLUSTER_ENDPOINT, { cid: 'nonsense' }), UsageError)
 })
 
-t.test('the cluster itself is told from a gate: it takes anybody', async (t) => {
+t.test('the cluster itself is distinguished from a gate: it needs no key', async (t) => {
   const gate = await startGate(t)
   const { code, text } = await run(t, withKey(gate.cluster.url, stranger), { cid })
   t.equal(code, 1)

@@ -41,7 +41,7 @@ t.test('a daemon without its cluster is not ready, and is live', async (t) => {
   t.equal((await pinwarden('status', '--live', '--admin', '/nowhere', '-c', path)).code, 1)
 })
 
-t.test('status says in words how the daemon is, and ends with 0 when it is ready', async (t) => {
+t.test('status describes the daemon, and exits with 0 when it is ready', async (t) => {
   const { url, path, socket } = await served(t)
   const { code, stdout, stderr } = await pinwarden('status', '-c', path)
   t.equal(stderr, '')
@@ -59,7 +59,7 @@ t.test('status says in words how the daemon is, and ends with 0 when it is ready
   })
 })
 
-t.test('status ends with 1 when the cluster is down or settings were refused', async (t) => {
+t.test('status exits with 1 when the cluster is down or settings were refused', async (t) => {
   const { cluster, daemon, path, socket } = await served(t)
   await cluster.close()
   writeFileSync(path, 'broken')
@@ -84,7 +84,7 @@ t.test('status names the settings that wait for a restart', async (t) => {
   t.match(JSON.parse(json.stdout), { settings: { needRestart: ['listen.port'] } })
 })
 
-t.test('status --watch goes on while the daemon goes and comes, until it is ended', async (t) => {
+t.test('status --watch continues while the daemon restarts, until it is stopped', async (t) => {
   const { url, path, daemon } = await served(t)
   await fetch(`${url}/id`, { headers: { authorization: `Bearer ${key}` } })
   await fetch(`${url}/id`)
@@ -103,7 +103,7 @@ t.test('status --watch goes on while the daemon goes and comes, until it is ende
   t.equal(await watch.end(), 0)
 })
 
-t.test('status --watch draws over what it drew on a terminal, or gives documents', async (t) => {
+t.test('status --watch redraws a terminal, or prints JSON documents', async (t) => {
   const { path } = await served(t)
   const drawn = new Watch({ configPath: path, json: false }, true)
   await drawn.until(/(\x1b\[H\x1b\[J[^\x1b]*){2}/)
@@ -115,7 +115,7 @@ t.test('status --watch draws over what it drew on a terminal, or gives documents
   t.equal(await documents.end(), 0)
 })
 
-t.test('status --watch ends with 0 on Ctrl-C', async (t) => {
+t.test('status --watch exits with 0 on Ctrl-C', async (t) => {
   const { path } = await served(t)
   const watch = run(t, ['status', '-c', path, '--watch'])
   await once(watch.process.stdout, 'data')
@@ -123,7 +123,7 @@ t.test('status --watch ends with 0 on Ctrl-C', async (t) => {
   t.same(await watch.exited, { code: 0, signal: null })
 })
 
-t.test('an interval that is none is refused', async (t) => {
+t.test('a malformed interval is refused', async (t) => {
   const { path } = await served(t)
   for (const seconds of ['soon', '0', '3601', '-1']) {
     const { code, stderr } = await pinwarden('status', '-c', path, `--watch=${seconds}`)
@@ -216,7 +216,7 @@ t.test('lists show when a key was last used, as the daemon knows it', async (t) 
   t.notMatch((await pinwarden('keys', 'list', '-c', path)).stdout, 'used')
 })
 
-t.test('where the daemon cannot be asked, a list says so and shows the rest', async (t) => {
+t.test('if the daemon cannot be asked, a list says so and shows the rest', async (t) => {
   const { daemon, path } = await served(t)
   daemon.process.kill('SIGTERM')
   await daemon.exited
@@ -227,7 +227,7 @@ t.test('where the daemon cannot be asked, a list says so and shows the rest', as
 })
 
 t.test(
-  'reload says what changed, what waits, and why it was refused; status goes on',
+  'reload says what changed, what waits, or why it was refused; status still works',
   async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'reload-'))
     t.teardown(() => {
@@ -249,12 +249,12 @@ t.test(
       stdout: 'reloaded: nothing that the daemon uses has changed\n',
     })
     write({ encoders: { alpha: {} }, log: { level: 'warn', bufferBytesMax: 70_000 } })
-    const told = await reload()
-    t.equal(told.code, 0)
-    t.match(told.stdout, /^ {2}changed: log$/m)
-    t.match(told.stdout, /^ {2}encoders added: alpha$/m)
-    t.match(told.stdout, /^ {2}waits for a restart: log\.bufferBytesMax$/m)
-    t.match(told.stderr, /warning: encoders without a key: alpha/)
+    const reloaded = await reload()
+    t.equal(reloaded.code, 0)
+    t.match(reloaded.stdout, /^ {2}changed: log$/m)
+    t.match(reloaded.stdout, /^ {2}encoders added: alpha$/m)
+    t.match(reloaded.stdout, /^ {2}waits for a restart: log\.bufferBytesMax$/m)
+    t.match(reloaded.stderr, /warning: encoders without a key: alpha/)
     write({ log: { level: 'loud' }, admin: { port: Number(new URL(String(admin)).port) } })
     t.match(await reload(), {
       code: 1,

@@ -75,7 +75,7 @@ t.test('what the gate logs can be read', async (t) => {
   t.match(stdout, /^\S+Z alpha {8}GET \/nothing 404 refused unknown-route /m)
 })
 
-t.test('filters keep the requests that fit all of them', async (t) => {
+t.test('filters select the requests that match all of them', async (t) => {
   const log = logOf(t, whole)
   const cases: readonly (readonly [args: string[], statuses: string[]])[] = [
     [
@@ -109,7 +109,7 @@ t.test('filters keep the requests that fit all of them', async (t) => {
   }
 })
 
-t.test('a filter or number that makes no sense is wrong usage', async (t) => {
+t.test('a malformed filter or number is wrong usage', async (t) => {
   const log = logOf(t, whole)
   const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [['--outcome', 'fine'], /--outcome fine is not an outcome; use answered, journaled/],
@@ -156,7 +156,7 @@ t.test('colours are for terminals that want them', async (t) => {
   t.equal(await hasColor({}, '--color'), true)
 })
 
-t.test('what a client sent cannot move the cursor', async (t) => {
+t.test('text from a client cannot move the cursor', async (t) => {
   const evil = '\u001b]0;title\u0007\u009b2J\u202e'
   const log = logOf(t, `${line({ path: evil })}\n${evil}\n{"msg":${JSON.stringify(evil)}}\n`)
   const { stdout } = await pinwarden('tail', log)
@@ -164,7 +164,7 @@ t.test('what a client sent cannot move the cursor', async (t) => {
   t.match(stdout, '\\u001b]0;title\\u0007')
 })
 
-t.test('standard input is read as it comes', async (t) => {
+t.test('standard input is read as it arrives', async (t) => {
   const halves = [whole.slice(0, 150), whole.slice(150)].map((text) => Buffer.from(text))
   const { stdout } = await pinwardenWith(
     {
@@ -177,44 +177,41 @@ t.test('standard input is read as it comes', async (t) => {
   t.equal(stdout, whole)
 })
 
-t.test(
-  'without a file it is that of the configuration, with those it was rotated to',
-  async (t) => {
-    const day = (time: string, id: string) =>
-      `${line({ msg: 'request', id, time: `2026-11-${time}:00.000Z` })}\n`
-    const dir = t.testdir({
-      'config.json': '{ "log": { "file": "access.log" } }',
-      'access.log': day('29T10:00', 'd') + day('29T11:00', 'e'),
-      'access.log.1': day('28T10:00', 'c'),
-      'access.log.2.gz': gzipSync(day('27T10:00', 'b')),
-      'access-20261126.log.zst': zstdCompressSync(day('26T10:00', 'a')),
-      'access.log.former.txt': 'no log',
-    })
-    const order = ['access-20261126.log.zst', 'access.log.2.gz', 'access.log.1', 'access.log']
-    for (const [index, name] of order.entries())
-      utimesSync(join(dir, name), 0, Date.UTC(2026, 10, 27 + index) / 1000)
-    const config = ['-c', join(dir, 'config.json')]
-    const ids = async (...args: string[]) => {
-      const { code, stdout } = await pinwarden('tail', '--json', ...args, ...config)
-      return [code, ...stdout.split('\n').flatMap((text) => /"id":"(\w)"/.exec(text)?.[1] ?? [])]
-    }
-    t.same(await ids('-n', '1'), [0, 'e'])
-    t.same(await ids(), [0, 'a', 'b', 'c', 'd', 'e'])
-    t.same(await ids('--id', 'b'), [0, 'b'])
-    t.same(await ids('--since', '2026-11-28T00:00:00Z'), [0, 'c', 'd', 'e'])
-    t.same(await ids('--id', 'z'), [1], 'none is about it')
-    const report = await pinwarden('report', '--json', ...config)
-    t.match(JSON.parse(report.stdout), { from: /^2026-11-26/, encoders: [{ requests: 5 }] })
-    const since = await pinwarden('report', '--since', '2026-11-28', '--json', ...config)
-    t.match(JSON.parse(since.stdout), { from: /^2026-11-28/, encoders: [{ requests: 3 }] })
+t.test('without a file, tail reads the configured log and its rotated files', async (t) => {
+  const day = (time: string, id: string) =>
+    `${line({ msg: 'request', id, time: `2026-11-${time}:00.000Z` })}\n`
+  const dir = t.testdir({
+    'config.json': '{ "log": { "file": "access.log" } }',
+    'access.log': day('29T10:00', 'd') + day('29T11:00', 'e'),
+    'access.log.1': day('28T10:00', 'c'),
+    'access.log.2.gz': gzipSync(day('27T10:00', 'b')),
+    'access-20261126.log.zst': zstdCompressSync(day('26T10:00', 'a')),
+    'access.log.former.txt': 'no log',
+  })
+  const order = ['access-20261126.log.zst', 'access.log.2.gz', 'access.log.1', 'access.log']
+  for (const [index, name] of order.entries())
+    utimesSync(join(dir, name), 0, Date.UTC(2026, 10, 27 + index) / 1000)
+  const config = ['-c', join(dir, 'config.json')]
+  const ids = async (...args: string[]) => {
+    const { code, stdout } = await pinwarden('tail', '--json', ...args, ...config)
+    return [code, ...stdout.split('\n').flatMap((text) => /"id":"(\w)"/.exec(text)?.[1] ?? [])]
+  }
+  t.same(await ids('-n', '1'), [0, 'e'])
+  t.same(await ids(), [0, 'a', 'b', 'c', 'd', 'e'])
+  t.same(await ids('--id', 'b'), [0, 'b'])
+  t.same(await ids('--since', '2026-11-28T00:00:00Z'), [0, 'c', 'd', 'e'])
+  t.same(await ids('--id', 'z'), [1], 'none is about it')
+  const report = await pinwarden('report', '--json', ...config)
+  t.match(JSON.parse(report.stdout), { from: /^2026-11-26/, encoders: [{ requests: 5 }] })
+  const since = await pinwarden('report', '--since', '2026-11-28', '--json', ...config)
+  t.match(JSON.parse(since.stdout), { from: /^2026-11-28/, encoders: [{ requests: 3 }] })
 
-    writeFileSync(join(dir, 'access.log.9.xz'), Buffer.from('fd377a585a000000', 'hex'))
-    const unread = { code: 1, stdout: '', stderr: /access\.log\.9\.xz is compressed with xz/ }
-    t.match(await pinwarden('report', ...config), unread, 'a day that cannot be read is told')
-  },
-)
+  writeFileSync(join(dir, 'access.log.9.xz'), Buffer.from('fd377a585a000000', 'hex'))
+  const unread = { code: 1, stdout: '', stderr: /access\.log\.9\.xz is compressed with xz/ }
+  t.match(await pinwarden('report', ...config), unread, 'a day that cannot be read is told')
+})
 
-t.test('lines are taken out of what carries them', async (t) => {
+t.test("the daemon's lines are extracted from docker, CRI and journald formats", async (t) => {
   const own = line({ msg: 'request', cid: 'bafy' })
   const carried = [
     `Nov 29 18:00:00 host pinwarden[123]: ${own}`,
@@ -319,7 +316,7 @@ t.test('fields that another program wrote are shown, counted or left out', async
   }
 })
 
-t.test('what cannot be read is an error, and not an empty report', async (t) => {
+t.test('an unreadable log is an error, not an empty report', async (t) => {
   const dir = t.testdir({
     'other.log': 'GET /id 200\nGET /id 200\n',
     'log.xz': Buffer.from('fd377a585a000000', 'hex'),
@@ -340,7 +337,7 @@ t.test('what cannot be read is an error, and not an empty report', async (t) => 
     t.match(await pinwarden('tail', join(dir, file)), { code: 1, stdout: '', stderr: message })
 })
 
-t.test("where the configuration names no file, systemd's journal is read", async (t) => {
+t.test("if the configuration names no file, systemd's journal is read", async (t) => {
   const dir = t.testdir({ 'config.json': '{}', asked: '' })
   const carried = [lines[0], lines[2]].map((MESSAGE) => JSON.stringify({ MESSAGE, _PID: '7' }))
   const said = `printf '%s\\n' '${carried.join("' '")}'`
@@ -376,7 +373,7 @@ t.test('lines about one CID are found in any spelling of it', async (t) => {
   t.match(await asked('nonsense'), { code: 2, stderr: /--cid nonsense is not a CID/ })
 })
 
-t.test('a reader that leaves, such as head, ends what follows', async (t) => {
+t.test('tail -f ends when its reader, such as head, ends', async (t) => {
   const log = logOf(t, whole)
   const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, bin, 'tail', '-f', log])
   t.teardown(() => child.kill('SIGKILL'))
@@ -390,7 +387,7 @@ t.test('a reader that leaves, such as head, ends what follows', async (t) => {
   t.same(await ended, [1, null])
 })
 
-t.test('it ends too while nothing is written to the log, or no daemon answers', async (t) => {
+t.test('it also ends while nothing is logged, or no daemon answers', async (t) => {
   const log = logOf(t, whole)
   for (const command of [
     ['tail', '-f', '-n', '1', log],
@@ -409,7 +406,7 @@ t.test('it ends too while nothing is written to the log, or no daemon answers', 
   }
 })
 
-t.test('following goes on through growth, rotation and truncation', async (t) => {
+t.test('tail -f continues through growth, rotation and truncation', async (t) => {
   const log = logOf(t, `${line({ path: '/first' })}\nhalf`)
   const tail = spawn(process.execPath, [bin, 'tail', '-f', log], { stdio: 'pipe' })
   t.teardown(() => tail.kill('SIGKILL'))

@@ -4,7 +4,7 @@ import t from 'tap'
 import { linesOf } from '../../../src/cli/tail/follow.js'
 
 /** CIDs to adopt, plans and logs are all read by it. */
-t.test('a byte order mark and line ends of Windows are no part of a line', async (t) => {
+t.test('a byte order mark and Windows line ends are not part of a line', async (t) => {
   const bytes = Buffer.from('\uFEFFone\r\ntwo\r\n\r\nthr\uFEFFee')
   for (const size of [1, 2, 5, bytes.length]) {
     const parts = []

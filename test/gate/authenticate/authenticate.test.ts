@@ -1,4 +1,4 @@
-/** Phase 1: who may come in, and what everybody else is told. */
+/** Phase 1: which requests pass, and the answers that all others get. */
 import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { exchange, head } from '../../support/raw.js'
@@ -41,7 +41,7 @@ t.test('no credential is 401 with both challenges, and nothing reaches the clust
   t.equal(gate.cluster.requests.length, 0)
 })
 
-t.test('every bad credential is told the same, and the log tells them apart', async (t) => {
+t.test('every bad credential gets the same answer, and the log distinguishes them', async (t) => {
   const disabledKey = generateKey()
   const expiredKey = generateKey()
   const gate = await startGate(t, {
@@ -120,7 +120,7 @@ t.test('two Authorization headers are 400, whichever is right', async (t) => {
 })
 
 t.test(
-  'over the budget of failures an address is told 429, but a good key always passes',
+  'over the budget of failures an address gets 429, but a valid key always passes',
   async (t) => {
     const gate = await startGate(t, { limits: { failures: { max: 3 } } })
     const headers = { authorization: basicOf(`alpha:${generateKey()}`) }
@@ -155,7 +155,7 @@ t.test('a flood of other addresses does not give an address its attempts back', 
   t.equal(await fail('192.0.2.1'), 429)
 })
 
-t.test('unknown name and wrong key are answered by the same bytes', async (t) => {
+t.test('an unknown name and a wrong key get the same bytes', async (t) => {
   const gate = await startGate(t)
   const ask = async (name: string) => {
     const credential = basicOf(`${name}:${generateKey()}`)
@@ -174,7 +174,7 @@ const replaced = async (t: Test) => {
   return gate
 }
 
-t.test('an encoder that is switched off is refused from the next request on', async (t) => {
+t.test('a disabled encoder is refused from the next request on', async (t) => {
   const gate = await replaced(t)
   gate.replace({ encoders: { alpha: { enabled: false } } })
   t.equal((await gate.ask('GET', '/id')).status, 401)

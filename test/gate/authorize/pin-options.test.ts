@@ -1,4 +1,4 @@
-/** The cluster answers a bad pin option with 400 and pins all the same: none may get that far. */
+/** The cluster answers a bad pin option with 400 and still pins, so none may reach it. */
 import { CID } from 'multiformats/cid'
 import t from 'tap'
 import { readPinOptions } from '../../../src/gate/authorize/pin-options.js'
@@ -49,7 +49,7 @@ t.test('a valid option is sent on', async (t) => {
   for (const [query, sent] of Object.entries(cases)) t.same(read(query), [sent], query)
 })
 
-t.test('an empty value is as good as none, for every option and without any grant', async (t) => {
+t.test('an empty value counts as absent, for every option and without any grant', async (t) => {
   const names = ['name', 'mode', 'replication', 'replication-min', 'replication-max', 'shard-size']
   const more = ['user-allocations', 'expire-at', 'expire-in', 'meta-a', 'pin-update', 'origins']
   for (const name of [...names, ...more]) t.same(read(`${name}=`, new Set()), [], name)
@@ -61,28 +61,31 @@ t.test('what ipfs-cluster-ctl always sends needs no grant', async (t) => {
   t.same(read(query, new Set()), ['mode=recursive'])
 })
 
-t.test('zeros are as good as none', async (t) => {
+t.test('zeros count as absent', async (t) => {
   const names = ['replication', 'replication-min', 'replication-max', 'shard-size']
   for (const name of names) t.same(read(`${name}=0`, new Set()), [], name)
 })
 
-t.test('an option that reaches further must be granted, also when its value is bad', async (t) => {
-  const cases = {
-    [`origins=${origin}`]: 'origins',
-    'origins=bad': 'origins',
-    [`user-allocations=${id}`]: 'user-allocations',
-    [`pin-update=${cid}`]: 'pin-update',
-    'replication=1': 'replication',
-    'replication-min=1': 'replication',
-    'replication-max=-1': 'replication',
-    'replication-min=x': 'replication',
-  } as const
-  for (const [query, grant] of Object.entries(cases)) {
-    const others = new Set(optionGrants.filter((other) => other !== grant))
-    t.match(read(query, others), /^option-not-granted: forbidden: option [a-z-]+ is/, query)
-    t.notMatch(read(query, new Set([grant])), /^option-not-granted/, query)
-  }
-})
+t.test(
+  'an option that affects more than the pin must be granted, even if its value is bad',
+  async (t) => {
+    const cases = {
+      [`origins=${origin}`]: 'origins',
+      'origins=bad': 'origins',
+      [`user-allocations=${id}`]: 'user-allocations',
+      [`pin-update=${cid}`]: 'pin-update',
+      'replication=1': 'replication',
+      'replication-min=1': 'replication',
+      'replication-max=-1': 'replication',
+      'replication-min=x': 'replication',
+    } as const
+    for (const [query, grant] of Object.entries(cases)) {
+      const others = new Set(optionGrants.filter((other) => other !== grant))
+      t.match(read(query, others), /^option-not-granted: forbidden: option [a-z-]+ is/, query)
+      t.notMatch(read(query, new Set([grant])), /^option-not-granted/, query)
+    }
+  },
+)
 
 t.test('a bad value is refused by name', async (t) => {
   const cases = {
@@ -121,7 +124,7 @@ t.test('no control character gets into a name or metadata', async (t) => {
   t.same(read(`name=${encodeURIComponent('größe ✓')}`), ['name=größe ✓'])
 })
 
-t.test('lists, names and metadata are taken up to their bounds', async (t) => {
+t.test('lists, names and metadata are accepted up to their bounds', async (t) => {
   const queries = [
     `user-allocations=${times(32, () => id)}`,
     `origins=${times(10, () => origin)}`,
@@ -174,7 +177,7 @@ t.test('replication that the cluster would refuse later is refused here', async 
   for (const [query, expected] of Object.entries(cases)) t.same(read(query), expected, query)
 })
 
-t.test('a time to expire has a zone, lies ahead and is one that Go can read', async (t) => {
+t.test('an expiry has a zone, is in the future, and can be read by Go', async (t) => {
   const offsets = ['Z', '+00:00', '-23:59', '+05:30']
   const good = offsets.map((zone) => `2999-02-28T00:00:00.123456789${zone}`)
   for (const at of [...good, '2096-02-29T00:00:00Z', '9999-12-31T23:59:59Z']) {

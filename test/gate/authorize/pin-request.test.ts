@@ -110,7 +110,7 @@ t.test('the CID of a request is known when it is about exactly one', async (t) =
   }
 })
 
-t.test('what is no CID is refused on every route that takes one', async (t) => {
+t.test('a malformed CID is refused on every route that takes one', async (t) => {
   for (const text of [
     'recover',
     'ipfs',
@@ -161,7 +161,7 @@ t.test('an unknown parameter is refused on every route', async (t) => {
   }
 })
 
-t.test('a hundred CIDs are asked about at once, however spelled, and no more', async (t) => {
+t.test('one request may ask about a hundred CIDs, in any spelling, and no more', async (t) => {
   const cids = Array.from({ length: 101 }, (_none, i) =>
     CID.createV1(0x55, create(0x12, new Uint8Array(32).fill(i))),
   )
@@ -178,7 +178,7 @@ t.test('a hundred CIDs are asked about at once, however spelled, and no more', a
   }
 })
 
-t.test('a filter of known states goes on, and is dropped beside cids', async (t) => {
+t.test('a filter of known states is forwarded, and dropped if there are cids', async (t) => {
   const refusal = 'bad-query: invalid filter value'
   const cases: Case[] = [
     ['pins', '/pins?filter=pinned', '/pins?filter=pinned'],
@@ -191,7 +191,7 @@ t.test('a filter of known states goes on, and is dropped beside cids', async (t)
   for (const [route, url, expected] of cases) t.equal(sent(route, url), expected, url)
 })
 
-t.test('asking about a few is status; what walks the pinset is list', async (t) => {
+t.test('asking about a few pins needs status; walking the pinset needs list', async (t) => {
   const cheap = ['cluster_error', 'pin_error', 'unpin_error', 'error', 'pinning', 'unpinning']
   cheap.push('unpinned', 'pin_queued', 'unpin_queued', 'queued')
   const costly = ['pinned', 'remote', 'sharded', 'unexpectedly_unpinned', 'all', 'nonsense', ',']
@@ -213,13 +213,13 @@ t.test('asking about a few is status; what walks the pinset is list', async (t) 
   }
 })
 
-t.test('a path to resolve needs a root, and has an end', async (t) => {
+t.test('a path to resolve needs a root, and has a bounded length', async (t) => {
   t.equal(sent('pinPath', '/pins/ipns/'), 'bad-path: malformed path')
   t.equal(sent('pinPath', `/pins/ipfs/${cid}${'/a'.repeat(64)}`).length > 64, true)
   t.equal(sent('pinPath', `/pins/ipfs/${cid}${'/a'.repeat(65)}`), 'bad-path: malformed path')
 })
 
-t.test('name and metadata leave room for other holders, also of a path', async (t) => {
+t.test('name and metadata leave room for other holders, also with a path', async (t) => {
   const query = (count: number): string =>
     Array.from({ length: count }, (_none, i) => `meta-${i}=${'v'.repeat(1000)}`).join('&')
   const room = 'other holders of the pin need room'

@@ -23,7 +23,7 @@ const answered = (body: string, ...headers: readonly string[]): string =>
     '\r\n',
   )
 
-t.test('interim answers are passed over, however they are cut and whatever is asked', async (t) => {
+t.test('interim answers are skipped, however they are split and whatever is asked', async (t) => {
   const gate = await startGate(t)
   const { cluster } = gate
   const interims = [
@@ -76,7 +76,7 @@ async function startServer(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-t.test('an interim answer that comes byte by byte is passed over, too', async (t) => {
+t.test('an interim answer that arrives byte by byte is also skipped', async (t) => {
   const clusterUrl = await startServer(t, (_head, socket) => {
     const bytes = 'HTTP/1.1 100 Continue\r\n\r\n' + answered(idText)
     void (async () => {
@@ -90,7 +90,7 @@ t.test('an interim answer that comes byte by byte is passed over, too', async (t
   t.match(await gate.ask('GET', '/id'), { status: 200, text: idText })
 })
 
-t.test('a cluster that closes each connection behind its answer is up', async (t) => {
+t.test('a cluster that closes each connection after its answer is up', async (t) => {
   for (const headers of [[close], []]) {
     let count = 0
     const clusterUrl = await startServer(t, (head, socket) => {
@@ -179,7 +179,7 @@ t.test('a write meets no connection that the cluster is about to close', async (
   t.match(gate.endpoints, [{ state: 'up' }])
 })
 
-t.test('what comes coded was not asked for, and is a bad answer', async (t) => {
+t.test('an encoded answer was not requested, and is a bad answer', async (t) => {
   const gate = await startGate(t)
   const { cluster } = gate
   cluster.addPin(cid)
@@ -216,7 +216,7 @@ const bad = [
   deep,
 ]
 
-t.test('what is no answer to the question is a fault of that one request', async (t) => {
+t.test('an answer to a different request is a fault of that one request', async (t) => {
   const gate = await startGate(t, {
     cluster: { health: { intervalMs: 3_600_000, failuresMax: 5 } },
   })
@@ -247,7 +247,7 @@ t.test('what is no answer to the question is a fault of that one request', async
   t.equal(gate.lines.length, bad.length * 5 + 2, 'each has its line')
 })
 
-t.test('odd fields of what is about the right pin end nothing', async (t) => {
+t.test('odd fields in an answer about the right pin break nothing', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', unpin: { graceSeconds: 60 } })
   const { cluster } = gate
   const former = '"metadata":{"pinwarden.former.x":"y"}'
@@ -300,7 +300,7 @@ t.test('odd fields of what is about the right pin end nothing', async (t) => {
   t.match(await gate.ask('POST', path), { status: 200 })
 })
 
-t.test('what encoders get back is what they sent: leases are not shown', async (t) => {
+t.test('encoders get back what they sent: leases are not shown', async (t) => {
   const gate = await startGate(t, {
     enforcement: 'enforce',
     encoders: { beta: { options: ['pin-update'] }, ops: { role: 'operator' } },

@@ -70,7 +70,7 @@ t.test(
   },
 )
 
-t.test('what an encoder may not do is refused and does not reach the cluster', async (t) => {
+t.test('forbidden requests are refused and do not reach the cluster', async (t) => {
   const gate = await startGate(t, {
     enforcement: 'enforce',
     encoders: {
@@ -126,7 +126,7 @@ t.test('what an encoder may not do is refused and does not reach the cluster', a
   }
 })
 
-t.test("the cluster's headers stay its own, but for type, length and trailer", async (t) => {
+t.test("none of the cluster's headers pass, except type, length and trailer", async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave(
     { path: '/id' },
@@ -156,7 +156,7 @@ t.test("the cluster's headers stay its own, but for type, length and trailer", a
   ])
 })
 
-t.test("errors of the cluster's own come through as they are", async (t) => {
+t.test("the cluster's own errors pass unchanged", async (t) => {
   const gate = await startGate(t)
   const missing = await gate.ask('DELETE', `/pins/${cid}`)
   t.equal(missing.status, 404)
@@ -175,18 +175,21 @@ t.test(
   },
 )
 
-t.test('lines flow as they come, and the trailer arrives: empty when all was well', async (t) => {
-  const gate = await startGate(t)
-  gate.cluster.addPin(cid)
-  const { response, text, error } = await askRaw(gate, '/pins')
-  t.equal(error, undefined)
-  t.equal(response.statusCode, 200)
-  t.match(JSON.parse(text), { cid })
-  t.equal(response.headers.trailer, 'X-Stream-Error')
-  t.same(response.trailers, { 'x-stream-error': '' })
-})
+t.test(
+  'lines are delivered as they arrive, and so is the trailer: empty after a success',
+  async (t) => {
+    const gate = await startGate(t)
+    gate.cluster.addPin(cid)
+    const { response, text, error } = await askRaw(gate, '/pins')
+    t.equal(error, undefined)
+    t.equal(response.statusCode, 200)
+    t.match(JSON.parse(text), { cid })
+    t.equal(response.headers.trailer, 'X-Stream-Error')
+    t.same(response.trailers, { 'x-stream-error': '' })
+  },
+)
 
-t.test('faults before an answer are told in fixed sentences, without addresses', async (t) => {
+t.test('faults before an answer are reported in fixed sentences, without addresses', async (t) => {
   const gate = await startGate(t, { cluster: { idTimeoutMs: 1000, writeTimeoutMs: 1000 } })
   const cases: [
     behaviour: Parameters<TestGate['cluster']['behave']>[1],
@@ -249,7 +252,7 @@ t.test('faults before an answer are told in fixed sentences, without addresses',
   }
 })
 
-t.test('a cluster that is not there is 502', async (t) => {
+t.test('an unreachable cluster is 502', async (t) => {
   const closed = createServer().listen(0, '127.0.0.1')
   await once(closed, 'listening')
   const { port } = closed.address() as AddressInfo
@@ -296,7 +299,7 @@ t.test('an answer without length or chunks is a fault: its end cannot be trusted
 })
 
 t.test(
-  'a client that leaves a read frees the cluster at once, before and after its headers',
+  'a client that abandons a read frees the cluster immediately, before and after its headers',
   async (t) => {
     const gate = await startGate(t)
     gate.cluster.behave({ path: '/pins' }, { kind: 'stall' })
@@ -324,7 +327,7 @@ t.test(
   },
 )
 
-t.test('an abandoned write is let finish, and its line says what became of it', async (t) => {
+t.test('an abandoned write finishes, and its line has the outcome', async (t) => {
   const gate = await startGate(t)
   let release = (): void => undefined
   const until = new Promise<void>((resolve) => (release = resolve))
@@ -337,7 +340,7 @@ t.test('an abandoned write is let finish, and its line says what became of it', 
   // By the time this is answered the gate has seen the other leave.
   await gate.ask('GET', '/id')
   const isWrite = (line: AccessLine) => line.method === 'POST'
-  t.notOk(gate.lines.some(isWrite), 'no line while it is under way')
+  t.notOk(gate.lines.some(isWrite), 'no line while it is in flight')
   release()
   t.match(await gate.line(isWrite), { status: 499, reason: 'client-left', upstreamStatus: 200 })
   t.equal((await gate.ask('GET', `/pins/${cid}`)).status, 200)
@@ -412,7 +415,7 @@ t.test('a cluster with basic auth gets the credential of the gate, from a file',
   t.notMatch(await gate.logText(), /s3cret|Z2F0ZTpz/)
 })
 
-t.test('a trace is taken over from the client, or begun, and sent on', async (t) => {
+t.test('a trace is taken from the client, or generated, and forwarded', async (t) => {
   const gate = await startGate(t)
   const id = '4bf92f3577b34da6a3ce929d0e0e4736'
   const cases: [given: string | undefined, isTakenOver: boolean, flags: string][] = [
@@ -433,18 +436,21 @@ t.test('a trace is taken over from the client, or begun, and sent on', async (t)
   }
 })
 
-t.test('a cluster that breaks off right behind its head is a fault, told in words', async (t) => {
-  const gate = await startGate(t)
-  const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Stream-Error\r\n\r\n'
-  gate.cluster.behave({ path: '/pins' }, { kind: 'raw', bytes: head })
-  for (const path of ['/pins', `/pins?cids=${cid}`]) {
-    const answer = await gate.ask('GET', path)
-    t.equal(answer.status, 502, path)
-    t.same(answer.json, { code: 502, message: 'the cluster broke off its answer' })
-    t.equal(answer.headers.get('cache-status'), null)
-  }
-  t.match(gate.lines, [{ outcome: 'fault', reason: 'cluster-cut', status: 502 }])
-})
+t.test(
+  'a cluster that breaks off right after its headers is a fault, with a message',
+  async (t) => {
+    const gate = await startGate(t)
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Stream-Error\r\n\r\n'
+    gate.cluster.behave({ path: '/pins' }, { kind: 'raw', bytes: head })
+    for (const path of ['/pins', `/pins?cids=${cid}`]) {
+      const answer = await gate.ask('GET', path)
+      t.equal(answer.status, 502, path)
+      t.same(answer.json, { code: 502, message: 'the cluster broke off its answer' })
+      t.equal(answer.headers.get('cache-status'), null)
+    }
+    t.match(gate.lines, [{ outcome: 'fault', reason: 'cluster-cut', status: 502 }])
+  },
+)
 
 t.test('a single value arrives whole and byte by byte, however it came', async (t) => {
   const gate = await startGate(t)
@@ -456,7 +462,7 @@ t.test('a single value arrives whole and byte by byte, however it came', async (
   t.equal(answer.headers.get('transfer-encoding'), null)
 })
 
-t.test('one that breaks off, or never ends, is a fault and nothing else', async (t) => {
+t.test('an answer that breaks off, or never ends, is only a fault', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave({ path: '/id' }, { kind: 'die-mid-length' })
   const cut = await gate.ask('GET', '/id')
@@ -469,7 +475,7 @@ t.test('one that breaks off, or never ends, is a fault and nothing else', async 
   t.same(endless.json, { code: 502, message: 'unexpected answer from the cluster' })
 })
 
-t.test('one that comes too slowly is given up in time, also behind its head', async (t) => {
+t.test('an answer that is too slow is given up in time, also after its headers', async (t) => {
   const gate = await startGate(t, { cluster: { idTimeoutMs: 1000 } })
   const bytes = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id":'
   gate.cluster.behave({ path: '/id' }, { kind: 'raw', bytes, end: 'keep' })

@@ -30,7 +30,7 @@ const detail = (headers: Headers): string | undefined =>
   /detail=(\w+)/.exec(headers.get('cache-status') ?? '')?.[1]
 
 t.test(
-  'a listing is asked once: those who come while it runs read it from its start',
+  'a listing is requested once: clients that come while it runs read it from its start',
   async (t) => {
     const gate = await shared(t)
     const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
@@ -53,7 +53,7 @@ t.test(
   },
 )
 
-t.test('for a while after its end it is served again, with its age, to everybody', async (t) => {
+t.test('for a while after its end it is served again, with its age, to all clients', async (t) => {
   const gate = await shared(t, { encoders: { beta: {} } })
   gate.cluster.addPin(cid)
   const fresh = await gate.ask('GET', '/pins')
@@ -97,7 +97,7 @@ t.test('a client that leaves does not end it: a second attempt finds it', async 
   t.same(asked(gate), ['/pins'])
 })
 
-t.test('so it is with clients that leave before its first byte', async (t) => {
+t.test('nor does a client that leaves before its first byte', async (t) => {
   const gate = await shared(t)
   let release = (): void => undefined
   const until = new Promise<void>((resolve) => (release = resolve))
@@ -116,7 +116,7 @@ t.test('so it is with clients that leave before its first byte', async (t) => {
   t.same(asked(gate), ['/pins'])
 })
 
-t.test('an error at its end is delivered, and the next one asks anew', async (t) => {
+t.test('an error at its end is delivered, and the next request starts a new one', async (t) => {
   const gate = await shared(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   stream.write('{"n":1}\n')
@@ -131,37 +131,43 @@ t.test('an error at its end is delivered, and the next one asks anew', async (t)
   t.match(next.text, cid)
 })
 
-t.test('an error in its place is told to all who wait, and never served again', async (t) => {
-  const gate = await shared(t)
-  gate.cluster.kuboDown = true
-  while (asked(gate).length < 2) {
-    const answer = await gate.ask('GET', '/pins?local=true')
-    t.equal(answer.status, 500)
-    t.match(answer.json, { code: 500, message: /could not get pinset/ })
-    t.equal(detail(answer.headers), 'fresh')
-    t.match(gate.lines.at(-1), { outcome: 'fault', reason: 'cluster-error', status: 500 })
-  }
-})
+t.test(
+  'an error instead of a listing reaches all waiting clients, and is never served again',
+  async (t) => {
+    const gate = await shared(t)
+    gate.cluster.kuboDown = true
+    while (asked(gate).length < 2) {
+      const answer = await gate.ask('GET', '/pins?local=true')
+      t.equal(answer.status, 500)
+      t.match(answer.json, { code: 500, message: /could not get pinset/ })
+      t.equal(detail(answer.headers), 'fresh')
+      t.match(gate.lines.at(-1), { outcome: 'fault', reason: 'cluster-error', status: 500 })
+    }
+  },
+)
 
-t.test('one that dies is cut for everybody, and the next one asks anew', async (t) => {
-  const gate = await shared(t)
-  gate.cluster.behave({ path: '/pins' }, { kind: 'die-mid-stream', lines: 3 })
-  const clients = await Promise.all([reading(gate), reading(gate)])
-  for (const client of clients) {
-    await client.closed
-    t.notMatch(client.text, /\r\n0\r\n/, 'no clean end')
-  }
-  for (const listing of ['fresh', 'shared']) await gate.line((line) => line.listing === listing)
-  t.match(gate.lines, [
-    { outcome: 'fault', reason: 'cluster-cut' },
-    { outcome: 'fault', reason: 'cluster-cut' },
-  ])
-  gate.cluster.reset()
-  gate.cluster.addPin(cid)
-  t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid })
-})
+t.test(
+  'a listing that dies is cut off for all readers, and the next request starts a new one',
+  async (t) => {
+    const gate = await shared(t)
+    gate.cluster.behave({ path: '/pins' }, { kind: 'die-mid-stream', lines: 3 })
+    const clients = await Promise.all([reading(gate), reading(gate)])
+    for (const client of clients) {
+      await client.closed
+      t.notMatch(client.text, /\r\n0\r\n/, 'no clean end')
+    }
+    for (const listing of ['fresh', 'shared']) await gate.line((line) => line.listing === listing)
+    t.match(gate.lines, [
+      { outcome: 'fault', reason: 'cluster-cut' },
+      { outcome: 'fault', reason: 'cluster-cut' },
+    ])
+    gate.cluster.reset()
+    gate.cluster.addPin(cid)
+    t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid })
+  },
+)
 
-t.test('a cluster that cannot be reached is a fault for all who wait', async (t) => {
+t.test('a cluster that cannot be reached is a fault for all waiting clients', async (t) => {
   const gate = await shared(t)
   await gate.cluster.close()
   const answers = await Promise.all([gate.ask('GET', '/pins'), gate.ask('GET', '/pins')])
@@ -172,7 +178,7 @@ t.test('a cluster that cannot be reached is a fault for all who wait', async (t)
   )
 })
 
-t.test('whole listings run one after the other, whatever their filter', async (t) => {
+t.test('whole listings run one at a time, whatever their filter', async (t) => {
   const gate = await shared(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const first = await reading(gate)
@@ -219,7 +225,7 @@ t.test('an operator who wants a new one waits for the old one to end', async (t)
   t.equal(asked(gate).length, 1, 'one more, since the fake forgot')
 })
 
-t.test('gzip is for those who take it, and all get the same lines', async (t) => {
+t.test('gzip is for clients that accept it, and all get the same lines', async (t) => {
   const gate = await shared(t)
   gate.cluster.addMany(3000)
   const [compressed, identity] = await Promise.all([
@@ -237,7 +243,7 @@ t.test('gzip is for those who take it, and all get the same lines', async (t) =>
   t.same(asked(gate), ['/pins'])
 })
 
-t.test('compressed lines flow as they come, too', async (t) => {
+t.test('compressed lines are also delivered as they arrive', async (t) => {
   const gate = await shared(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const client = await reading(gate, 'Accept-Encoding: gzip')
@@ -259,7 +265,7 @@ t.test('it can be switched off', async (t) => {
   t.equal(answer.headers.get('vary'), null)
 })
 
-t.test('while the cluster is one peer it is asked for its own list only', async (t) => {
+t.test('a cluster of one peer is only asked for its own list', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto' } })
   gate.cluster.addPin(cid)
   const first = await gate.ask('GET', '/pins')
@@ -272,7 +278,7 @@ t.test('while the cluster is one peer it is asked for its own list only', async 
   t.equal(down.status, 500, 'an error rather than an empty list')
 })
 
-t.test('once a second peer was seen all peers are asked, for good', async (t) => {
+t.test('once a second peer was seen, all peers are asked from then on', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto', maxAgeMs: 0 } })
   gate.cluster.addPin(cid)
   const id = (peers: string[]) => ({
@@ -289,7 +295,7 @@ t.test('once a second peer was seen all peers are asked, for good', async (t) =>
   t.match(await gate.logText(), 'the cluster has more than one peer')
 })
 
-t.test('a second peer that was seen before the restart may be away now', async (t) => {
+t.test('a second peer that was seen before the restart may be down now', async (t) => {
   const stateDirectory = t.testdir()
   const local = { listing: { local: 'auto' as const }, stateDirectory }
   const before = await shared(t, local)
@@ -303,7 +309,7 @@ t.test('a second peer that was seen before the restart may be away now', async (
   t.same(asked(gate), ['/pins'])
 })
 
-t.test('a cluster that does not say who its peers are is asked in full', async (t) => {
+t.test('a cluster that does not report its peers is asked in full', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto', maxAgeMs: 0 } })
   gate.cluster.addPin(cid)
   for (const body of ['{}', 'null', '{"cluster_peers":null}', 'nonsense']) {
@@ -348,25 +354,22 @@ t.test('no empty list is believed where Kubo may be down', async (t) => {
   t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid }, 'nothing of it was kept')
 })
 
-t.test(
-  'an empty list of several peers, or of one that says nothing of them, is verified',
-  async (t) => {
-    for (const peers of [['a', 'b'], []]) {
-      const gate = await shared(t, { listing: { local: 'auto' } })
-      const body = JSON.stringify({ id: 'a', cluster_peers: peers })
-      gate.cluster.behave({ path: '/id' }, { kind: 'status', status: 200, body })
-      for (const query of ['', '?filter=pinned', '?local=false']) {
-        gate.cluster.kuboDown = true
-        t.equal((await gate.ask('GET', `/pins${query}`)).status, 503, query)
-        gate.cluster.kuboDown = false
-        t.equal((await gate.ask('GET', `/pins${query}`)).status, 204, query)
-        if (query !== '?filter=pinned')
-          gate.replace({ cluster: { queueMax: peers.length + query.length } })
-      }
-      await gate.close()
+t.test('an empty list from several peers, or from an unknown number, is verified', async (t) => {
+  for (const peers of [['a', 'b'], []]) {
+    const gate = await shared(t, { listing: { local: 'auto' } })
+    const body = JSON.stringify({ id: 'a', cluster_peers: peers })
+    gate.cluster.behave({ path: '/id' }, { kind: 'status', status: 200, body })
+    for (const query of ['', '?filter=pinned', '?local=false']) {
+      gate.cluster.kuboDown = true
+      t.equal((await gate.ask('GET', `/pins${query}`)).status, 503, query)
+      gate.cluster.kuboDown = false
+      t.equal((await gate.ask('GET', `/pins${query}`)).status, 204, query)
+      if (query !== '?filter=pinned')
+        gate.replace({ cluster: { queueMax: peers.length + query.length } })
     }
-  },
-)
+    await gate.close()
+  }
+})
 
 t.test('a listing without clients is not read, and turns go round the encoders', async (t) => {
   const gate = await shared(t, { encoders: { beta: {} }, listing: { perEncoderMax: 20 } })
@@ -413,29 +416,32 @@ t.test('a listing without readers delays no other, and is cached', async (t) => 
   t.equal(detail((await gate.ask('GET', '/pins')).headers), 'cached')
 })
 
-t.test('with 16 spellings asked and left while a peer hangs, all others list', async (t) => {
-  const gate = await shared(t, {
-    encoders: { beta: {}, less: { deny: ['list'] } },
-    listing: { perEncoderMax: 64 },
-  })
-  gate.cluster.addPin(cid)
-  gate.cluster.behave({ path: /filter=/ }, { kind: 'stall' })
-  const states = ['cluster_error', 'pin_error', 'unpin_error', 'pinning', 'unpinning', 'unpinned']
-  const leave = new AbortController()
-  const hung = states.flatMap((one) =>
-    states.map((other) =>
-      gate
-        .ask('GET', `/pins?filter=${one},${other}`, { as: 'less', signal: leave.signal })
-        .catch(() => undefined),
-    ),
-  )
-  await gate.cluster.nextRequest()
-  t.match(await gate.ask('GET', '/pins', { as: 'beta' }), { status: 200 })
-  leave.abort()
-  await Promise.all(hung)
-  gate.cluster.reset()
-  t.match(await gate.ask('GET', '/pins?filter=queued', { as: 'beta' }), { status: 204 })
-})
+t.test(
+  '16 spellings that are requested and abandoned while a peer hangs block no other listing',
+  async (t) => {
+    const gate = await shared(t, {
+      encoders: { beta: {}, less: { deny: ['list'] } },
+      listing: { perEncoderMax: 64 },
+    })
+    gate.cluster.addPin(cid)
+    gate.cluster.behave({ path: /filter=/ }, { kind: 'stall' })
+    const states = ['cluster_error', 'pin_error', 'unpin_error', 'pinning', 'unpinning', 'unpinned']
+    const leave = new AbortController()
+    const hung = states.flatMap((one) =>
+      states.map((other) =>
+        gate
+          .ask('GET', `/pins?filter=${one},${other}`, { as: 'less', signal: leave.signal })
+          .catch(() => undefined),
+      ),
+    )
+    await gate.cluster.nextRequest()
+    t.match(await gate.ask('GET', '/pins', { as: 'beta' }), { status: 200 })
+    leave.abort()
+    await Promise.all(hung)
+    gate.cluster.reset()
+    t.match(await gate.ask('GET', '/pins?filter=queued', { as: 'beta' }), { status: 204 })
+  },
+)
 
 t.test('filters on operation states are cheap: passed on, shared for a second', async (t) => {
   const gate = await shared(t, { listing: { local: 'auto' } })
@@ -458,7 +464,7 @@ t.test('filters on operation states are cheap: passed on, shared for a second', 
   t.equal(gate.cluster.requests.length, 2)
 })
 
-t.test('an encoder reads so many at once, and all together so many', async (t) => {
+t.test('the number of concurrent listings is bounded, for each encoder and in total', async (t) => {
   const limits = { perEncoderMax: 1, readersMax: 2 }
   const gate = await shared(t, { listing: limits, encoders: { beta: {}, gamma: {} } })
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
@@ -487,21 +493,24 @@ t.test('an encoder reads so many at once, and all together so many', async (t) =
   t.same(asked(gate), ['/pins'])
 })
 
-t.test('a reader that takes nothing is cut, and the others and the copy go on', async (t) => {
-  const gate = await shared(t, { listing: { stallMs: 1000 } })
-  gate.cluster.behave(
-    { path: '/pins' },
-    { kind: 'stream', lines: 40_000, bytes: 1000, chunkBytes: 32_768 },
-  )
-  const stalled = await reading(gate)
-  stalled.socket.pause()
-  const whole = await gate.ask('GET', '/pins', { headers: plain })
-  t.equal(whole.text.split('\n').length, 40_001)
-  t.match(await gate.line((line) => line.outcome === 'aborted'), { reason: 'client-stalled' })
-  stalled.socket.destroy()
-  t.equal((await gate.ask('GET', '/pins', { headers: plain })).text, whole.text)
-  t.same(asked(gate), ['/pins'])
-})
+t.test(
+  'a reader that reads nothing is cut off, and the others and the copy continue',
+  async (t) => {
+    const gate = await shared(t, { listing: { stallMs: 1000 } })
+    gate.cluster.behave(
+      { path: '/pins' },
+      { kind: 'stream', lines: 40_000, bytes: 1000, chunkBytes: 32_768 },
+    )
+    const stalled = await reading(gate)
+    stalled.socket.pause()
+    const whole = await gate.ask('GET', '/pins', { headers: plain })
+    t.equal(whole.text.split('\n').length, 40_001)
+    t.match(await gate.line((line) => line.outcome === 'aborted'), { reason: 'client-stalled' })
+    stalled.socket.destroy()
+    t.equal((await gate.ask('GET', '/pins', { headers: plain })).text, whole.text)
+    t.same(asked(gate), ['/pins'])
+  },
+)
 
 t.test('with a spool that is full a listing passes through, and holds up no other', async (t) => {
   for (const listing of [{ spoolBytesMax: 0 }, { directory: '/nonexistent' }]) {
@@ -537,7 +546,7 @@ t.test('a listing that no client can join ends with its last reader', async (t) 
   t.match(await gate.ask('GET', '/pins'), { status: 200, text: cid })
 })
 
-t.test('settings that put another cluster into force drop the copies of the old one', async (t) => {
+t.test('settings with another cluster drop the cached listings of the old one', async (t) => {
   const gate = await shared(t)
   const other = await startGate(t)
   other.cluster.addPin(cid)
@@ -592,7 +601,7 @@ function chunksOf(message: Buffer): Buffer[] {
   }
 }
 
-t.test('a client that leaves between two parts leaves its place, too', async (t) => {
+t.test('a client that leaves between two parts also frees its place', async (t) => {
   const gate = await shared(t)
   const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
   const client = await reading(gate)

@@ -1,4 +1,4 @@
-/** A pin that waits too long for its CID's lock: what is said of it, and of whom it is not said. */
+/** A pin that waits too long for its CID's lock: its fault, and which part is not blamed. */
 import { Deadline } from '../../../src/time/deadline.js'
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
@@ -57,7 +57,7 @@ t.test('a change that waits too long for its lock is a fault of the lock alone',
   t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200, 'the lock is free again')
 })
 
-t.test('a lock that another gate holds is told of as well', { skip }, async (t) => {
+t.test('a lock that another gate holds is also a fault of the lock', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const store = { redis: redis.url, timeoutMs: 2000 }
   const gate = await startGate(t, { enforcement: 'enforce', cluster: inHaste, store })
@@ -71,7 +71,7 @@ t.test('a lock that another gate holds is told of as well', { skip }, async (t) 
   await client.quit()
 })
 
-t.test('a lock that the store gives when the time is up is late as well', { skip }, async (t) => {
+t.test('a lock that the store grants when time is up is also late', { skip }, async (t) => {
   const wire = await startFailingWire(t, (await TestRedis.start(t)).port)
   const gate = await startGate(t, { store: { redis: wire.url, timeoutMs: 5000 } })
   const release = wire.hold(':turn')

@@ -22,7 +22,7 @@ const cidsIn = (text: string): string[] =>
     .map((line) => (JSON.parse(line) as { cid: string }).cid)
     .sort()
 
-t.test('until leases are counted it is 503, with when to come again', async (t) => {
+t.test('until leases are counted it is 503, with a Retry-After', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave({ path: '/allocations' }, { kind: 'stall' })
   const answer = await gate.ask('GET', '/pins?owner=me')
@@ -31,7 +31,7 @@ t.test('until leases are counted it is 503, with when to come again', async (t) 
   t.match(gate.lines.at(-1), { outcome: 'refused', reason: 'leases-uncounted' })
 })
 
-t.test('it shows the status of what the caller holds, and of nothing else', async (t) => {
+t.test("it shows the status of the caller's pins, and of no others", async (t) => {
   const gate = await startGate(t, { encoders: { beta: {} } })
   for (const cid of cids.slice(0, 3)) await gate.ask('POST', `/pins/${cid}`)
   for (const cid of cids.slice(2)) await gate.ask('POST', `/pins/${cid}`, { as: 'beta' })
@@ -48,7 +48,7 @@ t.test('it shows the status of what the caller holds, and of nothing else', asyn
   t.equal(gate.cluster.requests.filter(({ target }) => target === '/pins').length, 0)
 })
 
-t.test('what passes through is there at once', async (t) => {
+t.test('a pin through the gate appears immediately', async (t) => {
   const gate = await startGate(t)
   await counted(gate)
   t.equal((await gate.ask('GET', '/pins?owner=me')).status, 204)
@@ -75,7 +75,7 @@ t.test('it has pages, each of which names the next', async (t) => {
   t.same(seen.sort(), cids, 'each once')
 })
 
-t.test('a page that cannot be is refused, and nothing reaches the cluster', async (t) => {
+t.test('an impossible page is refused, and nothing reaches the cluster', async (t) => {
   const gate = await startGate(t, { encoders: { none: { role: 'pinner', deny: ['status'] } } })
   for (const query of ['owner=you', 'owner=me&limit=0', 'owner=me&limit=101', 'owner=me&after=x'])
     t.match(await gate.ask('GET', `/pins?${query}`), { status: 400 }, query)

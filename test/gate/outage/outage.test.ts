@@ -99,7 +99,7 @@ t.test('a copy of a pin that waits is made after that pin, for every encoder', a
   )
 })
 
-t.test('its status is queued, of a peer that clients can read', async (t) => {
+t.test('its status is queued, for a peer ID that clients can parse', async (t) => {
   const { gate } = await startAway(t)
   await gate.ask('POST', `/pins/${cid}?name=video`)
   gate.cluster.reset()
@@ -117,7 +117,7 @@ t.test('its status is queued, of a peer that clients can read', async (t) => {
   )
 })
 
-t.test('what waits is queued, however it is asked for, and nothing else is', async (t) => {
+t.test('waiting pins are queued in every answer, and no others are', async (t) => {
   const gate = await startGate(t, { onOutage: 'journal', enforcement: 'enforce' })
   const [renewed, other, fresh] = [generatedCid(1), generatedCid(2), generatedCid(3)]
   for (const each of [renewed, other])
@@ -205,7 +205,7 @@ t.test('an expiry counts from when the pin was accepted', async (t) => {
   t.equal(Date.parse(gate.cluster.pins.get(cid)?.expireAt ?? ''), entry?.untilMs)
 })
 
-t.test('what is not allowed any more is dropped, and never reaches the cluster', async (t) => {
+t.test('entries that are no longer allowed are dropped, and never reach the cluster', async (t) => {
   const names = ['removed', 'disabled', 'revoked', 'reader', 'renewed']
   const encoders = Object.fromEntries(names.map((name) => [name, {}]))
   const granted = { options: ['replication'] }
@@ -261,7 +261,7 @@ t.test('a pin is not unpinned while it waits', async (t) => {
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('a pin of a CID that waits goes behind it, also when the cluster is back', async (t) => {
+t.test('a pin of a waiting CID queues behind it, also when the cluster is back', async (t) => {
   const { gate, comeBack } = await startAway(t)
   await gate.ask('POST', `/pins/${cid}?name=first`)
   const held = gate.cluster.behave({ method: 'GET', path: /allocations/ }, { kind: 'stall' })
@@ -282,7 +282,7 @@ t.test('a pin whose answer was lost is replayed', async (t) => {
   t.equal(gate.cluster.pins.size, 1)
 })
 
-t.test("an error of the cluster's own is passed on, and nothing is written", async (t) => {
+t.test("the cluster's own error is passed on, and nothing is written", async (t) => {
   const gate = await startGate(t, {
     onOutage: 'journal',
     encoders: { free: { options: ['replication'] } },
@@ -294,14 +294,14 @@ t.test("an error of the cluster's own is passed on, and nothing is written", asy
   t.equal(gate.ledger.queue.size, 0)
 })
 
-t.test('paths are not taken: what they lead to is not known', async (t) => {
+t.test('pins by path are not queued, as their CID is unknown', async (t) => {
   const { gate } = await startAway(t, { encoders: { op: { role: 'operator' } } })
   t.equal((await gate.ask('POST', `/pins/ipfs/${cid}/a`, { as: 'op' })).status, 502)
   t.equal((await gate.ask('POST', `/pins/ipfs/${cid}`, { as: 'op' })).status, 202)
   t.same(pendingIn(gate), [`op ${cid}`])
 })
 
-t.test('a bad request is refused as ever', async (t) => {
+t.test('a bad request is refused as usual', async (t) => {
   const { gate } = await startAway(t)
   t.equal((await gate.ask('POST', `/pins/${cid}?nonsense=1`)).status, 400)
   t.equal((await gate.ask('POST', '/pins/nonsense')).status, 400)
@@ -310,7 +310,7 @@ t.test('a bad request is refused as ever', async (t) => {
   t.same(pendingIn(gate), [])
 })
 
-t.test('what waits counts against the quotas of its encoder', async (t) => {
+t.test('waiting pins count against the quotas of their encoder', async (t) => {
   const { gate } = await startAway(t, { limits: { unfinished: 2 }, encoders: { beta: {} } })
   for (const index of [1, 2])
     t.equal((await gate.ask('POST', `/pins/${generatedCid(index)}`)).status, 202)
@@ -322,37 +322,44 @@ t.test('what waits counts against the quotas of its encoder', async (t) => {
   t.equal(pendingIn(gate).length, 3)
 })
 
-t.test('what waits by an old key can be asked for by the new one, at the quota', async (t) => {
-  const limits = { leases: 1 }
-  const { gate, comeBack } = await startAway(t, {
-    encoders: { rotated: { limits } },
-    cluster: { health: { intervalMs: 3_600_000, failuresMax: 1 } },
-  })
-  const as = 'rotated'
-  t.equal((await gate.ask('POST', `/pins/${cid}`, { as })).status, 202)
-  const key = generateKey()
-  const keys = [{ id: 'k2', sha256: digestOf(key) }]
-  const settings = { onOutage: 'journal', enforcement: 'enforce' } as const
-  gate.replace({ ...settings, encoders: { rotated: { limits, keys } } })
-  const headers = { authorization: `Bearer ${key}` }
-  t.equal((await gate.ask('POST', `/pins/${cid}`, { headers })).status, 202, 'of one CID')
-  const other = generatedCid(1)
-  t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
-  await comeBack()
-  t.same(
-    askedOf(gate.cluster)
-      .filter((asked) => asked.startsWith('POST'))
-      .at(-1),
-    `POST /pins/${cid}`,
-  )
-  t.same([...gate.cluster.pins.keys()], [cid])
-  t.same(gate.queueReport(), { waiting: 0, made: 1, dropped: 1, rejected: 0 })
-  t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
-  await gate.ask('DELETE', `/pins/${cid}`, { headers })
-  t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 200, 'its place is free')
-})
+t.test(
+  'a pin that waits with an old key can be requested with the new one, at the quota',
+  async (t) => {
+    const limits = { leases: 1 }
+    const { gate, comeBack } = await startAway(t, {
+      encoders: { rotated: { limits } },
+      cluster: { health: { intervalMs: 3_600_000, failuresMax: 1 } },
+    })
+    const as = 'rotated'
+    t.equal((await gate.ask('POST', `/pins/${cid}`, { as })).status, 202)
+    const key = generateKey()
+    const keys = [{ id: 'k2', sha256: digestOf(key) }]
+    const settings = { onOutage: 'journal', enforcement: 'enforce' } as const
+    gate.replace({ ...settings, encoders: { rotated: { limits, keys } } })
+    const headers = { authorization: `Bearer ${key}` }
+    t.equal((await gate.ask('POST', `/pins/${cid}`, { headers })).status, 202, 'of one CID')
+    const other = generatedCid(1)
+    t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
+    await comeBack()
+    t.same(
+      askedOf(gate.cluster)
+        .filter((asked) => asked.startsWith('POST'))
+        .at(-1),
+      `POST /pins/${cid}`,
+    )
+    t.same([...gate.cluster.pins.keys()], [cid])
+    t.same(gate.queueReport(), { waiting: 0, made: 1, dropped: 1, rejected: 0 })
+    t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
+    await gate.ask('DELETE', `/pins/${cid}`, { headers })
+    t.equal(
+      (await gate.ask('POST', `/pins/${other}`, { headers })).status,
+      200,
+      'its place is free',
+    )
+  },
+)
 
-t.test('a queue that is full refuses, and the log says that it is full', async (t) => {
+t.test('a full queue refuses, and the log says that it is full', async (t) => {
   const { gate } = await startAway(t, { journal: { entriesMax: 1 } })
   t.equal((await gate.ask('POST', `/pins/${generatedCid(1)}`)).status, 202)
   const refused = await gate.ask('POST', `/pins/${cid}`)
@@ -403,7 +410,7 @@ t.test('a request that waits for a queued pin is answered when it is pinned', as
   t.match((await status).text, '"status":"pinned"')
 })
 
-t.test('a gate that closes answers those who wait for the queue', async (t) => {
+t.test('a gate that closes answers requests that wait for the queue', async (t) => {
   const { gate } = await startAway(t)
   await gate.ask('POST', `/pins/${cid}`)
   const asked = gate.ask('GET', `/pins/${cid}?wait=60s`)

@@ -1,4 +1,4 @@
-/** A gate that also pins at another Kubo while the cluster is away. */
+/** A gate that also pins at another Kubo while the cluster is down. */
 import t from 'tap'
 import { generatedCid } from '../../support/fake-cluster/index.js'
 import { startFakeKubo } from '../../support/fake-kubo.js'
@@ -7,7 +7,7 @@ import { startGate } from '../../support/start-gate.js'
 const cid = generatedCid(1)
 const onOutage = 'journal'
 
-t.test('a queued pin is at the fallback meanwhile, and stays there', async (t) => {
+t.test('a queued pin is meanwhile pinned at the fallback, and stays there', async (t) => {
   const kubo = await startFakeKubo(t)
   const gate = await startGate(t, { onOutage, fallback: { kubo: { url: kubo.url } } })
   const comeBack = gate.cluster.behave({}, { kind: 'reset' })
@@ -24,7 +24,7 @@ t.test('a queued pin is at the fallback meanwhile, and stays there', async (t) =
   t.same(kubo.asked, ['id', `pin/ls ${cid}`, `pin/add ${cid}`])
 })
 
-t.test('told to release, the gate does so once the cluster has the pin', async (t) => {
+t.test('with release set, the gate unpins there once the cluster has the pin', async (t) => {
   const kubo = await startFakeKubo(t)
   const fallback = { kubo: { url: kubo.url, release: true } }
   const gate = await startGate(t, { onOutage, fallback })
@@ -38,7 +38,7 @@ t.test('told to release, the gate does so once the cluster has the pin', async (
   t.same([...kubo.pins], [])
 })
 
-t.test('with the cluster there, the fallback is asked who it is, and nothing else', async (t) => {
+t.test('while the cluster is up, the fallback is only asked for its peer ID', async (t) => {
   const kubo = await startFakeKubo(t)
   const gate = await startGate(t, { onOutage, fallback: { kubo: { url: kubo.url } } })
   t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)

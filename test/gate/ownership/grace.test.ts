@@ -22,7 +22,7 @@ const statusOf = (json: unknown): string | undefined =>
 
 const keysOf = (cluster: FakeCluster) => [...(cluster.pins.get(cid)?.metadata?.keys() ?? [])]
 
-t.test('the last lease of a finished pin leaves it to expire after the grace', async (t) => {
+t.test('when its last lease ends, a finished pin expires after the grace period', async (t) => {
   const gate = await startGate(t, settings)
   await gate.ask('POST', `${path}?name=clip&meta-k=v`)
   const before = Date.now()
@@ -34,7 +34,7 @@ t.test('the last lease of a finished pin leaves it to expire after the grace', a
   t.same(keysOf(gate.cluster).sort(), ['k', `pinwarden.former.${leaseIdOf('alpha')}`])
 })
 
-t.test('to encoders it looks unpinned from then on, however they ask', async (t) => {
+t.test('to encoders it then looks unpinned, however they ask', async (t) => {
   const gate = await startGate(t, settings)
   await gate.ask('POST', path)
   await gate.ask('POST', `/pins/${other}`)
@@ -61,7 +61,7 @@ t.test('to encoders it looks unpinned from then on, however they ask', async (t)
   t.notMatch(many.text, 'pinwarden.former')
 })
 
-t.test('a new POST takes it back, as a pin of its own', async (t) => {
+t.test("a new POST takes it over, as the encoder's own pin", async (t) => {
   const gate = await startGate(t, settings)
   await gate.ask('POST', `${path}?name=old`)
   await gate.ask('DELETE', path)
@@ -71,7 +71,7 @@ t.test('a new POST takes it back, as a pin of its own', async (t) => {
   t.equal(statusOf((await gate.ask('GET', path)).json), 'pinned')
 })
 
-t.test('what is not finished goes at once', async (t) => {
+t.test('an unfinished pin is unpinned immediately', async (t) => {
   const gate = await startGate(t, settings)
   gate.cluster.statusOfNewPins = 'pinning'
   await gate.ask('POST', path)
@@ -87,7 +87,7 @@ const bodyOf = (map: readonly (readonly [string, object])[] | null) =>
   JSON.stringify({ cid, peer_map: map && Object.fromEntries(map) })
 
 /** What the cluster may say of a pin, and whether it is known to be unfinished everywhere. */
-const told: readonly (readonly [string, Behaviour, boolean])[] = [
+const peerStates: readonly (readonly [string, Behaviour, boolean])[] = [
   ...['cluster_error', 'unexpectedly_unpinned', 'pinned', 'sharded', 'unpin_error'].flatMap(
     (word) =>
       ['pinned', 'pin_queued', 'pin_error'].map(
@@ -109,28 +109,31 @@ function answer(status: number, body: string): Behaviour {
   return { kind: 'status', status, body }
 }
 
-t.test('only what is known to be unfinished everywhere goes at once', async (t) => {
-  const cluster = { writeTimeoutMs: 1000 }
-  const gate = await startGate(t, { ...settings, cluster })
-  const planned = async () => {
-    const { record } = await gate.ledger.changes.look(cid, new Deadline(5000))
-    const [lease] = record?.leases ?? []
-    if (lease === undefined) throw new Error('it has no holder')
-    return { ...lease, cid }
-  }
-  const upkeep = new Upkeep(gate.ledger.changes, gate.ledger.queue)
-  for (const [what, behaviour, isUnfinished] of told)
-    for (const by of ['DELETE', 'apply']) {
-      t.equal((await gate.ask('POST', path)).status, 200)
-      const undo = gate.cluster.behave({ method: 'GET', path: new RegExp(`^${path}`) }, behaviour)
-      if (by === 'DELETE') t.equal((await gate.ask('DELETE', path)).status, 200, `${what}, ${by}`)
-      else t.equal(await upkeep.release(await planned(), 3_600_000), 'unpinned', `${what}, ${by}`)
-      undo()
-      t.equal(gate.cluster.pins.has(cid), !isUnfinished, `${what}, ${by}`)
+t.test(
+  'only a pin that is known to be unfinished everywhere is unpinned immediately',
+  async (t) => {
+    const cluster = { writeTimeoutMs: 1000 }
+    const gate = await startGate(t, { ...settings, cluster })
+    const planned = async () => {
+      const { record } = await gate.ledger.changes.look(cid, new Deadline(5000))
+      const [lease] = record?.leases ?? []
+      if (lease === undefined) throw new Error('it has no holder')
+      return { ...lease, cid }
     }
-})
+    const upkeep = new Upkeep(gate.ledger.changes, gate.ledger.queue)
+    for (const [what, behaviour, isUnfinished] of peerStates)
+      for (const by of ['DELETE', 'apply']) {
+        t.equal((await gate.ask('POST', path)).status, 200)
+        const undo = gate.cluster.behave({ method: 'GET', path: new RegExp(`^${path}`) }, behaviour)
+        if (by === 'DELETE') t.equal((await gate.ask('DELETE', path)).status, 200, `${what}, ${by}`)
+        else t.equal(await upkeep.release(await planned(), 3_600_000), 'unpinned', `${what}, ${by}`)
+        undo()
+        t.equal(gate.cluster.pins.has(cid), !isUnfinished, `${what}, ${by}`)
+      }
+  },
+)
 
-t.test('what is kept looks unpinned also when the grace was set back to 0', async (t) => {
+t.test('a kept pin still looks unpinned after the grace period is set back to 0', async (t) => {
   const gate = await startGate(t, settings)
   for (const each of [path, `/pins/${other}`]) await gate.ask('POST', each)
   await gate.ask('DELETE', path)
@@ -145,7 +148,7 @@ t.test('what is kept looks unpinned also when the grace was set back to 0', asyn
   t.ok(gate.cluster.pins.has(cid), 'and stays for as long as it was to be kept')
 })
 
-t.test('while others hold it nothing of the kind happens', async (t) => {
+t.test('while others hold the pin, nothing changes', async (t) => {
   const gate = await startGate(t, settings)
   await gate.ask('POST', path)
   await gate.ask('POST', path, { as: 'beta' })
@@ -154,7 +157,7 @@ t.test('while others hold it nothing of the kind happens', async (t) => {
   t.equal(statusOf((await gate.ask('GET', path)).json), 'pinned')
 })
 
-t.test('unpin-any leaves the grace as well, and remembers all who held it', async (t) => {
+t.test('unpin-any also leaves the grace period, and remembers all former holders', async (t) => {
   const gate = await startGate(t, settings)
   gate.cluster.addPin(cid)
   await gate.ask('POST', path)
@@ -163,15 +166,18 @@ t.test('unpin-any leaves the grace as well, and remembers all who held it', asyn
   t.same(keysOf(gate.cluster).sort(), former.sort())
 })
 
-t.test('without a grace a pin goes at once, without a request to Kubo', async (t) => {
-  const gate = await startGate(t, { enforcement: 'enforce' })
-  await gate.ask('POST', path)
-  await gate.ask('DELETE', path)
-  t.notOk(gate.cluster.pins.has(cid))
-  t.same(askedOf(gate.cluster), [`POST ${path}`, `DELETE ${path}`])
-})
+t.test(
+  'without a grace period a pin is unpinned immediately, without a request to Kubo',
+  async (t) => {
+    const gate = await startGate(t, { enforcement: 'enforce' })
+    await gate.ask('POST', path)
+    await gate.ask('DELETE', path)
+    t.notOk(gate.cluster.pins.has(cid))
+    t.same(askedOf(gate.cluster), [`POST ${path}`, `DELETE ${path}`])
+  },
+)
 
-t.test('a listing in pieces of any size is rid of such lines alone', async (t) => {
+t.test('only such lines are removed from a listing, whatever the size of the chunks', async (t) => {
   const gate = await startGate(t, settings)
   const line = (n: number): string =>
     n % 3 === 0

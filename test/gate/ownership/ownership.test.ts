@@ -25,7 +25,7 @@ function holders(gate: TestGate): string[] | undefined {
 
 const expiryOf = (gate: TestGate) => gate.cluster.pins.get(cid)?.expireAt
 
-t.test('an unknown pin is pinned with the options and the lease of who asks', async (t) => {
+t.test("an unknown pin is pinned with the caller's options and lease", async (t) => {
   const gate = await startGate(t, enforced)
   const answer = await gate.ask('POST', `${path}?name=clip&meta-k=v`)
   t.equal(answer.status, 200)
@@ -76,7 +76,7 @@ t.test('the record expires with the latest of its leases', async (t) => {
   t.equal(expiryOf(gate), '2920-01-01T00:00:00Z')
 })
 
-t.test('a sole holder may do with its pin what it likes', async (t) => {
+t.test('a sole holder may change its pin freely', async (t) => {
   const gate = await startGate(t, enforced)
   await gate.ask('POST', `${path}?name=one&meta-a=1`)
   await gate.ask('POST', `${path}?name=two&expire-at=2900-01-01T00:00:00Z`)
@@ -87,7 +87,7 @@ t.test('a sole holder may do with its pin what it likes', async (t) => {
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('one of several holders releases its own lease alone', async (t) => {
+t.test('one of several holders releases only its own lease', async (t) => {
   const gate = await startGate(t, enforced)
   await gate.ask('POST', `${path}?name=one`)
   await gate.ask('POST', path, { as: 'beta' })
@@ -99,21 +99,24 @@ t.test('one of several holders releases its own lease alone', async (t) => {
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('who does not hold a pin cannot unpin it: 403, and nothing is sent', async (t) => {
-  const gate = await startGate(t, enforced)
-  await gate.ask('POST', path)
-  gate.cluster.reset()
-  const answer = await gate.ask('DELETE', path, { as: 'beta' })
-  t.match(answer, {
-    status: 403,
-    json: { code: 403, message: 'forbidden: this pin is not yours to unpin' },
-  })
-  t.same(askedOf(gate.cluster), [])
-  t.same(holders(gate), [alpha])
-  t.match(gate.lines.at(-1), { outcome: 'refused', reason: 'not-owner', encoder: 'beta', cid })
-})
+t.test(
+  'an encoder that does not hold a pin cannot unpin it: 403, and nothing is sent',
+  async (t) => {
+    const gate = await startGate(t, enforced)
+    await gate.ask('POST', path)
+    gate.cluster.reset()
+    const answer = await gate.ask('DELETE', path, { as: 'beta' })
+    t.match(answer, {
+      status: 403,
+      json: { code: 403, message: 'forbidden: this pin is not yours to unpin' },
+    })
+    t.same(askedOf(gate.cluster), [])
+    t.same(holders(gate), [alpha])
+    t.match(gate.lines.at(-1), { outcome: 'refused', reason: 'not-owner', encoder: 'beta', cid })
+  },
+)
 
-t.test("a pin without leases is the operator's, whatever is pinned upon it", async (t) => {
+t.test("a pin without leases stays the operator's, even if an encoder pins it too", async (t) => {
   const gate = await startGate(t, enforced)
   gate.cluster.addPin(cid, { name: 'old', metadata: new Map([['k', 'v']]) })
   t.equal((await gate.ask('DELETE', path)).status, 403)
@@ -126,7 +129,7 @@ t.test("a pin without leases is the operator's, whatever is pinned upon it", asy
   t.equal((await gate.ask('DELETE', path)).status, 403)
 })
 
-t.test("an expiry of the operator's own is kept as well", async (t) => {
+t.test("the operator's own expiry is also kept", async (t) => {
   const gate = await startGate(t, enforced)
   gate.cluster.addPin(cid, { expireAt: '2900-01-01T00:00:00Z' })
   await gate.ask('POST', path)
@@ -142,7 +145,7 @@ t.test("an unknown pin is unpinned with the cluster's own 404", async (t) => {
   t.same(askedOf(gate.cluster), [`DELETE ${path}`])
 })
 
-t.test('unpin-any unpins whatever it is', async (t) => {
+t.test('unpin-any unpins any pin', async (t) => {
   const gate = await startGate(t, {
     ...enforced,
     encoders: { ...encoders, ops: { role: 'operator' } },
@@ -153,7 +156,7 @@ t.test('unpin-any unpins whatever it is', async (t) => {
   t.notOk(gate.cluster.pins.has(cid))
 })
 
-t.test('clients cannot write what is ours', async (t) => {
+t.test("clients cannot write the gate's own metadata", async (t) => {
   const gate = await startGate(t, enforced)
   for (const key of [`pinwarden.lease.${beta}`, 'pinwarden.former.x', 'pinwarden.'])
     t.match(await gate.ask('POST', `${path}?meta-${key}=x`), {
@@ -199,22 +202,25 @@ t.test('other types of pins are left alone', async (t) => {
   t.same(askedOf(gate.cluster), [])
 })
 
-t.test('observed, a pin of the operator goes and others stay; the log says what for', async (t) => {
-  const gate = await startGate(t, { encoders, enforcement: 'observe' })
-  gate.cluster.addPin(cid)
-  t.equal((await gate.ask('DELETE', path)).status, 200)
-  t.notOk(gate.cluster.pins.has(cid))
-  t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'not-owner' })
-  await gate.ask('POST', path)
-  const answer = await gate.ask('DELETE', path, { as: 'beta' })
-  t.match(answer, { status: 200, json: { cid } })
-  t.same(holders(gate), [alpha], 'no lease is harmed')
-  t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'not-owner' })
-  t.match(await gate.ask('POST', `${path}?replication=1`, { as: 'beta' }), { status: 200 })
-  t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'option-not-granted' })
-})
+t.test(
+  "when observed, the operator's pin is unpinned and others stay; the log has the reason",
+  async (t) => {
+    const gate = await startGate(t, { encoders, enforcement: 'observe' })
+    gate.cluster.addPin(cid)
+    t.equal((await gate.ask('DELETE', path)).status, 200)
+    t.notOk(gate.cluster.pins.has(cid))
+    t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'not-owner' })
+    await gate.ask('POST', path)
+    const answer = await gate.ask('DELETE', path, { as: 'beta' })
+    t.match(answer, { status: 200, json: { cid } })
+    t.same(holders(gate), [alpha], 'no lease is harmed')
+    t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'not-owner' })
+    t.match(await gate.ask('POST', `${path}?replication=1`, { as: 'beta' }), { status: 200 })
+    t.match(gate.lines.at(-1), { outcome: 'answered', wouldRefuse: 'option-not-granted' })
+  },
+)
 
-t.test('off is the same in silence, and an encoder may have a mode of its own', async (t) => {
+t.test('off does the same silently, and an encoder may have its own mode', async (t) => {
   const gate = await startGate(t, {
     enforcement: 'off',
     encoders: { beta: { enforcement: 'enforce' }, gamma: {} },
@@ -226,7 +232,7 @@ t.test('off is the same in silence, and an encoder may have a mode of its own', 
   t.equal((await gate.ask('DELETE', path, { as: 'beta' })).status, 403)
 })
 
-t.test('a path is for those who may unpin what others hold', async (t) => {
+t.test("paths are for encoders that may unpin other holders' pins", async (t) => {
   const some = { allow: ['resolve'] }
   const gate = await startGate(t, { ...enforced, encoders: { some, ops: { role: 'operator' } } })
   const below = `/pins/ipfs/${cid}/a`
@@ -235,34 +241,31 @@ t.test('a path is for those who may unpin what others hold', async (t) => {
   t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
 })
 
-t.test(
-  'a path that leads to what others hold takes no lease, nor does it bring one back',
-  async (t) => {
-    const gate = await startGate(t, {
-      ...enforced,
-      retentionDays: { operator: 1 },
-      encoders: { ops: { role: 'operator' }, beta: {} },
-    })
-    const below = `/pins/ipfs/${cid}/a`
-    const { json } = await gate.ask('POST', below, { as: 'ops' })
-    const { cid: found, expire_at: end } = json as { cid: string; expire_at: string }
-    t.match(end, /^20/, 'no longer than the retention of who asks')
-    t.equal((await gate.ask('POST', `/pins/${found}`)).status, 200)
-    const alphas = () => gate.cluster.pins.get(found)?.metadata?.get(`pinwarden.lease.${alpha}`)
-    const before = alphas()
-    t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
-    t.equal(alphas(), undefined)
-    const isRepaired = () =>
-      gate.cluster.requests.filter(({ target }) => target.startsWith(`/pins/${found}?`)).length > 1
-    while (!isRepaired()) await gate.cluster.nextRequest()
-    await gate.cluster.connectionsClosed()
-    t.equal(alphas(), before)
+t.test('a path to a pin of others neither takes a lease nor brings one back', async (t) => {
+  const gate = await startGate(t, {
+    ...enforced,
+    retentionDays: { operator: 1 },
+    encoders: { ops: { role: 'operator' }, beta: {} },
+  })
+  const below = `/pins/ipfs/${cid}/a`
+  const { json } = await gate.ask('POST', below, { as: 'ops' })
+  const { cid: found, expire_at: end } = json as { cid: string; expire_at: string }
+  t.match(end, /^20/, 'no longer than the retention of who asks')
+  t.equal((await gate.ask('POST', `/pins/${found}`)).status, 200)
+  const alphas = () => gate.cluster.pins.get(found)?.metadata?.get(`pinwarden.lease.${alpha}`)
+  const before = alphas()
+  t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
+  t.equal(alphas(), undefined)
+  const isRepaired = () =>
+    gate.cluster.requests.filter(({ target }) => target.startsWith(`/pins/${found}?`)).length > 1
+  while (!isRepaired()) await gate.cluster.nextRequest()
+  await gate.cluster.connectionsClosed()
+  t.equal(alphas(), before)
 
-    t.equal((await gate.ask('DELETE', below, { as: 'ops' })).status, 200)
-    t.notOk(gate.cluster.pins.has(found))
-    t.equal(await gate.ledger.holdings.heldUntil(found, alpha), undefined, 'it is owed no more')
-  },
-)
+  t.equal((await gate.ask('DELETE', below, { as: 'ops' })).status, 200)
+  t.notOk(gate.cluster.pins.has(found))
+  t.equal(await gate.ledger.holdings.heldUntil(found, alpha), undefined, 'it is owed no more')
+})
 
 t.test('one holder cannot fill a record so that others have no room', async (t) => {
   const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
@@ -290,7 +293,7 @@ t.test('one holder cannot fill a record so that others have no room', async (t) 
   t.equal(gate.cluster.pins.get(other)?.replicationMax, -1)
 })
 
-t.test('pin-update copies what is pinned, but not who holds it', async (t) => {
+t.test('pin-update copies the pin, but not its holders', async (t) => {
   const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
   const gate = await startGate(t, {
     ...enforced,
@@ -307,7 +310,7 @@ t.test('pin-update copies what is pinned, but not who holds it', async (t) => {
   t.match(await update(`pin-update=${cid}`), { status: 404, json: { code: 404 } })
 })
 
-t.test('retention is the longest life of a lease', async (t) => {
+t.test('retention limits the lifetime of a lease', async (t) => {
   const gate = await startGate(t, {
     enforcement: 'enforce',
     retentionDays: { pinner: 30 },
@@ -323,7 +326,7 @@ t.test('retention is the longest life of a lease', async (t) => {
   t.equal(days(expiryOf(gate)), 0)
 })
 
-t.test('changes of one pin come one after the other, whatever its spelling', async (t) => {
+t.test('changes of one pin run one at a time, whatever its spelling', async (t) => {
   const gate = await startGate(t, enforced)
   const v1 = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
   const upper = `B${v1.slice(1).toUpperCase()}`
@@ -352,7 +355,7 @@ t.test('a cluster whose reads lag behind loses no lease', async (t) => {
   t.equal(holders(gate)?.length, 2)
 })
 
-t.test('when it cannot be known who holds a pin, nothing is written', async (t) => {
+t.test('if the holders of a pin are unknown, nothing is written', async (t) => {
   const gate = await startGate(t, enforced)
   const at = { path: `/allocations/${cid}` }
   const headers = { 'Content-Type': 'application/json' }

@@ -44,7 +44,7 @@ t.test('what an encoder held before the start counts, once it was counted', asyn
   t.match(await gate.ask('POST', path(6)), { status: 403, json: { message: /4 of 3 leases/ } })
 })
 
-t.test('requests at the same time do not pass it together', async (t) => {
+t.test('concurrent requests cannot exceed it together', async (t) => {
   const limits = [{ leases: 5 }, { unfinished: 5 }]
   const encoders = { held: { limits: limits[0] }, pending: { limits: limits[1] }, away: {} }
   const gate = await startGate(t, { enforcement: 'enforce', onOutage: 'journal', encoders })
@@ -72,7 +72,7 @@ t.test('requests at the same time do not pass it together', async (t) => {
 })
 
 t.test(
-  'a lease that ran out makes room at once, and takes a place when it is renewed',
+  'an expired lease makes room immediately, and takes a place when it is renewed',
   async (t) => {
     const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 2 } })
     await counted(gate)
@@ -88,7 +88,7 @@ t.test(
   },
 )
 
-t.test('a lower quota takes no lease away, and refuses until enough are gone', async (t) => {
+t.test('a lower quota removes no lease, and refuses until enough are gone', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 4 } })
   await counted(gate)
   for (const index of [1, 2, 3, 4]) t.equal((await gate.ask('POST', path(index))).status, 200)
@@ -102,7 +102,7 @@ t.test('a lower quota takes no lease away, and refuses until enough are gone', a
   t.equal((await gate.ask('POST', path(5))).status, 200)
 })
 
-t.test('leases count again when the clock by which they ran out is put back', async (t) => {
+t.test('leases count again if the clock by which they expired is set back', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1 } })
   await counted(gate)
   t.equal((await gate.ask('POST', `${path(1)}?expire-in=60s`)).status, 200)
@@ -117,7 +117,7 @@ t.test('leases count again when the clock by which they ran out is put back', as
   t.equal((await gate.ask('POST', path(2))).status, 403)
 })
 
-t.test('a write keeps its place while it is not known whether it was done', async (t) => {
+t.test('a write keeps its place while its outcome is unknown', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 2 } })
   await counted(gate)
   gate.cluster.behave({ method: 'POST', path: path(1) }, { kind: 'lose-answer' }, 1)
@@ -129,7 +129,7 @@ t.test('a write keeps its place while it is not known whether it was done', asyn
   t.equal((await gate.ask('POST', path(3))).status, 200)
 })
 
-t.test('what the cluster refuses, and what a client gives up, gives its place back', async (t) => {
+t.test('a pin that the cluster refuses or a client abandons frees its place', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1, unfinished: 1 } })
   await counted(gate)
   const body = '{"code":500,"message":"not enough peers to allocate CID"}'
@@ -164,7 +164,7 @@ t.test('observed, it passes and is noted; off, it is not even counted', async (t
   t.equal(gate.lines.at(-1)?.wouldRefuse, undefined)
 })
 
-t.test('pins that the cluster is still at are bounded by themselves', async (t) => {
+t.test('unfinished pins have their own limit', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { unfinished: 2 } })
   gate.cluster.statusOfNewPins = 'pinning'
   for (const index of [1, 2]) t.equal((await gate.ask('POST', path(index))).status, 200)

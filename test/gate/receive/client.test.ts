@@ -30,7 +30,7 @@ t.test('no proxy is trusted unless named, not even this machine', async (t) => {
   t.equal(clientOf(['10.0.0.1'])(requestFrom('127.0.0.1', '203.0.113.66')), '127.0.0.1')
 })
 
-t.test('behind trusted proxies it is the last address that none of them is', async (t) => {
+t.test('behind trusted proxies it is the last address that is not one of them', async (t) => {
   const cases = {
     '203.0.113.5': '203.0.113.5',
     '2001:db8:bb::5': '2001:db8:bb::5',
@@ -57,7 +57,7 @@ t.test('behind trusted proxies it is the last address that none of them is', asy
 })
 
 t.test(
-  'a proxy that tells nothing is the client itself; after nonsense or an empty entry none is',
+  'a proxy without the header is the client itself; after a bad or empty entry the client is unknown',
   async (t) => {
     const clientIn = clientOf(proxies)
     t.equal(clientIn(requestFrom('10.0.0.1')), '10.0.0.1')
@@ -81,7 +81,7 @@ t.test(
   },
 )
 
-t.test('a peer that is already gone has no address', async (t) => {
+t.test('a peer that has disconnected has no address', async (t) => {
   t.equal(clientOf([])(requestFrom(undefined)), 'unknown')
   t.equal(clientOf(proxies)(requestFrom(undefined, '203.0.113.5')), 'unknown')
 })

@@ -15,7 +15,7 @@ const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
 const bare = head('GET /id HTTP/1.1', 'Host: x')
 const ended = (reason: string) => `pinwarden_connections_ended_total{reason="${reason}"}`
 
-/** A connection that has shown a good key, and stays. */
+/** A connection that has shown a valid key, and stays. */
 async function signedIn(gate: TestGate): Promise<RawClient> {
   const client = await RawClient.to(gate.url)
   client.write(gate.head('GET /id HTTP/1.1'))
@@ -39,7 +39,7 @@ t.test("a stranger's connection ends with its fifth refusal", async (t) => {
   await has(t, gate.metrics, { [ended('refused-often')]: 1 })
 })
 
-t.test('a good key in between begins the count anew, and one in a row goes on', async (t) => {
+t.test('a valid key resets the count of refusals', async (t) => {
   const gate = await startGate(t)
   const client = await RawClient.to(gate.url)
   const four = bare.repeat(4)
@@ -70,7 +70,7 @@ t.test('a trusted proxy brings the refusals of many, and is kept', async (t) => 
   await stays(t, gate, client)
 })
 
-t.test('a pipelined burst is judged one by one, with the figures of each', async (t) => {
+t.test('a pipelined burst is processed one by one, with separate figures', async (t) => {
   const gate = await startGate(t, { limits: { reads: { max: 3, windowSeconds: 60 }, inFlight: 1 } })
   const client = await RawClient.to(gate.url)
   client.write(gate.head('GET /id HTTP/1.1').repeat(4) + gate.head(`DELETE /pins/${cid} HTTP/1.1`))
@@ -86,7 +86,7 @@ t.test('a pipelined burst is judged one by one, with the figures of each', async
   client.socket.destroy()
 })
 
-t.test('a client that pipelines thousands has few of them under way', async (t) => {
+t.test('a client that pipelines thousands has few of them in flight', async (t) => {
   const gate = await startGate(t)
   const stalled = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
   const client = await RawClient.to(gate.url)
@@ -100,7 +100,7 @@ t.test('a client that pipelines thousands has few of them under way', async (t) 
   await client.closed
 })
 
-t.test('a client that pipelines and leaves frees the cluster at once', async (t) => {
+t.test('a client that pipelines and leaves frees the cluster immediately', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
   const client = await RawClient.to(gate.url)
@@ -111,7 +111,7 @@ t.test('a client that pipelines and leaves frees the cluster at once', async (t)
   t.equal(gate.cluster.requests.length, 1, 'and what had no turn is not asked')
 })
 
-t.test('nothing that follows a refused framing is done', async (t) => {
+t.test('nothing after refused framing is executed', async (t) => {
   const gate = await startGate(t)
   const recover = gate.head(`POST /pins/${cid}/recover HTTP/1.1`)
   const chunked = ['Transfer-Encoding: chunked', 'Connection: keep-alive']
@@ -131,7 +131,7 @@ t.test('nothing that follows a refused framing is done', async (t) => {
   t.equal(gate.cluster.requests.length, 0)
 })
 
-t.test('what follows a request that says close is not done', async (t) => {
+t.test('nothing after a request with Connection: close is executed', async (t) => {
   const gate = await startGate(t)
   const client = await RawClient.to(gate.url)
   const bytes = gate.head('GET /id HTTP/1.1', 'Connection: close') + gate.head('GET /id HTTP/1.1')
@@ -143,7 +143,7 @@ for (const [of, listen] of [
   ['in all', { connectionsMax: 3 }],
   ['of an address', { connectionsPerAddressMax: 3 }],
 ] as const) {
-  t.test(`when places ${of} run out, the longest idle stranger goes`, async (t) => {
+  t.test(`when places ${of} run out, the longest idle stranger is closed`, async (t) => {
     const gate = await startGate(t, { listen })
     const first = await RawClient.to(gate.url)
     const second = await RawClient.to(gate.url)
@@ -189,32 +189,35 @@ t.test('an encoder with all places makes room for another one', async (t) => {
   for (const { socket } of many) socket.destroy()
 })
 
-t.test('TLS handshakes under way are bounded for each address, the oldest goes', async (t) => {
-  const gate = await startGate(t, { tls: true, listen: { connectionsPerAddressMax: 8 } })
-  const encoder = await signedIn(gate)
-  const begin = async () => {
-    const socket = connect(gate.port, '127.0.0.1').on('error', () => undefined)
-    await new Promise((resolve) => socket.once('connect', resolve))
-    return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
-  }
-  const shaking = []
-  for (let count = 0; count < 4; count++) shaking.push(await begin())
-  await Promise.all([shaking[0]?.closed, shaking[1]?.closed])
-  t.notOk(shaking[3]?.socket.closed)
-  const other = await signedIn(gate)
-  await has(t, gate.metrics, {
-    [ended('handshake-bound')]: 3,
-    'pinwarden_connections{kind="authenticated"}': 2,
-  })
-  await stays(t, gate, encoder)
-  await stays(t, gate, other)
-  t.same(
-    gate.lines.map(({ status }) => status),
-    [200, 200, 200, 200],
-    'no line for handshakes',
-  )
-  for (const { socket } of shaking) socket.destroy()
-})
+t.test(
+  'TLS handshakes in progress are bounded for each address, and the oldest is closed',
+  async (t) => {
+    const gate = await startGate(t, { tls: true, listen: { connectionsPerAddressMax: 8 } })
+    const encoder = await signedIn(gate)
+    const begin = async () => {
+      const socket = connect(gate.port, '127.0.0.1').on('error', () => undefined)
+      await new Promise((resolve) => socket.once('connect', resolve))
+      return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
+    }
+    const shaking = []
+    for (let count = 0; count < 4; count++) shaking.push(await begin())
+    await Promise.all([shaking[0]?.closed, shaking[1]?.closed])
+    t.notOk(shaking[3]?.socket.closed)
+    const other = await signedIn(gate)
+    await has(t, gate.metrics, {
+      [ended('handshake-bound')]: 3,
+      'pinwarden_connections{kind="authenticated"}': 2,
+    })
+    await stays(t, gate, encoder)
+    await stays(t, gate, other)
+    t.same(
+      gate.lines.map(({ status }) => status),
+      [200, 200, 200, 200],
+      'no line for handshakes',
+    )
+    for (const { socket } of shaking) socket.destroy()
+  },
+)
 
 t.test('while the log is behind, strangers are not read, and encoders are', async (t) => {
   const file = join(t.testdir(), 'log')

@@ -9,12 +9,12 @@ import { snapshotFrom } from '../../support/snapshot-from.js'
 
 const healthPath = '/balancer'
 
-t.test('without the setting its path is one like others: 401', async (t) => {
+t.test('without the setting its path is like any other: 401', async (t) => {
   const gate = await startGate(t)
   t.equal((await fetch(gate.url + healthPath)).status, 401)
 })
 
-t.test('it answers without a credential, and says nothing else', async (t) => {
+t.test('it answers without a credential, and reveals nothing else', async (t) => {
   const gate = await startGate(t, { listen: { healthPath } })
   for (const method of ['GET', 'HEAD']) {
     const answer = await fetch(gate.url + healthPath, { method })
@@ -33,7 +33,7 @@ t.test('it answers without a credential, and says nothing else', async (t) => {
   t.equal(line.encoder, undefined)
 })
 
-t.test('nothing but that path, spelled so, and asked by GET or HEAD is an exception', async (t) => {
+t.test('only GET or HEAD of exactly that path is an exception', async (t) => {
   const gate = await startGate(t, { listen: { healthPath } })
   for (const path of ['/id', '/pins', '/balancer/', '/balancer?x=1', '//balancer', '/Balancer'])
     t.equal((await fetch(gate.url + path)).status, 401, path)
@@ -41,7 +41,7 @@ t.test('nothing but that path, spelled so, and asked by GET or HEAD is an except
     t.equal((await fetch(gate.url + healthPath, { method })).status, 401, method)
 })
 
-t.test('a framing that has two readings is refused there as well', async (t) => {
+t.test('ambiguous framing is also refused there', async (t) => {
   const gate = await startGate(t, { listen: { healthPath } })
   const two = head(`GET ${healthPath} HTTP/1.1`, 'Host: a', 'Host: b')
   t.same(statuses(await exchange(gate.url, two)), [400])
@@ -49,7 +49,7 @@ t.test('a framing that has two readings is refused there as well', async (t) => 
   t.same(statuses(await exchange(gate.url, pipelined.repeat(3))), [200], 'one, then it closes')
 })
 
-t.test('it is 503 while no endpoint of the cluster may be asked', async (t) => {
+t.test('it is 503 while no endpoint of the cluster is available', async (t) => {
   const gate = await startGate(t, { listen: { healthPath } })
   await gate.cluster.close()
   while ((await fetch(gate.url + healthPath)).status === 200) await gate.ask('GET', '/id')
@@ -71,7 +71,7 @@ t.test('it is 503, and the gate not ready, while the disk of the ledger is full'
   t.equal((await fetch(gate.url + healthPath)).status, 503)
 })
 
-t.test('an address has a share of its own, which takes nothing from encoders', async (t) => {
+t.test('each address has its own budget, apart from those of encoders', async (t) => {
   const gate = await startGate(t, { listen: { healthPath, trustProxy: ['127.0.0.1'] } })
   const check = async (client: string) => {
     const headers = { 'x-forwarded-for': client }

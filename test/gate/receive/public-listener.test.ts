@@ -5,7 +5,7 @@ import t from 'tap'
 import { RawClient, statuses } from '../../support/raw.js'
 import { startGate } from '../../support/start-gate.js'
 
-t.test('HTTP/1.1 is spoken over TLS 1.2 and 1.3, and nothing older', async (t) => {
+t.test('HTTP/1.1 is served over TLS 1.2 and 1.3, and nothing older', async (t) => {
   const gate = await startGate(t, { tls: true })
   const shake = async (version: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') => {
     const socket = connect({

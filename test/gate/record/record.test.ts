@@ -111,7 +111,7 @@ t.test('five hundred requests of every sort give exactly five hundred lines', as
   t.equal(written.filter((line) => line.includes('"outcome":')).length, 500)
 })
 
-t.test('a connection that never says a word is no request', async (t) => {
+t.test('a connection without a byte is not a request', async (t) => {
   const gate = await startGate(t)
   const client = await RawClient.to(gate.url)
   client.socket.destroy()
@@ -206,7 +206,7 @@ t.test('no secret appears in the log, wherever a client puts it', async (t) => {
   }
 })
 
-t.test("a client's words are bounded and escaped", async (t) => {
+t.test('text from a client is bounded and escaped', async (t) => {
   const gate = await startGate(t)
   await exchange(
     gate.url,

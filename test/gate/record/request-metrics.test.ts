@@ -31,7 +31,7 @@ const turnedAway: CountedLine = {
   durationMs: 1,
 }
 
-t.test('listings are counted by how they were come by', async (t) => {
+t.test('listings are counted by origin', async (t) => {
   const { registry, observe } = start()
   const listing = { permission: 'list', status: 200, outcome: 'answered' } as const
   const line = { ...listing, bytesIn: 1, bytesOut: 1, durationMs: 1 }
@@ -92,7 +92,7 @@ t.test('a refusal is counted by its reason, and a 401 also as an auth failure', 
   })
 })
 
-t.test('faults, aborts and bugs are counted apart', async (t) => {
+t.test('faults, aborts and bugs are counted separately', async (t) => {
   const { registry, observe } = start()
   const unanswered = { ...pinned, upstreamStatus: 0 }
   observe({ ...pinned, outcome: 'fault', reason: 'cluster-cut' })
@@ -108,13 +108,13 @@ t.test('faults, aborts and bugs are counted apart', async (t) => {
   })
 })
 
-t.test('a pin that the cluster took counts as done, though its client left', async (t) => {
+t.test('a pin that the cluster accepted counts as done, even if its client left', async (t) => {
   const { registry, observe } = start()
   observe({ ...pinned, outcome: 'aborted', reason: 'client-left' })
   await has(t, registry, { 'pinwarden_pins_total{encoder="alpha",result="ok"}': 1 })
 })
 
-t.test('hostile words never become labels', async (t) => {
+t.test('hostile text never becomes a label', async (t) => {
   const { registry, observe } = start()
   for (const word of [
     '__proto__',
@@ -153,7 +153,7 @@ t.test('statuses outside of HTTP have no class', async (t) => {
   })
 })
 
-t.test('bytes that a cut connection takes back do not count backwards', async (t) => {
+t.test('bytes of a cut connection are never subtracted', async (t) => {
   const { registry, observe } = start()
   observe({ ...pinned, bytesIn: -1, bytesOut: -5 })
   await has(t, registry, { pinwarden_received_bytes_total: 0, pinwarden_sent_bytes_total: 0 })

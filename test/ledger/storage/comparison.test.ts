@@ -61,7 +61,7 @@ t.test('a new ledger adopts every lease of the state, and counts the other pins'
   t.equal(await storage.row(cidOf(700)), undefined)
 })
 
-t.test('what the ledger owes and the state lacks is missing, until it is seen', async (t) => {
+t.test('a pin that is owed but not in the state is missing, until it is seen', async (t) => {
   const directory = directoryOf(t)
   const { storage } = await openLedger(t, directory)
   const rows = [1, 2, 3, 4].map((index) =>
@@ -86,7 +86,7 @@ t.test('what the ledger owes and the state lacks is missing, until it is seen', 
   t.ok(after.storage.contents.comparedMs)
 })
 
-t.test('what was written since, is in doubt or waits in the queue stays as it is', async (t) => {
+t.test('pins that were written since, are in doubt or queued stay unchanged', async (t) => {
   const storage = await withLedger(t)
   const [old, doubted, queued, renewed] = [1, 2, 3, 4].map((index) =>
     rowOf(cidOf(index), storage.nextSeq()),
@@ -98,19 +98,19 @@ t.test('what was written since, is in doubt or waits in the queue stays as it is
     { kind: 'doubt', doubt },
     { kind: 'enqueue', entry },
   ])
-  const underWay = storage.nextSeq()
+  const inFlight = storage.nextSeq()
   const comparison = await storage.compare()
-  await put(storage, { ...renewed, seq: underWay }, rowOf(cidOf(5), storage.nextSeq()))
+  await put(storage, { ...renewed, seq: inFlight }, rowOf(cidOf(5), storage.nextSeq()))
   await comparison.see([lineOf(doubted.cid, [untold('beta')]), lineOf(cidOf(5), [untold('beta')])])
   t.match(await comparison.end(), { adopted: 0, missing: 1 })
   t.match(await storage.row(old.cid), { report: 'missing' })
   t.same(await storage.row(doubted.cid), doubted)
   t.same(await storage.row(queued.cid), queued)
-  t.same(await storage.row(renewed.cid), { ...renewed, seq: underWay })
+  t.same(await storage.row(renewed.cid), { ...renewed, seq: inFlight })
   t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
 })
 
-t.test('what the cluster has refused for good keeps nothing from being seen', async (t) => {
+t.test('permanently refused pins do not hide others', async (t) => {
   const storage = await withLedger(t)
   const entry = { ...entryFor(cidOf(1)), seq: storage.nextSeq(), rejection: 'no' }
   await storage.commit([{ kind: 'enqueue', entry }])

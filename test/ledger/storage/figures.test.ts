@@ -4,7 +4,7 @@ import { FigureReader } from '../../../src/ledger/storage/figure-reader.js'
 import { LedgerFile } from '../../../src/ledger/storage/ledger-file.js'
 import { cidOf, directoryOf, openLedger, rowOf, tombstoneOf } from './samples.js'
 
-t.test('rows with leases are counted, and reported ones apart', async (t) => {
+t.test('rows with leases are counted, and reported ones separately', async (t) => {
   const { storage } = await openLedger(t, directoryOf(t))
   await storage.commit([
     { kind: 'row', row: rowOf(cidOf(1), 1) },
@@ -30,7 +30,7 @@ t.test('all rows are looked at once a minute only', async (t) => {
   file.close()
 })
 
-t.test('while the disk hangs the figures are those of before', async (t) => {
+t.test('while the disk hangs the figures are the previous ones', async (t) => {
   const figures = (bytes: number) => ({
     ...{ owedRows: 1, reportedRows: { missing: 0, unexpected: 0 } },
     ...{ bytes, freeBytes: 1, hasNoInodes: false },

@@ -1,4 +1,4 @@
-/** A disk that takes nothing more: real file systems that are full, and files that may not grow. */
+/** A full disk: real file systems that are full, and files that may not grow. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -45,34 +45,38 @@ async function onDisk(t: Test, scenario: string, size: string): Promise<Map<stri
 }
 
 const full = 'database or disk is full'
-const told = [
+const messages = [
   ['could not write the ledger', full],
   ['wrote the ledger again', null],
 ]
 
-t.test('a full disk takes releases, and refuses promises', { skip: noMounts }, async (t) => {
-  const said = await onDisk(t, 'fills', '16m')
-  t.match(said.get('refused'), { name: 'LedgerFault', reason: 'ledger-unavailable' })
-  t.equal(said.get('writable'), false)
-  t.equal(said.get('released'), 1000, 'out of the space that is kept back')
-  t.equal(said.get('noted'), true)
-  t.equal(said.get('writable-again'), true)
-  t.same(said.get('log'), told, 'once at its begin, and once at its end')
-  t.same(said.get('lost'), [], 'what was acknowledged is there')
-  t.same(said.get('kept-back-again'), true)
-})
+t.test(
+  'with a full disk releases work, and promises are refused',
+  { skip: noMounts },
+  async (t) => {
+    const said = await onDisk(t, 'fills', '16m')
+    t.match(said.get('refused'), { name: 'LedgerFault', reason: 'ledger-unavailable' })
+    t.equal(said.get('writable'), false)
+    t.equal(said.get('released'), 1000, 'out of the space that is kept back')
+    t.equal(said.get('noted'), true)
+    t.equal(said.get('writable-again'), true)
+    t.same(said.get('log'), messages, 'once at its begin, and once at its end')
+    t.same(said.get('lost'), [], 'what was acknowledged is there')
+    t.same(said.get('kept-back-again'), true)
+  },
+)
 
-t.test('on a disk that is full at the start reads go on', { skip: noMounts }, async (t) => {
+t.test('with a disk that is full at the start, reads work', { skip: noMounts }, async (t) => {
   const said = await onDisk(t, 'starts-full', '16m')
   t.match(said.get('start'), { isWritable: false, entries: 1, row: { seq: 1 } })
   t.match(said.get('number'), { name: 'LedgerFault' })
   t.match(said.get('refused'), { name: 'LedgerFault' })
   t.equal(said.get('writable-again'), true)
-  t.same(said.get('log'), told)
+  t.same(said.get('log'), messages)
   t.match(said.get('end'), { isOrderly: true, rows: 2 })
 })
 
-t.test('a disk smaller than what is kept back takes all again', { skip: noMounts }, async (t) => {
+t.test('a disk smaller than the reserve recovers', { skip: noMounts }, async (t) => {
   const said = await onDisk(t, 'starts-full', '3m')
   t.match(said.get('start'), { isWritable: false, entries: 1 })
   t.equal(said.get('writable-again'), true)

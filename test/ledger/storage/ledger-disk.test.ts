@@ -58,7 +58,7 @@ const numbers = (lines: readonly string[], word: string): number[][] =>
     .filter((line) => line.startsWith(`${word} `))
     .map((line) => line.split(' ').slice(1).map(Number))
 
-t.test('what was acknowledged is there after kill -9, and no number comes twice', async (t) => {
+t.test('acknowledged changes survive kill -9, and no number is used twice', async (t) => {
   const directory = directoryOf(t)
   const given = new Set<number>()
   const queued = new Set<number>()
@@ -123,7 +123,7 @@ t.test('a second daemon is refused while the first one lives', async (t) => {
   t.match(third.lines[0], /^open /, 'the lock ends with its process')
 })
 
-t.test('a directory that cannot be used is told in a sentence', async (t) => {
+t.test('an unusable directory is reported in one sentence', async (t) => {
   const directory = directoryOf(t)
   writeFileSync(join(directory, 'file'), '')
   const log = () => undefined
@@ -134,7 +134,7 @@ t.test('a directory that cannot be used is told in a sentence', async (t) => {
   await t.rejects(openLedgerDisk({ directory, log }))
 })
 
-t.test('those who ask at once share a transaction, and notes come within 50 ms', async (t) => {
+t.test('concurrent callers share a transaction, and notes are written within 50 ms', async (t) => {
   const { storage } = await openLedger(t, directoryOf(t))
   const seqs = Array.from({ length: 1000 }, () => storage.nextSeq())
   await Promise.all(
@@ -152,7 +152,7 @@ t.test('those who ask at once share a transaction, and notes come within 50 ms',
   t.match(await storage.newest(Infinity, 1), [{ seq }])
 })
 
-t.test('what was noted before an orderly end is there, and the run was closed', async (t) => {
+t.test('notes before a clean shutdown are on the disk, and the run is closed', async (t) => {
   const directory = directoryOf(t)
   const { storage } = await openLedger(t, directory)
   const count = 3000
@@ -169,7 +169,7 @@ t.test('what was noted before an orderly end is there, and the run was closed', 
   t.ok(existsSync(join(directory, 'ledger.db-wal')))
 })
 
-t.test('a ledger that is gone or empty is told of, unlike a new one', async (t) => {
+t.test('a missing or empty ledger is reported, unlike a new one', async (t) => {
   const directory = directoryOf(t)
   for (const lose of [undefined, rmSync, truncateSync]) {
     lose?.(join(directory, 'ledger.db'))
@@ -208,7 +208,7 @@ t.test('numbers do not run out, however fast they are taken', async (t) => {
   t.equal(seqs.size, 50_000)
 })
 
-t.test('what cannot be written is refused alone, and keeps back nothing else', async (t) => {
+t.test('only the change that cannot be written is refused, and it blocks no other', async (t) => {
   const { storage, logged } = await openLedger(t, directoryOf(t))
   const bad = { ...rowOf(cidOf(1), 1), seq: {} as never }
   const results = await Promise.allSettled([
@@ -230,7 +230,7 @@ t.test('what cannot be written is refused alone, and keeps back nothing else', a
   t.ok(storage.isWritable)
 })
 
-t.test('a gate without a directory has a ledger all the same', async (t) => {
+t.test('a gate without a directory still has a ledger', async (t) => {
   const storage = await openLedgerMemory(() => undefined)
   t.teardown(() => storage.close())
   const seq = storage.nextSeq()

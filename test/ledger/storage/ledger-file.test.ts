@@ -72,7 +72,7 @@ t.test('the last row of a CID counts, and the newest come first', async (t) => {
   )
 })
 
-t.test('who holds what is counted with the same transaction', async (t) => {
+t.test('holders are counted in the same transaction', async (t) => {
   const file = inMemory(t)
   const both = { leases: [leaseOf('alpha', 1), leaseOf('beta', 1)] }
   file.apply([put(rowOf(cidOf(1), 1, both)), put(rowOf(cidOf(2), 2))])
@@ -91,7 +91,7 @@ t.test('who holds what is counted with the same transaction', async (t) => {
   t.equal(file.rows.row(cidOf(5)), undefined)
 })
 
-t.test('pages of what a holder has go on after any CID, also one that is gone', async (t) => {
+t.test("pages of a holder's pins continue after any CID, even a deleted one", async (t) => {
   const file = inMemory(t)
   file.apply(Array.from({ length: 25 }, (_, index) => put(rowOf(cidOf(index), index + 1))))
   const all = file.rows.held('alpha', undefined, 100)
@@ -105,7 +105,7 @@ t.test('pages of what a holder has go on after any CID, also one that is gone', 
   t.same(pages, all.toSpliced(9, 1))
 })
 
-t.test('a lease that ran out is counted no more, and its row goes a day later', async (t) => {
+t.test('an expired lease is no longer counted, and its row is deleted a day later', async (t) => {
   let now = 1_800_000_000_000
   const file = inMemory(t, () => now)
   const soon = { leases: [leaseOf('alpha', 1, now + 1000), leaseOf('beta', 1, now + 5000)] }
@@ -177,7 +177,7 @@ t.test('queue and doubts outlive the run; a number is given out once', async (t)
   t.equal(after.gateId, before.gateId)
   t.match(after.gateId, /^[0-9a-z]{8}$/)
   t.equal(after.reserve(10), from + 3)
-  // No orderly end.
+  // Not a clean shutdown.
   after.close()
   const last = open(t, path)
   t.match(last.contents, { wasClosed: false })
@@ -231,7 +231,7 @@ t.test('a damaged file is set aside whole, and a new ledger is begun', async (t)
     })
 })
 
-t.test('what waits in a damaged file is in the new ledger, under new numbers', async (t) => {
+t.test('queued pins of a damaged file move to the new ledger, under new numbers', async (t) => {
   const path = join(directoryOf(t), 'ledger.db')
   const before = open(t, path)
   before.apply([5, 6, 7].map((seq) => ({ kind: 'enqueue', entry: entryOf(seq) })))
@@ -255,7 +255,7 @@ function writeAt(path: string, offset: number, text: string): void {
   closeSync(handle)
 }
 
-t.test('a row or an entry that is damaged by itself costs nothing else', async (t) => {
+t.test('a single damaged row or entry affects no other', async (t) => {
   const path = join(directoryOf(t), 'ledger.db')
   const before = open(t, path)
   before.apply([
@@ -282,7 +282,7 @@ t.test('a row or an entry that is damaged by itself costs nothing else', async (
   t.equal(after.rows.count('alpha'), 1, 'the count is right again')
 })
 
-t.test('a ledger of a newer release is refused with a sentence', async (t) => {
+t.test('a ledger of a newer release is refused with a message', async (t) => {
   const directory = directoryOf(t)
   const path = join(directory, 'ledger.db')
   open(t, path).close()
@@ -297,7 +297,7 @@ t.test('a ledger of a newer release is refused with a sentence', async (t) => {
   t.same(readdirSync(directory), ['ledger.db'], 'nothing is set aside')
 })
 
-t.test('each step of a migration is whole, or was not made', async (t) => {
+t.test('each step of a migration is atomic', async (t) => {
   const db = new DatabaseSync(':memory:')
   t.teardown(() => {
     db.close()
@@ -383,7 +383,7 @@ t.test(
   },
 )
 
-t.test('what is still to be verified is there for the next run', async (t) => {
+t.test('pending verification is there for the next run', async (t) => {
   const path = join(directoryOf(t), 'ledger.db')
   const walks = { places: [7, 40], isRebooted: true }
   const file = open(t, path)

@@ -56,7 +56,7 @@ async function opened(t: Test, journal: string, writes: string) {
   return { directory, ...(await openLedger(t, join(directory, 'ledger'))) }
 }
 
-t.test('what waits in the journal is in the queue, once, and the file stays', async (t) => {
+t.test('pins of the journal are imported into the queue once, and the file stays', async (t) => {
   const lines = [
     ...[entry(1), entry(2), entry(3, { keyId: 'gone' }), { done: 1 }].map(journalLine),
     'ffffffff {"done":2}\n',
@@ -111,7 +111,7 @@ t.test('the last writes are rows in their order, with leases that have no token'
   t.same(contents.doubts, [{ cid: cidOf(3), reason: 'unknown-outcome', attempt: 0, dueMs: 9000 }])
 })
 
-t.test('what was written to another cluster is left', async (t) => {
+t.test('writes to another cluster are left out', async (t) => {
   const writes = `{"cluster":["http://other"]}\n${write(cidOf(1), recordText(cidOf(1)))}`
   const { directory, storage } = await opened(t, '', writes)
   t.same(await takeFrom(directory, storage), { entries: [], rows: 0 })
@@ -131,7 +131,7 @@ t.test('a journal of 30,000 entries is taken over whole', async (t) => {
   t.equal((await storage.check()).queue, 30_000)
 })
 
-t.test('where there was no such file nothing is taken over, and that is kept', async (t) => {
+t.test('without such a file nothing is imported, and that is recorded', async (t) => {
   const directory = directoryOf(t)
   const { storage } = await openLedger(t, directory)
   t.same(await takeFrom(join(directory, 'nowhere'), storage), { entries: [], rows: 0 })
@@ -139,7 +139,7 @@ t.test('where there was no such file nothing is taken over, and that is kept', a
   t.equal((await openLedger(t, directory)).storage.contents.takenOver, ',')
 })
 
-t.test('what the older release did after a way back is taken over again', async (t) => {
+t.test("after a downgrade, the older release's files are imported again", async (t) => {
   const { directory, storage } = await opened(t, journalLine(entry(1)), '')
   t.equal((await takeFrom(directory, storage)).entries.length, 1)
   await storage.close()
@@ -152,7 +152,7 @@ t.test('what the older release did after a way back is taken over again', async 
   )
 })
 
-t.test('a journal that cannot be read ends the start, as it holds what was promised', async (t) => {
+t.test('an unreadable journal fails the start, as it contains promises', async (t) => {
   const directory = directoryOf(t)
   const { storage } = await openLedger(t, join(directory, 'journal'))
   await t.rejects(takeFrom(directory, storage), {

@@ -1,4 +1,4 @@
-/** The journal and the fallback: pins are accepted while the cluster is away, and made after. */
+/** The journal and the fallback: pins are accepted while the cluster is down, and replayed. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { generatedCid, startFakeCluster } from '../../support/fake-cluster/index.js'

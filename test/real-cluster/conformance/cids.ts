@@ -1,4 +1,4 @@
-/** CIDs in every spelling, and what is none. */
+/** CIDs in every spelling, and text that is not a CID. */
 import { base2 } from 'multiformats/bases/base2'
 import { base16 } from 'multiformats/bases/base16'
 import { base32hex } from 'multiformats/bases/base32'

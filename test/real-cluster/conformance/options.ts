@@ -1,7 +1,7 @@
-/** Pin options: what is read, what is not, and what is said of bad ones. */
+/** Pin options: which are read, which are not, and the answers to bad ones. */
 import { ask, type Contents, type Step } from './step.js'
 
-/** Options that are read, those that are not, and what is said of bad ones: each on one pin. */
+/** Options that are read, that are not, and that are bad: each on one pin. */
 export function options({ v0, other }: Contents): Step[] {
   const queries = [
     'name=n',

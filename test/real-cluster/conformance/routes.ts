@@ -80,7 +80,7 @@ export const routes = ({ v0 }: Contents): Step[] => [
   ask('DELETE /pins/ipfs'),
 ]
 
-/** Which also takes away what is not pinned. */
+/** Also removes CIDs that are not pinned. */
 export const garbage: Step[] = [ask('POST /ipfs/gc?local=true', [], { anyBody: true })]
 
 export const slashes = ({ v0 }: Contents): Step[] => [

@@ -109,7 +109,7 @@ const commented = `{
 }
 `
 
-t.test('an added key stands behind the comments of its neighbour', async (t) => {
+t.test('an added key follows the comments of its neighbour', async (t) => {
   const text = added(commented, 'beta')
   const line = (lines: string, at: number) => lines.split('\n')[at]
   t.equal(line(text, 9), line(commented, 9)?.replace(' //', ', //'))
@@ -120,7 +120,7 @@ t.test('an added key stands behind the comments of its neighbour', async (t) => 
   t.match(added(empty, 'alpha'), /\{\n {4}\/\/ none yet\n {4}"alpha": /)
 })
 
-t.test('what is taken out leaves every comment, and a configuration', async (t) => {
+t.test('a removal leaves every comment, and a valid configuration', async (t) => {
   const comments = (text: string) => text.match(/\/\/.*|\/\*.*\*\//g)
   const results = [
     removeKey(commented, 'beta', 'ka'),
@@ -137,7 +137,7 @@ t.test('what is taken out leaves every comment, and a configuration', async (t) 
   t.notMatch(results[1], /,\s*\/\/ of Bob/, 'the comma went with its key')
 })
 
-t.test('names that objects inherit are names like others', async (t) => {
+t.test('names that objects inherit are ordinary names', async (t) => {
   const text = added('{"encoders": {}}', 'constructor', 'operator')
   t.same(Object.keys(configFrom(text).encoders), ['constructor'])
   t.match(Object.values(configFrom(text).encoders), [{ role: 'operator' }])
@@ -201,7 +201,7 @@ t.test('a second editor waits while the first is at work', async (t) => {
   t.notOk(existsSync(lock))
 })
 
-t.test('a lock that was left behind is named, and so is what to do', async (t) => {
+t.test('a stale lock is reported, with what to do', async (t) => {
   const { path, lock } = fileIn(t)
   await writeFile(lock, 'half of')
   const edit = (waitMs?: number) =>
@@ -222,7 +222,7 @@ t.test('a lock that is a symbolic link is not followed', async (t) => {
   t.ok((await lstat(lock)).isSymbolicLink())
 })
 
-t.test('a result that is no valid configuration replaces nothing', async (t) => {
+t.test('a result that is not a valid configuration replaces nothing', async (t) => {
   const { dir, path } = fileIn(t)
   const error: unknown = await editConfig(path, (text) => added(text, 'alpha', 'boss')).catch(
     (error: unknown) => error,
@@ -280,7 +280,7 @@ interface HandEdits {
   readonly last: string
 }
 
-t.test('what was written into the old file when it was replaced is kept, and said', async (t) => {
+t.test('a write into the old file during its replacement is kept and reported', async (t) => {
   const { dir, path } = fileIn(t)
   const late = openSync(path, 'r+')
   t.teardown(() => {
@@ -297,7 +297,7 @@ t.test('what was written into the old file when it was replaced is kept, and sai
   t.same(readdirSync(dir), ['config.json', basename(copies[0] ?? '')])
 })
 
-t.test('an edit that was killed between its steps is no end of the file', async (t) => {
+t.test('an edit that was killed between its steps does not lose the file', async (t) => {
   const { dir, path } = fileIn(t)
   renameSync(path, `${path}.former`)
   t.equal((await readConfig(path)).text, original, 'it is read where it was moved to')
@@ -310,7 +310,7 @@ t.test('an edit that was killed between its steps is no end of the file', async 
   t.same(readdirSync(dir), ['config.json'])
 })
 
-t.test('a file that is not there is not created', async (t) => {
+t.test('a missing file is not created', async (t) => {
   const dir = t.testdir({})
   for (const path of [join(dir, 'config.json'), join(dir, 'none', 'config.json')])
     t.match(await editConfig(path, addAlpha).catch((error: unknown) => error), {
@@ -320,7 +320,7 @@ t.test('a file that is not there is not created', async (t) => {
   t.same(readdirSync(dir), [])
 })
 
-t.test('any key is taken out of any list, and the others stay as they are', (t) => {
+t.test('any key can be removed from any list, and the others stay unchanged', (t) => {
   const ids = ['ka', 'kb', 'kc']
   const keyText = (id: string) => `{ "id": "${id}", "sha256": "${id.slice(1).repeat(64)}" }`
   /** Before, between and behind the items. */

@@ -20,7 +20,7 @@ while (!existsSync(stop)) {
     continue
   }
   if (last !== undefined && !(last in encoders)) lost.push(last)
-  // At any moment of an edit of ours, which takes about as long.
+  // At any moment of pinwarden's edit, which takes about as long.
   Atomics.wait(pause, 0, 0, Math.random() * 4)
   last = `hand-${++count}`
   const text = JSON.stringify({ encoders: { [last]: {} } })

@@ -20,7 +20,7 @@ t.test('a relative path starts at the directory of the configuration', async (t)
   }
 })
 
-t.test('the path of a socket is refused when it is longer than the system takes', async (t) => {
+t.test('a socket path that is too long for the system is refused', async (t) => {
   const { directory } = await loaded(t)
   const sockets = paths.filter(({ schema }) => schema.path === 'socket')
   t.not(sockets.length, 0)

@@ -37,7 +37,7 @@ function problemIn(text: string, dir: string) {
 }
 
 t.test(
-  'a password is read from its file, beside the configuration, without its line end',
+  'a password is read from its file, next to the configuration, without its line end',
   async (t) => {
     for (const content of ['s3cret', 's3cret\n', 's3cret\r\n', '\uFEFFs3cret\r\n']) {
       const { snapshot, warnings } = settingsFrom(withPassword, dirOf(t, { password: content }))
@@ -103,13 +103,13 @@ t.test('an authority of which one certificate is broken is a problem', async (t)
     t.match(problemIn(text, dirOf(t, { 'ca.pem': content })), { found }, found)
 })
 
-t.test('a secret that everybody may read is warned of', async (t) => {
+t.test('a world-readable secret causes a warning', async (t) => {
   const dir = dirOf(t, { password: 's3cret' })
   chmodSync(join(dir, 'password'), 0o644)
   t.match(settingsFrom(withPassword, dir).warnings, [/passwordFile: .*readable by everybody/])
 })
 
-t.test('a certificate that has expired, or soon will, is warned of', async (t) => {
+t.test('a certificate that has expired, or soon will, causes a warning', async (t) => {
   const dir = dirOf(t, { 'cert.pem': certificate.cert, 'key.pem': certificate.key })
   const { config } = settingsFrom(withTls, dir).snapshot
   const end = Date.parse(new X509Certificate(certificate.cert).validTo)

@@ -1,4 +1,4 @@
-/** The certificate and the key of the public port belong together, or it is said why not. */
+/** The certificate and the key of the public port match, or a problem says why not. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
@@ -125,7 +125,7 @@ for (const [name, [cert, key, problems]] of Object.entries(cases))
     t.same(problemsOf(t, cert, key), problems)
   })
 
-t.test('check tells of a pair that does not belong together', async (t) => {
+t.test('check reports a pair that does not match', async (t) => {
   const files = { 'self.pem': rsaCertificate.cert, 'other.key': key, 'config.json': config }
   const { code, stderr } = await pinwarden('check', '-c', join(t.testdir(files), 'config.json'))
   t.equal(code, 1)

@@ -16,25 +16,28 @@ t.test(
   },
 )
 
-t.test('any one wrong character, and any two swapped, are told from a wrong key', async (t) => {
-  const key = generateKey()
-  for (let at = 3; at < key.length; at += 1) {
-    const other = key.charAt(at) === 'x' ? 'y' : 'x'
-    t.equal(keyForm(key.slice(0, at) + other + key.slice(at + 1)), 'mistyped', `at ${at}`)
-    const next = key.charAt(at + 1)
-    if (next !== '' && next !== key.charAt(at))
-      t.equal(keyForm(key.slice(0, at) + next + key.charAt(at) + key.slice(at + 2)), 'mistyped')
-  }
-})
+t.test(
+  'any one wrong character, and any two swapped, are distinguished from a wrong key',
+  async (t) => {
+    const key = generateKey()
+    for (let at = 3; at < key.length; at += 1) {
+      const other = key.charAt(at) === 'x' ? 'y' : 'x'
+      t.equal(keyForm(key.slice(0, at) + other + key.slice(at + 1)), 'mistyped', `at ${at}`)
+      const next = key.charAt(at + 1)
+      if (next !== '' && next !== key.charAt(at))
+        t.equal(keyForm(key.slice(0, at) + next + key.charAt(at) + key.slice(at + 2)), 'mistyped')
+    }
+  },
+)
 
-t.test('what has not the form of a key is malformed', async (t) => {
+t.test('text that does not have the form of a key is malformed', async (t) => {
   const key = generateKey()
   const bad = ['', 'pw_', key.slice(1), key.slice(0, -1), `${key}a`, `${key}\n`, ` ${key}`]
   for (const text of [...bad, key.toUpperCase(), key.replace('_', '-'), `pw_${'é'.repeat(49)}`])
     t.equal(keyForm(text), 'malformed', JSON.stringify(text))
 })
 
-t.test('the check part is the CRC-32 of what stands before it, in base62', async (t) => {
+t.test('the check part is the CRC-32 of the text before it, in base62', async (t) => {
   const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
   for (let count = 0; count < 1000; count += 1) {
     const key = generateKey()

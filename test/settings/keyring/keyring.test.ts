@@ -26,7 +26,7 @@ t.test('each key of an encoder finds it, with its own id and expiry', async (t) 
   t.equal(keyring.encoder('constructor'), undefined)
 })
 
-t.test('a key that is not there is told from one that is mistyped or malformed', async (t) => {
+t.test('an unknown key is distinguished from a mistyped or malformed one', async (t) => {
   const key = generateKey()
   const { keyring } = snapshotFrom({ encoders: { alpha: { keys: [keyOf('a', key)] } } })
   t.equal(keyring.find(generateKey()), 'key-unknown')

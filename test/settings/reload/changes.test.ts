@@ -15,7 +15,7 @@ import {
   reloaded,
 } from '../../support/every-field.js'
 
-t.test('no field changes in silence: what changed is named, and what waits is', async (t) => {
+t.test('no field changes silently: changed and waiting fields are named', async (t) => {
   const { live: settings, write } = await loaded(t)
   for (const { path, schema, restart } of leaves) {
     const name = path.join('.')
@@ -62,7 +62,7 @@ t.test('each file is watched, and another content is named by its field', async 
   }
 })
 
-t.test('what waits for a restart does so until then, or until it is as it was', async (t) => {
+t.test('a waiting field waits until the restart, or until it is changed back', async (t) => {
   const { live: settings, write } = await loaded(t)
   write(changed(['store', 'timeoutMs'], 99))
   t.same((await reloaded(settings)).needRestart, ['store'])

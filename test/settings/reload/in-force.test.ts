@@ -1,4 +1,4 @@
-/** What a reload does not call to wait is in force: it is read anew, or made anew. */
+/** Settings that a reload does not report as waiting are in effect: read or rebuilt. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
@@ -53,68 +53,65 @@ function noted<T>(value: T, path: string, seen: Set<string>): T {
   return copy as T
 }
 
-t.test(
-  'what does not wait is read anew: of the settings that a reload put into force',
-  async (t) => {
-    const key = generateKey()
-    const cluster = await startFakeCluster()
-    t.teardown(() => cluster.close())
-    const directory = t.testdir({ journal: {} })
-    const path = join(directory, 'config.json')
-    const limits = { inFlight: 32, leases: 100, unfinished: 100 }
-    const write = (graceSeconds: number) => {
-      const alpha = { keys: [{ id: 'k1', sha256: digestOf(key) }], role: 'operator' }
-      const served = {
-        listen: { port: 0 },
-        cluster: { endpoints: [{ url: cluster.url }] },
-        ...{ limits, onOutage: 'journal', journal: { directory: 'journal' } },
-        ...{ unpin: { graceSeconds }, encoders: { alpha } },
-      }
-      writeFileSync(path, JSON.stringify(served), { mode: 0o640 })
+t.test('settings that do not wait are read from the reloaded configuration', async (t) => {
+  const key = generateKey()
+  const cluster = await startFakeCluster()
+  t.teardown(() => cluster.close())
+  const directory = t.testdir({ journal: {} })
+  const path = join(directory, 'config.json')
+  const limits = { inFlight: 32, leases: 100, unfinished: 100 }
+  const write = (graceSeconds: number) => {
+    const alpha = { keys: [{ id: 'k1', sha256: digestOf(key) }], role: 'operator' }
+    const served = {
+      listen: { port: 0 },
+      cluster: { endpoints: [{ url: cluster.url }] },
+      ...{ limits, onOutage: 'journal', journal: { directory: 'journal' } },
+      ...{ unpin: { graceSeconds }, encoders: { alpha } },
     }
-    write(0)
-    const { live: settings } = await LiveSettings.load(path)
-    const seen = new Set<string>()
-    let isReloaded = false
-    const current = () => {
-      const { config, ...rest } = settings.current()
-      return { ...rest, config: isReloaded ? noted(config, '', seen) : config }
-    }
-    const log = await openLog({ ...settings.current().config.log, file: join(directory, 'log') })
-    t.teardown(() => log.close())
-    const { tls, state } = settings
-    const gate = await assemble({ settings: { current, tls, state }, log, version: 'test' })
-    t.teardown(() => gate[Symbol.asyncDispose]())
-    const ask = async (method: string, path: string, credential = key) => {
-      const headers = { authorization: `Bearer ${credential}` }
-      const answer = await fetch(`${gate.url() ?? ''}${path}`, { method, headers })
-      await answer.arrayBuffer()
-      return answer.status
-    }
+    writeFileSync(path, JSON.stringify(served), { mode: 0o640 })
+  }
+  write(0)
+  const { live: settings } = await LiveSettings.load(path)
+  const seen = new Set<string>()
+  let isReloaded = false
+  const current = () => {
+    const { config, ...rest } = settings.current()
+    return { ...rest, config: isReloaded ? noted(config, '', seen) : config }
+  }
+  const log = await openLog({ ...settings.current().config.log, file: join(directory, 'log') })
+  t.teardown(() => log.close())
+  const { tls, state } = settings
+  const gate = await assemble({ settings: { current, tls, state }, log, version: 'test' })
+  t.teardown(() => gate[Symbol.asyncDispose]())
+  const ask = async (method: string, path: string, credential = key) => {
+    const headers = { authorization: `Bearer ${credential}` }
+    const answer = await fetch(`${gate.url() ?? ''}${path}`, { method, headers })
+    await answer.arrayBuffer()
+    return answer.status
+  }
 
-    write(60)
-    await settings.reload()
-    isReloaded = true
-    gate.apply(undefined)
-    cluster.addPin(generatedCid(3))
-    t.equal(await ask('GET', '/pins'), 200)
-    t.equal(await ask('GET', '/id', generateKey()), 401)
-    t.equal(await ask('POST', `/pins/${generatedCid(1)}`), 200)
-    t.equal(await ask('DELETE', `/pins/${generatedCid(1)}`), 200)
-    const undo = cluster.behave({ method: 'POST' }, { kind: 'reset' })
-    t.equal(await ask('POST', `/pins/${generatedCid(2)}`), 202)
-    undo()
-    gate.retryQueue()
-    while (!seen.has('journal.perSecondMax')) await new Promise((resolve) => setImmediate(resolve))
+  write(60)
+  await settings.reload()
+  isReloaded = true
+  gate.apply(undefined)
+  cluster.addPin(generatedCid(3))
+  t.equal(await ask('GET', '/pins'), 200)
+  t.equal(await ask('GET', '/id', generateKey()), 401)
+  t.equal(await ask('POST', `/pins/${generatedCid(1)}`), 200)
+  t.equal(await ask('DELETE', `/pins/${generatedCid(1)}`), 200)
+  const undo = cluster.behave({ method: 'POST' }, { kind: 'reset' })
+  t.equal(await ask('POST', `/pins/${generatedCid(2)}`), 202)
+  undo()
+  gate.retryQueue()
+  while (!seen.has('journal.perSecondMax')) await new Promise((resolve) => setImmediate(resolve))
 
-    const names = (await liveFields(t)).map(({ path }) => path.join('.'))
-    const read = names.filter((name) => !isOfKeyring(name) && !elsewhere.test(name))
-    t.ok(read.length > 20, 'there are such')
-    for (const name of read) t.ok(seen.has(name), `${name} is read`)
-    const ofCluster = names.filter((name) => elsewhere.test(name)).map((name) => name.split('.')[0])
-    t.same([...new Set(ofCluster)], ['listen', 'cluster', 'log'])
-  },
-)
+  const names = (await liveFields(t)).map(({ path }) => path.join('.'))
+  const read = names.filter((name) => !isOfKeyring(name) && !elsewhere.test(name))
+  t.ok(read.length > 20, 'there are such')
+  for (const name of read) t.ok(seen.has(name), `${name} is read`)
+  const ofCluster = names.filter((name) => elsewhere.test(name)).map((name) => name.split('.')[0])
+  t.same([...new Set(ofCluster)], ['listen', 'cluster', 'log'])
+})
 
 /** The keyring is made of these with each snapshot. */
 const isOfKeyring = (name: string): boolean =>
@@ -128,7 +125,7 @@ const isOfKeyring = (name: string): boolean =>
 const elsewhere =
   /^listen\.(?:tls\.|publicUrl$)|^log\.level$|^cluster\.endpoints\.0\.(username|passwordFile|socket|caFile)$/
 
-t.test('what a keyring is made of is made anew with each snapshot', async (t) => {
+t.test('the contents of a keyring are rebuilt with each snapshot', async (t) => {
   const { live: settings, write } = await loaded(t)
   const digest = 'ab'.repeat(32)
   const inForce = () => {

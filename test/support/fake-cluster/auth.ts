@@ -6,7 +6,7 @@ import type { Reply } from './reply.js'
 
 const realm = 'realm="Restricted IPFS Cluster API"'
 
-/** Answers 401 and returns false when the request may not go on. */
+/** Answers 401 and returns false when the request may not proceed. */
 export function authenticated(
   { credential }: Cluster,
   request: ReceivedRequest,
@@ -24,7 +24,7 @@ export function authenticated(
   switch (scheme.toLowerCase()) {
     case 'basic': {
       const { username, password } = credential
-      // Text that is no credential counts as none at all.
+      // Text that is not a credential counts as an absent one.
       if (!canonicalBase64.test(given)) break
       const presented = Buffer.from(given, 'base64').toString()
       if (!presented.includes(':')) break

@@ -25,7 +25,7 @@ const hex = (_index: number, character: string) => {
 const byCharacter = (_index: number, character: string) =>
   `invalid base36 character ('${character}')`
 
-/** The fault is found at the beginning of what is no whole group. */
+/** The fault is reported at the beginning of an incomplete group. */
 const inGroupsOf = (size: number, name: string) => (characters: number) =>
   byPosition(name)(characters - (characters % size))
 

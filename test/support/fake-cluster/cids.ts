@@ -18,7 +18,7 @@ export function decodeCid(text: string): string {
 
 /** @throws as {@link decodeCid} */
 export function cidBytes(text: string): Uint8Array {
-  // A byte that is no UTF-8 has become the replacement character, which has three.
+  // An invalid UTF-8 byte has become the replacement character, which has three bytes.
   if (Buffer.byteLength(text.replaceAll('\ufffd', '?')) < 2) throw invalid('cid too short')
   if (Buffer.byteLength(text) === 46 && text.startsWith('Qm')) return version0(text)
   let bytes

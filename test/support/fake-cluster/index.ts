@@ -119,7 +119,7 @@ export class FakeCluster implements Cluster {
     return this.#records.next()
   }
 
-  /** Resolves when no connection has a request under way any more. */
+  /** Resolves when no connection has a request in flight any more. */
   async connectionsClosed(): Promise<void> {
     while ([...this.#connections].some((connection) => connection.busy)) {
       await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
@@ -219,7 +219,7 @@ export class FakeCluster implements Cluster {
   }
 }
 
-/** Whether it is up is asked in the background: what a test has in mind are seldom these. */
+/** Health checks run in the background, and are rarely what a test means. */
 const isCheck = (target: string): boolean => target === '/health' || target === '/version'
 
 function fits({ method, path }: Matcher, request: ReceivedRequest): boolean {

@@ -12,7 +12,7 @@ import type { Exchange } from './connection.js'
 import { generatedCid } from './state.js'
 import { listingHead, TrickleSource } from './trickle.js'
 
-/** True: the cluster goes on with its own answer; `lost`: and no client ever reads it. */
+/** True: the cluster continues with its own answer; `lost`: and no client ever reads it. */
 export type Act = (exchange: Exchange) => Promise<boolean | 'lost'>
 
 export interface Performance {

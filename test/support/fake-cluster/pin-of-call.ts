@@ -54,7 +54,7 @@ function cidOrFail({ vars: [text = ''], reply }: Call): string | undefined {
   }
 }
 
-/** The trap: the 400 is written, and the operation goes on with what was read. */
+/** The trap: the 400 is written, and the operation continues with what was read. */
 function optionsOf({ query, reply }: Call): PinOptions {
   const { options, fault } = parseOptions(query)
   if (fault !== undefined) sendError(reply, 400, fault)

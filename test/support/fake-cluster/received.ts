@@ -1,6 +1,6 @@
 /** What the cluster received: each request with its exact bytes, and all bytes by connection. */
 
-/** Of one request so many bytes are kept; its framing is followed to the end all the same. */
+/** This many bytes of a request are kept; its framing is still followed to the end. */
 const keptBytesMax = 1 << 20
 const bytesKeptInAllMax = 1 << 24
 const requestsKeptMax = 10_000
@@ -39,7 +39,7 @@ export class ReceivedRequest {
 
   constructor(
     head: RequestHead,
-    /** Why this is no request that a cluster would serve. */
+    /** Why a cluster would not serve this request. */
     readonly malformed?: string,
   ) {
     this.method = head.method

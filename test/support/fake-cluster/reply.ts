@@ -76,7 +76,7 @@ export class Reply {
     return this.outlet.write(joined(parts))
   }
 
-  /** The answer was written past this, whole; the connection may go on. */
+  /** The whole answer was written elsewhere; the connection may continue. */
   sentElsewhere(): void {
     this.#finished = true
   }

@@ -130,7 +130,7 @@ export class PinState {
     this.#generated += count
   }
 
-  /** What is under way for a CID; also for one that is not, or no longer, in the pinset. */
+  /** What is in flight for a CID; also for one that is not, or no longer, in the pinset. */
   setStatus(cid: string, status: Status, error = ''): void {
     const canonical = decodeCid(cid)
     if (status === 'pinned' || status === 'unpinned') this.#progress.delete(canonical)

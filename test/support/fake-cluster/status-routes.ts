@@ -22,7 +22,7 @@ export const listStatus: Handler = (call) => {
   const filter = query.get('filter')
   const mask = maskOf(filter)
   if (filter !== '' && mask === 0) return sendError(reply, 400, 'invalid filter value')
-  return sendStream(call, inMemory(mask) ? underWay(call, mask) : listing(call, mask))
+  return sendStream(call, inMemory(mask) ? inFlight(call, mask) : listing(call, mask))
 }
 
 export const recover: Handler = (call) => {
@@ -76,7 +76,7 @@ function infoOf(cluster: Cluster, cid: string, local: boolean): Json {
     }
     return pinInfo(cluster.peer, pin, progress ?? settled(pin))
   }
-  // What Kubo still has to unpin is the peer's own business.
+  // Pending unpins of Kubo are internal to the peer.
   const shown = (local ? progress : undefined) ?? entry('unpinned', nowNanos())
   return unpinnedInfo(cluster.peer, cid, shown, local)
 }
@@ -113,7 +113,7 @@ const listed = (pin: Pin): Progress =>
     : settled(pin)
 
 /** The list of operations, without Kubo. */
-function* underWay({ cluster }: Call, mask: number): Generator<Json> {
+function* inFlight({ cluster }: Call, mask: number): Generator<Json> {
   for (const [cid, progress] of cluster.pins.progress()) {
     if ((statusBit(progress.status) & mask) === 0) continue
     const pin = cluster.pins.get(cid)
