@@ -89,7 +89,7 @@ t.test('status --watch continues while the daemon restarts, until it is stopped'
   await fetch(`${url}/id`, { headers: { authorization: `Bearer ${key}` } })
   await fetch(`${url}/id`)
   const watch = new Watch({ configPath: path, json: false })
-  await watch.until(/^alpha +0 s ago +1 +0 +0 +\S+ ms +reads 1\/\d+$/m)
+  await watch.until(/^alpha +\d+ s ago +1 +0 +0 +\S+ ms +reads 1\/\d+$/m)
   await watch.until(/^\(unknown\) +- +1 +1 +0 +- +-$/m)
   t.match(watch.text, /^ready +yes$/m)
   t.notMatch(watch.text, '\x1b', 'no escapes where it goes to no terminal')

@@ -70,7 +70,7 @@ t.test('what the gate logs can be read', async (t) => {
   const { stdout } = await pinwarden('tail', logOf(t, await gate.logText()))
   t.match(
     stdout,
-    /^\S+Z alpha {8}GET \/id 200 answered \S+ ms, cluster \S+ ms, from 127\.0\.0\.1$/m,
+    /^\S+Z alpha {8}GET \/id 200 answered \S+ m?s, cluster \S+ m?s, from 127\.0\.0\.1$/m,
   )
   t.match(stdout, /^\S+Z alpha {8}GET \/nothing 404 refused unknown-route /m)
 })

@@ -209,17 +209,17 @@ t.test('entries that are no longer allowed are dropped, and never reach the clus
   const names = ['removed', 'disabled', 'revoked', 'reader', 'renewed']
   const encoders = Object.fromEntries(names.map((name) => [name, {}]))
   const granted = { options: ['replication'] }
-  const { gate, comeBack } = await startAway(t, {
-    encoders: { ...encoders, granted },
-    // Down, so that nothing of the queue is tried before it is back.
-    cluster: { health: { intervalMs: 3_600_000, failuresMax: 1 } },
-  })
+  const { gate, comeBack } = await startAway(t, { encoders: { ...encoders, granted } })
   const pins = [...names, 'granted'].map((name, index) => [name, generatedCid(index)] as const)
   for (const [as, pin] of pins) {
     const query = as === 'granted' ? '?replication-min=1&replication-max=1' : ''
     t.equal((await gate.ask('POST', `/pins/${pin}${query}`, { as })).status, 202, as)
   }
+  // Down, so that nothing of the queue is tried before it is back.
+  const isWellAgain = gate.cluster.behave({ path: /^\/health/ }, { kind: 'reset' })
+  await gate.ask('GET', '/pins')
   await gate.logged('the cluster went down: no endpoint is available')
+  isWellAgain()
   const sha256 = digestOf(gate.keys.removed ?? '')
   gate.replace({
     onOutage: 'journal',
