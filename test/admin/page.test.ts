@@ -49,8 +49,9 @@ interface View {
   readonly faults: readonly string[]
 }
 
-async function open(browser: Browser, at: string, options: object = {}): Promise<View> {
+async function open(t: Test, browser: Browser, at: string, options: object = {}): Promise<View> {
   const page = await browser.newPage(options)
+  t.teardown(() => page.close())
   const faults: string[] = []
   page.on('console', (message) => faults.push(`console: ${message.text()}`))
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
@@ -81,7 +82,7 @@ t.test('in a browser', { skip }, async (t) => {
       [200, 400],
     )
     t.equal(await ask('GET', '/id', generateKey()), 401)
-    const { page, faults } = await open(browser, admin)
+    const { page, faults } = await open(t, browser, admin)
     t.equal(await page.locator('#verdict').textContent(), 'ready')
     t.equal(await page.locator('#host').textContent(), hostname())
     t.ok(await page.getByText('plain HTTP', { exact: true }).isVisible())
@@ -118,7 +119,7 @@ t.test('in a browser', { skip }, async (t) => {
   t.test('its figures agree with the log', async (t) => {
     const lines = daemon.lines().filter(({ outcome }) => outcome !== undefined)
     const count = (word: string) => lines.filter(({ outcome }) => outcome === word).length
-    const { page } = await open(browser, admin)
+    const { page } = await open(t, browser, admin)
     t.match(
       await page.locator('#requests-words').textContent(),
       `${lines.length} in the last hour, ${count('refused')} refused, ${count('fault')} failed`,
@@ -173,7 +174,7 @@ t.test('in a browser', { skip }, async (t) => {
   })
 
   t.test('encoders can be searched and sorted, and are shown twenty at a time', async (t) => {
-    const { page } = await open(browser, admin)
+    const { page } = await open(t, browser, admin)
     const names = () => page.locator('#encoders tbody th').allTextContents()
     t.equal((await names()).length, 20)
     t.match((await names()).slice(2, 4), [/^e1 pinner/, /^e2 pinner/], 'after those with refusals')
@@ -190,7 +191,7 @@ t.test('in a browser', { skip }, async (t) => {
 
   t.test('text from strangers is never markup', async (t) => {
     await ask('GET', '/<img/src=x/onerror=document.title=1>')
-    const { page, faults } = await open(browser, admin)
+    const { page, faults } = await open(t, browser, admin)
     await page.locator('#refusals', { hasText: /img\/src=x/ }).waitFor({ state: 'attached' })
     t.equal(await page.locator('#refusals img').count(), 0)
     t.equal(await page.title(), 'pinwarden')
@@ -202,7 +203,7 @@ t.test('in a browser', { skip }, async (t) => {
     const papers = []
     for (const colorScheme of ['light', 'dark']) {
       const viewport = { width: 320, height: 740 }
-      const { page, faults } = await open(browser, admin, { viewport, colorScheme })
+      const { page, faults } = await open(t, browser, admin, { viewport, colorScheme })
       await page.getByRole('button', { name: 'Show 6 more' }).click()
       for (const summary of await page.locator('#refusals summary').all()) await summary.click()
       for (const width of [320, 700, 1000, 1215, 1217, 1280]) {
@@ -219,7 +220,7 @@ t.test('in a browser', { skip }, async (t) => {
   })
 
   t.test('a cluster that is down, and a daemon that does not answer, are at the top', async (t) => {
-    const { page, faults } = await open(browser, admin)
+    const { page, faults } = await open(t, browser, admin)
     await cluster.close()
     t.equal(await ask('DELETE', `/pins/${cid}`), 502)
     await page.getByText('not ready: cluster').waitFor()

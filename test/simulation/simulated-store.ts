@@ -247,7 +247,9 @@ export class SimulatedRedis {
 }
 
 const addTo = (store: SimulatedStore, key: string, field: string, ms: number): void => {
-  store.set(key, new Map([...store.hash(key), [field, '1']]), ms)
+  const fields = store.hash(key)
+  store.set(key, fields, ms)
+  fields.set(field, '1')
 }
 
 /** The same as the scripts of Lua do. */

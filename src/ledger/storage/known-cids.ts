@@ -22,7 +22,8 @@ export class KnownCids {
 
   /** Adds all CIDs of another filter. */
   addAll(bits: Uint32Array): void {
-    for (const [index, word] of bits.entries()) this.bits[index] = (this.bits[index] ?? 0) | word
+    // At each start: an iterator would make a pair of each of its words.
+    for (let at = 0; at < bits.length; at++) this.bits[at] = (this.bits[at] ?? 0) | (bits[at] ?? 0)
   }
 }
 
