@@ -283,7 +283,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L31',
     name: 'a take-down is an unpin like others',
     faults: ['take-down', 'cluster-stop', 'cluster-kill', 'hand'],
-    seed: 1,
+    seed: 7,
     breakCode: () =>
       replaceMethod(
         Decisions,

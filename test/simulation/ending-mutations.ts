@@ -9,7 +9,7 @@ export const endingMutations: readonly Mutation[] = [
     row: 'L11',
     name: 'a change that is in flight when the gate stops is in no doubt',
     faults: ['gate-stop', 'late-write', 'read-fault'],
-    seed: 1,
+    seed: 2,
     breakCode: () => replaceMethod(OpenPins, 'close', () => () => undefined),
   },
   {

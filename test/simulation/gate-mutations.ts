@@ -17,7 +17,7 @@ export const gateMutations: readonly Mutation[] = [
     name: 'what another gate released is not heard',
     gates: 2,
     faults: ['store-empty', 'cluster-kill'],
-    seed: 1,
+    seed: 11,
     breakCode: () => replaceMethod(OpenPins, 'retract', () => () => Promise.resolve(false)),
   },
   {

@@ -1,12 +1,16 @@
 /** Each planted mutation is noticed: they are the reason to believe the simulation. */
 import t from 'tap'
-import { mutations, runMutation } from './mutations.js'
+import { mutations } from './mutations.js'
+import { SimulationThread } from './simulation-thread.js'
 
 const stepsMax = 9000
 
-for (const mutation of mutations)
+const thread = new SimulationThread()
+t.teardown(() => thread.close())
+
+for (const [index, mutation] of mutations.entries())
   t.test(`it is noticed that ${mutation.name} (${mutation.row})`, async (t) => {
-    const { caught, unbroken, steps } = await runMutation(mutation, mutation.seed ?? 1, stepsMax)
+    const { caught, unbroken, steps } = await thread.run('mutation', index, stepsMax)
     t.ok(caught, `within ${stepsMax} steps`)
     t.equal(unbroken, undefined, 'the same run without it breaks nothing')
     t.comment(`${steps} steps`)

@@ -7,7 +7,8 @@ import { type Command, faultNames } from './commands.js'
 import { openGateUnderTest } from './gate-under-test.js'
 import { SeededRandom } from './seeded-random.js'
 import { shorten } from './shorten.js'
-import { runEpisodes, runWorld, simulate, worldSeed } from './simulation.js'
+import { runEpisodes, worldSeed } from './simulation.js'
+import { SimulationThread } from './simulation-thread.js'
 import { SimulatedCluster } from './simulated-cluster.js'
 import { SimulatedDisk } from './simulated-disk.js'
 import { pinOf } from './simulated-pin.js'
@@ -18,13 +19,16 @@ const given = process.env.SIMULATION_SEED
 const seeds = given === undefined ? [1, 2, 3, 4] : [Number(given)]
 const steps = 5000
 
-const options = { openGate: openGateUnderTest, faults: faultNames }
+const options = { faults: faultNames }
+const whole = { ...options, openGate: openGateUnderTest }
+const thread = new SimulationThread()
+t.teardown(() => thread.close())
 
 for (const seed of seeds)
   t.test(`no promise is broken within ${steps} steps of seed ${seed}`, async (t) => {
-    const { failed, steps: done, worlds } = await simulate(seed, steps, options)
+    const { failed, steps: done, worlds } = await thread.run('simulate', seed, steps, options)
     if (failed !== undefined) {
-      const { violations, history } = await shorten(failed, options)
+      const { violations, history } = await shorten(failed, whole)
       const texts = violations.map(({ invariant, text }) => withShortCids(`${invariant}: ${text}`))
       t.fail(texts.join('\n'), { history: history.slice(-40).map(withShortCids) })
     }
@@ -39,7 +43,8 @@ for (const [gates, seed] of [
   [4, 12],
 ] as const)
   t.test(`no promise is broken with ${gates} gates and seed ${seed}`, async (t) => {
-    const { failed, steps: done } = await simulate(seed, 1200, { ...options, gates })
+    const run = { ...options, gates }
+    const { failed, steps: done } = await thread.run('simulate', seed, 1200, run)
     t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
     t.comment(`${done} steps`)
   })
@@ -68,19 +73,19 @@ const scenarios: Readonly<Record<string, readonly (readonly Command[])[]>> = {
 for (const [title, episodes] of Object.entries(scenarios))
   t.test(title, async (t) => {
     const gates = title.includes('other gate') ? 2 : 1
-    const { violations } = await runEpisodes(1, episodes, { ...options, gates }, Infinity)
+    const { violations } = await runEpisodes(1, episodes, { ...whole, gates }, Infinity)
     t.same(violations, [])
   })
 
 t.test('queued pins outlast an expired lease of their holder', async (t) => {
   // In this world the sweep of such a lease counted as a release of what the holder had queued.
-  const { violations } = await runWorld(worldSeed(20001, 629), steps, options)
+  const { violations } = await thread.run('world', worldSeed(20001, 629), steps, options)
   t.same(violations, [])
 })
 
 t.test('the same seed is the same run', async (t) => {
-  const one = await simulate(7, 300, options)
-  const other = await simulate(7, 300, options)
+  const one = await thread.run('simulate', 7, 300, options)
+  const other = await thread.run('simulate', 7, 300, options)
   t.strictSame(other.costs, one.costs)
   t.equal(other.worlds, one.worlds)
 })
