@@ -36,14 +36,15 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
     let outcome: Reload | undefined
     try {
       outcome = await live.reload()
+      // The parts that would take it are closing; systemd knows of the stop.
+      if (isStopped()) return undefined
       put(outcome, { live, daemon, metrics, why, isLogged: problemsIn(outcome) === logged })
       logged = problemsIn(outcome)
     } catch (err) {
       metrics.reloaded(false)
       log.error({ why, err }, notReloaded)
     }
-    // If a stop came meanwhile, systemd already knows of it.
-    if (isStopped()) return outcome
+    if (isStopped()) return undefined
     systemd.ready(servingOn(daemon))
     watch(live.files)
     if (outcome?.isApplied !== true)

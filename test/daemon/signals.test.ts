@@ -37,6 +37,15 @@ t.test('a SIGTERM that arrives before it listens shuts it down cleanly', async (
   t.equal(daemon.lines().at(-1)?.msg, 'stopped')
 })
 
+t.test('a reload that a stop overtakes changes nothing', async (t) => {
+  const daemon = started(t, 'SIGHUP', 'SIGTERM')
+  t.same(await daemon.exited, { code: 0, signal: null })
+  const messages = daemon.lines().map(({ msg }) => msg)
+  t.equal(messages.at(-1), 'stopped')
+  t.notOk(messages.includes('settings reloaded'), messages.join())
+  t.notOk(daemon.lines().some(({ level }) => level === 'error'))
+})
+
 t.test('a second one then ends it immediately', async (t) => {
   const daemon = started(t, 'SIGTERM', 'SIGINT')
   t.same(await daemon.exited, { code: 1, signal: null })
