@@ -138,7 +138,7 @@ await way('the ledger is restored from a backup', owed, async () => {
   served = await serve()
   must((await pinwarden('ledger', 'check')).includes('copy      yes'), 'it is known to be a copy')
   await served.stop()
-  must((await pinwarden('ledger', 'trust')).includes('is trusted'), 'it is trusted')
+  must((await pinwarden('ledger', 'trust')).includes('is now trusted'), 'it is trusted')
   served = await serve()
   await setTimeout(3000)
   return `${there(unpinned)} of 5 that were unpinned since the backup came back`

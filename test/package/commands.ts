@@ -129,7 +129,7 @@ export async function commandSteps(steps: Steps, place: string): Promise<void> {
     await installed.stop()
     // Over the file that is there, so that it stays the daemon's.
     writeFileSync(inPlace('ledger.db'), readFileSync(inPlace('copy.db')))
-    await runAll([['ledger trust', /is trusted/]])
+    await runAll([['ledger trust', /is now trusted/]])
     const missed = leaves.map(({ path }) => path.join(' ')).filter((path) => !done.has(path))
     assert.deepEqual(missed, [], 'each command has a case above')
     return `${leaves.length} commands`
