@@ -19,12 +19,12 @@ export function welcome({ plain, tls, cluster, admin, key, certFile, isQuiet }: 
   const as = (url: string): string => url.replace('//', `//demo:${key}@`)
   const endpoint = as(plain)
   const encoders = isQuiet
-    ? 'No encoders are at work; without --quiet there are three.'
-    : 'Encoders at work: studio-1 pins and unpins, studio-2 looks, studio-3 has a wrong key.'
+    ? 'No encoders are running; without --quiet there are three.'
+    : 'Running encoders: studio-1 pins and unpins, studio-2 reads, studio-3 uses a wrong key.'
   return `
   Gate         ${tls} and ${plain}
   Status page  ${admin}
-  Behind it    ${cluster}, a fake IPFS Cluster
+  Cluster      ${cluster}, a fake IPFS Cluster
 
 ${encoders}
 
@@ -37,7 +37,7 @@ or, over TLS, with the demo's own certificate:
   NODE_EXTRA_CA_CERTS=${certFile}
   IPFS_CLUSTER_ENDPOINT=${as(tls)}
 
-Pin a CID by hand, look at it, unpin it; a wrong key is refused:
+Pin a CID, read its status, unpin it; try a wrong key:
 
   curl -X POST ${endpoint}/pins/${cid}
   curl ${endpoint}/pins/${cid}

@@ -101,7 +101,7 @@ const latency = new Plot(
   byId('latency-plot'),
   [
     { label: 'median', color: '--blue' },
-    { label: '99 % within', color: '--violet' },
+    { label: '99th percentile', color: '--violet' },
   ],
   tookText,
   {
