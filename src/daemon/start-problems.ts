@@ -16,7 +16,12 @@ import {
   readFault,
   roomFault,
 } from '../disk/access.js'
-import { lastWritesDirectory, ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
+import {
+  lastWritesDirectory,
+  ledgerDirectory,
+  ledgerName,
+  leftLedger,
+} from '../ledger/ledger-directory.js'
 import { ConfigError, type Problem } from '../settings/problems.js'
 import type { Config } from '../settings/schema/schema.js'
 import { addressesOf, refusePlainHttp } from './plain-http.js'
@@ -84,11 +89,20 @@ export function startWarnings(config: Config, stateDirectory: string | undefined
     ['log.file', log.file && dirname(log.file)],
   ] as const
   const places = mayCome.filter(([, place]) => place !== undefined && existsSync(place))
-  return [...places, ['listing.directory', listing.directory] as const].flatMap(([path, place]) => {
-    const fault = place === undefined ? undefined : roomFault(place)
-    return fault === undefined ? [] : [`${path}: ${fault}`]
-  })
+  const rooms = [...places, ['listing.directory', listing.directory] as const]
+  const left = leftLedger(config, stateDirectory)
+  return [
+    ...rooms.flatMap(([path, place]) => {
+      const fault = place === undefined ? undefined : roomFault(place)
+      return fault === undefined ? [] : [`${path}: ${fault}`]
+    }),
+    ...(left === undefined ? [] : [`ledger.directory: ${leftBehind(left)}`]),
+  ]
 }
+
+const leftBehind = (directory: string): string =>
+  `the gate begins a new ledger, though ${directory} has one: if that is this gate's, stop the ` +
+  'gate and move all ledger.* files'
 
 const said = (path: string, says: string | undefined): Problem[] =>
   says === undefined ? [] : [{ path, found: says, expected: 'another place', says }]

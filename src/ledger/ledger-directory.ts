@@ -28,6 +28,17 @@ export function ledgerDirectory(
   return stateDirectory ?? (has(directory, formerJournalName) ? directory : undefined)
 }
 
+/**
+ * A directory with a ledger, where the settings now name another one without any.
+ * @returns undefined: there is no such directory
+ */
+export function leftLedger(config: Config, stateDirectory: string | undefined): string | undefined {
+  const has = (place: string | undefined): boolean =>
+    place !== undefined && existsSync(join(place, ledgerName))
+  const isThere = has(ledgerDirectory(config, stateDirectory))
+  return isThere ? undefined : [config.journal.directory, stateDirectory].find(has)
+}
+
 /** Directory in which a release without a ledger kept its last writes; undefined: none. */
 export function lastWritesDirectory(
   { ledger, lookBack, journal }: Config,

@@ -1,7 +1,11 @@
 /** Where the ledger is kept, by the settings and by systemd, and where older files are looked for. */
 import { join } from 'node:path'
 import t from 'tap'
-import { lastWritesDirectory, ledgerDirectory } from '../../src/ledger/ledger-directory.js'
+import {
+  lastWritesDirectory,
+  ledgerDirectory,
+  leftLedger,
+} from '../../src/ledger/ledger-directory.js'
 import { configFrom } from '../../src/settings/load.js'
 
 const configOf = (config: object) => configFrom(JSON.stringify(config))
@@ -26,6 +30,17 @@ t.test('waiting pins are kept after a change back to refuse', async (t) => {
     const directory = t.testdir({ [name]: '' })
     t.equal(ledgerDirectory(configOf({ journal: { directory } }), undefined), directory, name)
   }
+})
+
+t.test('a ledger in the previous directory is reported if the new one has no ledger', async (t) => {
+  const place = t.testdir({ before: { 'ledger.db': '' }, state: { 'ledger.db': '' }, empty: {} })
+  const at = (name: string) => ({ directory: join(place, name) })
+  const of = (config: object, stateDirectory?: string) =>
+    leftLedger(configOf(config), stateDirectory)
+  t.equal(of({ ledger: at('empty'), journal: at('before') }), join(place, 'before'))
+  t.equal(of({ ledger: at('empty'), journal: at('empty') }, join(place, 'state')), `${place}/state`)
+  t.equal(of({ ledger: at('state'), journal: at('before') }), undefined)
+  t.equal(of({ journal: at('before') }), undefined)
 })
 
 t.test('the last writes of an older release are found', async (t) => {
