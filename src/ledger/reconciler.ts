@@ -80,11 +80,12 @@ export class Reconciler {
     const pin = await pins.open(cid, deadline, async () => {
       const now = await records.read(cid, deadline)
       const { read } = now
-      const row = await storage.row(cid)
+      const kept = await storage.row(cid)
+      const row = kept !== undefined && this.isUnsure(kept) ? undefined : kept
       const merged: Merged =
         row === undefined ? { record: read, differs: undefined } : this.mergedAll(row, now)
       Object.assign(found, { merged, row })
-      if (merged.differs === undefined && read !== undefined) this.adopt(row, read)
+      if (merged.differs === undefined && read !== undefined && row === kept) this.adopt(row, read)
       return { ...now, record: merged.record }
     })
     const { differs, isTakenDown = false } = found.merged ?? {}
@@ -144,6 +145,12 @@ export class Reconciler {
       if (current?.seq === row.seq)
         void storage.note([{ kind: 'row', row: { ...current, report } }])
     })
+  }
+
+  /** A row of a copy or of another cluster: its leases may have been released since. */
+  private isUnsure({ seq }: LedgerRow): boolean {
+    const { isCopy, lastRow } = this.parts.storage.contents
+    return seq < 0 || (isCopy && seq <= lastRow)
   }
 
   /** Additional leases of the cluster's record are owed from now on; the row keeps its place. */

@@ -10,7 +10,8 @@ export interface LedgerRow {
   readonly cid: string
   /**
    * The place in the order of this gate's writes: a write and a repair move the row to the end, as
-   * a cluster that is killed forgets what it was sent last. 0: this gate has only seen the record.
+   * a cluster that is killed forgets what it was sent last. 0: this gate has only seen the record;
+   * -1: so it was when a backup was made, or in another cluster, and its leases may have ended.
    */
   readonly seq: number
   /** When it was written, in milliseconds since the epoch; for display, never for the order. */

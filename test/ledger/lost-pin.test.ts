@@ -3,6 +3,7 @@ import t from 'tap'
 import type { PinRecord } from '../../src/leases/pin-record.js'
 import { Ledger, type LedgerParts } from '../../src/ledger/ledger.js'
 import { OpenPins, type OpenPinsParts } from '../../src/ledger/open-pins.js'
+import { Reconciler, type ReconcilerParts } from '../../src/ledger/reconciler.js'
 import { RecentRows } from '../../src/ledger/recent-rows.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
 import { LedgerFault, type LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
@@ -74,6 +75,38 @@ t.test('nothing is read from the disk for a new pin', async (t) => {
   const { look, asked } = ledgerOf([])
   t.equal((await look()).record, undefined)
   t.same(asked, [])
+})
+
+/** What came of a check of a pin that the cluster lacks. */
+async function checked(seq: number, isCopy: boolean) {
+  const now = { read: undefined, nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
+  const reconciler = new Reconciler({
+    storage: {
+      gateId: 'gate1234',
+      contents: { isCopy, lastRow: 5 },
+      row: () => Promise.resolve({ ...row, seq }),
+    },
+    pins: {
+      open: async (_cid: string, _deadline: Deadline, look: () => Promise<object>) => ({
+        ...(await look()),
+        isLocked: true,
+        release: () => undefined,
+      }),
+    },
+    records: { read: () => Promise.resolve(now), write: () => Promise.resolve() },
+    recent: new RecentRows(() => 0),
+    owes: 'all',
+    ...{ timeoutMs: () => 1000, monotonic: () => 0, log: () => undefined },
+    onRepaired: () => undefined,
+  } as unknown as ReconcilerParts)
+  return (await reconciler.reconcile(cid)).kind
+}
+
+t.test('no repair comes of what a copy owes, or of what another cluster was owed', async (t) => {
+  t.equal(await checked(5, true), 'agreed')
+  t.equal(await checked(6, true), 'repaired', 'written since the copy was opened')
+  t.equal(await checked(-1, false), 'agreed')
+  t.equal(await checked(0, false), 'repaired')
 })
 
 /** What a change of a pin that is not there leaves on the disk. */

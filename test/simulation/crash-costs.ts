@@ -49,7 +49,9 @@ export const crashCosts = {
   },
   'ledger-restored': {
     event: "the ledger's file is replaced by an older copy",
-    loses: 'nothing immediately; until `ledger trust`, what the cluster forgets',
+    loses:
+      'nothing immediately; until `ledger trust`, what the cluster forgets. A lease that was ' +
+      'released since may be back once another encoder changes its pin',
     reportedIn: 'log, metric, status',
   },
   'hand-removed': {

@@ -317,7 +317,7 @@ export class LedgerFile {
   private onlySeen(): void {
     this.sql("DELETE FROM meta WHERE key = 'compared'").run()
     this.pending.settleAll()
-    this.sql('UPDATE pin SET seq = 0').run()
+    this.sql('UPDATE pin SET seq = -1').run()
   }
 
   private sql(text: string) {

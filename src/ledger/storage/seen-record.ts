@@ -41,10 +41,12 @@ export function compareRow(
   const report = isRecent(known, comparing) ? known?.report : differs
   const leases = differs === undefined ? record.leases : (merged?.record?.leases ?? [])
   const news = leases.filter((lease) => !has(known?.leases ?? [], lease))
+  // What agrees is not of a copy any more.
+  const place = Math.max(known?.seq ?? 0, report === undefined ? 0 : -1)
   const row: LedgerRow = {
     cid,
     // A killed gate lost the row of this write, and a walk also has to verify it.
-    seq: Math.max(known?.seq ?? 0, ...news.map(({ token }) => ownSeq(token, gateId) ?? 0)),
+    seq: Math.max(place, ...news.map(({ token }) => ownSeq(token, gateId) ?? -1)),
     atMs: known?.atMs ?? (Number.isNaN(record.writtenMs) ? now : record.writtenMs),
     isDirect,
     options,
@@ -54,7 +56,7 @@ export function compareRow(
     released: known?.released ?? [],
     ...(report !== undefined && { report }),
   }
-  const isChanged = known === undefined || textOf(row) !== textOf(known)
+  const isChanged = known === undefined || row.seq !== known.seq || textOf(row) !== textOf(known)
   return { row: isChanged ? row : undefined, isAdopted: news.length > 0 }
 }
 
