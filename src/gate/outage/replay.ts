@@ -169,7 +169,8 @@ export class Replay {
       const decision = await decideToPin(deciding, pin, { cid, options, untilMs })
       found.isNew = !isHeldBy(record, encoder)
       if (decision.kind === 'refuse') found.rejection = decision.reason
-      else if (decision.kind !== 'write') found.rejection = isEarly ? early : 'not-pinned'
+      else if (decision.kind !== 'write' && isEarly) found.rejection = early
+      else if (decision.kind !== 'write') throw new DefiniteRefusal('the source is not pinned')
       if (decision.kind !== 'write') return undefined
       found.heldUntilMs = decision.record.leases.find((lease) => lease.holder === holder)?.untilMs
       return decision.record

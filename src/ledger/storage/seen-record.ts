@@ -56,7 +56,7 @@ export function compareRow(
     released: known?.released ?? [],
     ...(report !== undefined && { report }),
   }
-  const isChanged = known === undefined || row.seq !== known.seq || textOf(row) !== textOf(known)
+  const isChanged = row.seq !== known?.seq || textOf(row) !== textOf(known)
   return { row: isChanged ? row : undefined, isAdopted: news.length > 0 }
 }
 
