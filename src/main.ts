@@ -55,7 +55,10 @@ function closeInspector(): void {
   if (!isWanted && inspector.url() !== undefined) inspector.close()
 }
 
-/** Keeps what comes while the daemon starts. The second signal to stop ends the process at once. */
+/**
+ * Keeps signals that arrive while the daemon starts. The second signal to stop ends the process
+ * immediately.
+ */
 function heldSignals(): TakeSignals {
   const held: DaemonSignal[] = []
   let obey = (signal: DaemonSignal): void => void held.push(signal)

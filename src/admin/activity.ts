@@ -34,7 +34,7 @@ export interface EncoderActivity {
 const seriesStepMs = 10_000
 const encoderStepMs = 600_000
 
-/** The page shows no more rows; the metrics have the rest. */
+/** Most rows of the page; the metrics have the rest. */
 export const encodersShownMax = 1024
 /** With more active encoders, searching for each request would cost as much as the request. */
 const forgetEveryMs = 100

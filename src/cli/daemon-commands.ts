@@ -104,7 +104,10 @@ function addReport(program: Command, line: CommandLine): void {
     line
       .add(program, 'report', about, report)
       .argument('[file]', fileText)
-      .option('--since <when>', 'such as 2h, 7d, 2026-11-29; default: the whole log')
+      .option(
+        '--since <when>',
+        'only requests since this time, such as 2h, 7d, 2026-11-29; default: the whole log',
+      )
       .option('--json', 'as JSON'),
     'report',
     'report --json /var/log/pinwarden/access.log.1',

@@ -38,7 +38,7 @@ export function gateUrlOf({ host, port, tls, publicUrl }: ListenConfig): GateUrl
   return { scheme, authority, doubt: doubtOf(host, port, isAny, tls !== undefined) }
 }
 
-/** As a host stands in a URL. */
+/** A host as in a URL. */
 export const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host)
 
 function doubtOf(host: string, port: number, isAny: boolean, isTls: boolean) {

@@ -12,7 +12,7 @@ export const encodeQuery = (parameters: readonly Parameter[]): string =>
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join('&')
 
-/** The first so many of them that one question to the cluster has room for. */
+/** The first of them, as many as fit into one request to the cluster. */
 export function fittingCids(cids: readonly string[]): readonly string[] {
   let count = cids.length
   while (encodeQuery([['cids', cids.slice(0, count).join(',')]]).length > queryBytesMax) count--

@@ -15,7 +15,7 @@ interface Reloading {
   readonly systemd: Systemd
 }
 
-/** Retries beside the file watcher: the obstacle may lie in a directory above the files. */
+/** Retries in addition to the file watcher: the obstacle may be in a directory above the files. */
 const againMs = 10_000
 
 /** Reloads when the configuration or a file that it names changes, until it is stopped. */

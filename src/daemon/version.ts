@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 /** The bundler replaces it where the program is one file, without a package.json beside it. */
 declare const PINWARDEN_VERSION: string | undefined
 
-/** The package's own version: package.json lies beside dist/. */
+/** The package's own version: package.json is next to dist/. */
 export const version =
   typeof PINWARDEN_VERSION === 'string'
     ? PINWARDEN_VERSION

@@ -95,7 +95,8 @@ export class Kubo {
       for await (const line of jsonLines(answer.body as AsyncIterable<Buffer>)) {
         const { Progress: blocks, Pins: pins, Type: type, Message: message } = fieldsOf(line)
         // Once an answer has begun, an error may come as a line of its own.
-        if (type === 'error') throw new KuboRefusal(shortText(message) ?? 'an error without a word')
+        if (type === 'error')
+          throw new KuboRefusal(shortText(message) ?? 'an error without a message')
         if (typeof blocks === 'number') watch.sees(blocks)
         // Kubo before 0.9 writes `"Pins":null` into each line of progress.
         isDone ||= names(pins, cid)

@@ -145,7 +145,7 @@ const byDifference = ({ missing, unexpected }: LedgerReport['repairs']) =>
 export interface QueueCounts {
   readonly waiting: number
   /** Since the start. */
-  readonly made: number
+  readonly replayed: number
   readonly dropped: number
   /** Permanently refused by the cluster: `pinwarden journal list --rejected` shows them. */
   readonly rejected: number
@@ -164,12 +164,12 @@ export function registerQueue(registry: Registry, report: () => QueueCounts): vo
   })
   addCounter(registry, {
     name: 'pinwarden_journal_pins_total',
-    help: 'Pins that have left the journal: written to the cluster (made), or dropped.',
+    help: 'Pins that have left the journal: replayed to the cluster, or dropped.',
     labelNames: ['result'],
     read: () => {
-      const { made, dropped } = report()
+      const { replayed, dropped } = report()
       return [
-        [{ result: 'made' }, made],
+        [{ result: 'replayed' }, replayed],
         [{ result: 'dropped' }, dropped],
       ]
     },

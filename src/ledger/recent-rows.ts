@@ -57,7 +57,7 @@ export class RecentRows {
     this.rows.set(cid, { ...recent, row })
   }
 
-  /** CIDs that were written within so many milliseconds. */
+  /** CIDs that were written within this many milliseconds. */
   within(ms: number): readonly string[] {
     const sinceMs = this.now() - ms
     return [...this.rows.entries()].flatMap(([cid, { atMs }]) => (atMs > sinceMs ? [cid] : []))

@@ -2,7 +2,7 @@
 import type { Log } from './log.js'
 
 /**
- * One line: what varies stands in the fields; the message is a past-tense fact, the same each time.
+ * Writes one line: variable parts are fields; the message is a past-tense fact, the same each time.
  */
 export type Logger = (level: 'info' | 'warn' | 'error', fields: object, message: string) => void
 

@@ -255,8 +255,8 @@ return {isAlone and 1 or 0, redis.call('HKEYS', KEYS[3])}
 `
 
 /**
- * The CIDs that repairs of all gates have unpinned lately, in a set that ends by itself: the same
- * one asked for again takes no more. ARGV: the most CIDs, the set's milliseconds, then the CIDs.
+ * The CIDs that repairs of all gates have unpinned lately, in a set that expires by itself: a
+ * repeated CID takes no more room. ARGV: the most CIDs, the set's milliseconds, then the CIDs.
  */
 export const spendScript = `
 local fresh = {}

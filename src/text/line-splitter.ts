@@ -27,7 +27,7 @@ export class LineSplitter {
     if (from < chunk.length) this.rest = Buffer.concat([this.rest, chunk.subarray(from)])
   }
 
-  /** Hands over the beginning of that line: what comes next begins another. */
+  /** Returns the beginning of that line; the next bytes begin another. */
   takeRest(): Buffer {
     const { rest } = this
     this.rest = nothing

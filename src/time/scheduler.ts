@@ -13,7 +13,7 @@ export class Scheduler {
     private readonly clock: Timers,
   ) {}
 
-  /** Runs a round within so many milliseconds; a running round ends first. */
+  /** Runs a round within this many milliseconds; a running round ends first. */
   runWithin(ms: number): void {
     const at = this.clock.monotonic() + ms
     if (this.isClosed || at >= this.dueAt) return

@@ -45,7 +45,7 @@ t.test('a healthy gate has no alarms', async (t) => {
 })
 
 t.test('each problem is one alarm, the urgent ones first', async (t) => {
-  const queue = { waiting: 2, made: 0, dropped: 0, rejected: 1 }
+  const queue = { waiting: 2, replayed: 0, dropped: 0, rejected: 1 }
   const keyEnd = { encoder: 'alpha', keyId: 'k1', expires: Date.now() + 2 * dayMs }
   const inDays = (days: number) => new Date(Date.now() + days * dayMs).toISOString()
   const cases: readonly [Partial<Gathered['status']>, Partial<Gathered>, readonly string[]][] = [

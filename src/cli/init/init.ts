@@ -23,7 +23,7 @@ export interface InitOptions {
   readonly port: string
   /** Base URL of the cluster. */
   readonly cluster: string
-  /** Files in PEM; undefined: they will lie beside the configuration. */
+  /** Files in PEM; undefined: they will be next to the configuration. */
   readonly cert: string | undefined
   readonly key: string | undefined
   /** Where a ledger is, or will be; undefined: in the usual place. */

@@ -62,7 +62,10 @@ export function addKeyCommands(program: Command, line: CommandLine): void {
 
 const withNewKey = (command: Command): Command =>
   command
-    .option('--expires <when>', 'such as 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z')
+    .option(
+      '--expires <when>',
+      'expiry of the key: 90d (also h, w, y), 2027-01-31, 2027-01-31T12:00:00Z',
+    )
     .option('--note <text>', 'text to recognize the key by')
     .option(
       '--endpoint <url>',

@@ -20,7 +20,7 @@ export interface ChangeAll<T> {
   readonly before?: number
   /** Called with how many are done, in their order. */
   readonly onDone?: (count: number) => Promise<void>
-  /** Whether a fault ends it: what comes behind is not begun. */
+  /** Whether a fault ends the whole change, so that later items are not begun. */
   readonly endsWithFault: boolean
   /** What to type to continue. */
   readonly goOn: string

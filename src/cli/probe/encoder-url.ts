@@ -83,7 +83,7 @@ function isUrl(text: string): boolean {
   }
 }
 
-/** @param userinfo as it is written: what stands before the `@` */
+/** @param userinfo as written: the text before the `@` */
 function credentialProblems(userinfo: string | undefined): ProbeProblem[] {
   if (userinfo === undefined || userinfo === '' || userinfo === ':')
     return [{ what: 'it has no name and key', help: form }]

@@ -46,12 +46,12 @@ export function statusText(shown: Shown, now: number): string {
 }
 
 function journalText(journal: NonNullable<StatusReport['journal']>): string {
-  const { waiting, made, dropped, rejected } = journal
+  const { waiting, replayed, dropped, rejected } = journal
   const wait = waiting === 1 ? '1 pin waiting' : `${waiting} pins wait`
   const words =
     waiting === 0 && dropped === 0
       ? 'empty'
-      : `${wait}; ${made} replayed and ${dropped} dropped since the start`
+      : `${wait}; ${replayed} replayed and ${dropped} dropped since the start`
   return rejected > 0 ? `${words}; ${rejected} rejected: ${seeRejected}` : words
 }
 

@@ -50,7 +50,7 @@ async function endOfLines(file: FileHandle): Promise<number> {
   return 0
 }
 
-/** Lines from the last to the first; `end` lies behind a line's end. */
+/** Lines from the last to the first; `end` is the offset after a line's end. */
 async function* backwards(file: FileHandle, end: number): AsyncGenerator<string> {
   // Bytes of a line whose beginning has not been read yet.
   let rest = Buffer.alloc(0)

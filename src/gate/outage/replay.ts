@@ -61,7 +61,7 @@ export class Replay {
   get report(): QueueCounts {
     const { queue } = this.parts
     const { replayed, dropped } = this.counts
-    return { waiting: queue.size, made: replayed, dropped, rejected: queue.rejected.length }
+    return { waiting: queue.size, replayed, dropped, rejected: queue.rejected.length }
   }
 
   /** Wakes the replay, as there may be an entry. */
@@ -159,7 +159,7 @@ export class Replay {
     const encoder = snapshot.keyring.encoderOf(holder)
     if (encoder === undefined) return { rejection: 'encoder-removed' }
     const found: { -readonly [Key in keyof Applied]: Applied[Key] } & { isNew?: boolean } = {}
-    // Of another encoder: it is dropped only once the other one is done.
+    // The source is another encoder's entry: this one is dropped only once that is done.
     const isEarly = queue.isBehindSource(entry)
     const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
       const { record, nowMs } = pin

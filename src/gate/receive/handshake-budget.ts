@@ -8,8 +8,8 @@ const networksMin = 10_000
 const backPerSecond = 1 / 8
 
 /**
- * Of all networks that have shown no valid key. What comes back each second is about half of what a
- * core can do, so that thousands of addresses do not take it from encoders.
+ * The burst of all networks that have shown no valid key. The refill of each second is about half
+ * of what a core can do, so that thousands of addresses do not take it from encoders.
  */
 const strangersMax = 4096
 

@@ -49,7 +49,7 @@ export class KnownRows {
     this.isWhole = false
   }
 
-  /** Until it ends, the ledger reads the disk for every CID; so it does if the disk hangs. */
+  /** Until it ends, or while the disk hangs, the ledger reads the disk for every CID. */
   async gather(): Promise<void> {
     let bits: Uint32Array | undefined
     try {

@@ -99,7 +99,7 @@ export class LedgerFile {
     }
   }
 
-  /** @returns the first of so many numbers that were never given out @throws DiskFault */
+  /** @returns the first of a range of numbers that were never given out @throws DiskFault */
   reserve(count: number): number {
     return this.change(() => {
       const from = Number(this.statements.meta('reserved') ?? 1)

@@ -7,7 +7,7 @@
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { type ConfigFile, formerPath } from '../files/read.js'
 
-/** Either the old file lies beside the new one until {@link dropFormer}, or nothing changed. */
+/** Either the old file is kept next to the new one until {@link dropFormer}, or nothing changed. */
 export interface Swapped {
   readonly isReplaced: boolean
   /** Path of another program's edit that was kept, as a third program took its place. */

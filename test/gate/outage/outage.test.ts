@@ -234,7 +234,7 @@ t.test('entries that are no longer allowed are dropped, and never reach the clus
   })
   await comeBack()
   t.same([...gate.cluster.pins.keys()], [generatedCid(4)], 'only that of the one who still may')
-  t.same(gate.queueReport(), { waiting: 0, made: 1, dropped: 5, rejected: 0 })
+  t.same(gate.queueReport(), { waiting: 0, replayed: 1, dropped: 5, rejected: 0 })
   const text = await gate.logText()
   const reasons = [...text.matchAll(/"reason":"([a-z-]+)","msg":"dropped a pin of the journal"/g)]
   t.same(reasons.map(([, reason]) => reason).sort(), [
@@ -348,7 +348,7 @@ t.test(
       `POST /pins/${cid}`,
     )
     t.same([...gate.cluster.pins.keys()], [cid])
-    t.same(gate.queueReport(), { waiting: 0, made: 1, dropped: 1, rejected: 0 })
+    t.same(gate.queueReport(), { waiting: 0, replayed: 1, dropped: 1, rejected: 0 })
     t.equal((await gate.ask('POST', `/pins/${other}`, { headers })).status, 403)
     await gate.ask('DELETE', `/pins/${cid}`, { headers })
     t.equal(
