@@ -21,6 +21,7 @@ import type { Outage } from '../outage/outage.js'
 import type { OnAnswer, PathPlan, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Clock } from '../../time/clock.js'
 import { Deadline } from '../../time/deadline.js'
+import { minuteMs } from '../../time/units.js'
 import {
   callOf,
   decideToPin,
@@ -38,7 +39,7 @@ export type ChangePin = Handler<PinPlan | UnpinPlan, UpstreamCall | 'answered'>
 
 export interface Holders {
   readonly ledger: Pick<Ledger, 'changedElsewhere' | 'isFinished' | 'isWritable' | 'look' | 'open'>
-  readonly holdings: Pick<Holdings, 'doubt'>
+  readonly holdings: Pick<Holdings, 'doubt' | 'soon'>
   readonly quota: Pick<Quota, 'accepted' | 'reserve'>
   readonly tracker: Pick<PinTracker, 'accepted' | 'released'>
   readonly outage: Pick<Outage, 'answerQueued' | 'fail' | 'isBehind'>
@@ -62,6 +63,9 @@ export function createChangePin(holders: Holders): ChangePin {
     }
   }
 }
+
+/** After a change by path without an answer. */
+const comparedMs = minuteMs
 
 const nothingReserved: Reservation = { excess: undefined, place: undefined }
 
@@ -164,7 +168,7 @@ function answerOf(answering: Answering, decision: Decision): void {
  * may change any pin. The ledger learns of the pin from the cluster's answer.
  */
 export function changeByPath(
-  { ledger, clock }: Pick<Holders, 'clock' | 'ledger'>,
+  { ledger, holdings, clock }: Pick<Holders, 'clock' | 'holdings' | 'ledger'>,
   { request, answering }: Handling,
   { method, path, options, untilMs }: PathPlan,
 ): UpstreamCall | 'answered' {
@@ -181,8 +185,12 @@ export function changeByPath(
   const expiry: readonly Parameter[] =
     endMs === Infinity ? [] : [['expire-at', wholeSeconds(endMs)]]
   const onAnswer: OnAnswer = (error, answer) => {
-    const text = error === null && answer.statusCode === 200 ? textIn(answer) : undefined
-    if (text === undefined) return undefined
+    const text = error === null ? textIn(answer) : undefined
+    const { kind } =
+      error === null ? outcomeOf(method, answer.statusCode, text) : outcomeOfFault(error)
+    // What it overwrote is found only by a comparison with all pins, once it has landed.
+    if (kind === 'unknown') holdings.soon(comparedMs)
+    if (text === undefined || (error === null && answer.statusCode !== 200)) return undefined
     return ledger.changedElsewhere(readPinRecord(text).cid, method === 'DELETE')
   }
   return { method, path, query: encodeQuery([...options, ...expiry]), onAnswer }

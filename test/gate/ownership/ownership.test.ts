@@ -1,6 +1,8 @@
 /** Whose pin is it: what an encoder does to a pin never takes it from another. */
 import t from 'tap'
 import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
+import { ClusterFault } from '../../../src/cluster/faults.js'
+import { changeByPath } from '../../../src/gate/forward/change-pin.js'
 import { askedOf } from '../../support/asked.js'
 import { startGate, type TestGate } from '../../support/start-gate.js'
 
@@ -266,6 +268,24 @@ t.test('a path to a pin of others neither takes a lease nor brings one back', as
   t.notOk(gate.cluster.pins.has(found))
   t.equal(await gate.ledger.holdings.heldUntil(found, alpha), undefined, 'it is owed no more')
 })
+
+t.test('after a change by path without an answer all pins are compared', async (t) => {
+  const soon: number[] = []
+  const parts = {
+    clock: { now: () => 0 },
+    ledger: {},
+    holdings: { soon: (withinMs: number) => soon.push(withinMs) },
+  }
+  const handling = { request: { encoder: { enforcement: 'off', permissions: new Set() } } }
+  const plan = { kind: 'path', method: 'DELETE', path: '/pins/ipfs/a/b', options: [], untilMs: 0 }
+  const call = changeByPath(...([parts, handling, plan] as unknown as ByPath))
+  if (call === 'answered') throw new Error('it is refused')
+  for (const reason of ['cluster-down', 'cluster-timeout'] as const)
+    await call.onAnswer?.(new ClusterFault(reason), undefined as never)
+  t.same(soon, [60_000])
+})
+
+type ByPath = Parameters<typeof changeByPath>
 
 t.test('one holder cannot fill a record so that others have no room', async (t) => {
   const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
