@@ -43,12 +43,12 @@ export function registerTracking(
   })
   addCounter(registry, {
     name: 'pinwarden_pins_untracked_total',
-    help: 'Pins whose state the gate does not follow, as it tracks too many.',
+    help: 'Pins that the gate does not track because it already tracks too many.',
     read: () => tracker.figures.untracked,
   })
   addCounter(registry, {
     name: 'pinwarden_waits_cut_total',
-    help: 'Requests with wait= that were answered at once, as too many waited.',
+    help: 'Requests with wait= that were answered early because too many were waiting.',
     read: () => tracker.figures.waitsCut,
   })
   return ({ encoder, result, ms }) => {
