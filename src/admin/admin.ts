@@ -1,5 +1,6 @@
 /** The admin listener: health, metrics, status and the status page; nothing that changes state. */
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Log } from '../log/log.js'
 import type { Registry } from '../metrics/registry.js'
@@ -88,14 +89,51 @@ async function addRoutes(admin: FastifyInstance, options: AdminOptions): Promise
     const message = `not ready: ${words.join(', ')}`
     return reply.code(503).send({ code: 503, message, missing: words })
   })
+  const scrape = sparingly(() => metrics.metrics())
   admin.get('/metrics', async (_request, reply) => {
     reply.header('content-type', metrics.contentType)
-    return metrics.metrics()
+    return scrape()
   })
-  admin.get('/status', () => status())
-  admin.get('/keys', () => keys())
-  admin.get('/activity', () => activity())
+  for (const [path, make] of Object.entries({ status, keys, activity })) {
+    const text = sparingly(async () => JSON.stringify(await Promise.resolve(make())))
+    admin.get(`/${path}`, async (_request, reply) => {
+      reply.type('application/json; charset=utf-8')
+      return text()
+    })
+  }
   await addPage(admin)
+}
+
+/** Share of the time that goes into answers of one kind at most: any local user may ask for them. */
+const workShare = 1 / 4
+
+/**
+ * Makes one answer at a time, with a pause behind it that is longer the longer it took. Requests
+ * that wait for the same one share it.
+ */
+function sparingly<T>(make: () => T | Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | undefined
+  let freeAtMs = 0
+  const answer = async (): Promise<T> => {
+    const waitMs = freeAtMs - performance.now()
+    if (waitMs > 0) await setTimeout(waitMs)
+    next = undefined
+    const startMs = performance.now()
+    try {
+      return await make()
+    } finally {
+      const endMs = performance.now()
+      freeAtMs = endMs + (endMs - startMs) * (1 / workShare - 1)
+    }
+  }
+  return () => {
+    if (next === undefined) {
+      next = running.then(answer)
+      running = next.catch(() => undefined)
+    }
+    return next
+  }
 }
 
 /** Which requests are allowed: over a socket, its file mode decides. */

@@ -28,7 +28,17 @@ export function reloadOnChange({ live, daemon, systemd }: Reloading): Reloader {
   let again: NodeJS.Timeout | undefined
   let logged = ''
 
-  const reload = async (why: string): Promise<Reload | undefined> => {
+  let running: Promise<Reload | undefined> = Promise.resolve(undefined)
+  let next: Promise<Reload | undefined> | undefined
+  /** One at a time; requests that come while another one waits share its outcome. */
+  const reload = (why: string): Promise<Reload | undefined> => {
+    running = next ??= running.then(() => {
+      next = undefined
+      return reloadNow(why)
+    })
+    return running
+  }
+  const reloadNow = async (why: string): Promise<Reload | undefined> => {
     if (isStopped()) return undefined
     seen = stateOfFiles(live.files)
     clearTimeout(again)

@@ -19,7 +19,6 @@ const stalledMs = 1000
 const againMs = { busy: 20, failed: 1000 }
 
 const openFile = promisify(open)
-const closeFile = promisify(close)
 
 /**
  * Strangers, who have not authenticated, have half of the buffer for their lines. When it is full,
@@ -209,8 +208,10 @@ export class LogSink {
    */
   async reopen(file: string): Promise<void> {
     const descriptor = await LogSink.open(file)
-    if (this.reopened !== undefined) await closeFile(this.reopened)
+    const unused = this.reopened
     this.reopened = descriptor
+    // Exactly once: the number may belong to a client's socket by then.
+    if (unused !== undefined) close(unused, () => undefined)
     this.flush()
   }
 

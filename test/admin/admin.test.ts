@@ -173,3 +173,31 @@ t.test('64 idle connections do not lock out a caller', async (t) => {
   t.notOk(kept[0]?.socket.closed)
   for (const { socket } of kept) socket.destroy()
 })
+
+t.test('a flood of dear questions takes a quarter of the time, and all are answered', async (t) => {
+  let [made, workMs] = [0, 0]
+  const admin = await startAdmin(t, {
+    activity: () => {
+      const startMs = performance.now()
+      while (performance.now() - startMs < 5);
+      workMs += performance.now() - startMs
+      return { made: ++made }
+    },
+  })
+  const startMs = performance.now()
+  const ask = head('GET /activity HTTP/1.1', `Host: ${new URL(admin.at).host}`)
+  const texts = await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const client = await RawClient.to(admin.at)
+      const text = await client.write(ask.repeat(10)).until(/(?:"made":\d+\}[^]*){10}$/)
+      client.socket.destroy()
+      return text
+    }),
+  )
+  t.ok(texts.every((text) => text.match(/"made"/g)?.length === 10))
+  t.ok(made < 100, `${made} were made`)
+  t.ok(workMs < (performance.now() - startMs) / 3, `${workMs} ms of work`)
+  const before = made
+  await admin.ask('GET', '/activity')
+  t.equal(made, before + 1, 'what is asked later is told as it is then')
+})

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { certificate, otherCertificate, rsaCertificate } from '../support/certificate.js'
@@ -340,6 +341,24 @@ t.test('one edit is reloaded once, and a stopping daemon does not reload', async
   t.equal(await answer, 200)
   t.same(await daemon.exited, { code: 0, signal: null })
   t.equal(daemon.lines().filter(({ msg }) => msg === 'settings reloaded').length, 2)
+})
+
+t.test('signals that come while a reload waits share it', async (t) => {
+  const encoders = Object.fromEntries(
+    Array.from({ length: 2000 }, (_, n) => [`encoder-${n}`, { role: 'pinner' }]),
+  )
+  const { daemon, write } = await served(t, { encoders })
+  const reloads = () => daemon.lines().filter(({ msg }) => msg === 'settings reloaded')
+  for (let count = 0; count < 40; count++) {
+    daemon.process.kill('SIGHUP')
+    await setTimeout(1)
+  }
+  // It is last in line.
+  await daemon.logged('settings reloaded')
+  write({ encoders: entry('beta') })
+  while (!JSON.stringify(reloads().at(-1)).includes('keysAdded'))
+    await once(daemon.process.stdout, 'data')
+  t.ok(reloads().length < 20, `${reloads().length}`)
 })
 
 const isRoot = process.geteuid?.() === 0 && 'root may read any file'

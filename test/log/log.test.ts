@@ -1,7 +1,8 @@
 /** The log as a file and as a pipe that stalls or breaks: it never holds up a request. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { openLog } from '../../src/log/log.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { run, startDaemon } from '../support/daemon.js'
 import { startFakeCluster } from '../support/fake-cluster/index.js'
@@ -120,4 +121,18 @@ t.test('the pretty format has lines for people', async (t) => {
   t.match(text, /^\d{4}-\d\d-\d\dT[\d:]+Z info +listening version=/m)
   daemon.process.kill('SIGTERM')
   t.equal((await daemon.exited).code, 0)
+})
+
+t.test('reopened many times at once, the log loses no line and closes no other file', async (t) => {
+  const file = join(t.testdir(), 'log')
+  const log = await openLog({ level: 'info', format: 'json', bufferBytesMax: 65_536, file })
+  const others = Array.from({ length: 50 }, () => openSync('/dev/null', 'r'))
+  const again = Array.from({ length: 50 }, async (_, n) => {
+    log.info({ n }, 'a line')
+    await log.reopen()
+  })
+  await Promise.all(again)
+  await log.close()
+  t.equal(readFileSync(file, 'utf8').split('\n').length, 51)
+  for (const other of others) closeSync(other)
 })
