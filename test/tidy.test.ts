@@ -32,7 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   log: ['metrics', 'settings', 'text', 'time'],
   cluster: ['health', 'metrics', 'settings', 'collections', 'text', 'http', 'time'],
   listings: ['leases', 'cluster', 'collections', 'disk', 'time', 'log', 'http'],
-  leases: ['cluster', 'settings'],
+  leases: ['cluster', 'settings', 'text'],
   ledger: ['leases', 'cluster', 'collections', 'settings', 'metrics', 'time', 'log', 'http'],
   store: ['ledger', 'health', 'metrics', 'settings', 'time', 'log'],
   fallback: ['cluster', 'health', 'metrics', 'time', 'collections', 'text', 'log', 'http'],

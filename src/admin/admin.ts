@@ -104,7 +104,7 @@ async function addRoutes(admin: FastifyInstance, options: AdminOptions): Promise
   await addPage(admin)
 }
 
-/** Share of the time that goes into answers of one kind at most: any local user may ask for them. */
+/** Most of the time that goes into answers of one kind, as any local user may ask for them. */
 const workShare = 1 / 4
 
 /**

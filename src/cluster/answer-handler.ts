@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { AnswerHeaders } from '../http/headers.js'
 import type { Listed } from '../collections/unordered-list.js'
+import { GrowingBytes } from '../text/growing-bytes.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, faultOfAnswer, isInterim } from './faults.js'
 import { faultOfWhole, Whole } from './whole.js'
@@ -43,8 +44,9 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   place = -1
   private controller: Dispatcher.DispatchController | undefined
   private head: { readonly statusCode: number; readonly headers: AnswerHeaders } | undefined
-  private parts: Buffer[] | undefined
-  private bytes = 0
+  /** Of an answer in one piece, the usual one; more go into the next. */
+  private first: Buffer | undefined
+  private parts: GrowingBytes | undefined
   private stream: AnswerStream | undefined
   private isAnswered = false
   private readonly clock: NodeJS.Timeout
@@ -96,7 +98,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     }
     this.head = { statusCode, headers }
     if (this.exchange.isWhole) {
-      this.parts = []
+      this.parts = new GrowingBytes()
       return
     }
     clearTimeout(this.clock)
@@ -112,9 +114,15 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
       if (this.stream?.push(chunk) === false) controller.pause()
       return
     }
-    this.parts.push(chunk)
-    this.bytes += chunk.length
-    if (this.bytes > wholeBytesMax) {
+    const { parts, first } = this
+    if (first === undefined && parts.length === 0) {
+      this.first = chunk
+      return
+    }
+    if (first !== undefined) parts.append(first)
+    this.first = undefined
+    parts.append(chunk)
+    if (parts.length > wholeBytesMax) {
       this.fail(new ClusterFault('cluster-bad-answer', new Error(`over ${wholeBytesMax} bytes`)))
       controller.abort(new Error('an answer that is not passed on'))
     }
@@ -125,9 +133,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     this.stream?.push(null)
     const { head, parts } = this
     if (this.isAnswered || head === undefined || parts === undefined) return
-    const [first, ...more] = parts
-    const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)
-    const body = new Whole(bytes)
+    const body = new Whole(this.first ?? parts.take())
     const fault = faultOfWhole(this.path, head.statusCode, body)
     if (fault !== undefined) {
       this.fail(fault, true)

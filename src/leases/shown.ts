@@ -2,6 +2,7 @@
 import { ClusterFault } from '../cluster/faults.js'
 import { badAnswer, isObject, readObject } from '../cluster/json.js'
 import { readPinStatus } from '../cluster/status-answer.js'
+import { GrowingBytes } from '../text/growing-bytes.js'
 import { formerPrefix, leasePrefix, reservedPrefix } from './lease.js'
 
 const newline = 10
@@ -127,7 +128,7 @@ export type ShowLines = (lines: Buffer) => Buffer
 
 /** Takes lines in pieces and passes on whole ones, as encoders see them. */
 export class ShownLines {
-  private rest: Buffer = Buffer.alloc(0)
+  private readonly rest = new GrowingBytes()
 
   constructor(private readonly show: ShowLines) {}
 
@@ -135,14 +136,14 @@ export class ShownLines {
   take(piece: Buffer): Buffer[] {
     const end = piece.lastIndexOf(newline) + 1
     if (end === 0) {
-      this.rest = Buffer.concat([this.rest, piece])
+      this.rest.append(piece)
       if (this.rest.length > lineBytesMax) throw badAnswer('a line is too long')
       return []
     }
     const first = this.rest.length === 0 ? 0 : piece.indexOf(newline) + 1
-    const head = Buffer.concat([this.rest, piece.subarray(0, first)])
+    const head = Buffer.concat([this.rest.take(), piece.subarray(0, first)])
     const lines = piece.subarray(first, end)
-    this.rest = Buffer.from(piece.subarray(end))
+    this.rest.append(piece.subarray(end))
     return [head, lines]
       .filter(({ length }) => length > 0)
       .map((whole) => this.show(whole))

@@ -198,7 +198,8 @@ export class Walk {
         { ...counts, missing, unexpected: report.length - missing, cids },
         changedOutside,
       )
-    } else if (looks.length > 0) log('info', counts, 'verified recent writes')
+    } else if (looks.length > 0 && (repair.length > 0 || this.pending.length === 1))
+      log('info', counts, 'verified recent writes')
     return repair.length + report.length === 0
   }
 

@@ -1,11 +1,11 @@
 /** Splits a stream of bytes into its lines. */
+import { GrowingBytes } from './growing-bytes.js'
 
 const newline = 10
-const nothing: Buffer = Buffer.alloc(0)
 
 /** The caller decides how long a line may be: see {@link LineSplitter.restBytes}. */
 export class LineSplitter {
-  private rest = nothing
+  private readonly rest = new GrowingBytes()
 
   /** Bytes of an incomplete line. */
   get restBytes(): number {
@@ -21,16 +21,14 @@ export class LineSplitter {
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
       const line = chunk.subarray(from, end)
       from = end + 1
-      yield this.rest.length === 0 ? line : Buffer.concat([this.takeRest(), line])
+      yield this.rest.length === 0 ? line : Buffer.concat([this.rest.take(), line])
     }
     // A copy: the chunk's memory may be the socket's.
-    if (from < chunk.length) this.rest = Buffer.concat([this.rest, chunk.subarray(from)])
+    if (from < chunk.length) this.rest.append(chunk.subarray(from))
   }
 
   /** Returns the beginning of that line; the next bytes begin another. */
   takeRest(): Buffer {
-    const { rest } = this
-    this.rest = nothing
-    return rest
+    return Buffer.from(this.rest.take())
   }
 }

@@ -1,5 +1,6 @@
 /** Lines of a stream, in whatever pieces it comes. */
 import t from 'tap'
+import { ShownLines } from '../../src/leases/shown.js'
 import { LineSplitter } from '../../src/text/line-splitter.js'
 
 t.test('lines are the same in pieces of any size, and the last needs its end', async (t) => {
@@ -18,4 +19,19 @@ t.test('lines are the same in pieces of any size, and the last needs its end', a
     t.equal(splitter.takeRest().toString(), 'three')
     t.equal(splitter.restBytes, 0)
   }
+})
+
+t.test('a line in pieces of one byte costs what its bytes cost', async (t) => {
+  const lines = new LineSplitter()
+  const shown = new ShownLines((whole) => whole)
+  const byte = Buffer.from('{')
+  const before = process.threadCpuUsage()
+  for (let count = 0; count < 400_000; count++) {
+    for (const line of lines.take(byte)) t.fail(line.toString())
+    shown.take(byte)
+  }
+  const { user, system } = process.threadCpuUsage(before)
+  t.ok(user + system < 5_000_000, `${user + system} µs`)
+  t.equal([...lines.take(Buffer.from('}\n'))][0]?.length, 400_001)
+  t.equal(shown.take(Buffer.from('}\n'))[0]?.length, 400_002)
 })
