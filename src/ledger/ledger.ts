@@ -81,7 +81,8 @@ export class Ledger {
     const isKnown = recent.of(cid) !== undefined
     // An unnoticed crash, or a change outside the gate, removed it or its leases.
     const isBare = read === undefined || isUnheld(read)
-    if (isOpen || (isBare && !isKnown && storage.mayHaveRow(cid))) {
+    const mayDiffer = isBare || storage.mayBeReported
+    if (isOpen || (mayDiffer && !isKnown && storage.mayHaveRow(cid))) {
       const row = await storage.row(cid)
       // The gate knows other gates' leases while their last writes are recent.
       const owes = isOpen && isKnown ? 'all' : this.parts.owes
@@ -89,7 +90,8 @@ export class Ledger {
       // leases; of what came back from outside the gate only an operator decides.
       const owed = row?.report === 'missing' ? { ...row, report: undefined } : row
       const merged = owed && mergeRow(owed, read, { gateId: storage.gateId, owes }, nowMs)
-      const isOwed = merged !== undefined && (isOpen || merged.differs === 'missing')
+      const isMissing = merged?.differs === 'missing' && (isBare || row?.report === 'missing')
+      const isOwed = merged !== undefined && (isOpen || isMissing)
       const record = isOwed ? merged.record : read
       return { ...now, record, rowEndMs: row?.expiresMs, isForeign: false }
     }

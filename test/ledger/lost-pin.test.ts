@@ -28,6 +28,7 @@ function ledgerOf(rows: readonly LedgerRow[], { isDoubted = false, read }: Aroun
   const parts = {
     storage: {
       gateId: 'gate1234',
+      mayBeReported: rows.some(({ report }) => report === 'missing'),
       mayHaveRow: (of: string) => rows.some((each) => each.cid === of),
       row: (of: string) => {
         asked.push(of)
@@ -70,6 +71,13 @@ t.test(
     t.same((await ledgerOf([released], { read: byHand }).look()).record, byHand)
   },
 )
+
+t.test('a change of a reported pin keeps a lease that the cluster lost by itself', async (t) => {
+  const [mine, theirs] = [lease, { ...lease, holder: 'b', token: 'gate1234.2' }]
+  const both = { ...row, leases: [mine, theirs], report: 'missing' } as const
+  const read = { ...row, type: 'pin', leases: [mine], writtenMs: 0 }
+  t.match((await ledgerOf([both], { read }).look()).record, { leases: [mine, theirs] })
+})
 
 t.test('nothing is read from the disk for a new pin', async (t) => {
   const { look, asked } = ledgerOf([])

@@ -214,6 +214,8 @@ export class OpenDisk implements LedgerStorage {
     })
   }
 
+  readonly mayBeReported = true
+
   mayHaveRow(cid: string): boolean {
     return this.rows().has(cid)
   }

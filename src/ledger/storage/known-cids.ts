@@ -31,9 +31,21 @@ export class KnownCids {
 export class KnownRows {
   private readonly cids = new KnownCids()
   private isWhole = false
+  private isReported = false
 
-  /** @param gatherSome gathers some of the rows; undefined: there are more */
-  constructor(private readonly gatherSome: () => Promise<Uint32Array | undefined>) {}
+  constructor(
+    private readonly parts: {
+      /** Gathers some of the rows; undefined: there are more. */
+      readonly gatherSome: () => Promise<Uint32Array | undefined>
+      /** Counts the rows that are reported as missing. */
+      readonly reported: () => Promise<number>
+    },
+  ) {}
+
+  /** False: no row is reported as missing. */
+  get mayBeReported(): boolean {
+    return !this.isWhole || this.isReported
+  }
 
   mayHave(cid: string): boolean {
     return !this.isWhole || this.cids.mayHave(cid)
@@ -41,7 +53,10 @@ export class KnownRows {
 
   learn(operations: readonly LedgerOperation[]): void {
     for (const operation of operations)
-      if (operation.kind === 'row') this.cids.add(operation.row.cid)
+      if (operation.kind === 'row') {
+        this.cids.add(operation.row.cid)
+        this.isReported ||= operation.row.report === 'missing'
+      }
   }
 
   /** The thread adds rows by itself. */
@@ -53,7 +68,8 @@ export class KnownRows {
   async gather(): Promise<void> {
     let bits: Uint32Array | undefined
     try {
-      while (bits === undefined) bits = await this.gatherSome()
+      while (bits === undefined) bits = await this.parts.gatherSome()
+      this.isReported ||= (await this.parts.reported()) > 0
     } catch {
       return
     }

@@ -108,7 +108,10 @@ class ThreadedLedger implements LedgerDisk {
     this.contents = opened.contents
     this.directory = parts.directory
     this.counts = new Map(opened.contents.counts)
-    this.known = new KnownRows(() => calls.call('gatherCids'))
+    this.known = new KnownRows({
+      gatherSome: () => calls.call('gatherCids'),
+      reported: async () => (await calls.call('figures')).reportedRows.missing,
+    })
     this.queue = new CommitQueue({
       write: (groups) => this.timed(() => this.calls.call('write', groups)),
       setTimer: parts.setTimer ?? setTimer,
@@ -161,6 +164,10 @@ class ThreadedLedger implements LedgerDisk {
 
   mayHaveRow(cid: string): boolean {
     return this.known.mayHave(cid)
+  }
+
+  get mayBeReported(): boolean {
+    return this.known.mayBeReported
   }
 
   async row(cid: string): Promise<LedgerRow | undefined> {

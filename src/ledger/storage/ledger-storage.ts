@@ -104,6 +104,8 @@ export interface LedgerStorage {
   readonly isWritable: boolean
   /** False: the CID has no row. */
   mayHaveRow(cid: string): boolean
+  /** False: no row is reported as missing. */
+  readonly mayBeReported: boolean
   /** The row on the disk, or the newer one that waits for the disk. */
   row(cid: string): Promise<LedgerRow | undefined>
   /** Rows in the order of this gate's writes, the newest first. @param before exclusive */
