@@ -189,12 +189,15 @@ export class OpenPins {
   private async hear(text: string): Promise<void> {
     const { row, writtenMs } = readRecent(text)
     const { storage, recent } = this.parts
-    const leases = leasesOfBoth(row, await storage.row(row.cid))
+    const before = await storage.row(row.cid)
+    const leases = leasesOfBoth(row, before, storage.gateId)
     // Numbers give an order only within one gate.
     const released = row.released.map(({ holder, token }) => {
       return { holder, token, seq: ownSeq(token, storage.gateId) ?? 0 }
     })
-    const own = { ...row, leases, released, seq: this.nextPlace(0) }
+    // This gate wrote nothing: the row keeps its place, as a walk may still have to look at it, and
+    // its report, which only an operator or a change at this gate ends.
+    const own = { ...row, leases, released, seq: before?.seq ?? 0, report: before?.report }
     recent.wrote(own, writtenMs)
     void storage.note([{ kind: 'row', row: own }])
   }

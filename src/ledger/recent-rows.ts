@@ -6,7 +6,7 @@ import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { mergeRow, ofOneHolder } from './merge.js'
+import { mergeRow, ofOneHolder, owedBy } from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
@@ -104,16 +104,21 @@ const never = 'never'
 const times = new Set(['untilMs', 'expiresMs'])
 
 /**
- * If two gates wrote at the same time, neither knew of the other's leases: leases that were not
- * released are still owed.
+ * If two gates wrote at the same time, neither knew of the other's leases: what this gate wrote and
+ * did not release is still owed. Of a third gate's leases the other gate, which wrote last, knows
+ * more; this one may not have heard yet that they were released.
  */
-export function leasesOfBoth(other: LedgerRow, own: LedgerRow | undefined): readonly Lease[] {
+export function leasesOfBoth(
+  other: LedgerRow,
+  own: LedgerRow | undefined,
+  gateId: string,
+): readonly Lease[] {
   if (own === undefined) return other.leases
   const isIn = ({ released }: LedgerRow, { token }: Lease): boolean =>
     released.some((gone) => gone.token === token)
   const [theirs, ours] = [
     other.leases.filter((lease) => !isIn(own, lease)),
-    own.leases.filter((lease) => !isIn(other, lease)),
+    owedBy(own, { gateId, owes: 'own' }).filter((lease) => !isIn(other, lease)),
   ]
   const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
     leases.find((lease) => lease.holder === holder)

@@ -8,6 +8,9 @@ import type { World } from './world.js'
 type PinAction = Extract<Command, { kind: 'pin' }>
 type UnpinAction = Extract<Command, { kind: 'unpin' }>
 
+/** More than are answered in the time in which rows reach a disk. */
+const leasesKept = 50
+
 /** Waiting for the lock, reading and writing share one limit; a commit may come after it. */
 const answerMsMax = writeTimeoutMs + 5000
 
@@ -25,15 +28,18 @@ export class Clients {
     return hosts.length > 1 && (isStoreDisturbed || model.isCrashUnchecked)
   }
 
-  /** When the last pin was answered with 200, by the monotonic clock. */
-  private pinnedAtMs = -Infinity
+  /** When pins were answered with 200, by the monotonic clock; for each encoder the last ones. */
+  private readonly pinnedAtMs = new Map<string, number[]>()
   /**
-   * A gate was killed before rows of pins were on the disk: it counts them once its first
-   * comparison has seen them, and an encoder may pass its quota by as many until then.
+   * Pins of each encoder that a gate did not have on its disk when it was killed. It counts them
+   * once its first comparison has seen them, so an encoder may pass its quota by as many until then.
    */
-  private isUncounted = false
+  private readonly uncounted = new Map<string, number>()
   /** Requests of gates that run. */
-  private readonly inFlight = new Map<number, { readonly gate: number; end: () => void }>()
+  private readonly inFlight = new Map<
+    number,
+    { readonly gate: number; readonly leaseId: string; end: () => void }
+  >()
 
   constructor(private readonly world: World) {}
 
@@ -59,14 +65,17 @@ export class Clients {
     ]
     const title = `POST ${cid} ${leaseId} ${spanMs / 1000}s ${options.flat().join(' ')}`
     const gateUntilMs = Math.ceil((gateMs + spanMs) / 1000) * 1000
-    this.ask(title, at, (requestId) =>
+    this.ask(title, { at, leaseId }, (requestId) =>
       gate.pin({ cid, encoder, untilMs: gateUntilMs, options, requestId }),
     ).then(({ status, reason }) => {
       const most = model.heldMax(leaseId, time.true())
       // What waits by a key that was revoked meanwhile is rejected.
       const isRevoked = this.world.encoder(index).keyDigest !== keyDigest
       const promisedMs = status === 202 && isRevoked ? -Infinity : sureMs
-      if (status === 200) this.pinnedAtMs = time.monotonic()
+      if (status === 200) {
+        const lasts = this.pinnedAtMs.get(leaseId) ?? []
+        this.pinnedAtMs.set(leaseId, [...lasts, time.monotonic()].slice(-leasesKept))
+      }
       if (status === 200 || status === 202)
         model.pinned(cid, leaseId, {
           ...{ status, untilMs: promisedMs, latestMs, atMs: time.monotonic(), keyDigest },
@@ -92,7 +101,7 @@ export class Clients {
     const { graceSeconds } = this.world.settings
     const { kubo } = this.world.cluster
     model.asked(cid, leaseId, { wanted: 'unpin', nowMs: time.true(), gate: at })
-    this.ask(`DELETE ${cid} ${leaseId}`, at, (requestId) =>
+    this.ask(`DELETE ${cid} ${leaseId}`, { at, leaseId }, (requestId) =>
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {
       const isSame = graceSeconds === this.world.settings.graceSeconds
@@ -117,16 +126,26 @@ export class Clients {
     })
   }
 
-  /** A client that waits for the gate that ended never gets an answer. */
-  gateEnded(at: number, isKilled: boolean): void {
-    const sinceMs = this.world.time.monotonic() - rowDelayMsMax
-    this.isUncounted ||= isKilled && (this.pinnedAtMs >= sinceMs || this.inFlight.size > 0)
-    for (const [number, { gate, end }] of [...this.inFlight]) {
+  /**
+   * A client that waits for the gate that ended never gets an answer.
+   * @param behindMs for how long its disk had taken nothing; undefined: it stopped in order
+   */
+  gateEnded(at: number, behindMs?: number): void {
+    const sinceMs = this.world.time.monotonic() - Math.max(rowDelayMsMax, behindMs ?? 0)
+    if (behindMs !== undefined)
+      for (const [leaseId, lasts] of this.pinnedAtMs)
+        this.passes(leaseId, lasts.filter((ms) => ms >= sinceMs).length)
+    for (const [number, { gate, leaseId, end }] of [...this.inFlight]) {
       if (gate !== at) continue
+      this.passes(leaseId, 1)
       this.inFlight.delete(number)
       end()
     }
     this.world.model.nothingInFlight(at)
+  }
+
+  private passes(leaseId: string, count: number): void {
+    this.uncounted.set(leaseId, (this.uncounted.get(leaseId) ?? 0) + count)
   }
 
   /** After a calm no client waits any more. */
@@ -140,7 +159,7 @@ export class Clients {
       const isHeld = (value: string | undefined): boolean =>
         value !== undefined && (readLease(key, value)?.lease.untilMs ?? 0) > time.true()
       const held = [...cluster.all().values()].filter((pin) => isHeld(pin.metadata[key])).length
-      if (held > leasesMax && this.isSure && !this.isUncounted)
+      if (held > leasesMax + (this.uncounted.get(leaseId) ?? 0) && this.isSure)
         this.world.fail('quota', `${leaseId} holds ${held} of ${leasesMax} leases`)
       const counted = gate?.counted(leaseId)
       if (counted !== undefined && counted !== held && this.isSure)
@@ -162,14 +181,14 @@ export class Clients {
 
   private async ask(
     title: string,
-    gate: number,
+    { at: gate, leaseId }: { readonly at: number; readonly leaseId: string },
     call: (id: string) => Promise<GateAnswer>,
   ): Promise<GateAnswer> {
     const { time } = this.world
     const number = this.requests++
     const atMs = time.monotonic()
     const state = { isOver: false }
-    this.inFlight.set(number, { gate, end: () => (state.isOver = true) })
+    this.inFlight.set(number, { gate, leaseId, end: () => (state.isOver = true) })
     const where = this.world.hosts.length > 1 ? ` at gate ${gate}` : ''
     this.world.note(`#${number} ${title}${where}`)
     const answer = await call(`r${number}`).catch((error: unknown): GateAnswer => {

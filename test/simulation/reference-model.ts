@@ -295,11 +295,12 @@ export class ReferenceModel {
     }
   }
 
-  /** The ledger is an older copy, which repairs nothing: what there is stays as it is. */
-  ledgerRestored(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number, isLagging: boolean): void {
+  /**
+   * The ledger is an older copy, which repairs nothing: what there is stays as it is.
+   * @param pins also what the run before wrote and the cluster does not show yet
+   */
+  ledgerRestored(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number): void {
     this.isRestored = true
-    // What the run before wrote is still to be seen.
-    if (isLagging) return
     for (const [cid, entry] of this.entries) {
       // What was asked for may still be on its way.
       if (entry.askedMs > nowMs - lateMsMax) continue

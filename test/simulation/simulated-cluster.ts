@@ -112,14 +112,18 @@ export class SimulatedCluster {
 
   /** CIDs that a kill may bring back. */
   unpinsNotOnDisk(): string[] {
-    const written = [...this.memtable.map(({ cid }) => cid), ...this.batch.map(({ cid }) => cid)]
-    return [...new Set(written)].filter((cid) => this.last(cid) === undefined)
+    const told = this.told()
+    const written = [...this.memtable, ...this.batch].map(({ cid }) => cid)
+    return [...new Set(written)].filter((cid) => !told.has(cid))
   }
 
-  /** With everything that it received. */
-  private last(cid: string): SimulatedPin | undefined {
-    const batched = this.batch.findLast((each) => each.cid === cid)
-    return batched === undefined ? this.pins.get(cid) : batched.pin
+  /** As all will see it once the batch is committed. */
+  told(): ReadonlyMap<string, SimulatedPin> {
+    const pins = new Map(this.pins)
+    for (const { cid, pin } of this.batch)
+      if (pin === undefined) pins.delete(cid)
+      else pins.set(cid, pin)
+    return pins
   }
 
   /** A peer under SIGSTOP: what arrives is handled later, in any order. */

@@ -244,7 +244,7 @@ export class World implements Surroundings {
         this.killGate(action.gate ?? 0)
         if (!this.disk(action).restore()) return
         this.untrusted = 'ledger-restored'
-        model.ledgerRestored(cluster.all(), time.true(), cluster.isLagging)
+        model.ledgerRestored(cluster.told(), time.true())
         return
       case 'clock':
         time.aheadMs = action.aheadMs
@@ -391,7 +391,7 @@ export class World implements Surroundings {
     const { cluster, model } = this
     if (!cluster.isUp) return
     model.clusterKilled(this.time.monotonic())
-    const before = cluster.exported()
+    const before = cluster.told()
     const unpinned = cluster.unpinsNotOnDisk()
     cluster.kill(forgets)
     model.forgotUnpins(unpinned.filter((cid) => cluster.get(cid) !== undefined))
@@ -411,7 +411,7 @@ export class World implements Surroundings {
   private async stopGate(index: number): Promise<void> {
     if (this.host(index).gate === undefined) return
     const killed = await this.host(index).stop()
-    if (killed === undefined) this.clients.gateEnded(index, false)
+    if (killed === undefined) this.clients.gateEnded(index)
     else this.gateEnded(index, killed.behindMs)
   }
 
@@ -419,7 +419,7 @@ export class World implements Surroundings {
     const { isLagging } = this.cluster
     const atMs = this.time.monotonic()
     this.model.gateKilled({ atMs, behindMs, isLagging, gate: index })
-    this.clients.gateEnded(index, true)
+    this.clients.gateEnded(index, behindMs)
   }
 
   /** Everything is well for long enough; then the invariants are checked. */
