@@ -10,7 +10,7 @@ import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
 import { DefiniteRefusal } from './definite-refusal.js'
 import type { DoubtReason } from './doubt.js'
-import { type Merged, mergeRow, type Owes } from './merge.js'
+import { type Merged, mergeRow, type Owes, ownSeq } from './merge.js'
 import type { OpenPin } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { Queue } from './queue.js'
@@ -19,7 +19,7 @@ import type { Differed, Reconciler } from './reconciler.js'
 import type { Records, View } from './records.js'
 import { type LedgerRow, releasedOf, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
-import { type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
+import { everyHolder, type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
 
 export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly storage: LedgerStorage
@@ -139,7 +139,7 @@ export class Decisions {
         ...releasedOf([...ended, ...queued], seq),
         takeDownEntry({ untilMs, reason }, seq),
       ]
-      const row = { ...gone, cid, seq, atMs: now(), released }
+      const row = { ...gone, cid, seq, atMs: pin.nowMs, released }
       const dueMs = now() + looksAfterMs
       const doubt = { cid, reason: 'unknown-outcome', attempt: 0, dueMs } as const
       await storage.commit([
@@ -163,6 +163,44 @@ export class Decisions {
       if (error instanceof ClusterFault) return { ...taken, outcome: 'waiting' }
       throw error
     }
+  }
+
+  /**
+   * An operator took the pin down at another gate. What began here since then stays.
+   *
+   * @param token of the take-down, as it stands in the other gate's row
+   * @throws LockTimeout, LedgerFault
+   */
+  async hearTakeDown(cid: string, token: string, atMs: number): Promise<void> {
+    const { storage, pins, recent, queue, onDoubt } = this.parts
+    const { gateId } = storage
+    await pins.alone(cid, this.deadline(), async () => {
+      const before = await storage.row(cid)
+      // The lock among gates has said so already, to a change that came later.
+      if (before?.released.some((gone) => gone.token === token) === true) return
+      const { leases = [], released = [], seq = 0 } = before ?? {}
+      const entries = queue.of(cid).map((entry) => ({ ...entry, sinceMs: entry.atMs }))
+      const queued = entries.map(({ holder, seq, sinceMs }) => {
+        return { holder, sinceMs, token: tokenText({ gateId, seq }) }
+      })
+      const isOver = ({ sinceMs }: { readonly sinceMs: number }): boolean => sinceMs <= atMs
+      const kept = leases.filter((lease) => !isOver(lease))
+      const later = [...kept, ...queued.filter((entry) => !isOver(entry))]
+      const laterSeqs = later.flatMap(({ token }) => ownSeq(token, gateId) ?? [])
+      const downSeq = Math.min(storage.nextSeq(), ...laterSeqs) - 1
+      const ended = releasedOf([...leases, ...queued].filter(isOver), downSeq)
+      const down = { holder: everyHolder, token, seq: downSeq }
+      const row = { ...gone, ...before, cid, seq, atMs: before?.atMs ?? atMs, former: [] }
+      const after = { ...row, leases: kept, released: [...released, ...ended, down] }
+      const dropped = entries.filter(isOver)
+      void storage.note([
+        { kind: 'row', row: { ...after, report: undefined } },
+        ...dropped.map((entry) => ({ kind: 'dequeue', seq: entry.seq }) as const),
+      ])
+      queue.drop(dropped)
+      if (recent.of(cid) !== undefined) recent.wrote(after, -Infinity)
+      onDoubt(cid, 'unknown-outcome')
+    })
   }
 
   /** Reads the cluster's record; undefined where the cluster is down. */

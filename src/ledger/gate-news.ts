@@ -130,9 +130,13 @@ export class GateNews {
 
   /** Every other gate may have been overwritten. */
   doubted(cid: string, doubt: DoubtReason): void {
-    const gates = new Set([...this.hearing.gates, ...this.others.keys()])
-    const operations = this.send([...gates].map((to) => ({ to, cid, doubt })))
+    const operations = this.sendToAll({ cid, doubt })
     if (operations.length > 0) void this.parts.storage.note(operations)
+  }
+
+  /** No gate owes any of it from now on. @returns to be noted with the row */
+  takenDown(cid: string, released: News['released'], atMs: number) {
+    return this.sendToAll({ cid, released, atMs })
   }
 
   /**
@@ -152,6 +156,11 @@ export class GateNews {
     this.scheduler.close()
     this.isClosed = true
     if (!this.parts.storage.contents.isCopy) await this.exchange()
+  }
+
+  private sendToAll(news: Omit<News, 'seq' | 'to'>) {
+    const gates = new Set([...this.hearing.gates, ...this.others.keys()])
+    return this.send([...gates].map((to) => ({ ...news, to })))
   }
 
   private send(news: readonly Omit<News, 'seq'>[]) {

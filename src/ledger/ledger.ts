@@ -5,7 +5,7 @@
 import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
 import { isUnheld } from '../leases/decide.js'
-import type { Lease } from '../leases/lease.js'
+import { type Lease, latestEnd } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
@@ -153,10 +153,9 @@ export class Ledger {
       return false
     }
     const wanted = await tried(pin, (pin) => change(pin, deadline))
-    const isKept =
-      lease !== undefined && (isLater(lease) || isShorter(wanted, lease, storage.gateId))
-    const target = isKept ? pin.record : wanted
-    if (wanted === undefined || target === undefined || (isKept && pin.isThere)) pin.release()
+    const isKept = lease !== undefined && isLater(lease)
+    const target = isKept ? pin.record : noShorter(wanted, lease, storage.gateId)
+    if (wanted === undefined || target === undefined) pin.release()
     else await this.parts.records.write(target, pin, deadline)
     return false
   }
@@ -189,12 +188,18 @@ export class Ledger {
   }
 }
 
-/** Another gate wrote the holder's lease, perhaps later, so it must not become shorter. */
-function isShorter(wanted: Wanted, lease: Lease, gateId: string): boolean {
-  if (wanted === undefined || wanted === 'unpin' || lease.token === undefined) return false
-  if (ownSeq(lease.token, gateId) !== undefined) return false
-  const own = wanted.leases.find(({ holder }) => holder === lease.holder)
-  return own !== undefined && own.untilMs < lease.untilMs
+/**
+ * Another gate wrote the holder's lease, perhaps later, so it must not become shorter. It gets a
+ * token of this gate all the same: the other gate may have released its own, which only a crash of
+ * the cluster has brought back.
+ */
+function noShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): Wanted {
+  if (wanted === undefined || wanted === 'unpin' || lease?.token === undefined) return wanted
+  if (ownSeq(lease.token, gateId) !== undefined) return wanted
+  const leases = wanted.leases.map((own) =>
+    own.holder === lease.holder ? { ...own, untilMs: Math.max(own.untilMs, lease.untilMs) } : own,
+  )
+  return { ...wanted, leases, expiresMs: latestEnd(leases) }
 }
 
 const foreignHand = 'another writer changed the leases of a pin: two gates need a shared store'

@@ -94,6 +94,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       released: (...release) => news?.released(...release) ?? [],
       rewritten: (...lease) => news?.rewritten(...lease) ?? [],
       doubted: (...doubt) => news?.doubted(...doubt),
+      takenDown: (...takeDown) => news?.takenDown(...takeDown) ?? [],
     },
     onMayReturn: (cid) => {
       reconciler.explain(cid)
@@ -166,7 +167,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     gateMail &&
     new GateNews({
       ...{ storage, mail: gateMail, log, ...clocks },
-      onNews: async ({ cid, released, doubt }) => {
+      onNews: async ({ cid, released, doubt, atMs }) => {
+        if (released !== undefined && atMs !== undefined) {
+          await decisions.hearTakeDown(cid, released.token, atMs)
+          return
+        }
         const deadline = new Deadline(timeoutMs(), opening.monotonic)
         const isBack =
           released !== undefined &&

@@ -12,6 +12,7 @@ import type { Holdings } from './holdings.js'
 import { ownSeq } from './merge.js'
 import { type OpenPin, takesFrom, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
+import { everyHolder } from './take-down.js'
 import { leasesOfBoth, type RecentRows, readRecent, recentText } from './recent-rows.js'
 import { type LedgerRow, releasedOf } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
@@ -45,7 +46,7 @@ type Change = View & {
 }
 
 /** News of a change for the other gates. */
-export type Telling = Pick<GateNews, 'released' | 'rewritten' | 'doubted'>
+export type Telling = Pick<GateNews, 'released' | 'rewritten' | 'doubted' | 'takenDown'>
 
 const inFlight: DoubtReason = 'in-flight'
 
@@ -253,13 +254,14 @@ export class OpenPins {
    * another gate may have released them since; or that they were overwritten.
    */
   newsOf(
-    { cid, seq, leases, released }: LedgerRow,
+    { cid, seq, atMs, leases, released }: LedgerRow,
     read: PinRecord | undefined,
   ): readonly LedgerOperation[] {
     const { news, storage, onMayReturn } = this.parts
     if (news === undefined) return []
     const operations: LedgerOperation[] = []
     for (const { holder, token } of released) {
+      if (holder === everyHolder) operations.push(...news.takenDown(cid, { holder, token }, atMs))
       const gateId = readToken(token)?.gateId
       if (gateId !== undefined && gateId !== storage.gateId)
         operations.push(...news.released(gateId, cid, holder, token))

@@ -13,7 +13,7 @@ export interface TakeDown {
 }
 
 /** No lease has such a holder. */
-const everyHolder = '*'
+export const everyHolder = '*'
 
 /** @param seq of the take-down, in the order of tokens */
 export const takeDownEntry = ({ untilMs, reason }: TakeDown, seq: number): Released => ({

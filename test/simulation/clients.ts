@@ -32,7 +32,7 @@ export class Clients {
   private readonly pinnedAtMs = new Map<string, number[]>()
   /**
    * Pins of each encoder that a gate did not have on its disk when it was killed. It counts them
-   * once its first comparison has seen them, so an encoder may pass its quota by as many until then.
+   * once its first comparison has seen them, so an encoder may pass its quota by as many.
    */
   private readonly uncounted = new Map<string, number>()
   /** Requests of gates that run. */

@@ -49,6 +49,8 @@ interface Entry {
   frozen: 'pinned' | 'unpinned' | undefined
   /** Only the ledger knows that it was taken down. */
   isLossy: boolean
+  /** It was taken down at a gate, and others may not have heard of it. */
+  isUnheard: boolean
   /** A hand brought it back together with many others. */
   isReturned: boolean
   /** Unpinned, and kept for its retention period until then; true time. */
@@ -124,7 +126,8 @@ export class ReferenceModel {
     const hold = holdOf(entry, leaseId)
     hold.isInFlight = false
     hold.writers.add(hold.gate)
-    hold.minMs = answer.atMs < entry.unsafeUntilMs ? -Infinity : answer.untilMs
+    const isUnsure = answer.atMs < entry.unsafeUntilMs || entry.isUnheard
+    hold.minMs = isUnsure ? -Infinity : answer.untilMs
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
     const isLast = answer.status === 200 && !waitsElsewhere(hold) && !answer.isApart
     hold.maxMs = isLast ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
@@ -228,8 +231,11 @@ export class ReferenceModel {
   /**
    * An operator took a pin down, or tried to: its holders may hold it no more. What is done is
    * final, unless the ledger is lost before the cluster was asked.
+   *
+   * @param isApart other gates have to hear of it first, from that ledger alone: until then they
+   *   take a claim for one of before
    */
-  takenDown(cid: string, done: 'done' | 'waiting' | 'perhaps'): void {
+  takenDown(cid: string, done: 'done' | 'waiting' | 'perhaps', isApart: boolean): void {
     const entry = this.entry(cid)
     loosen(entry)
     const holds = [...entry.holds.values()]
@@ -237,7 +243,8 @@ export class ReferenceModel {
     if (done === 'perhaps') return
     for (const hold of holds)
       Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
-    Object.assign(entry, { isByHand: false, isLossy: done === 'waiting' })
+    const isLossy = done === 'waiting' || isApart
+    Object.assign(entry, { isByHand: false, isLossy, isUnheard: isApart })
   }
 
   isInFlight(cid: string, leaseId: string): boolean {
@@ -388,6 +395,7 @@ export class ReferenceModel {
 
   /** What is seen not to be there is not there: nothing is in flight any more. */
   private narrow(entry: Entry, record: PinRecord | undefined): void {
+    entry.isUnheard = false
     for (const [leaseId, hold] of entry.holds) {
       hold.isInFlight = false
       hold.isAtRisk = false
@@ -421,6 +429,7 @@ export class ReferenceModel {
         frozen: undefined,
         isReturned: false,
         isLossy: false,
+        isUnheard: false,
         askedMs: -Infinity,
         unsafeUntilMs: -Infinity,
       }

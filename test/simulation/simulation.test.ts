@@ -83,6 +83,27 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'unpin', encoder: 3, cid: 0, gate: 0, afterMs: 100 },
     ],
   ],
+  'a take-down holds for what another gate wrote and the cluster has lost': [
+    2,
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 60_000 },
+      { kind: 'gate-kill', gate: 1, afterMs: 400_000 },
+      { kind: 'cluster-kill', forgets: 23, afterMs: 100 },
+      { kind: 'cluster-start', afterMs: 1000 },
+      { kind: 'take-down', cid: 0, gate: 0, afterMs: 2000 },
+      { kind: 'gate-start', gate: 1, afterMs: 400_000 },
+    ],
+  ],
+  'a queued pin needs no lease that another gate released and a crash brought back': [
+    2,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 }],
+    [
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 100 },
+      { kind: 'cluster-kill', forgets: 1, afterMs: 65_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 21_600_000, gate: 1, afterMs: 2 },
+      { kind: 'cluster-start', afterMs: 360_000 },
+    ],
+  ],
   'a gate brings back no lease that two others have released and replaced': [
     3,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 }],
@@ -99,7 +120,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))
   t.test(title, async (t) => {
-    const { violations } = await runEpisodes(1, episodes, { ...options, gates }, Infinity)
+    const { violations } = await runEpisodes(1, episodes, { ...whole, gates }, Infinity)
     t.same(violations, [])
   })
 

@@ -361,11 +361,12 @@ export class World implements Surroundings {
   private async takeDown(cid: string, index: number): Promise<void> {
     const { gate } = this.host(index)
     if (gate === undefined) return
-    // Of several gates each owes what it wrote, until it has heard of the release.
-    const isSure = this.hosts.length === 1 && !this.model.isAsked(cid)
+    const isApart = this.hosts.length > 1
+    const isKnown = !this.isStoreDisturbed && this.untrusted === undefined
+    const isSure = !this.model.isAsked(cid) && (!isApart || isKnown)
     const done = await this.within(gate.takeDown(cid))
     this.note(`the take-down of ${cid}: ${done ?? 'no answer'}`)
-    this.model.takenDown(cid, (isSure ? done : undefined) ?? 'perhaps')
+    this.model.takenDown(cid, (isSure ? done : undefined) ?? 'perhaps', isApart)
   }
 
   private async within<T>(promise: Promise<T>): Promise<T | undefined> {
