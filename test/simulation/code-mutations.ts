@@ -305,7 +305,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L33',
     name: 'a row of the same second beats the record',
     faults: ['gate-kill'],
-    seed: 18,
+    seed: 34,
     breakCode: () =>
       replaceMethod(
         Reconciler,

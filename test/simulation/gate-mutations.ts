@@ -71,9 +71,9 @@ export const gateMutations: readonly Mutation[] = [
   {
     row: 'L31',
     name: 'each gate may unpin as much of a backup as one',
-    gates: 2,
+    gates: 3,
     faults: ['backup'],
-    seed: 1,
+    seed: 4,
     breakCode: () => replaceMethod(SharedLocks, 'spend', () => () => Promise.resolve(true)),
   },
 ]

@@ -31,7 +31,12 @@ import {
   writeTimeoutMs,
 } from './gate-port.js'
 
-export const openGateUnderTest: OpenGate = async (parts) => new SimulatedGate(parts)
+/** As the daemon does, it answers no request before the store knows which cluster it is. */
+export const openGateUnderTest: OpenGate = async (parts) => {
+  const gate = new SimulatedGate(parts)
+  await gate.identified
+  return gate
+}
 
 const entriesMax = 10_000
 
@@ -93,6 +98,10 @@ class SimulatedGate implements GateUnderTest {
 
   unpin({ cid, encoder, requestId }: UnpinRequest): Promise<GateAnswer> {
     return this.ask({ kind: 'unpin', cid }, encoder, requestId)
+  }
+
+  get identified(): Promise<void> {
+    return this.open.identified
   }
 
   queued(): readonly QueueEntry[] {
