@@ -190,8 +190,8 @@ export class Ledger {
 
 /**
  * Another gate wrote the holder's lease, perhaps later, so it must not become shorter. It gets a
- * token of this gate all the same: the other gate may have released its own, which only a crash of
- * the cluster has brought back.
+ * token of this gate in any case: the other gate may have released its own lease, and a crash of
+ * the cluster may have brought that back.
  */
 function noShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): Wanted {
   if (wanted === undefined || wanted === 'unpin' || lease?.token === undefined) return wanted

@@ -128,7 +128,7 @@ export class Clients {
 
   /**
    * A client that waits for the gate that ended never gets an answer.
-   * @param behindMs for how long its disk had taken nothing; undefined: it stopped in order
+   * @param behindMs for how long its disk had taken nothing; undefined: it shut down cleanly
    */
   gateEnded(at: number, behindMs?: number): void {
     const sinceMs = this.world.time.monotonic() - Math.max(rowDelayMsMax, behindMs ?? 0)
