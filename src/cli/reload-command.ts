@@ -30,7 +30,7 @@ const byOtherMeans =
 
 function print(answer: ReloadAnswer & { readonly isApplied: true }, io: Io): void {
   const changes = Object.entries(answer.changes)
-  if (changes.length === 0) io.stdout.write('reloaded: nothing that the daemon uses has changed\n')
+  if (changes.length === 0) io.stdout.write(`reloaded: ${unchanged}\n`)
   else io.stdout.write('reloaded\n')
   for (const [what, names] of changes)
     io.stdout.write(`  ${words.get(what) ?? what}: ${names.join(', ')}\n`)
@@ -38,6 +38,8 @@ function print(answer: ReloadAnswer & { readonly isApplied: true }, io: Io): voi
     io.stdout.write(`  waits for a restart: ${answer.needRestart.join(', ')}\n`)
   for (const warning of answer.warnings) warn(io, warning)
 }
+
+const unchanged = 'nothing has changed since the daemon last read it, as it does by itself'
 
 const words = new Map([
   ['sections', 'changed'],

@@ -73,5 +73,9 @@ const bySentence = new Map(
     .map(([reason, help]) => [sentences[reason]?.message ?? '', help]),
 )
 
-/** @returns undefined: there is only the status to go by */
-export const adviceFor = (message: string): string | undefined => bySentence.get(message)
+/**
+ * @param message a sentence, perhaps with a colon and details
+ * @returns undefined: there is only the status to go by
+ */
+export const adviceFor = (message: string): string | undefined =>
+  bySentence.get(message) ?? bySentence.get(message.slice(0, message.lastIndexOf(': ')))

@@ -4,7 +4,7 @@ import type { Parameter } from '../../cluster/query.js'
 import { reservedPrefix } from '../../leases/lease.js'
 import { isDialableAddress, isPeerId } from '../../cluster/peer.js'
 import type { OptionGrant } from '../../settings/values/permissions.js'
-import { BadRequest } from '../refusals.js'
+import { BadRequest, refusals } from '../refusals.js'
 import { readExpiry } from './pin-expiry.js'
 import { quote } from '../target.js'
 
@@ -68,7 +68,10 @@ export function readPinOptions(
     if (option === undefined) throw unknownParameter(name)
     if (zeroable.has(name) && value === '0') continue
     if (option.grant !== undefined && !granted.has(option.grant)) {
-      throw new BadRequest('option-not-granted', `forbidden: option ${name} is not granted`)
+      throw new BadRequest(
+        'option-not-granted',
+        `${refusals['option-not-granted'].message}: ${name}`,
+      )
     }
     const read = option.read(value, name)
     if (read === undefined) throw new BadRequest('bad-option', `parameter ${name} invalid`)

@@ -6,7 +6,7 @@ import type { PendingCounts } from '../../ledger/pending-counts.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Answering } from '../handler.js'
 import type { PinPlan } from '../plan.js'
-import type { RefusalReason } from '../refusals.js'
+import { refusals, type RefusalReason } from '../refusals.js'
 import type { Authorized } from '../request.js'
 
 export interface Excess {
@@ -112,8 +112,8 @@ export class Quota {
 }
 
 function excess(what: 'leases' | 'unfinished', count: number, max: number): Excess {
-  const name = what === 'leases' ? 'leases' : 'unfinished pins'
-  return { reason: `too-many-${what}`, message: `quota exceeded: ${count} of ${max} ${name}` }
+  const reason = `too-many-${what}` as const
+  return { reason, message: `${refusals[reason].message}: ${count} of ${max}` }
 }
 
 /**

@@ -191,6 +191,32 @@ t.test('a reader learns which permission it lacks', async (t) => {
   t.match(text, /^skip {2}unpin {5}nothing was pinned$/m)
 })
 
+t.test(
+  'a quota that is used up, and a pin that another holds, have their own advice',
+  async (t) => {
+    const limits = { leases: 1 }
+    const gate = await startGate(t, {
+      enforcement: 'enforce',
+      encoders: { small: { limits }, other: {} },
+    })
+    const pinAs = (name: string, method = 'POST') =>
+      fetch(`${gate.url}/pins/${wellKnown}`, {
+        method,
+        headers: { authorization: gate.basic(name) },
+      })
+    t.equal((await pinAs('small')).status, 200)
+    const full = await run(t, endpointOf(gate, 'small'), { cid })
+    t.equal(full.code, 1)
+    t.match(full.text, /^FAIL {2}pin {7}403, .*\n +what to do: .* quota .*`limits\.leases`/m)
+    t.notMatch(full.text, 'permission')
+    t.equal((await pinAs('other')).status, 200)
+    t.equal((await pinAs('small', 'DELETE')).status, 200)
+    const held = await run(t, endpointOf(gate, 'small'), { cid: wellKnown })
+    t.match(held.text, /^skip {2}pin .* is already pinned/m)
+    t.equal((await pinAs('alpha', 'DELETE')).status, 403)
+  },
+)
+
 t.test('when the unpin is refused, the probe says that the pin remains', async (t) => {
   const gate = await startGate(t, { encoders: { keeper: { deny: ['unpin'] } } })
   const { code, text } = await run(t, endpointOf(gate, 'keeper'), { cid })

@@ -246,7 +246,7 @@ t.test(
     const reload = (...args: string[]) => pinwarden('reload', ...args, '-c', configPath)
     t.match(await reload(), {
       code: 0,
-      stdout: 'reloaded: nothing that the daemon uses has changed\n',
+      stdout: /^reloaded: nothing has changed since the daemon last read it, .*\n$/,
     })
     write({ encoders: { alpha: {} }, log: { level: 'warn', bufferBytesMax: 70_000 } })
     const reloaded = await reload()

@@ -317,7 +317,7 @@ t.test('waiting pins count against the quotas of their encoder', async (t) => {
   const refused = await gate.ask('POST', `/pins/${cid}`)
   t.equal(refused.status, 429)
   t.equal(refused.headers.get('retry-after'), '10')
-  t.match(refused.json, { message: 'quota exceeded: 2 of 2 unfinished pins' })
+  t.match(refused.json, { message: 'quota exceeded: too many unfinished pins: 2 of 2' })
   t.equal((await gate.ask('POST', `/pins/${cid}`, { as: 'beta' })).status, 202)
   t.equal(pendingIn(gate).length, 3)
 })

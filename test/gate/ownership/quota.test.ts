@@ -22,7 +22,7 @@ t.test('leases over the quota are refused with the figures, and not sent', async
   for (const index of [1, 2]) t.equal((await gate.ask('POST', path(index), { as })).status, 200)
   t.match(await gate.ask('POST', path(3), { as }), {
     status: 403,
-    json: { code: 403, message: 'quota exceeded: 2 of 2 leases' },
+    json: { code: 403, message: 'quota exceeded: too many pins held: 2 of 2' },
   })
   t.notOk(askedOf(gate.cluster).includes(`POST ${path(3)}`))
   t.equal((await gate.ask('POST', path(1), { as })).status, 200, 'renewing is no new lease')
@@ -41,7 +41,7 @@ t.test('what an encoder held before the start counts, once it was counted', asyn
   await gate.ask('DELETE', path(5))
   feed.release()
   await gate.logged('counted leases')
-  t.match(await gate.ask('POST', path(6)), { status: 403, json: { message: /4 of 3 leases/ } })
+  t.match(await gate.ask('POST', path(6)), { status: 403, json: { message: /: 4 of 3$/ } })
 })
 
 t.test('concurrent requests cannot exceed it together', async (t) => {
@@ -93,11 +93,11 @@ t.test('a lower quota removes no lease, and refuses until enough are gone', asyn
   await counted(gate)
   for (const index of [1, 2, 3, 4]) t.equal((await gate.ask('POST', path(index))).status, 200)
   gate.replace({ enforcement: 'enforce', limits: { leases: 2 } })
-  t.match(await gate.ask('POST', path(5)), { status: 403, json: { message: /4 of 2 leases/ } })
+  t.match(await gate.ask('POST', path(5)), { status: 403, json: { message: /: 4 of 2$/ } })
   t.equal((await gate.ask('POST', path(1))).status, 200, 'renewing is no new lease')
   t.equal(gate.cluster.pins.size, 4)
   for (const index of [1, 2]) await gate.ask('DELETE', path(index))
-  t.match(await gate.ask('POST', path(5)), { status: 403, json: { message: /2 of 2 leases/ } })
+  t.match(await gate.ask('POST', path(5)), { status: 403, json: { message: /: 2 of 2$/ } })
   await gate.ask('DELETE', path(3))
   t.equal((await gate.ask('POST', path(5))).status, 200)
 })
@@ -169,7 +169,10 @@ t.test('unfinished pins have their own limit', async (t) => {
   gate.cluster.statusOfNewPins = 'pinning'
   for (const index of [1, 2]) t.equal((await gate.ask('POST', path(index))).status, 200)
   const refused = await gate.ask('POST', path(3))
-  t.match(refused, { status: 429, json: { message: 'quota exceeded: 2 of 2 unfinished pins' } })
+  t.match(refused, {
+    status: 429,
+    json: { message: 'quota exceeded: too many unfinished pins: 2 of 2' },
+  })
   t.equal(refused.headers.get('retry-after'), '10')
   t.notOk(askedOf(gate.cluster).includes(`POST ${path(3)}`))
   const asked = askedOf(gate.cluster).filter((request) => request.includes('filter='))
