@@ -47,9 +47,12 @@ export async function askAdmin(where: string, path: string): Promise<unknown> {
 const notThere = 'is it running (systemctl status pinwarden), and did it start with this file?'
 
 export const optionsOf = (where: string, path: string): RequestOptions => {
-  const isUrl = /^https?:/.test(where)
-  if (isUrl ? !URL.canParse(where) : /^[^/]*:\d+$/.test(where))
-    throw new UsageError(`${where} is not a URL`, 'such as http://127.0.0.1:9099')
+  const isUrl = where.startsWith('http:')
+  if (isUrl ? !URL.canParse(where) : /^[^/]*:(?:\d+$|\/\/)/.test(where))
+    throw new UsageError(
+      `${where} is not a URL of an admin listener`,
+      'such as http://127.0.0.1:9099',
+    )
   if (!isUrl) return { socketPath: resolve(where), path, host: 'localhost' }
   const { hostname, port } = new URL(where)
   return { host: hostname.replace(/^\[|\]$/g, ''), port, path }

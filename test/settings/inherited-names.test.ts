@@ -73,9 +73,9 @@ t.test('commands report a missing encoder, and keys add creates one', async (t) 
   writeFileSync(path, '{"encoders": {"alpha": {}}}', { mode: 0o640 })
   for (const word of [name, 'toString', '__proto__']) {
     const rotated = await pinwarden('keys', 'rotate', word, '--config', path)
-    t.match(rotated, { code: 1, stderr: `${word} has no live key` })
+    t.match(rotated, { code: 1, stderr: `there is no encoder ${word}` })
     const revoked = await pinwarden('keys', 'revoke', word, 'k1', '--config', path)
-    t.match(revoked, { code: 1, stderr: `${word} has no key k1` })
+    t.match(revoked, { code: 1, stderr: `there is no encoder ${word}` })
     const removed = await pinwarden('encoders', 'remove', word, '--config', path)
     t.match(removed, { code: 1, stderr: `there is no encoder ${word}` })
   }

@@ -19,11 +19,13 @@ export function becomeDaemonUser(user: string | undefined, isUsualFile: boolean)
     become(packaged)
     return true
   }
-  if (groupOf(user) === undefined) throw new UsageError(`--user: this machine has no user ${user}`)
-  if (!isRoot && user !== ownName())
+  // A number names a user, too.
+  const name = idOf('-un', '--', user)
+  if (name === undefined) throw new UsageError(`--user: this machine has no user ${user}`)
+  if (!isRoot && name !== idOf('-un'))
     throw new UsageError(`--user ${user}: only root may check as another user`)
-  if (isRoot) become(user)
-  return user === packaged
+  if (isRoot) become(name)
+  return name === packaged
 }
 
 function become(user: string): void {
@@ -39,8 +41,6 @@ function groupOf(user: string): number | undefined {
   const found = idOf('-g', '--', user)
   return found === undefined ? undefined : Number(found)
 }
-
-const ownName = (): string | undefined => idOf('-un')
 
 function idOf(...args: readonly string[]): string | undefined {
   try {

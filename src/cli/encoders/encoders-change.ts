@@ -1,7 +1,6 @@
 /** `pinwarden encoders enable`, `disable` and `remove`. */
-import { editConfig, EditError } from '../../settings/edit/edit.js'
-import { configFrom } from '../../settings/load.js'
-import { removeEncoder, setField } from '../../settings/edit/encoder-edits.js'
+import { editConfig } from '../../settings/edit/edit.js'
+import { encoderIn, removeEncoder, setField } from '../../settings/edit/encoder-edits.js'
 import type { Io } from '../io.js'
 import { warnOfCopy } from '../report.js'
 
@@ -25,12 +24,9 @@ async function changeEncoder(
 ): Promise<number> {
   let keys = 0
   const edit = (text: string): string => {
-    const { encoders } = configFrom(text)
-    if (!Object.hasOwn(encoders, encoder))
-      throw new EditError(`there is no encoder ${encoder}`, 'pinwarden encoders list shows them')
-    keys = encoders[encoder]?.keys.length ?? 0
-    const isEnabled = encoders[encoder]?.enabled === true
-    if (change !== 'remove' && isEnabled === (change === 'enable')) throw new AsWanted()
+    const { keys: all, enabled } = encoderIn(text, encoder)
+    keys = all.length
+    if (change !== 'remove' && enabled === (change === 'enable')) throw new AsWanted()
     return changed(text, change, encoder)
   }
   try {
@@ -48,7 +44,7 @@ async function changeEncoder(
 class AsWanted extends Error {}
 
 function changed(text: string, change: EncoderChange, encoder: string): string {
-  if (change === 'remove') return removeEncoder(text, encoder) ?? text
+  if (change === 'remove') return removeEncoder(text, encoder)
   return setField(text, ['encoders', encoder], 'enabled', change === 'enable')
 }
 

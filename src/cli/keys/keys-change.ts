@@ -3,8 +3,7 @@
  * `pinwarden keys revoke`: removes a key of an encoder, for good.
  */
 import { editConfig, EditError } from '../../settings/edit/edit.js'
-import { configFrom } from '../../settings/load.js'
-import { clearExpired, removeKey, rotateKey } from '../../settings/edit/encoder-edits.js'
+import { clearExpired, encoderIn, removeKey, rotateKey } from '../../settings/edit/encoder-edits.js'
 import type { KeyConfig } from '../../settings/schema/schema.js'
 import { graceEnd, timestampOf } from './expiry.js'
 import type { JsonCalled } from '../command-line.js'
@@ -28,7 +27,7 @@ export async function keysRotate(options: KeysRotateOptions, io: Io): Promise<nu
   let until = timestampOf(end)
   let cleared = 0
   const change = (text: string): string => {
-    old = oldKey(configFrom(text).encoders[encoder]?.keys ?? [], options, now)
+    old = oldKey(encoderIn(text, encoder).keys, options, now)
     const note = options.note ?? old.note
     if (old.expires !== undefined && Date.parse(old.expires) < end.getTime()) until = old.expires
     // A key that was made in this second.
@@ -78,6 +77,7 @@ export interface KeysRevokeOptions {
 export async function keysRevoke(options: KeysRevokeOptions, io: Io): Promise<number> {
   const { configPath, encoder, id } = options
   const change = (text: string): string => {
+    encoderIn(text, encoder)
     const changed = removeKey(text, encoder, id)
     if (changed === undefined) {
       throw new EditError(`${encoder} has no key ${id}`, 'pinwarden keys list shows the keys')

@@ -4,6 +4,9 @@
  */
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import { readLines } from '../../cluster/lines.js'
+import { ClusterFault } from '../../cluster/faults.js'
+import { faults } from '../../gate/refusals.js'
+import { connectFault } from '../ask-admin.js'
 import { ClusterClient } from '../../cluster/cluster-client.js'
 import { isSoftDeleted, liveLeases } from '../../leases/decide.js'
 import { namesByHolder } from '../../leases/holder-names.js'
@@ -175,6 +178,14 @@ const leasesOf = (record: PinRecord): readonly Lease[] =>
 const lineOf = (cid: string, { holder, sinceMs, untilMs, token = '-' }: Lease): string =>
   `${cid} ${holder} ${sinceMs} ${untilMs === Infinity ? '-' : untilMs} ${token}`
 
+function whyNot(error: unknown, hosts: readonly string[], limitMs: number): string {
+  if (!(error instanceof ClusterFault)) return String(error)
+  const isOfSystem = error.cause instanceof Error && 'code' in error.cause
+  return isOfSystem
+    ? connectFault(hosts.join(' or '), error.cause, limitMs)
+    : faults[error.reason].message
+}
+
 async function eachRecord(snapshot: Snapshot, take: (record: PinRecord) => void): Promise<void> {
   const cluster = new ClusterClient(snapshot)
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
@@ -184,8 +195,8 @@ async function eachRecord(snapshot: Snapshot, take: (record: PinRecord) => void)
       take(readPinRecord(line.toString()))
     })
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
-    throw new CommandError(`the cluster's state could not be read: ${String(error)} ${cause}`)
+    const hosts = snapshot.config.cluster.endpoints.map(({ url }) => new URL(url).host)
+    throw new CommandError(`the cluster's state could not be read: ${whyNot(error, hosts, headMs)}`)
   } finally {
     await cluster.close()
   }

@@ -5,7 +5,8 @@ import { parseJson } from '../files/parse.js'
 import { dayMs } from '../../time/units.js'
 import { keysMax } from '../schema/names.js'
 import { configFrom } from '../load.js'
-import type { KeyConfig } from '../schema/schema.js'
+import { EditError } from './edit.js'
+import type { EncoderConfig, KeyConfig } from '../schema/schema.js'
 import { insertLast, withoutEntry } from './entries.js'
 
 export interface KeyAddition {
@@ -95,11 +96,17 @@ export function clearExpired(text: string, encoder: string, now: number): KeysCl
   return { text: left, count: gone.length }
 }
 
-/** Removes an encoder with all of its keys; undefined when the text has no such encoder. */
-export function removeEncoder(text: string, encoder: string): string | undefined {
-  if (!Object.hasOwn(configFrom(text).encoders, encoder)) return undefined
-  return without(text, ['encoders'], encoder)
+/** @throws EditError when the text has no such encoder */
+export function encoderIn(text: string, encoder: string): EncoderConfig {
+  const { encoders } = configFrom(text)
+  const found = Object.hasOwn(encoders, encoder) ? encoders[encoder] : undefined
+  if (found !== undefined) return found
+  throw new EditError(`there is no encoder ${encoder}`, 'pinwarden encoders list shows them')
 }
+
+/** Removes an encoder with all of its keys. */
+export const removeEncoder = (text: string, encoder: string): string =>
+  without(text, ['encoders'], encoder)
 
 function without(text: string, path: Path, name: string | number): string {
   const container = nodeAt(parseTree(text), path)

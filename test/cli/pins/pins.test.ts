@@ -314,7 +314,11 @@ t.test('age is measured from the first pin, the last renewal, or both', async (t
 })
 
 t.test('without a daemon, or as another user, the command says what is missing', async (t) => {
-  const { daemon, command } = await served(t)
+  const { cluster, daemon, command } = await served(t)
+  await cluster.close()
+  t.match(await command('pins', 'plan', '--encoder', 'alpha'), {
+    ...{ code: 1, stderr: /state could not be read: nothing listens at 127\.0\.0\.1:\d+\n/ },
+  })
   daemon.process.kill('SIGTERM')
   await daemon.exited
   for (const argv of [

@@ -190,10 +190,16 @@ t.test('status says why the daemon cannot be asked', async (t) => {
       stderr: /is not an admin listener of pinwarden/,
     })
   }
-  for (const where of ['127.0.0.1:9099', 'http://', 'http://127.0.0.1:99999'])
+  for (const where of [
+    '127.0.0.1:9099',
+    'http://',
+    'http://127.0.0.1:99999',
+    'ftp://x',
+    'https://localhost:9099',
+  ])
     t.match(await pinwarden('status', '--admin', where), {
       code: 2,
-      stderr: /is not a URL\nhint: /,
+      stderr: /is not a URL of an admin listener\nhint: /,
     })
 })
 
