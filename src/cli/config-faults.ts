@@ -9,19 +9,24 @@ import { fail, hint, report, warn } from './report.js'
 /**
  * For commands that ask the daemon, or read what it wrote: with a broken file it keeps its older
  * settings, and is found by what the file still says.
+ *
+ * @param needsFile whether a file that cannot be read is an error; else the usual places serve
  */
 export async function configInUse(
   configPath: string,
   io: Io,
+  needsFile = true,
 ): Promise<{ readonly config: Config; readonly isBroken: boolean }> {
   try {
     return { config: await loadConfig(configPath), isBroken: false }
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
+    if (!(error instanceof ConfigError) || (needsFile && isUnread(error))) throw error
     warn(io, `${configPath} is broken: pinwarden check says why; the daemon has older settings`)
     return { config: await soundConfig(configPath, io.env), isBroken: true }
   }
 }
+
+const isUnread = ({ problems }: ConfigError): boolean => problems.some(({ path }) => path === '')
 
 /** 1: failed; 2: wrong usage. */
 export function reportWithConfig(error: unknown, configPath: string, io: Io): 1 | 2 {

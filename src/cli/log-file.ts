@@ -1,7 +1,7 @@
 /** Reads the daemon's log: from files, rotated files, or systemd. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
+import { createReadStream, type Stats } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -75,18 +75,37 @@ export async function configuredLog(configPath: string, io: Io): Promise<string 
   return (await configInUse(configPath, io)).config.log.file
 }
 
-/** Includes the rotated files, the oldest first. */
+/** With the rotated files, the oldest first. In the middle of a rotation the file is missing. */
 export async function rotatedFiles(file: string): Promise<string[]> {
   const [directory, name] = [dirname(file), basename(file)]
   const names = (await readdir(directory).catch(() => [])).filter((other) => isRotated(other, name))
-  const dated = await Promise.all(
-    names.map(async (other) => {
-      const path = join(directory, other)
-      return { path, mtimeMs: (await stat(path)).mtimeMs }
-    }),
-  )
-  return [...dated.sort((one, other) => one.mtimeMs - other.mtimeMs).map(({ path }) => path), file]
+  const look = async (path: string) => ({ path, stat: await stat(path) })
+  const rotated = await Promise.all(names.map((other) => look(join(directory, other))))
+  const files = rotated
+    .filter((each) => each.stat.isFile())
+    .sort((one, other) => one.stat.mtimeMs - other.stat.mtimeMs)
+  const own = await look(file).catch((error: unknown) => {
+    if (files.length === 0) throw fileFault(file, error, 'read')
+    return undefined
+  })
+  // A link may name the newest of them.
+  const all = own === undefined ? files : [...files.filter((each) => !isSame(each, own)), own]
+  return all.map(({ path }) => path)
 }
+
+interface Looked {
+  readonly stat: Pick<Stats, 'dev' | 'ino'>
+}
+
+const isSame = (one: Looked, other: Looked): boolean =>
+  one.stat.ino === other.stat.ino && one.stat.dev === other.stat.dev
+
+/** Such as that of a shell's `<(…)`: it is read once, as it comes. */
+export const isPipe = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFIFO(),
+    () => false,
+  )
 
 /** Such as `access.log.2.gz` and `access.log-20261126`, or with its extension at the end. */
 function isRotated(other: string, name: string): boolean {
@@ -126,6 +145,7 @@ type Form = 'plain' | 'carried' | 'gzip' | 'zstd'
 
 /** By its first bytes, whatever its name. */
 export async function formOf(path: string): Promise<Form> {
+  if (await isPipe(path)) return 'carried'
   const file = await open(path, 'r').catch((error: unknown) => {
     throw fileFault(path, error, 'read')
   })

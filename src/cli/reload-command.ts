@@ -9,7 +9,7 @@ import { CommandError, fail, hint, warn } from './report.js'
 
 /** @returns 0: they are in force; 1: they were refused, or no daemon answers */
 export async function reload({ configPath, json }: JsonCalled, io: Io): Promise<number> {
-  const { config, isBroken } = await configInUse(configPath, io)
+  const { config, isBroken } = await configInUse(configPath, io, false)
   const asked = askControl(config, 'POST', '/reload', {}) as Promise<ReloadAnswer>
   const answer = await asked.catch((error: unknown) => {
     const isLost = isBroken && error instanceof NoDaemon

@@ -17,7 +17,7 @@ export interface StatusOptions extends JsonCalled {
 }
 
 async function adminIn(configPath: string, io: Io): Promise<string | undefined> {
-  const { config, isBroken } = await configInUse(configPath, io)
+  const { config, isBroken } = await configInUse(configPath, io, false)
   if (!isBroken) return adminOf(config)
   hint(io, 'use --admin if its admin listener is not at the default address')
   return adminOf({ admin: config.admin ?? usualAdmin })

@@ -4,6 +4,7 @@ import type { Io } from '../io.js'
 import {
   configuredLog,
   formOf,
+  isPipe,
   isSince,
   journaldLines,
   linesIn,
@@ -77,12 +78,17 @@ async function* linesWanted(query: LineQuery, io: Io): AsyncGenerator<string> {
     for await (const line of ownLines(linesOf(io.stdin ?? []))) if (isWanted(line)) yield line
     return
   }
+  if (query.file !== undefined && (await isPipe(query.file))) {
+    for await (const line of linesIn(query.file)) if (isWanted(line)) yield line
+    return
+  }
   const file = query.file ?? (await configuredLog(configPath, io))
   if (file === undefined) {
     yield* ofJournald(query)
     return
   }
   const files = query.file === undefined ? await rotatedFiles(file) : [file]
+  if (follow) await formOf(file)
   // From here on, lines are followed, and are not part of the last lines.
   const end = follow ? (await lastLines(file, () => true, 0)).end : undefined
   const endOf = (path: string) => (path === file ? end : undefined)

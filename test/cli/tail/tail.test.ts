@@ -1,15 +1,17 @@
 /** The log as a person reads it: laid out, filtered, followed. */
 import {
   appendFileSync,
+  mkdirSync,
   readFileSync,
   renameSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
@@ -290,6 +292,31 @@ t.test('lines that docker, CRI or journald cut are joined', async (t) => {
     logOf(t, `${docker(`${short}\n`)}\n${docker(one)}\n`),
   )
   t.equal(begun.stdout, `${short}\n${one}\n`)
+})
+
+t.test('odd neighbours of the log, and pipes, do not hold anything up', async (t) => {
+  const dir = t.testdir({
+    'c.json': '{ "log": { "file": "access.log" } }',
+    'access.log.1': `${lines[0] ?? ''}\n`,
+  })
+  const at = (name: string) => join(dir, name)
+  const shown = async (...args: string[]) => {
+    const { code, stdout, stderr } = await pinwarden('tail', '--json', ...args)
+    return code === 0 ? stdout.trimEnd().split('\n').length : stderr
+  }
+  t.equal(await shown('-c', at('c.json')), 1, 'there is no file in the middle of a rotation')
+  symlinkSync('access.log.1', at('access.log'))
+  mkdirSync(at('access.log.2'))
+  execFileSync('mkfifo', [at('access.log.3'), at('pipe')])
+  t.equal(await shown('-c', at('c.json')), 1, 'a link to a rotated file counts once')
+  t.match(await shown('-c', at('none.json')), /none\.json does not exist/)
+  t.match(await shown('-f', dir), /^pinwarden: error: \S+ is a directory\n$/)
+  t.match(await shown('-f', at('none')), /^pinwarden: error: \S+none does not exist\n$/)
+  for (const args of [[], ['-f']]) {
+    const writer = spawn('sh', ['-c', `cat "${at('access.log.1')}" > "${at('pipe')}"`])
+    t.equal(await shown(...args, at('pipe')), 1)
+    await once(writer, 'exit')
+  }
 })
 
 t.test('fields that another program wrote are shown, counted or left out', async (t) => {
