@@ -176,17 +176,22 @@ async function listenerProblems(
   }
   const code = await refusedAt(listener)
   if (code === undefined || (code === 'EADDRINUSE' && (await isOwn(listener)))) return []
-  const { host, port } = listener
-  return said(
-    `${path}.${code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'}`,
-    {
-      EADDRINUSE: `another program listens on port ${port} of ${host}: ${holderText(port)}`,
-      EADDRNOTAVAIL: `${host} is not an address of this machine: ip address shows them`,
-      EACCES:
-        `this user may not listen on port ${port}: ports below 1024 need the capability ` +
-        'CAP_NET_BIND_SERVICE, or pinwarden.socket',
-    }[code] ?? `${isIP(host) === 0 ? `the name ${host}` : host} cannot be listened on (${code})`,
-  )
+  const field = code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'
+  return said(`${path}.${field}`, whyNotFree(code, listener))
+}
+
+/** @param code of the system's error of listening there */
+export function whyNotFree(code: string, { host, port }: { host: string; port: number }): string {
+  if (code === 'EADDRINUSE')
+    return `another program listens on port ${port} of ${host}: ${holderText(port)}`
+  if (code === 'EADDRNOTAVAIL')
+    return `${host} is not an address of this machine: ip address shows them`
+  if (code === 'EACCES')
+    return (
+      `this user may not listen on port ${port}: ports below 1024 need the capability ` +
+      'CAP_NET_BIND_SERVICE, or pinwarden.socket'
+    )
+  return `${isIP(host) === 0 ? `the name ${host}` : host} cannot be listened on (${code})`
 }
 
 function holderText(port: number): string {

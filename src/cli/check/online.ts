@@ -1,6 +1,6 @@
 /** Checks what the daemon would use: the cluster and its clocks, the fallback, the store. */
 import { request, Client } from 'undici'
-import { connectFault } from '../ask-admin.js'
+import { boundedText, connectFault } from '../ask-admin.js'
 import { Store } from '../../store/store.js'
 import { isObject } from '../../cluster/json.js'
 import type { Problem } from '../../settings/problems.js'
@@ -73,7 +73,7 @@ async function fallbackAnswer(snapshot: Snapshot): Promise<Answer | undefined> {
       method: 'POST',
       signal,
     })
-    const own = JSON.parse(await textOf(body)) as { readonly ID?: unknown }
+    const own = JSON.parse(await boundedText(body, bytesMax)) as { readonly ID?: unknown }
     const { json } = await askEndpoint(snapshot, 0, '/id')
     const ipfs = isObject(json) && isObject(json.ipfs) ? json.ipfs.id : undefined
     if (own.ID === ipfs) return fault(path, `${url} is a Kubo that the cluster uses: name another`)
@@ -130,23 +130,12 @@ async function askEndpoint(snapshot: Snapshot, index: number, path: string) {
       ...{ method: 'GET', path, signal: AbortSignal.timeout(waitMs) },
       headers: { accept: 'application/json', ...(username !== undefined && { authorization }) },
     })
-    const json: unknown = JSON.parse((await textOf(body)) || 'null')
+    const json: unknown = JSON.parse((await boundedText(body, bytesMax)) || 'null')
     const date = Date.parse(String(headers.date)) || Date.now()
     return { status: statusCode, date, json, challenge: String(headers['www-authenticate'] ?? '') }
   } finally {
     await client.destroy()
   }
-}
-
-async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of body) {
-    bytes += part.length
-    if (bytes > bytesMax) throw new Error('a very long answer')
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString()
 }
 
 const whyNot = (url: string, error: unknown, socket?: string): string =>

@@ -2,7 +2,7 @@
 import { isIP, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { blockListOf, isLoopback } from '../../settings/values/network.js'
-import { refusedAt } from '../../daemon/start-problems.js'
+import { refusedAt, whyNotFree } from '../../daemon/start-problems.js'
 import { CommandError } from '../report.js'
 
 /** Addresses that are not reachable from elsewhere: RFC 1918, 6598, 3927, 4193, 4291. */
@@ -44,17 +44,8 @@ const ownAddresses = (interfaces: ReturnType<typeof networkInterfaces>): string[
 const isPrivate = (address: string): boolean =>
   privateNetworks?.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') === true
 
-const whyTaken: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there: ss -ltnp shows which',
-  EADDRNOTAVAIL: 'this machine does not have the address: ip address shows those it has',
-  EACCES: 'this user may not listen on ports below 1024',
-  ENOTFOUND: 'no address has that name',
-}
-
 /** @throws CommandError when the address is taken, or not of this machine */
 export async function refuseIfTaken(host: string, port: number): Promise<void> {
   const code = await refusedAt({ host, port })
-  if (code === undefined) return
-  const why = whyTaken[code] ?? `it cannot be listened on (${code})`
-  throw new CommandError(`${host} port ${port}: ${why}`, '--host, --port')
+  if (code !== undefined) throw new CommandError(whyNotFree(code, { host, port }), '--host, --port')
 }

@@ -96,7 +96,7 @@ t.test('impossible arguments are refused, and nothing is written', async (t) => 
     [
       ['--port', String(port)],
       1,
-      /127\.0\.0\.1 port \d+: another program listens there.*\nhint: --host/,
+      /another program listens on port \d+ of 127\.0\.0\.1: .*\nhint: --host/,
     ],
     [['--port', 'many'], 2, /--port many is not a port/],
     [['--encoder', 'Al:pha'], 1, /encoders\["Al:pha"\]/],
