@@ -1,4 +1,5 @@
 /** Tells whether the running daemon uses a given settings file. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { get, type IncomingMessage, type RequestOptions } from 'node:http'
 import { realpathSync } from 'node:fs'
@@ -45,9 +46,18 @@ export function ownDaemon(expected: Expected): (held: Held) => Promise<boolean> 
       portHolders(port).some(
         ({ program, settingsFile }) =>
           program === 'pinwarden' && isIts(settingsFile ?? defaultPath),
-      )
+      ) ||
+      (held.kind === 'public' && isIts(defaultPath) && isOfUnit(port))
     )
   }
+}
+
+/** Whether systemd listens for the packages' unit, which may be stopped meanwhile. */
+function isOfUnit(port: number): boolean {
+  const args = ['show', 'pinwarden.socket', '--property=ActiveState,Listen']
+  const { stdout } = spawnSync('systemctl', args, { encoding: 'utf8', timeout: waitMs })
+  const text = String(stdout)
+  return text.includes('ActiveState=active') && text.includes(`:${port} (Stream)`)
 }
 
 /** Where it is, whatever links lead to it. */

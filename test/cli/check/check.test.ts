@@ -21,6 +21,7 @@ import { certificate, otherCertificate } from '../../support/certificate.js'
 import { bin, run, startDaemon } from '../../support/daemon.js'
 import { startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
+import { noScratchMachine, onScratchMachine } from '../../support/scratch-machine.js'
 
 const fixtures = fileURLToPath(new URL('../../../../test/cli/check/fixtures', import.meta.url))
 const names = (kind: string) => readdirSync(fixtures).filter((name) => name.endsWith(kind))
@@ -215,6 +216,33 @@ t.test(
       code: 1,
       stderr: /not a cluster/,
     })
+  },
+)
+
+t.test(
+  "a port that systemd holds for the packages' unit is no problem",
+  { skip: noScratchMachine },
+  async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    t.teardown(() => taken.close())
+    const { port } = taken.address() as AddressInfo
+    const config = JSON.stringify({ listen: { port } })
+    const said = (state: string, at: number) => `ActiveState=${state}\nListen=[::]:${at} (Stream)`
+    const check = `'${process.execPath}' '${bin}' check --user root -c`
+    const script = [
+      'cd /root; mkdir -p /etc/pinwarden; umask 027',
+      `echo '${config}' | tee /etc/pinwarden/config.json > other.json`,
+      ...[said('inactive', port), said('active', 1), said('active', port)].flatMap((text) => [
+        `printf '#!/bin/sh\nprintf "%s"\n' '${text.replace('\n', '\\\\n')}' > /usr/local/bin/systemctl`,
+        'chmod 755 /usr/local/bin/systemctl',
+        `${check} /etc/pinwarden/config.json >&2; echo $?`,
+      ]),
+      `${check} other.json >&2; echo $?`,
+    ].join('\n')
+    const { stdout, stderr } = await onScratchMachine(script)
+    t.equal(stdout, '1\n1\n0\n1\n', stderr)
+    t.match(stderr, `another program listens on port ${port} of 127.0.0.1: `)
   },
 )
 
