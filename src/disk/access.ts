@@ -109,12 +109,18 @@ export function fullFault(directory: string): string | undefined {
   return isOut ? `${directory} is on a file system without free inodes: df -i shows it` : undefined
 }
 
+/** So much, and half of a small disk, is for the ledger and its reserve. */
+const spareBytes = 8 * 1024 ** 2
+
 /** @returns undefined: a file can be created there, and has space */
 export function roomFault(directory: string): string | undefined {
-  const fault = directoryFault(directory)
+  const fault = directoryFault(directory) ?? fullFault(directory)
   if (fault !== undefined) return fault
-  const { blocks, bavail } = statfsSync(directory)
-  return blocks > 0 && bavail === 0 ? refusal(directory, 'ENOSPC') : fullFault(directory)
+  const { blocks, bavail, bsize } = statfsSync(directory)
+  const free = bavail * bsize
+  if (free >= Math.min(spareBytes, (blocks * bsize) / 2)) return undefined
+  const left = `${Math.floor(free / 1024 ** 2)} MiB left`
+  return `${directory} is on a file system with ${left}: df -h shows it`
 }
 
 class NotDirectory extends Error {

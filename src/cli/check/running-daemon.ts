@@ -55,9 +55,9 @@ export function ownDaemon(expected: Expected): (held: Held) => Promise<boolean> 
 /** Whether systemd listens for the packages' unit, which may be stopped meanwhile. */
 function isOfUnit(port: number): boolean {
   const args = ['show', 'pinwarden.socket', '--property=ActiveState,Listen']
-  const { stdout } = spawnSync('systemctl', args, { encoding: 'utf8', timeout: waitMs })
-  const text = String(stdout)
-  return text.includes('ActiveState=active') && text.includes(`:${port} (Stream)`)
+  const { error, stdout } = spawnSync('systemctl', args, { encoding: 'utf8', timeout: waitMs })
+  if (error !== undefined) return false
+  return stdout.includes('ActiveState=active') && stdout.includes(`:${port} (Stream)`)
 }
 
 /** Where it is, whatever links lead to it. */

@@ -273,7 +273,7 @@ t.test('a disk without free space or inodes is warned of', { skip: noMounts }, a
   const filled = { inodes: 'i=0; while mkdir /mnt/$i; do i=$((i+1)); done', space: 'yes > /mnt/f' }
   for (const [options, fill, words] of [
     ['nr_inodes=9', filled.inodes, 'is on a file system without free inodes: df -i shows it'],
-    ['size=4m', filled.space, 'is on a file system that is full: df -h and df -i show it'],
+    ['size=4m', filled.space, 'is on a file system with 0 MiB left: df -h shows it'],
   ] as const) {
     const command = [files, options, fill, process.execPath, bin]
     const { status, stdout, stderr } = spawnSync(

@@ -314,8 +314,9 @@ t.test('odd neighbours of the log, and pipes, do not hold anything up', async (t
   t.match(await shown('-f', at('none')), /^pinwarden: error: \S+none does not exist\n$/)
   for (const args of [[], ['-f']]) {
     const writer = spawn('sh', ['-c', `cat "${at('access.log.1')}" > "${at('pipe')}"`])
+    const ended = once(writer, 'exit')
     t.equal(await shown(...args, at('pipe')), 1)
-    await once(writer, 'exit')
+    await ended
   }
 })
 
