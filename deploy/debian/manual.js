@@ -1,19 +1,26 @@
 /** Prints pinwarden(1), made from what the program says with --help. */
-import { execFileSync } from 'node:child_process'
+import { pathToFileURL } from 'node:url'
 
 const [program, version] = process.argv.slice(2)
-const env = { PATH: process.env.PATH, COLUMNS: '78' }
-const help = (...command) =>
-  execFileSync(process.execPath, [program, ...command, '--help'], { encoding: 'utf8', env })
+const { run } = await import(new URL('cli/cli.js', pathToFileURL(program)))
 
-/** The names that a help lists, with those below them. */
-function commandsOf(...path) {
-  const list = /^Commands:\n((?: {2}.*\n)+)/m.exec(help(...path))?.[1] ?? ''
-  const names = [...list.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name)
-  return names
-    .filter((name) => name !== 'help')
-    .flatMap((name) => [[...path, name], ...commandsOf(...path, name)])
+async function help(...command) {
+  let text = ''
+  const stdout = { write: (part) => (text += part) }
+  await run([...command, '--help'], { stdout, stderr: process.stderr, env: {} })
+  return text
 }
+
+/** A command's help, and then those of the commands that it lists. */
+async function* helps(...path) {
+  const text = await help(...path)
+  yield { path, text }
+  const list = /^Commands:\n((?: {2}.*\n)+)/m.exec(text)?.[1] ?? ''
+  for (const [, name] of list.matchAll(/^ {2}([a-z-]+)/gm))
+    if (name !== 'help') yield* helps(...path, name)
+}
+
+const [whole, ...commands] = await Array.fromAsync(helps())
 
 const roff = (text) => text.replaceAll('\\', '\\e').replace(/^(?=[.'])/gm, '\\&')
 const block = (text) => `.nf\n${roff(text.trim()).replaceAll('-', '\\-')}\n.fi\n`
@@ -27,10 +34,8 @@ pinwarden \\- authenticating gate on the public port of an IPFS Cluster
 .I command
 [options]
 .SH DESCRIPTION
-${block(help())}.SH COMMANDS
-${commandsOf()
-  .map((path) => `.SS ${path.join(' ')}\n${block(help(...path))}`)
-  .join('')}.SH EXIT STATUS
+${block(whole.text)}.SH COMMANDS
+${commands.map(({ path, text }) => `.SS ${path.join(' ')}\n${block(text)}`).join('')}.SH EXIT STATUS
 .TP
 .B 0
 Done, or there was nothing to do, which the command then says.

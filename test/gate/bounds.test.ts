@@ -9,6 +9,9 @@ const servesOthers = async (t: Test, gate: TestGate) => {
   t.equal((await gate.ask('GET', '/id')).status, 200, 'others are served')
 }
 
+// Each waits for a bound of its own gate.
+t.jobs = 4
+
 t.test('a head that does not arrive in time is answered 408', async (t) => {
   const gate = await startGate(t, { listen: { headersTimeoutMs: 1000 } })
   const slow = await RawClient.to(gate.url)

@@ -27,7 +27,7 @@ t.test('a reader that stalls blocks nothing; lost lines are counted and logged',
   const config = await configOf(t, { bufferBytesMax: 65_536 })
   const { daemon, url } = await startDaemon(t, config)
   daemon.process.stdout.pause()
-  const count = 1500
+  const count = 800
   for (let i = 0; i < count; i++) {
     const response = await fetch(`${url}/id`, { headers })
     await response.arrayBuffer()

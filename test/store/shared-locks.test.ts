@@ -48,6 +48,9 @@ async function heldUp({ cluster, pick }: Pick<Gates, 'cluster' | 'pick'>, as: st
 
 type Gates = Awaited<ReturnType<typeof startGates>>
 
+// They wait for gates and stores of their own.
+t.jobs = 4
+
 t.test(
   'encoders that pin the same CID at four gates at the same time all hold it',
   { skip },

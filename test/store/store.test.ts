@@ -41,6 +41,9 @@ const statuses = async (gates: readonly TestGate[], count: number, path = '/id')
 const away = 'the store went down; limits and locks are of this gate alone until it is back'
 const back = 'the store came back; limits and locks are shared'
 
+// They wait for gates and stores of their own.
+t.jobs = 4
+
 t.test('four gates give an encoder one budget, exact to the request', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
   const limits = { reads: { max: 60, windowSeconds: 3600 } }
