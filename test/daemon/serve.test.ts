@@ -105,10 +105,9 @@ t.test('an address in use is reported plainly, with exit code 1', async (t) => {
   writeFileSync(path, JSON.stringify(configOf(cluster, { port })))
   const daemon = run(t, ['serve', '--config', path])
   t.equal((await daemon.exited).code, 1)
-  t.match(
-    daemon.stderr,
-    /^pinwarden: error: .* has a problem\n {2}line 1: listen\.port: .*ss -ltnp/,
-  )
+  const holder = `on port ${port} of 127.0.0.1: node, process ${process.pid}`
+  t.match(daemon.stderr, /^pinwarden: error: .* has a problem\n {2}line 1: listen\.port: /)
+  t.match(daemon.stderr, holder)
 })
 
 t.test('a config with problems does not start', async (t) => {

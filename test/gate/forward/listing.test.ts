@@ -292,7 +292,7 @@ t.test('once a second peer was seen, all peers are asked from then on', async (t
     undo()
   }
   t.same(asked(gate), ['/pins?local=true', '/pins', '/pins'])
-  t.match(await gate.logText(), 'the cluster has more than one peer')
+  t.match(await gate.logText(), 'the cluster has several peers; listings')
 })
 
 t.test('a second peer that was seen before the restart may be down now', async (t) => {
