@@ -151,6 +151,7 @@ export class Decisions {
       recent.wrote(row, read?.writtenMs ?? -Infinity)
       onDoubt(cid, 'unknown-outcome')
       queue.drop(entries)
+      pin.release(true)
     } finally {
       pin.release()
     }

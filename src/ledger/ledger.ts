@@ -143,9 +143,11 @@ export class Ledger {
     const isLater = ({ token }: { readonly token?: string | undefined }): boolean =>
       (ownSeq(token, storage.gateId) ?? -1) >= seq
     const lease = pin.record?.leases.find((lease) => lease.holder === holder)
-    if (isReleasedSince(row, holder, seq)) {
+    // An earlier try has landed, though its answer was lost, and the holder has replaced it since.
+    const isReplaced = lease?.replaces?.includes(pin.token) === true
+    if (isReplaced || isReleasedSince(row, holder, seq)) {
       pin.release()
-      return true
+      return !isReplaced
     }
     if (pin.record !== undefined && lease !== undefined && isLater(lease) && pin.isThere) {
       // The answer to that write may have been lost: from now on the row owes its lease.

@@ -3,7 +3,6 @@ import { ClusterFault, type FaultReason } from '../cluster/faults.js'
 import { isDefinite } from './definite-refusal.js'
 import type { Lease } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
-import type { Release } from './cid-locks.js'
 
 /** The next state of a pin; undefined: it stays unchanged. */
 export type Wanted = NewRecord | 'unpin' | undefined
@@ -61,8 +60,11 @@ export interface OpenPin {
    *   that
    */
   readonly settle: (wanted: Wanted, outcome: WriteOutcome) => Promise<void> | undefined
-  /** Releases the lock without a change. */
-  readonly release: Release
+  /**
+   * Releases the lock without a change at the cluster.
+   * @param isTold the row changed, and other gates find it beside the lock
+   */
+  readonly release: (isTold?: boolean) => void
 }
 
 /** A change that throws releases the pin. */

@@ -89,8 +89,9 @@ export class OpenPins {
     let lock: GateLock | undefined
     let isOver = false
     let isBegun = false
-    const release = (): void => {
-      if (!isOver) void lock?.release(undefined, true)
+    const release = (isTold = false): void => {
+      const written = isTold ? this.parts.recent.of(cid) : undefined
+      if (!isOver) void lock?.release(written && recentText(written), true)
       isOver = true
       // Behind the row of the change, if it is known what came of it.
       if (isBegun) void storage.note([{ kind: 'settle', cid, reason: inFlight }])

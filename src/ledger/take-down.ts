@@ -34,8 +34,11 @@ export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown 
 export const releasedByThen = ({ released }: Pick<LedgerRow, 'released'>): readonly Released[] =>
   released.slice(0, released.findLastIndex(({ holder }) => holder === everyHolder) + 1)
 
-/** Whether earlier promises to a holder were released since. */
+/**
+ * Whether the promise with this number was released: since it was made, or, where a try to write it
+ * landed with a lost answer, that very lease.
+ */
 export const isReleasedSince = (row: LedgerRow | undefined, holder: string, seq: number): boolean =>
   row?.released.some(
-    (gone) => gone.seq > seq && (gone.holder === holder || gone.holder === everyHolder),
+    (gone) => gone.seq >= seq && (gone.holder === holder || gone.holder === everyHolder),
   ) === true

@@ -104,6 +104,26 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'cluster-start', afterMs: 360_000 },
     ],
   ],
+  'a queued pin that landed without an answer is not written over what replaced it': [
+    2,
+    [
+      { kind: 'write-fault', fault: { kind: 'answer-lost' }, afterMs: 60_000 },
+      { kind: 'write-fault', fault: { kind: 'answer-lost' }, afterMs: 1 },
+      { kind: 'pin', encoder: 2, cid: 0, spanMs: Infinity, gate: 0, afterMs: 1 },
+      { kind: 'pin', encoder: 2, cid: 0, spanMs: Infinity, gate: 1, afterMs: 150 },
+    ],
+  ],
+  'a take-down ends also the hold of the operator that another gate has written': [
+    2,
+    [
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 3_000_000, gate: 0, afterMs: 60_000 },
+      { kind: 'hand-add', cid: 1, afterMs: 100_000 },
+    ],
+    [
+      { kind: 'pin', encoder: 1, cid: 1, spanMs: 30_000, gate: 0, afterMs: 240_000 },
+      { kind: 'take-down', cid: 1, gate: 1, afterMs: 27_000 },
+    ],
+  ],
   'a gate brings back no lease that two others have released and replaced': [
     3,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 }],
