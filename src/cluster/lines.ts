@@ -11,7 +11,12 @@ export interface LinesQuestion {
   readonly headers: RequestHeaders
   /** Longest wait for the head of the answer. */
   readonly headMs: number
+  /** Longest time for the rest of it. */
+  readonly runMs?: number
 }
+
+/** As long as a listing for encoders may take by default. */
+const runMsMax = 900_000
 
 /** Reading pauses while a returned promise is pending. */
 export type TakeLine = (line: Buffer) => unknown
@@ -25,11 +30,11 @@ const lineBytesMax = 1024 * 1024
  */
 export function readLines(
   cluster: ClusterClient,
-  { path, headers, headMs }: LinesQuestion,
+  { path, headers, headMs, runMs = runMsMax }: LinesQuestion,
   take: TakeLine,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const reader = new LineReader(headMs, take, (error) => {
+    const reader = new LineReader(headMs, runMs, take, (error) => {
       if (error === undefined) resolve()
       else reject(error)
     })
@@ -42,10 +47,11 @@ class LineReader implements Dispatcher.DispatchHandler {
   private readonly lines = new LineSplitter()
   private hasHead = false
   private isOver = false
-  private readonly clock: NodeJS.Timeout
+  private clock: NodeJS.Timeout
 
   constructor(
     headMs: number,
+    private readonly runMs: number,
     private readonly take: TakeLine,
     private readonly onEnd: (error?: Error) => void,
   ) {
@@ -65,6 +71,9 @@ class LineReader implements Dispatcher.DispatchHandler {
     headers: AnswerHeaders,
   ): void {
     clearTimeout(this.clock)
+    this.clock = setTimeout(() => {
+      this.end(new ClusterFault('cluster-cut', new Error('the answer took too long')))
+    }, this.runMs)
     this.hasHead = true
     const fault = faultOfAnswer(status, headers)
     if (fault !== undefined) this.end(new ClusterFault(fault))

@@ -6,9 +6,9 @@ import { startClusterClient } from '../support/cluster-client.js'
 
 async function start(t: Test) {
   const { cluster, client } = await startClusterClient(t)
-  const read = async (headMs = 5000): Promise<string[]> => {
+  const read = async (headMs = 5000, runMs = 60_000): Promise<string[]> => {
     const lines: string[] = []
-    await readLines(client, { path: '/allocations', headers: {}, headMs }, (line) => {
+    await readLines(client, { path: '/allocations', headers: {}, headMs, runMs }, (line) => {
       lines.push(line.toString())
     })
     return lines
@@ -66,3 +66,16 @@ t.test(
     stalled.release()
   },
 )
+
+t.test('an endless answer is cut', async (t) => {
+  const { cluster, read } = await start(t)
+  const feed = cluster.behave(at, { kind: 'trickle' })
+  const line = setInterval(() => {
+    feed.write('{}\n')
+  }, 1)
+  t.teardown(() => {
+    clearInterval(line)
+    feed.end()
+  })
+  t.equal(await reasonOf(read(5000, 100)), 'cluster-cut')
+})

@@ -25,7 +25,7 @@ const makes: readonly [Make, ...Make[]] = [
   (key) => [head('GET /id HTTP/1.1', 'Host: soak', key, 'Expect: everything'), 417],
   (key) => [head('GET /id HTTP/1.1', 'Host: soak', key, `X-Long: ${'x'.repeat(30_000)}`), 431],
   (key) => [head('GET /id HTTP/1.1', 'Host: soak', key, ...many), 431],
-  (key) => [head(`GET /${'x'.repeat(7000)} HTTP/1.1`, 'Host: soak', key), 414],
+  (key) => [head(`GET /${'x'.repeat(21_000)} HTTP/1.1`, 'Host: soak', key), 414],
   (key) => [head('CONNECT elsewhere:80 HTTP/1.1', 'Host: soak', key), 405],
   (key) => [head('POST /pins/x HTTP/1.1', 'Host: soak', key, 'Content-Length: 9999'), 413],
 ]

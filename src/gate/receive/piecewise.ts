@@ -4,6 +4,11 @@ import { Socket } from 'node:net'
 const headEnd = Buffer.from('\r\n\r\n')
 /** A piece ends with a head, or has at most this size: a few dozen requests. */
 const searchedBytes = 1024
+/**
+ * In one turn of the event loop: a body in chunks of one byte costs 0.1 ms for each 100 bytes, and
+ * the answer that refuses it ends the connection only after the turn.
+ */
+const piecesAtOnce = 4
 /** Read-ahead for an encoder, so that the gate notices when it leaves. */
 const keptBytesMax = 65_536
 
@@ -17,6 +22,8 @@ export class PiecewiseReader {
   private keptBytes = 0
   private isStopped = false
   private isReadAhead = false
+  /** The rest waits for the next turn of the event loop. */
+  private isPausing = false
 
   constructor(private readonly socket: Socket) {
     socket.push = (chunk: unknown) => this.push(chunk)
@@ -36,6 +43,10 @@ export class PiecewiseReader {
   goOn(): void {
     if (!this.isStopped) return
     this.isStopped = false
+    this.handOnAndRead()
+  }
+
+  private handOnAndRead(): void {
     // read() would do nothing if pieces bypassed the stream.
     if (this.handOn() && !this.socket.destroyed) this.socket._read(0)
   }
@@ -55,7 +66,11 @@ export class PiecewiseReader {
 
   private handOn(): boolean {
     let isMoreWanted = true
-    while (!this.isStopped) {
+    for (let count = 0; !this.isStopped && !this.isPausing; count++) {
+      if (count === piecesAtOnce) {
+        this.pause()
+        break
+      }
       const chunk = this.kept.shift()
       if (chunk === undefined) return isMoreWanted
       const size = pieceOf(chunk)
@@ -64,6 +79,14 @@ export class PiecewiseReader {
       isMoreWanted = this.emit(size < chunk.length ? chunk.subarray(0, size) : chunk)
     }
     return false
+  }
+
+  private pause(): void {
+    this.isPausing = true
+    setImmediate(() => {
+      this.isPausing = false
+      if (!this.isStopped && !this.socket.destroyed) this.handOnAndRead()
+    })
   }
 
   /**

@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { HandshakeBudget } from '../../../src/gate/receive/handshake-budget.js'
+import { PiecewiseReader } from '../../../src/gate/receive/piecewise.js'
 import { clock } from '../../support/clock.js'
 import { has } from '../../support/exposition.js'
 import { head, RawClient, statuses } from '../../support/raw.js'
@@ -287,3 +288,40 @@ t.test(
     t.equal(own, 128, 'it has its own bound all the same')
   },
 )
+
+t.test('what a client sends is parsed in a few pieces a turn, and all of it', async (t) => {
+  const { port, turns, bytes } = await pieces(t)
+  const client = connect(port, '127.0.0.1')
+  client.write('x'.repeat(300_000))
+  await once(client.resume(), 'close')
+  t.equal(await bytes, 300_000)
+  t.ok(
+    turns.every((count) => count <= 8),
+    turns.join(),
+  )
+})
+
+/** A server that counts the pieces of each turn of the event loop. */
+async function pieces(t: Test) {
+  const turns: number[] = []
+  const { promise: bytes, resolve } = Promise.withResolvers<number>()
+  const server = createServer((socket) => {
+    new PiecewiseReader(socket).goOn()
+    let [count, size] = [0, 0]
+    socket.on('data', (piece: Buffer) => {
+      size += piece.length
+      if (count++ === 0)
+        setImmediate(() => {
+          turns.push(count)
+          count = 0
+        })
+      if (size === 300_000) {
+        resolve(size)
+        socket.destroy()
+      }
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return { port: (server.address() as AddressInfo).port, turns, bytes }
+}
