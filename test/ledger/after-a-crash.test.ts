@@ -9,6 +9,7 @@ import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { askedOf } from '../support/asked.js'
 import { startDaemon } from '../support/daemon.js'
 import { type FakeCluster, generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import { limitFiles } from '../support/full-disk.js'
 import { startGate } from '../support/start-gate.js'
 
 const cids = Array.from({ length: 4 }, (_, index) => generatedCid(index))
@@ -189,4 +190,21 @@ t.test("a second daemon does not start on another's ledger", async (t) => {
   await t.rejects(startDaemon(t, configOf(cluster, directory)), {
     message: new RegExp(`another daemon uses the ledger in ${directory}`),
   })
+})
+
+t.test('a full disk: a renewal near its end is 503, an unpin too, and is not tried', async (t) => {
+  const gate = await startGate(t, { stateDirectory: t.testdir({}) })
+  t.equal((await gate.ask('POST', `/pins/${first}?expire-in=40s`)).status, 200)
+  t.equal((await gate.ask('POST', `/pins/${second}`)).status, 200)
+  await gate.ask('DELETE', `/pins/${third}`)
+  limitFiles(4096)
+  t.teardown(() => {
+    limitFiles('unlimited')
+  })
+  const renewed = await gate.ask('POST', `/pins/${first}?expire-in=50s`)
+  t.equal(renewed.status, 503, 'a sweep may still undo it, and only the disk would tell')
+  t.match(await gate.line(({ status }) => status === 503), { reason: 'ledger-unavailable' })
+  t.equal((await gate.ask('DELETE', `/pins/${second}`)).status, 503)
+  t.notOk(changesOf(gate.cluster).includes(`DELETE /pins/${second}`))
+  t.ok(gate.cluster.pins.has(second))
 })
