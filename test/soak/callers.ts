@@ -74,7 +74,8 @@ export class Caller {
     for (const [index, question] of questions.entries()) {
       const answer = await wire.answer()
       judge.judge(question, answer, askedMs, { story: `pipelined; ${wire.story}` })
-      if (answer?.isWhole !== true) {
+      // Behind an answer that ends the connection, such as the last refusal, nothing is read.
+      if (answer?.isWhole !== true || answer.headers.get('connection') === 'close') {
         ledger.unseen += questions.length - index - 1
         return
       }
