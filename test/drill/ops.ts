@@ -34,7 +34,12 @@ const limits = {
   failures: { max: 100_000 },
 }
 const settings = {
-  listen: { port: 0, tls: { certFile: 'cert.pem', keyFile: 'key.pem' } },
+  listen: {
+    port: 0,
+    tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
+    // All callers come from one address.
+    ...{ connectionsMax: 10_000, connectionsPerAddressMax: 10_000 },
+  },
   log: { file: 'access.log' },
   cluster: { endpoints: [{ url: cluster.url }] },
   limits,

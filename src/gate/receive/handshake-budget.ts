@@ -4,8 +4,11 @@ import { AgingMap } from '../../collections/aging-map.js'
 /** Minimum number of networks that are remembered. */
 const networksMin = 10_000
 
-/** Share of a burst that comes back each second. */
-const backPerSecond = 1 / 8
+/**
+ * Share of a burst that comes back each second; all of it to a network that has sent a valid key,
+ * as one encoder with an old key may try again and again beside others.
+ */
+const backPerSecond = { known: 1, unknown: 1 / 8 }
 
 /**
  * The burst of all networks that have shown no valid key. The refill of each second is about half
@@ -56,8 +59,9 @@ export class HandshakeBudget {
   }
 
   /** What is left of what was spent. */
-  private left({ count, atMs }: Spent, burst: number): number {
-    const back = ((this.monotonic() - atMs) / 1000) * burst * backPerSecond
+  private left({ count, atMs, isKnown }: Spent, burst: number): number {
+    const seconds = (this.monotonic() - atMs) / 1000
+    const back = seconds * burst * backPerSecond[isKnown ? 'known' : 'unknown']
     return Math.max(0, count - back)
   }
 

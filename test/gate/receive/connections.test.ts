@@ -286,6 +286,9 @@ t.test(
     let own = 0
     while (budget.take('known')) own++
     t.equal(own, 128, 'it has its own bound all the same')
+    await turn(1000)
+    while (budget.take('known')) own++
+    t.equal(own, 2 * 128, 'all of it each second, as an old key may come from there as well')
   },
 )
 
