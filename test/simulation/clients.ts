@@ -11,8 +11,11 @@ type UnpinAction = Extract<Command, { kind: 'unpin' }>
 /** More than are answered in the time in which rows reach a disk. */
 const leasesKept = 50
 
-/** Waiting for the lock, reading and writing share one limit; a commit may come after it. */
-const answerMsMax = writeTimeoutMs + 5000
+/**
+ * Waiting for the lock, reading and writing share one limit. A commit may come after it, behind the
+ * one in progress, and the slowest disk takes three seconds for each.
+ */
+const answerMsMax = writeTimeoutMs + 2 * 3000 + 500
 
 /** More than the one peer can do. */
 const refusedOptions = [
