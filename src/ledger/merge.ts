@@ -119,10 +119,11 @@ function isOutdated(own: Lease, read: readonly Lease[], gateId: string): boolean
 
 /**
  * Whether the holder has released a lease: by its token, or because it is this gate's, older than
- * the row, and not in it.
+ * the row, and not in it. A lease that came back from outside the gate, and that a change has kept
+ * since, is owed again.
  */
 function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
-  if (lease.token === undefined) return false
+  if (lease.token === undefined || isOwed(row, lease)) return false
   const seq = ownSeq(lease.token, gateId)
   const own = ownOf(row.leases, lease)
   const isNewer = own === undefined || (ownSeq(own.token, gateId) ?? -1) > (seq ?? Infinity)

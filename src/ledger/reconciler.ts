@@ -137,14 +137,19 @@ export class Reconciler {
     return { differs, isThere: now.read !== undefined, isTakenDown }
   }
 
-  /** Leaves a row that was changed outside the gate to the operator. */
-  async report(row: LedgerRow, report: Differed): Promise<void> {
+  /**
+   * Leaves a row that was changed outside the gate to the operator.
+   * @returns false: a client has changed the pin meanwhile
+   */
+  async report(row: LedgerRow, report: Differed): Promise<boolean> {
     const { storage, pins } = this.parts
+    let isSame = false
     await pins.alone(row.cid, this.deadline(), async () => {
       const current = await storage.row(row.cid)
-      if (current?.seq === row.seq)
-        void storage.note([{ kind: 'row', row: { ...current, report } }])
+      isSame = current?.seq === row.seq
+      if (isSame && current) void storage.note([{ kind: 'row', row: { ...current, report } }])
     })
+    return isSame
   }
 
   /** A row of a copy or of another cluster: its leases may have been released since. */

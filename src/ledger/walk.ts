@@ -180,14 +180,16 @@ export class Walk {
     this.unreadable = 0
     const looks = await this.looksFrom(from)
     const { repair, report: all } = await this.decide(looks)
-    const report = all.filter(({ row }) => !isDoubted(row.cid))
     // The oldest first, so that they keep the order in which they were written.
     await inParallel(repair.toReversed(), async ({ cid }) => {
       const { kind } = await reconciler.reconcile(cid, true)
       if (kind === 'rejected')
         log('error', { cid }, 'the cluster refused a pin that the ledger owes')
     })
-    for (const { row, as } of report) await reconciler.report(row, as)
+    const report: Decided['report'][number][] = []
+    for (const each of all)
+      if (!isDoubted(each.row.cid) && (await reconciler.report(each.row, each.as)))
+        report.push(each)
     const missing = report.filter(({ as }) => as === 'missing').length
     const counts = { looked: looks.length, repaired: repair.length }
     if (report.length > 0) {

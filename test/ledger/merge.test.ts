@@ -136,6 +136,18 @@ t.test('only released leases are removed: by their token, or as older than the r
   }
 })
 
+t.test('a lease that came back, and that a change has kept, is owed again', async (t) => {
+  const released = [{ holder: 'a', token: own(6), seq: 7 }]
+  const row = rowOf([lease('a', own(3)), lease('b', own(9))], { seq: 9, released })
+  const read = readOf(row.leases)
+  t.same(merge(row, read), { record: read, differs: undefined })
+  t.match(merge(row), { differs: 'missing' })
+  t.same(held(merge(row)), [
+    ['a', own(3), Infinity],
+    ['b', own(9), Infinity],
+  ])
+})
+
 t.test('a lost release is repeated, and leaves the others', async (t) => {
   const row = rowOf([lease('b', own(2))], { released: [{ holder: 'a', token: own(1), seq: 3 }] })
   const merged = merge(row, readOf([lease('a', own(1)), lease('b', own(2))]))

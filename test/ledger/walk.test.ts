@@ -16,11 +16,13 @@ function runOver(
   lost: ReadonlySet<number>,
   walks?: PendingWalks,
   doubted: readonly string[] = [],
+  changed: readonly string[] = [],
 ) {
   const { now, setTimer, turn } = clock()
   const repaired: string[] = []
   const kept: PendingWalks[] = []
   const reported: string[] = []
+  const counted: number[] = []
   const available = { is: true }
   const compared: number[] = []
   const last = { row: rows }
@@ -49,8 +51,8 @@ function runOver(
         return Promise.resolve({ kind: 'repaired', differed: 'missing' })
       },
       report: ({ cid }) => {
-        reported.push(cid)
-        return Promise.resolve()
+        if (!changed.includes(cid)) reported.push(cid)
+        return Promise.resolve(!changed.includes(cid))
       },
     },
     lastRow: () => last.row,
@@ -58,12 +60,12 @@ function runOver(
     isAvailable: () => available.is,
     isDoubted: (cid) => doubted.includes(cid),
     log: () => undefined,
-    onReported: () => undefined,
+    onReported: (missing) => counted.push(missing),
     spend: undefined,
     onUnreadable: () => undefined,
     ...{ now, monotonic: now, setTimer },
   })
-  return { walk, repaired, reported, kept, turn, available, compared, last }
+  return { walk, repaired, reported, counted, kept, turn, available, compared, last }
 }
 
 const lost = new Set([39, 40])
@@ -103,6 +105,18 @@ t.test('a pin in doubt does not count as changed outside the gate', async (t) =>
   await run.turn(2000)
   t.same(run.repaired, [])
   t.same(run.reported, ['c20'])
+})
+
+t.test('a pin that a client changes meanwhile does not count as changed outside', async (t) => {
+  for (const [changed, counted] of [
+    [['c10'], [1]],
+    [['c10', 'c20'], []],
+  ] as const) {
+    const run = runOver(100, new Set([10, 20]), undefined, [], changed)
+    run.walk.soon()
+    await run.turn(2000)
+    t.same(run.counted, counted)
+  }
 })
 
 t.test('hang-ups of a cluster that closes each connection cost ever fewer walks', async (t) => {
