@@ -81,7 +81,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const { isCopy, wasClosed } = storage.contents
   let cancelRecount = (): void => undefined
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
-  let lastRow = storage.contents.lastRow
   const recent = new RecentRows(opening.monotonic)
   const records = new Records(cluster, opening.now)
   const onDoubt = (cid: string, reason: DoubtReason): void => {
@@ -103,9 +102,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     isAfterCrash: () => opening.monotonic() < crashedUntilMs,
     onHeld: (...held) => {
       holdings.note(...held)
-    },
-    onPlaced: (seq) => {
-      lastRow = Math.max(lastRow, seq)
     },
   })
   const ledger = new Ledger({
@@ -141,7 +137,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const walk: Walk = new Walk({
     ...{ storage, reconciler, isAvailable, spend, log, ...clocks },
     isDoubted: (cid) => doubts.mayLand(cid),
-    lastRow: () => lastRow,
+    // A comparison adds rows with numbers of a run that was killed.
+    lastRow: () => Math.max(storage.contents.lastRow, storage.lastSeq),
     onUnreadable: (cid) => {
       onDoubt(cid, 'unknown-outcome')
     },

@@ -33,8 +33,6 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly isAfterCrash: () => boolean
   /** A pin was written; the storage counts its leases once they are kept. */
   readonly onHeld: Holdings['note']
-  /** A row was put at the end of the order. */
-  readonly onPlaced: (seq: number) => void
 }
 
 type Change = View & {
@@ -230,8 +228,10 @@ export class OpenPins {
     const isNearSweep = expiresMs < laterMs + sweepMarginMs || isOfHand(change)
     if (isNearSweep) onDoubt(cid, 'near-sweep')
     // A write that the cluster does not show yet may still appear.
-    if (wanted === 'unpin' && read === undefined) this.parts.onMayReturn(cid)
-    if (wanted === 'unpin' && read === undefined && record !== undefined) onDoubt(cid, 'not-found')
+    if (wanted === 'unpin' && read === undefined && record !== undefined) {
+      this.parts.onMayReturn(cid)
+      onDoubt(cid, 'not-found')
+    }
     if (isAfterCrash) onDoubt(cid, 'after-crash')
     const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
     const now = this.parts.now()
@@ -312,14 +312,12 @@ export class OpenPins {
 
   /** @param otherwise the write stays written even if the disk has no more numbers */
   private nextPlace(otherwise: number): number {
-    let seq = otherwise
     try {
-      seq = this.parts.storage.nextSeq()
+      return this.parts.storage.nextSeq()
     } catch (error) {
       if (!(error instanceof LedgerFault)) throw error
+      return otherwise
     }
-    this.parts.onPlaced(seq)
-    return seq
   }
 }
 

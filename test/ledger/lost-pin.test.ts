@@ -137,7 +137,7 @@ async function changed(wanted: 'pin' | 'unpin', isDoubted: boolean, isFull = fal
     isDoubted: () => isDoubted,
     isAfterCrash: () => false,
     ...{ onMayReturn: () => undefined, onDoubt: () => undefined, onHeld: () => undefined },
-    ...{ onPlaced: () => undefined, now: () => 1000, setTimer: () => () => undefined },
+    ...{ now: () => 1000, setTimer: () => () => undefined },
   } as unknown as OpenPinsParts)
   const times = { nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
   const look = () => Promise.resolve({ read: undefined, record: undefined, ...times })

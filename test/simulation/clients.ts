@@ -103,13 +103,14 @@ export class Clients {
     const before = model.sure(cid, leaseId)
     const { graceSeconds } = this.world.settings
     const { kubo } = this.world.cluster
+    const isShown = this.world.cluster.get(cid) !== undefined
     model.asked(cid, leaseId, { wanted: 'unpin', nowMs: time.true(), gate: at })
     this.ask(`DELETE ${cid} ${leaseId}`, { at, leaseId }, (requestId) =>
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {
       const isSame = graceSeconds === this.world.settings.graceSeconds
       const isKept = isSame && kubo === this.world.cluster.kubo && kubo !== 'unfinished'
-      if (status === 200) model.unpinned(cid, leaseId, this.isApart)
+      if (status === 200) model.unpinned(cid, leaseId, this.isApart, isShown)
       if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
       if (status === 200) return

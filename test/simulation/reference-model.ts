@@ -53,6 +53,8 @@ interface Entry {
   isUnheard: boolean
   /** A hand brought it back together with many others. */
   isReturned: boolean
+  /** Unpinned before the cluster showed it: no bound of repairs applies, as it may still appear. */
+  isUnshown: boolean
   /** Unpinned, and kept for its retention period until then; true time. */
   keptUntilMs: number
   /** When something was last asked of it, true time. */
@@ -144,9 +146,12 @@ export class ReferenceModel {
    * With 200, or the answer was that it does not hold the pin.
    *
    * @param isApart the gate may have released what another one has since written again
+   * @param isShown whether the cluster showed the pin before, if the request changed anything
    */
-  unpinned(cid: string, leaseId: string, isApart = false): void {
-    const hold = holdOf(this.entry(cid), leaseId)
+  unpinned(cid: string, leaseId: string, isApart = false, isShown?: boolean): void {
+    const entry = this.entry(cid)
+    if (isShown !== undefined) entry.isUnshown = !isShown
+    const hold = holdOf(entry, leaseId)
     Object.assign(hold, { isInFlight: false, minMs: -Infinity })
     const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
     if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
@@ -342,7 +347,7 @@ export class ReferenceModel {
   returned(cids: readonly string[]): void {
     // Not all of them need have been unpinned by the gate.
     if (cids.length > repairs.returnedMax + 14)
-      for (const cid of cids) this.entry(cid).isReturned = true
+      for (const entry of cids.map((cid) => this.entry(cid))) entry.isReturned = !entry.isUnshown
   }
 
   /**
@@ -428,6 +433,7 @@ export class ReferenceModel {
         keptUntilMs: -Infinity,
         frozen: undefined,
         isReturned: false,
+        isUnshown: false,
         isLossy: false,
         isUnheard: false,
         askedMs: -Infinity,

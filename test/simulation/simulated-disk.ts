@@ -190,6 +190,10 @@ export class OpenDisk implements LedgerStorage {
     return !this.disk.isFull && this.waiting.length < 1000
   }
 
+  get lastSeq(): number {
+    return this.seq - 1
+  }
+
   nextSeq(): number {
     const { image } = this
     if (this.seq >= image.seqEnd) {

@@ -63,6 +63,16 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     ],
     [],
   ],
+  'a pin without an answer that a comparison has found is repaired like all others': [
+    1,
+    [
+      { kind: 'pin', encoder: 2, cid: 10, spanMs: Infinity, afterMs: 65_000 },
+      { kind: 'gate-kill', afterMs: 7 },
+      { kind: 'gate-start', afterMs: 30_000 },
+      { kind: 'cluster-kill', forgets: 20, afterMs: 360_000 },
+    ],
+    [],
+  ],
   'a renewal whose answer was an error takes the lease of the other gate with it': [
     2,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],

@@ -146,6 +146,10 @@ class ThreadedLedger implements LedgerDisk {
     return this.queue.isWritable && this.next < this.limit
   }
 
+  get lastSeq(): number {
+    return this.next - 1
+  }
+
   nextSeq(): number {
     if (this.limit - this.next < rangeSize / 2) void this.reserve()
     if (this.next >= this.limit) throw new LedgerFault('the ledger cannot be written to disk')
@@ -198,7 +202,7 @@ class ThreadedLedger implements LedgerDisk {
     const { calls } = this
     // The comparison adds rows.
     this.known.doubt()
-    await calls.call('beginComparison', this.next - 1, owes)
+    await calls.call('beginComparison', this.lastSeq, owes)
     return {
       see: async (lines) => {
         for (let at = 0; at < lines.length; at += linesAtOnce)

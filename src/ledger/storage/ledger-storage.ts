@@ -88,6 +88,8 @@ export interface LedgerStorage {
    * @throws LedgerFault if the disk has not taken the next range of numbers
    */
   nextSeq(): number
+  /** The last number that is in use. */
+  readonly lastSeq: number
   /** Resolves when all operations are on the disk. @throws LedgerFault */
   commit(operations: readonly LedgerOperation[]): Promise<void>
   /**
