@@ -44,7 +44,9 @@ export const crashCosts = {
   },
   'ledger-lost': {
     event: "the ledger's file is lost",
-    loses: 'what the cluster does not have: waiting pins with 202, and what it forgets later',
+    loses:
+      'what the cluster does not have: waiting pins with 202, and what it forgets later, ' +
+      'also of releases',
     reportedIn: 'log, report at the start',
   },
   'ledger-restored': {

@@ -335,6 +335,12 @@ export class ReferenceModel {
     }
   }
 
+  /** The cluster went back to leases of a ledger that is lost: no gate knows of their release. */
+  reverted(cids: readonly string[]): void {
+    for (const cid of cids) this.entry(cid).isByHand = true
+    if (cids.length > 0) this.accept('ledger-lost')
+  }
+
   byHand(cid: string): void {
     this.hadHands = true
     const entry = this.entry(cid)

@@ -69,6 +69,10 @@ export class SimulatedDisk {
     this.image = this.made()
   }
 
+  get gateId(): string {
+    return this.image.gateId
+  }
+
   /** The power failed, or the machine rebooted. */
   reboot(): void {
     this.isRebooted = true

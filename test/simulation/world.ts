@@ -1,5 +1,5 @@
 /** One cluster, gates with their disks and what they share, and the encoders that ask them. */
-import { leasePrefix, readLease } from '../../src/leases/lease.js'
+import { leasePrefix, readLease, readToken } from '../../src/leases/lease.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
 import { Clients } from './clients.js'
 import type { Command } from './commands.js'
@@ -396,12 +396,20 @@ export class World implements Surroundings {
     const unpinned = cluster.unpinsNotOnDisk()
     cluster.kill(forgets)
     model.forgotUnpins(unpinned.filter((cid) => cluster.get(cid) !== undefined))
-    if (this.untrusted === undefined) return
-    const cids = new Set([...before.keys(), ...cluster.all().keys()])
-    model.forgotten(
-      this.untrusted,
-      [...cids].filter((cid) => before.get(cid) !== cluster.get(cid)),
-    )
+    const all = new Set([...before.keys(), ...cluster.all().keys()])
+    const cids = [...all].filter((cid) => before.get(cid) !== cluster.get(cid))
+    if (this.untrusted !== undefined) model.forgotten(this.untrusted, cids)
+    model.reverted(cids.filter((cid) => this.isOfLostGate(cid)))
+  }
+
+  /** Whether a ledger that is lost wrote a lease of the record that the cluster has now. */
+  private isOfLostGate(cid: string): boolean {
+    const gateIds = this.hosts.map(({ disk }) => disk.gateId)
+    return Object.entries(this.cluster.get(cid)?.metadata ?? {}).some(([key, value]) => {
+      const { token = '' } = readLease(key, value)?.lease ?? {}
+      const { gateId } = readToken(token) ?? {}
+      return gateId !== undefined && !gateIds.includes(gateId)
+    })
   }
 
   private killGate(index: number): void {
