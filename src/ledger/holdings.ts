@@ -122,19 +122,17 @@ export class Holdings {
   }
 
   /**
-   * A pin was written.
+   * A pin was written, or unpinned.
    *
    * @param added its leases of holders that did not hold it before
    * @param kept resolves when the storage counts all of them
    */
-  note(cid: string, leases: readonly Lease[], added: readonly Lease[], kept: Promise<void>) {
+  note(cid: string, added: readonly Lease[], kept: Promise<void>) {
     const places = added.map(({ holder, untilMs }) =>
       this.places.take({ holder, cid, untilMs, isWritten: true }),
     )
-    // The outcome of earlier writes of a holder no longer matters.
-    const doubted = [...(this.doubted.get(cid) ?? [])].filter(([of]) =>
-      leases.some(({ holder }) => holder === of),
-    )
+    // The outcome of earlier writes no longer matters: their leases are in the row, or not owed.
+    const doubted = [...(this.doubted.get(cid) ?? [])]
     if (places.length === 0 && doubted.length === 0) return
     void kept.then(() => {
       for (const place of places) place.free()

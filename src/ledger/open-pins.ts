@@ -237,8 +237,9 @@ export class OpenPins {
     const now = this.parts.now()
     // An expired lease no longer counts.
     const counted = holdersIn(record, now)
-    const leases = after.leases.filter(({ untilMs }) => untilMs > now)
-    const added = leases.filter(({ holder }) => !counted.includes(holder))
+    const added = after.leases.filter(
+      ({ holder, untilMs }) => untilMs > now && !counted.includes(holder),
+    )
     // A removal is acknowledged only once it is on the disk, its only proof. If a sweep or an older
     // write may still undo the pin, only the disk can restore it: the row, or the entry of the
     // queue, which is removed after the row is written.
@@ -246,7 +247,7 @@ export class OpenPins {
     const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
     // The client gets an error although the cluster made the change.
     const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
-    this.parts.onHeld(cid, leases, added, counts)
+    this.parts.onHeld(cid, added, counts)
     return isAwaited ? kept : undefined
   }
 

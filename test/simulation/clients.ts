@@ -86,7 +86,7 @@ export class Clients {
         })
       else if (status === 403 || status === 404 || status === 429 || status === 400)
         model.refused(cid, leaseId, before)
-      else model.unknown(cid, leaseId, time.true())
+      else model.unknown(cid, leaseId)
       // With this one, and all that are in flight; what a hand removed counts, as it is owed.
       if (reason === 'too-many-leases' && most <= leasesMax && this.isSure)
         this.world.fail('quota', `${leaseId} holds ${most} of ${leasesMax}, and was refused`)
@@ -116,8 +116,7 @@ export class Clients {
       if (status === 200) return
       // What the cluster has lost of another gate's writes, or a gate without its lock has written
       // over, only that other gate knows.
-      if (this.isApart && (status === 403 || status === 404))
-        model.unknown(cid, leaseId, time.true())
+      if (this.isApart && (status === 403 || status === 404)) model.unknown(cid, leaseId)
       // The cluster's own words, where it had lost the pin: it is gone, as was asked.
       else if (status === 404) model.unpinned(cid, leaseId)
       else if (status === 403) {
@@ -126,7 +125,7 @@ export class Clients {
           this.world.fail('answer', `${leaseId} holds ${cid}, and read ${status} for its DELETE`)
         model.unpinned(cid, leaseId)
       } else if (status === 409) model.refused(cid, leaseId, before)
-      else model.unknown(cid, leaseId, time.true())
+      else model.unknown(cid, leaseId)
     })
   }
 

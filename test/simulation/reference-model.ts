@@ -5,7 +5,6 @@
 import { isSoftDeleted } from '../../src/leases/decide.js'
 import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
 import { type CrashName, repairs, rowDelayMsMax } from './crash-costs.js'
-import { landingMs } from '../../src/ledger/doubt.js'
 import { readText, type SimulatedPin } from './simulated-pin.js'
 
 /** What an encoder may hold of a CID: between what is sure and what is possible. */
@@ -23,8 +22,8 @@ interface Hold {
   /** The gate whose queue it waits in since its 202: no other gate knows of it. */
   waitsAt: number | undefined
   isInFlight: boolean
-  /** When it was heard of a write that it is not known what came of it; true time. */
-  unknownMs: number
+  /** Whether it is not known what came of a write, which may take a place until all is well. */
+  mayLand: boolean
   /** Which one was asked last. */
   gate: number
   /** Those that wrote it and may owe it. */
@@ -33,9 +32,9 @@ interface Hold {
   isAtRisk: boolean
   /** How often a cost was accepted for it. */
   forgiven: number
-  /** POSTs with 200 or 202, and how many there were when a plan saw the lease. */
+  /** POSTs with 200 or 202, and the last of them of which a plan may have seen the lease. */
   posts: number
-  plannedPosts: number | undefined
+  plannedPosts: number
 }
 
 interface Entry {
@@ -138,6 +137,8 @@ export class ReferenceModel {
     hold.answeredAtMs = answer.atMs
     hold.answer = answer.status
     hold.isAtRisk = false
+    // The gate may have tried a write before it put the pin into the queue.
+    hold.mayLand = answer.status === 202
     hold.keyDigest = answer.keyDigest
     hold.posts++
   }
@@ -150,9 +151,12 @@ export class ReferenceModel {
    */
   unpinned(cid: string, leaseId: string, isApart = false, isShown?: boolean): void {
     const entry = this.entry(cid)
-    if (isShown !== undefined) entry.isUnshown = !isShown
     const hold = holdOf(entry, leaseId)
     Object.assign(hold, { isInFlight: false, minMs: -Infinity })
+    if (isShown !== undefined) {
+      entry.isUnshown = !isShown
+      hold.mayLand = false
+    }
     const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
     if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
     hold.writers.clear()
@@ -179,8 +183,8 @@ export class ReferenceModel {
   }
 
   /** It failed, or the gate ended: it may have been done. */
-  unknown(cid: string, leaseId: string, nowMs: number): void {
-    Object.assign(holdOf(this.entry(cid), leaseId), { isInFlight: false, unknownMs: nowMs })
+  unknown(cid: string, leaseId: string): void {
+    Object.assign(holdOf(this.entry(cid), leaseId), { isInFlight: false, mayLand: true })
   }
 
   sure(cid: string, leaseId: string): Sure {
@@ -211,7 +215,8 @@ export class ReferenceModel {
   /** An operator's plan saw the lease. */
   planned(cid: string, leaseId: string): void {
     const hold = holdOf(this.entry(cid), leaseId)
-    hold.plannedPosts = hold.posts
+    // It may have seen what is done and not yet answered.
+    hold.plannedPosts = hold.posts + (hold.isInFlight ? 1 : 0)
   }
 
   /** The plan is applied: what was not renewed since may go. */
@@ -219,12 +224,12 @@ export class ReferenceModel {
     const entry = this.entry(cid)
     const hold = holdOf(entry, leaseId)
     loosen(entry)
-    if (hold.plannedPosts === hold.posts || isUntrusted) hold.minMs = -Infinity
+    if (hold.posts <= hold.plannedPosts || isUntrusted) hold.minMs = -Infinity
   }
 
   operatorReleased(cid: string, leaseId: string, isReleased: boolean | undefined): void {
     const hold = holdOf(this.entry(cid), leaseId)
-    if (isReleased === true && hold.plannedPosts === hold.posts && !hold.isInFlight)
+    if (isReleased === true && hold.posts <= hold.plannedPosts && !hold.isInFlight)
       Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity })
   }
 
@@ -259,8 +264,7 @@ export class ReferenceModel {
   /** How many CIDs it may hold at most. */
   heldMax(leaseId: string, nowMs: number): number {
     const holds = [...this.entries.values()].flatMap(({ holds }) => holds.get(leaseId) ?? [])
-    const isHeld = ({ maxMs, unknownMs }: Hold): boolean =>
-      Math.max(maxMs, unknownMs + landingMs) > nowMs - marginMs
+    const isHeld = ({ maxMs, mayLand }: Hold): boolean => mayLand || maxMs > nowMs - marginMs
     return holds.filter(isHeld).length
   }
 
@@ -410,6 +414,7 @@ export class ReferenceModel {
     for (const [leaseId, hold] of entry.holds) {
       hold.isInFlight = false
       hold.isAtRisk = false
+      hold.mayLand = false
       hold.waitsAt = undefined
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
         Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity })
@@ -508,12 +513,12 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         keyDigest: '',
         waitsAt: undefined,
         isInFlight: false,
-        unknownMs: -Infinity,
+        mayLand: false,
         gate: 0,
         writers: new Set<number>(),
         isAtRisk: false,
       },
-      ...{ forgiven: 0, posts: 0, plannedPosts: undefined },
+      ...{ forgiven: 0, posts: 0, plannedPosts: -Infinity },
     }
     holds.set(leaseId, hold)
   }

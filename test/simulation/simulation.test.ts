@@ -7,7 +7,7 @@ import { type Command, faultNames } from './commands.js'
 import { openGateUnderTest } from './gate-under-test.js'
 import { SeededRandom } from './seeded-random.js'
 import { shorten } from './shorten.js'
-import { runEpisodes, worldSeed } from './simulation.js'
+import { quota, runEpisodes, worldSeed } from './simulation.js'
 import { SimulationThread } from './simulation-thread.js'
 import { SimulatedCluster } from './simulated-cluster.js'
 import { SimulatedDisk } from './simulated-disk.js'
@@ -123,6 +123,29 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 2, cid: 0, spanMs: Infinity, gate: 1, afterMs: 150 },
     ],
   ],
+  'a plan may see a lease before its encoder reads the answer': [
+    1,
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, afterMs: 100 },
+      { kind: 'disk-slow', ms: 500, afterMs: 1000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 21_600_000, afterMs: 1 },
+      { kind: 'plan', encoder: 0, afterMs: 700 },
+      { kind: 'apply', encoder: 0, afterMs: 2000 },
+    ],
+  ],
+  'a write without an answer keeps its place though its 202 was dropped and its DELETE refused': [
+    1,
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, afterMs: 100 },
+      { kind: 'write-fault', fault: { kind: 'late', landsAfterMs: undefined }, afterMs: 1000 },
+      { kind: 'pin', encoder: 3, cid: 0, spanMs: Infinity, afterMs: 1 },
+      { kind: 'rotate-key', encoder: 3, afterMs: 1000 },
+      { kind: 'unpin', encoder: 3, cid: 0, afterMs: 60_000 },
+      ...[1, 2, 3, 4, 5].map(
+        (cid) => ({ kind: 'pin', encoder: 3, cid, spanMs: Infinity, afterMs: 100 }) as const,
+      ),
+    ],
+  ],
   'a take-down ends also the hold of the operator that another gate has written': [
     2,
     [
@@ -150,7 +173,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))
   t.test(title, async (t) => {
-    const { violations } = await runEpisodes(1, episodes, { ...whole, gates }, Infinity)
+    const { violations } = await runEpisodes(1, episodes, { ...whole, gates }, quota)
     t.same(violations, [])
   })
 

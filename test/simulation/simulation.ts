@@ -58,7 +58,7 @@ export function runWorld(seed: number, stepsMax: number, options: SimulationOpti
 }
 
 /** `limits.leases` */
-const quota = 5
+export const quota = 5
 
 const encoderCount = 4
 

@@ -345,6 +345,7 @@ export class World implements Surroundings {
     if (kind === 'plan') {
       const planned = await this.within(gate.plan(leaseId))
       if (planned !== undefined) this.plans.set(leaseId, planned)
+      this.note(`a plan of ${leaseId}: ${planned?.map(({ cid }) => cid).join() ?? 'no answer'}`)
       for (const { cid } of planned ?? []) this.model.planned(cid, leaseId)
       return
     }

@@ -129,6 +129,16 @@ t.test('a write keeps its place while its outcome is unknown', async (t) => {
   t.equal((await gate.ask('POST', path(3))).status, 200)
 })
 
+t.test('an unpin frees the place of a write with an unknown outcome', async (t) => {
+  const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1 } })
+  await counted(gate)
+  gate.cluster.behave({ method: 'POST', path: path(1) }, { kind: 'lose-answer' }, 1)
+  t.equal((await gate.ask('POST', path(1))).status, 502)
+  t.equal((await gate.ask('POST', path(2))).status, 403)
+  t.equal((await gate.ask('DELETE', path(1))).status, 200)
+  t.equal((await gate.ask('POST', path(2))).status, 200)
+})
+
 t.test('a pin that the cluster refuses or a client abandons frees its place', async (t) => {
   const gate = await startGate(t, { enforcement: 'enforce', limits: { leases: 1, unfinished: 1 } })
   await counted(gate)
