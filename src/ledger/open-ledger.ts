@@ -100,8 +100,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
     isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash: () => opening.monotonic() < crashedUntilMs,
-    onHeld: (...held) => {
-      holdings.note(...held)
+    onHeld: (cid, leases, added, kept) => {
+      holdings.note(cid, added, kept)
+      // Entries of the queue only renew these.
+      void kept.then(() => {
+        for (const { holder, untilMs } of leases) queue.held({ cid, holder }, untilMs)
+      })
     },
   })
   const ledger = new Ledger({

@@ -8,7 +8,6 @@ import { CidLocks, LockTimeout } from './cid-locks.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
-import type { Holdings } from './holdings.js'
 import { ownSeq } from './merge.js'
 import { type OpenPin, takesFrom, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
@@ -31,8 +30,16 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly isDoubted: (cid: string) => boolean
   /** Whether a write of an earlier run, which was killed, may still land. */
   readonly isAfterCrash: () => boolean
-  /** A pin was written; the storage counts its leases once they are kept. */
-  readonly onHeld: Holdings['note']
+  /**
+   * A pin was written; the storage counts its leases once they are kept.
+   * @param added leases of holders that did not hold it before
+   */
+  readonly onHeld: (
+    cid: string,
+    leases: readonly Lease[],
+    added: readonly Lease[],
+    kept: Promise<void>,
+  ) => void
 }
 
 type Change = View & {
@@ -237,9 +244,8 @@ export class OpenPins {
     const now = this.parts.now()
     // An expired lease no longer counts.
     const counted = holdersIn(record, now)
-    const added = after.leases.filter(
-      ({ holder, untilMs }) => untilMs > now && !counted.includes(holder),
-    )
+    const leases = after.leases.filter(({ untilMs }) => untilMs > now)
+    const added = leases.filter(({ holder }) => !counted.includes(holder))
     // A removal is acknowledged only once it is on the disk, its only proof. If a sweep or an older
     // write may still undo the pin, only the disk can restore it: the row, or the entry of the
     // queue, which is removed after the row is written.
@@ -247,7 +253,7 @@ export class OpenPins {
     const kept = isAwaited ? storage.commit(operations) : storage.note(operations)
     // The client gets an error although the cluster made the change.
     const counts = isAwaited ? kept.catch(() => storage.note(operations)) : kept
-    this.parts.onHeld(cid, added, counts)
+    this.parts.onHeld(cid, leases, added, counts)
     return isAwaited ? kept : undefined
   }
 

@@ -160,12 +160,9 @@ export class Queue {
   /**
    * The entry was written, or must not be written any more. The disk learns of it after the row of
    * the write, so an entry that is found after a crash has a lease of its number.
-   *
-   * @param heldUntilMs of the lease that was written: entries behind it only renew that lease
    */
-  done(entry: QueueEntry, heldUntilMs?: number): void {
+  done(entry: QueueEntry): void {
     if (this.remove(entry)) void this.parts.storage.note([{ kind: 'dequeue', seq: entry.seq }])
-    if (heldUntilMs !== undefined) this.held(entry, heldUntilMs)
   }
 
   /** The storage counts the holder's lease of the CID, which waiting entries only renew. */

@@ -146,6 +146,23 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       ),
     ],
   ],
+  'a queued pin that landed takes one place, also once a change of another holder has kept it': [
+    1,
+    [
+      ...[1, 2, 3].map(
+        (cid) => ({ kind: 'pin', encoder: 3, cid, spanMs: Infinity, afterMs: 100 }) as const,
+      ),
+      { kind: 'pin', encoder: 2, cid: 0, spanMs: Infinity, afterMs: 100 },
+      { kind: 'disk-slow', ms: 500, afterMs: 1000 },
+      { kind: 'write-fault', fault: { kind: 'answer-lost' }, afterMs: 1 },
+      { kind: 'pin', encoder: 3, cid: 0, spanMs: Infinity, afterMs: 1 },
+      { kind: 'unpin', encoder: 2, cid: 0, afterMs: 1 },
+      // Neither the replay nor the doubt's check sees the pin before the next request.
+      { kind: 'read-fault', fault: 'error', afterMs: 100 },
+      { kind: 'read-fault', fault: 'error', afterMs: 0 },
+      { kind: 'pin', encoder: 3, cid: 4, spanMs: Infinity, afterMs: 1100 },
+    ],
+  ],
   'a take-down ends also the hold of the operator that another gate has written': [
     2,
     [

@@ -113,7 +113,7 @@ export class Replay {
     const { seq, cid, encoder, requestId, atMs } = entry
     const about = { cid, encoder, requestId, waitedMs: Math.max(0, clock.now() - atMs) }
     try {
-      const { rejection, heldUntilMs } = await this.apply(entry)
+      const rejection = await this.apply(entry)
       if (rejection === early) {
         this.postpone(seq)
         return
@@ -126,7 +126,7 @@ export class Replay {
         this.counts.dropped++
         log('warn', { ...about, reason: rejection }, 'dropped a pin of the journal')
       }
-      queue.done(entry, heldUntilMs)
+      queue.done(entry)
     } catch (error) {
       if (error instanceof DefiniteRefusal) {
         this.counts.dropped++
@@ -151,14 +151,17 @@ export class Replay {
     this.failures.set(seq, { waitMs, notBefore: this.parts.clock.monotonic() + waitMs })
   }
 
-  /** @throws ClusterFault, LockTimeout */
-  private async apply(entry: QueueEntry): Promise<Applied> {
+  /**
+   * @returns why the entry is dropped; undefined: it was written
+   * @throws ClusterFault, LockTimeout
+   */
+  private async apply(entry: QueueEntry): Promise<string | undefined> {
     const { ledger, queue, quota, tracker, current, headers } = this.parts
     const snapshot = current()
     const { cid, options, untilMs, holder, seq } = entry
     const encoder = snapshot.keyring.encoderOf(holder)
-    if (encoder === undefined) return { rejection: 'encoder-removed' }
-    const found: { -readonly [Key in keyof Applied]: Applied[Key] } & { isNew?: boolean } = {}
+    if (encoder === undefined) return 'encoder-removed'
+    const found: { rejection?: string | undefined; isNew?: boolean } = {}
     // The source is another encoder's entry: this one is dropped only once that is done.
     const isEarly = queue.isBehindSource(entry)
     const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
@@ -171,24 +174,15 @@ export class Replay {
       if (decision.kind === 'refuse') found.rejection = decision.reason
       else if (decision.kind !== 'write' && isEarly) found.rejection = early
       else if (decision.kind !== 'write') throw new DefiniteRefusal('the source is not pinned')
-      if (decision.kind !== 'write') return undefined
-      found.heldUntilMs = decision.record.leases.find((lease) => lease.holder === holder)?.untilMs
-      return decision.record
+      return decision.kind === 'write' ? decision.record : undefined
     })
-    if (isReleased) return { rejection: 'released-since' }
-    if (found.rejection !== undefined) return found
+    if (isReleased) return 'released-since'
+    if (found.rejection !== undefined) return found.rejection
     // The entry took its place in the quota when it was accepted.
     if (found.isNew === true) quota.accepted(encoder, cid)
     tracker.accepted(cid, encoder.name)
-    return found
+    return undefined
   }
-}
-
-interface Applied {
-  /** Why the entry was dropped; undefined: it was written. */
-  readonly rejection?: string | undefined
-  /** The end of the lease that was written. */
-  readonly heldUntilMs?: number | undefined
 }
 
 const early = 'source-waits'
