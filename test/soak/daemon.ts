@@ -6,7 +6,7 @@ import { get } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { bin } from '../support/daemon.js'
+import { bin, nodeFlags } from '../support/daemon.js'
 import type { Places } from './settings.js'
 
 export interface SoakDaemon {
@@ -26,7 +26,7 @@ export async function startDaemon(
   { config, log, admin }: Places,
   onComplaint: (line: string) => void,
 ): Promise<SoakDaemon> {
-  const child = spawn(process.execPath, [bin, 'serve', '--config', config], {
+  const child = spawn(process.execPath, [...nodeFlags, bin, 'serve', '--config', config], {
     stdio: ['ignore', 'inherit', 'pipe'],
   })
   createInterface({ input: child.stderr }).on('line', onComplaint)

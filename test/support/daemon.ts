@@ -9,6 +9,9 @@ import type { Test } from 'tap'
 
 export const bin = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
+/** Flags with which the unit and the packages start Node. */
+export const nodeFlags = ['--disable-sigusr1', '--max-semi-space-size=16'] as const
+
 export interface LogLine extends Record<string, unknown> {
   readonly msg: string
 }

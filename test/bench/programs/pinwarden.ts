@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import { certificate } from '../../support/certificate.js'
-import { bin as built } from '../../support/daemon.js'
+import { bin as built, nodeFlags } from '../../support/daemon.js'
 import { addresses } from '../upstream-process.js'
 import { freePort } from '../sandbox.js'
 import { names, user } from './passwords.js'
@@ -76,9 +76,7 @@ export async function startPinwarden(
     ),
   }
   writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
-  // As the package and the unit start it.
-  const flags = ['--disable-sigusr1', '--max-semi-space-size=16']
-  const args = [...flags, bin, 'serve', '--config', file('config.json')]
+  const args = [...nodeFlags, bin, 'serve', '--config', file('config.json')]
   const child = place.sandbox.spawnProgram(room, process.execPath, args)
   const credentials = keys.map(({ each, key }) => `${each}:${key}`)
   const credential = credentials.find((each) => each.startsWith(`${user}:`)) ?? ''
