@@ -5,7 +5,7 @@
 import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
 import { isUnheld } from '../leases/decide.js'
-import { type Lease, latestEnd } from '../leases/lease.js'
+import { type Lease, latestEnd, tokensOf } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
@@ -191,13 +191,13 @@ export class Ledger {
 }
 
 /**
- * Another gate wrote the holder's lease, perhaps later, so it must not become shorter. It gets a
- * token of this gate in any case: the other gate may have released its own lease, and a crash of
- * the cluster may have brought that back.
+ * Another gate wrote the holder's lease, or the one that an earlier entry replaced, perhaps later
+ * than this entry, so it must not become shorter. It gets a token of this gate in any case: the
+ * other gate may have released its own lease, and a crash of the cluster may have returned that.
  */
 function noShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): Wanted {
   if (wanted === undefined || wanted === 'unpin' || lease?.token === undefined) return wanted
-  if (ownSeq(lease.token, gateId) !== undefined) return wanted
+  if (tokensOf(lease).every((token) => ownSeq(token, gateId) !== undefined)) return wanted
   const leases = wanted.leases.map((own) =>
     own.holder === lease.holder ? { ...own, untilMs: Math.max(own.untilMs, lease.untilMs) } : own,
   )
