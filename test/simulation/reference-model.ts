@@ -257,6 +257,11 @@ export class ReferenceModel {
     Object.assign(entry, { isByHand: false, isLossy, isUnheard: isApart })
   }
 
+  /** Whether a write of a ledger that is lost may still land. */
+  mayLandUnknown(cid: string, nowMs: number): boolean {
+    return (this.entries.get(cid)?.unsafeUntilMs ?? -Infinity) > nowMs
+  }
+
   isInFlight(cid: string, leaseId: string): boolean {
     return this.entries.get(cid)?.holds.get(leaseId)?.isInFlight === true
   }

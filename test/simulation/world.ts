@@ -364,7 +364,8 @@ export class World implements Surroundings {
     if (gate === undefined) return
     const isApart = this.hosts.length > 1
     const isKnown = !this.isStoreDisturbed && this.untrusted === undefined
-    const isSure = !this.model.isAsked(cid) && (!isApart || isKnown)
+    const isLost = this.model.mayLandUnknown(cid, this.time.monotonic())
+    const isSure = !this.model.isAsked(cid) && !isLost && (!isApart || isKnown)
     const done = await this.within(gate.takeDown(cid))
     this.note(`the take-down of ${cid}: ${done ?? 'no answer'}`)
     this.model.takenDown(cid, (isSure ? done : undefined) ?? 'perhaps', isApart)
