@@ -122,7 +122,7 @@ function isOutdated(own: Lease, read: readonly Lease[], gateId: string): boolean
  * the row, and not in it. A lease that came back from outside the gate, and that a change has kept
  * since, is owed again.
  */
-function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
+export function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
   if (lease.token === undefined || isOwed(row, lease)) return false
   const seq = ownSeq(lease.token, gateId)
   const own = ownOf(row.leases, lease)

@@ -6,7 +6,7 @@ import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { mergeRow, ofOneHolder, owedBy } from './merge.js'
+import { mergeRow, ofOneHolder, owedBy, wasReleased } from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
@@ -114,11 +114,11 @@ export function leasesOfBoth(
   gateId: string,
 ): readonly Lease[] {
   if (own === undefined) return other.leases
-  const isIn = ({ released }: LedgerRow, { token }: Lease): boolean =>
-    released.some((gone) => gone.token === token)
+  const isGone = ({ token }: Lease): boolean => other.released.some((gone) => gone.token === token)
   const [theirs, ours] = [
-    other.leases.filter((lease) => !isIn(own, lease)),
-    owedBy(own, { gateId, owes: 'own' }).filter((lease) => !isIn(other, lease)),
+    // The other gate may have seen a late write of this one, whose token no release names.
+    other.leases.filter((lease) => !wasReleased(own, lease, gateId)),
+    owedBy(own, { gateId, owes: 'own' }).filter((lease) => !isGone(lease)),
   ]
   const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
     leases.find((lease) => lease.holder === holder)

@@ -186,6 +186,18 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 100 },
     ],
   ],
+  'a gate does not take its own late write back from another gate that repaired the pin': [
+    4,
+    [{ kind: 'pin', encoder: 1, cid: 2, spanMs: Infinity, gate: 0, afterMs: 100 }],
+    [
+      { kind: 'write-fault', fault: { kind: 'late', landsAfterMs: 240_000 }, gate: 2, afterMs: 46 },
+      { kind: 'pin', encoder: 0, cid: 2, spanMs: 3_000_000, gate: 2, afterMs: 1 },
+      { kind: 'unpin', encoder: 0, cid: 2, gate: 2, afterMs: 45_309 },
+      { kind: 'pin', encoder: 1, cid: 2, spanMs: 300_000, gate: 1, afterMs: 40 },
+      { kind: 'pin', encoder: 2, cid: 2, spanMs: 21_600_000, gate: 2, afterMs: 20 },
+      { kind: 'unpin', encoder: 2, cid: 2, gate: 1, afterMs: 20 },
+    ],
+  ],
 }
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))
