@@ -81,6 +81,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const { isCopy, wasClosed } = storage.contents
   let cancelRecount = (): void => undefined
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
+  const isAfterCrash = () => opening.monotonic() < crashedUntilMs
   const recent = new RecentRows(opening.monotonic)
   const records = new Records(cluster, opening.now)
   const onDoubt = (cid: string, reason: DoubtReason): void => {
@@ -99,7 +100,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       reconciler.explain(cid)
     },
     isDoubted: (cid) => doubts.mayLand(cid),
-    isAfterCrash: () => opening.monotonic() < crashedUntilMs,
+    isAfterCrash,
     onHeld: (cid, leases, added, kept) => {
       holdings.note(cid, added, kept)
       // Entries of the queue only renew these.
@@ -234,6 +235,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
     forgetGate: async (gateId) => (await news?.forget(gateId)) ?? false,
     close: async () => {
+      if (isAfterCrash()) storage.isUnsettled = true
       identity.close()
       cancelRecount()
       pins.close()

@@ -144,6 +144,7 @@ export class OpenDisk implements LedgerStorage {
   private cancel: (() => void) | undefined
   private flushAtMs = Infinity
   private isOpen = true
+  isUnsettled = false
 
   constructor(
     private readonly disk: SimulatedDisk,
@@ -265,7 +266,7 @@ export class OpenDisk implements LedgerStorage {
 
   async close(): Promise<void> {
     if (this.waiting.length > 0) await this.commit([])
-    this.image.wasClosed = true
+    this.image.wasClosed = !this.isUnsettled
     this.isOpen = false
   }
 

@@ -73,6 +73,20 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     ],
     [],
   ],
+  'a late write of a run that was killed is noticed, though an orderly stop followed': [
+    1,
+    [{ kind: 'pin', encoder: 2, cid: 0, spanMs: Infinity, afterMs: 100 }],
+    [
+      { kind: 'write-fault', fault: { kind: 'late', landsAfterMs: 240_000 }, afterMs: 0 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, afterMs: 1 },
+      { kind: 'gate-kill', afterMs: 20 },
+      { kind: 'gate-start', afterMs: 30_000 },
+      { kind: 'gate-stop', afterMs: 2000 },
+      { kind: 'gate-start', afterMs: 1000 },
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: Infinity, afterMs: 2000 },
+    ],
+    [],
+  ],
   'a renewal whose answer was an error takes the lease of the other gate with it': [
     2,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],

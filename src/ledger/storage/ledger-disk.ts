@@ -1,4 +1,5 @@
 /** The daemon's side of the ledger: SQLite in its own thread, for which no request waits. */
+import { setTimeout } from 'node:timers/promises'
 import type { Logger } from '../../log/logger.js'
 import { setTimer, type SetTimer } from '../../time/clock.js'
 import type { Owes } from '../merge.js'
@@ -96,6 +97,7 @@ class ThreadedLedger implements LedgerDisk {
   private limit = 0
   private isReserving = false
   private isClosed = false
+  isUnsettled = false
   private readonly known: KnownRows
   private cancelMaintenance = (): void => undefined
 
@@ -258,13 +260,9 @@ class ThreadedLedger implements LedgerDisk {
     if (this.isClosed) return
     this.isClosed = true
     this.cancelMaintenance()
-    const late = new Promise<undefined>((resolve) => {
-      setTimer(closeMs, () => {
-        resolve(undefined)
-      })
-    })
+    const late = setTimeout(closeMs, undefined, { ref: false })
     const unwritten = await Promise.race([this.queue.close(), late])
-    const isWhole = unwritten === 0 && this.limit > 0
+    const isWhole = unwritten === 0 && this.limit > 0 && !this.isUnsettled
     if (unwritten !== 0)
       this.log('error', { unwritten: this.queue.size }, 'lost changes of the ledger')
     try {

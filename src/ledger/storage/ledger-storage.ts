@@ -128,6 +128,8 @@ export interface LedgerStorage {
    * @param owes of all gates when absent
    */
   compare(owes?: Owes): Promise<WholeComparison>
+  /** Set when the next run has to begin as after a crash: an earlier run's write may still land. */
+  isUnsettled: boolean
   close(): Promise<void>
 }
 
