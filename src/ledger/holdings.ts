@@ -115,10 +115,13 @@ export class Holdings {
     return this.parts.storage.count(holder)
   }
 
-  /** As {@link size}, once the storage no longer counts expired leases. */
-  async sizeNow(holder: string): Promise<number> {
+  /**
+   * Resolves when the storage counts all rows of this moment, and no expired leases.
+   * @throws LedgerFault if the disk is behind: then the count is unknown
+   */
+  async countNow(): Promise<void> {
+    await this.parts.storage.commit([])
     await this.parts.storage.countNow()
-    return this.size(holder)
   }
 
   /**

@@ -212,6 +212,18 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'unpin', encoder: 2, cid: 2, gate: 1, afterMs: 20 },
     ],
   ],
+  'a pin that the disk still counts takes no second place, though its lease was released': [
+    1,
+    [0, 1].map((cid) => ({ kind: 'pin', encoder: 3, cid, spanMs: 21_600_000, afterMs: 100 })),
+    [
+      { kind: 'pin', encoder: 3, cid: 3, spanMs: 21_600_000, afterMs: 100 },
+      { kind: 'unpin', encoder: 3, cid: 3, afterMs: 500 },
+      { kind: 'pin', encoder: 3, cid: 4, spanMs: 21_600_000, afterMs: 0 },
+      { kind: 'pin', encoder: 3, cid: 5, spanMs: 21_600_000, afterMs: 0 },
+      { kind: 'disk-full', afterMs: 6 },
+      { kind: 'pin', encoder: 3, cid: 3, spanMs: 21_600_000, afterMs: 300 },
+    ],
+  ],
 }
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))

@@ -26,7 +26,7 @@ export class Quota {
   constructor(
     private readonly holdings: Pick<
       Holdings,
-      'ensure' | 'heldIn' | 'heldUntil' | 'places' | 'size' | 'sizeNow'
+      'countNow' | 'ensure' | 'heldIn' | 'heldUntil' | 'places' | 'size'
     >,
     private readonly pendingPins: Pick<PendingCounts, 'accept' | 'of'>,
   ) {}
@@ -34,6 +34,7 @@ export class Quota {
   /**
    * Checks for room and takes the place in one step, as requests are concurrent.
    * @param record of the pin, which the caller has locked
+   * @throws LedgerFault if the quota seems full while the disk is behind
    */
   async reserve(
     encoder: Encoder,
@@ -48,7 +49,7 @@ export class Quota {
     let heldUntilMs = holdings.heldIn(record, holder)
     const isNew = heldUntilMs === undefined
     if (isLooked && isNew && this.isFull(encoder)) {
-      await holdings.sizeNow(holder)
+      await holdings.countNow()
       // A record that lost its lease outside the gate takes no second place.
       heldUntilMs = await holdings.heldUntil(cid, holder)
     }
@@ -72,7 +73,7 @@ export class Quota {
    */
   async heldUntil(encoder: Encoder, cid: string): Promise<number | undefined> {
     const { leaseId } = encoder
-    if (this.isFull(encoder)) await this.holdings.sizeNow(leaseId)
+    if (this.isFull(encoder)) await this.holdings.countNow()
     return this.holdings.heldUntil(cid, leaseId)
   }
 
