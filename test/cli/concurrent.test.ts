@@ -43,6 +43,9 @@ t.test('the program ends with the exit code of its command', async (t) => {
   for (const [args, code] of cases) t.same(await run(t, args).exited, { code, signal: null })
 })
 
+const unseen =
+  /^pinwarden: error: key [0-9a-f]{8} of encoder alpha was stored, but not shown\nhint: .*\n$/
+
 t.test('output that cannot be written is an error that says why', async (t) => {
   const config = join(t.testdir({ 'c.json': '{ "encoders": { "alpha": {} } }' }), 'c.json')
   const commands = [
@@ -51,6 +54,8 @@ t.test('output that cannot be written is an error that says why', async (t) => {
     ['check'],
     ['encoders', 'list'],
     ['keys', 'list', '--json'],
+    ['keys', 'add', 'alpha'],
+    ['keys', 'add', 'alpha', '--json'],
   ]
   for (const command of commands) {
     const options = command.length === 1 && command[0] !== 'check' ? [] : ['-c', config]
@@ -59,10 +64,13 @@ t.test('output that cannot be written is an error that says why', async (t) => {
     const { status, stderr } = spawnSync('env', args, { stdio: ['ignore', full, 'pipe'] })
     closeSync(full)
     t.equal(status, 1, command.join(' '))
+    const text = stderr.toString()
     t.match(
-      stderr.toString(),
-      /^(?:pinwarden: warning: .*\n|hint: .*\n)*pinwarden: error: standard output cannot be written: ENOSPC.*\n$/,
+      text,
+      /^(?:pinwarden: warning: .*\n|hint: .*\n)*pinwarden: error: standard output cannot be written: ENOSPC.*\n/,
       command.join(' '),
     )
+    const rest = text.replace(/^[^]*ENOSPC.*\n/, '')
+    t.match(rest, command[1] === 'add' ? unseen : /^$/, command.join(' '))
   }
 })

@@ -4,7 +4,7 @@ import type { Config, KeyConfig } from '../../settings/schema/schema.js'
 import { gateUrlGiven, gateUrlOf } from '../gate-url.js'
 import { expiryOf, timestampOf } from './expiry.js'
 import type { Io } from '../io.js'
-import { hint } from '../report.js'
+import { fail, hint } from '../report.js'
 
 export interface NewKeyOptions {
   readonly encoder: string
@@ -41,6 +41,10 @@ export function newKey(options: NewKeyOptions, now: Date): NewKey {
       const { scheme, authority, doubt } = given ?? gateUrlOf(config.listen)
       const url = `${scheme}://${encoder}:${secret}@${authority}`
       hint(io, doubt)
+      io.readerLeft?.addEventListener('abort', () => {
+        fail(io, `key ${stored.id} of encoder ${encoder} was stored, but not shown`)
+        hint(io, `pinwarden keys revoke ${encoder} ${stored.id} removes it; then make another`)
+      })
       if (json) {
         const { id: keyId, expires = null } = stored
         const document = { changed: true, encoder, keyId, key: secret, expires, endpoint: url }
