@@ -4,7 +4,6 @@
  */
 import { ClusterFault } from '../cluster/faults.js'
 import { tokenText } from '../leases/lease.js'
-import type { PinRecord } from '../leases/pin-record.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
@@ -16,10 +15,10 @@ import type { OpenPins } from './open-pins.js'
 import type { Queue } from './queue.js'
 import type { RecentRows } from './recent-rows.js'
 import type { Differed, Reconciler } from './reconciler.js'
-import type { Records, View } from './records.js'
+import type { RecordNow, Records, View } from './records.js'
 import { type LedgerRow, releasedOf, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
-import { everyHolder, type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
+import { everyHolder, readTakeDown, type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
 
 export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly storage: LedgerStorage
@@ -59,7 +58,7 @@ export type ReportDecision =
   | { readonly rejected: string }
 
 export interface TakenDown {
-  /** `waiting`: it is on disk, and happens as soon as the cluster is back. */
+  /** `waiting`: it is on disk, and happens as soon as the cluster, or the lock, is there. */
   readonly outcome: 'unpinned' | 'waiting' | 'not-pinned' | 'not-a-plain-pin'
   /** The holders whose leases ended. */
   readonly holders: readonly string[]
@@ -72,7 +71,7 @@ export interface PinNotes {
   readonly takeDown: TakeDown | undefined
 }
 
-/** Assumed difference of clocks, while the cluster does not say when it wrote the record. */
+/** Assumed difference of clocks, while the cluster does not say its time. */
 const marginMs = minuteMs
 
 /** First check after a take-down; those of the doubt follow. */
@@ -117,9 +116,10 @@ export class Decisions {
   async takeDown(cid: string, reason: string): Promise<TakenDown> {
     const { storage, pins, recent, queue, onDoubt, now } = this.parts
     const deadline = this.deadline()
-    const found = { isSeen: false, read: undefined as PinRecord | undefined }
+    const found: { seen?: RecordNow } = {}
     const pin = await pins.open(cid, deadline, () => this.view(cid, deadline, found))
-    const { isSeen, read } = found
+    const { seen } = found
+    const read = seen?.read
     const entries = queue.of(cid)
     const taken = { holders: [] as readonly string[], queued: entries.length }
     try {
@@ -128,7 +128,7 @@ export class Decisions {
         return { ...taken, queued: 0, outcome: 'not-a-plain-pin' }
       const ended = [...(before?.leases ?? []), ...(read?.leases ?? []), ...(read?.former ?? [])]
       taken.holders = [...new Set(ended.map(({ holder }) => holder))]
-      const untilMs = read?.writtenMs ?? now() + marginMs
+      const untilMs = read?.writtenMs ?? seen?.clusterMs ?? now() + marginMs
       const seq = storage.nextSeq()
       const { gateId } = storage
       const queued = entries.map((entry) => ({
@@ -137,7 +137,7 @@ export class Decisions {
       }))
       const released = [
         ...releasedOf([...ended, ...queued], seq),
-        takeDownEntry({ untilMs, reason }, seq),
+        takeDownEntry({ untilMs, atMs: pin.nowMs, reason }, seq),
       ]
       const row = { ...gone, cid, seq, atMs: pin.nowMs, released }
       const dueMs = now() + looksAfterMs
@@ -155,14 +155,14 @@ export class Decisions {
     } finally {
       pin.release()
     }
-    if (!isSeen) return { ...taken, outcome: 'waiting' }
+    if (seen === undefined) return { ...taken, outcome: 'waiting' }
     if (read === undefined) return { ...taken, outcome: 'not-pinned' }
     try {
       await this.parts.reconciler.reconcile(cid)
       return { ...taken, outcome: 'unpinned' }
-    } catch (error) {
-      if (error instanceof ClusterFault) return { ...taken, outcome: 'waiting' }
-      throw error
+    } catch {
+      // The doubt tries again, and logs why.
+      return { ...taken, outcome: 'waiting' }
     }
   }
 
@@ -172,49 +172,54 @@ export class Decisions {
    * @param token of the take-down, as it stands in the other gate's row
    * @throws LockTimeout, LedgerFault
    */
-  async hearTakeDown(cid: string, token: string, atMs: number): Promise<void> {
-    const { storage, pins, recent, queue, onDoubt } = this.parts
-    const { gateId } = storage
+  async hearTakeDown(cid: string, token: string): Promise<void> {
+    const { storage, pins } = this.parts
     await pins.alone(cid, this.deadline(), async () => {
-      const before = await storage.row(cid)
-      // The lock among gates has said so already, to a change that came later.
-      if (before?.released.some((gone) => gone.token === token) === true) return
-      const { leases = [], released = [], seq = 0 } = before ?? {}
-      const entries = queue.of(cid).map((entry) => ({ ...entry, sinceMs: entry.atMs }))
-      const queued = entries.map(({ holder, seq, sinceMs }) => {
-        return { holder, sinceMs, token: tokenText({ gateId, seq }) }
-      })
-      const isOver = ({ sinceMs }: { readonly sinceMs: number }): boolean => sinceMs <= atMs
-      const kept = leases.filter((lease) => !isOver(lease))
-      const later = [...kept, ...queued.filter((entry) => !isOver(entry))]
-      const laterSeqs = later.flatMap(({ token }) => ownSeq(token, gateId) ?? [])
-      const downSeq = Math.min(storage.nextSeq(), ...laterSeqs) - 1
-      const ended = releasedOf([...leases, ...queued].filter(isOver), downSeq)
-      const down = { holder: everyHolder, token, seq: downSeq }
-      const row = { ...gone, ...before, cid, seq, atMs: before?.atMs ?? atMs, former: [] }
-      const after = { ...row, leases: kept, released: [...released, ...ended, down] }
-      const dropped = entries.filter(isOver)
-      void storage.note([
-        { kind: 'row', row: { ...after, report: undefined } },
-        ...dropped.map((entry) => ({ kind: 'dequeue', seq: entry.seq }) as const),
-      ])
-      queue.drop(dropped)
-      if (recent.of(cid) !== undefined) recent.wrote(after, -Infinity)
-      onDoubt(cid, 'unknown-outcome')
+      this.takenDownElsewhere(cid, await storage.row(cid), token)
     })
   }
 
+  /**
+   * The same, under the lock of the pin: the store may tell a gate of it before the news does.
+   * @throws LedgerFault
+   */
+  takenDownElsewhere(cid: string, before: LedgerRow | undefined, token: string): LedgerRow {
+    const { storage, recent, queue, onDoubt } = this.parts
+    const { gateId } = storage
+    if (before?.released.some((gone) => gone.token === token) === true) return before
+    const { atMs } = readTakeDown(token)
+    const { leases = [], released = [], seq = 0 } = before ?? {}
+    const entries = queue.of(cid).map((entry) => ({ ...entry, sinceMs: entry.atMs }))
+    const queued = entries.map(({ holder, seq, sinceMs }) => {
+      return { holder, sinceMs, token: tokenText({ gateId, seq }) }
+    })
+    const isOver = ({ sinceMs }: { readonly sinceMs: number }): boolean => sinceMs <= atMs
+    const kept = leases.filter((lease) => !isOver(lease))
+    const later = [...kept, ...queued.filter((entry) => !isOver(entry))]
+    const laterSeqs = later.flatMap(({ token }) => ownSeq(token, gateId) ?? [])
+    const downSeq = Math.min(storage.nextSeq(), ...laterSeqs) - 1
+    const ended = releasedOf([...leases, ...queued].filter(isOver), downSeq)
+    const down = { holder: everyHolder, token, seq: downSeq }
+    const row = { ...gone, ...before, cid, seq, atMs: before?.atMs ?? atMs, former: [] }
+    const all = [...released, ...ended, down]
+    const after: LedgerRow = { ...row, leases: kept, released: all, report: undefined }
+    const dropped = entries.filter(isOver)
+    void storage.note([
+      { kind: 'row', row: after },
+      ...dropped.map((entry) => ({ kind: 'dequeue', seq: entry.seq }) as const),
+    ])
+    queue.drop(dropped)
+    if (recent.of(cid) !== undefined) recent.wrote(after, -Infinity)
+    onDoubt(cid, 'unknown-outcome')
+    return after
+  }
+
   /** Reads the cluster's record; undefined where the cluster is down. */
-  private async view(
-    cid: string,
-    deadline: Deadline,
-    found: { isSeen: boolean; read: PinRecord | undefined },
-  ): Promise<View> {
+  private async view(cid: string, deadline: Deadline, found: { seen?: RecordNow }): Promise<View> {
     const { records, now } = this.parts
     try {
-      const seen = await records.read(cid, deadline)
-      Object.assign(found, { isSeen: true, read: seen.read })
-      return { ...seen, record: seen.read }
+      found.seen = await records.read(cid, deadline)
+      return { ...found.seen, record: found.seen.read }
     } catch (error) {
       if (!(error instanceof ClusterFault)) throw error
       const nowMs = now()

@@ -47,6 +47,11 @@ const busyMs = 500
 const idleMs = 5000
 const awayMs = 1000
 
+/** What came of a change is known to its gate by then, with rare exceptions. */
+const changeMs = 2000
+/** A gate answers within two of its rounds. */
+const answerMsMax = 15_000
+
 /** News in one mail. */
 const mailMax = 500
 
@@ -106,6 +111,22 @@ export class GateNews {
     return isCurrent
   }
 
+  /**
+   * Asks the others for what they changed until now.
+   * @returns false: one of them does not answer
+   */
+  async hearAll(): Promise<boolean> {
+    const { monotonic, setTimer } = this.parts
+    const sinceMs = monotonic() + changeMs
+    while (!this.hearing.isSince(sinceMs)) {
+      if (this.isClosed || monotonic() > sinceMs + answerMsMax) return false
+      this.wants = true
+      this.scheduler.runWithin(busyMs)
+      await new Promise<void>((resolve) => setTimer(busyMs, resolve))
+    }
+    return true
+  }
+
   /** Other gates that were never heard, or not lately. */
   get unheard(): readonly string[] {
     return this.hearing.unheard
@@ -135,8 +156,8 @@ export class GateNews {
   }
 
   /** No gate owes any of it from now on. @returns to be noted with the row */
-  takenDown(cid: string, released: News['released'], atMs: number) {
-    return this.sendToAll({ cid, released, atMs })
+  takenDown(cid: string, released: News['released']) {
+    return this.sendToAll({ cid, released })
   }
 
   /**

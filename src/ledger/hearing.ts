@@ -27,7 +27,11 @@ export class Hearing {
   }
 
   get isCurrent(): boolean {
-    const sinceMs = this.sinceMs
+    return this.isSince(this.sinceMs)
+  }
+
+  /** Whether all have answered a round that began since then, by the monotonic clock. */
+  isSince(sinceMs: number): boolean {
     return this.ownMs >= sinceMs && [...this.heardMs.values()].every((ms) => ms >= sinceMs)
   }
 

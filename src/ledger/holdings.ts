@@ -18,6 +18,8 @@ export interface HoldingsParts extends Clock {
   readonly owes: Owes
   /** Whether a walk is still open: until it ends, nothing counts as missing. */
   readonly isWalking: () => boolean
+  /** Hears what other gates released until now. @returns false: one of them does not answer */
+  readonly hearAll: () => Promise<boolean>
   readonly isDoubted: (cid: string) => boolean
   /** Interval between comparisons with the cluster's whole state. */
   readonly intervalMs: number
@@ -230,7 +232,8 @@ export class Holdings {
   }
 
   private async compareAll(): Promise<boolean> {
-    const { storage, cluster, owes, onMissing, isWalking, log, monotonic, now } = this.parts
+    const { storage, cluster, owes, onMissing, isWalking, hearAll, log } = this.parts
+    const { monotonic, now } = this.parts
     if (isWalking()) return false
     const startMs = monotonic()
     let pins = 0
@@ -249,6 +252,8 @@ export class Holdings {
           return batch.push(line.toString()) < batchLines ? undefined : flush()
         })
         await flush()
+        // What another gate has just released is not missing.
+        if (!(await hearAll())) throw new Error('another gate does not answer')
         if (isWalking()) throw new Error('the cluster was down meanwhile')
       } catch (error) {
         await comparison.abandon()

@@ -10,8 +10,6 @@ export interface News {
   readonly cid: string
   /** A lease of it, by its token; or all of it, by a take-down. */
   readonly released?: { readonly holder: string; readonly token: string } | undefined
-  /** Of a take-down, in milliseconds since the epoch. */
-  readonly atMs?: number | undefined
   /** It may have been overwritten. */
   readonly doubt?: DoubtReason | undefined
 }

@@ -21,6 +21,7 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
+import { everyHolder } from './take-down.js'
 import { Walk } from './walk.js'
 
 export interface LedgerOpening extends Clock {
@@ -87,7 +88,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const onDoubt = (cid: string, reason: DoubtReason): void => {
     doubts.add(cid, reason)
   }
-  const pins = new OpenPins({
+  const pins: OpenPins = new OpenPins({
     ...{ storage, recent, gateLocks, onDoubt, ...clocks },
     // They come after the pins whose changes they report.
     news: gateMail && {
@@ -99,6 +100,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     onMayReturn: (cid) => {
       reconciler.explain(cid)
     },
+    onTakenDown: (...takeDown) => decisions.takenDownElsewhere(...takeDown),
     isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash,
     onHeld: (cid, leases, added, kept) => {
@@ -158,6 +160,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     ...{ storage, log, owes, ...clocks },
     cluster,
     isWalking: () => walk.isOpen || !isHeard(),
+    hearAll: async () => news === undefined || news.hearAll(),
     isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
     onMissing: (missing) => {
@@ -169,9 +172,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     gateMail &&
     new GateNews({
       ...{ storage, mail: gateMail, log, ...clocks },
-      onNews: async ({ cid, released, doubt, atMs }) => {
-        if (released !== undefined && atMs !== undefined) {
-          await decisions.hearTakeDown(cid, released.token, atMs)
+      onNews: async ({ cid, released, doubt }) => {
+        if (released?.holder === everyHolder) {
+          await decisions.hearTakeDown(cid, released.token)
           return
         }
         const deadline = new Deadline(timeoutMs(), opening.monotonic)
@@ -187,7 +190,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       },
     })
   const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
-  const decisions = new Decisions({
+  const decisions: Decisions = new Decisions({
     ...{ storage, pins, records, recent, queue, reconciler, owes, onDoubt, timeoutMs },
     ...clocks,
   })

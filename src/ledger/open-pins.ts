@@ -12,7 +12,7 @@ import { ownSeq } from './merge.js'
 import { type OpenPin, takesFrom, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import { everyHolder } from './take-down.js'
-import { leasesOfBoth, type RecentRows, readRecent, recentText } from './recent-rows.js'
+import { type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
 import { type LedgerRow, releasedOf } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
@@ -24,6 +24,8 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly news?: Telling | undefined
   /** The pin is released, but the cluster may bring it back, without any change from outside. */
   readonly onMayReturn: (cid: string) => void
+  /** @see Decisions.takenDownElsewhere */
+  readonly onTakenDown: (cid: string, row: LedgerRow | undefined, token: string) => LedgerRow
   /** It is unknown whether the cluster has what the ledger owes for a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
@@ -196,15 +198,10 @@ export class OpenPins {
   private async hear(text: string): Promise<void> {
     const { row, writtenMs } = readRecent(text)
     const { storage, recent } = this.parts
-    const before = await storage.row(row.cid)
-    const leases = leasesOfBoth(row, before, storage.gateId)
-    // Numbers give an order only within one gate.
-    const released = row.released.map(({ holder, token }) => {
-      return { holder, token, seq: ownSeq(token, storage.gateId) ?? 0 }
-    })
-    // This gate wrote nothing: the row keeps its place, as a walk may still have to look at it, and
-    // its report, which only an operator or a change at this gate ends.
-    const own = { ...row, leases, released, seq: before?.seq ?? 0, report: before?.report }
+    const kept = await storage.row(row.cid)
+    const token = row.released.findLast(({ holder }) => holder === everyHolder)?.token
+    const before = token === undefined ? kept : this.parts.onTakenDown(row.cid, kept, token)
+    const own = rowOfBoth(row, before, storage.gateId)
     recent.wrote(own, writtenMs)
     void storage.note([{ kind: 'row', row: own }])
   }
@@ -262,14 +259,14 @@ export class OpenPins {
    * another gate may have released them since; or that they were overwritten.
    */
   newsOf(
-    { cid, seq, atMs, leases, released }: LedgerRow,
+    { cid, seq, leases, released }: LedgerRow,
     read: PinRecord | undefined,
   ): readonly LedgerOperation[] {
     const { news, storage, onMayReturn } = this.parts
     if (news === undefined) return []
     const operations: LedgerOperation[] = []
     for (const { holder, token } of released) {
-      if (holder === everyHolder) operations.push(...news.takenDown(cid, { holder, token }, atMs))
+      if (holder === everyHolder) operations.push(...news.takenDown(cid, { holder, token }))
       const gateId = readToken(token)?.gateId
       if (gateId !== undefined && gateId !== storage.gateId)
         operations.push(...news.released(gateId, cid, holder, token))

@@ -6,7 +6,7 @@ import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { mergeRow, ofOneHolder, owedBy, wasReleased } from './merge.js'
+import { mergeRow, ofOneHolder, owedBy, ownSeq, wasReleased } from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
@@ -104,11 +104,26 @@ const never = 'never'
 const times = new Set(['untilMs', 'expiresMs'])
 
 /**
+ * The row after another gate's write, which was stored with the lock. This gate wrote nothing: the
+ * row keeps its place, as a walk may still have to look at it, and its report, which only an
+ * operator or a change at this gate ends.
+ */
+export function rowOfBoth(other: LedgerRow, own: LedgerRow | undefined, gateId: string): LedgerRow {
+  // Numbers give an order only within one gate.
+  const released = other.released.map(({ holder, token }) => {
+    const known = own?.released.find((gone) => gone.holder === holder && gone.token === token)
+    return known ?? { holder, token, seq: ownSeq(token, gateId) ?? 0 }
+  })
+  const leases = leasesOfBoth(other, own, gateId)
+  return { ...other, leases, released, seq: own?.seq ?? 0, report: own?.report }
+}
+
+/**
  * If two gates wrote at the same time, neither knew of the other's leases: what this gate wrote and
  * did not release is still owed. Of a third gate's leases the other gate, which wrote last, knows
  * more; this one may not have heard yet that they were released.
  */
-export function leasesOfBoth(
+function leasesOfBoth(
   other: LedgerRow,
   own: LedgerRow | undefined,
   gateId: string,

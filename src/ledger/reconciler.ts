@@ -93,8 +93,8 @@ export class Reconciler {
       pin.release()
       return { kind: 'agreed' }
     }
-    // What another gate just released is stored with the lock.
-    if (!pin.isLocked) {
+    // What another gate just released is stored with the lock. A take-down needs no lock.
+    if (!pin.isLocked && !isTakenDown) {
       pin.release()
       throw new LockTimeout()
     }

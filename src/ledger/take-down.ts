@@ -8,6 +8,8 @@ import type { LedgerRow, Released } from './row.js'
 export interface TakeDown {
   /** Everything that the cluster wrote until then is released; in milliseconds since the epoch. */
   readonly untilMs: number
+  /** When it was; every lease that began by then is released. */
+  readonly atMs: number
   /** The operator's. */
   readonly reason: string
 }
@@ -16,18 +18,22 @@ export interface TakeDown {
 export const everyHolder = '*'
 
 /** @param seq of the take-down, in the order of tokens */
-export const takeDownEntry = ({ untilMs, reason }: TakeDown, seq: number): Released => ({
+export const takeDownEntry = ({ untilMs, atMs, reason }: TakeDown, seq: number): Released => ({
   holder: everyHolder,
-  token: `${untilMs} ${reason}`,
+  token: `${untilMs}/${atMs} ${reason}`,
   seq,
 })
 
 /** The last one; undefined: there was none. */
 export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown | undefined {
   const token = released.findLast(({ holder }) => holder === everyHolder)?.token
-  if (token === undefined) return undefined
-  const space = token.indexOf(' ')
-  return { untilMs: Number(token.slice(0, space)), reason: token.slice(space + 1) }
+  return token === undefined ? undefined : readTakeDown(token)
+}
+
+export function readTakeDown(token: string): TakeDown {
+  const [times = '', ...words] = token.split(' ')
+  const [untilMs = 0, atMs = untilMs] = times.split('/').map(Number)
+  return { untilMs, atMs, reason: words.join(' ') }
 }
 
 /** Releases up to the last take-down, which is the last of them, in order. */

@@ -171,7 +171,7 @@ t.test('a pin in its retention period is kept so again', async (t) => {
 
 t.test('what was pinned again after a take-down is kept for its retention period', async (t) => {
   const gone = (seq: number) => ({ holder: 'a', token: own(seq), seq: seq + 1 })
-  const down = takeDownEntry({ untilMs: now - hour, reason: 'an order' }, 5)
+  const down = takeDownEntry({ untilMs: now - hour, atMs: now, reason: 'an order' }, 5)
   const row = rowOf([], { released: [gone(3), down, gone(8)], expiresMs: now + hour })
   const kept = readOf([], { former: [lease('a', own(8))], expiresMs: now + hour })
   t.match(merge(row, kept), { record: kept, differs: undefined })
@@ -218,7 +218,7 @@ t.test('a later lease is not dropped for one that may have been released elsewhe
 
 t.test('a renewal after a take-down, lost with its row by a crash, keeps the lease', async (t) => {
   // For a minute, late writes of before count as of before, whatever their time.
-  const down = takeDownEntry({ untilMs: now + 60_000, reason: 'an order' }, 5)
+  const down = takeDownEntry({ untilMs: now + 60_000, atMs: now, reason: 'an order' }, 5)
   const row = rowOf([lease('a', own(11)), lease('b', own(12))], { released: [down] })
   const read = readOf([lease('a', own(11)), lease('b', own(101))])
   const merged = merge(row, read)

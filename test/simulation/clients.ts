@@ -82,7 +82,7 @@ export class Clients {
       if (status === 200 || status === 202)
         model.pinned(cid, leaseId, {
           ...{ status, untilMs: promisedMs, latestMs, atMs: time.monotonic(), keyDigest },
-          isApart: this.isApart,
+          ...{ isApart: this.isApart, beganMs: Math.min(trueMs, gateMs) },
         })
       else if (status === 403 || status === 404 || status === 429 || status === 400)
         model.refused(cid, leaseId, before)

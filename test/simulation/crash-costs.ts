@@ -89,6 +89,13 @@ export const crashCosts = {
     loses: 'nothing: the other gate does not know about it, and its DELETE may get 403 or 404',
     reportedIn: 'log',
   },
+  'down-elsewhere': {
+    event: 'an operator takes a pin down at one of several gates',
+    loses:
+      'pins answered with 200 by another gate before it hears of it: renewals, and first pins ' +
+      'within a second, or within a minute if the take-down waits for the cluster',
+    reportedIn: 'log',
+  },
   'gate-gone': {
     event: 'one of several gates is lost permanently, with its ledger',
     loses:

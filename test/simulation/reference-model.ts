@@ -30,6 +30,10 @@ interface Hold {
   readonly writers: Set<number>
   /** The gate was killed before its row was surely on the disk, and was not well since. */
   isAtRisk: boolean
+  /** It was in flight when the pin was taken down: its answer may be of before that. */
+  mayPrecede: boolean
+  /** The pin was taken down, and other gates may still owe a lease of before. */
+  isOfBefore: boolean
   /** How often a cost was accepted for it. */
   forgiven: number
   /** POSTs with 200 or 202, and the last of them of which a plan may have seen the lease. */
@@ -49,7 +53,7 @@ interface Entry {
   /** Only the ledger knows that it was taken down. */
   isLossy: boolean
   /** It was taken down at a gate, and others may not have heard of it. */
-  isUnheard: boolean
+  down: Down | undefined
   /** A hand brought it back together with many others. */
   isReturned: boolean
   /** Unpinned before the cluster showed it: no bound of repairs applies, as it may still appear. */
@@ -60,6 +64,13 @@ interface Entry {
   askedMs: number
   /** Until then, by the monotonic clock, a write may land of which no ledger knows any more. */
   unsafeUntilMs: number
+}
+
+interface Down {
+  /** Undefined: at several. */
+  readonly gate: number | undefined
+  /** What began by then, true time, counts as of before at other gates. */
+  readonly untilMs: number
 }
 
 export interface Violation {
@@ -127,7 +138,10 @@ export class ReferenceModel {
     const hold = holdOf(entry, leaseId)
     hold.isInFlight = false
     hold.writers.add(hold.gate)
-    const isUnsure = answer.atMs < entry.unsafeUntilMs || entry.isUnheard
+    const isUnheard = mayBeUnheard(entry, hold, answer)
+    if (isUnheard && answer.untilMs > -Infinity) this.accept('down-elsewhere')
+    const isUnsure = answer.atMs < entry.unsafeUntilMs || hold.mayPrecede || isUnheard
+    hold.mayPrecede = false
     hold.minMs = isUnsure ? -Infinity : answer.untilMs
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
     const isLast = answer.status === 200 && !waitsElsewhere(hold) && !answer.isApart
@@ -161,7 +175,7 @@ export class ReferenceModel {
     if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
     hold.writers.clear()
     Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
-    hold.waitsAt = undefined
+    Object.assign(hold, { waitsAt: undefined, isOfBefore: false })
   }
 
   /** Its last holder unpinned it with 200, for a retention period. */
@@ -242,19 +256,32 @@ export class ReferenceModel {
    * An operator took a pin down, or tried to: its holders may hold it no more. What is done is
    * final, unless the ledger is lost before the cluster was asked.
    *
-   * @param isApart other gates have to hear of it first, from that ledger alone: until then they
-   *   take a claim for one of before
+   * @param isApart other gates have to hear of it first, from that ledger alone
    */
-  takenDown(cid: string, done: 'done' | 'waiting' | 'perhaps', isApart: boolean): void {
+  takenDown(
+    cid: string,
+    done: 'done' | 'waiting' | 'perhaps',
+    { gate, untilMs, isApart }: TakenDown,
+  ): void {
     const entry = this.entry(cid)
     loosen(entry)
     const holds = [...entry.holds.values()]
-    for (const hold of holds) hold.minMs = -Infinity
+    for (const hold of holds) {
+      hold.minMs = -Infinity
+      hold.mayPrecede = hold.isInFlight
+      hold.isOfBefore ||= hold.maxMs > -Infinity
+    }
+    const { down } = entry
+    const isSameGate = down === undefined || down.gate === gate
+    if (isApart)
+      entry.down = {
+        gate: isSameGate ? gate : undefined,
+        untilMs: Math.max(untilMs, down?.untilMs ?? 0),
+      }
     if (done === 'perhaps') return
     for (const hold of holds)
       Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
-    const isLossy = done === 'waiting' || isApart
-    Object.assign(entry, { isByHand: false, isLossy, isUnheard: isApart })
+    Object.assign(entry, { isByHand: false, isLossy: done === 'waiting' || isApart })
   }
 
   /** Whether a write of a ledger that is lost may still land. */
@@ -415,10 +442,10 @@ export class ReferenceModel {
 
   /** What is seen not to be there is not there: nothing is in flight any more. */
   private narrow(entry: Entry, record: PinRecord | undefined): void {
-    entry.isUnheard = false
+    entry.down = undefined
     for (const [leaseId, hold] of entry.holds) {
       hold.isInFlight = false
-      hold.isAtRisk = false
+      Object.assign(hold, { isAtRisk: false, mayPrecede: false, isOfBefore: false })
       hold.mayLand = false
       hold.waitsAt = undefined
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
@@ -451,7 +478,7 @@ export class ReferenceModel {
         isReturned: false,
         isUnshown: false,
         isLossy: false,
-        isUnheard: false,
+        down: undefined,
         askedMs: -Infinity,
         unsafeUntilMs: -Infinity,
       }
@@ -487,8 +514,17 @@ export interface GateKill {
   readonly gate: number
 }
 
+export interface TakenDown {
+  readonly gate: number
+  /** By any of the clocks, true time. */
+  readonly untilMs: number
+  readonly isApart: boolean
+}
+
 export interface Pinned {
   readonly status: 200 | 202
+  /** The earliest time at which its lease may begin. */
+  readonly beganMs: number
   /** The least that the client may rely on, and the most; true time. */
   readonly untilMs: number
   readonly latestMs: number
@@ -501,6 +537,18 @@ export interface Pinned {
 
 const waitsElsewhere = ({ waitsAt, gate }: Hold): boolean =>
   waitsAt !== undefined && waitsAt !== gate
+
+/**
+ * Another gate than that of the take-down, as long as the store has not told it, takes a claim for
+ * one of before: the renewal of a lease that it still owes, and what began before that by its
+ * clock.
+ */
+const mayBeUnheard = (
+  { down }: Entry,
+  { gate, isOfBefore }: Hold,
+  { isApart, beganMs }: Pinned,
+): boolean =>
+  down !== undefined && isApart && gate !== down.gate && (isOfBefore || beganMs <= down.untilMs)
 
 /** It was changed, or may have been. */
 const loosen = (entry: Entry): void => {
@@ -522,6 +570,8 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         gate: 0,
         writers: new Set<number>(),
         isAtRisk: false,
+        mayPrecede: false,
+        isOfBefore: false,
       },
       ...{ forgiven: 0, posts: 0, plannedPosts: -Infinity },
     }

@@ -118,6 +118,34 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'gate-start', gate: 1, afterMs: 400_000 },
     ],
   ],
+  'a take-down holds at a gate that hears of it with the lock, of a pin that the cluster lost': [
+    2,
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 60_000 },
+      { kind: 'cluster-kill', forgets: 23, afterMs: 400_100 },
+      { kind: 'cluster-start', afterMs: 1000 },
+      { kind: 'take-down', cid: 0, gate: 0, afterMs: 300 },
+    ],
+  ],
+  'a take-down holds at a gate that hears of it with the lock, of a pin in its queue': [
+    2,
+    [
+      { kind: 'cluster-stop', afterMs: 60_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 2000 },
+      { kind: 'take-down', cid: 0, gate: 0, afterMs: 30_000 },
+      { kind: 'cluster-start', afterMs: 10 },
+    ],
+  ],
+  'a queued pin shortens no lease that its encoder got from another gate meanwhile': [
+    2,
+    [
+      { kind: 'cluster-stop', afterMs: 100_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 5000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 21_600_000, name: 'n1', gate: 0, afterMs: 100 },
+      { kind: 'cluster-start', afterMs: 30_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 10 },
+    ],
+  ],
   'a queued pin needs no lease that another gate released and a crash brought back': [
     2,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 }],
@@ -177,6 +205,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 3, cid: 4, spanMs: Infinity, afterMs: 1100 },
     ],
   ],
+  'a pin that another gate released during the comparison is not missing': [
+    2,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],
+    [
+      { kind: 'gate-kill', gate: 1, afterMs: 100_000 },
+      { kind: 'gate-start', gate: 1, afterMs: 300 },
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 9200 },
+    ],
+  ],
   'a take-down ends also the hold of the operator that another gate has written': [
     2,
     [
@@ -231,6 +268,19 @@ for (const [title, [gates, ...episodes]] of Object.entries(scenarios))
     const { violations } = await runEpisodes(1, episodes, { ...whole, gates }, quota)
     t.same(violations, [])
   })
+
+t.test('a first pin a second after a take-down at another gate is never unpinned', async (t) => {
+  const commands: readonly Command[] = [
+    { kind: 'store-pause', ms: 60_000, afterMs: 60_000 },
+    { kind: 'take-down', cid: 0, gate: 1, afterMs: 3000 },
+    { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 1100 },
+  ]
+  // In this world gates work on without their store.
+  const { violations, history } = await runEpisodes(2, [commands], { ...whole, gates: 2 }, quota)
+  t.same(violations, [])
+  t.match(history.join('\n'), /the take-down of \w+: done/)
+  t.notMatch(history.join('\n'), /unpinned again/)
+})
 
 t.test('queued pins outlast an expired lease of their holder', async (t) => {
   // In this world the sweep of such a lease counted as a release of what the holder had queued.

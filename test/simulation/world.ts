@@ -37,6 +37,9 @@ export interface WorldParts {
 const calmMs = 2_400_000
 const planMsMax = 60_000
 
+/** What a gate assumes that clocks differ by. */
+const clocksMs = 60_000
+
 /** The same in all worlds, as creating them is expensive. */
 const cids: string[] = []
 
@@ -361,14 +364,18 @@ export class World implements Surroundings {
 
   private async takeDown(cid: string, index: number): Promise<void> {
     const { gate } = this.host(index)
+    const { time } = this
     if (gate === undefined) return
     const isApart = this.hosts.length > 1
     const isKnown = !this.isStoreDisturbed && this.untrusted === undefined
-    const isLost = this.model.mayLandUnknown(cid, this.time.monotonic())
+    const isLost = this.model.mayLandUnknown(cid, time.monotonic())
     const isSure = !this.model.isAsked(cid) && !isLost && (!isApart || isKnown)
     const done = await this.within(gate.takeDown(cid))
     this.note(`the take-down of ${cid}: ${done ?? 'no answer'}`)
-    this.model.takenDown(cid, (isSure ? done : undefined) ?? 'perhaps', isApart)
+    // Leases begin at whole seconds. If the cluster does not say its time, clocks may differ.
+    const untilMs = Math.max(time.true(), time.wall()) + 1000 + (done === 'done' ? 0 : clocksMs)
+    const of = { gate: index, untilMs, isApart }
+    this.model.takenDown(cid, (isSure ? done : undefined) ?? 'perhaps', of)
   }
 
   private async within<T>(promise: Promise<T>): Promise<T | undefined> {

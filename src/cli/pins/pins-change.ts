@@ -89,7 +89,7 @@ export async function pinsRelease(options: ReleaseOptions, io: Io): Promise<numb
   io.stdout.write(`${countsText(counts)}\n`)
   if (counts.of('waiting') > 0)
     io.stdout.write(
-      'waiting: the cluster is down; the daemon unpins the pins as soon as it is back\n',
+      'waiting: the cluster is down, or another change is in progress; the daemon unpins later\n',
     )
   return counts.of('failed') + counts.of('bad-cid') + counts.of('not-a-plain-pin') === 0 ? 0 : 1
 }
