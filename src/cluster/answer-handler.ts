@@ -98,6 +98,9 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     }
     this.head = { statusCode, headers }
     if (this.exchange.isWhole) {
+      // A pipelined read is sent again when another one ended its connection, even inside its
+      // answer.
+      this.first = undefined
       this.parts = new GrowingBytes()
       return
     }

@@ -77,8 +77,10 @@ class LineReader implements Dispatcher.DispatchHandler {
     this.hasHead = true
     const fault = faultOfAnswer(status, headers)
     if (fault !== undefined) this.end(new ClusterFault(fault))
-    else if (status !== 200 && status !== 204)
-      this.end(new ClusterFault('cluster-bad-answer', new Error(`status ${status}`)))
+    else if (status !== 200 && status !== 204) {
+      const reason = status === 500 ? 'cluster-error' : 'cluster-bad-answer'
+      this.end(new ClusterFault(reason, new Error(`status ${status}`)))
+    }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

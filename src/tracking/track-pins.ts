@@ -1,4 +1,5 @@
 /** Puts pin tracking together: reads states of pins, emits events and logs them. */
+import { ClusterFault } from '../cluster/faults.js'
 import { encodeQuery, fittingCids } from '../cluster/query.js'
 import type { Timers } from '../time/clock.js'
 import { PinTracker } from './tracker.js'
@@ -39,7 +40,8 @@ export function trackPins({
       onEvent(event)
     },
     onError: (err) => {
-      log('error', { err }, 'pin tracking failed')
+      if (err instanceof ClusterFault) log('warn', { err }, 'could not read pending pins yet')
+      else log('error', { err }, 'pin tracking failed')
     },
     ...clock,
   })

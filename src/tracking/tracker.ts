@@ -226,9 +226,7 @@ export class PinTracker {
   }
 
   private report(error: unknown): void {
-    // Endpoints do not notice unreadable answers.
-    const isKnown = error instanceof ClusterFault && error.reason !== 'cluster-bad-answer'
-    if (!isKnown) this.parts.onError(error)
+    if (!(error instanceof ClusterFault && isNoticed(error))) this.parts.onError(error)
   }
 
   /** @returns whether all were answered in time; if not, they continue beside the next rounds */
@@ -345,3 +343,7 @@ export class PinTracker {
       }
   }
 }
+
+/** Endpoints notice the other faults, and the log has them from there. */
+const isNoticed = ({ reason }: ClusterFault): boolean =>
+  reason !== 'cluster-bad-answer' && reason !== 'cluster-error'

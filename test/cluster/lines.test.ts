@@ -52,7 +52,7 @@ t.test(
         { kind: 'stream', lines: 1, bytes: 9, line: () => 'x'.repeat(2 ** 21) },
         'cluster-bad-answer',
       ],
-      [{ kind: 'status', status: 500, body: '{}' }, 'cluster-bad-answer'],
+      [{ kind: 'status', status: 500, body: '{}' }, 'cluster-error'],
       [{ kind: 'status', status: 503, body: '' }, 'cluster-unavailable'],
       [{ kind: 'reset' }, 'cluster-hung-up'],
     ] as const

@@ -10,8 +10,10 @@ async function start(t: Test, settings?: object) {
   const { cluster, client } = await startClusterClient(t, settings)
   const read = (index: number, timeoutMs = longMs) =>
     client.current.ask(`/allocations/${generatedCid(index)}`, headers, timeoutMs)
+  const asked = () =>
+    cluster.requests.map(({ target }) => target).filter((path) => path !== '/health')
   const state = () => client.current.endpoints[0]?.report.state
-  return { cluster, read, state }
+  return { cluster, read, asked, state }
 }
 
 t.test('each answer reaches its own request, whatever precedes it', async (t) => {
@@ -28,15 +30,32 @@ t.test('each answer reaches its own request, whatever precedes it', async (t) =>
 })
 
 t.test('after a read that times out, the reads behind it are sent again', async (t) => {
-  const { cluster, read } = await start(t)
-  cluster.addPin(generatedCid(1))
+  const { cluster, read, asked } = await start(t)
+  cluster.addPin(generatedCid(2))
   cluster.behave({ path: /^\/allocations\// }, { kind: 'stall' }, 1)
-  const [late, behind] = await Promise.allSettled([read(0, 100), read(1)])
+  // The second one gets the other connection.
+  const [late, , behind] = await Promise.allSettled([read(0, 100), read(1), read(2)])
   t.match(late, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
   t.match(behind, { status: 'fulfilled', value: { status: 200 } })
   t.same(
-    cluster.requests.map(({ target }) => target),
-    [0, 1].map((index) => `/allocations/${generatedCid(index)}`),
+    asked(),
+    [0, 1, 2].map((index) => `/allocations/${generatedCid(index)}`),
+  )
+})
+
+t.test('a read is sent again whole when another one ends inside its answer', async (t) => {
+  const { cluster, read, asked } = await start(t)
+  cluster.addPin(generatedCid(0))
+  const half =
+    'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"cid"'
+  cluster.behave({ path: /^\/allocations\// }, { kind: 'raw', bytes: half, end: 'keep' }, 1)
+  // The second one gets the other connection.
+  const [whole, , late] = await Promise.allSettled([read(0), read(1), read(2, 100)])
+  t.match(late, { status: 'rejected', reason: { reason: 'cluster-timeout' } })
+  t.match(whole, { status: 'fulfilled', value: { status: 200 } })
+  t.same(
+    asked(),
+    [0, 1, 0].map((index) => `/allocations/${generatedCid(index)}`),
   )
 })
 

@@ -16,6 +16,19 @@ t.test('a pin that Kubo has is an event of its encoder', async (t) => {
   t.same(questions, ['/pins?filter=pin_queued,pinning', `/pins?cids=${cid}`])
 })
 
+t.test(
+  'an error of the cluster about pending pins is a warning, and it is asked again',
+  async (t) => {
+    const gate = await startGate(t)
+    const path = /^\/pins\?filter=/
+    gate.cluster.behave({ path }, { kind: 'status', status: 500, body: '{}' }, 1)
+    await gate.ask('POST', `/pins/${cid}`)
+    const { level, err } = await gate.logged('could not read pending pins yet')
+    t.match([level, err], ['warn', { reason: 'cluster-error' }])
+    t.match(await gate.pinEvent(), { cid, encoder: 'alpha', result: 'pinned' })
+  },
+)
+
 t.test('a pin that fails is logged in plain words', async (t) => {
   const gate = await startGate(t)
   gate.cluster.statusOfNewPins = 'pinning'

@@ -1,5 +1,5 @@
 /** The fake cluster in its own process, with faults on command. */
-import { startFakeCluster } from '../support/fake-cluster/index.js'
+import { PinState, startFakeCluster } from '../support/fake-cluster/index.js'
 import type { Behaviour, FakeCluster, Matcher } from '../support/fake-cluster/index.js'
 import { errorLine, listing, listingWithError } from './listing-size.js'
 import type { ClusterReply, ClusterRequest, Trouble } from './troubles.js'
@@ -57,7 +57,9 @@ const bursts: Readonly<Record<Exclude<Trouble, 'down'>, readonly Burst[]>> = {
   ],
 }
 
-let cluster: FakeCluster | undefined = await startFakeCluster()
+/** What was pinned is still pinned when it is there again. */
+const pins = new PinState()
+let cluster: FakeCluster | undefined = await startFakeCluster({ pins })
 const { url } = cluster
 const port = Number(new URL(url).port)
 let bursting: NodeJS.Timeout | undefined
@@ -82,7 +84,7 @@ async function turnTo(trouble: Trouble | undefined): Promise<void> {
     cluster = undefined
     return
   }
-  cluster ??= await startFakeCluster({ port })
+  cluster ??= await startFakeCluster({ port, pins })
   arm([])
   if (trouble === undefined) return
   bursting = setInterval(() => {

@@ -32,11 +32,12 @@ export class Judge {
     this.ledger.wrong(
       `${question.name} (${line.slice(0, 80)}): ${fault} ${answer === undefined ? story : ''} ` +
         `(after ${ms} ms, trouble of the cluster: ${troubles === '' ? 'none' : troubles})`,
+      answer?.headers.get('x-request-id'),
     )
   }
 
   private faultOf(
-    { statuses, check }: Question,
+    { statuses, isStream = false, check }: Question,
     answer: Answer | undefined,
     symptoms: readonly Symptoms[],
     mayBeCut: boolean,
@@ -50,7 +51,11 @@ export class Judge {
     const idFault = this.ledger.answered(answer)
     if (idFault !== undefined) return idFault
     const { status, isWhole, body, trailers } = answer
-    const right = [...statuses, ...symptoms.flatMap((symptom) => symptom.statuses)]
+    const right = [
+      ...statuses,
+      ...symptoms.flatMap((symptom) => symptom.statuses),
+      ...symptoms.flatMap(({ ofStreams = [] }) => (isStream ? ofStreams : [])),
+    ]
     if (!right.includes(status)) {
       return `${status}, not ${right.join(' or ')}: ${body.toString('latin1', 0, 120).trim()}`
     }

@@ -12,12 +12,22 @@ export class Ledger {
   wrongs = 0
   /** The first ones. */
   readonly named: string[] = []
+  /** By number of their id: where the named ones are. */
+  private readonly sought = new Map<number, number>()
   /** By number of its id: the status that was read. */
   readonly answers = new Map<number, number>()
 
-  wrong(what: string): void {
+  /** @param id of the request: its line in the log says more */
+  wrong(what: string, id?: string): void {
     this.wrongs++
-    if (this.named.length < namedMax) this.named.push(what)
+    if (this.named.length >= namedMax) return
+    if (id !== undefined) this.sought.set(numberOf(id), this.named.length)
+    this.named.push(what)
+  }
+
+  logged(number: number, line: string): void {
+    const index = this.sought.get(number)
+    if (index !== undefined) this.named[index] += `\n  ${line}`
   }
 
   /** Its line will still be in the log. */

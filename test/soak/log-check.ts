@@ -2,8 +2,10 @@
 import { createReadStream, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type Ledger, numberOf } from './ledger.js'
+import type { TroubleHistory } from './troubles.js'
 
 interface Line {
+  readonly time: string
   readonly level: string
   readonly msg?: string
   readonly id?: string
@@ -12,8 +14,8 @@ interface Line {
   readonly reason?: string
 }
 
-/** The log reports as errors what the soak does to the cluster. */
-const ofTheCluster = 'the cluster is down: '
+/** The log reports as an error what the soak does to the cluster. */
+const clusterDown = 'the cluster went down: no endpoint is available'
 
 export class LogCheck {
   /** Of requests; each has one. */
@@ -25,7 +27,10 @@ export class LogCheck {
   private readonly unclaimed = new Map<number, { readonly status: number; readonly text: string }>()
   private waiting: string | undefined
 
-  constructor(private readonly ledger: Ledger) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly history: TroubleHistory,
+  ) {}
 
   /** What is still on its way to a moved file is there when the next one is moved. */
   async readMoved(path: string): Promise<void> {
@@ -62,10 +67,11 @@ export class LogCheck {
   }
 
   private take(text: string): void {
-    const { level, msg = '', id, status = 0, outcome, reason } = JSON.parse(text) as Line
+    const { time, level, msg, id, status = 0, outcome, reason } = JSON.parse(text) as Line
     if (outcome === undefined || id === undefined) {
       const isTrouble = level === 'error' || level === 'fatal'
-      if (isTrouble && !msg.startsWith(ofTheCluster)) this.ledger.wrong(`logged: ${text}`)
+      const isTold = msg === clusterDown && this.history.wasTroubled(Date.parse(time))
+      if (isTrouble && !isTold) this.ledger.wrong(`logged: ${text}`)
       return
     }
     this.lines++
@@ -73,6 +79,7 @@ export class LogCheck {
     if (reason !== undefined) count(this.reasons, reason)
     if (outcome === 'bug') this.ledger.wrong(`a bug: ${text}`)
     const number = numberOf(id)
+    this.ledger.logged(number, text)
     if (this.logged.has(number)) this.ledger.wrong(`a second line of one request: ${text}`)
     this.logged.add(number)
     if (!this.claim(number, status, text)) this.unclaimed.set(number, { status, text })

@@ -10,7 +10,7 @@ import type { Ledger } from './ledger.js'
 import type { LogCheck } from './log-check.js'
 import { guest } from './questions.js'
 import { type Places, trusted, writeSettings } from './settings.js'
-import { type TroubleHistory, troubles } from './troubles.js'
+import type { Trouble, TroubleHistory } from './troubles.js'
 import { Wire } from './wire.js'
 
 const reloadEveryMs = 7000
@@ -29,6 +29,7 @@ export interface Operation {
   readonly history: TroubleHistory
   readonly expectations: Expectations
   readonly logCheck: LogCheck
+  readonly troubles: readonly Trouble[]
 }
 
 export class Operator {
@@ -49,7 +50,7 @@ export class Operator {
   }
 
   private async trouble(signal: AbortSignal): Promise<void> {
-    const { cluster, rng, history } = this.operation
+    const { cluster, rng, history, troubles } = this.operation
     while (await pause(rng.between(...calmMs), signal)) {
       // Each in its turn, so that a run of some minutes has them all.
       const trouble = troubles[this.next++ % troubles.length]

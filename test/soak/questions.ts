@@ -14,6 +14,8 @@ export interface Question {
   readonly statuses: readonly number[]
   /** Whether the cluster may be asked, so that its faults show. */
   readonly isForwarded: boolean
+  /** Whether the gate passes the cluster's answer on as it comes. */
+  readonly isStream?: true
   /** What is wrong with an answer of 200; undefined: nothing. */
   readonly check?: (answer: Answer) => string | undefined
 }
@@ -89,18 +91,23 @@ const status: Ask = (rng) => {
 const statuses: Ask = (rng) => {
   const asked = new Set([rng.of(cids), rng.of(cids), rng.of(cids)])
   const isRight = (text: string) => [...asked].every((cid) => text.includes(`"${cid}"`))
-  return good('statuses', `GET /pins?cids=${[...asked].join(',')}`, rng, (answer) =>
+  const question = good('statuses', `GET /pins?cids=${[...asked].join(',')}`, rng, (answer) =>
     isRight(textOf(answer)) ? undefined : 'other CIDs',
   )
+  return { ...question, isStream: true }
 }
 
 /** The cluster answers an empty listing with 204. */
 const listed = [200, 204]
 
-const cheapListing: Ask = (rng) =>
-  good('cheap listing', 'GET /pins?filter=error', rng, lines, listed)
-const listingOfPinned: Ask = (rng) =>
-  good('listing of pinned', 'GET /pins?filter=pinned', rng, lines, listed)
+const cheapListing: Ask = (rng) => ({
+  ...good('cheap listing', 'GET /pins?filter=error', rng, lines, listed),
+  isStream: true,
+})
+const listingOfPinned: Ask = (rng) => ({
+  ...good('listing of pinned', 'GET /pins?filter=pinned', rng, lines, listed),
+  isStream: true,
+})
 
 export const wholeListing: Ask = (rng) => {
   const isNew = rng.isHit(0.2)
@@ -116,7 +123,7 @@ export const wholeListing: Ask = (rng) => {
     const { length } = bodyOf(answer)
     return length === size ? undefined : `${length} bytes of ${size}`
   }
-  return { name: 'whole listing', text, statuses: [200], isForwarded: true, check }
+  return { name: 'whole listing', text, statuses: [200], isForwarded: true, isStream: true, check }
 }
 
 const oldProtocol: Ask = (rng) => {

@@ -26,7 +26,7 @@ const warmUp = { share: 0.1, requests: 50_000, shareMax: 0.5 }
 const descriptorsMore = 3
 const stopMs = 5000
 
-const { requests, minutes, seed } = readOptions(process.argv.slice(2))
+const { requests, minutes, seed, troubles } = readOptions(process.argv.slice(2))
 process.stdout.write(
   `${requests} requests in up to ${minutes} minutes; again: ` +
     `npm run soak -- --requests ${requests} --minutes ${minutes} --seed ${seed}\n`,
@@ -61,7 +61,7 @@ const rng = new SeededRng(seed)
 const history = new TroubleHistory()
 const judge = new Judge(ledger, history)
 const expectations = new Expectations()
-const logCheck = new LogCheck(ledger)
+const logCheck = new LogCheck(ledger, history)
 const progress = () =>
   Math.max(ledger.asked / requests, (performance.now() - startMs) / (minutes * 60_000))
 const resources = new ResourceSamples(daemon, ledger, progress)
@@ -69,7 +69,7 @@ const calling = { url: daemon.url, ledger, judge, expectations }
 const callers = Array.from({ length: callersAtOnce }, () => new Caller(calling, rng.branch()))
 const operator = new Operator({
   ...{ places, daemon, cluster, rng: rng.branch() },
-  ...{ ledger, judge, history, expectations, logCheck },
+  ...{ ledger, judge, history, expectations, logCheck, troubles },
 })
 
 const { share, shareMax } = warmUp

@@ -17,6 +17,8 @@ export interface ClusterReply {
 export interface Symptoms {
   readonly trouble: Trouble
   readonly statuses: readonly number[]
+  /** Of answers that the gate passes on as they come. */
+  readonly ofStreams?: readonly number[]
   /** Whether an answer may end inside, or where it was to begin. */
   readonly cut?: true
   /** Whether a listing may end with an error in its trailer. */
@@ -29,7 +31,8 @@ const symptoms: Readonly<Record<Trouble, Omit<Symptoms, 'trouble'>>> = {
   hangup: { statuses: [502] },
   'die-mid-stream': { statuses: [502], cut: true },
   'die-mid-length': { statuses: [502], cut: true },
-  halt: { statuses: [504], cut: true },
+  // One that began was not late: it was broken off.
+  halt: { statuses: [504], ofStreams: [502], cut: true },
   garbage: { statuses: [502] },
   // For the record of a pin, which is read first, that is not an answer.
   'status-500': { statuses: [500, 502] },
@@ -58,6 +61,12 @@ export class TroubleHistory {
   end(): void {
     const last = this.spans.at(-1)
     if (last !== undefined) last.toMs = Math.min(last.toMs, performance.now())
+  }
+
+  /** @param ms since the epoch */
+  wasTroubled(ms: number): boolean {
+    const atMs = ms - performance.timeOrigin
+    return this.spans.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs + aftermathMs)
   }
 
   /** What a request that was asked then may have suffered of until now. */

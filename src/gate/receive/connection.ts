@@ -124,13 +124,14 @@ export class Connection implements Listed, ClientConnection {
 
   /**
    * The request whose message is still arriving, answered or not: an error on the wire belongs to
-   * it. Before its turn it has no record, and never gets one.
+   * it. Before its turn it has no record, and loses its turn.
    */
-  arriving(): RequestRecord | undefined {
+  arriving(): RequestRecord | 'unbegun' | undefined {
     const { latest } = this
     if (latest === undefined || latest.request.complete) return undefined
-    if (latest.record === undefined && this.waiting.at(-1) === latest) this.waiting.pop()
-    return latest.record
+    if (latest.record !== undefined || this.waiting.at(-1) !== latest) return latest.record
+    this.waiting.pop()
+    return 'unbegun'
   }
 
   /** Whether requests on it wait for answers. */

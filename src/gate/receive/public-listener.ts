@@ -112,15 +112,21 @@ function mishaps(current: () => Snapshot, connections: Connections, write: Recei
 
   const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
     const connection = socket instanceof Socket ? connections.find(socket) : undefined
-    if (!(socket instanceof Socket) || connection === undefined || connection.isEnding) {
+    if (!(socket instanceof Socket) || connection === undefined) {
       socket.destroy()
       return
     }
     const reason = reasonOf(error.code ?? '')
     const arriving = connection.arriving()
-    if (arriving !== undefined) {
+    if (arriving instanceof RequestRecord) {
       if (reason !== undefined) arriving.refuse(reason)
       socket.destroy()
+      return
+    }
+    if (connection.isEnding && arriving === undefined) {
+      // Bytes behind the last message, or Node still times a head that was refused: the requests
+      // before get their answers.
+      if (reason === undefined || !connection.isBusy) socket.destroy()
       return
     }
     // A connection that ends between requests, or without a byte, gets no record; lost requests

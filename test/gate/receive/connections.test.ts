@@ -112,6 +112,32 @@ t.test('a client that pipelines and leaves frees the cluster immediately', async
   t.equal(gate.cluster.requests.length, 1, 'and what had no turn is not asked')
 })
 
+t.test('what is broken behind a request does not cost that request its answer', async (t) => {
+  const gate = await startGate(t, { listen: { headersTimeoutMs: 1000, requestTimeoutMs: 1000 } })
+  const pin = (...headers: string[]) => gate.head(`POST /pins/${cid} HTTP/1.1`, ...headers)
+  const cases: readonly (readonly [behind: string, statuses: readonly number[]])[] = [
+    [gate.head('GET /id HTTP/1.1', 'No colon'), [200, 400]],
+    ['GET /id HTTP/1.1\r\nHost: sl', [200, 408]],
+    [pin('Content-Length: 9') + 'short', [200, 408]],
+    [pin('Content-Length: 9', 'Connection: close') + 'short', [200, 408]],
+    [pin('Transfer-Encoding: chunked', 'Connection: close') + 'what\r\n', [200, 400]],
+    [pin('Content-Length: 2', 'Connection: close') + `ok${bare}`, [200, 200]],
+  ]
+  const stalled = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
+  const asked = gate.cluster.nextRequest()
+  const clients = await Promise.all(cases.map(() => RawClient.to(gate.url)))
+  for (const [index, [behind]] of cases.entries())
+    clients[index]?.write(gate.head('GET /id HTTP/1.1') + behind)
+  await asked
+  // Node ends messages that are late, the oldest first.
+  const witness = await RawClient.to(gate.url)
+  t.same(statuses(await witness.write('GET /id HTTP/1.1\r\nHost: sl').all()), [408])
+  t.same([...new Set(clients.map(({ text }) => text))], [''], 'none is answered')
+  stalled.release()
+  for (const [index, [behind, expected]] of cases.entries())
+    t.same(statuses((await clients[index]?.all()) ?? ''), expected, behind)
+})
+
 t.test('nothing after refused framing is executed', async (t) => {
   const gate = await startGate(t)
   const recover = gate.head(`POST /pins/${cid}/recover HTTP/1.1`)
