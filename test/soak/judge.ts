@@ -37,7 +37,7 @@ export class Judge {
   }
 
   private faultOf(
-    { statuses, isStream = false, check }: Question,
+    { statuses, isStream, check }: Question,
     answer: Answer | undefined,
     symptoms: readonly Symptoms[],
     mayBeCut: boolean,
@@ -54,7 +54,7 @@ export class Judge {
     const right = [
       ...statuses,
       ...symptoms.flatMap((symptom) => symptom.statuses),
-      ...symptoms.flatMap(({ ofStreams = [] }) => (isStream ? ofStreams : [])),
+      ...symptoms.flatMap(({ ofStreams = [] }) => (isStream === true ? ofStreams : [])),
     ]
     if (!right.includes(status)) {
       return `${status}, not ${right.join(' or ')}: ${body.toString('latin1', 0, 120).trim()}`
