@@ -38,7 +38,10 @@ export interface ExchangeEvents {
 /** @param wasSent whether any part of the request may have been sent */
 export type GoElsewhere = (fault: ClusterFault, wasSent: boolean) => boolean
 
-/** Calls back once, and ends the exchange when no part of it is in flight. */
+/**
+ * Calls back once, and then ends the exchange: a request whose client has left ends with it, and
+ * gives up what was not settled.
+ */
 export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   /** Handle in the list of those that wait. */
   place = -1
@@ -144,8 +147,9 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     }
     this.isAnswered = true
     clearTimeout(this.clock)
-    this.end(undefined)
+    this.events.onEnd(undefined)
     this.callback(null, { ...head, body })
+    this.exchange.end()
   }
 
   onResponseError(_controller: unknown, error: Error): void {
@@ -167,8 +171,8 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     const fault = faultOf(error)
     const wasSent = this.controller !== undefined
     if (!this.exchange.isCancelled && this.events.goElsewhere(fault, wasSent)) return
-    this.exchange.end()
     this.callback(fault, undefined as never)
+    this.exchange.end()
   }
 
   private end(error: Error | undefined): void {

@@ -85,9 +85,9 @@ export class Cluster {
     const { timeoutMs } = exchange
     const endpoint = this.choose(request, undefined)
     if (endpoint === undefined || timeoutMs <= 0) {
-      exchange.end()
       const reason = endpoint === undefined ? 'cluster-down' : 'cluster-timeout'
       callback(new ClusterFault(reason), undefined as never)
+      exchange.end()
       return
     }
     const { method, path } = request

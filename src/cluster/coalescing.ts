@@ -85,16 +85,16 @@ class CoalescedExchange {
       this.own?.cancel(reason)
     }
     if (member === undefined) return
-    exchange.end()
     member.callback(faultOf(reason), undefined as never)
+    exchange.end()
   }
 
   private end(result: Answer | Error): void {
     for (const [exchange, { callback }] of this.waiters) {
       this.waiters.delete(exchange)
-      exchange.end()
       if (result instanceof Error) callback(result, undefined as never)
       else callback(null, result)
+      exchange.end()
     }
   }
 }

@@ -147,8 +147,8 @@ export class Endpoint {
     if (place === undefined) {
       const busy = new ClusterFault('cluster-busy')
       if (goElsewhere(busy, false)) return
-      exchange.end()
       callback(busy, undefined as never)
+      exchange.end()
       return
     }
     const generation = this.health.begin()

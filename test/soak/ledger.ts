@@ -27,7 +27,7 @@ export class Ledger {
 
   logged(number: number, line: string): void {
     const index = this.sought.get(number)
-    if (index !== undefined) this.named[index] += `\n  ${line}`
+    if (index !== undefined) this.named[index] = `${this.named[index] ?? ''}\n  ${line}`
   }
 
   /** Its line will still be in the log. */

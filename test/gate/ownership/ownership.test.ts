@@ -4,6 +4,8 @@ import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { ClusterFault } from '../../../src/cluster/faults.js'
 import { changeByPath } from '../../../src/gate/forward/change-pin.js'
 import { askedOf } from '../../support/asked.js'
+import type { Behaviour } from '../../support/fake-cluster/index.js'
+import { RawClient } from '../../support/raw.js'
 import { startGate, type TestGate } from '../../support/start-gate.js'
 
 const cid = 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'
@@ -395,6 +397,35 @@ t.test('if the holders of a pin are unknown, nothing is written', async (t) => {
     }
   t.same(askedOf(gate.cluster), [])
   t.equal((await gate.ask('POST', path)).status, 200, 'and no client is locked out')
+})
+
+t.test('a client that leaves hides neither the outcome of its change nor a doubt', async (t) => {
+  const gate = await startGate(t, { ...enforced, cluster: { writeTimeoutMs: 1000 } })
+  const leaveAt = async (behaviour: Behaviour) => {
+    gate.cluster.behave({ method: 'POST' }, behaviour, 1)
+    const client = await RawClient.to(gate.url)
+    const read = gate.cluster.nextRequest()
+    client.write(gate.head(`DELETE ${path} HTTP/1.1`))
+    await read
+    t.match(await gate.cluster.nextRequest(), { method: 'POST' })
+    client.socket.destroy()
+    await gate.ask('GET', '/id')
+  }
+  await gate.ask('POST', path)
+  await gate.ask('POST', path, { as: 'beta' })
+  let goOn = (): void => undefined
+  await leaveAt({ kind: 'hold', until: new Promise<void>((resolve) => (goOn = resolve)) })
+  goOn()
+  await gate.line(({ upstreamStatus, outcome }) => upstreamStatus === 200 && outcome === 'aborted')
+  await gate.ask('POST', path, { as: 'gamma' })
+  t.same(holders(gate), [beta, leaseIdOf('gamma')].sort())
+  await gate.ask('POST', path)
+  t.equal((await gate.ledgerReport()).doubts, 0)
+  await leaveAt({ kind: 'stall' })
+  await gate.line(
+    ({ upstreamStatus, outcome }) => upstreamStatus === undefined && outcome === 'aborted',
+  )
+  t.equal((await gate.ledgerReport()).doubts, 1)
 })
 
 t.test('a lease that another writer changed is logged, and no hand takes it', async (t) => {
