@@ -6,7 +6,7 @@ import type { Clock } from '../time/clock.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { Owes } from './merge.js'
 import { type Place, Places } from './quota-places.js'
-import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
+import { LedgerFault, type LedgerStorage, type OnLostWrite } from './storage/ledger-storage.js'
 
 export interface HoldingsParts extends Clock {
   readonly storage: Pick<
@@ -27,6 +27,7 @@ export interface HoldingsParts extends Clock {
    * Called with the number of rows that are missing in the cluster, though no crash can explain it.
    */
   readonly onMissing: (missing: number) => void
+  readonly onLostWrite: OnLostWrite
   readonly log: Logger
 }
 
@@ -232,14 +233,14 @@ export class Holdings {
   }
 
   private async compareAll(): Promise<boolean> {
-    const { storage, cluster, owes, onMissing, isWalking, hearAll, log } = this.parts
+    const { storage, cluster, owes, onMissing, onLostWrite, isWalking, hearAll, log } = this.parts
     const { monotonic, now } = this.parts
     if (isWalking()) return false
     const startMs = monotonic()
     let pins = 0
     let batch: string[] = []
     try {
-      const comparison = await storage.compare(owes)
+      const comparison = await storage.compare(onLostWrite, owes)
       const flush = (): Promise<void> => {
         const lines = batch
         batch = []

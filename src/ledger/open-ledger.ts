@@ -167,6 +167,10 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       reported.missing += missing
       log('error', { missing }, 'found pins missing from the cluster that the ledger owes')
     },
+    // A sweep may still unpin what was renewed by then.
+    onLostWrite: (cid) => {
+      if (!isCopy) onDoubt(cid, 'after-crash')
+    },
   })
   const news: GateNews | undefined =
     gateMail &&

@@ -52,13 +52,13 @@ function lineOf(index: number): string {
 async function fill(): Promise<void> {
   const storage = await open()
   await timed('a first comparison', async () => {
-    const comparison = await storage.compare()
+    const comparison = await storage.compare(() => undefined)
     for (let at = 0; at < count; at += 1000)
       await comparison.see(Array.from({ length: 1000 }, (_, index) => lineOf(at + index)))
     say('compared', JSON.stringify(await comparison.end()))
   })
   await timed('the same comparison once more', async () => {
-    const comparison = await storage.compare()
+    const comparison = await storage.compare(() => undefined)
     for (let at = 0; at < count; at += 1000)
       await comparison.see(Array.from({ length: 1000 }, (_, index) => lineOf(at + index)))
     say('compared', JSON.stringify(await comparison.end()))

@@ -1,7 +1,11 @@
 /** A comparison of the simulated disk's rows with the cluster's whole state, as the file makes it. */
 import type { Owes } from '../../src/ledger/merge.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
-import type { ComparedState, WholeComparison } from '../../src/ledger/storage/ledger-storage.js'
+import type {
+  ComparedState,
+  OnLostWrite,
+  WholeComparison,
+} from '../../src/ledger/storage/ledger-storage.js'
 import { compareRow, type Comparing, withoutRecord } from '../../src/ledger/storage/seen-record.js'
 import { readPinRecord } from '../../src/leases/pin-record.js'
 import type { OpenDisk } from './simulated-disk.js'
@@ -18,6 +22,7 @@ export class SimulatedComparison implements WholeComparison {
     private readonly disk: OpenDisk,
     private readonly time: VirtualTime,
     private readonly owes: Owes,
+    private readonly onLostWrite: OnLostWrite,
   ) {
     this.startMs = time.wall()
     this.lastSeq = disk.seqNow - 1
@@ -33,9 +38,10 @@ export class SimulatedComparison implements WholeComparison {
       this.leases += leases.length
       const known = rows.get(cid)
       if (!this.mayChange(cid, known)) continue
-      const { row, isAdopted } = compareRow(known, record, this.comparing())
+      const { row, isAdopted, isLostWrite } = compareRow(known, record, this.comparing())
       if (isAdopted) this.adopted++
       if (row !== undefined) rows.set(cid, row)
+      if (isLostWrite) this.onLostWrite(cid)
     }
   }
 

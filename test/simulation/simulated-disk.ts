@@ -8,6 +8,7 @@ import {
   type LedgerContents,
   type PendingWalks,
   LedgerFault,
+  type OnLostWrite,
   type LedgerStorage,
   type LedgerOperation,
 } from '../../src/ledger/storage/ledger-storage.js'
@@ -260,8 +261,8 @@ export class OpenDisk implements LedgerStorage {
     // It counts by the clock.
   }
 
-  async compare(owes: Owes = 'all') {
-    return new SimulatedComparison(this, this.disk.time, owes)
+  async compare(onLostWrite: OnLostWrite, owes: Owes = 'all') {
+    return new SimulatedComparison(this, this.disk.time, owes, onLostWrite)
   }
 
   async close(): Promise<void> {

@@ -261,6 +261,16 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 3, cid: 3, spanMs: 21_600_000, afterMs: 300 },
     ],
   ],
+  'a late write that only a comparison has found outlasts a sweep that listed the pin before': [
+    1,
+    [
+      { kind: 'pin', encoder: 3, cid: 2, spanMs: 30_000, afterMs: 4_455_000 },
+      { kind: 'write-fault', fault: { kind: 'late', landsAfterMs: 2000 }, afterMs: 67_000 },
+      { kind: 'pin', encoder: 3, cid: 2, spanMs: Infinity, afterMs: 1 },
+      { kind: 'gate-kill', afterMs: 1900 },
+    ],
+    [],
+  ],
 }
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))

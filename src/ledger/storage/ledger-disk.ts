@@ -9,6 +9,7 @@ import { FigureReader } from './figure-reader.js'
 import type { LedgerCheck, LedgerFigures } from './figures.js'
 import type { Opened } from './ledger-service.js'
 import {
+  type OnLostWrite,
   type WholeComparison,
   type LedgerContents,
   LedgerFault,
@@ -17,6 +18,7 @@ import {
 } from './ledger-storage.js'
 import { KnownRows } from './known-cids.js'
 import type { ReportedRow } from './row-table.js'
+import { compareInThread } from './threaded-comparison.js'
 import { WorkerCalls, DirectCalls } from './worker-calls.js'
 
 export interface LedgerDiskParts {
@@ -54,9 +56,6 @@ export interface LedgerDisk extends LedgerStorage {
 const rangeSize = 10_000
 
 const maintainMs = 60_000
-
-/** Lines of one portion; a commit that comes meanwhile waits for it. */
-const linesAtOnce = 250
 
 /** Time limit for a thread or disk that hangs. */
 const closeMs = 5000
@@ -200,27 +199,12 @@ class ThreadedLedger implements LedgerDisk {
     while (await this.age());
   }
 
-  async compare(owes: Owes = 'all'): Promise<WholeComparison> {
-    const { calls } = this
-    // The comparison adds rows.
-    this.known.doubt()
-    await calls.call('beginComparison', this.lastSeq, owes)
-    return {
-      see: async (lines) => {
-        for (let at = 0; at < lines.length; at += linesAtOnce)
-          this.learn(await calls.call('see', lines.slice(at, at + linesAtOnce)))
-      },
-      end: async () => {
-        const { compared, counts } = await calls.call('endComparison')
-        void this.known.gather()
-        this.learn(counts)
-        return compared
-      },
-      abandon: async () => {
-        this.learn(await calls.call('abandonComparison'))
-        void this.known.gather()
-      },
+  compare(onLostWrite: OnLostWrite, owes: Owes = 'all'): Promise<WholeComparison> {
+    const learn = (counts: ReadonlyMap<string, number>): void => {
+      this.learn(counts)
     }
+    const { calls, known, lastSeq } = this
+    return compareInThread({ calls, known, lastSeq, owes, learn, onLostWrite })
   }
 
   async figures(): Promise<LedgerFigures> {

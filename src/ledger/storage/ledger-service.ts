@@ -34,11 +34,14 @@ export interface Written {
   readonly problem: string | undefined
 }
 
-export interface ComparisonEnd {
-  readonly compared: ComparedState
+export interface ComparisonStep {
   /** New numbers of leases, by holder. */
   readonly counts: ReadonlyMap<string, number>
+  /** CIDs of this gate's writes whose rows were lost. */
+  readonly lostWrites: readonly string[]
 }
+
+export type ComparisonEnd = ComparisonStep & { readonly compared: ComparedState }
 
 export interface Failure {
   readonly message: string
@@ -202,9 +205,9 @@ export class LedgerService {
     this.comparison = new StateComparison(this.opened(), lastSeq, owes)
   }
 
-  see(lines: readonly string[]): ReadonlyMap<string, number> {
+  see(lines: readonly string[]): ComparisonStep {
     this.comparison?.see(lines)
-    return this.takeChanges()
+    return this.stepOf(this.comparison)
   }
 
   /** @throws DiskFault */
@@ -213,14 +216,13 @@ export class LedgerService {
     if (comparison === undefined) throw new Error('no comparison is running')
     try {
       const compared = await comparison.end()
-      return { compared, counts: this.takeChanges() }
+      return { compared, ...this.stepOf(comparison) }
     } finally {
       this.comparison = undefined
     }
   }
 
-  /** @returns the changed counts */
-  abandonComparison(): ReadonlyMap<string, number> {
+  abandonComparison(): ComparisonStep {
     const { comparison } = this
     this.comparison = undefined
     try {
@@ -229,12 +231,16 @@ export class LedgerService {
       // The next call meets the same fault, and reports it.
       if (!(error instanceof DiskFault)) throw error
     }
-    return this.takeChanges()
+    return this.stepOf(comparison)
   }
 
   /** @param nextSeq the first unused number; undefined: changes were lost */
   close(nextSeq: number | undefined): void {
     this.file?.close(nextSeq)
+  }
+
+  private stepOf(comparison: StateComparison | undefined): ComparisonStep {
+    return { counts: this.takeChanges(), lostWrites: comparison?.takeLostWrites() ?? [] }
   }
 
   private takeChanges(): ReadonlyMap<string, number> {

@@ -127,11 +127,14 @@ export interface LedgerStorage {
    *
    * @param owes of all gates when absent
    */
-  compare(owes?: Owes): Promise<WholeComparison>
+  compare(onLostWrite: OnLostWrite, owes?: Owes): Promise<WholeComparison>
   /** Set when the next run has to begin as after a crash: an earlier run's write may still land. */
   isUnsettled: boolean
   close(): Promise<void>
 }
+
+/** Called with the CID of a write of this gate whose row was lost with a killed gate. */
+export type OnLostWrite = (cid: string) => void
 
 /** Compares the ledger with the cluster's whole state, line by line. */
 export interface WholeComparison {

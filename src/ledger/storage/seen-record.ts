@@ -23,6 +23,8 @@ export interface SeenRow {
   readonly row: LedgerRow | undefined
   /** Whether the record had leases that the ledger did not know, or knew with other ends. */
   readonly isAdopted: boolean
+  /** Whether this gate wrote one of these: it was killed before its row was on the disk. */
+  readonly isLostWrite: boolean
 }
 
 /**
@@ -57,7 +59,8 @@ export function compareRow(
     ...(report !== undefined && { report }),
   }
   const isChanged = row.seq !== known?.seq || textOf(row) !== textOf(known)
-  return { row: isChanged ? row : undefined, isAdopted: news.length > 0 }
+  const isLostWrite = news.some(({ token }) => ownSeq(token, gateId) !== undefined)
+  return { row: isChanged ? row : undefined, isAdopted: news.length > 0, isLostWrite }
 }
 
 /** The row of a pin that the cluster lacks: an owed pin is missing, any other is over. */

@@ -5,7 +5,7 @@ import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 import type { LedgerFile } from './ledger-file.js'
 import type { ComparedState, LedgerOperation } from './ledger-storage.js'
-import { compareRow, type Comparing, withoutRecord } from './seen-record.js'
+import { compareRow, type Comparing, type SeenRow, withoutRecord } from './seen-record.js'
 
 /** Marks a line with leases: other pins are not the gate's, so it does not parse them. */
 const leaseBytes = `"${leasePrefix}`
@@ -16,10 +16,7 @@ const pageRows = 2000
 /** Rows of one transaction: they lie all over the file, and a commit waits for them. */
 const foundMax = 1000
 
-interface FoundRow {
-  readonly row: LedgerRow
-  readonly isAdopted: boolean
-}
+type FoundRow = SeenRow & { readonly row: LedgerRow }
 
 export class StateComparison {
   /** Rows that the comparison saw, a bit each, by number. */
@@ -29,6 +26,7 @@ export class StateComparison {
   /** CIDs written since the beginning: the state may be older. */
   private readonly touched = new Set<string>()
   private readonly found: FoundRow[] = []
+  private lostWrites: string[] = []
   private pins = 0
   private leases = 0
   private adopted = 0
@@ -66,9 +64,10 @@ export class StateComparison {
   /** Writes the changes found so far. @throws DiskFault */
   flush(): void {
     const found = this.found.splice(0)
-    const operations = found.flatMap(({ row, isAdopted }): LedgerOperation[] => {
+    const operations = found.flatMap(({ row, isAdopted, isLostWrite }): LedgerOperation[] => {
       if (!this.mayChange(row.cid, row)) return []
       if (isAdopted) this.adopted++
+      if (isLostWrite) this.lostWrites.push(row.cid)
       return [{ kind: 'row', row }]
     })
     if (operations.length > 0) this.file.apply(operations)
@@ -93,13 +92,20 @@ export class StateComparison {
     return { pins, leases, adopted, missing }
   }
 
+  /** CIDs of lost writes that were found since the last call. */
+  takeLostWrites(): readonly string[] {
+    const cids = this.lostWrites
+    this.lostWrites = []
+    return cids
+  }
+
   private compare(record: PinRecord): void {
     const { rows } = this.file
     const id = rows.idOf(record.cid)
     if (id !== undefined) this.mark(id)
     const known = id === undefined ? undefined : rows.rowById(id)
-    const { row, isAdopted } = compareRow(known, record, this.comparing())
-    if (row !== undefined) this.found.push({ row, isAdopted })
+    const { row, ...seen } = compareRow(known, record, this.comparing())
+    if (row !== undefined) this.found.push({ row, ...seen })
   }
 
   /** The new row of a pin that the cluster lacks; undefined: the row stays unchanged. */

@@ -10,9 +10,7 @@ import { cidOf, defaultOptions, directoryOf, leaseOf, openLedger, rowOf } from '
 
 /** As `/allocations` has it, with leases as an older release wrote them. */
 function lineOf(cid: string, leases: readonly TokenLease[], metadata = {}): string {
-  const entries = leases.map(({ holder, sinceMs, untilMs }) =>
-    leaseEntry({ holder, sinceMs, untilMs }),
-  )
+  const entries = leases.map((lease) => leaseEntry(lease))
   return JSON.stringify({
     cid,
     type: 'pin',
@@ -44,7 +42,7 @@ async function withLedger(t: Test): Promise<LedgerDisk> {
 t.test('a new ledger adopts every lease of the state, and counts the other pins', async (t) => {
   const storage = await withLedger(t)
   t.equal(storage.contents.comparedMs, undefined)
-  const comparison = await storage.compare()
+  const comparison = await storage.compare(() => undefined)
   const held = Array.from({ length: 600 }, (_, index) => lineOf(cidOf(index), [untold('alpha')]))
   await comparison.see([...held, lineOf(cidOf(700), []), 'no JSON with "pinwarden.lease.'])
   await comparison.see([lineOf(cidOf(701), [untold('alpha'), untold('beta')], { a: 'b' })])
@@ -71,12 +69,12 @@ t.test('a pin that is owed but not in the state is missing, until it is seen', a
   const over = rowOf(cidOf(5), storage.nextSeq(), { leases: [leaseOf('alpha', 5, Date.now() - 1)] })
   await put(storage, over)
   const seen = [lineOf(cidOf(1), rows[0]?.leases ?? []), lineOf(cidOf(2), [])]
-  const first = await storage.compare()
+  const first = await storage.compare(() => undefined)
   await first.see(seen)
   t.same(await first.end(), { pins: 2, leases: 1, adopted: 0, missing: 3 })
   t.same((await storage.check()).reported, { missing: 3, unexpected: 0 })
   t.match(await storage.row(cidOf(3)), { ...rows[2], report: 'missing' })
-  const second = await storage.compare()
+  const second = await storage.compare(() => undefined)
   await second.see([...seen, lineOf(cidOf(3), rows[2]?.leases ?? [])])
   t.same(await second.end(), { pins: 3, leases: 2, adopted: 0, missing: 0 }, 'told once')
   t.same((await storage.check()).reported, { missing: 2, unexpected: 0 })
@@ -99,7 +97,7 @@ t.test('pins that were written since, are in doubt or queued stay unchanged', as
     { kind: 'enqueue', entry },
   ])
   const inFlight = storage.nextSeq()
-  const comparison = await storage.compare()
+  const comparison = await storage.compare(() => undefined)
   await put(storage, { ...renewed, seq: inFlight }, rowOf(cidOf(5), storage.nextSeq()))
   await comparison.see([lineOf(doubted.cid, [untold('beta')]), lineOf(cidOf(5), [untold('beta')])])
   t.match(await comparison.end(), { adopted: 0, missing: 1 })
@@ -110,11 +108,25 @@ t.test('pins that were written since, are in doubt or queued stay unchanged', as
   t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
 })
 
+t.test('a write of this gate whose row was lost is adopted, and named', async (t) => {
+  const storage = await withLedger(t)
+  const lost: string[] = []
+  const own = { ...untold('alpha'), token: `${storage.gateId}.${storage.nextSeq()}` }
+  const comparison = await storage.compare((cid) => lost.push(cid))
+  await comparison.see([
+    lineOf(cidOf(1), [own]),
+    lineOf(cidOf(2), [leaseOf('beta', 5)]),
+    lineOf(cidOf(3), [untold('gamma')]),
+  ])
+  t.match(await comparison.end(), { adopted: 3 })
+  t.same(lost, [cidOf(1)], 'and none of another gate')
+})
+
 t.test('permanently refused pins do not hide others', async (t) => {
   const storage = await withLedger(t)
   const entry = { ...entryFor(cidOf(1)), seq: storage.nextSeq(), rejection: 'no' }
   await storage.commit([{ kind: 'enqueue', entry }])
-  const comparison = await storage.compare()
+  const comparison = await storage.compare(() => undefined)
   await comparison.see([lineOf(cidOf(1), [untold('beta')])])
   t.match(await comparison.end(), { adopted: 1 })
 })
@@ -127,13 +139,16 @@ const entryFor = (cid: string) => ({
 t.test('a state that was not seen to its end makes nothing missing', async (t) => {
   const storage = await withLedger(t)
   await put(storage, rowOf(cidOf(1), storage.nextSeq()))
-  const comparison = await storage.compare()
-  await t.rejects(storage.compare(), { message: 'another comparison is running' })
+  const comparison = await storage.compare(() => undefined)
+  await t.rejects(
+    storage.compare(() => undefined),
+    { message: 'another comparison is running' },
+  )
   await comparison.see([lineOf(cidOf(2), [untold('beta')])])
   await comparison.abandon()
   t.same((await storage.check()).reported, { missing: 0, unexpected: 0 })
   t.equal(storage.count('beta'), 1, 'what was adopted stays')
-  await (await storage.compare()).abandon()
+  await (await storage.compare(() => undefined)).abandon()
 })
 
 const gateId = 'abcd1234'
