@@ -35,7 +35,9 @@ export class Daemon {
     for (;;) {
       const found = this.lines().filter((line) => line.msg === msg)[index]
       if (found !== undefined) return found
-      if (this.process.exitCode !== null) throw new Error(`ended without "${msg}": ${this.stderr}`)
+      const { exitCode, signalCode } = this.process
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`ended without "${msg}": ${this.stderr}`)
       await Promise.race([once(this.process.stdout, 'data'), this.exited])
     }
   }
