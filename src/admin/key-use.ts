@@ -8,15 +8,22 @@ export interface LastUse {
   readonly lastUsed: string
 }
 
+/** Overwritten in place: a number in a Map would be a new object for each request. */
+interface LastMs {
+  ms: number
+}
+
 /** Grows with the keys of the configuration, never with what strangers present. */
 export class KeyUse {
-  private readonly encoders = new Map<string, Map<string, number>>()
+  private readonly encoders = new Map<string, Map<string, LastMs>>()
 
   observe({ encoder, keyId }: Pick<AccessLine, 'encoder' | 'keyId'>): void {
     if (encoder === undefined || keyId === undefined) return
-    const keys = this.encoders.get(encoder) ?? new Map<string, number>()
-    keys.set(keyId, Date.now())
-    this.encoders.set(encoder, keys)
+    let keys = this.encoders.get(encoder)
+    if (keys === undefined) this.encoders.set(encoder, (keys = new Map<string, LastMs>()))
+    const use = keys.get(keyId)
+    if (use === undefined) keys.set(keyId, { ms: Date.now() })
+    else use.ms = Date.now()
   }
 
   /** Whether the key was used since this process began. */
@@ -34,9 +41,9 @@ export class KeyUse {
   ): readonly LastUse[] {
     const times = new Map(elsewhere)
     for (const [encoder, keys] of this.encoders)
-      for (const [id, time] of keys) {
+      for (const [id, { ms }] of keys) {
         const name = `${encoder}/${id}`
-        if (has(encoder, id)) times.set(name, Math.max(time, times.get(name) ?? 0))
+        if (has(encoder, id)) times.set(name, Math.max(ms, times.get(name) ?? 0))
         else keys.delete(id)
       }
     return [...times].flatMap(([name, time]) => {

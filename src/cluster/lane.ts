@@ -19,6 +19,7 @@ export interface LanePlace {
 
 /** The running and waiting work of one owner. */
 interface Share {
+  readonly owner: string
   running: number
   readonly waiting: OwnPlace[]
 }
@@ -56,7 +57,7 @@ export class Lane {
   reserve(owner: string): LanePlace | undefined {
     const share = this.shareOf(owner)
     const place = new OwnPlace(this, owner)
-    if (share.waiting.length === 0 && this.hasRoom(share)) this.run(place, owner)
+    if (share.waiting.length === 0 && this.hasRoom(share)) this.run(place, share)
     else if (share.waiting.length >= this.waitingMax - this.waiting) return undefined
     else {
       this.waiting++
@@ -73,45 +74,45 @@ export class Lane {
 
   /** Used by its places. */
   part(place: OwnPlace, owner: string): void {
-    const { waiting } = this.shareOf(owner)
+    const share = this.shareOf(owner)
+    const { waiting } = share
     if (!without(waiting, place) || waiting.length > 0) return
     without(this.turns, owner)
-    this.drop(owner)
+    this.drop(share)
   }
 
   /** Used by its places. @param runner whose turn it was; undefined: it still waits */
-  leave(place: OwnPlace, runner: string | undefined): void {
+  leave(place: OwnPlace, runner: Share | undefined): void {
     if (runner === undefined) {
       this.waiting--
       for (const owner of place.owners) this.part(place, owner)
       return
     }
     this.running--
-    this.shareOf(runner).running--
+    runner.running--
     while (this.startNext());
     this.drop(runner)
   }
 
   private shareOf(owner: string): Share {
     let share = this.shares.get(owner)
-    if (share === undefined) this.shares.set(owner, (share = { running: 0, waiting: [] }))
+    if (share === undefined) this.shares.set(owner, (share = { owner, running: 0, waiting: [] }))
     return share
   }
 
-  private drop(owner: string): void {
-    if (this.shares.size <= idleSharesMax) return
-    const { running, waiting } = this.shareOf(owner)
-    if (running === 0 && waiting.length === 0) this.shares.delete(owner)
+  private drop({ owner, running, waiting }: Share): void {
+    if (this.shares.size > idleSharesMax && running === 0 && waiting.length === 0)
+      this.shares.delete(owner)
   }
 
   private hasRoom({ running }: Share): boolean {
     return running < this.max - this.running
   }
 
-  private run(place: OwnPlace, owner: string): void {
-    this.shareOf(owner).running++
+  private run(place: OwnPlace, share: Share): void {
+    share.running++
     this.running++
-    place.take(owner)
+    place.take(share)
   }
 
   private startNext(): boolean {
@@ -124,7 +125,8 @@ export class Lane {
       for (const each of next.owners) this.part(next, each)
       // Lets the others go first.
       if (share.waiting.length > 0 && without(this.turns, owner)) this.turns.push(owner)
-      this.run(next, owner)
+      // Its share may have been dropped with its last wait.
+      this.run(next, this.shareOf(owner))
       return true
     }
     return false
@@ -140,7 +142,7 @@ function without<Item>(list: Item[], item: Item): boolean {
 
 class OwnPlace implements LanePlace {
   readonly owners: string[]
-  private runner: string | undefined
+  private runner: Share | undefined
   private isOver = false
   private start: (() => void) | undefined
 
@@ -160,7 +162,7 @@ class OwnPlace implements LanePlace {
     else this.start = start
   }
 
-  take(runner: string): void {
+  take(runner: Share): void {
     this.runner = runner
     this.start?.()
   }

@@ -13,6 +13,15 @@ export class AgingMap<Value> {
     return this.young.get(key) ?? this.old.get(key)
   }
 
+  /** As if what is found were set again. */
+  renew(key: string): Value | undefined {
+    const young = this.young.get(key)
+    if (young !== undefined) return young
+    const old = this.old.get(key)
+    if (old !== undefined) this.set(key, old)
+    return old
+  }
+
   set(key: string, value: Value): void {
     this.young.set(key, value)
     if (this.young.size < this.keptMin) return

@@ -33,6 +33,7 @@ class Chain<Member> {
 /** A member's own links, so that it moves or leaves in one step. */
 export interface PlaceInOrder<Member> {
   readonly key: string
+  readonly chain: Chain<Member>
   readonly inAll: Link<Member>
   readonly underKey: Link<Member>
 }
@@ -52,31 +53,31 @@ export class IdleOrder<Member> implements Iterable<Member> {
   /** Inserts it as the most recently busy member. */
   add(member: Member, key: string): PlaceInOrder<Member> {
     const link = (): Link<Member> => ({ member, before: undefined, after: undefined })
-    const place = { key, inAll: link(), underKey: link() }
-    this.append(place)
+    let chain = this.byKey.get(key)
+    if (chain === undefined) this.byKey.set(key, (chain = new Chain()))
+    const place = { key, chain, inAll: link(), underKey: link() }
+    this.all.append(place.inAll)
+    chain.append(place.underKey)
     return place
   }
 
-  delete({ key, inAll, underKey }: PlaceInOrder<Member>): void {
+  delete({ key, chain, inAll, underKey }: PlaceInOrder<Member>): void {
     this.all.remove(inAll)
-    const chain = this.byKey.get(key)
-    chain?.remove(underKey)
-    if (chain?.size === 0) this.byKey.delete(key)
+    chain.remove(underKey)
+    if (chain.size === 0) this.byKey.delete(key)
   }
 
   /** Marks the member as busy now. */
-  touch(place: PlaceInOrder<Member>): void {
+  touch({ chain, inAll, underKey }: PlaceInOrder<Member>): void {
     // The common case: it was the most recently busy one before, too.
-    if (place.inAll.after === undefined && place.underKey.after === undefined) return
-    this.delete(place)
-    this.append(place)
-  }
-
-  private append({ key, inAll, underKey }: PlaceInOrder<Member>): void {
-    this.all.append(inAll)
-    let chain = this.byKey.get(key)
-    if (chain === undefined) this.byKey.set(key, (chain = new Chain()))
-    chain.append(underKey)
+    if (inAll.after !== undefined) {
+      this.all.remove(inAll)
+      this.all.append(inAll)
+    }
+    if (underKey.after !== undefined) {
+      chain.remove(underKey)
+      chain.append(underKey)
+    }
   }
 
   /** The member that has been idle for longest, of all or of one key. */

@@ -1,5 +1,6 @@
 /**
- * How much of its budgets each encoder has used, by the limiter's last word; for the status page.
+ * What each encoder uses now: its requests in flight, and of its budgets the limiter's last word,
+ * for the status page.
  */
 import type { Budget } from '../../settings/values/permissions.js'
 import type { Counted } from './counter.js'
@@ -10,21 +11,35 @@ interface Use {
   untilMs: number
 }
 
-/** Grows with the encoders of the settings; a request overwrites values in place. */
-export class BudgetUse {
-  private readonly encoders = new Map<string, Partial<Record<Budget, Use>>>()
+/** One encoder's; values are overwritten in place. */
+export class EncoderUse {
+  inFlight = 0
+  private readonly budgets: Partial<Record<Budget, Use>> = {}
 
-  note(encoder: string, budget: Budget, { remaining, seconds }: Counted): void {
-    let uses = this.encoders.get(encoder)
-    if (uses === undefined) this.encoders.set(encoder, (uses = {}))
-    const use = (uses[budget] ??= { remaining, untilMs: 0 })
+  note(budget: Budget, { remaining, seconds }: Counted): void {
+    const use = (this.budgets[budget] ??= { remaining, untilMs: 0 })
     use.remaining = remaining
     use.untilMs = performance.now() + seconds * 1000
   }
 
+  remaining(budget: Budget): number | undefined {
+    const use = this.budgets[budget]
+    return use === undefined || use.untilMs <= performance.now() ? undefined : use.remaining
+  }
+}
+
+/** Grows with the encoders of the settings. */
+export class BudgetUse {
+  private readonly encoders = new Map<string, EncoderUse>()
+
+  of(encoder: string): EncoderUse {
+    let use = this.encoders.get(encoder)
+    if (use === undefined) this.encoders.set(encoder, (use = new EncoderUse()))
+    return use
+  }
+
   /** The remaining budget in its window; undefined without a current window. */
   remaining(encoder: string, budget: Budget): number | undefined {
-    const use = this.encoders.get(encoder)?.[budget]
-    return use === undefined || use.untilMs <= performance.now() ? undefined : use.remaining
+    return this.encoders.get(encoder)?.remaining(budget)
   }
 }

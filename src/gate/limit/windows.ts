@@ -25,11 +25,13 @@ export class LocalWindows implements FastifyRateLimitStore {
 
   readonly incr: Increment = (key, callback, windowMs) => {
     const nowMs = performance.now()
-    let window = this.windows.get(key)
-    if (window === undefined || window.startMs + windowMs <= nowMs)
-      window = { count: 0, startMs: nowMs }
+    let window = this.windows.renew(key)
+    if (window === undefined) this.windows.set(key, (window = { count: 0, startMs: nowMs }))
+    else if (window.startMs + windowMs <= nowMs) {
+      window.count = 0
+      window.startMs = nowMs
+    }
     window.count++
-    this.windows.set(key, window)
     callback(null, { current: window.count, ttl: window.startMs + windowMs - nowMs })
   }
 

@@ -39,14 +39,14 @@ export interface Keyring {
  */
 export function* buildKeyring(config: Config): SlicedWork<Keyring> {
   const encoders = yield* encodersOf(config)
-  const entries = new Map<string, { readonly entry: KeyEntry; readonly digest: Buffer }>()
+  const entries = new Map<string, KeyEntry & { readonly digest: Buffer }>()
   const byLeaseId = new Map<string, Encoder>()
   yield* inSlices([...encoders], ([name, encoder]) => {
     byLeaseId.set(encoder.leaseId, encoder)
     for (const { id, sha256, expires } of config.encoders[name]?.keys ?? []) {
       const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires)
-      const entry = Object.freeze({ encoder, id, expiresAtMs })
-      entries.set(sha256, { entry, digest: Buffer.from(sha256, 'latin1') })
+      const digest = Buffer.from(sha256, 'latin1')
+      entries.set(sha256, Object.freeze({ encoder, id, expiresAtMs, digest }))
     }
   })
   return {
@@ -59,9 +59,7 @@ export function* buildKeyring(config: Config): SlicedWork<Keyring> {
       const digest = digestOf(presented)
       const known = entries.get(digest)
       if (known === undefined) return 'key-unknown'
-      return timingSafeEqual(known.digest, Buffer.from(digest, 'latin1'))
-        ? known.entry
-        : 'key-unknown'
+      return timingSafeEqual(known.digest, Buffer.from(digest, 'latin1')) ? known : 'key-unknown'
     },
   }
 }
