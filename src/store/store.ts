@@ -138,6 +138,10 @@ export class Store {
     return this.key('secret')
   }
 
+  private get clusterKey(): string {
+    return this.key('{gates}', 'cluster')
+  }
+
   /**
    * Names the cluster of this gate: a namespace belongs to the first cluster that took it.
    * @param peers IDs; undefined: still unknown, and the gate shares nothing
@@ -146,6 +150,14 @@ export class Store {
     this.peers = peers
     this.shared = undefined
     if (this.redis.status === 'ready') await this.learn()
+  }
+
+  /**
+   * Peers of the cluster that owns the namespace; empty: none does yet. Claims nothing.
+   * @returns undefined: the store does not answer
+   */
+  async owner(): Promise<readonly string[] | undefined> {
+    return this.inTime(this.redis.smembers(this.clusterKey)).catch(() => undefined)
   }
 
   /** Whether the namespace is known to be another cluster's. */
@@ -235,7 +247,7 @@ export class Store {
    */
   private async learn(): Promise<boolean> {
     const { peers = [] } = this
-    const keys = [this.key('{gates}', 'cluster'), this.secretKey]
+    const keys = [this.clusterKey, this.secretKey]
     const own = randomBytes(16).toString('hex')
     try {
       const answer = this.redis.eval(claimScript, 2, ...keys, own, ...peers) as Promise<Claimed>

@@ -83,27 +83,37 @@ async function fallbackAnswer(snapshot: Snapshot): Promise<Answer | undefined> {
   }
 }
 
-async function storeAnswer({
-  config,
-  storeSecrets: secrets,
-}: Snapshot): Promise<Answer | undefined> {
-  const { redis } = config.store
+/** Only reads: a check claims no namespace. */
+async function storeAnswer(snapshot: Snapshot): Promise<Answer | undefined> {
+  const { redis } = snapshot.config.store
   if (redis === undefined) return undefined
   const store = await Store.open({
-    settings: { ...config.store, redis },
-    secrets,
+    settings: { ...snapshot.config.store, redis },
+    secrets: snapshot.storeSecrets,
     log: () => undefined,
   })
   try {
-    if (store.report.isUp) return ['store', 'answers']
-    return fault(
-      'store.redis',
-      'the store does not answer, or is not a Redis: check URL, user and password',
-    )
+    const owner = await store.owner()
+    if (owner === undefined) return fault('store.redis', noStore)
+    // That the cluster does not answer is another fault.
+    const { json } = await askEndpoint(snapshot, 0, '/id').catch(() => ({ json: undefined }))
+    const { id, cluster_peers: others = [] } = (isObject(json) ? json : {}) as ClusterId
+    const isOwn = owner.length === 0 || [id, ...others].some((peer) => owner.includes(String(peer)))
+    if (id === undefined || isOwn) return ['store', 'answers']
+    return fault('store.namespace', anothersNamespace)
   } finally {
     store.close()
   }
 }
+
+interface ClusterId {
+  readonly id?: unknown
+  readonly cluster_peers?: readonly unknown[]
+}
+
+const noStore = 'the store does not answer, or is not a Redis: check URL, user and password'
+const anothersNamespace =
+  'the namespace belongs to another cluster: name a separate one for each cluster'
 
 const fault = (path: string, says: string): Problem => ({
   ...{ path, says, found: says, expected: 'an answer' },

@@ -17,10 +17,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { loadSettings } from '../../../src/settings/load.js'
+import { Store } from '../../../src/store/store.js'
 import { certificate, otherCertificate } from '../../support/certificate.js'
 import { bin, run, startDaemon } from '../../support/daemon.js'
 import { startFakeCluster } from '../../support/fake-cluster/index.js'
 import { pinwarden, pinwardenWith } from '../../support/pinwarden.js'
+import { noRedis, TestRedis } from '../../support/redis.js'
 import { noScratchMachine, onScratchMachine } from '../../support/scratch-machine.js'
 
 const fixtures = fileURLToPath(new URL('../../../../test/cli/check/fixtures', import.meta.url))
@@ -205,6 +208,22 @@ t.test(
     writeFileSync(configPath, JSON.stringify({ ...inUse, store: { redis: 'redis://127.0.0.1:1' } }))
     const online = await pinwarden('check', '--online', '-c', configPath)
     t.match(online, { code: 1, stderr: /has a problem\n {2}line 1: store\.redis: / })
+    if (noRedis === false) {
+      const redis = (await TestRedis.start(t)).url
+      writeFileSync(configPath, JSON.stringify({ ...inUse, store: { redis } }))
+      const free = await pinwarden('check', '--online', '-c', configPath)
+      t.match(free, { code: 0, stdout: /\n {2}store {5}answers\n/ })
+      const { snapshot } = await loadSettings(configPath, {})
+      const settings = { ...snapshot.config.store, redis }
+      const secrets = snapshot.storeSecrets
+      const store = await Store.open({ settings, secrets, log: () => undefined })
+      await store.claim(['another'])
+      t.match(await pinwarden('check', '--online', '-c', configPath), {
+        code: 1,
+        stderr: /has a problem\n {2}line 1: store\.namespace: .*another cluster/,
+      })
+      store.close()
+    }
     writeFileSync(configPath, JSON.stringify(inUse))
     const { stdout } = await pinwarden('check', '--online', '-c', configPath)
     t.match(stdout, `online    ${cluster.url} answers: version`)
