@@ -1,13 +1,20 @@
 /** Writes the gate's own answers, in the shape of the cluster's. */
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { errorBody, rawError } from '../http/error-body.js'
 import type { RequestRecord } from './record/record.js'
 import { type RefusalReason, refusals } from './refusals.js'
 
-/** Sends a status and sentence through Fastify. */
+/** Sends a status and sentence. Head and body are one string, hence one write. */
 export function answer(reply: FastifyReply, status: number, message: string): void {
-  reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
+  const { raw } = reply
+  const body = errorBody(status, message)
+  reply.hijack()
+  if (raw.headersSent) return
+  const headers = reply.getHeaders() as OutgoingHttpHeaders
+  headers['content-type'] = 'application/json'
+  headers['content-length'] = Buffer.byteLength(body)
+  raw.writeHead(status, headers).end(body)
 }
 
 /** Refuses a request in one of the phases. */

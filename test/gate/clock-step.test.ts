@@ -71,8 +71,8 @@ t.test(
 
 t.test('what is left of a budget is shown for its window', (t) => {
   const use = new BudgetUse()
-  use.of('alpha').note('reads', { isExceeded: false, remaining: 3, seconds: 60 })
-  use.of('alpha').note('writes', { isExceeded: false, remaining: 3, seconds: 0 })
+  use.of('alpha').note('reads', { remaining: 3, ttlInSeconds: 60 })
+  use.of('alpha').note('writes', { remaining: 3, ttlInSeconds: 0 })
   for (const byMs of [-hourMs, 2 * hourMs]) {
     putClock(t, byMs)
     t.equal(use.remaining('alpha', 'reads'), 3)

@@ -1,10 +1,10 @@
 /** Phase 1, authenticate: verifies the key in Basic or Bearer; a bad one gets 401. */
 import { isIP, isIPv6 } from 'node:net'
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify'
 import basicAuth from '@fastify/basic-auth'
 import type { KeyEntry } from '../../settings/keyring/keyring.js'
 import { refuse } from '../answer.js'
-import type { Counter } from '../limit/counter.js'
+import type { Counted, Counter } from '../limit/counter.js'
 import type { RequestRecord } from '../record/record.js'
 import type { RefusalReason } from '../refusals.js'
 import { recordOf } from '../request.js'
@@ -34,7 +34,11 @@ export async function authenticate(
       if (fault === undefined) {
         done()
       } else {
-        void refuseCredential(request, reply, record, fault, countFailure).catch(done)
+        countFailure(request)
+          .then((failures) => {
+            refuseCredential(reply, record, fault, failures)
+          })
+          .catch(done)
       }
     }
     const { authorization } = request.headers
@@ -99,17 +103,15 @@ function unfit({ encoder, expiresAtMs }: KeyEntry, client: string): RefusalReaso
   return encoder.from.check(client, family) ? undefined : 'wrong-network'
 }
 
-async function refuseCredential(
-  request: FastifyRequest,
+function refuseCredential(
   reply: FastifyReply,
   record: RequestRecord,
   fault: RefusalReason,
-  countFailure: Counter,
-): Promise<void> {
-  const failures = await countFailure(request)
+  failures: Counted,
+): void {
   if (record.connection?.refused(failures.isExceeded) === true) reply.header('connection', 'close')
   if (failures.isExceeded) {
-    reply.header('retry-after', failures.seconds)
+    reply.header('retry-after', failures.ttlInSeconds)
     refuse(reply, record, 'too-many-failures')
     return
   }

@@ -11,12 +11,18 @@ import { recordOf } from '../request.js'
  * @param addressesMax number of counters
  */
 export function countFailures(createCounter: CreateCounter, addressesMax: number): Counter {
-  const slotOf = (address: string, secret: string): number =>
-    Number.parseInt(hash('sha1', secret + address).slice(0, 8), 16) % addressesMax
+  // The last one is kept: a flood comes from one address.
+  let last = { address: '', slot: '' }
+  const slotOf = (address: string, secret: string): string => {
+    if (address === last.address) return last.slot
+    const hashed = Number.parseInt(hash('sha1', secret + address).slice(0, 8), 16)
+    last = { address, slot: String(hashed % addressesMax) }
+    return last.slot
+  }
 
   return createCounter({
     name: 'failures',
-    key: (request, secret) => String(slotOf(networkOf(recordOf(request).client), secret)),
+    key: (request, secret) => slotOf(networkOf(recordOf(request).client), secret),
     limit: (request) => recordOf(request).snapshot.config.limits.failures,
     keysMax: addressesMax,
   })

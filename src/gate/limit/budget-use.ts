@@ -5,6 +5,8 @@
 import type { Budget } from '../../settings/values/permissions.js'
 import type { Counted } from './counter.js'
 
+type Left = Pick<Counted, 'remaining' | 'ttlInSeconds'>
+
 interface Use {
   remaining: number
   /** When the window ends, by the monotonic clock. */
@@ -16,10 +18,10 @@ export class EncoderUse {
   inFlight = 0
   private readonly budgets: Partial<Record<Budget, Use>> = {}
 
-  note(budget: Budget, { remaining, seconds }: Counted): void {
+  note(budget: Budget, { remaining, ttlInSeconds }: Left): void {
     const use = (this.budgets[budget] ??= { remaining, untilMs: 0 })
     use.remaining = remaining
-    use.untilMs = performance.now() + seconds * 1000
+    use.untilMs = performance.now() + ttlInSeconds * 1000
   }
 
   remaining(budget: Budget): number | undefined {

@@ -5,12 +5,13 @@ import type { BudgetLimit } from '../../settings/keyring/encoder.js'
 import type { Store } from '../../store/store.js'
 import { LocalWindows, sharedWindows } from './windows.js'
 
-export interface Counted {
-  readonly isExceeded: boolean
-  readonly remaining: number
-  /** Time until the window ends. */
-  readonly seconds: number
-}
+type CreateRateLimit = FastifyInstance['createRateLimit']
+
+/** As the plugin gives it: each conversion would cost a promise. */
+export type Counted = Exclude<
+  Awaited<ReturnType<ReturnType<CreateRateLimit>>>,
+  { readonly isAllowed: true }
+>
 
 /**
  * Counts the request, and returns the state of its key.
@@ -50,22 +51,17 @@ export async function counters(
       keyGenerator: (request) => key(request, secret),
       cache: keysMax,
     }
-    const count = app.createRateLimit(own)
-    if (store === undefined || createShared === undefined)
-      return (request) => count(request).then(resultOf)
+    // It counts each request, as there is no allow list.
+    const count = app.createRateLimit(own) as Counter
+    if (store === undefined || createShared === undefined) return count
     const countForAll = createShared({
       ...limitsOf(counting),
       keyGenerator: (request) => `${name}:${key(request, store.secret)}`,
-    })
-    return async (request) => {
-      const counted = await store.askForRequest(() => countForAll(request))
-      if (counted !== undefined) return resultOf(counted)
-      return resultOf(await count(request))
-    }
+    }) as Counter
+    return async (request) =>
+      (await store.askForRequest(() => countForAll(request))) ?? (await count(request))
   }
 }
-
-type CreateRateLimit = FastifyInstance['createRateLimit']
 
 /** Not the context itself: it is thenable, and to await it yields the one above. */
 async function sharedLimits(app: FastifyInstance, store: Store): Promise<CreateRateLimit> {
@@ -83,14 +79,3 @@ const limitsOf = ({ limit }: Counting) => ({
   max: (request: FastifyRequest) => limit(request).max,
   timeWindow: (request: FastifyRequest) => limit(request).windowSeconds * 1000,
 })
-
-type Result = Awaited<ReturnType<ReturnType<CreateRateLimit>>>
-
-function resultOf(counted: Result): Counted {
-  if (counted.isAllowed) throw new Error('counted nothing, though there is no allow list')
-  return {
-    isExceeded: counted.isExceeded,
-    remaining: counted.remaining,
-    seconds: counted.ttlInSeconds,
-  }
-}
