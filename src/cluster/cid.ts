@@ -45,7 +45,7 @@ const charactersMax = 512
  */
 export function canonicalCid(text: string): string | undefined {
   if (text.length < 2 || text.length > charactersMax) return undefined
-  if (v0.test(text)) return text >= lowest && text <= highest ? text : undefined
+  if (v0.test(text)) return text >= lowest && text <= highest ? copyOf(text) : undefined
   try {
     const bytes = bytesOf(text)
     const cid = CID.decode(bytes)
@@ -54,6 +54,9 @@ export function canonicalCid(text: string): string | undefined {
     return undefined
   }
 }
+
+/** Parts of the gate keep CIDs for long, and V8 keeps the whole text that a part was cut from. */
+const copyOf = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
 
 /**
  * The form of nearly every CID. With the alphabet checked, the text is the only spelling of its

@@ -30,9 +30,11 @@ interface Party {
 /** Beyond this number, encoders of one pin count together. */
 const partiesMax = 16
 
+const none: readonly never[] = []
+
 export class TrackedPin {
-  /** Usually empty: a list costs less than a Set. */
-  readonly waiters: (() => void)[] = []
+  // Lists are replaced rather than changed: the first push would give each pin room for 17 entries.
+  waiters: readonly (() => void)[] = none
   /** The encoder in whose share it is tracked. */
   owner: string | undefined
   /** The cluster reports an error, and tries again. */
@@ -43,7 +45,7 @@ export class TrackedPin {
   isUrgent = false
   /** A request about it by name is in flight. */
   isAsked = false
-  private parties: Party[] = []
+  private parties: readonly Party[] = none
 
   constructor(readonly cid: string) {}
 
@@ -51,7 +53,8 @@ export class TrackedPin {
   accepted(encoder: string, nowMs: number): void {
     this.isFailing = false
     if (this.parties.some((party) => party.encoder === encoder)) return
-    if (this.parties.length < partiesMax) this.parties.push({ encoder, sinceMs: nowMs })
+    if (this.parties.length < partiesMax)
+      this.parties = [...this.parties, { encoder, sinceMs: nowMs }]
   }
 
   get encoders(): readonly string[] {
@@ -83,6 +86,6 @@ export class TrackedPin {
 
   /** Calls every waiting request back. */
   release(): void {
-    for (const waiter of [...this.waiters]) waiter()
+    for (const waiter of this.waiters) waiter()
   }
 }

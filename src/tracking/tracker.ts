@@ -110,9 +110,8 @@ export class PinTracker {
       return () => undefined
     }
     const leave = (): void => {
-      const index = pin.waiters.indexOf(end)
-      if (index < 0) return
-      pin.waiters.splice(index, 1)
+      if (!pin.waiters.includes(end)) return
+      pin.waiters = pin.waiters.filter((waiter) => waiter !== end)
       this.waiting--
       if (owner !== undefined) this.waitingOf.add(owner, -1)
       cancel()
@@ -123,7 +122,7 @@ export class PinTracker {
       done()
     }
     const cancel = this.parts.setTimer(ms, end)
-    pin.waiters.push(end)
+    pin.waiters = [...pin.waiters, end]
     this.waiting++
     if (owner !== undefined) this.waitingOf.add(owner)
     const isUnknown = pin.sinceMs === -Infinity && pin.askedAt === -Infinity
