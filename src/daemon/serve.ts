@@ -1,5 +1,6 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { type Log, openLog } from '../log/log.js'
+import { releaseMemory } from '../ledger/storage/release-memory.js'
 import { inLinesOf } from '../settings/load.js'
 import { ConfigError } from '../settings/problems.js'
 import { LiveSettings } from '../settings/reload/live.js'
@@ -7,7 +8,6 @@ import { assemble } from './assemble.js'
 import type { Daemon } from './daemon.js'
 import { passedSocket } from './listen-descriptor.js'
 import { startProblems, startWarnings } from './start-problems.js'
-import { releaseMemory } from './release-memory.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
 import { controlSocket, servingOn, Systemd, unitDirectory } from './systemd.js'
 import { version } from './version.js'
@@ -54,7 +54,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   const reloader = reloadOnChange({ live, daemon, systemd })
   daemon.reloading.now = reloader.reload
   warnOfExpiry(daemon)
-  await releaseMemory()
+  await Promise.all([releaseMemory(), daemon.ledgerDisk.releaseMemory()])
   log.info(startOf(daemon, configPath), 'listening')
   systemd.ready(servingOn(daemon))
   systemd.keepAlive()

@@ -104,7 +104,7 @@ const tricks: Readonly<Record<string, Trick>> = {
   },
   'release-memory': {
     what: 'a collection of garbage after the start',
-    file: 'daemon/release-memory.js',
+    file: 'ledger/storage/release-memory.js',
     edits: [['async function releaseMemory() {', 'async function releaseMemory() {\n  return;']],
     measure: idleMemory,
   },

@@ -50,6 +50,8 @@ export interface LedgerDisk extends LedgerStorage {
   names(): Promise<ReadonlyMap<string, string>>
   /** For many calls of {@link LedgerStorage.nextSeq} at the same time. @throws LedgerFault */
   reserveSeqs(count: number): Promise<void>
+  /** Frees what the thread needed only to open. Never rejects. */
+  releaseMemory(): Promise<void>
 }
 
 /** The disk knows each range before its numbers are used, so no number is used twice. */
@@ -238,6 +240,10 @@ class ThreadedLedger implements LedgerDisk {
     const first = Math.max(this.limit, reserved)
     if (first > this.limit) this.next = first
     this.limit = first + count
+  }
+
+  releaseMemory(): Promise<void> {
+    return this.calls.call('releaseMemory').catch(() => undefined)
   }
 
   async close(): Promise<void> {

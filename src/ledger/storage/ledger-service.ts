@@ -11,6 +11,7 @@ import { KnownCids } from './known-cids.js'
 import { LedgerFile, newGateId } from './ledger-file.js'
 import type { ComparedState, LedgerContents, LedgerOperation } from './ledger-storage.js'
 import { inMemory } from './open-database.js'
+import { releaseMemory } from './release-memory.js'
 import type { ReportedRow } from './row-table.js'
 import { StateComparison } from './state-comparison.js'
 
@@ -105,6 +106,8 @@ export class LedgerService {
       }
     }
   }
+
+  readonly releaseMemory = releaseMemory
 
   /** Writes each group whole or not at all, in order. */
   write(groups: readonly (readonly LedgerOperation[])[]): Written {

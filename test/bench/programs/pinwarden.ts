@@ -77,7 +77,9 @@ export async function startPinwarden(
   }
   writeFileSync(file('config.json'), JSON.stringify(config), { mode: 0o640 })
   const args = [...nodeFlags, bin, 'serve', '--config', file('config.json')]
-  const child = place.sandbox.spawnProgram(room, process.execPath, args)
+  // As systemd/pinwarden.service has it.
+  const command = ['MALLOC_ARENA_MAX=2', process.execPath, ...args]
+  const child = place.sandbox.spawnProgram(room, 'env', command)
   const credentials = keys.map(({ each, key }) => `${each}:${key}`)
   const credential = credentials.find((each) => each.startsWith(`${user}:`)) ?? ''
   const ports = { port, tlsPort: isTls ? port : 0 }

@@ -1,4 +1,4 @@
-/** Frees what only the start needs, such as the settings' text. */
+/** Frees what only the start of a thread needs, such as the settings' text. */
 import { setImmediate } from 'node:timers/promises'
 
 /**
