@@ -60,7 +60,7 @@ export function mergeRow(
     ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease)),
     ...owed.filter((own) => ownOf(there, own) === undefined),
   ]
-  if (leases.length === 0 && isTakenDown)
+  if (leases.length === 0 && isTakenDown && !isPinnedSince(row, read, gateId))
     return { record: undefined, differs: 'unexpected', isTakenDown }
   if (leases.length === 0) return withoutLeases(row, read, seen, now)
   const isMissing =
@@ -154,6 +154,13 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   }
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
 }
+
+/**
+ * Whether an encoder pinned it again after the take-down: then it is back for another reason, such
+ * as a backup, and the bounds of repairs apply.
+ */
+const isPinnedSince = (row: LedgerRow, { leases, former }: PinRecord, gateId: string): boolean =>
+  [...leases, ...former].some((lease) => isSinceTakeDown(row, lease, gateId))
 
 /** Its token is newer than the take-down, whatever the time of the record says. */
 const isSinceTakeDown = (row: LedgerRow, { token }: Lease, gateId: string): boolean =>

@@ -169,7 +169,7 @@ t.test('a pin in its retention period is kept so again', async (t) => {
   t.equal(merge(row).differs, undefined, 'nothing is owed of it once it is gone')
 })
 
-t.test('what was pinned again after a take-down is kept for its retention period', async (t) => {
+t.test('what was pinned again after a take-down is like any other pin', async (t) => {
   const gone = (seq: number) => ({ holder: 'a', token: own(seq), seq: seq + 1 })
   const down = takeDownEntry({ untilMs: now - hour, atMs: now, reason: 'an order' }, 5)
   const row = rowOf([], { released: [gone(3), down, gone(8)], expiresMs: now + hour })
@@ -177,6 +177,10 @@ t.test('what was pinned again after a take-down is kept for its retention period
   t.match(merge(row, kept), { record: kept, differs: undefined })
   const late = readOf([lease('a', own(3))])
   t.match(merge(row, late), { record: undefined, isTakenDown: true }, 'of before it')
+  const again = readOf([lease('a', own(8))], { writtenMs: now - hour })
+  const returned = merge({ ...row, former: [] }, again)
+  t.match(returned, { record: undefined, differs: 'unexpected' })
+  t.not(returned.isTakenDown, true, 'of a backup that was made after it: the bounds apply')
 })
 
 t.test('an expired lease is not owed', async (t) => {
