@@ -3,7 +3,7 @@
  * Leases are compared by their tokens alone. No I/O here.
  */
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
-import { type Lease, latestEnd, readToken } from '../leases/lease.js'
+import { type Lease, latestEnd, readToken, tokensOf } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { LedgerRow, Released } from './row.js'
 import { releasedByThen, takeDownOf } from './take-down.js'
@@ -48,7 +48,7 @@ export function mergeRow(
   if (row.report !== undefined || !isOurs) return { record: read, differs: undefined }
   const isTakenDown = read !== undefined && wasTakenDown(row, read, gateId)
   const owed = owedBy(row, merging).filter(
-    (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? [], gateId),
+    (own) => own.untilMs > now && !isOutdated(own, read?.leases ?? []),
   )
   const seen = read === undefined || isSoftDeleted(read) ? [] : liveLeases(read, now)
   const there = seen.filter((lease) =>
@@ -102,19 +102,29 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
 export function ofOneHolder(own: Lease | undefined, read: Lease): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
-  const [kept, there] = [own.token, read.token].map((token) => token && readToken(token))
-  // Both are from one gate: its numbers give the order.
-  if (kept && there && kept.gateId === there.gateId) return kept.seq > there.seq ? own : read
+  const [isOwnLater, isReadLater] = [isBehind(read, own), isBehind(own, read)]
+  if (isOwnLater !== isReadLater) return isOwnLater ? own : read
   // It is unknown which is later, so no lease becomes shorter. A lease that began after the other
   // had ended is not dropped in favour of it, as its gate may have released the other.
   if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
   return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
 
+/**
+ * Whether a lease precedes another one of its holder: by the numbers of its gate, which wrote the
+ * other one, or one that the other replaced.
+ */
+function isBehind({ token = '' }: Lease, other: Lease): boolean {
+  const version = readToken(token)
+  return tokensOf(other).some(
+    (text) => version !== undefined && (ownSeq(text, version.gateId) ?? -1) >= version.seq,
+  )
+}
+
 /** Whether the record has a later lease of the same holder, even an expired one. */
-function isOutdated(own: Lease, read: readonly Lease[], gateId: string): boolean {
-  const ours = ownSeq(own.token, gateId) ?? Infinity
-  return (ownSeq(ownOf(read, own)?.token, gateId) ?? -1) > ours
+function isOutdated(own: Lease, read: readonly Lease[]): boolean {
+  const lease = ownOf(read, own)
+  return lease !== undefined && isBehind(own, lease) && !isBehind(lease, own)
 }
 
 /**

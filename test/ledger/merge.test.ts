@@ -114,6 +114,25 @@ t.test('a token that the gate does not know is adopted, and makes no lease short
   t.match(stranger.record, { options: [['name', 'read']] }, 'the other holder keeps its options')
 })
 
+t.test(
+  'a lease is later than one of another gate that it replaced, and all before it',
+  async (t) => {
+    const renewed = { ...lease('a', own(5)), replaces: [other(9)] }
+    for (const token of [other(8), other(9)]) {
+      const merged = merge(rowOf([renewed]), readOf([lease('a', token)]))
+      t.match(merged, { differs: 'missing', record: { leases: [{ token: own(5) }] } }, token)
+    }
+    t.equal(merge(rowOf([renewed]), readOf([lease('a', other(10))])).differs, undefined)
+    const elsewhere = { ...lease('a', other(9), now + hour), replaces: [own(5)] }
+    t.same(held(merge(rowOf([lease('a', own(5))]), readOf([elsewhere]))), [
+      ['a', other(9), now + hour],
+    ])
+    const over = readOf([lease('b', own(6)), { ...elsewhere, untilMs: now }])
+    const row = rowOf([lease('a', own(5)), lease('b', own(6))])
+    t.match(merge(row, over), { record: over, differs: undefined }, 'also once it has ended')
+  },
+)
+
 t.test('only released leases are removed: by their token, or as older than the row', async (t) => {
   const row = rowOf([], { seq: 7, released: [{ holder: 'a', token: other(3), seq: 7 }] })
   for (const [holder, token] of [

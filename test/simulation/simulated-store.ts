@@ -133,8 +133,9 @@ export class SimulatedRedis {
   readonly options: { retryStrategy?: () => number | null } = {}
   private readonly listeners = new Map<string, ((error?: Error) => void)[]>()
   private readonly inFlight = new Set<(error: Error) => void>()
-  /** A connection is in order: what is sent later comes later. */
+  /** A connection is in order: what is sent later comes later, and so do the answers. */
   private lastArrivalMs = 0
+  private lastAnswerMs = 0
   private isDead = false
 
   constructor(private readonly store: SimulatedStore) {}
@@ -211,8 +212,10 @@ export class SimulatedRedis {
       const lateMs = fault?.kind === 'late' ? fault.ms : 0
       this.lastArrivalMs = Math.max(this.lastArrivalMs, nowMs + store.delay() + lateMs)
       store.carryOut(this.lastArrivalMs - nowMs, run, (result) => {
+        const doneMs = store.time.monotonic()
         const answerMs = store.delay() + (fault?.kind === 'answer-late' ? fault.ms : 0)
-        store.time.setTimer(answerMs, () => {
+        this.lastAnswerMs = Math.max(this.lastAnswerMs, doneMs + answerMs)
+        store.time.setTimer(this.lastAnswerMs - doneMs, () => {
           if (!this.inFlight.delete(reject)) return
           if (result instanceof Error) reject(result)
           else resolve(result)
@@ -224,7 +227,7 @@ export class SimulatedRedis {
   private hangUp(): void {
     for (const reject of [...this.inFlight]) reject(new Error('Connection is closed.'))
     this.inFlight.clear()
-    this.lastArrivalMs = 0
+    Object.assign(this, { lastArrivalMs: 0, lastAnswerMs: 0 })
   }
 
   private reconnectLater(): void {

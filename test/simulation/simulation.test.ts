@@ -205,6 +205,23 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 3, cid: 4, spanMs: Infinity, afterMs: 1100 },
     ],
   ],
+  'a renewal at another gate outlasts a crash that brings back an older lease': [
+    2,
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 },
+      { kind: 'cluster-stop', afterMs: 5000 },
+      { kind: 'cluster-start', afterMs: 10_000 },
+    ],
+    [
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 100 },
+    ],
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 1000 },
+      { kind: 'cluster-kill', forgets: 3, afterMs: 5000 },
+      { kind: 'cluster-start', afterMs: 360_000 },
+    ],
+  ],
   'a pin that another gate released during the comparison is not missing': [
     2,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],
