@@ -1,6 +1,6 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { type Log, openLog } from '../log/log.js'
-import { releaseMemory } from '../ledger/storage/release-memory.js'
+import { limitGarbage, releaseMemory } from '../ledger/storage/release-memory.js'
 import { inLinesOf } from '../settings/load.js'
 import { ConfigError } from '../settings/problems.js'
 import { LiveSettings } from '../settings/reload/live.js'
@@ -54,6 +54,7 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   const reloader = reloadOnChange({ live, daemon, systemd })
   daemon.reloading.now = reloader.reload
   warnOfExpiry(daemon)
+  limitGarbage()
   await Promise.all([releaseMemory(), daemon.ledgerDisk.releaseMemory()])
   log.info(startOf(daemon, configPath), 'listening')
   systemd.ready(servingOn(daemon))
