@@ -28,6 +28,8 @@ export async function startDaemon(
 ): Promise<SoakDaemon> {
   const child = spawn(process.execPath, [...nodeFlags, bin, 'serve', '--config', config], {
     stdio: ['ignore', 'inherit', 'pipe'],
+    // As systemd/pinwarden.service has it.
+    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
   })
   createInterface({ input: child.stderr }).on('line', onComplaint)
   process.once('exit', () => child.kill('SIGKILL'))
