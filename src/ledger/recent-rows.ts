@@ -33,7 +33,8 @@ export interface Seen {
 }
 
 export class RecentRows {
-  private rows = new AgingMap<Recent & { readonly atMs: number }>(keptMin)
+  /** As text, a fifth of the row's memory: each one lives long enough to reach V8's old objects. */
+  private rows = new AgingMap<{ readonly text: string; readonly atMs: number }>(keptMin)
 
   /** @param now a monotonic clock, in milliseconds */
   constructor(private readonly now: () => number) {}
@@ -45,16 +46,17 @@ export class RecentRows {
 
   wrote(row: LedgerRow, writtenMs: number): void {
     const whole = withReleased(row, this.of(row.cid)?.row.released ?? [])
-    this.rows.set(row.cid, { row: whole, writtenMs, atMs: this.now() })
+    this.rows.set(row.cid, { text: JSON.stringify({ row: whole, writtenMs }), atMs: this.now() })
   }
 
   /** Another gate released one of its leases. */
   retract(cid: string, gone: Released): void {
-    const recent = this.rows.get(cid)
-    if (recent === undefined) return
+    const kept = this.rows.get(cid)
+    if (kept === undefined) return
+    const recent = readRecent(kept.text)
     const leases = recent.row.leases.filter(({ token }) => token !== gone.token)
     const row = { ...recent.row, leases, released: [...recent.row.released, gone] }
-    this.rows.set(cid, { ...recent, row })
+    this.rows.set(cid, { ...kept, text: JSON.stringify({ ...recent, row }) })
   }
 
   /** CIDs that were written within this many milliseconds. */
@@ -64,8 +66,9 @@ export class RecentRows {
   }
 
   of(cid: string): Recent | undefined {
-    const recent = this.rows.get(cid)
-    return recent !== undefined && recent.atMs > this.now() - lagMs ? recent : undefined
+    const kept = this.rows.get(cid)
+    const isRecent = kept !== undefined && kept.atMs > this.now() - lagMs
+    return isRecent ? readRecent(kept.text) : undefined
   }
 
   /** Corrects a record that was just read, of a CID that is not in doubt. */
@@ -91,12 +94,12 @@ export const recentText = (recent: Recent): string =>
     value === Infinity ? never : value,
   )
 
-/** @param text of {@link recentText} */
+/** @param text of {@link recentText}, or plain JSON, which has null for Infinity */
 export function readRecent(text: string): Recent {
   const { row, writtenMs } = JSON.parse(text, (key, value: unknown) =>
-    value === never && times.has(key) ? Infinity : value,
+    (value === never || value === null) && times.has(key) ? Infinity : value,
   ) as { row: Recent['row']; writtenMs: number | null }
-  // JSON has no Infinity, the time of a pin that was not there.
+  // The time of a pin that was not there.
   return { row, writtenMs: writtenMs ?? -Infinity }
 }
 
