@@ -1,5 +1,5 @@
 /** One REST API of the cluster: the gate's connections to it, and its health. */
-import type { Dispatcher, Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { UnorderedList } from '../collections/unordered-list.js'
@@ -13,7 +13,7 @@ import { ClusterFault, faultOf, type FaultReason } from './faults.js'
 import { openPools, type Pools, recordsMax, type StreamPool, wantsPlain } from './pools.js'
 import { HealthProbe } from './health-probe.js'
 import { Lane } from './lane.js'
-import { cidIn } from './whole.js'
+import { aboutAnother, cidIn } from './whole.js'
 
 export type EndpointConfig = ClusterConfig['endpoints'][number]
 
@@ -160,6 +160,7 @@ export class Endpoint {
           this.answered(exchange.upstreamMs)
           return
         }
+        if (error === aboutAnother && cost === 'records') this.pools.endRecordConnections()
         const mayBeLate = this.isRushed(timeoutMs) || cost === 'kubo' || cost === 'listings'
         const mayBeOfOne = isOfOne || (method === 'GET' && isAboutPins(path))
         const mayBeWell = (reason: FaultReason) =>
@@ -275,7 +276,7 @@ export class Endpoint {
   }
 
   private get allPools() {
-    return Object.values<Pool>({ ...this.pools })
+    return Object.values(this.pools).filter((pool): pool is Pool => pool instanceof Pool)
   }
 }
 

@@ -1,7 +1,8 @@
 /** The gate's connections to one REST API, in separate pools: a listing never delays a pin. */
+import type { Socket } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { ClusterConfig } from '../settings/schema/schema.js'
-import { gatheringWrites } from './prepared-socket.js'
+import { gatheringWrites, preparing } from './prepared-socket.js'
 import { passingOverContinue } from './continue.js'
 import { faultOf } from './faults.js'
 import { readCoalescingConnector } from './read-coalescing-socket.js'
@@ -20,6 +21,8 @@ export interface Pools {
   readonly state: Pool
   /** Reads of pins' records, pipelined. */
   readonly records: Pool
+  /** Ends the connections of records; undici sends the reads in flight again on new ones. */
+  readonly endRecordConnections: () => void
   /** Statuses and `/id`, which wait for Kubo. */
   readonly kubo: Pool
   /** Recovering everything. */
@@ -59,6 +62,9 @@ const writesKeptMs = 2000
 
 const keptFor = (ms: number) => ({ keepAliveTimeout: ms, keepAliveMaxTimeout: ms })
 
+/** By this code undici fails no request. */
+const outOfStep = Object.assign(new Error('answers out of step'), { code: 'UND_ERR_INFO' })
+
 /** The exchange's own clock runs until the whole answer is there. */
 const ofWhole = { bodyTimeout: 0 }
 
@@ -86,6 +92,11 @@ export function openPools(
     whenHungUp(pool, onHungUp)
     return pool
   }
+  const recordSockets = new Set<Socket>()
+  const note = (socket: Socket): void => {
+    recordSockets.add(socket)
+    socket.once('close', () => recordSockets.delete(socket))
+  }
   const isPlainTcp = origin.startsWith('http:') && at.socketPath === undefined
   const coalescingReads = isPlainTcp
     ? { connect: passingOverContinue(readCoalescingConnector(connectTimeoutMs)) }
@@ -96,8 +107,11 @@ export function openPools(
     records: open(recordConnections, {
       ...ofWhole,
       pipelining: recordsAhead,
-      connect: gatheringWrites(connect),
+      connect: preparing(gatheringWrites(connect), note),
     }),
+    endRecordConnections: () => {
+      for (const socket of recordSockets) socket.destroy(outOfStep)
+    },
     listings: open(listingConnections),
     cacheFills: open(listingConnections, coalescingReads),
     operations: open(listingConnections),

@@ -21,6 +21,9 @@ export class Whole {
   }
 }
 
+/** On a pipelined connection the answers behind it belong to other requests, too. */
+export const aboutAnother = badAnswer('an answer about another CID')
+
 /**
  * What is wrong with the contents of an answer; undefined: nothing. An error of the cluster's
  * handlers is taken as it is.
@@ -35,7 +38,7 @@ export function faultOfWhole(path: string, status: number, whole: Whole): Cluste
     const { cid } = readObject(whole.text)
     const asked = cidIn(path)
     if (status === 404 || asked === undefined || isSameCid(cid, asked)) return undefined
-    return badAnswer('an answer about another CID')
+    return aboutAnother
   } catch (error) {
     if (error instanceof ClusterFault) return error
     throw error

@@ -59,6 +59,21 @@ t.test('a read is sent again whole when another one ends inside its answer', asy
   )
 })
 
+t.test('an answer too many fails one read, and those behind it are sent again', async (t) => {
+  const { cluster, read } = await start(t)
+  cluster.addPin(generatedCid(0))
+  cluster.addPin(generatedCid(3))
+  const body = `{"cid":"${generatedCid(0)}"}`
+  const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const behaviour = { kind: 'raw', bytes: answer + answer, end: 'keep' } as const
+  cluster.behave({ path: /^\/allocations\// }, behaviour, 1)
+  // The second one gets the other connection.
+  const [first, , wrong, behind] = await Promise.allSettled([read(0), read(1), read(2), read(3)])
+  t.match(first, { status: 'fulfilled', value: { status: 200 } })
+  t.match(wrong, { status: 'rejected', reason: { reason: 'cluster-bad-answer' } })
+  t.match(behind, { status: 'fulfilled', value: { status: 200 } })
+})
+
 t.test('a read without time left is not sent', async (t) => {
   const { cluster, read } = await start(t)
   for (const outcome of await Promise.allSettled([read(0, 0), read(0, -2.7)]))
