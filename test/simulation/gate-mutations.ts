@@ -65,7 +65,7 @@ export const gateMutations: readonly Mutation[] = [
     name: 'a take that was given up is not ended',
     gates: 2,
     faults: ['store-late'],
-    seed: 5,
+    seed: 18,
     breakCode: () => replaceMethod(SharedLocks, 'endLater', () => () => undefined),
   },
   {
