@@ -1,5 +1,4 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
-import { setFlagsFromString } from 'node:v8'
 import { type Log, openLog } from '../log/log.js'
 import { limitGarbage, releaseMemory } from '../ledger/storage/release-memory.js'
 import { inLinesOf } from '../settings/load.js'
@@ -26,19 +25,12 @@ export interface ServeOptions {
 }
 
 /**
- * V8 collects its old objects when they have grown by half. By itself it lets them double or more:
- * a hundred megabytes under pins, for 2 % of their time. A Node without the flag only complains.
- */
-const oldObjectsGrowth = '--heap-growing-percent=50'
-
-/**
  * Runs until SIGTERM or SIGINT; a second signal ends it immediately. SIGHUP reloads the settings,
  * SIGUSR2 reopens the log file. Under systemd it uses the passed socket and reports its state.
  * @returns 0 after a clean shutdown
  * @throws ConfigError, or the error of the log file or the address
  */
 export async function serve({ configPath, takeSignals }: ServeOptions): Promise<number> {
-  setFlagsFromString(oldObjectsGrowth)
   const passed = passedSocket(process.env, process.pid)
   const { live, warnings } = await LiveSettings.load(configPath)
   const { config } = live.current()
