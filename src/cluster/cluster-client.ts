@@ -9,12 +9,15 @@ import type { Exchange } from './exchange.js'
 /** Work on an answer before the callback; its failure replaces the answer. */
 type BeforeCallback = (...answer: Parameters<Callback>) => Promise<void> | undefined
 
+/** @param downMs how long one of several endpoints was down that is back */
+type OnDisconnect = (isHangUp: boolean, downMs?: number) => void
+
 /** Sends requests to the current cluster, and coalesces equal ones. */
 export class ClusterClient {
   private cluster: Cluster
   private settings: string
   private readonly coalescer = new RequestCoalescer()
-  private disconnected: (isHangUp: boolean) => void = () => undefined
+  private disconnected: OnDisconnect = () => undefined
 
   /** @param events called when endpoints go down, come back, fall behind or catch up */
   constructor(
@@ -26,7 +29,7 @@ export class ClusterClient {
   }
 
   /** Calls back when an endpoint closed a connection, went down, or came back. */
-  onDisconnect(call: (isHangUp: boolean) => void): void {
+  onDisconnect(call: OnDisconnect): void {
     this.disconnected = call
   }
 
@@ -113,7 +116,8 @@ export class ClusterClient {
     return new Cluster(config.cluster, endpointSecrets, {
       onChange: (change) => {
         this.events.onChange?.(change)
-        this.disconnected(false)
+        const isOneBack = change.state === 'up' && config.cluster.endpoints.length > 1
+        this.disconnected(false, isOneBack ? change.downMs : undefined)
       },
       onHungUp: () => {
         this.disconnected(true)

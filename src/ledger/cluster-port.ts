@@ -28,8 +28,11 @@ export interface ClusterPort {
   /** IDs of its peers, from `GET /id`. @throws ClusterFault when it does not say */
   peers(): Promise<readonly string[]>
   readonly isAvailable: () => boolean
-  /** Calls back when an endpoint closed a connection, which some do often; went down; came back. */
-  onDisconnect(call: (isHangUp?: boolean) => void): void
+  /**
+   * Calls back when an endpoint closed a connection, which some do often; went down; came back.
+   * @param call `downMs`: how long one of several was down that is back
+   */
+  onDisconnect(call: (isHangUp?: boolean, downMs?: number) => void): void
 }
 
 export interface Reading {

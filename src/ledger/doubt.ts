@@ -20,6 +20,8 @@ const delays = {
   'after-crash': [60_000, 900_000],
   /** The gate was killed while it released a lease: on the disk before the cluster is asked. */
   'in-flight': [1000, 10_000, 60_000, 300_000, 900_000],
+  /** A peer is back that was down when this was written: its older writes may win. */
+  'peer-back': [10_000, 60_000, 300_000, 600_000],
   /** The cluster lacks what was just written. */
   'not-found': [30_000, 300_000],
 } as const

@@ -30,7 +30,7 @@ const retryMs = 5000
 /** Delay after a refusal, which only an operator can resolve. */
 const rejectedMs = hourMs
 
-const landing = ['unknown-outcome', 'in-flight', 'near-sweep', 'after-crash'] as const
+const landing = ['unknown-outcome', 'in-flight', 'near-sweep', 'after-crash', 'peer-back'] as const
 
 interface Due {
   readonly cid: string

@@ -12,6 +12,7 @@ import type { Logger } from '../log/logger.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { Owes } from './merge.js'
 import { OpenPins } from './open-pins.js'
+import { PeerBack } from './peer-back.js'
 import { OwnPins } from './own-pins.js'
 import { Queue } from './queue.js'
 import { RecentRows } from './recent-rows.js'
@@ -156,6 +157,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       holdings.soon()
     },
   })
+  const peerBack = new PeerBack({
+    ...{ storage, onDoubt, now: opening.now, setTimer: opening.setTimer },
+    explain: (cid) => {
+      reconciler.explain(cid)
+    },
+  })
   const holdings: Holdings = new Holdings({
     ...{ storage, log, owes, ...clocks },
     cluster,
@@ -217,8 +224,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   else {
     doubts.start()
     walk.soon()
-    cluster.onDisconnect((isHangUp) => {
+    cluster.onDisconnect((isHangUp, downMs) => {
       walk.soon(isHangUp)
+      if (downMs !== undefined) peerBack.back(downMs)
     })
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
     // Writes that the previous run had in flight when it was killed may have landed by then.
@@ -247,6 +255,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       cancelRecount()
       pins.close()
       walk.close()
+      peerBack.close()
       doubts.close()
       holdings.close()
       await news?.close()

@@ -190,6 +190,22 @@ t.test('a peer that comes and goes costs no client an answer', async (t) => {
   for (let index = 0; index < 12; index++) t.ok(second.pins.has(generatedCid(index)))
 })
 
+t.test('what was written while a peer was down is in doubt once it is back', async (t) => {
+  const { gate, peers } = await startPeers(t, 2)
+  const [first, second] = peers as [FakeCluster, FakeCluster]
+  await first.close()
+  t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 200)
+  t.equal(second.pins.has(cid), true)
+  const before = await gate.ledgerReport()
+  const again = await startFakeCluster({ port: Number(new URL(first.url).port) })
+  t.teardown(() => again.close())
+  await gate.logged('an endpoint of the cluster came back')
+  // The doubts follow once the rows are read.
+  let after = before
+  while (after.doubts <= before.doubts) after = await gate.ledgerReport()
+  t.equal(after.doubts, before.doubts + 1)
+})
+
 t.test('a listing that fails before its first byte is asked elsewhere', async (t) => {
   const { gate, peers } = await startPeers(t, 2)
   const [first, second] = peers as [FakeCluster, FakeCluster]
