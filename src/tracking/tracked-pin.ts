@@ -25,6 +25,8 @@ interface Party {
   readonly encoder: string
   /** When the cluster accepted it. */
   readonly sinceMs: number
+  /** When its lease ends. */
+  readonly untilMs: number
 }
 
 /** Beyond this number, encoders of one pin count together. */
@@ -50,15 +52,23 @@ export class TrackedPin {
   constructor(readonly cid: string) {}
 
   /** Called each time the pin is accepted. */
-  accepted(encoder: string, nowMs: number): void {
+  accepted(encoder: string, nowMs: number, leaseMs: number): void {
     this.isFailing = false
-    if (this.parties.some((party) => party.encoder === encoder)) return
-    if (this.parties.length < partiesMax)
-      this.parties = [...this.parties, { encoder, sinceMs: nowMs }]
+    const untilMs = nowMs + leaseMs
+    const { parties } = this
+    if (parties.some((party) => party.encoder === encoder))
+      this.parties = parties.map((party) =>
+        party.encoder === encoder ? { ...party, untilMs } : party,
+      )
+    else if (parties.length < partiesMax)
+      this.parties = [...parties, { encoder, sinceMs: nowMs, untilMs }]
   }
 
-  get encoders(): readonly string[] {
-    return this.parties.map(({ encoder }) => encoder)
+  /** @param isEnded those whose lease has ended, or the others */
+  encodersAt(nowMs: number, isEnded: boolean): readonly string[] {
+    return this.parties
+      .filter(({ untilMs }) => untilMs <= nowMs === isEnded)
+      .map(({ encoder }) => encoder)
   }
 
   /** Whether no encoder and no waiting request needs it any more. */

@@ -71,19 +71,19 @@ export class PinTracker {
     this.scheduler = new Scheduler(() => this.round(), parts)
   }
 
-  /** Called when the cluster accepted a pin. */
-  accepted(cid: string, encoder: string): void {
+  /** Called when the cluster accepted a pin. @param leaseMs until the encoder's lease ends */
+  accepted(cid: string, encoder: string, leaseMs = Infinity): void {
     const pin = this.pinOf(cid, encoder)
     if (pin === undefined) {
       this.figures.untracked++
       return
     }
     if (pin.owner === undefined) this.putInShare(pin, encoder)
-    pin.accepted(encoder, this.parts.monotonic())
+    pin.accepted(encoder, this.parts.monotonic(), leaseMs)
     this.readSoon()
   }
 
-  /** Called when the encoder unpinned a pin. */
+  /** Called when the encoder unpinned a pin, or its lease ended. */
   released(cid: string, encoder: string): void {
     const pin = this.tracked.get(cid)
     if (pin === undefined) return
@@ -132,11 +132,12 @@ export class PinTracker {
     return leave
   }
 
-  /** Pending pins of each encoder: those that have not reached a terminal state. */
+  /** Pending pins of each encoder: those that have not reached a terminal state, nor expired. */
   pendingPins(): ReadonlyMap<string, PendingPins> {
+    const nowMs = this.parts.monotonic()
     const counts = new Map<string, { pending: number; failing: number }>()
     for (const pin of this.tracked.values())
-      for (const encoder of pin.encoders) {
+      for (const encoder of pin.encodersAt(nowMs, false)) {
         let count = counts.get(encoder)
         if (count === undefined) counts.set(encoder, (count = { pending: 0, failing: 0 }))
         count[pin.isFailing ? 'failing' : 'pending']++
@@ -325,6 +326,7 @@ export class PinTracker {
 
   private giveUp(nowMs: number): void {
     for (const pin of this.tracked.values()) {
+      for (const encoder of pin.encodersAt(nowMs, true)) this.released(pin.cid, encoder)
       if (pin.sinceMs === -Infinity || nowMs - pin.sinceMs < givenUpMs) continue
       this.emit(pin.events('given-up', nowMs))
       this.forget(pin)

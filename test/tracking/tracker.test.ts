@@ -181,6 +181,34 @@ t.test('an encoder that unpins gets an event, the others are still tracked', asy
   t.match(results().slice(1), [['beta', 'pinned']])
 })
 
+t.test('a pin whose lease has ended counts no more, and ends as unpinned', async (t) => {
+  const { tracker, state, results, questions, turn } = tracking()
+  state.set(one, 'pin_error: context canceled')
+  tracker.accepted(one, 'alpha', 5000)
+  tracker.accepted(one, 'beta')
+  tracker.accepted(two, 'alpha', 5000)
+  tracker.accepted(two, 'alpha', 60_000)
+  await turn(4999)
+  t.same(tracker.pendingPins().get('alpha'), { pending: 1, failing: 1 })
+  await turn(1)
+  t.same(tracker.pendingPins().get('alpha'), { pending: 1, failing: 0 }, 'one was renewed')
+  t.same(tracker.pendingPins().get('beta'), { pending: 0, failing: 1 })
+  await turn(3 * minuteMs)
+  t.same(
+    results().filter(([, result]) => result === 'unpinned'),
+    [
+      ['alpha', 'unpinned', results()[2]?.[2]],
+      ['alpha', 'unpinned', results()[3]?.[2]],
+    ],
+  )
+  t.same(tracker.pendingPins().get('alpha'), undefined)
+  state.delete(one)
+  tracker.released(one, 'beta')
+  questions.length = 0
+  await turn(60 * minuteMs)
+  t.same(questions, [])
+})
+
 t.test('tracking ends after a day', async (t) => {
   const { tracker, state, results, questions, turn } = tracking()
   state.set(one, 'pinning')

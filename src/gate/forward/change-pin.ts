@@ -27,6 +27,7 @@ import {
   decideToPin,
   decideToUnpin,
   isHeldBy,
+  leaseEnd,
   withinRetention,
 } from '../ownership/lease-decision.js'
 import { type Quota, refuseExcess, type Reservation } from '../ownership/quota.js'
@@ -91,7 +92,7 @@ async function hold(holders: Holders, change: Change): Promise<UpstreamCall | 'a
 }
 
 async function prepare(
-  { ledger, holdings, quota, tracker }: Holders,
+  { ledger, holdings, quota, tracker, clock }: Holders,
   { request, plan, headers, answering }: Change,
   pin: OpenPin,
   deadline: Deadline,
@@ -138,7 +139,10 @@ async function prepare(
     if (isDone && plan.kind === 'pin' && !isHeldBy(pin.record, encoder))
       quota.accepted(encoder, cid)
     free()
-    if (isDone && plan.kind === 'pin') tracker.accepted(cid, encoder.name)
+    if (isDone && plan.kind === 'pin') {
+      const endMs = leaseEnd(wanted === 'unpin' ? undefined : wanted, encoder)
+      tracker.accepted(cid, encoder.name, endMs - clock.now())
+    }
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
     return kept
   }

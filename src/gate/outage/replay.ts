@@ -11,7 +11,7 @@ import { StoreFault } from '../../store/store-fault.js'
 import { Scheduler } from '../../time/scheduler.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { faultIn, isFaultOfChange } from '../fault.js'
-import { decideToPin, isHeldBy } from '../ownership/lease-decision.js'
+import { decideToPin, isHeldBy, leaseEnd } from '../ownership/lease-decision.js'
 import type { Quota } from '../ownership/quota.js'
 import type { Logger } from '../../log/logger.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -156,12 +156,12 @@ export class Replay {
    * @throws ClusterFault, LockTimeout
    */
   private async apply(entry: QueueEntry): Promise<string | undefined> {
-    const { ledger, queue, quota, tracker, current, headers } = this.parts
+    const { ledger, queue, quota, tracker, current, headers, clock } = this.parts
     const snapshot = current()
     const { cid, options, untilMs, holder, seq } = entry
     const encoder = snapshot.keyring.encoderOf(holder)
     if (encoder === undefined) return 'encoder-removed'
-    const found: { rejection?: string | undefined; isNew?: boolean } = {}
+    const found: { rejection?: string | undefined; isNew?: boolean; endMs?: number } = {}
     // The source is another encoder's entry: this one is dropped only once that is done.
     const isEarly = queue.isBehindSource(entry)
     const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
@@ -171,6 +171,7 @@ export class Replay {
       const deciding = { ledger, encoder, headers, deadline }
       const decision = await decideToPin(deciding, pin, { cid, options, untilMs })
       found.isNew = !isHeldBy(record, encoder)
+      if (decision.kind === 'write') found.endMs = leaseEnd(decision.record, encoder)
       if (decision.kind === 'refuse') found.rejection = decision.reason
       else if (decision.kind !== 'write' && isEarly) found.rejection = early
       else if (decision.kind !== 'write') throw new DefiniteRefusal('the source is not pinned')
@@ -180,7 +181,7 @@ export class Replay {
     if (found.rejection !== undefined) return found.rejection
     // The entry took its place in the quota when it was accepted.
     if (found.isNew === true) quota.accepted(encoder, cid)
-    tracker.accepted(cid, encoder.name)
+    tracker.accepted(cid, encoder.name, (found.endMs ?? Infinity) - clock.now())
     return undefined
   }
 }

@@ -12,7 +12,7 @@ import {
   unenforced,
   write,
 } from '../../leases/decide.js'
-import type { PinRecord } from '../../leases/pin-record.js'
+import type { NewRecord, PinRecord } from '../../leases/pin-record.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { OpenPin } from '../../ledger/open-pin.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -112,6 +112,10 @@ function unpinning({ record, nowMs }: Known, encoder: Encoder, request: Unpinnin
 
 export const isHeldBy = (pin: PinRecord | undefined, { leaseId }: Encoder): boolean =>
   pin?.leases.some(({ holder }) => holder === leaseId) === true
+
+/** When the encoder's lease ends; Infinity: never, or it has none. */
+export const leaseEnd = (pin: NewRecord | undefined, { leaseId }: Encoder): number =>
+  pin?.leases.find(({ holder }) => holder === leaseId)?.untilMs ?? Infinity
 
 /** Undefined: no request to the cluster. */
 export function callOf(decision: Decision, cid: string): UpstreamCall | undefined {

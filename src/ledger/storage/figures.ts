@@ -1,7 +1,7 @@
 /** Figures of the ledger's file. */
 
 export interface FileFigures {
-  /** CIDs with a lease; at most a minute old. */
+  /** CIDs with a valid lease; at most a minute old. */
   readonly owedRows: number
   /** CIDs that were changed outside the gate; an operator has to decide. */
   readonly reportedRows: { readonly missing: number; readonly unexpected: number }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { FigureReader } from '../../../src/ledger/storage/figure-reader.js'
 import { LedgerFile } from '../../../src/ledger/storage/ledger-file.js'
-import { cidOf, directoryOf, openLedger, rowOf, tombstoneOf } from './samples.js'
+import { cidOf, directoryOf, leaseOf, openLedger, rowOf, tombstoneOf } from './samples.js'
 
 t.test('rows with leases are counted, and reported ones separately', async (t) => {
   const { storage } = await openLedger(t, directoryOf(t))
@@ -33,6 +33,36 @@ t.test('few rows are counted at each call, and many once a minute only', async (
   now += 60_000
   t.equal(file.rows.owed(), 10_002)
   file.close()
+})
+
+t.test('a row is owed until the last of its leases ends, whatever its age', (t) => {
+  let now = 1_800_000_000_000
+  const file = new LedgerFile({ path: ':memory:', now: () => now })
+  const ending = (n: number, ...seconds: number[]) => {
+    const leases = seconds.map((s, index) => leaseOf(`h${index}`, n, now + s * 1000))
+    file.apply([{ kind: 'row', row: rowOf(cidOf(n), n, { leases }) }])
+  }
+  ending(1, 5)
+  ending(2, 5, 60)
+  ending(3, 5, Infinity)
+  ending(4, 4 * 86_400)
+  file.apply([{ kind: 'row', row: rowOf(cidOf(5), 5) }])
+  t.equal(file.rows.owed(), 5)
+  for (const [passed, owed] of [
+    [5, 4],
+    [60, 3],
+    [4 * 86_400, 2],
+    [9 * 86_400, 2],
+  ] as const) {
+    now = 1_800_000_000_000 + passed * 1000
+    t.equal(file.rows.owed(), owed, `after ${passed} s`)
+    file.maintain()
+    t.equal(file.rows.owed(), owed, 'also when the lease has left the counts')
+  }
+  file.database.exec("UPDATE pin SET leases = '[[', due = 1 WHERE id = 3")
+  t.equal(file.rows.owed(), 1, 'a damaged row is unknown')
+  file.close()
+  t.end()
 })
 
 t.test('while the disk hangs the figures are the previous ones', async (t) => {
