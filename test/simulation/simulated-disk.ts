@@ -86,6 +86,10 @@ export class SimulatedDisk {
     return gateId
   }
 
+  get isCopy(): boolean {
+    return this.image.isCopy
+  }
+
   copy(): void {
     this.backup = copyOf(this.image)
   }

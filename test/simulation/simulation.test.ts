@@ -222,6 +222,16 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'cluster-start', afterMs: 360_000 },
     ],
   ],
+  'a copy of a ledger replays nothing, also after the ledger of another gate was lost': [
+    2,
+    [
+      { kind: 'freeze', ms: 60_000, afterMs: 100_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 4000 },
+      { kind: 'disk-copy', gate: 1, afterMs: 28_000 },
+    ],
+    [{ kind: 'disk-restore', gate: 1, afterMs: 100 }],
+    [{ kind: 'disk-lost', gate: 0, afterMs: 100 }],
+  ],
   'a pin that another gate released during the comparison is not missing': [
     2,
     [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],
