@@ -3,7 +3,14 @@ import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import { spanText } from '../time/span-text.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import type { KeyEnd } from './key-ends.js'
-import type { Alarm, EndpointStatus, StatusReport } from './status-report.js'
+import {
+  type Alarm,
+  type EndpointStatus,
+  isRefused,
+  reasonText,
+  remedyText,
+  type StatusReport,
+} from './status-report.js'
 
 /** An alarm; its beginning may be known from elsewhere. */
 export type Finding = Omit<Alarm, 'since'> & { readonly since?: number }
@@ -52,12 +59,16 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
       {
         id: 'cluster-down',
         severity: 'urgent',
-        what: `The cluster does not answer: ${down.map(reasonText).join(', ')}.`,
+        what: `${
+          down.every(isRefused)
+            ? "The cluster refuses the gate's login"
+            : 'The cluster does not answer'
+        }: ${down.map(reasonText).join(', ')}.`,
         cause:
           journal === null
             ? 'The cluster. Every encoder is refused with 503.'
             : `The cluster. ${pinsText(journal.waiting)} in the queue; all other requests get 503.`,
-        next: 'On its host: systemctl status ipfs-cluster, then curl http://127.0.0.1:9094/id.',
+        next: remedyText(down),
         ...(Number.isFinite(since) && { since }),
       },
     ]
@@ -67,7 +78,7 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
     severity: 'soon',
     what: `The peer ${reasonText(endpoint)} is down; the gate uses the others.`,
     cause: 'The cluster. No encoder is affected while another peer answers.',
-    next: `On the host of ${endpoint.name}: systemctl status ipfs-cluster, then its log.`,
+    next: remedyText([endpoint]),
     ...(Number.isFinite(sinceOf(endpoint)) && { since: sinceOf(endpoint) }),
   }))
   const behind = endpoints.filter(
@@ -96,9 +107,6 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
 }
 
 const sinceOf = ({ since }: EndpointStatus): number => Date.parse(since ?? '')
-
-const reasonText = ({ name, reason }: EndpointStatus): string =>
-  reason === undefined ? name : `${name} (${reason})`
 
 function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
   const { waiting = 0, rejected = 0 } = journal ?? {}

@@ -18,6 +18,8 @@ export interface Alarm {
 
 export interface EndpointStatus {
   readonly name: string
+  /** Scheme, host and port; absent from an older daemon's answer. */
+  readonly url?: string
   /** `half-open`: it was down, and a few requests try it. */
   readonly state: HealthState
   /** RFC 3339: when it came up, or stopped being up; absent from an older daemon's answer. */
@@ -38,6 +40,26 @@ export function endpointText({ name, state, lagSeconds = 0 }: EndpointStatus): s
   ]
   return faults.length === 0 ? name : `${name} (${faults.join(', ')})`
 }
+
+/** Its name, and why it is down. */
+export const reasonText = ({ name, reason }: EndpointStatus): string =>
+  reason === undefined ? name : `${name} (${reason})`
+
+/** Whether the cluster does not accept the gate's login. */
+export const isRefused = ({ reason }: EndpointStatus): boolean => reason === 'cluster-auth'
+
+const loginText =
+  'It answers 401 or 403: set username and passwordFile in cluster.endpoints to those of its ' +
+  'basic_auth_credentials.'
+
+const curlText = ({ name, url = `http://${name}` }: EndpointStatus): string =>
+  `curl ${name.startsWith('/') ? `--unix-socket ${name} ` : ''}${url}/id`
+
+/** What to do about endpoints that are down. */
+export const remedyText = (down: readonly EndpointStatus[]): string =>
+  down.every(isRefused)
+    ? loginText
+    : `On its host: systemctl status ipfs-cluster; from here: ${down.map(curlText).join('; ')}.`
 
 export interface StatusReport {
   readonly version: string

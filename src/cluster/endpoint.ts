@@ -36,6 +36,7 @@ export interface Asking {
 /** State and totals of an endpoint. */
 export interface EndpointReport {
   readonly name: string
+  readonly origin: string
   readonly state: HealthState
   /** How long the state has lasted. */
   readonly stateMs: number
@@ -119,7 +120,10 @@ export class Endpoint {
       ...config.health,
       ...clock,
       check: () => this.probe(),
-      onChange,
+      onChange: (change) => {
+        const isDown = change.state === 'down'
+        onChange(isDown ? { ...change, reason: this.faultNow(change.reason) } : change)
+      },
     })
   }
 
@@ -130,9 +134,10 @@ export class Endpoint {
   }
 
   get report(): EndpointReport {
-    const { name, load, answers, answerMs, faults } = this
-    const { state, stateMs, reason } = this.health
-    return { name, state, stateMs, reason, load, answers, answerMs, faults }
+    const { name, origin, load, answers, answerMs, faults } = this
+    const { state, stateMs } = this.health
+    const reason = state === 'up' ? undefined : this.faultNow(this.health.reason)
+    return { name, origin, state, stateMs, reason, load, answers, answerMs, faults }
   }
 
   /**
@@ -179,6 +184,11 @@ export class Endpoint {
       const isFresh = isRepeated || (method !== 'GET' && this.hangsUp)
       this.pools[isFresh ? 'fresh' : cost].dispatch({ ...options, blocking }, handler)
     })
+  }
+
+  /** What the last check met: a cluster that is down may meanwhile have another fault. */
+  private faultNow(reason: EndpointReport['reason']): EndpointReport['reason'] {
+    return this.prober.fault ?? reason
   }
 
   /** Counts a listing as in flight until the returned function is called. */

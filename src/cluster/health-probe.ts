@@ -1,6 +1,6 @@
 /** Checks whether the cluster answers, with its cheapest requests on a connection of their own. */
 import { Client } from 'undici'
-import { faultOf } from './faults.js'
+import { faultOf, faultOfAnswer, type FaultReason } from './faults.js'
 import { type ApiAddress, connectorTo, wantsPlain, whenHungUp } from './pools.js'
 
 /**
@@ -13,6 +13,8 @@ const bodyBytesMax = 65_536
 
 export class HealthProbe {
   private client: Client | undefined
+  /** Why the last check failed; undefined: it passed, or there was none. */
+  fault: FaultReason | undefined
 
   /**
    * @param timeoutMs for all of its answers together
@@ -31,16 +33,18 @@ export class HealthProbe {
   async ask(): Promise<boolean> {
     const client = (this.client ??= this.connect())
     const signal = AbortSignal.timeout(this.timeoutMs)
-    const ask = (path: string) => this.asked(client, path, signal)
-    let isWell = false
+    let fault: FaultReason | undefined
     try {
-      isWell = [200, 204, 404].includes(await ask('/health')) && (await ask('/version')) === 200
-    } catch {
-      // The peer does not answer.
+      fault =
+        (await this.asked(client, '/health', [200, 204, 404], signal)) ??
+        (await this.asked(client, '/version', [200], signal))
+    } catch (error) {
+      fault = signal.aborted ? 'cluster-timeout' : faultOf(error).reason
     }
+    this.fault = fault
     // The connection may be the cause.
-    if (!isWell) await this.end(client)
-    return isWell
+    if (fault !== undefined) await this.end(client)
+    return fault === undefined
   }
 
   async close(): Promise<void> {
@@ -65,18 +69,23 @@ export class HealthProbe {
   }
 
   /** A kept connection may close as it is used; undici opens another for the next check. */
-  private async asked(client: Client, path: string, signal: AbortSignal): Promise<number> {
+  private async asked(...asking: Parameters<HealthProbe['faultAt']>) {
     try {
-      return await this.statusOf(client, path, signal)
+      return await this.faultAt(...asking)
     } catch (error) {
       if (faultOf(error).reason !== 'cluster-hung-up') throw error
-      return this.statusOf(client, path, signal)
+      return this.faultAt(...asking)
     }
   }
 
-  private async statusOf(client: Client, path: string, signal: AbortSignal): Promise<number> {
+  private async faultAt(
+    client: Client,
+    path: string,
+    good: readonly number[],
+    signal: AbortSignal,
+  ): Promise<FaultReason | undefined> {
     const { authorization } = this.address
-    const { statusCode, body } = await client.request({
+    const { statusCode, headers, body } = await client.request({
       method: 'GET',
       path,
       headers: {
@@ -89,6 +98,7 @@ export class HealthProbe {
       signal,
     })
     await body.dump({ limit: bodyBytesMax, signal })
-    return statusCode
+    if (good.includes(statusCode)) return undefined
+    return faultOfAnswer(statusCode, headers) ?? 'cluster-bad-answer'
   }
 }

@@ -105,12 +105,32 @@ t.test('an alarm says since when, which part is at fault and what to do, and end
     next: /systemctl/,
     since: Date.parse(downSince),
   })
+  t.match(cluster?.next, / curl http:\/\/b:9094\/id\.$/)
   clock.now += 5 * minuteMs
   const settings = (await watch.look()).alarms[1]
   const sinceMs = (settings?.since ?? 0) - (before - 5 * minuteMs)
   t.ok(sinceMs >= 0 && sinceMs < minuteMs, 'it is remembered from the first look on')
   facts.status = well
   t.same(await ids(), [])
+})
+
+t.test('a cluster that refuses the login of the gate is not said to be silent', async (t) => {
+  const { facts, watch } = watched()
+  const refused = { ...down, reason: 'cluster-auth' }
+  for (const endpoints of [[refused], [up, refused]]) {
+    facts.status = { ...well, endpoints }
+    const [alarm] = (await watch.look()).alarms
+    t.match(alarm?.what, /b:9094 \(cluster-auth\)/)
+    t.notMatch(alarm?.what, /does not answer/)
+    t.match(alarm?.next, /401.*username and passwordFile in cluster\.endpoints/)
+  }
+  const [one, two] = [
+    { ...down, name: '/run/c.sock' },
+    { ...down, name: 'c:1' },
+  ]
+  facts.status = { ...well, endpoints: [{ ...one, url: 'http://localhost' }, two] }
+  const [alarm] = (await watch.look()).alarms
+  t.match(alarm?.next, 'curl --unix-socket /run/c.sock http://localhost/id; curl http://c:1/id.')
 })
 
 t.test('lost lines and bugs stop being an alarm after an hour', async (t) => {

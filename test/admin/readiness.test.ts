@@ -67,6 +67,16 @@ t.test("a cluster that refuses the gate's credential is not up", async (t) => {
   const cluster = await startFakeCluster(login)
   t.teardown(() => cluster.close())
   t.equal(await probeCluster(cluster.url, undefined, patienceMs), false)
+  const probe = new HealthProbe(
+    { origin: cluster.url, authorization: undefined, connect: {} },
+    patienceMs,
+  )
+  await probe.ask()
+  t.equal(probe.fault, 'cluster-auth', 'and the probe says why')
+  await cluster.close()
+  await probe.ask()
+  t.equal(probe.fault, 'cluster-unreachable', 'as of the last check')
+  await probe.close()
 })
 
 t.test('a cluster without /health is up if it reports its version', async (t) => {

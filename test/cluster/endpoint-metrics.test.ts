@@ -9,6 +9,7 @@ t.test('each endpoint of the cluster is counted separately', async (t) => {
   const one = {
     ...state,
     name: 'a:9094',
+    origin: 'http://a:9094',
     state: 'up',
     load: 2,
     answers: 5,
@@ -18,6 +19,7 @@ t.test('each endpoint of the cluster is counted separately', async (t) => {
   const other = {
     ...state,
     name: 'b:9094',
+    origin: 'http://b:9094',
     state: 'down',
     load: 0,
     answers: 0,

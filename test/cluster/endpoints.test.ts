@@ -117,7 +117,7 @@ t.test('a pin whose connection was refused goes to another peer', async (t) => {
   const logLine = await gate.logged(
     'an endpoint of the cluster went down; the gate asks the others',
   )
-  t.match(logLine, { level: 'warn', endpoint: nameOf(first), reason: 'health-check' })
+  t.match(logLine, { level: 'warn', endpoint: nameOf(first), reason: 'cluster-unreachable' })
 
   for (let index = 0; index < 3; index++) await gate.ask('POST', `/pins/${cid}?name=${index}`)
   t.same(others.map((peer) => askedOf(peer).length).sort(), [0, 4], 'and the next ones as well')
