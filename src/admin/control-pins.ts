@@ -193,20 +193,25 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   const snapshot = current()
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { statusTimeoutMs } = snapshot.config.cluster
-  const { report, takeDown } = await ledger.decisions.notesOf(cid)
+  const { row, report, takeDown } = await ledger.decisions.notesOf(cid)
   const isQueued = ledger.queue.has(cid)
-  const { record } = await ledger.changes
+  const { record, read } = await ledger.changes
     .look(cid, new Deadline(statusTimeoutMs), headers)
     .catch((error: unknown) => {
-      if (isQueued) return { record: undefined }
+      // What is owed is known without the cluster.
+      if (isQueued || row !== undefined) return { record: undefined, read: null }
       throw error
     })
-  if (record === undefined && isQueued)
-    throw new ControlRefusal(404, 'this pin waits for the cluster: pinwarden journal list')
-  const isGone = record === undefined && takeDown !== undefined
+  const owed = read === null ? row : record
+  const isGone = record === undefined && takeDown !== undefined && !isQueued
   if (isGone)
     throw new ControlRefusal(404, `an operator released this pin for good: ${takeDown.reason}`)
-  if (record === undefined) throw new ControlRefusal(404, 'pin is not part of the pinset')
+  if (owed === undefined && !isQueued)
+    throw new ControlRefusal(404, 'pin is not part of the pinset')
+  const now = Date.now()
+  const leases = record
+    ? liveLeases(record, now)
+    : (owed?.leases ?? []).filter(({ untilMs }) => untilMs > now)
   const names = namesByHolder(snapshot)
   const shown = ({ holder, sinceMs, untilMs }: Lease) => ({
     encoder: names.get(holder) ?? null,
@@ -216,15 +221,19 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   })
   return {
     cid,
-    name: record.options.find(([name]) => name === 'name')?.[1] ?? '',
-    type: record.type,
-    written: timeText(record.writtenMs),
-    expires: timeText(record.expiresMs),
-    isLetGo: isSoftDeleted(record),
+    name: owed?.options.find(([name]) => name === 'name')?.[1] ?? '',
+    type: record?.type ?? '',
+    written: timeText(record?.writtenMs ?? Infinity),
+    expires: timeText(owed?.expiresMs ?? Infinity),
+    isLetGo: owed !== undefined && isSoftDeleted(owed),
     isQueued,
+    isInCluster: read === null ? null : read !== undefined,
     report: report ?? null,
-    leases: liveLeases(record, Date.now()).map(shown),
-    former: record.former.map(shown),
+    leases: leases.map(shown),
+    former: owed?.former.map(shown) ?? [],
+    queued: ledger.queue
+      .of(cid)
+      .map(({ holder, atMs, untilMs }) => shown({ holder, sinceMs: atMs, untilMs })),
   }
 }
 

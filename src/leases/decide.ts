@@ -126,7 +126,7 @@ export function unenforced(record: PinRecord, now: number): Decision {
 }
 
 /** Whether the pin is only kept for a grace: encoders do not see it. */
-export const isSoftDeleted = ({ leases, former }: PinRecord): boolean =>
+export const isSoftDeleted = ({ leases, former }: Pick<PinRecord, 'leases' | 'former'>): boolean =>
   leases.length === 0 && former.length > 0
 
 /** Whether no gate wrote it. */

@@ -67,6 +67,7 @@ export interface TakenDown {
 }
 
 export interface PinNotes {
+  readonly row: LedgerRow | undefined
   readonly report: Differed | undefined
   readonly takeDown: TakeDown | undefined
 }
@@ -230,7 +231,7 @@ export class Decisions {
   /** What the ledger knows about a CID in addition to its record. @throws LedgerFault */
   async notesOf(cid: string): Promise<PinNotes> {
     const row = await this.parts.storage.row(cid)
-    return { report: row?.report, takeDown: row && takeDownOf(row) }
+    return { row, report: row?.report, takeDown: row && takeDownOf(row) }
   }
 
   private async repair(

@@ -45,10 +45,13 @@ interface Shown {
   readonly isLetGo: boolean
   /** Whether a change of it waits for the cluster. */
   readonly isQueued: boolean
+  /** Null: the cluster did not say; absent, as `queued` is, from an older daemon's answer. */
+  readonly isInCluster?: boolean | null
   /** How it was changed outside the gate. */
   readonly report: 'missing' | 'unexpected' | null
   readonly leases: readonly ShownLease[]
   readonly former: readonly ShownLease[]
+  readonly queued?: readonly ShownLease[]
 }
 
 interface ShownLease {
@@ -73,24 +76,34 @@ const reportText = {
 function textOf(pin: Shown): string {
   const held = pin.isLetGo
     ? 'unpinned, in its grace period: pinwarden pins restore brings it back'
-    : 'held'
+    : pin.leases.length > 0
+      ? 'held'
+      : 'held by no encoder'
   const known = pin.report === null ? held : reportText[pin.report]
   const state = pin.isQueued
     ? `${known}; one of its pins is waiting: pinwarden journal list`
     : known
+  const inCluster = pin.isInCluster === true ? 'has it' : 'does not have it'
   const lines = [
     `cid      ${pin.cid}`,
     `name     ${pin.name === '' ? '-' : pin.name}`,
     `state    ${state}`,
+    `cluster  ${typeof pin.isInCluster === 'boolean' ? inCluster : 'unknown: it does not answer'}`,
     `written  ${pin.written ?? '-'}`,
     `expires  ${pin.expires ?? 'never'}`,
   ]
-  const rows = [...pin.leases, ...pin.former].map(({ encoder, leaseId, since, until }) => [
+  const rowOf = ({ encoder, leaseId, since, until }: ShownLease) => [
     encoder ?? '(removed)',
     leaseId,
     since,
     until ?? 'no end',
-  ])
+  ]
+  const queued = (pin.queued ?? []).map(rowOf)
+  const rows = [...pin.leases, ...pin.former].map(rowOf)
   const header = [pin.isLetGo ? 'WAS HELD BY' : 'HELD BY', 'LEASE ID', 'SINCE', 'UNTIL']
-  return `${lines.join('\n')}\n\n${table(header, rows)}`
+  const tables = [
+    ...(rows.length > 0 || queued.length === 0 ? [table(header, rows)] : []),
+    ...(queued.length > 0 ? [table(['WAITS FOR', ...header.slice(1)], queued)] : []),
+  ]
+  return `${lines.join('\n')}\n\n${tables.join('\n')}`
 }

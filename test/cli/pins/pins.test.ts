@@ -113,10 +113,17 @@ t.test('pins show and list say who holds what', async (t) => {
     rmSync(journal.directory, { recursive: true })
   })
   const { ask, cluster, command } = await served(t, { onOutage: 'journal', journal })
-  for (const index of [3, 4]) t.equal(await ask('POST', index), 200)
+  for (const index of [3, 4, 6]) t.equal(await ask('POST', index), 200)
+  cluster.pins.delete(cid(6))
+  const lacking = await command('pins', 'show', cid(6))
+  t.match(lacking.stdout, /^state +held$/m, 'it is owed')
+  t.match(lacking.stdout, /^cluster +does not have it/m)
+  t.match(lacking.stdout, /^alpha +alpha0000000/m)
+  t.equal(await ask('DELETE', 6), 404, 'as the cluster says')
   const show = await command('pins', 'show', cid(3))
   t.equal(show.code, 0)
   t.match(show.stdout, /^state +held$/m)
+  t.match(show.stdout, /^cluster +has it$/m)
   t.match(show.stdout, /^alpha +alpha0000000 +20\S+Z +no end$/m)
   t.match(JSON.parse((await command('pins', 'show', cid(3), '--json')).stdout), {
     cid: cid(3),
@@ -140,7 +147,18 @@ t.test('pins show and list say who holds what', async (t) => {
     (await command('pins', 'show', cid(4))).stdout,
     /^state +held; one of its pins is waiting/m,
   )
-  t.match(await command('pins', 'show', cid(5)), { code: 1, stderr: /waits for the cluster/ })
+  const five = await command('pins', 'show', cid(5))
+  t.equal(five.code, 0)
+  t.match(five.stdout, /^state +held by no encoder; one of its pins is waiting/m)
+  t.match(five.stdout, /^cluster +does not have it/m)
+  t.match(five.stdout, /^WAITS FOR .*\nalpha +alpha0000000 +20\S+Z +no end$/m)
+  cluster.behave({ method: 'GET' }, { kind: 'reset' })
+  const unknown = await command('pins', 'show', cid(5))
+  t.match(unknown.stdout, /^cluster +unknown: it does not answer$/m)
+  t.match(unknown.stdout, /^alpha +alpha0000000/m)
+  const owed = (await command('pins', 'show', cid(4))).stdout
+  t.match(owed, /^state +held; one.*\ncluster +unknown/m)
+  t.match(owed, /^HELD BY .*\nalpha .*\n+WAITS FOR .*\nalpha /m)
 })
 
 t.test("text from a cluster or a file cannot move an operator's cursor", async (t) => {
