@@ -1,13 +1,15 @@
 /** The client of the cluster: new settings replace the current cluster between two requests. */
 import type { Snapshot } from '../settings/snapshot.js'
-import type { Callback } from './answer-handler.js'
+import type { Answer, Callback } from './answer-handler.js'
 import { Cluster, type ClusterEvents } from './cluster.js'
 import { RequestCoalescer } from './coalescing.js'
 import type { ClusterRequest } from './endpoint.js'
 import type { Exchange } from './exchange.js'
 
-/** Work on an answer before the callback; its failure replaces the answer. */
-type BeforeCallback = (...answer: Parameters<Callback>) => Promise<void> | undefined
+/** Work on an answer before the callback; its result, if there is one, or failure replaces it. */
+export type BeforeCallback = (
+  ...answer: Parameters<Callback>
+) => Promise<Answer | undefined> | undefined
 
 /** @param downMs how long one of several endpoints was down that is back */
 type OnDisconnect = (isHangUp: boolean, downMs?: number) => void
@@ -58,8 +60,8 @@ export class ClusterClient {
         if (kept === undefined) callback(error, answer)
         else
           kept.then(
-            () => {
-              callback(error, answer)
+            (instead) => {
+              callback(error, instead ?? answer)
             },
             (fault: unknown) => {
               callback(fault as Error, answer)

@@ -1,5 +1,5 @@
 /** Plans of authorized requests: one case for each handler. */
-import type { Answer } from '../cluster/answer-handler.js'
+import type { BeforeCallback } from '../cluster/cluster-client.js'
 import type { PinOptions } from './authorize/pin-options.js'
 
 export type Plan =
@@ -74,9 +74,10 @@ export interface UpstreamCall {
 
 /**
  * Called with the outcome of the request, or with the loss of its answer.
- * @returns resolves when the client may get its answer; rejects with a fault that replaces it
+ * @returns resolves when the client may get its answer, with another one if there is one; rejects
+ *   with a fault that replaces it
  */
-export type OnAnswer = (error: Error | null, answer: Answer) => Promise<void> | undefined
+export type OnAnswer = BeforeCallback
 
 /** The CID that a request is about; undefined: it is about none, or several. */
 export function cidOf(plan: Plan): string | undefined {

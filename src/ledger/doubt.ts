@@ -22,8 +22,8 @@ const delays = {
   'in-flight': [1000, 10_000, 60_000, 300_000, 900_000],
   /** A peer is back that was down when this was written: its older writes may win. */
   'peer-back': [10_000, 60_000, 300_000, 600_000],
-  /** The cluster lacks what was just written. */
-  'not-found': [30_000, 300_000],
+  /** The cluster lacks what was just written: with CRDT batching it may show it soon. */
+  'not-found': [10_000, 60_000, 300_000],
 } as const
 
 export type DoubtReason = keyof typeof delays

@@ -11,7 +11,7 @@ import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import type { ClusterPort, Finished } from './cluster-port.js'
 import type { DoubtReason } from './doubt.js'
-import { mergeRow, type Owes, ownSeq } from './merge.js'
+import { mergeRow, owedByChange, type Owes, ownSeq } from './merge.js'
 import { type OpenPin, tried, type Wanted } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
@@ -89,7 +89,8 @@ export class Ledger {
       // The change starts from all that is owed, as the other holders would otherwise lose their
       // leases; of what came back from outside the gate only an operator decides.
       const owed = row?.report === 'missing' ? { ...row, report: undefined } : row
-      const merged = owed && mergeRow(owed, read, { gateId: storage.gateId, owes }, nowMs)
+      const merging = { gateId: storage.gateId, owes }
+      const merged = owed && mergeRow(owedByChange(owed, read), read, merging, nowMs)
       const isMissing = merged?.differs === 'missing' && (isBare || row?.report === 'missing')
       const isOwed = merged !== undefined && (isOpen || isMissing)
       const record = isOwed ? merged.record : read

@@ -3,7 +3,7 @@
  * Leases are compared by their tokens alone. No I/O here.
  */
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
-import { type Lease, latestEnd, readToken, tokensOf } from '../leases/lease.js'
+import { type Lease, latestEnd, operator, readToken, tokensOf } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { LedgerRow, Released } from './row.js'
 import { releasedByThen, takeDownOf } from './take-down.js'
@@ -35,6 +35,15 @@ export interface Merging {
 /** What a row owes. */
 export const owedBy = ({ leases }: LedgerRow, { gateId, owes }: Merging): readonly Lease[] =>
   owes === 'all' ? leases : leases.filter(({ token }) => ownSeq(token, gateId) !== undefined)
+
+/**
+ * What a change owes of a row: a hand that unpins ends what a hand pinned, so the operator's hold
+ * is not owed while the cluster does not have the CID. Only a repair restores it.
+ */
+export const owedByChange = (row: LedgerRow, read: PinRecord | undefined): LedgerRow =>
+  read === undefined
+    ? { ...row, leases: row.leases.filter(({ holder }) => holder !== operator) }
+    : row
 
 /** @param read undefined: the cluster does not have the CID */
 export function mergeRow(
@@ -130,14 +139,14 @@ function isOutdated(own: Lease, read: readonly Lease[]): boolean {
 /**
  * Whether the holder has released a lease: by its token, or because it is this gate's, older than
  * the row, and not in it. A lease that came back from outside the gate, and that a change has kept
- * since, is owed again.
+ * since, is owed again. The operator's may be missing because of {@link owedByChange}.
  */
 export function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
   if (lease.token === undefined || isOwed(row, lease)) return false
   const seq = ownSeq(lease.token, gateId)
   const own = ownOf(row.leases, lease)
   const isNewer = own === undefined || (ownSeq(own.token, gateId) ?? -1) > (seq ?? Infinity)
-  if (seq !== undefined && seq < row.seq && isNewer) return true
+  if (seq !== undefined && seq < row.seq && isNewer && lease.holder !== operator) return true
   return isAmong(row.released, lease, seq)
 }
 

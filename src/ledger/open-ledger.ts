@@ -223,6 +223,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   if (isCopy) log('error', {}, copyNotice)
   else {
     doubts.start()
+    // What was unpinned before the cluster showed it may appear in this run.
+    for (const { cid, reason } of storage.contents.doubts)
+      if (reason === 'not-found') reconciler.explain(cid)
     walk.soon()
     cluster.onDisconnect((isHangUp, downMs) => {
       walk.soon(isHangUp)

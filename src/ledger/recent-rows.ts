@@ -6,7 +6,7 @@ import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { mergeRow, ofOneHolder, owedBy, ownSeq, wasReleased } from './merge.js'
+import { mergeRow, ofOneHolder, owedBy, owedByChange, ownSeq, wasReleased } from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
@@ -76,7 +76,8 @@ export class RecentRows {
     const recent = this.of(cid)
     if (recent === undefined) return { record: read, isMissing: false, isForeign: false }
     const { row, writtenMs } = recent
-    const { record, differs } = mergeRow(row, read, { gateId, owes: 'all' }, nowMs)
+    const owed = owedByChange(row, read)
+    const { record, differs } = mergeRow(owed, read, { gateId, owes: 'all' }, nowMs)
     // The cluster's times are in whole seconds when read back.
     const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
     if (isLater && differs === 'missing')

@@ -116,7 +116,9 @@ export class Reconciler {
       if (error instanceof DefiniteRefusal) return { kind: 'rejected', message: error.message }
       throw error
     }
-    this.parts.log('warn', { cid }, repaired[differs])
+    // With CRDT batching it is normal that a pin appears after its unpin.
+    if (differs === 'unexpected' && this.isExplained(cid)) this.parts.log('info', { cid }, cameLate)
+    else this.parts.log('warn', { cid }, repaired[differs])
     this.parts.onRepaired(differs)
     return { kind: 'repaired', differed: differs }
   }
@@ -217,6 +219,8 @@ const versions = (leases: readonly Lease[]): string =>
     .join()
 
 const reported = 'did not unpin a pin that came back: more came back than late writes explain'
+
+const cameLate = 'the cluster showed leases after their release; removed them'
 
 const repaired = {
   missing: 'the cluster lacked leases that this gate wrote; pinned again',

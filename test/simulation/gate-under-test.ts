@@ -228,7 +228,8 @@ class SimulatedGate implements GateUnderTest {
       error = fault
     }
     try {
-      await onAnswer?.(error, answer)
+      const { statusCode } = (await onAnswer?.(error, answer)) ?? answer
+      answer = { ...answer, statusCode }
     } catch (fault) {
       error = fault as Error
     }

@@ -18,6 +18,7 @@ import { errorBody } from '../../http/error-body.js'
 import type { Answering, Handler, Handling } from '../handler.js'
 import { isFaultOfChange } from '../fault.js'
 import type { Outage } from '../outage/outage.js'
+import { unshownPin } from '../outage/queued-pin.js'
 import type { OnAnswer, PathPlan, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Clock } from '../../time/clock.js'
 import { Deadline } from '../../time/deadline.js'
@@ -133,7 +134,8 @@ async function prepare(
         ? outcomeOf(call.method, answer.statusCode, textIn(answer))
         : outcomeOfFault(error)
     const kept = pin.settle(wanted, outcome)
-    const isDone = error === null && answer.statusCode === 200
+    const instead = error === null ? insteadOf(answer, decision, pin) : undefined
+    const isDone = error === null && (instead ?? answer).statusCode === 200
     isUnknown = outcome.kind === 'unknown'
     if (isUnknown && place !== undefined) holdings.doubt(cid, encoder.leaseId, place)
     if (isDone && plan.kind === 'pin' && !isHeldBy(pin.record, encoder))
@@ -144,7 +146,8 @@ async function prepare(
       tracker.accepted(cid, encoder.name, endMs - clock.now())
     }
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
-    return kept
+    if (kept === undefined && instead === undefined) return undefined
+    return Promise.resolve(kept).then(() => instead)
   }
   // For a request that ends before an answer.
   request.onEnd(pin.release)
@@ -156,6 +159,23 @@ async function prepare(
 function wantedOf(decision: Decision): Wanted {
   if (decision.kind === 'write') return decision.record
   return decision.kind === 'unpin' ? 'unpin' : undefined
+}
+
+/**
+ * The cluster answers 404 to the DELETE of a pin that it does not show yet (CRDT batching) or has
+ * lost. The caller held the pin, and its release is in the ledger, which removes what appears
+ * later.
+ */
+function insteadOf(
+  { statusCode, headers }: Answer,
+  decision: Decision,
+  { cid, record }: OpenPin,
+): Answer | undefined {
+  const since = decision.kind === 'unpin' ? decision.last.map(({ sinceMs }) => sinceMs) : []
+  if (statusCode !== 404 || record === undefined || since.length === 0) return undefined
+  const { options, expiresMs: untilMs } = record
+  const text = unshownPin({ cid, options, untilMs, atMs: Math.max(...since) })
+  return { statusCode: 200, headers, body: new Whole(Buffer.from(text)) }
 }
 
 const textIn = ({ body }: Answer): string | undefined =>
@@ -195,7 +215,8 @@ export function changeByPath(
     // What it overwrote is found only by a comparison with all pins, once it has landed.
     if (kind === 'unknown') holdings.soon(comparedMs)
     if (text === undefined || (error === null && answer.statusCode !== 200)) return undefined
-    return ledger.changedElsewhere(readPinRecord(text).cid, method === 'DELETE')
+    const { cid } = readPinRecord(text)
+    return ledger.changedElsewhere(cid, method === 'DELETE').then(() => undefined)
   }
   return { method, path, query: encodeQuery([...options, ...expiry]), onAnswer }
 }

@@ -8,7 +8,7 @@ import type { Clock } from '../../time/clock.js'
 import type { Answering } from '../handler.js'
 import { faultIn } from '../fault.js'
 import type { PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
-import { queuedPin, queuedStatus } from './queued-pin.js'
+import { queuedStatus, unshownPin } from './queued-pin.js'
 import { type Quota, refuseExcess } from '../ownership/quota.js'
 import type { Authorized } from '../request.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
@@ -154,7 +154,7 @@ export class Outage {
       const entry = await queue.accept({ ...wanted, heldUntilMs })
       request.queued(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
-      send(answering, 202, queuedPin(entry))
+      send(answering, 202, unshownPin(entry))
     } catch (fault) {
       if (!(fault instanceof LedgerFault)) throw fault
       // The cluster is also down, but it is the full queue or disk that prevents the 202.

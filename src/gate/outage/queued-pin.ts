@@ -1,4 +1,4 @@
-/** The gate's answers about queued pins, in the cluster's own shapes. */
+/** The gate's answers about pins that the cluster lacks, in the cluster's own shapes. */
 import type { QueueEntry } from '../../ledger/queue-entry.js'
 
 /** Go's zero time: never. */
@@ -10,9 +10,13 @@ const never = '0001-01-01T00:00:00Z'
  */
 const peerId = '12D3KooWHPB5JxcYaVEHgpQmK5Jr3X3W5VucXGYGudT8sQKTs8zV'
 
-/** The answer to a POST: Pin. */
-export function queuedPin(entry: QueueEntry): string {
-  const { cid, options, untilMs, atMs } = entry
+/** The answer to a POST, or to the DELETE of what the cluster does not show yet: Pin. */
+export function unshownPin({
+  cid,
+  options,
+  untilMs,
+  atMs,
+}: Pick<QueueEntry, 'cid' | 'options' | 'untilMs' | 'atMs'>): string {
   const given = new Map(options)
   const both = given.get('replication')
   return lineOf({

@@ -450,3 +450,40 @@ t.test(
     t.notMatch(await gate.logText(), /another writer changed the leases/)
   },
 )
+
+t.test('a hand that unpins ends what a hand pinned', async (t) => {
+  const gate = await startGate(t, enforced)
+  const pinnedByBoth = async () => {
+    await gate.ask('POST', path)
+    gate.cluster.addPin(cid, { timestamp: new Date(Date.now() + 5000).toISOString() })
+    await gate.ask('POST', path)
+    t.ok(holders(gate)?.includes('operator'))
+    gate.cluster.pins.delete(cid)
+  }
+  await pinnedByBoth()
+  t.equal((await gate.ask('POST', path)).status, 200)
+  t.same(holders(gate), [alpha])
+  await gate.ask('POST', path, { as: 'beta' })
+  await pinnedByBoth()
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.same(holders(gate), [beta], 'an encoder loses nothing by it')
+  t.equal((await gate.ask('DELETE', path, { as: 'beta' })).status, 200)
+  await pinnedByBoth()
+  t.equal((await gate.ask('DELETE', path)).status, 200)
+  t.equal(holders(gate), undefined)
+})
+
+t.test('a holder may unpin before the cluster shows its pin', async (t) => {
+  const gate = await startGate(t, enforced)
+  await gate.ask('POST', `${path}?name=n&meta-k=v`)
+  const late = gate.cluster.pins.get(cid)
+  gate.cluster.pins.delete(cid)
+  const answer = await gate.ask('DELETE', path)
+  t.match(answer, { status: 200, json: { cid, name: 'n', metadata: { k: 'v' } } })
+  t.notMatch(answer.text, 'pinwarden')
+  t.equal((await gate.ledgerReport()).doubts, 1, 'it may still appear')
+  t.equal((await gate.ask('DELETE', path)).status, 404, 'it is unpinned')
+  if (late !== undefined) gate.cluster.pins.set(cid, late)
+  await gate.ask('POST', path, { as: 'beta' })
+  t.same(holders(gate), [beta])
+})
