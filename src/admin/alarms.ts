@@ -3,6 +3,7 @@ import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import { spanText } from '../time/span-text.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import type { KeyEnd } from './key-ends.js'
+import { clockFindings } from './ledger-text.js'
 import {
   type Alarm,
   type EndpointStatus,
@@ -148,10 +149,9 @@ const freeBytesMin = 256 * 1024 ** 2
 
 function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
   const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0 } = ledger
-  const { freeBytes = Infinity, hasNoInodes } = ledger
+  const { freeBytes = Infinity, hasNoInodes, unheardGates, isWalking } = ledger
   const { missing, unexpected } = reportedRows
-  const { unheardGates, isWalking } = ledger
-  const findings: Finding[] = []
+  const findings: Finding[] = [...clockFindings(ledger)]
   if (!isWritable)
     findings.push({
       id: 'ledger-not-writable',
