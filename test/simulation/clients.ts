@@ -109,7 +109,8 @@ export class Clients {
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {
       const isSame = graceSeconds === this.world.settings.graceSeconds
-      const isKept = isSame && kubo === this.world.cluster.kubo && kubo !== 'unfinished'
+      // What the cluster has lost cannot be kept.
+      const isKept = isSame && isShown && kubo === this.world.cluster.kubo && kubo !== 'unfinished'
       if (status === 200) model.unpinned(cid, leaseId, this.isApart, isShown)
       if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
