@@ -12,8 +12,8 @@ import type { Logger } from '../log/logger.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { Owes } from './merge.js'
 import { OpenPins } from './open-pins.js'
-import { PeerBack } from './peer-back.js'
 import { OwnPins } from './own-pins.js'
+import { PeerBack } from './peer-back.js'
 import { Queue } from './queue.js'
 import { RecentRows } from './recent-rows.js'
 import { Reconciler } from './reconciler.js'
@@ -158,7 +158,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     },
   })
   const peerBack = new PeerBack({
-    ...{ storage, onDoubt, now: opening.now, setTimer: opening.setTimer },
+    ...{ storage, onDoubt, log, ...clocks },
     explain: (cid) => {
       reconciler.explain(cid)
     },
