@@ -1,5 +1,5 @@
 /** One REST API of the cluster: the gate's connections to it, and its health. */
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import type { RequestHeaders } from '../http/headers.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { UnorderedList } from '../collections/unordered-list.js'
@@ -10,7 +10,14 @@ import { clock } from '../time/clock.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer-handler.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
-import { openPools, type Pools, recordsMax, type StreamPool, wantsPlain } from './pools.js'
+import {
+  type OpenPools,
+  openPools,
+  type Pools,
+  recordsMax,
+  type StreamPool,
+  wantsPlain,
+} from './pools.js'
 import { HealthProbe } from './health-probe.js'
 import { Lane } from './lane.js'
 import { aboutAnother, cidIn } from './whole.js'
@@ -82,6 +89,7 @@ export class Endpoint {
   private readonly faults = new KeyedCounter<FaultReason>()
   private readonly authorization: string | undefined
   private readonly pools: Pools
+  private readonly endRecordConnections: OpenPools['endRecordConnections']
   private readonly prober: HealthProbe
   private readonly lanes: Readonly<Record<Cost, Lane>>
   private streams = 0
@@ -103,10 +111,12 @@ export class Endpoint {
       ...(socket !== undefined && { socketPath: socket }),
     }
     const place = { origin, connect, authorization: this.authorization }
-    this.pools = openPools(config, place, () => {
+    const opened = openPools(config, place, () => {
       this.hungUpAtMs = clock.monotonic()
       onHungUp()
     })
+    this.pools = opened.pools
+    this.endRecordConnections = opened.endRecordConnections
     const { connections, listingConnections, queueMax } = config
     this.lanes = {
       state: new Lane(connections, queueMax),
@@ -165,7 +175,7 @@ export class Endpoint {
           this.answered(exchange.upstreamMs)
           return
         }
-        if (error === aboutAnother && cost === 'records') this.pools.endRecordConnections()
+        if (error === aboutAnother && cost === 'records') this.endRecordConnections()
         const mayBeLate = this.isRushed(timeoutMs) || cost === 'kubo' || cost === 'listings'
         const mayBeOfOne = isOfOne || (method === 'GET' && isAboutPins(path))
         const mayBeWell = (reason: FaultReason) =>
@@ -286,7 +296,7 @@ export class Endpoint {
   }
 
   private get allPools() {
-    return Object.values(this.pools).filter((pool): pool is Pool => pool instanceof Pool)
+    return Object.values<Pool>({ ...this.pools })
   }
 }
 

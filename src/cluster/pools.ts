@@ -21,8 +21,6 @@ export interface Pools {
   readonly state: Pool
   /** Reads of pins' records, pipelined. */
   readonly records: Pool
-  /** Ends the connections of records; undici sends the reads in flight again on new ones. */
-  readonly endRecordConnections: () => void
   /** Statuses and `/id`, which wait for Kubo. */
   readonly kubo: Pool
   /** Recovering everything. */
@@ -68,12 +66,18 @@ const outOfStep = Object.assign(new Error('answers out of step'), { code: 'UND_E
 /** The exchange's own clock runs until the whole answer is there. */
 const ofWhole = { bodyTimeout: 0 }
 
+export interface OpenPools {
+  readonly pools: Pools
+  /** Ends the connections of records; undici sends the reads in flight again on new ones. */
+  readonly endRecordConnections: () => void
+}
+
 /** @param onHungUp called when the other side closed a connection */
 export function openPools(
   config: ClusterConfig,
   { origin, connect: at }: ApiAddress,
   onHungUp: () => void,
-): Pools {
+): OpenPools {
   const { connections, listingConnections, connectTimeoutMs, idleTimeoutMs } = config
   const connect = connectorTo(at, connectTimeoutMs)
   const open = (connections: number | null, special: Partial<Pool.Options> = {}): Pool => {
@@ -101,7 +105,7 @@ export function openPools(
   const coalescingReads = isPlainTcp
     ? { connect: passingOverContinue(readCoalescingConnector(connectTimeoutMs)) }
     : {}
-  return {
+  const pools = {
     state: open(connections, { ...ofWhole, ...keptFor(writesKeptMs) }),
     kubo: open(connections, keptFor(writesKeptMs)),
     records: open(recordConnections, {
@@ -109,15 +113,18 @@ export function openPools(
       pipelining: recordsAhead,
       connect: preparing(gatheringWrites(connect), note),
     }),
-    endRecordConnections: () => {
-      for (const socket of recordSockets) socket.destroy(outOfStep)
-    },
     listings: open(listingConnections),
     cacheFills: open(listingConnections, coalescingReads),
     operations: open(listingConnections),
     own: open(ownConnections, coalescingReads),
     // Callers already hold places.
     fresh: open(null, { pipelining: 0 }),
+  }
+  return {
+    pools,
+    endRecordConnections: () => {
+      for (const socket of recordSockets) socket.destroy(outOfStep)
+    },
   }
 }
 
