@@ -1,11 +1,12 @@
 /** `pinwarden serve`: the daemon, from its settings to its last log line. */
 import { type Log, openLog } from '../log/log.js'
-import { limitGarbage, releaseMemory } from '../ledger/storage/release-memory.js'
+import { releaseMemory } from '../ledger/storage/release-memory.js'
 import { inLinesOf } from '../settings/load.js'
 import { ConfigError } from '../settings/problems.js'
 import { LiveSettings } from '../settings/reload/live.js'
 import { assemble } from './assemble.js'
 import type { Daemon } from './daemon.js'
+import { limitGarbage } from './limit-garbage.js'
 import { passedSocket } from './listen-descriptor.js'
 import { startProblems, startWarnings } from './start-problems.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'

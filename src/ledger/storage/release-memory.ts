@@ -1,16 +1,5 @@
-/** Frees what only the start of a thread needs, such as the settings' text, and bounds garbage. */
+/** Frees what only the start of a thread needs, such as the settings' text. */
 import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-
-const garbagePercent = 50
-
-/**
- * Bounds garbage to a share of the memory in use, in all threads. By itself V8 lets a small heap
- * grow fourfold where memory is plenty, and keeps the pages for good.
- */
-export function limitGarbage(): void {
-  setFlagsFromString(`--heap-growing-percent=${garbagePercent}`)
-}
 
 /**
  * V8 collects garbage when something is allocated, so an idle daemon would keep the garbage of its

@@ -1,6 +1,6 @@
 /** How much memory garbage takes before V8 collects it. */
 import t from 'tap'
-import { limitGarbage } from '../../../src/ledger/storage/release-memory.js'
+import { limitGarbage } from '../../src/daemon/limit-garbage.js'
 
 t.test('garbage takes no more than half of what is in use', (t) => {
   limitGarbage()
