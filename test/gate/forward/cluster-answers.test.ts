@@ -141,10 +141,11 @@ async function closingAsWritten(t: Parameters<typeof startGate>[0], cluster: Fak
   let reads = 0
   const server = createHttpServer((request, response) => {
     const { method = 'GET', url = '/', socket } = request
-    if (method !== 'GET') ofWrites.add(socket)
     void fetch(cluster.url + url, { method }).then(async (answer) => {
       const body = await answer.text()
       response.writeHead(answer.status, { 'content-type': 'application/json' }).end(body)
+      // A read of the ledger's own may come while a write waits: that connection stays.
+      if (method !== 'GET') ofWrites.add(socket)
       if (!url.startsWith('/allocations')) return
       // The gate writes once it has read the record; how soon depends on the machine.
       const closed = [...ofWrites]
@@ -174,9 +175,8 @@ t.test('a write meets no connection that the cluster is about to close', async (
     const target = `/pins/${generatedCid(n >> 1)}`
     statuses.push((await gate.ask(n % 2 === 0 ? 'POST' : 'DELETE', target)).status)
   }
-  // The first that meets one teaches the gate what this cluster does; a busy machine may delay
-  // others. Without that lesson it is a third of them.
-  t.ok(statuses.filter((status) => status !== 200).length <= 4, statuses.join())
+  // The first that meets one teaches the gate what this cluster does.
+  t.ok(statuses.filter((status) => status !== 200).length <= 1, statuses.join())
   t.match(gate.endpoints, [{ state: 'up' }])
 })
 
