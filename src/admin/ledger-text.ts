@@ -37,7 +37,7 @@ export const clockFindings = (ledger: LedgerStatus): readonly Omit<Alarm, 'since
     severity: 'urgent',
     what: `This host has its ${text}.`,
     cause: 'This machine, or the cluster. Pins that expire may be refused, or end too early.',
-    next: 'On both hosts: timedatectl status; use NTP.',
+    next: 'On both hosts: timedatectl status; use NTP. The next read of a pin measures it again.',
   }))
 
 /** Whether an operator has to act. */
