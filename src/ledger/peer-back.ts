@@ -24,7 +24,7 @@ const marginMs = 300_000
 const mergedMs = 60_000
 
 /** One at once, and one when the peers have merged. */
-const roundsMax = 2
+const roundsAfter = 2
 
 /** Delay after a failure to read the ledger. */
 const retryMs = 10_000
@@ -49,7 +49,7 @@ export class PeerBack {
     this.sinceMs = Math.min(this.sinceMs, this.parts.now() - downMs - marginMs)
     // A peer that comes and goes costs no more than a round a minute.
     if (this.roundsLeft === 0) this.scheduler.runWithin(0)
-    this.roundsLeft = roundsMax
+    this.roundsLeft = roundsAfter
   }
 
   close(): void {
