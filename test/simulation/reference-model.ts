@@ -34,7 +34,7 @@ interface Hold {
   mayPrecede: boolean
   /** The pin was taken down, and other gates may still owe a lease of before. */
   isOfBefore: boolean
-  /** How often a cost was accepted for it. */
+  /** How often what was sure of it was given up, such as for an accepted cost. */
   forgiven: number
   /** POSTs with 200 or 202, and the last of them of which a plan may have seen the lease. */
   posts: number
@@ -238,7 +238,10 @@ export class ReferenceModel {
     const entry = this.entry(cid)
     const hold = holdOf(entry, leaseId)
     loosen(entry)
-    if (hold.posts <= hold.plannedPosts || isUntrusted) hold.minMs = -Infinity
+    if (hold.posts > hold.plannedPosts && !isUntrusted) return
+    hold.minMs = -Infinity
+    // A request in flight that is refused does not restore it.
+    hold.forgiven++
   }
 
   operatorReleased(cid: string, leaseId: string, isReleased: boolean | undefined): void {
@@ -346,12 +349,17 @@ export class ReferenceModel {
   /**
    * The ledger is an older copy, which repairs nothing: what there is stays as it is.
    * @param pins also what the run before wrote and the cluster does not show yet
+   * @param onTheWay CIDs that it wrote, and that may still land
    */
-  ledgerRestored(pins: ReadonlyMap<string, SimulatedPin>, nowMs: number): void {
+  ledgerRestored(
+    pins: ReadonlyMap<string, SimulatedPin>,
+    nowMs: number,
+    onTheWay: ReadonlySet<string>,
+  ): void {
     this.isRestored = true
     for (const [cid, entry] of this.entries) {
-      // What was asked for may still be on its way.
-      if (entry.askedMs > nowMs - lateMsMax) continue
+      // What was asked for may still be on its way, as may a repair.
+      if (entry.askedMs > nowMs - lateMsMax || onTheWay.has(cid)) continue
       const pin = pins.get(cid)
       // What ends soon is swept.
       if (pin === undefined || pin.expiresMs === Infinity)

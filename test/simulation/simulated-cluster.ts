@@ -50,6 +50,8 @@ export class SimulatedCluster {
   private thawAtMs = 0
   private readonly listeners = new Set<() => void>()
   private readonly inFlight = new Set<() => void>()
+  /** Writes that have not arrived, whether or not their asker still waits. */
+  private readonly arriving = new Set<{ readonly cid: string }>()
   readonly writeFaults: WriteFault[] = []
   readonly readFaults: ReadFault[] = []
   /** 0: every write is seen at once. */
@@ -126,6 +128,11 @@ export class SimulatedCluster {
     return pins
   }
 
+  /** CIDs of writes that may still land. */
+  onTheWay(): ReadonlySet<string> {
+    return new Set(Array.from(this.arriving, ({ cid }) => cid))
+  }
+
   /** A peer under SIGSTOP: what arrives is handled later, in any order. */
   freeze(ms: number): void {
     this.thawAtMs = Math.max(this.thawAtMs, this.time.monotonic() + ms)
@@ -193,7 +200,10 @@ export class SimulatedCluster {
     return this.exchange(deadline.leftMs, ({ answer, fail }) => {
       const arriveMs = fault?.kind === 'late' ? fault.landsAfterMs : this.arrival()
       if (arriveMs === undefined) return
+      const sent = { cid: cidOf(path) }
+      this.arriving.add(sent)
       this.whileRunning(arriveMs, () => {
+        this.arriving.delete(sent)
         const applied = fault?.kind === 'error' ? serverError : this.apply(method, path, query)
         if (fault?.kind === 'answer-lost') fail('cluster-hung-up')
         else
@@ -258,7 +268,7 @@ export class SimulatedCluster {
 
   private apply(method: string, path: string, query: string): WriteAnswer {
     this.written++
-    const cid = path.slice(path.lastIndexOf('/') + 1)
+    const cid = cidOf(path)
     if (method === 'DELETE') {
       const pin = this.pins.get(cid)
       if (pin === undefined) return answerOf(404, 'pin is not part of the pinset')
@@ -307,6 +317,7 @@ export class SimulatedCluster {
     this.isRunning = false
     this.thawAtMs = 0
     this.generation++
+    this.arriving.clear()
     for (const hangUp of [...this.inFlight]) hangUp()
     for (const listener of this.listeners) this.later(this.random.next() * 5, listener)
     this.noticed()
@@ -349,6 +360,8 @@ export class SimulatedCluster {
     return this.time.setTimer(ms, call)
   }
 }
+
+const cidOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 const answerOf = (status: number, message: string): WriteAnswer => ({
   status,

@@ -14,6 +14,7 @@ import type { VirtualTime } from './virtual-time.js'
 export class SimulatedComparison implements WholeComparison {
   private readonly seen = new Set<string>()
   private readonly startMs: number
+  private readonly recentAfter: number
   private readonly lastSeq: number
   private leases = 0
   private adopted = 0
@@ -25,6 +26,7 @@ export class SimulatedComparison implements WholeComparison {
     private readonly onLostWrite: OnLostWrite,
   ) {
     this.startMs = time.wall()
+    this.recentAfter = disk.places.before
     this.lastSeq = disk.seqNow - 1
   }
 
@@ -70,7 +72,7 @@ export class SimulatedComparison implements WholeComparison {
   }
 
   private comparing(): Comparing {
-    const { owes, startMs, disk, time } = this
-    return { gateId: disk.gateId, owes, startMs, nowMs: time.wall() }
+    const { owes, startMs, disk, time, recentAfter } = this
+    return { gateId: disk.gateId, owes, startMs, nowMs: time.wall(), recentAfter }
   }
 }

@@ -12,6 +12,7 @@ import {
   type LedgerStorage,
   type LedgerOperation,
 } from '../../src/ledger/storage/ledger-storage.js'
+import { RecentPlaces } from '../../src/ledger/storage/recent-places.js'
 import { rowDelayMsMax } from './crash-costs.js'
 import type { SeededRandom } from './seeded-random.js'
 import { SimulatedComparison } from './simulated-comparison.js'
@@ -144,6 +145,7 @@ export class SimulatedDisk {
 export class OpenDisk implements LedgerStorage {
   readonly gateId: string
   readonly contents: LedgerContents
+  readonly places: RecentPlaces
   private seq: number
   private waiting: Batch[] = []
   private cancel: (() => void) | undefined
@@ -184,6 +186,7 @@ export class OpenDisk implements LedgerStorage {
       cluster: undefined,
       walks: image.walks,
     }
+    this.places = new RecentPlaces(lastRow, () => disk.time.monotonic())
     image.wasClosed = false
   }
 
@@ -340,6 +343,7 @@ export class OpenDisk implements LedgerStorage {
     switch (operation.kind) {
       case 'row':
         image.rows.set(operation.row.cid, carried(operation.row, image.rows))
+        this.places.wrote(operation.row.seq)
         break
       case 'enqueue':
         image.queue.set(operation.entry.seq, operation.entry)

@@ -247,7 +247,7 @@ export class World implements Surroundings {
         this.killGate(action.gate ?? 0)
         if (!this.disk(action).restore()) return
         this.untrusted = 'ledger-restored'
-        model.ledgerRestored(cluster.told(), time.true())
+        model.ledgerRestored(cluster.told(), time.true(), cluster.onTheWay())
         return
       case 'clock':
         time.aheadMs = action.aheadMs

@@ -11,6 +11,7 @@ import { KnownCids } from './known-cids.js'
 import { LedgerFile, newGateId } from './ledger-file.js'
 import type { ComparedState, LedgerContents, LedgerOperation } from './ledger-storage.js'
 import { inMemory } from './open-database.js'
+import { RecentPlaces } from './recent-places.js'
 import { releaseMemory } from './release-memory.js'
 import type { ReportedRow } from './row-table.js'
 import { StateComparison } from './state-comparison.js'
@@ -76,6 +77,7 @@ export class LedgerService {
   private readonly reserve: DiskReserve
   private readonly gateId = newGateId()
   private file: LedgerFile | undefined
+  private places: RecentPlaces | undefined
   private comparison: StateComparison | undefined
   private gathering: { readonly cids: KnownCids; readonly lastId: number } | undefined
 
@@ -205,7 +207,8 @@ export class LedgerService {
   /** @throws DiskFault */
   beginComparison(lastSeq: number, owes: Owes): void {
     if (this.comparison !== undefined) throw new Error('another comparison is running')
-    this.comparison = new StateComparison(this.opened(), lastSeq, owes)
+    const file = this.opened()
+    this.comparison = new StateComparison(file, lastSeq, this.places?.before ?? 0, owes)
   }
 
   see(lines: readonly string[]): ComparisonStep {
@@ -263,6 +266,7 @@ export class LedgerService {
   /** @throws DiskFault */
   private opened(): LedgerFile {
     this.file ??= new LedgerFile({ path: this.path, gateId: this.gateId })
+    this.places ??= new RecentPlaces(this.file.contents.lastRow, () => performance.now())
     return this.file
   }
 
@@ -278,6 +282,8 @@ export class LedgerService {
       if (operations.length === 0) file.probe()
       else file.apply(operations)
       this.comparison?.touch(operations)
+      for (const operation of operations)
+        if (operation.kind === 'row') this.places?.wrote(operation.row.seq)
     } catch (error) {
       if (error instanceof DiskFault) throw error
       // A group that SQLite rejects must not block the others forever.

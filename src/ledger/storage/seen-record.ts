@@ -3,20 +3,23 @@ import type { Lease } from '../../leases/lease.js'
 import type { PinRecord } from '../../leases/pin-record.js'
 import { mergeRow, type Merging, owedBy, ownSeq } from '../merge.js'
 import type { LedgerRow } from '../row.js'
+import { lagMs } from './recent-places.js'
 
 /** The input of one comparison. */
 export interface Comparing extends Merging {
   /** When it began, and now, in milliseconds since the epoch. */
   readonly startMs: number
   readonly nowMs: number
+  /** Rows after this place were written recently: see {@link RecentPlaces}. */
+  readonly recentAfter: number
 }
 
-/** With CRDT batching the cluster shows a write with a delay. */
-const lagMs = 300_000
-
-/** The state may be older than the write. */
-const isRecent = (row: LedgerRow | undefined, { startMs }: Comparing): boolean =>
-  row !== undefined && row.atMs > startMs - lagMs
+/**
+ * The state may be older than the write. The time tells this of writes of other gates and of an
+ * earlier run, the place of this run's, which a step of the clock may have made look old.
+ */
+const isRecent = (row: LedgerRow | undefined, { startMs, recentAfter }: Comparing): boolean =>
+  row !== undefined && (row.seq > recentAfter || row.atMs > startMs - lagMs)
 
 export interface SeenRow {
   /** Undefined: the row stays unchanged. */

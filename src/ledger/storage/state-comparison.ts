@@ -31,10 +31,14 @@ export class StateComparison {
   private leases = 0
   private adopted = 0
 
-  /** @param lastSeq the last number in use: rows with a later one stay as they are */
+  /**
+   * @param lastSeq the last number in use: rows with a later one stay as they are
+   * @param recentAfter the cluster may not show yet what was written after this place
+   */
   constructor(
     private readonly file: LedgerFile,
     private readonly lastSeq: number,
+    private readonly recentAfter: number,
     private readonly owes: Owes = 'all',
     private readonly now: () => number = () => Date.now(),
   ) {
@@ -116,8 +120,8 @@ export class StateComparison {
   }
 
   private comparing(): Comparing {
-    const { file, owes, startMs } = this
-    return { gateId: file.gateId, owes, startMs, nowMs: this.now() }
+    const { file, owes, startMs, recentAfter } = this
+    return { gateId: file.gateId, owes, startMs, nowMs: this.now(), recentAfter }
   }
 
   private mayChange(cid: string, row: LedgerRow | undefined): boolean {

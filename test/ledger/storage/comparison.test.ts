@@ -35,6 +35,16 @@ const untold = (holder: string): TokenLease => ({
 const put = (storage: LedgerDisk, ...rows: LedgerRow[]): Promise<void> =>
   storage.commit(rows.map((row) => ({ kind: 'row', row })))
 
+/** They were written by an earlier run, so the cluster has had time to show them. */
+async function ofEarlierRun(t: Test, rows: readonly LedgerRow[]): Promise<LedgerDisk> {
+  const directory = directoryOf(t)
+  const { storage } = await openLedger(t, directory)
+  for (const row of rows) t.equal(storage.nextSeq(), row.seq)
+  await put(storage, ...rows)
+  await storage.close()
+  return (await openLedger(t, directory)).storage
+}
+
 async function withLedger(t: Test): Promise<LedgerDisk> {
   return (await openLedger(t, directoryOf(t))).storage
 }
@@ -60,14 +70,9 @@ t.test('a new ledger adopts every lease of the state, and counts the other pins'
 })
 
 t.test('a pin that is owed but not in the state is missing, until it is seen', async (t) => {
-  const directory = directoryOf(t)
-  const { storage } = await openLedger(t, directory)
-  const rows = [1, 2, 3, 4].map((index) =>
-    rowOf(cidOf(index), storage.nextSeq(), { leases: [untold('alpha')] }),
-  )
-  await put(storage, ...rows)
-  const over = rowOf(cidOf(5), storage.nextSeq(), { leases: [leaseOf('alpha', 5, Date.now() - 1)] })
-  await put(storage, over)
+  const rows = [1, 2, 3, 4].map((seq) => rowOf(cidOf(seq), seq, { leases: [untold('alpha')] }))
+  const over = rowOf(cidOf(5), 5, { leases: [leaseOf('alpha', 5, Date.now() - 1)] })
+  const storage = await ofEarlierRun(t, [...rows, over])
   const seen = [lineOf(cidOf(1), rows[0]?.leases ?? []), lineOf(cidOf(2), [])]
   const first = await storage.compare(() => undefined)
   await first.see(seen)
@@ -80,16 +85,14 @@ t.test('a pin that is owed but not in the state is missing, until it is seen', a
   t.same((await storage.check()).reported, { missing: 2, unexpected: 0 })
   t.same(await storage.row(cidOf(3)), rows[2])
   await storage.close()
-  const after = await openLedger(t, directory)
+  const after = await openLedger(t, storage.directory ?? '')
   t.ok(after.storage.contents.comparedMs)
 })
 
 t.test('pins that were written since, are in doubt or queued stay unchanged', async (t) => {
-  const storage = await withLedger(t)
-  const [old, doubted, queued, renewed] = [1, 2, 3, 4].map((index) =>
-    rowOf(cidOf(index), storage.nextSeq()),
-  ) as [LedgerRow, LedgerRow, LedgerRow, LedgerRow]
-  await put(storage, old, doubted, queued, renewed)
+  const rows = [1, 2, 3, 4].map((seq) => rowOf(cidOf(seq), seq))
+  const storage = await ofEarlierRun(t, rows)
+  const [old, doubted, queued, renewed] = rows as [LedgerRow, LedgerRow, LedgerRow, LedgerRow]
   const doubt = { cid: doubted.cid, reason: 'near-sweep', attempt: 0, dueMs: 0 } as const
   const entry = { ...entryFor(queued.cid), seq: storage.nextSeq() }
   await storage.commit([
@@ -106,6 +109,15 @@ t.test('pins that were written since, are in doubt or queued stay unchanged', as
   t.same(await storage.row(queued.cid), queued)
   t.same(await storage.row(renewed.cid), { ...renewed, seq: inFlight })
   t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
+})
+
+t.test('what this run wrote a moment ago is not missing, whatever the clock says', async (t) => {
+  const storage = await withLedger(t)
+  const row = rowOf(cidOf(1), storage.nextSeq(), { atMs: Date.now() - 7_200_000 })
+  await put(storage, row)
+  const comparison = await storage.compare(() => undefined)
+  t.match(await comparison.end(), { missing: 0 })
+  t.same(await storage.row(row.cid), row)
 })
 
 t.test('a write of this gate whose row was lost is adopted, and named', async (t) => {
@@ -207,7 +219,10 @@ for (const [title, [owed, seen, report, tokens]] of Object.entries(cases))
     const released = [{ holder: 'gone', token: 'abcd1234.3', seq: 7 }]
     const row = rowOf(cidOf(1), 8, { leases: owed, released })
     const record = { ...readPinRecord(lineOf(cidOf(1), [])), leases: seen }
-    const comparing = { gateId, owes: 'all', startMs: now + 300_000, nowMs: now } as const
+    const comparing = {
+      ...{ gateId, owes: 'all', startMs: now + 300_000, nowMs: now },
+      recentAfter: Infinity,
+    } as const
     const compared = compareRow(row, record, comparing).row ?? row
     t.equal(compared.report, report)
     t.same((compared.leases as TokenLease[]).map(({ token }) => token).sort(), tokens)
