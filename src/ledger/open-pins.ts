@@ -202,7 +202,8 @@ export class OpenPins {
     const token = row.released.findLast(({ holder }) => holder === everyHolder)?.token
     const before = token === undefined ? kept : this.parts.onTakenDown(row.cid, kept, token)
     const own = rowOfBoth(row, before, storage.gateId)
-    recent.wrote(own, writtenMs)
+    // Until an operator decides on the report, the other gate's record applies as it is.
+    recent.wrote(own.report === undefined ? own : { ...row, seq: 0, report: undefined }, writtenMs)
     void storage.note([{ kind: 'row', row: own }])
   }
 

@@ -51,6 +51,9 @@ for (const [gates, seed] of [
 
 type Scenario = readonly [gates: number, ...episodes: readonly (readonly Command[])[]]
 
+/** More pins than repairs remove at once. */
+const sixty: readonly number[] = Array.from({ length: 60 }, (_, cid) => cid)
+
 /** Episodes of one world, with a calm after each. */
 const scenarios: Readonly<Record<string, Scenario>> = {
   'a lease that the ledger counts is there, though an unpin lands after its gate was killed': [
@@ -286,6 +289,30 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 3, cid: 5, spanMs: 21_600_000, afterMs: 0 },
       { kind: 'disk-full', afterMs: 6 },
       { kind: 'pin', encoder: 3, cid: 3, spanMs: 21_600_000, afterMs: 300 },
+    ],
+  ],
+  'a holder unpins within the batch of another gate, at the gate that reports the pin': [
+    2,
+    [
+      ...sixty.map((cid) => ({
+        kind: 'pin',
+        encoder: 1,
+        cid,
+        spanMs: Infinity,
+        gate: 0,
+        afterMs: 5,
+      })),
+      { kind: 'export', afterMs: 100 },
+      ...sixty.map((cid) => ({ kind: 'unpin', encoder: 1, cid, gate: 0, afterMs: 5 })),
+      { kind: 'cluster-stop', afterMs: 2000 },
+      { kind: 'import', afterMs: 100 },
+    ],
+    [
+      { kind: 'batching', ms: 1500, afterMs: 100_000 },
+      { kind: 'pin', encoder: 2, cid: 5, spanMs: Infinity, gate: 1, afterMs: 450 },
+      { kind: 'unpin', encoder: 2, cid: 5, gate: 0, afterMs: 450 },
+      // The batch is not committed before that.
+      { kind: 'batching', ms: 0, afterMs: 100 },
     ],
   ],
   'a late write that only a comparison has found outlasts a sweep that listed the pin before': [
