@@ -301,7 +301,6 @@ const small = new Map([
   ['src/cli/encoders/encoders-commands.ts', 'each family of commands is declared in its folder'],
   ['src/cli/completion/completion.ts', 'a command is loaded when it is called'],
   ['src/cli/probe/node-version.ts', 'runs before the other imports'],
-  ['src/daemon/limit-garbage.ts', 'how V8 is told is no part of serving'],
   ['src/gate/authenticate/failures.ts', 'a table that no flood can empty, with its reasons'],
   ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
   ['src/gate/record/trace.ts', 'a recommendation of its own'],

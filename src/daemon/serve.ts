@@ -6,7 +6,7 @@ import { ConfigError } from '../settings/problems.js'
 import { LiveSettings } from '../settings/reload/live.js'
 import { assemble } from './assemble.js'
 import type { Daemon } from './daemon.js'
-import { limitGarbage } from './limit-garbage.js'
+import { collectWhenIdle, limitGarbage } from './garbage.js'
 import { passedSocket } from './listen-descriptor.js'
 import { startProblems, startWarnings } from './start-problems.js'
 import { reloadOnChange, warnOfExpiry } from './reload.js'
@@ -56,10 +56,10 @@ export async function serve({ configPath, takeSignals }: ServeOptions): Promise<
   daemon.reloading.now = reloader.reload
   warnOfExpiry(daemon)
   limitGarbage()
-  await Promise.all([releaseMemory(), daemon.ledgerDisk.releaseMemory()])
   log.info(startOf(daemon, configPath), 'listening')
   systemd.ready(servingOn(daemon))
   systemd.keepAlive()
+  collectWhenIdle(() => Promise.all([releaseMemory(), daemon.ledgerDisk.releaseMemory()]))
 
   const stop = Promise.withResolvers<DaemonSignal>()
   takeSignals?.((signal) => {

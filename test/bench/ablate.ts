@@ -52,7 +52,7 @@ async function listingCost(bench: Bench, starts: readonly Start[]): Promise<Sect
   })
 }
 
-const idleMs = 1500
+const idleMs = 7000
 
 function idleMemory(bench: Bench, starts: readonly Start[]): Promise<Section> {
   return bench.with(starts, async (programs: readonly Program[]) => {

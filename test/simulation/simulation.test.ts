@@ -54,6 +54,10 @@ type Scenario = readonly [gates: number, ...episodes: readonly (readonly Command
 /** More pins than repairs remove at once. */
 const sixty: readonly number[] = Array.from({ length: 60 }, (_, cid) => cid)
 
+const ofOne = { encoder: 1, gate: 0, afterMs: 5 } as const
+const pinOfOne = (cid: number): Command => ({ kind: 'pin', cid, spanMs: Infinity, ...ofOne })
+const unpinOfOne = (cid: number): Command => ({ kind: 'unpin', cid, ...ofOne })
+
 /** Episodes of one world, with a calm after each. */
 const scenarios: Readonly<Record<string, Scenario>> = {
   'a lease that the ledger counts is there, though an unpin lands after its gate was killed': [
@@ -294,16 +298,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   'a holder unpins within the batch of another gate, at the gate that reports the pin': [
     2,
     [
-      ...sixty.map((cid) => ({
-        kind: 'pin',
-        encoder: 1,
-        cid,
-        spanMs: Infinity,
-        gate: 0,
-        afterMs: 5,
-      })),
+      ...sixty.map((cid) => pinOfOne(cid)),
       { kind: 'export', afterMs: 100 },
-      ...sixty.map((cid) => ({ kind: 'unpin', encoder: 1, cid, gate: 0, afterMs: 5 })),
+      ...sixty.map((cid) => unpinOfOne(cid)),
       { kind: 'cluster-stop', afterMs: 2000 },
       { kind: 'import', afterMs: 100 },
     ],

@@ -7,7 +7,8 @@ import { type Cell, fixed, megabytes, type Section, section } from '../report.js
 
 const readyMost = 0.5
 const idleMost = 90e6
-const idleMs = 1500
+/** The gate collects the garbage of its start after some seconds. */
+const idleMs = 7000
 
 export async function start(bench: Bench): Promise<Section[]> {
   const found: Cell[][] = []

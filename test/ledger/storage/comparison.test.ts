@@ -219,10 +219,8 @@ for (const [title, [owed, seen, report, tokens]] of Object.entries(cases))
     const released = [{ holder: 'gone', token: 'abcd1234.3', seq: 7 }]
     const row = rowOf(cidOf(1), 8, { leases: owed, released })
     const record = { ...readPinRecord(lineOf(cidOf(1), [])), leases: seen }
-    const comparing = {
-      ...{ gateId, owes: 'all', startMs: now + 300_000, nowMs: now },
-      recentAfter: Infinity,
-    } as const
+    const times = { startMs: now + 300_000, nowMs: now, recentAfter: Infinity }
+    const comparing = { gateId, owes: 'all', ...times } as const
     const compared = compareRow(row, record, comparing).row ?? row
     t.equal(compared.report, report)
     t.same((compared.leases as TokenLease[]).map(({ token }) => token).sort(), tokens)
