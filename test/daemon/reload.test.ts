@@ -50,10 +50,15 @@ async function served(t: Test, first: Written = {}, files: Record<string, string
     return response.status
   }
   const write = (written: Written) => {
-    writeFileSync(`${path}.new`, textOf(written), { mode: 0o640 })
-    renameSync(`${path}.new`, path)
+    replaceFile(path, textOf(written))
   }
   return { cluster, directory, path, daemon, url, ask, write }
+}
+
+/** In one step, as the daemon may read it at any moment. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o640 })
+  renameSync(`${path}.new`, path)
 }
 
 /** The next line with this message that comes after `act`. */
@@ -196,12 +201,12 @@ t.test('a new certificate is shown to new connections; a bad pair keeps the old'
   }
   t.equal(await shown(), 'localhost')
   await after(daemon, 'settings not reloaded: the old ones stay in force', () => {
-    writeFileSync(tls.certFile, otherCertificate.cert)
+    replaceFile(tls.certFile, otherCertificate.cert)
     hup(daemon)()
   })
   t.equal(await shown(), 'localhost')
   const line = await after(daemon, 'settings reloaded', () => {
-    writeFileSync(tls.keyFile, otherCertificate.key)
+    replaceFile(tls.keyFile, otherCertificate.key)
     hup(daemon)()
   })
   t.match(line, { certificate: 'new' })
@@ -224,20 +229,20 @@ t.test('a new certificate or key alone, of any type, leaves the old pair in use'
   const found = 'a key in key.pem that does not belong to the certificate in cert.pem'
   for (const other of [rsaCertificate, otherCertificate]) {
     const withKey = await after(daemon, notTaken, () => {
-      writeFileSync(tls.keyFile, other.key)
+      replaceFile(tls.keyFile, other.key)
       hup(daemon)()
     })
     t.match(withKey, { problems: [{ path: 'listen.tls.keyFile', found }] })
     t.equal(await shown(), 'localhost')
     const withCert = await after(daemon, notTaken, () => {
-      writeFileSync(tls.certFile, other.cert)
-      writeFileSync(tls.keyFile, certificate.key)
+      replaceFile(tls.certFile, other.cert)
+      replaceFile(tls.keyFile, certificate.key)
       hup(daemon)()
     })
     t.match(withCert, { problems: [{ path: 'listen.tls.keyFile', found }] })
     t.equal(await shown(), 'localhost')
     await after(daemon, 'settings reloaded', () => {
-      writeFileSync(tls.certFile, certificate.cert)
+      replaceFile(tls.certFile, certificate.cert)
       hup(daemon)()
     })
   }
@@ -272,7 +277,7 @@ t.test('a file of the store is watched, and a change of it is named', async (t) 
   const store = { redis: 'redis://127.0.0.1:1', passwordFile: 'secret' }
   const { daemon, directory } = await served(t, { store }, { secret: 'one' })
   const line = await after(daemon, 'settings reloaded', () => {
-    writeFileSync(join(directory, 'secret'), 'two')
+    replaceFile(join(directory, 'secret'), 'two')
   })
   t.match(line, { why: 'a file changed', changes: { files: ['store.passwordFile'] } })
 })
