@@ -83,7 +83,6 @@ export class Holdings {
 
   /** Compares within this time, as the cluster may have what the ledger does not know. */
   soon(withinMs = 0): void {
-    this.isWanted = true
     this.scheduler.runWithin(withinMs)
   }
 

@@ -31,6 +31,16 @@ t.test('until leases are counted it is 503, with a Retry-After', async (t) => {
   t.match(gate.lines.at(-1), { outcome: 'refused', reason: 'leases-uncounted' })
 })
 
+t.test(
+  'a new ledger on the disk is counted at the first request',
+  { timeout: 10_000 },
+  async (t) => {
+    const gate = await startGate(t, { onOutage: 'journal' })
+    await counted(gate)
+    t.equal((await gate.ask('GET', '/pins?owner=me')).status, 204)
+  },
+)
+
 t.test("it shows the status of the caller's pins, and of no others", async (t) => {
   const gate = await startGate(t, { encoders: { beta: {} } })
   for (const cid of cids.slice(0, 3)) await gate.ask('POST', `/pins/${cid}`)
