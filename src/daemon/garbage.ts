@@ -8,7 +8,7 @@ import { clock, type Timers } from '../time/clock.js'
 const garbagePercent = 50
 
 /** An event loop that works less than this is idle. */
-const idleShareMax = 0.05
+const idleShare = 0.05
 
 /** Time between two looks. */
 const lookMs = 5000
@@ -36,7 +36,7 @@ export function collectWhenIdle(
   { timers, busyShare }: Idling = { timers: clock, busyShare: busySince() },
 ): void {
   const scheduler = new Scheduler(async () => {
-    if (busyShare() > idleShareMax) return lookMs
+    if (busyShare() > idleShare) return lookMs
     await collect()
     return undefined
   }, timers)
