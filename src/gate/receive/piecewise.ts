@@ -43,12 +43,12 @@ export class PiecewiseReader {
   goOn(): void {
     if (!this.isStopped) return
     this.isStopped = false
-    this.handOnAndRead()
+    this.feedAndRead()
   }
 
-  private handOnAndRead(): void {
+  private feedAndRead(): void {
     // read() would do nothing if pieces bypassed the stream.
-    if (this.handOn() && !this.socket.destroyed) this.socket._read(0)
+    if (this.feed() && !this.socket.destroyed) this.socket._read(0)
   }
 
   /** @returns whether more should be read */
@@ -61,9 +61,15 @@ export class PiecewiseReader {
     if (!Buffer.isBuffer(chunk)) throw new Error('a socket that decodes')
     this.kept.push(chunk)
     this.keptBytes += chunk.length
+    return this.feed()
+  }
+
+  /** @returns whether more should be read, to parse it or ahead */
+  private feed(): boolean {
     return this.handOn() || (this.isReadAhead && this.keptBytes < keptBytesMax)
   }
 
+  /** @returns whether the parser wants more */
   private handOn(): boolean {
     let isMoreWanted = true
     for (let count = 0; !this.isStopped && !this.isPausing; count++) {
@@ -85,7 +91,7 @@ export class PiecewiseReader {
     this.isPausing = true
     setImmediate(() => {
       this.isPausing = false
-      if (!this.isStopped && !this.socket.destroyed) this.handOnAndRead()
+      if (!this.isStopped && !this.socket.destroyed) this.feedAndRead()
     })
   }
 

@@ -109,6 +109,7 @@ t.test('a client that pipelines and leaves frees the cluster immediately', async
   const received = await gate.cluster.nextRequest()
   client.socket.destroy()
   await received.aborted
+  t.match(await gate.line(), { status: 499, reason: 'client-left' })
   t.equal(gate.cluster.requests.length, 1, 'and what had no turn is not asked')
 })
 
