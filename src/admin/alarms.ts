@@ -3,9 +3,9 @@ import type { LedgerStatus } from '../ledger/ledger-metrics.js'
 import { spanText } from '../time/span-text.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
 import type { KeyEnd } from './key-ends.js'
-import { clockFindings } from './ledger-text.js'
 import {
   type Alarm,
+  clockAlarms,
   type EndpointStatus,
   isRefused,
   reasonText,
@@ -56,15 +56,12 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
   const down = endpoints.filter(({ state }) => state === 'down')
   if (endpoints.length > 0 && down.length === endpoints.length) {
     const since = Math.max(...down.map(sinceOf))
+    const does = down.every(isRefused) ? "refuses the gate's login" : 'does not answer'
     return [
       {
         id: 'cluster-down',
         severity: 'urgent',
-        what: `${
-          down.every(isRefused)
-            ? "The cluster refuses the gate's login"
-            : 'The cluster does not answer'
-        }: ${down.map(reasonText).join(', ')}.`,
+        what: `The cluster ${does}: ${down.map(reasonText).join(', ')}.`,
         cause:
           journal === null
             ? 'The cluster. Every encoder is refused with 503.'
@@ -86,6 +83,7 @@ function ofCluster({ status, recent, now }: AlarmFacts): Finding[] {
     ({ state, lagSeconds = 0 }) => state !== 'down' && lagSeconds * 1000 > lagMsMax,
   )
   findings.push(
+    ...endpoints.flatMap(clockAlarms),
     ...behind.map(({ name, lagSeconds = 0 }): Finding => ({
       id: `peer-lags ${name}`,
       severity: 'soon',
@@ -151,7 +149,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
   const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0 } = ledger
   const { freeBytes = Infinity, hasNoInodes, unheardGates, isWalking } = ledger
   const { missing, unexpected } = reportedRows
-  const findings: Finding[] = [...clockFindings(ledger)]
+  const findings: Finding[] = []
   if (!isWritable)
     findings.push({
       id: 'ledger-not-writable',

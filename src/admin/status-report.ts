@@ -2,6 +2,8 @@
 import type { HealthState } from '../health/circuit-breaker.js'
 import type { LedgerStatus, QueueCounts } from '../ledger/ledger-metrics.js'
 import type { StoreReport } from '../store/store.js'
+import { spanText } from '../time/span-text.js'
+import { minuteMs } from '../time/units.js'
 
 export interface Alarm {
   /** Stable while it lasts: the kind, and its object. */
@@ -30,13 +32,33 @@ export interface EndpointStatus {
    * How long the endpoint has lacked what another one has; absent from an older daemon's answer.
    */
   readonly lagSeconds?: number
+  /** The cluster's clock minus that of this host; absent from an older daemon's answer. */
+  readonly clockAheadMs?: number
 }
 
+/** At most one text: that the clocks differ. */
+export function clockTexts({ clockAheadMs = 0 }: EndpointStatus): readonly string[] {
+  const [spanMs, side] = [Math.abs(clockAheadMs), clockAheadMs > 0 ? 'ahead of' : 'behind']
+  return spanMs > minuteMs ? [`${spanText(spanMs)} ${side} this host's`] : []
+}
+
+/** An alarm, at most, that the clocks differ. */
+export const clockAlarms = (endpoint: EndpointStatus): readonly Omit<Alarm, 'since'>[] =>
+  clockTexts(endpoint).map((text) => ({
+    id: `clocks-differ ${endpoint.name}`,
+    severity: 'urgent',
+    what: `The clock of ${endpoint.name} is ${text}.`,
+    cause: 'This machine, or the cluster. Pins that expire may be refused, or end too early.',
+    next: 'On both hosts: timedatectl status; use NTP.',
+  }))
+
 /** An endpoint in a line: its name, and what is wrong with it. */
-export function endpointText({ name, state, lagSeconds = 0 }: EndpointStatus): string {
+export function endpointText(endpoint: EndpointStatus): string {
+  const { name, state, lagSeconds = 0 } = endpoint
   const faults = [
     ...(state === 'up' ? [] : [state]),
     ...(lagSeconds > 0 ? [`lags behind for ${lagSeconds} s`] : []),
+    ...clockTexts(endpoint).map((text) => `its clock is ${text}`),
   ]
   return faults.length === 0 ? name : `${name} (${faults.join(', ')})`
 }

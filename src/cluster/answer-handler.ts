@@ -31,6 +31,8 @@ export interface ExchangeEvents {
    * @param isOfOne only the contents of this one answer were wrong
    */
   readonly onEnd: (error: Error | undefined, isOfOne?: boolean) => void
+  /** An answer began. */
+  readonly onHead: (headers: AnswerHeaders) => void
   /** Called first on a fault; true: another endpoint continues the exchange. */
   readonly goElsewhere: GoElsewhere
 }
@@ -93,6 +95,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     if (this.isAnswered || isInterim(statusCode)) return
     this.exchange.upstreamMs = performance.now() - this.startMs
     this.exchange.upstreamStatus = statusCode
+    this.events.onHead(headers)
     const fault = faultOfAnswer(statusCode, headers)
     if (fault !== undefined) {
       this.fail(new ClusterFault(fault))

@@ -127,6 +127,9 @@ export class ClusterClient {
       onLag: (endpoint, change) => {
         this.events.onLag?.(endpoint, change)
       },
+      onRefused: (endpoint) => {
+        this.events.onRefused?.(endpoint)
+      },
     })
   }
 }

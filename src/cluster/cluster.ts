@@ -2,10 +2,10 @@
  * One cluster and its endpoints: which one a request goes to, and which one next when that fails.
  */
 import type { Dispatcher } from 'undici'
-import type { RequestHeaders } from '../http/headers.js'
+import { dateIn, type RequestHeaders } from '../http/headers.js'
 import type { ClusterConfig } from '../settings/schema/schema.js'
 import type { EndpointSecrets } from '../settings/files/secrets.js'
-import type { Answer, Callback, GoElsewhere } from './answer-handler.js'
+import type { Callback, GoElsewhere } from './answer-handler.js'
 import {
   type ClusterRequest,
   Endpoint,
@@ -27,6 +27,8 @@ export interface ClusterEvents {
   readonly onChange: OnChange
   readonly onHungUp: EndpointEvents['onHungUp']
   readonly onLag: (endpoint: string, change: LagChange) => void
+  /** An endpoint that is down for another reason now refuses the login of the gate. */
+  readonly onRefused: (endpoint: string) => void
 }
 
 /** One configuration of the cluster. */
@@ -42,11 +44,14 @@ export class Cluster {
   constructor(
     config: ClusterConfig,
     secrets: readonly EndpointSecrets[],
-    { onChange, onHungUp, onLag }: ClusterEvents,
+    { onChange, onHungUp, onLag, onRefused }: ClusterEvents,
   ) {
     this.endpoints = config.endpoints.map((endpoint, index) => {
       const own = new Endpoint(config, endpoint, secrets[index] ?? {}, {
         onHungUp,
+        onRefused: () => {
+          onRefused(own.name)
+        },
         onChange: (change) => {
           const { isAvailable } = this
           if (change.state === 'down' && isAvailable) own.moveReadsOn()
@@ -249,11 +254,6 @@ export interface WholeReply {
   readonly dateMs: number | undefined
 }
 
-function dateIn({ headers: { date } }: Answer): number | undefined {
-  const ms = typeof date === 'string' ? Date.parse(date) : NaN
-  return Number.isNaN(ms) ? undefined : ms
-}
-
 /**
  * Reads the answer to a request of the gate's own.
  * @throws ClusterFault
@@ -263,7 +263,11 @@ function wholeReply(ask: (callback: Callback) => void): Promise<WholeReply> {
     ask((error, answer) => {
       if (error !== null) reject(error)
       else if (answer.body instanceof Whole)
-        resolve({ status: answer.statusCode, text: answer.body.text, dateMs: dateIn(answer) })
+        resolve({
+          status: answer.statusCode,
+          text: answer.body.text,
+          dateMs: dateIn(answer.headers),
+        })
       else reject(new ClusterFault('cluster-bad-answer'))
     })
   })

@@ -1,6 +1,6 @@
 /** One REST API of the cluster: the gate's connections to it, and its health. */
 import type { Dispatcher, Pool } from 'undici'
-import type { RequestHeaders } from '../http/headers.js'
+import { type AnswerHeaders, dateIn, type RequestHeaders } from '../http/headers.js'
 import { KeyedCounter } from '../collections/keyed-counter.js'
 import { UnorderedList } from '../collections/unordered-list.js'
 import { CircuitBreaker, type HealthChange, type HealthState } from '../health/circuit-breaker.js'
@@ -47,6 +47,8 @@ export interface EndpointReport {
   readonly state: HealthState
   /** How long the state has lasted. */
   readonly stateMs: number
+  /** The cluster's clock minus that of this host; 0 while unknown. */
+  readonly clockAheadMs: number
   /** Why it is not up. */
   readonly reason: FaultReason | 'health-check' | undefined
   /** Exchanges in flight. */
@@ -76,6 +78,8 @@ export interface EndpointEvents {
   readonly onChange: (change: HealthChange<FaultReason>) => void
   /** The endpoint closed a connection: it may have been down for a moment. */
   readonly onHungUp: () => void
+  /** It was down for another reason, and now refuses the login. */
+  readonly onRefused: () => void
 }
 
 export class Endpoint {
@@ -94,15 +98,18 @@ export class Endpoint {
   private readonly lanes: Readonly<Record<Cost, Lane>>
   private streams = 0
   private hungUpAtMs = -Infinity
+  private clockAtMs = -Infinity
+  private clockAheadMs = 0
   private readonly waiting = new UnorderedList<AnswerHandler>()
 
   constructor(
     private readonly config: ClusterConfig,
     { url, socket, username }: EndpointConfig,
     { password, ca }: EndpointSecrets,
-    { onChange, onHungUp }: EndpointEvents,
+    private readonly events: EndpointEvents,
   ) {
     const { origin, host } = new URL(url)
+    const { onChange, onHungUp } = events
     this.origin = origin
     this.name = socket ?? host
     this.authorization = basicAuthorization(username, password)
@@ -125,7 +132,7 @@ export class Endpoint {
       kubo: new Lane(connections, queueMax),
       listings: new Lane(listingConnections, queueMax),
     }
-    this.prober = new HealthProbe(place, config.health.timeoutMs, onHungUp)
+    this.prober = new HealthProbe(place, config.health.timeoutMs, onHungUp, this.measureClock)
     this.health = new CircuitBreaker({
       ...config.health,
       ...clock,
@@ -144,10 +151,10 @@ export class Endpoint {
   }
 
   get report(): EndpointReport {
-    const { name, origin, load, answers, answerMs, faults } = this
+    const { name, origin, load, answers, answerMs, faults, clockAheadMs } = this
     const { state, stateMs } = this.health
     const reason = state === 'up' ? undefined : this.faultNow(this.health.reason)
-    return { name, origin, state, stateMs, reason, load, answers, answerMs, faults }
+    return { name, origin, state, stateMs, reason, load, answers, answerMs, faults, clockAheadMs }
   }
 
   /**
@@ -184,6 +191,7 @@ export class Endpoint {
           (reason === 'cluster-hung-up' && method === 'GET' && !isRepeated)
         this.failed(generation, error, mayBeWell)
       },
+      onHead: this.measureClock,
       goElsewhere,
     })
     if (method === 'GET') this.waiting.add(handler)
@@ -229,8 +237,12 @@ export class Endpoint {
   }
 
   /** Checks now whether the endpoint answers. */
-  probe(): Promise<boolean> {
-    return this.prober.ask()
+  async probe(): Promise<boolean> {
+    const before = this.report.reason
+    const isWell = await this.prober.ask()
+    const { state, reason } = this.report
+    if (state === 'down' && reason === 'cluster-auth' && reason !== before) this.events.onRefused()
+    return isWell
   }
 
   /** Aborts reads without an answer so far, so that other endpoints get them. */
@@ -250,6 +262,14 @@ export class Endpoint {
   private isRushed(timeoutMs: number): boolean {
     const { health, writeTimeoutMs } = this.config
     return timeoutMs < Math.min(health.timeoutMs, writeTimeoutMs / 2)
+  }
+
+  /** Once a second is enough. */
+  private readonly measureClock = (headers: AnswerHeaders): void => {
+    const dateMs = clock.monotonic() - this.clockAtMs < 1000 ? undefined : dateIn(headers)
+    if (dateMs === undefined) return
+    this.clockAtMs = clock.monotonic()
+    this.clockAheadMs = dateMs - clock.now()
   }
 
   private answered(ms = 0): void {

@@ -1,5 +1,6 @@
 /** Checks whether the cluster answers, with its cheapest requests on a connection of their own. */
 import { Client } from 'undici'
+import type { AnswerHeaders } from '../http/headers.js'
 import { faultOf, faultOfAnswer, type FaultReason } from './faults.js'
 import { type ApiAddress, connectorTo, wantsPlain, whenHungUp } from './pools.js'
 
@@ -19,11 +20,13 @@ export class HealthProbe {
   /**
    * @param timeoutMs for all of its answers together
    * @param onHungUp the other side ended the connection
+   * @param onHead an answer began
    */
   constructor(
     private readonly address: ApiAddress,
     private readonly timeoutMs: number,
     private readonly onHungUp: () => void = () => undefined,
+    private readonly onHead: (headers: AnswerHeaders) => void = () => undefined,
   ) {}
 
   /**
@@ -97,6 +100,7 @@ export class HealthProbe {
       bodyTimeout: this.timeoutMs,
       signal,
     })
+    this.onHead(headers)
     await body.dump({ limit: bodyBytesMax, signal })
     if (good.includes(statusCode)) return undefined
     return faultOfAnswer(statusCode, headers) ?? 'cluster-bad-answer'

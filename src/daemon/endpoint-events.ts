@@ -25,6 +25,9 @@ export function endpointEvents(log: Log): Omit<ClusterEvents, 'onHungUp'> {
   }
   return {
     onChange,
+    onRefused: (endpoint) => {
+      log.error({ endpoint, reason: 'cluster-auth' }, 'the cluster refuses the login of the gate')
+    },
     onLag: (endpoint, { isBehind, lagMs }) => {
       const fields = { endpoint, lagMs: Math.round(lagMs) }
       if (isBehind)

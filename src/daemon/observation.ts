@@ -79,8 +79,9 @@ async function statusOf(daemon: Observed, startedAt: string): Promise<StatusRepo
     startedAt,
     url: daemon.url(),
     cluster: config.cluster.endpoints.map(({ url }) => url),
-    endpoints: daemon.endpoints().map(({ name, origin, state, stateMs, reason, lagMs }) => ({
-      ...{ name, url: origin, state, reason, lagSeconds: Math.round(lagMs / 1000) },
+    endpoints: daemon.endpoints().map(({ name, origin, state, stateMs, lagMs, ...rest }) => ({
+      ...{ reason: rest.reason, clockAheadMs: rest.clockAheadMs },
+      ...{ name, url: origin, state, lagSeconds: Math.round(lagMs / 1000) },
       since: new Date(now - stateMs).toISOString(),
     })),
     journal: daemon.queueReport() ?? null,

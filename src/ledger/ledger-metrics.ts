@@ -25,8 +25,6 @@ export interface LedgerReport {
   readonly isWritable: boolean
   /** Whether it is a copy that no operator trusts yet: the gate makes no repairs from it. */
   readonly isCopy: boolean
-  /** The cluster's clock minus that of this host; absent from an older daemon's answer. */
-  readonly clockAheadMs?: number
 }
 
 /** The same, with figures of the file. */

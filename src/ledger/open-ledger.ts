@@ -242,7 +242,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     ...{ changes: ledger, queue, holdings, decisions, ownPins: new OwnPins(holdings, queue) },
     identified: identity.asked,
     report: () => ({
-      clockAheadMs: records.clockAheadMs,
       ...{ repairs, reported, isCopy, isWritable: storage.isWritable, isWalking: walk.isOpen },
       doubts: doubts.size,
       unheardGates: news?.unheard ?? [],

@@ -30,9 +30,6 @@ export interface View extends RecordNow {
 const restOfSecondMs = 999
 
 export class Records {
-  /** The cluster's clock minus this one, at the last read; 0 while unknown. */
-  clockAheadMs = 0
-
   /** @param now milliseconds since the epoch */
   constructor(
     private readonly cluster: ClusterPort,
@@ -43,7 +40,6 @@ export class Records {
   async read(cid: string, deadline: Deadline, headers?: RequestHeaders): Promise<RecordNow> {
     const { cluster, now } = this
     const { text, dateMs } = await cluster.read(cid, deadline, headers)
-    if (dateMs !== undefined) this.clockAheadMs = dateMs - now()
     const nowMs = Math.min(now(), (dateMs ?? Infinity) + restOfSecondMs)
     const laterMs = Math.max(now(), dateMs ?? -Infinity)
     const clusterMs = dateMs ?? now()

@@ -3,9 +3,7 @@ import t from 'tap'
 import { Activity } from '../../src/admin/activity.js'
 import { AlarmWatch, type Gathered } from '../../src/admin/alarm-watch.js'
 import { keyEnds } from '../../src/admin/key-ends.js'
-import { Records } from '../../src/ledger/records.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
-import { Deadline } from '../../src/time/deadline.js'
 import { dayMs, hourMs, minuteMs } from '../../src/time/units.js'
 import { snapshotFrom } from '../support/snapshot-from.js'
 
@@ -59,9 +57,9 @@ t.test('each problem is one alarm, the urgent ones first', async (t) => {
     [{ journal: queue }, {}, ['queue-waits', 'queue-rejected']],
     [{ ledger: { ...ledger, isWritable: false } }, {}, ['ledger-not-writable']],
     [{ ledger: { ...ledger, isCopy: true } }, {}, ['ledger-copy']],
-    [{ ledger: { ...ledger, clockAheadMs: 3 * hourMs } }, {}, ['clocks-differ']],
-    [{ ledger: { ...ledger, clockAheadMs: -2 * minuteMs } }, {}, ['clocks-differ']],
-    [{ ledger: { ...ledger, clockAheadMs: minuteMs } }, {}, []],
+    [{ endpoints: [{ ...up, clockAheadMs: 3 * hourMs }] }, {}, ['clocks-differ a:9094']],
+    [{ endpoints: [{ ...up, clockAheadMs: -2 * minuteMs }] }, {}, ['clocks-differ a:9094']],
+    [{ endpoints: [{ ...up, clockAheadMs: minuteMs }] }, {}, []],
     [{ ledger: { ...ledger, freeBytes: 1000 } }, {}, ['ledger-disk-low']],
     [{ ledger: { ...ledger, hasNoInodes: true } }, {}, ['ledger-disk-low']],
     [{ ledger: { ...ledger, doubts: 3, oldestDoubtMs: 2 * hourMs } }, {}, ['ledger-doubts']],
@@ -136,17 +134,6 @@ t.test('a cluster that refuses the login of the gate is not said to be silent', 
   facts.status = { ...well, endpoints: [{ ...one, url: 'http://localhost' }, two] }
   const [alarm] = (await watch.look()).alarms
   t.match(alarm?.next, 'curl --unix-socket /run/c.sock http://localhost/id; curl http://c:1/id.')
-})
-
-t.test('each read of a record compares the clock with that of the cluster', async (t) => {
-  let dateMs: number | undefined = 3 * hourMs
-  const read = () => Promise.resolve({ text: undefined, dateMs })
-  const records = new Records({ read } as never, () => 0)
-  await records.read('cid', new Deadline(1000))
-  t.equal(records.clockAheadMs, 3 * hourMs)
-  dateMs = undefined
-  await records.read('cid', new Deadline(1000))
-  t.equal(records.clockAheadMs, 3 * hourMs, 'an answer without a date says nothing')
 })
 
 t.test('lost lines and bugs stop being an alarm after an hour', async (t) => {

@@ -5,7 +5,7 @@ import { openRegistry } from '../../src/metrics/registry.js'
 import { has } from '../support/exposition.js'
 
 t.test('each endpoint of the cluster is counted separately', async (t) => {
-  const state = { stateMs: 0, reason: undefined } as const
+  const state = { stateMs: 0, reason: undefined, clockAheadMs: 0 } as const
   const one = {
     ...state,
     name: 'a:9094',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { askedOf } from '../support/asked.js'
+import { startClusterClient } from '../support/cluster-client.js'
 import { certificate } from '../support/certificate.js'
 import {
   type FakeCluster,
@@ -169,11 +170,29 @@ t.test('a cluster that is back is used again without intervention', async (t) =>
   await peer.close()
   t.equal((await gate.ask('GET', '/id')).status, 502)
   t.equal((await gate.ask('GET', '/id')).status, 503)
-  const again = await startFakeCluster({ port: Number(new URL(peer.url).port), pins: peer.pins })
+  const address = { port: Number(new URL(peer.url).port), pins: peer.pins }
+  const locked = await startFakeCluster({ ...address, username: 'u', password: 'p' })
+  const refused = await gate.logged('the cluster refuses the login of the gate')
+  t.match(refused, { level: 'error', endpoint: nameOf(peer), reason: 'cluster-auth' })
+  await locked.close()
+  const again = await startFakeCluster(address)
   t.teardown(() => again.close())
   t.match(await gate.logged('an endpoint of the cluster came back'), { level: 'info' })
   t.equal((await gate.ask('GET', '/id')).status, 200)
 })
+
+for (const how of ['check', 'answer'] as const)
+  t.test(`each ${how} of an endpoint compares the clocks`, async (t) => {
+    const { cluster, client } = await startClusterClient(t, { health })
+    const ahead = () => client.current.endpoints[0]?.report.clockAheadMs ?? NaN
+    t.equal(ahead(), 0)
+    const late = new Date(Date.now() + 3_600_000).toUTCString()
+    for (const path of ['/health', '/id'])
+      cluster.behave({ path }, { kind: 'status', status: 200, body: '{}', headers: { Date: late } })
+    if (how === 'check') await client.probe()
+    else await client.current.ask('/id', {}, 1000)
+    t.ok(Math.abs(ahead() - 3_600_000) < 30_000, String(ahead()))
+  })
 
 t.test('a peer that comes and goes costs no client an answer', async (t) => {
   const { gate, peers } = await startPeers(t, 2, { health: { ...health, failuresMax: 1 } })

@@ -3,7 +3,7 @@ import type { ActivityReport } from '../activity-report.js'
 import { spanText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
 import { isLedgerAlarm, ledgerText } from '../ledger-text.js'
-import type { Alarm, EndpointStatus, StatusReport } from '../status-report.js'
+import { type Alarm, clockTexts, type EndpointStatus, type StatusReport } from '../status-report.js'
 import { byId, element, setChildren, setText } from './element.js'
 import { agoText, countText, dateText, none, zoneText } from './words.js'
 
@@ -76,15 +76,14 @@ const alarmCard = ({ what, cause, next, since }: Alarm, now: number, kinds: stri
   )
 
 /** The state is also a word: not every reader sees the colour. */
-function peerChip(
-  { name, state, since, reason, lagSeconds = 0 }: EndpointStatus,
-  now: number,
-): HTMLElement {
+function peerChip(endpoint: EndpointStatus, now: number): HTMLElement {
+  const { name, state, since, reason, lagSeconds = 0 } = endpoint
   const span = since === undefined ? '' : ` ${spanText(now - Date.parse(since))}`
   const why = reason === undefined || state === 'up' ? '' : `, ${reason}`
   const lag = lagSeconds > 0 ? `, lags behind ${spanText(lagSeconds * 1000)}` : ''
+  const clock = clockTexts(endpoint).map((text) => `, its clock is ${text}`)
   const words = element('b', {}, state + span)
-  return element('li', { class: `peer ${state}` }, `${name} `, words, why + lag)
+  return element('li', { class: `peer ${state}` }, `${name} `, words, why + lag, ...clock)
 }
 
 type Entry = readonly [name: string, words: string, isAlarm?: boolean]
