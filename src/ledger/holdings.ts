@@ -254,7 +254,7 @@ export class Holdings {
         await flush()
         // What another gate has just released is not missing.
         if (!(await hearAll())) throw new Error('another gate does not answer')
-        if (isWalking()) throw new Error('the cluster was down meanwhile')
+        if (isWalking()) throw new Error('the cluster was down, or closed a connection')
       } catch (error) {
         await comparison.abandon()
         throw error

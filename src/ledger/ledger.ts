@@ -14,7 +14,7 @@ import type { DoubtReason } from './doubt.js'
 import { mergeRow, owedByChange, type Owes, ownSeq } from './merge.js'
 import { type OpenPin, tried, type Wanted } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
-import type { RecentRows } from './recent-rows.js'
+import type { RecentRows, Seen } from './recent-rows.js'
 import type { Records, View } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import { isReleasedSince } from './take-down.js'
@@ -61,7 +61,8 @@ export class Ledger {
     const { pins, log, owes } = this.parts
     const look = async (isCrowded: boolean) => {
       const view = await this.look(cid, deadline, headers, isCrowded)
-      if (view.isForeign && owes === 'all') log('warn', { cid }, foreignHand)
+      if (view.foreign !== undefined && owes === 'all')
+        log('warn', { cid }, overwritten[view.foreign])
       return view
     }
     return pins.open(cid, deadline, look, seq)
@@ -73,7 +74,7 @@ export class Ledger {
     deadline: Deadline,
     headers?: RequestHeaders,
     isCrowded = false,
-  ): Promise<View & { readonly isForeign: boolean }> {
+  ): Promise<View & Pick<Seen, 'foreign'>> {
     const { isDoubted, storage, records, recent, onDoubt } = this.parts
     const now = await records.read(cid, deadline, headers)
     const { read, nowMs } = now
@@ -94,11 +95,11 @@ export class Ledger {
       const isMissing = merged?.differs === 'missing' && (isBare || row?.report === 'missing')
       const isOwed = merged !== undefined && (isOpen || isMissing)
       const record = isOwed ? merged.record : read
-      return { ...now, record, rowEndMs: row?.expiresMs, isForeign: false }
+      return { ...now, record, rowEndMs: row?.expiresMs, foreign: undefined }
     }
-    const { record, isMissing, isForeign } = recent.over(cid, now, storage.gateId)
+    const { record, isMissing, foreign } = recent.over(cid, now, storage.gateId)
     if (isMissing) onDoubt(cid, 'not-found')
-    return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, isForeign }
+    return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, foreign }
   }
 
   /** Whether every peer has the pin; unknown if half of the remaining time is not enough. */
@@ -205,4 +206,7 @@ function noShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): Wa
   return { ...wanted, leases, expiresMs: latestEnd(leases) }
 }
 
-const foreignHand = 'another writer changed the leases of a pin: two gates need a shared store'
+const overwritten = {
+  hand: 'a pin was written outside the gate, without its leases; the holders keep them',
+  gate: 'another writer changed the leases of a pin: two gates need a shared store',
+}

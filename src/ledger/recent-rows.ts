@@ -28,8 +28,8 @@ export interface Seen {
   readonly record: PinRecord | undefined
   /** This gate wrote it recently, but the cluster does not have it. */
   readonly isMissing: boolean
-  /** Something else wrote the record later, and dropped leases of it. */
-  readonly isForeign: boolean
+  /** What wrote the record later, and dropped leases of it: only a hand writes none. */
+  readonly foreign: 'hand' | 'gate' | undefined
 }
 
 export class RecentRows {
@@ -74,7 +74,7 @@ export class RecentRows {
   /** Corrects a record that was just read, of a CID that is not in doubt. */
   over(cid: string, { read, nowMs }: RecordNow, gateId: string): Seen {
     const recent = this.of(cid)
-    if (recent === undefined) return { record: read, isMissing: false, isForeign: false }
+    if (recent === undefined) return { record: read, isMissing: false, foreign: undefined }
     const { row, writtenMs } = recent
     const owed = owedByChange(row, read)
     const { record, differs } = mergeRow(owed, read, { gateId, owes: 'all' }, nowMs)
@@ -82,8 +82,10 @@ export class RecentRows {
     const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
     if (isLater && differs === 'missing')
       // A hand takes no holder's lease, but another gate may have released it.
-      return { record: isUnheld(read) ? record : read, isMissing: false, isForeign: true }
-    return { record, isMissing: read === undefined && record !== undefined, isForeign: false }
+      return isUnheld(read)
+        ? { record, isMissing: false, foreign: 'hand' }
+        : { record: read, isMissing: false, foreign: 'gate' }
+    return { record, isMissing: read === undefined && record !== undefined, foreign: undefined }
   }
 }
 

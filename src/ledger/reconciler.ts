@@ -119,11 +119,13 @@ export class Reconciler {
     // With CRDT batching it is normal that a pin appears after its unpin.
     if (differs === 'unexpected' && this.isExplained(cid)) this.parts.log('info', { cid }, cameLate)
     else this.parts.log('warn', { cid }, repaired[differs])
+    // It is there until its unpin is committed, which a check of a doubt may precede.
+    if (differs === 'unexpected' && isDecided) this.explain(cid)
     this.parts.onRepaired(differs)
     return { kind: 'repaired', differed: differs }
   }
 
-  /** Another gate may have brought back what this one released. */
+  /** Another gate, or a batch, may bring back what this one released. */
   explain(cid: string): void {
     this.explainedMs.set(cid, this.parts.monotonic())
   }

@@ -24,8 +24,8 @@ export const crashCosts = {
   'gate-lagging': {
     event: 'the gate is killed while reads of the cluster lag behind (CRDT batching)',
     loses:
-      `pins answered with 200 in the last ${rowDelayMsMax} ms, where another encoder changes the ` +
-      'same CID before the cluster shows them',
+      `pins answered with 200 in the last ${rowDelayMsMax} ms, if a repair or another encoder ` +
+      'changes the same CID before the cluster shows them',
     reportedIn: 'log',
   },
   cluster: {
@@ -86,7 +86,9 @@ export const crashCosts = {
   },
   'queue-elsewhere': {
     event: 'a pin waits in the queue of one gate, and an encoder asks another',
-    loses: 'nothing: the other gate does not know about it, and its DELETE may get 403 or 404',
+    loses:
+      'nothing: the other gate does not know about it, and its DELETE may get 403 or 404, or 200 ' +
+      'for an older lease; the queued pin is pinned later',
     reportedIn: 'log',
   },
   'down-elsewhere': {

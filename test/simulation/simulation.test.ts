@@ -343,6 +343,29 @@ t.test('a first pin a second after a take-down at another gate is never unpinned
   t.notMatch(history.join('\n'), /unpinned again/)
 })
 
+t.test('unpins that a walk repeats within a batch are not reported as too many', async (t) => {
+  const twenty = sixty.slice(0, 20)
+  const pins = twenty.map((cid) => ({ kind: 'pin', encoder: 1, cid, spanMs: Infinity, afterMs: 5 }))
+  const commands = [
+    // The pins are in doubt from then on.
+    { kind: 'gate-kill', afterMs: 0 },
+    { kind: 'gate-start', afterMs: 60_000 },
+    { kind: 'batching', ms: 5000, afterMs: 60_000 },
+    ...twenty.map((cid) => ({ kind: 'unpin', encoder: 1, cid, afterMs: 5 })),
+    { kind: 'gate-kill', afterMs: 0 },
+    { kind: 'cluster-kill', forgets: 0, afterMs: 1000 },
+    { kind: 'cluster-start', afterMs: 0 },
+    { kind: 'gate-start', afterMs: 100 },
+    // In a calm there are no batches.
+    { kind: 'kubo', status: 'finished', afterMs: 60_000 },
+  ]
+  const episodes = [pins, commands] as readonly (readonly Command[])[]
+  const { violations, history } = await runEpisodes(1, episodes, { ...whole, gates: 1 }, quota)
+  t.same(violations, [])
+  t.match(history.join('\n'), /unpinned again/)
+  t.notMatch(history.join('\n'), /did not unpin/)
+})
+
 t.test('queued pins outlast an expired lease of their holder', async (t) => {
   // In this world the sweep of such a lease counted as a release of what the holder had queued.
   const { violations } = await thread.run('world', worldSeed(20001, 629), steps, options)

@@ -435,7 +435,14 @@ t.test('a lease that another writer changed is logged, and no hand takes it', as
   gate.cluster.addPin(cid, { timestamp })
   await gate.ask('POST', path, { as: 'beta' })
   t.equal((await gate.ask('DELETE', path)).status, 200, 'alpha still holds it')
-  t.match(await gate.logText(), /another writer changed the leases/)
+  t.match(await gate.logText(), /written outside the gate, without its leases/)
+  t.notMatch(await gate.logText(), /another writer/)
+  const other = await startGate(t, enforced)
+  await other.ask('POST', path)
+  const metadata = new Map([[`pinwarden.lease.${beta}`, '20260101T000000Z/../othergat.1']])
+  other.cluster.addPin(cid, { timestamp, metadata })
+  await other.ask('POST', path, { as: 'gamma' })
+  t.match(await other.logText(), /another writer changed the leases/, 'another gate wrote leases')
 })
 
 t.test(
