@@ -13,6 +13,7 @@ import type { Ledger } from '../../ledger/ledger.js'
 import { type OpenPin, outcomeOf, outcomeOfFault, type Wanted } from '../../ledger/open-pin.js'
 import { mayUnpinAny } from '../../settings/values/permissions.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
+import { lagMs } from '../../ledger/storage/recent-places.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { errorBody } from '../../http/error-body.js'
 import type { Answering, Handler, Handling } from '../handler.js'
@@ -66,8 +67,8 @@ export function createChangePin(holders: Holders): ChangePin {
   }
 }
 
-/** After a change by path without an answer. */
-const comparedMs = minuteMs
+/** After a change by path without an answer: a comparison leaves out what was written lately. */
+const comparedMs = lagMs + minuteMs
 
 const nothingReserved: Reservation = { excess: undefined, place: undefined }
 
