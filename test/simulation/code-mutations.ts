@@ -41,6 +41,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L1',
     name: "an own clean end is taken for the cluster's",
     faults: ['gate-stop', 'cluster-kill'],
+    seed: 62,
     breakCode: () =>
       replaceMethod(
         Walk,
@@ -182,14 +183,14 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L13',
     name: 'a definite refusal blocks its CID',
     faults: ['cluster-stop', 'rejection'],
-    seed: 8,
+    seed: 67,
     breakCode: () => replaceMethod(Queue, 'reject', () => () => undefined),
   },
   {
     row: 'L14',
     name: 'entries go by the name of the encoder',
     faults: ['cluster-stop', 'keys'],
-    seed: 6,
+    seed: 46,
     breakCode: () =>
       replaceMethod(
         Replay,
@@ -223,7 +224,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L25',
     name: 'the question to Kubo has a limit of its own',
     faults: ['grace', 'freeze', 'read-fault'],
-    seed: 1,
+    seed: 106,
     breakCode: () =>
       replaceMethod(
         Ledger,
@@ -305,7 +306,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L33',
     name: 'a row of the same second beats the record',
     faults: ['gate-kill'],
-    seed: 34,
+    seed: 84,
     breakCode: () =>
       replaceMethod(
         Reconciler,
@@ -347,7 +348,7 @@ export const codeMutations: readonly Mutation[] = [
     row: 'L36',
     name: "a lease that the disk does not know is taken for another writer's",
     faults: ['gate-kill'],
-    seed: 6,
+    seed: 92,
     breakCode: () =>
       replaceMethod(
         Ledger,

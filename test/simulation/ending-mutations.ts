@@ -16,7 +16,7 @@ export const endingMutations: readonly Mutation[] = [
     row: 'L24',
     name: 'a place is kept for good when the disk was full at the last look',
     faults: ['server-error', 'disk-full'],
-    seed: 1,
+    seed: 27,
     breakCode: () =>
       replaceMethod(
         Holdings,

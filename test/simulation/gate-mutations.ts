@@ -25,7 +25,7 @@ export const gateMutations: readonly Mutation[] = [
     name: 'news are given up when they were said once',
     gates: 2,
     faults: ['store-empty', 'cluster-kill', 'gate-stop'],
-    seed: 2,
+    seed: 16,
     breakCode: () =>
       replaceMethod(
         Outbox,
@@ -44,7 +44,7 @@ export const gateMutations: readonly Mutation[] = [
     name: 'with a store a walk looks back from now',
     gates: 2,
     faults: ['cluster-kill'],
-    seed: 1,
+    seed: 80,
     breakCode: () =>
       replaceMethod(
         Walk,
@@ -73,7 +73,7 @@ export const gateMutations: readonly Mutation[] = [
     name: 'each gate may unpin as much of a backup as one',
     gates: 3,
     faults: ['backup'],
-    seed: 4,
+    seed: 99,
     breakCode: () => replaceMethod(SharedLocks, 'spend', () => () => Promise.resolve(true)),
   },
 ]

@@ -8,7 +8,7 @@ export const portMutations: readonly Mutation[] = [
     row: 'L7',
     name: 'the walk goes by the wall clock',
     faults: ['cluster-kill', 'clock'],
-    seed: 2,
+    seed: 23,
     breakParts: withStorage((storage) => ({
       // Whatever was written more than a minute before the last write is taken for safe.
       newest: async (before, count) => {
