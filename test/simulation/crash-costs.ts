@@ -74,7 +74,8 @@ export const crashCosts = {
     event: 'the store is down, restarts empty, loses keys or is slow, with several gates',
     loses:
       'nothing: what gates overwrote is restored once they have heard each other. Until then a ' +
-      'DELETE may get 403 or 404, and a lease may be kept too long, even one that was released',
+      'DELETE may get 403 or 404, and a lease may be kept too long, even one that was released; ' +
+      'one that another gate had renewed meanwhile is back until its holder unpins it again',
     reportedIn: 'log, metric',
   },
   'crash-elsewhere': {

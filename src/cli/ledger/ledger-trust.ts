@@ -10,19 +10,24 @@ import { ledgerPath, withLedgerFile } from '../read-ledger.js'
 import { CommandError } from '../report.js'
 
 export async function ledgerTrust({ configPath }: Called, io: Io): Promise<number> {
-  const path = ledgerPath(await loadConfig(configPath))
+  const config = await loadConfig(configPath)
+  const path = ledgerPath(config)
   const inUse = new CommandError(
     `a daemon is using ${path}`,
     'stop it first: systemctl stop pinwarden',
   )
-  const { gateId, rejected } = await withLedgerFile(path, inUse, (file) => {
+  const { before, gateId, rejected } = await withLedgerFile(path, inUse, (file) => {
     // Trusting the original would only lose what it owes.
     if (!file.contents.isCopy)
       throw new CommandError(`${path} is not a copy: the gate already trusts it`)
     const waiting = file.contents.queue.filter(({ rejection }) => rejection === undefined)
-    return { gateId: file.trust(), rejected: waiting.length }
+    return { before: file.gateId, gateId: file.trust(), rejected: waiting.length }
   })
   io.stdout.write(`${path} is now trusted, with the new id ${gateId}\n`)
+  if (config.store.redis !== undefined)
+    io.stdout.write(
+      `the other gates wait for its old id; then run: pinwarden ledger forget ${before}\n`,
+    )
   if (rejected > 0)
     io.stdout.write(`${rejected} pins were waiting in it: pinwarden journal list --rejected\n`)
   return 0

@@ -109,7 +109,7 @@ t.test('ledger backup copies a ledger, whether it is in use or not', async (t) =
 })
 
 t.test('a restored backup repairs nothing before it is trusted', async (t) => {
-  const { cluster, command, at, ledger, end, start } = await used(t)
+  const { cluster, command, at, ledger, end, start, write } = await used(t)
   t.equal((await command('backup', at('copy.db'))).code, 0)
   t.match(await command('trust'), { code: 1, stderr: /a daemon is using .*\nhint: stop it first/ })
   await end()
@@ -120,11 +120,14 @@ t.test('a restored backup repairs nothing before it is trusted', async (t) => {
   t.match((await command('check')).stdout, /^copy +yes: the gate makes no repairs from it before/m)
   await copy.daemon.logged(notice)
   await copy.end()
+  write({ store: { redis: 'redis://127.0.0.1:1' } })
   const { code, stdout } = await command('trust')
+  write()
   t.equal(code, 0)
-  const [, id] =
-    /is now trusted, with the new id ([0-9a-z]{8})\n1 pins were waiting/.exec(stdout) ?? []
+  const [, id, forgotten] =
+    /new id ([0-9a-z]{8})\n.* ledger forget ([0-9a-z]{8})\n1 pins were waiting/.exec(stdout) ?? []
   t.not(id, before.gateId)
+  t.equal(forgotten, before.gateId, 'the other gates wait for it')
   t.match((await command('check')).stdout, /^queue +0 waiting, 1 rejected$/m)
   cluster.reset()
   const again = await start()
