@@ -45,7 +45,7 @@ lib=$root/usr/lib/pinwarden
 doc=$root/usr/share/doc/pinwarden
 
 main() {
-  bundle
+  "$here/bundle.sh" "$lib" "$version" "$work/meta.json"
   bring_node
   place_files
   write_licences
@@ -58,25 +58,6 @@ main() {
   # zstd, as Debian 12 and Ubuntu 22.04 read it, and one thread, whose output is always the same.
   dpkg-deb --root-owner-group -Zzstd -z10 --threads-max=1 --build "$root" \
     "$out/pinwarden_${version}_$architecture.deb"
-}
-
-# As deep as in a checkout: from there the program finds package.json.
-bundle() {
-  local require="import { createRequire as requireFrom } from 'node:module';"
-  require+='const require = requireFrom(import.meta.url);'
-  # Threads are files that the program starts by name, from beside its own.
-  node_modules/.bin/esbuild dist/src/main.js dist/src/ledger/storage/ledger-worker.js \
-    dist/src/settings/fault-worker.js \
-    --outdir="$lib/dist/src/cli" --entry-names='[name]' \
-    --bundle --splitting --format=esm --platform=node --target=node24 --main-fields=module,main \
-    --minify-syntax --minify-whitespace --legal-comments=none --log-level=warning \
-    --metafile="$work/meta.json" --banner:js="$require"
-  # Nothing runs it by itself.
-  sed -i '1{/^#!/d}' "$lib/dist/src/cli/main.js"
-  chmod 0644 "$lib/dist/src/cli/main.js"
-  mkdir "$lib/dist/src/admin"
-  cp -r dist/src/admin/page "$lib/dist/src/admin"
-  printf '{"name":"pinwarden","version":"%s","type":"module"}\n' "$version" >"$lib/package.json"
 }
 
 # The one that package.json pins, checked by the lock file's digest. Nothing of it is run here.
