@@ -36,6 +36,10 @@ export interface Merging {
 export const owedBy = ({ leases }: LedgerRow, { gateId, owes }: Merging): readonly Lease[] =>
   owes === 'all' ? leases : leases.filter(({ token }) => ownSeq(token, gateId) !== undefined)
 
+/** Whether a row owes a lease to an encoder: what a hand pinned, a hand may also unpin. */
+export const owesEncoder = (row: LedgerRow, merging: Merging, now: number): boolean =>
+  owedBy(row, merging).some(({ holder, untilMs }) => holder !== operator && untilMs > now)
+
 /**
  * What a change owes of a row: a hand that unpins ends what a hand pinned, so the operator's hold
  * is not owed while the cluster does not have the CID. Only a repair restores it.

@@ -16,7 +16,7 @@ import {
   rebootMs,
 } from './decide-walk.js'
 import type { GateLocks } from './gate-locks.js'
-import { type Merging, owedBy } from './merge.js'
+import { type Merging, owedBy, owesEncoder } from './merge.js'
 import type { Reconciler } from './reconciler.js'
 import type { LedgerRow } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
@@ -176,7 +176,7 @@ export class Walk {
 
   /** @returns whether all agreed */
   private async walk(from: number): Promise<boolean> {
-    const { reconciler, isDoubted, log, onReported } = this.parts
+    const { reconciler, isDoubted, merging, now, log, onReported } = this.parts
     this.unreadable = 0
     const looks = await this.looksFrom(from)
     const { repair, report: all } = await this.decide(looks)
@@ -187,9 +187,12 @@ export class Walk {
         log('error', { cid }, 'the cluster refused a pin that the ledger owes')
     })
     const report: Decided['report'][number][] = []
-    for (const each of all)
-      if (!isDoubted(each.row.cid) && (await reconciler.report(each.row, each.as)))
-        report.push(each)
+    for (const each of all) {
+      const { row, as } = each
+      const isOfHand = as === 'missing' && !owesEncoder(row, merging, now())
+      if (isOfHand || isDoubted(row.cid)) continue
+      if (await reconciler.report(row, as)) report.push(each)
+    }
     const missing = report.filter(({ as }) => as === 'missing').length
     const counts = { looked: looks.length, repaired: repair.length }
     if (report.length > 0) {

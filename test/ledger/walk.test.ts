@@ -5,9 +5,9 @@ import type { LedgerContents, PendingWalks } from '../../src/ledger/storage/ledg
 import { Walk } from '../../src/ledger/walk.js'
 import { clock } from '../support/clock.js'
 
-const rowOf = (seq: number): LedgerRow => ({
+const rowOf = (seq: number, holder = 'a'): LedgerRow => ({
   ...{ cid: `c${seq}`, seq, atMs: 0, isDirect: false, options: [], former: [], released: [] },
-  ...{ leases: [{ holder: 'a', sinceMs: 0, untilMs: Infinity }], expiresMs: Infinity },
+  ...{ leases: [{ holder, sinceMs: 0, untilMs: Infinity }], expiresMs: Infinity },
 })
 
 /** A run over so many rows, of which the cluster lacks some. */
@@ -17,6 +17,7 @@ function runOver(
   walks?: PendingWalks,
   doubted: readonly string[] = [],
   changed: readonly string[] = [],
+  ofHand?: number,
 ) {
   const { now, setTimer, turn } = clock()
   const repaired: string[] = []
@@ -33,7 +34,7 @@ function runOver(
       newest: (before, count) => {
         const first = Math.min(before - 1, last.row)
         const seqs = Array.from({ length: Math.min(count, first) }, (_, index) => first - index)
-        return Promise.resolve(seqs.map(rowOf))
+        return Promise.resolve(seqs.map((seq) => rowOf(seq, seq === ofHand ? 'operator' : 'a')))
       },
       note: (operations) => {
         for (const one of operations) if (one.kind === 'walks') kept.push(one.walks)
@@ -104,6 +105,13 @@ t.test('a pin in doubt does not count as changed outside the gate', async (t) =>
   run.walk.soon()
   await run.turn(2000)
   t.same(run.repaired, [])
+  t.same(run.reported, ['c20'])
+})
+
+t.test('a hand that unpins what a hand pinned is nothing to decide on', async (t) => {
+  const run = runOver(100, new Set([10, 20]), undefined, [], [], 10)
+  run.walk.soon()
+  await run.turn(2000)
   t.same(run.reported, ['c20'])
 })
 

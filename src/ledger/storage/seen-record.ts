@@ -1,7 +1,7 @@
 /** Compares a record of the cluster's whole state with the ledger's row. */
 import type { Lease } from '../../leases/lease.js'
 import type { PinRecord } from '../../leases/pin-record.js'
-import { mergeRow, type Merging, owedBy, ownSeq } from '../merge.js'
+import { mergeRow, type Merging, owesEncoder, ownSeq } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 import { lagMs } from './recent-places.js'
 
@@ -66,11 +66,12 @@ export function compareRow(
   return { row: isChanged ? row : undefined, isAdopted: news.length > 0, isLostWrite }
 }
 
-/** The row of a pin that the cluster lacks: an owed pin is missing, any other is over. */
+/** The row of a pin that the cluster lacks: if an encoder holds it, it is missing, else over. */
 export function withoutRecord(row: LedgerRow, comparing: Comparing): LedgerRow | undefined {
   if (isRecent(row, comparing)) return undefined
-  const isLive = ({ untilMs }: Lease): boolean => untilMs > comparing.nowMs
-  if (owedBy(row, comparing).some(isLive))
+  const { nowMs } = comparing
+  const isLive = ({ untilMs }: Lease): boolean => untilMs > nowMs
+  if (owesEncoder(row, comparing, nowMs))
     return row.report === 'missing' ? undefined : { ...row, report: 'missing' }
   return row.leases.some(isLive) ? { ...row, leases: [] } : undefined
 }

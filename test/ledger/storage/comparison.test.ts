@@ -111,6 +111,18 @@ t.test('pins that were written since, are in doubt or queued stay unchanged', as
   t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
 })
 
+t.test('a pin of the operator alone that the cluster lacks is over, not missing', async (t) => {
+  const both = [untold('operator'), untold('alpha')]
+  const rows = [[untold('operator')], both].map((leases, at) =>
+    rowOf(cidOf(at), at + 1, { leases }),
+  )
+  const storage = await ofEarlierRun(t, rows)
+  const comparison = await storage.compare(() => undefined)
+  t.match(await comparison.end(), { missing: 1 })
+  t.same(await storage.row(cidOf(0)), { ...rows[0], leases: [] })
+  t.match(await storage.row(cidOf(1)), { leases: both, report: 'missing' })
+})
+
 t.test('what this run wrote a moment ago is not missing, whatever the clock says', async (t) => {
   const storage = await withLedger(t)
   const row = rowOf(cidOf(1), storage.nextSeq(), { atMs: Date.now() - 7_200_000 })
