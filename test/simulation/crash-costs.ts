@@ -75,7 +75,7 @@ export const crashCosts = {
     loses:
       'nothing: what gates overwrote is restored once they have heard each other. Until then a ' +
       'DELETE may get 403 or 404, and a lease may be kept too long, even one that was released; ' +
-      'one that another gate had renewed meanwhile is back until its holder unpins it again',
+      'one that the releasing gate could not see is back until its holder unpins it again',
     reportedIn: 'log, metric',
   },
   'crash-elsewhere': {
