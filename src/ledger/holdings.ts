@@ -6,6 +6,7 @@ import type { Clock } from '../time/clock.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { Owes } from './merge.js'
 import { type Place, Places } from './quota-places.js'
+import { decidedMs } from './storage/recent-places.js'
 import { LedgerFault, type LedgerStorage, type OnLostWrite } from './storage/ledger-storage.js'
 
 export interface HoldingsParts extends Clock {
@@ -53,6 +54,10 @@ export class Holdings {
   private comparedMs: number | undefined
   private comparing: Promise<boolean> | undefined
   private isWanted = false
+  /** Recent rows that the last comparison did not see in the cluster. */
+  private unseen = 0
+  /** Whether a second comparison follows the last one. */
+  private isFollowed = false
   /** For pins whose leases the storage does not count, or not yet. */
   readonly places: Places
   /** By CID: places of writes with an unknown outcome. */
@@ -63,7 +68,7 @@ export class Holdings {
     this.comparedMs = parts.storage.contents.comparedMs
     this.places = new Places(parts.now)
     this.scheduler = new Scheduler(
-      async () => ((await this.compare()) ? parts.intervalMs : retryMs),
+      async () => ((await this.compare()) ? this.untilNext() : retryMs),
       parts,
     )
   }
@@ -224,6 +229,12 @@ export class Holdings {
     if (places.size === 0) this.doubted.delete(cid)
   }
 
+  /** What a comparison could not decide, the next one decides soon; but not one after another. */
+  private untilNext(): number {
+    this.isFollowed = this.unseen > 0 && !this.isFollowed
+    return this.isFollowed ? decidedMs : this.parts.intervalMs
+  }
+
   private compare(): Promise<boolean> {
     this.comparing ??= this.compareAll().finally(() => {
       this.comparing = undefined
@@ -259,7 +270,8 @@ export class Holdings {
         await comparison.abandon()
         throw error
       }
-      const { leases, adopted, missing } = await comparison.end()
+      const { leases, adopted, missing, unseen } = await comparison.end()
+      this.unseen = unseen
       this.comparedMs = now()
       const durationMs = Math.round(monotonic() - startMs)
       log('info', { pins, leases, adopted, missing, durationMs }, 'counted leases')

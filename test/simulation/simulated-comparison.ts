@@ -49,17 +49,18 @@ export class SimulatedComparison implements WholeComparison {
 
   async end(): Promise<ComparedState> {
     const { rows } = this.disk.image
-    let missing = 0
+    let [missing, unseen] = [0, 0]
     for (const [cid, row] of rows) {
       if (this.seen.has(cid) || !this.mayChange(cid, row)) continue
       const after = withoutRecord(row, this.comparing())
-      if (after === undefined) continue
+      if (after === 'unseen') unseen++
+      if (after === undefined || after === 'unseen') continue
       if (after.report === 'missing') missing++
       rows.set(cid, after)
     }
     this.disk.image.comparedMs = this.time.wall()
     this.disk.image.isIncomplete = false
-    return { pins: this.seen.size, leases: this.leases, adopted: this.adopted, missing }
+    return { pins: this.seen.size, leases: this.leases, adopted: this.adopted, missing, unseen }
   }
 
   async abandon(): Promise<void> {

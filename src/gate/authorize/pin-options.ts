@@ -74,7 +74,7 @@ export function readPinOptions(
       )
     }
     const read = option.read(value, name)
-    if (read === undefined) throw new BadRequest('bad-option', `parameter ${name} invalid`)
+    if (read === undefined) throw invalid(name)
     if (read !== '') options.push([name, read])
   }
   checkReplication(new Map(options))
@@ -91,19 +91,28 @@ export function mayAsk(name: string, granted: ReadonlySet<OptionGrant>): boolean
 export const unknownParameter = (name: string): BadRequest =>
   new BadRequest('bad-option', `unknown parameter ${quote(name)}`)
 
+function invalid(name: string, expected?: string): BadRequest {
+  const text = `parameter ${name} invalid`
+  return new BadRequest('bad-option', expected === undefined ? text : `${text}: ${expected}`)
+}
+
 function readMetadata(name: string, value: string): Parameter {
   const key = name.slice('meta-'.length)
-  const tooLong =
-    Buffer.byteLength(key) > bytesMax.metaKey || Buffer.byteLength(value) > bytesMax.metaValue
-  if (key === '' || tooLong || controls.test(key + value))
-    throw new BadRequest('bad-option', `parameter ${quote(name)} invalid`)
+  if (key === '' || Buffer.byteLength(key) > bytesMax.metaKey)
+    throw invalid(quote(name), `a key has 1 to ${bytesMax.metaKey} bytes`)
+  if (Buffer.byteLength(value) > bytesMax.metaValue)
+    throw invalid(quote(name), `at most ${bytesMax.metaValue} bytes`)
+  if (controls.test(key + value)) throw invalid(quote(name))
   if (key.startsWith(reservedPrefix))
     throw new BadRequest('bad-option', `metadata under ${reservedPrefix} is reserved`)
   return [name, value]
 }
 
 function bounded(max: number): Reader {
-  return (value) => (Buffer.byteLength(value) > max || controls.test(value) ? undefined : value)
+  return (value, name) => {
+    if (Buffer.byteLength(value) > max) throw invalid(name, `at most ${max} bytes`)
+    return controls.test(value) ? undefined : value
+  }
 }
 
 /** `direct` on this route is echoed but pinned recursively (state.go keeps only the depth). */

@@ -13,7 +13,7 @@ import type { Ledger } from '../../ledger/ledger.js'
 import { type OpenPin, outcomeOf, outcomeOfFault, type Wanted } from '../../ledger/open-pin.js'
 import { mayUnpinAny } from '../../settings/values/permissions.js'
 import { LedgerFault } from '../../ledger/storage/ledger-storage.js'
-import { lagMs } from '../../ledger/storage/recent-places.js'
+import { decidedMs } from '../../ledger/storage/recent-places.js'
 import type { PinTracker } from '../../tracking/tracker.js'
 import { errorBody } from '../../http/error-body.js'
 import type { Answering, Handler, Handling } from '../handler.js'
@@ -23,7 +23,6 @@ import { unshownPin } from '../outage/queued-pin.js'
 import type { OnAnswer, PathPlan, PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import type { Clock } from '../../time/clock.js'
 import { Deadline } from '../../time/deadline.js'
-import { minuteMs } from '../../time/units.js'
 import {
   callOf,
   decideToPin,
@@ -66,9 +65,6 @@ export function createChangePin(holders: Holders): ChangePin {
     }
   }
 }
-
-/** After a change by path without an answer: a comparison leaves out what was written lately. */
-const comparedMs = lagMs + minuteMs
 
 const nothingReserved: Reservation = { excess: undefined, place: undefined }
 
@@ -214,7 +210,7 @@ export function changeByPath(
     const { kind } =
       error === null ? outcomeOf(method, answer.statusCode, text) : outcomeOfFault(error)
     // What it overwrote is found only by a comparison with all pins, once it has landed.
-    if (kind === 'unknown') holdings.soon(comparedMs)
+    if (kind === 'unknown') holdings.soon(decidedMs)
     if (text === undefined || (error === null && answer.statusCode !== 200)) return undefined
     const { cid } = readPinRecord(text)
     return ledger.changedElsewhere(cid, method === 'DELETE').then(() => undefined)

@@ -156,4 +156,6 @@ export interface ComparedState {
   readonly adopted: number
   /** Rows whose pins the cluster lacks: they were removed outside the gate. */
   readonly missing: number
+  /** Rows that the cluster lacks and that were written recently: it may not show them yet. */
+  readonly unseen: number
 }

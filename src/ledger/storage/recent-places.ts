@@ -2,12 +2,16 @@
  * Tells the rows of the last minutes by their places in the order of this gate's writes, whatever
  * steps the clock of the machine makes.
  */
+import { minuteMs } from '../../time/units.js'
 
 /** With CRDT batching the cluster shows a write with a delay. */
 export const lagMs = 300_000
 
 /** A row counts as recent for up to this much longer. */
 const markMs = 10_000
+
+/** A comparison this long after a write decides on it. */
+export const decidedMs = lagMs + minuteMs
 
 /** The last place that was in use at a time. */
 interface Mark {

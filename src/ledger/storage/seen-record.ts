@@ -66,13 +66,20 @@ export function compareRow(
   return { row: isChanged ? row : undefined, isAdopted: news.length > 0, isLostWrite }
 }
 
-/** The row of a pin that the cluster lacks: if an encoder holds it, it is missing, else over. */
-export function withoutRecord(row: LedgerRow, comparing: Comparing): LedgerRow | undefined {
-  if (isRecent(row, comparing)) return undefined
+/**
+ * The row of a pin that the cluster lacks: if an encoder holds it, it is missing, else over.
+ *
+ * @returns undefined: the row stays unchanged; `unseen`: as the state may be older than the row
+ */
+export function withoutRecord(
+  row: LedgerRow,
+  comparing: Comparing,
+): LedgerRow | 'unseen' | undefined {
   const { nowMs } = comparing
+  const isOwed = owesEncoder(row, comparing, nowMs)
+  if (isRecent(row, comparing)) return isOwed && row.report === undefined ? 'unseen' : undefined
   const isLive = ({ untilMs }: Lease): boolean => untilMs > nowMs
-  if (owesEncoder(row, comparing, nowMs))
-    return row.report === 'missing' ? undefined : { ...row, report: 'missing' }
+  if (isOwed) return row.report === 'missing' ? undefined : { ...row, report: 'missing' }
   return row.leases.some(isLive) ? { ...row, leases: [] } : undefined
 }
 

@@ -80,12 +80,14 @@ export class StateComparison {
   /** Marks owed pins that it did not see as missing. @throws DiskFault */
   async end(): Promise<ComparedState> {
     this.flush()
-    let missing = 0
+    let [missing, unseen] = [0, 0]
     for (let after = 0; after < this.lastId;) {
       const ids = this.file.rows.idsAfter(after, pageRows)
       after = ids.at(-1) ?? this.lastId
-      const rows = ids.filter((id) => !this.has(id)).flatMap((id) => this.gone(id) ?? [])
+      const gone = ids.filter((id) => !this.has(id)).flatMap((id) => this.gone(id) ?? [])
+      const rows = gone.filter((row) => row !== 'unseen')
       const found = rows.map((row): LedgerOperation => ({ kind: 'row', row }))
+      unseen += gone.length - rows.length
       if (found.length > 0) this.file.apply(found)
       missing += rows.filter(({ report }) => report === 'missing').length
       // Lets a commit that came meanwhile go first.
@@ -93,7 +95,7 @@ export class StateComparison {
     }
     this.file.compared(this.now())
     const { pins, leases, adopted } = this
-    return { pins, leases, adopted, missing }
+    return { pins, leases, adopted, missing, unseen }
   }
 
   /** CIDs of lost writes that were found since the last call. */
@@ -112,8 +114,8 @@ export class StateComparison {
     if (row !== undefined) this.found.push({ row, ...seen })
   }
 
-  /** The new row of a pin that the cluster lacks; undefined: the row stays unchanged. */
-  private gone(id: number): LedgerRow | undefined {
+  /** The new row of a pin that the cluster lacks. */
+  private gone(id: number): ReturnType<typeof withoutRecord> {
     const row = this.file.rows.rowById(id)
     if (row === undefined || !this.mayChange(row.cid, row)) return undefined
     return withoutRecord(row, this.comparing())

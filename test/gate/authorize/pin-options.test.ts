@@ -113,7 +113,7 @@ t.test('a bad value is refused by name', async (t) => {
   for (const [name, values] of Object.entries(cases)) {
     for (const value of values) {
       const query = `${name}=${encodeURIComponent(value)}`
-      t.equal(read(query), `bad-option: parameter ${name} invalid`, query.slice(0, 60))
+      t.match(read(query), new RegExp(`^bad-option: parameter ${name} invalid`), query.slice(0, 60))
     }
   }
 })
@@ -144,10 +144,11 @@ t.test('lists, names and metadata are accepted up to their bounds', async (t) =>
 t.test('metadata without a key, or past its bounds, is refused', async (t) => {
   const long = 'k'.repeat(129)
   const cases = {
-    'meta-=x': 'parameter "meta-" invalid',
-    [`meta-${long}=x`]: `parameter "meta-${long.slice(0, 59)}" invalid`,
-    [`meta-a=${'v'.repeat(1025)}`]: 'parameter "meta-a" invalid',
-    [`meta-a=${'%C3%A9'.repeat(513)}`]: 'parameter "meta-a" invalid',
+    'meta-=x': 'parameter "meta-" invalid: a key has 1 to 128 bytes',
+    [`meta-${long}=x`]: `parameter "meta-${long.slice(0, 59)}" invalid: a key has 1 to 128 bytes`,
+    [`meta-a=${'v'.repeat(1025)}`]: 'parameter "meta-a" invalid: at most 1024 bytes',
+    [`meta-a=${'%C3%A9'.repeat(513)}`]: 'parameter "meta-a" invalid: at most 1024 bytes',
+    [`name=${long.repeat(4)}`]: 'parameter name invalid: at most 512 bytes',
   }
   for (const [query, message] of Object.entries(cases)) {
     t.equal(read(query), `bad-option: ${message}`, query.slice(0, 40))
