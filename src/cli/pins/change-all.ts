@@ -60,10 +60,14 @@ export async function changeAll<T>(
       ({ outcome }) => outcome === 'not-begun' || (endsWithFault && outcome === 'failed'),
     )
     const settled = results.filter(({ outcome }) => outcome !== 'not-begun')
+    const reasons = new Set<string>()
     for (const { cid, outcome, message } of settled) {
       counts.add(outcome)
-      if (message !== undefined || faulty.has(outcome))
-        io.stderr.write(`${cid}: ${message ?? outcome}\n`)
+      if (message === undefined && !faulty.has(outcome)) continue
+      // One fault ends the change: of all that failed with it, one is enough.
+      if (endsWithFault && outcome === 'failed' && reasons.has(message ?? '')) continue
+      if (outcome === 'failed') reasons.add(message ?? '')
+      io.stderr.write(`${cid}: ${message ?? outcome}\n`)
     }
     const failed = endsWithFault ? settled.filter(({ outcome }) => outcome === 'failed') : []
     progress.add(settled.length - failed.length)

@@ -264,6 +264,19 @@ t.test('progress is tied to the contents of the plan, not to its name', async (t
   }
 })
 
+t.test('a fault that ends a plan is said once, however many pins fail with it', async (t) => {
+  const { cluster, file, ask, command } = await served(t)
+  const out = file('plan.txt')
+  for (const index of [1, 2, 3, 4]) await ask('POST', index)
+  t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 0)
+  cluster.behave({ method: 'DELETE' }, { kind: 'status', status: 500, body: '{}' })
+  const { code, stderr } = await command('pins', 'apply', out)
+  t.equal(code, 1)
+  t.match(stderr, ': 0 of 4 are done, and no other change began')
+  t.equal(stderr.match(/^Qm\w+: /gm)?.length, 1, stderr)
+  t.equal(cluster.pins.size, 4)
+})
+
 t.test('half a plan is never written, and never applied', async (t) => {
   const { cluster, file, command } = await served(t)
   const lease = new Map([[`pinwarden.lease.${alphaId}`, '20200101T000000Z/..']])
