@@ -74,3 +74,20 @@ export function rawRefusal(id: string, reason: RefusalReason): string {
   const { status, message } = refusals[reason]
   return rawError(status, message, [`X-Request-Id: ${id}`])
 }
+
+/** Neither Node nor undici has a time limit for a client that reads nothing. */
+export function cutWhenStalled(
+  response: ServerResponse,
+  record: RequestRecord,
+  stallMs: number,
+): void {
+  response.setTimeout(stallMs, () => {
+    // No bytes wait for the client: the cluster pauses, and its own time limit holds.
+    if (response.writableLength === 0) {
+      response.setTimeout(stallMs)
+      return
+    }
+    record.abort('client-stalled', response.statusCode)
+    response.destroy()
+  })
+}

@@ -7,6 +7,7 @@ import { Whole } from '../../cluster/whole.js'
 import type { AnswerHeaders } from '../../http/headers.js'
 import { ShownLines, shownRecord, shownStatus, shownStatuses } from '../../leases/shown.js'
 import { faultOf } from '../../cluster/faults.js'
+import { cutWhenStalled } from '../answer.js'
 import { faults } from '../refusals.js'
 import type { UpstreamCall } from '../plan.js'
 import { authorized, recordOf } from '../request.js'
@@ -58,7 +59,8 @@ export function relay(
   }
   const isChunked = reply.getHeader('content-length') === undefined
   if (isChunked && announced === streamError) passTrailer(reply, body, streamErrors)
-  cutWhenStalled(reply, recordOf(reply.request).snapshot.config.listen.stallMs)
+  const record = recordOf(reply.request)
+  cutWhenStalled(raw, record, record.snapshot.config.listen.stallMs)
   body.once('error', (error) => {
     // If the gate aborts because the client has left, the cluster is not at fault.
     if (raw.destroyed) return
@@ -169,18 +171,3 @@ export function sendStreamErrors(reply: FastifyReply, texts: readonly string[]):
 
 /** Characters of a field value (RFC 9110 §5.5); Node throws on others. */
 const fieldValue = (text: string): string => text.replace(/[^\t\x20-\x7e]/g, '?')
-
-/** undici waits forever while a client reads nothing, so the client gets a time limit. */
-export function cutWhenStalled(reply: FastifyReply, stallMs: number): void {
-  const record = recordOf(reply.request)
-  const { raw } = reply
-  raw.setTimeout(stallMs, () => {
-    // No bytes wait for the client: the cluster pauses, and its own time limit holds.
-    if (raw.writableLength === 0) {
-      raw.setTimeout(stallMs)
-      return
-    }
-    record.abort('client-stalled', raw.statusCode)
-    raw.destroy()
-  })
-}

@@ -5,7 +5,9 @@ import { ClusterFault } from '../../cluster/faults.js'
 import type { ChunkView } from '../../listings/chunk.js'
 import type { AnswerBody, StreamedAnswer } from '../handler.js'
 import { answerFault } from '../answering.js'
-import { cut, cutWhenStalled, hasTrailers, noteCut, sendStreamErrors } from './relay.js'
+import { cutWhenStalled } from '../answer.js'
+import { recordOf } from '../request.js'
+import { cut, hasTrailers, noteCut, sendStreamErrors } from './relay.js'
 
 export function streamAnswer(reply: FastifyReply, answer: StreamedAnswer): void {
   const { status, headers, body } = answer
@@ -23,7 +25,7 @@ async function write(reply: FastifyReply, answer: StreamedAnswer, body: AnswerBo
     reply.hijack()
     if (!hasLeft()) {
       raw.writeHead(answer.status, headersOf(reply, answer, body))
-      cutWhenStalled(reply, answer.stallMs)
+      cutWhenStalled(raw, recordOf(reply.request), answer.stallMs)
     }
     for (; chunk !== undefined; chunk = await body.next()) {
       // A closed response never reports that it has taken a write.

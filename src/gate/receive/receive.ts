@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Snapshot } from '../../settings/snapshot.js'
-import { refuseUnrouted } from '../answer.js'
+import { cutWhenStalled, refuseUnrouted } from '../answer.js'
 import { type ClientOf, clientOf } from './client.js'
 import type { Connections } from './connections.js'
 import type { AccessLine } from '../../log/access-line.js'
@@ -87,6 +88,12 @@ function taker({ current, connections, write }: Receiving): Take {
       if (connections.isRetiring) response.shouldKeepAlive = false
       attachRecord(request, record)
       connections.opened(record)
+      // Of an answer before it on the connection: this one may have nothing to send for longer.
+      if (isTimed(socket)) socket.setTimeout(0)
+      response.on('prefinish', () => {
+        if (response.writableLength > 0 && !isTimed(socket))
+          cutWhenStalled(response, record, snapshot.config.listen.stallMs)
+      })
       response.on('close', () => {
         endOf(record, response)
       })
@@ -95,6 +102,8 @@ function taker({ current, connections, write }: Receiving): Take {
     connection.take({ request, response, begin, run })
   }
 }
+
+const isTimed = ({ timeout = 0 }: Socket): boolean => timeout > 0
 
 function clientReader(): (request: IncomingMessage, trustProxy: readonly string[]) => string {
   let trusted: readonly string[] | undefined

@@ -113,6 +113,34 @@ t.test('a client that pipelines and leaves frees the cluster immediately', async
   t.equal(gate.cluster.requests.length, 1, 'and what had no turn is not asked')
 })
 
+t.test(
+  'a client that takes nothing of its answers is cut off, one that waits is not',
+  async (t) => {
+    const gate = await startGate(t, {
+      listen: { stallMs: 1000 },
+      listing: { stallMs: 1000 },
+    })
+    gate.cluster.addPin(cid)
+    const asked = gate.cluster.behave({ path: '/id' }, { kind: 'stall' })
+    const waiting = await RawClient.to(gate.url)
+    waiting.write(gate.head('GET /pins HTTP/1.1') + gate.head('GET /id HTTP/1.1'))
+    await gate.line(({ path }) => path === '/pins')
+
+    // More than the buffers of the system take.
+    const body = JSON.stringify({ cid, name: 'x'.repeat(4_000_000), peer_map: {} })
+    const headers = { 'content-type': 'application/json' }
+    gate.cluster.behave({ path: `/pins/${cid}` }, { kind: 'status', status: 200, headers, body })
+    const stalled = await RawClient.to(gate.url)
+    stalled.socket.pause()
+    stalled.write(gate.head(`GET /pins/${cid} HTTP/1.1`).repeat(10))
+    t.match(await gate.line(({ reason }) => reason === 'client-stalled'), { status: 200 })
+    asked.release()
+    t.match(await gate.line(({ path }) => path === '/id'), { status: 200, outcome: 'answered' })
+    waiting.socket.destroy()
+    stalled.socket.destroy()
+  },
+)
+
 t.test('what is broken behind a request does not cost that request its answer', async (t) => {
   const gate = await startGate(t, { listen: { headersTimeoutMs: 1000, requestTimeoutMs: 1000 } })
   const pin = (...headers: string[]) => gate.head(`POST /pins/${cid} HTTP/1.1`, ...headers)
