@@ -50,12 +50,12 @@ const unencrypted = 'listen.allowPlainHttp: keys, CIDs and answers are sent unen
 
 async function stop({ gate, settings }: ServingParts, lingerMs: number) {
   const { app, connections } = gate
-  // Node's HTTP server would close idle connections, and lose requests that are arriving.
+  // Node's HTTP server would close idle connections, and lose requests that are arriving, and
+  // answers that their clients still read.
   NetServer.prototype.close.call(app.server)
   await connections.retire(lingerMs)
-  const closing = app.close()
   await connections.drain(settings.current().config.listen.shutdownMs)
-  await closing
+  await app.close()
 }
 
 /** Each address that the port is bound to; `localhost` may be two. */

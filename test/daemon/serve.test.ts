@@ -8,8 +8,8 @@ import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { certificate } from '../support/certificate.js'
 import { run, startDaemon } from '../support/daemon.js'
-import { type FakeCluster, startFakeCluster } from '../support/fake-cluster/index.js'
-import { RawClient, statuses } from '../support/raw.js'
+import { type FakeCluster, generatedCid, startFakeCluster } from '../support/fake-cluster/index.js'
+import { head, RawClient, statuses } from '../support/raw.js'
 
 const key = generateKey()
 const authorization = `Bearer ${key}`
@@ -64,6 +64,32 @@ t.test(
     await Promise.all([silent.closed, half.closed])
   },
 )
+
+t.test('SIGTERM lets a client take the rest of its answer', async (t) => {
+  const cluster = await fakeCluster(t)
+  const { daemon, url } = await startDaemon(t, configOf(cluster, { lingerMs: 0 }))
+  const [cid, bytes] = [generatedCid(1), 4_000_000]
+  const body = JSON.stringify({ cid, name: 'x'.repeat(bytes), peer_map: {} })
+  const headers = { 'content-type': 'application/json' }
+  cluster.behave({ path: `/pins/${cid}` }, { kind: 'status', status: 200, headers, body })
+  const client = await RawClient.to(url)
+  client.socket.pause()
+  const ask = ['Host: gate', `Authorization: ${authorization}`]
+  client.write(head(`GET /pins/${cid} HTTP/1.1`, ...ask).repeat(10))
+  // Until the buffers of the system are full: the gate asks for no more.
+  const asked = (): number => cluster.requests.filter(({ target }) => target !== '/id').length
+  for (let still = 0, before = 0; still < 50; before = asked()) {
+    await (await askId(url)).text()
+    still = asked() > 0 && asked() === before ? still + 1 : 0
+  }
+  daemon.process.kill('SIGTERM')
+  await daemon.logged('began to stop; requests in flight are finished first')
+  client.socket.resume()
+  const text = await client.all()
+  const whole = text.length - text.lastIndexOf('HTTP/1.1 200 OK')
+  t.ok(whole > bytes, `${whole} bytes of the last answer`)
+  t.same(await daemon.exited, { code: 0, signal: null })
+})
 
 t.test('shutdown is bounded by listen.shutdownMs', async (t) => {
   const cluster = await fakeCluster(t)
