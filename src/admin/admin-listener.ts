@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import { rawError } from '../http/error-body.js'
+import { PiecewiseReader } from '../http/piecewise.js'
 
 const connectionsMax = 64
 
@@ -59,6 +60,7 @@ export function createAdminListener(handler: RequestListener, places: AdminPlace
   )
   server.maxHeadersCount = 64
   makeRoom(server, places)
+  answerInTurn(server)
   // A client that does not read its answer.
   server.timeout = 70_000
   return server
@@ -87,6 +89,22 @@ function makeRoom(server: Server, places: AdminPlaces): void {
     response.once('close', () => {
       if (!socket.destroyed) idle.add(socket)
     })
+  })
+}
+
+/** Otherwise all requests of one read, up to thousands, would begin at once. */
+function answerInTurn(server: Server): void {
+  const readers = new WeakMap<Socket, PiecewiseReader>()
+  server.on('connection', (socket: Socket) => {
+    readers.set(socket, new PiecewiseReader(socket))
+  })
+  server.on('request', ({ headers, socket }, response) => {
+    const hasBody = 'content-length' in headers || 'transfer-encoding' in headers
+    // Its body is still to be read.
+    if (hasBody) return
+    const reader = readers.get(socket)
+    reader?.stop(true)
+    response.once('close', () => reader?.goOn())
   })
 }
 

@@ -174,6 +174,16 @@ t.test('64 idle connections do not lock out a caller', async (t) => {
   for (const { socket } of kept) socket.destroy()
 })
 
+t.test('a connection has one question at a time, however many it has sent', async (t) => {
+  let begun = 0
+  const admin = await startAdmin(t, { isClusterUp: () => Promise.resolve(++begun > 0) })
+  const ask = ['GET /readyz HTTP/1.1', `Host: ${new URL(admin.at).host}`] as const
+  const client = await RawClient.to(admin.at)
+  client.write(head(...ask).repeat(99) + head(...ask, 'Connection: close'))
+  t.equal((await client.all()).match(/"ready":true/g)?.length, 100)
+  t.equal(begun, 100, 'no two were there together, which would have shared one check')
+})
+
 t.test('a flood of dear questions takes a quarter of the time, and all are answered', async (t) => {
   let [made, workMs] = [0, 0]
   const admin = await startAdmin(t, {

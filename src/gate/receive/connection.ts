@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { PlaceInOrder } from '../../collections/idle-order.js'
 import type { Listed } from '../../collections/unordered-list.js'
+import { PiecewiseReader } from '../../http/piecewise.js'
 import type { ClientConnection, RequestRecord } from '../record/record.js'
-import { PiecewiseReader } from './piecewise.js'
 
 /** A received request, perhaps before its turn. */
 export interface Turn {
