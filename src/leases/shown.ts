@@ -128,12 +128,14 @@ export type ShowLines = (lines: Buffer) => Buffer
 
 /** Takes lines in pieces and passes on whole ones, as encoders see them. */
 export class ShownLines {
+  private isEmpty = true
   private readonly rest = new GrowingBytes()
 
   constructor(private readonly show: ShowLines) {}
 
   /** The complete lines so far; the piece's own memory, where nothing changed. */
   take(piece: Buffer): Buffer[] {
+    this.isEmpty = false
     const end = piece.lastIndexOf(newline) + 1
     if (end === 0) {
       this.rest.append(piece)
@@ -150,8 +152,12 @@ export class ShownLines {
       .filter(({ length }) => length > 0)
   }
 
-  /** @throws ClusterFault when the last line has no end: the rest of it is missing */
+  /**
+   * Without any line the cluster answers 204.
+   * @throws ClusterFault also when the last line has no end: the rest of it is missing
+   */
   finish(): void {
+    if (this.isEmpty) throw badAnswer('a listing without a line')
     if (this.rest.length > 0) throw new ClusterFault('cluster-cut')
   }
 }

@@ -3,7 +3,6 @@ import type { Dispatcher } from 'undici'
 import type { AnswerHeaders, RequestHeaders } from '../http/headers.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { ClusterFault, faultOf, faultOfAnswer } from '../cluster/faults.js'
-import { badAnswer } from '../cluster/json.js'
 import type { StreamPool } from '../cluster/pools.js'
 import { shownListing, ShownLines } from '../leases/shown.js'
 import { giveMemory, Chunk, chunkBytes, takeMemory } from './chunk.js'
@@ -54,7 +53,6 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
   private hasHead = false
   private isOver = false
   private isVerifying = false
-  private hasData = false
   private readonly startMs = performance.now()
   private lines: ShownLines | undefined
 
@@ -139,7 +137,6 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return
-    this.hasData = true
     // The memory is the socket's, and is reused after the call.
     for (let from = 0; from < chunk.length;) {
       if (this.used === chunkBytes && !this.flush()) return
@@ -157,8 +154,6 @@ export class UpstreamReader implements Dispatcher.DispatchHandler {
     if (this.isOver || this.isVerifying || !this.flush()) return
     try {
       this.lines?.finish()
-      // Without any pin the cluster answers 204.
-      if (this.lines !== undefined && !this.hasData) throw badAnswer('a listing without a line')
     } catch (error) {
       this.stop(faultOf(error))
       return

@@ -287,6 +287,16 @@ t.test('a cluster that dies inside an answer is never a clean end', async (t) =>
   }
 })
 
+t.test(
+  'unknown is not empty: a listing without a line is a fault, also of named pins',
+  async (t) => {
+    const gate = await startGate(t)
+    gate.cluster.behave({ path: '/pins' }, { kind: 'status', status: 200, body: '' })
+    t.equal((await gate.ask('GET', '/pins')).status, 502)
+    t.equal((await gate.ask('GET', `/pins?cids=${cid}`)).status, 502)
+  },
+)
+
 t.test('an answer without length or chunks is a fault: its end cannot be trusted', async (t) => {
   const gate = await startGate(t)
   gate.cluster.behave(
