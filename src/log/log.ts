@@ -1,5 +1,6 @@
 /** The log: one JSON object a line; no request ever waits for it. */
 import pino, { type Level, type Logger } from 'pino'
+import { printable } from '../text/printable.js'
 import type { LogConfig } from '../settings/schema/schema.js'
 import type { AccessLine } from './access-line.js'
 import { lineText } from './line-text.js'
@@ -48,7 +49,9 @@ export async function openLog(config: LogConfig): Promise<Log> {
   const time = isoTime()
   const write = (line: string, isOfStrangers = false): void => {
     if (closing !== undefined) return
-    sink.add(format === 'json' ? line : `${lineText(line, false)}\n`, isOfStrangers)
+    // JSON itself escapes only some of what a terminal obeys.
+    const shown = /[^\n -~]/.test(line) ? printable(line, '\n') : line
+    sink.add(format === 'json' ? shown : `${lineText(line, false)}\n`, isOfStrangers)
   }
   const logger = pino(
     {

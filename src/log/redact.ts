@@ -7,8 +7,7 @@ const userInfo = /\/\/[^/]*@/g
 
 /**
  * Replaces key-like text and user information, and cuts to a number of characters. It decodes
- * percent-escapes, also nested ones, so that neither `%70w_…` nor `%2570w_…` slips past; the JSON
- * encoder escapes control characters.
+ * percent-escapes, also nested ones, so that neither `%70w_…` nor `%2570w_…` slips past.
  */
 export function redact(text: string, charactersMax: number): string {
   const decoded = decodeAscii(text)

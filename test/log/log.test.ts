@@ -136,3 +136,24 @@ t.test('reopened many times at once, the log loses no line and closes no other f
   t.equal(readFileSync(file, 'utf8').split('\n').length, 51)
   for (const other of others) closeSync(other)
 })
+
+t.test('the log has no character that a terminal obeys, and says which came', async (t) => {
+  const file = join(t.testdir(), 'log')
+  const log = await openLog({ level: 'info', format: 'json', bufferBytesMax: 65_536, file })
+  const text = 'a\u001b[2J\u007f\u009b2J\u0085\u202e\u2028\u{e0001}é'
+  log.access('info', {
+    ...{ id: 'x', traceId: 'x', client: '192.0.2.1', method: 'GET', path: '/id', status: 401 },
+    ...{ outcome: 'refused', bytesIn: 1, bytesOut: 1, durationMs: 1, userAgent: text },
+  })
+  log.warn({ cause: text }, 'a line')
+  await log.close()
+  const written = readFileSync(file, 'utf8')
+  t.notMatch(written, /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  t.match(
+    written
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line)),
+    [{ userAgent: text }, { cause: text }],
+  )
+})
