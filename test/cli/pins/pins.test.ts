@@ -264,7 +264,7 @@ t.test('progress is tied to the contents of the plan, not to its name', async (t
   }
 })
 
-t.test('a fault that ends a plan is said once, however many pins fail with it', async (t) => {
+t.test('a fault that ends a plan appears once, however many pins fail with it', async (t) => {
   const { cluster, file, ask, command } = await served(t)
   const out = file('plan.txt')
   for (const index of [1, 2, 3, 4]) await ask('POST', index)
