@@ -102,15 +102,17 @@ export class Clients {
     if (gate === undefined || model.isInFlight(cid, leaseId)) return
     const before = model.sure(cid, leaseId)
     const { graceSeconds } = this.world.settings
-    const { kubo } = this.world.cluster
+    const { kubo, kuboChanges } = this.world.cluster
     const isShown = this.world.cluster.get(cid) !== undefined
     model.asked(cid, leaseId, { wanted: 'unpin', nowMs: time.true(), gate: at })
     this.ask(`DELETE ${cid} ${leaseId}`, { at, leaseId }, (requestId) =>
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {
-      const isSame = graceSeconds === this.world.settings.graceSeconds
+      const isSame =
+        graceSeconds === this.world.settings.graceSeconds &&
+        kuboChanges === this.world.cluster.kuboChanges
       // What the cluster has lost cannot be kept.
-      const isKept = isSame && isShown && kubo === this.world.cluster.kubo && kubo !== 'unfinished'
+      const isKept = isSame && isShown && kubo !== 'unfinished'
       if (status === 200) model.unpinned(cid, leaseId, this.isApart, isShown)
       if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())

@@ -56,7 +56,9 @@ export class SimulatedCluster {
   readonly readFaults: ReadFault[] = []
   /** 0: every write is seen at once. */
   batchMs = 0
-  kubo: Finished = 'finished'
+  private kuboStatus: Finished = 'finished'
+  /** How often the status of its pins at Kubo changed. */
+  kuboChanges = 0
   /** Writes that it applied. */
   written = 0
 
@@ -65,6 +67,15 @@ export class SimulatedCluster {
     private readonly random: SeededRandom,
   ) {
     this.sweepLater()
+  }
+
+  get kubo(): Finished {
+    return this.kuboStatus
+  }
+
+  set kubo(status: Finished) {
+    if (status !== this.kuboStatus) this.kuboChanges++
+    this.kuboStatus = status
   }
 
   get isUp(): boolean {
