@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { certificate, otherCertificate } from '../support/certificate.js'
 import { freePort } from '../support/free-port.js'
+import { RawClient } from '../support/raw.js'
 import { noRedis as skip, TestRedis } from '../support/redis.js'
 import { type Overrides, startGate, type TestGate } from '../support/start-gate.js'
 
@@ -110,6 +111,20 @@ t.test('a store that hangs delays no request', { skip }, async (t) => {
   redis.resume()
   for (const gate of gates) await gate.logged(back)
   t.same(await statuses(gates, 10), { 200: 10 })
+})
+
+t.test('a client that leaves while the store hangs gives back its place', { skip }, async (t) => {
+  const redis = await TestRedis.start(t)
+  const settings = { store: { timeoutMs: 1000 }, limits: { inFlight: 1 } }
+  const [gate] = await startGates(t, 1, redis, settings)
+  if (gate === undefined) throw new Error('no gate')
+  t.equal((await gate.ask('GET', '/id')).status, 200)
+  redis.pause()
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head('GET /id HTTP/1.1')).socket.end()
+  await gate.line(({ reason }) => reason === 'client-left')
+  redis.resume()
+  t.equal((await gate.ask('GET', '/id')).status, 200)
 })
 
 t.test('a gate starts without its store, and shares once it is there', { skip }, async (t) => {

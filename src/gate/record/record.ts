@@ -169,9 +169,10 @@ export class RequestRecord {
     else this.closings.push(closing)
   }
 
-  /** Runs when the record has ended: the response is over and no work is left. */
+  /** Runs when the record has ended: the response is over and no work is left; or at once. */
   onEnd(ending: () => void): void {
-    this.endings.push(ending)
+    if (this.isEnded) ending()
+    else this.endings.push(ending)
   }
 
   /** Keeps the record open until the returned function is called, for work that continues. */
