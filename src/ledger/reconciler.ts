@@ -59,11 +59,14 @@ export interface ComparedRow {
 const lateBudget: UnpinBudget = { name: 'late', max: 5, withinMs: landingMs }
 const toldMin = 5000
 
+/** As long as a batch of CRDT writes may take. A backup may bring the pin back later. */
+const batchMs = 30_000
+
 export class Reconciler {
   /** When the last ones were, by the monotonic clock. */
   private readonly removals: number[] = []
-  /** When another gate reported one. */
-  private readonly explainedMs = new AgingMap<number>(toldMin)
+  /** Until when each is explained. */
+  private readonly explainedUntil = new AgingMap<number>(toldMin)
 
   constructor(private readonly parts: ReconcilerParts) {}
 
@@ -120,18 +123,19 @@ export class Reconciler {
     if (differs === 'unexpected' && this.isExplained(cid)) this.parts.log('info', { cid }, cameLate)
     else this.parts.log('warn', { cid }, repaired[differs])
     // It is there until its unpin is committed, which a check of a doubt may precede.
-    if (differs === 'unexpected' && isDecided) this.explain(cid)
+    if (differs === 'unexpected' && isDecided) this.explain(cid, batchMs)
     this.parts.onRepaired(differs)
     return { kind: 'repaired', differed: differs }
   }
 
-  /** Another gate, or a batch, may bring back what this one released. */
-  explain(cid: string): void {
-    this.explainedMs.set(cid, this.parts.monotonic())
+  /** Another gate, or a batch, may bring back what this one released, for so long. */
+  explain(cid: string, ms = landingMs): void {
+    const untilMs = this.parts.monotonic() + ms
+    this.explainedUntil.set(cid, Math.max(untilMs, this.explainedUntil.get(cid) ?? 0))
   }
 
   isExplained(cid: string): boolean {
-    return (this.explainedMs.get(cid) ?? -Infinity) > this.parts.monotonic() - landingMs
+    return (this.explainedUntil.get(cid) ?? -Infinity) > this.parts.monotonic()
   }
 
   /** How the cluster's record differs from what is owed; takes no lock. */

@@ -102,7 +102,7 @@ export class Clients {
     if (gate === undefined || model.isInFlight(cid, leaseId)) return
     const before = model.sure(cid, leaseId)
     const { graceSeconds } = this.world.settings
-    const { kubo, kuboChanges } = this.world.cluster
+    const { kubo, kuboChanges, isLagging } = this.world.cluster
     const isShown = this.world.cluster.get(cid) !== undefined
     model.asked(cid, leaseId, { wanted: 'unpin', nowMs: time.true(), gate: at })
     this.ask(`DELETE ${cid} ${leaseId}`, { at, leaseId }, (requestId) =>
@@ -118,8 +118,9 @@ export class Clients {
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
       if (status === 200) return
       // What the cluster has lost of another gate's writes, or a gate without its lock has written
-      // over, only that other gate knows.
-      if (this.isApart && (status === 403 || status === 404)) model.unknown(cid, leaseId)
+      // over, only that other gate knows. A pin whose row was lost may be in an open batch.
+      const isUnseen = this.isApart || (isLagging && model.isAtRisk(cid, leaseId))
+      if (isUnseen && (status === 403 || status === 404)) model.unknown(cid, leaseId)
       // The cluster's own words, where it had lost the pin: it is gone, as was asked.
       else if (status === 404) model.unpinned(cid, leaseId)
       else if (status === 403) {

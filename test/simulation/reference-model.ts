@@ -211,6 +211,11 @@ export class ReferenceModel {
     return waitsElsewhere(holdOf(this.entry(cid), leaseId))
   }
 
+  /** Whether its row may have been lost with the gate that wrote it. */
+  isAtRisk(cid: string, leaseId: string): boolean {
+    return holdOf(this.entry(cid), leaseId).isAtRisk
+  }
+
   /** Whether what was sure was not given up since. */
   isKept(cid: string, leaseId: string, before: Sure): boolean {
     return holdOf(this.entry(cid), leaseId).forgiven === before.forgiven
