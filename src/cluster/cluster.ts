@@ -16,6 +16,7 @@ import {
 import { Exchange } from './exchange.js'
 import { ClusterFault } from './faults.js'
 import { badAnswer, readObject } from './json.js'
+import { allEmpty } from './lane.js'
 import { ListingRelay } from './listing-relay.js'
 import type { StreamPool } from './pools.js'
 import { type LagChange, PeerLag, type SeenAt } from './peer-lag.js'
@@ -183,9 +184,10 @@ export class Cluster {
     return Promise.any(answers).catch(() => false)
   }
 
-  /** Lets exchanges in flight end, then closes the connections. */
+  /** Lets exchanges end, also those that wait for a place, then closes the connections. */
   async retire(): Promise<void> {
     this.lag.close()
+    await allEmpty(this.endpoints.flatMap(({ lanes }) => Object.values(lanes)))
     await Promise.all(this.endpoints.map((endpoint) => endpoint.retire()))
   }
 

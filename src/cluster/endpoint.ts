@@ -95,7 +95,7 @@ export class Endpoint {
   private readonly pools: Pools
   private readonly endRecordConnections: OpenPools['endRecordConnections']
   private readonly prober: HealthProbe
-  private readonly lanes: Readonly<Record<Cost, Lane>>
+  readonly lanes: Readonly<Record<Cost, Lane>>
   private streams = 0
   private hungUpAtMs = -Infinity
   private clockAtMs = -Infinity

@@ -38,6 +38,7 @@ export class Lane {
   private readonly turns: string[] = []
   private running = 0
   private waiting = 0
+  private whenEmpty: (() => void)[] = []
 
   constructor(
     private readonly max: number,
@@ -47,6 +48,11 @@ export class Lane {
   /** Running and waiting work. */
   get size(): number {
     return this.running + this.waiting
+  }
+
+  /** Resolves when there is neither running nor waiting work. */
+  async emptied(): Promise<void> {
+    if (this.size > 0) await new Promise<void>((resolve) => this.whenEmpty.push(resolve))
   }
 
   get isWaitedFor(): boolean {
@@ -86,12 +92,13 @@ export class Lane {
     if (runner === undefined) {
       this.waiting--
       for (const owner of place.owners) this.part(place, owner)
-      return
+    } else {
+      this.running--
+      runner.running--
+      while (this.startNext());
+      this.drop(runner)
     }
-    this.running--
-    runner.running--
-    while (this.startNext());
-    this.drop(runner)
+    if (this.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
   }
 
   private shareOf(owner: string): Share {
@@ -131,6 +138,12 @@ export class Lane {
     }
     return false
   }
+}
+
+/** Resolves when there is no work in any of them. */
+export async function allEmpty(lanes: readonly Lane[]): Promise<void> {
+  // What goes from one endpoint to the other empties a lane and fills another.
+  while (lanes.some(({ size }) => size > 0)) await Promise.all(lanes.map((lane) => lane.emptied()))
 }
 
 /** @returns whether it was in the list */

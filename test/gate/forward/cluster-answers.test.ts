@@ -340,6 +340,17 @@ t.test('encoders get back what they sent: leases are not shown', async (t) => {
   t.ok(kept.some((key) => key.startsWith('pinwarden.lease.')))
 })
 
+t.test('new settings of the cluster cost no request that waits for a place', async (t) => {
+  const gate = await startGate(t, { cluster: { connections: 1 } })
+  const stalled = gate.cluster.behave({ path: /^\/pins\// }, { kind: 'stall' })
+  const asks = [1, 2, 3].map((index) => gate.ask('GET', `/pins/${generatedCid(index)}`))
+  while (gate.endpoints[0]?.load !== 3) await new Promise(setImmediate)
+  gate.replace({ cluster: { connections: 1, statusTimeoutMs: 9000 } })
+  t.match(await gate.ask('GET', '/id'), { status: 200 }, 'those after them have other places')
+  stalled.release()
+  for (const asked of asks) t.equal((await asked).status, 200)
+})
+
 t.test('statuses that hang leave pins, and statuses of others, untouched', async (t) => {
   const gate = await startGate(t, {
     cluster: { connections: 8, queueMax: 8 },
