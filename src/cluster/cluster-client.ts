@@ -18,6 +18,8 @@ type OnDisconnect = (isHangUp: boolean, downMs?: number) => void
 export class ClusterClient {
   private cluster: Cluster
   private settings: string
+  /** Former clusters with exchanges in flight. */
+  private readonly retiring = new Set<Cluster>()
   private readonly coalescer = new RequestCoalescer()
   private disconnected: OnDisconnect = () => undefined
 
@@ -98,7 +100,10 @@ export class ClusterClient {
   apply(snapshot: Snapshot): boolean {
     const settings = settingsOf(snapshot)
     if (settings === this.settings) return false
-    void this.cluster.retire()
+    const former = this.cluster
+    const done = (): void => void this.retiring.delete(former)
+    this.retiring.add(former)
+    former.retire().then(done, done)
     this.settings = settings
     this.cluster = this.clusterOf(snapshot)
     this.coalescer.detachAll()
@@ -110,8 +115,8 @@ export class ClusterClient {
     return this.cluster.probe()
   }
 
-  close(): Promise<void> {
-    return this.cluster.close()
+  async close(): Promise<void> {
+    await Promise.all([this.cluster, ...this.retiring].map((cluster) => cluster.close()))
   }
 
   private clusterOf({ config, endpointSecrets }: Snapshot): Cluster {

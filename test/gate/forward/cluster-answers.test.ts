@@ -351,6 +351,20 @@ t.test('new settings of the cluster cost no request that waits for a place', asy
   for (const asked of asks) t.equal((await asked).status, 200)
 })
 
+t.test('a stop ends what a former cluster has not answered, and each has its line', async (t) => {
+  const gate = await startGate(t, { cluster: { connections: 1 }, listen: { shutdownMs: 1000 } })
+  gate.cluster.behave({ method: 'POST' }, { kind: 'stall' })
+  const asks = [1, 2, 3].map((index) => gate.ask('POST', `/pins/${generatedCid(index)}`))
+  const isSent = () => gate.cluster.requests.some(({ method }) => method === 'POST')
+  while (!isSent() || gate.endpoints[0]?.load !== 3) await new Promise(setImmediate)
+  const cluster = { connections: 1, statusTimeoutMs: 9000 }
+  gate.replace({ cluster, listen: { shutdownMs: 1000 } })
+  const ends = Promise.allSettled(asks)
+  await gate.close()
+  await ends
+  t.equal(gate.lines.length, 3)
+})
+
 t.test('statuses that hang leave pins, and statuses of others, untouched', async (t) => {
   const gate = await startGate(t, {
     cluster: { connections: 8, queueMax: 8 },
