@@ -3,7 +3,7 @@
  * gate, and take-downs.
  */
 import { ClusterFault } from '../cluster/faults.js'
-import { tokenText } from '../leases/lease.js'
+import { type Lease, tokenText } from '../leases/lease.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
@@ -18,7 +18,14 @@ import type { Differed, Reconciler } from './reconciler.js'
 import type { RecordNow, Records, View } from './records.js'
 import { type LedgerRow, releasedOf, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
-import { everyHolder, readTakeDown, type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
+import {
+  everyHolder,
+  isBefore,
+  readTakeDown,
+  type TakeDown,
+  takeDownEntry,
+  takeDownOf,
+} from './take-down.js'
 
 export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly storage: LedgerStorage
@@ -138,7 +145,7 @@ export class Decisions {
       }))
       const released = [
         ...releasedOf([...ended, ...queued], seq),
-        takeDownEntry({ untilMs, atMs: pin.nowMs, reason }, seq),
+        takeDownEntry({ untilMs, atMs: pin.nowMs, token: tokenText({ gateId, seq }), reason }, seq),
       ]
       const row = { ...gone, cid, seq, atMs: pin.nowMs, released }
       const dueMs = now() + looksAfterMs
@@ -188,21 +195,23 @@ export class Decisions {
     const { storage, recent, queue, onDoubt } = this.parts
     const { gateId } = storage
     if (before?.released.some((gone) => gone.token === token) === true) return before
-    const { atMs } = readTakeDown(token)
+    const down = readTakeDown(token)
+    const { atMs } = down
     const { leases = [], released = [], seq = 0 } = before ?? {}
     const entries = queue.of(cid).map((entry) => ({ ...entry, sinceMs: entry.atMs }))
     const queued = entries.map(({ holder, seq, sinceMs }) => {
       return { holder, sinceMs, token: tokenText({ gateId, seq }) }
     })
-    const isOver = ({ sinceMs }: { readonly sinceMs: number }): boolean => sinceMs <= atMs
+    const isOver = (lease: Pick<Lease, 'sinceMs' | 'token'>): boolean =>
+      isBefore(down, lease) ?? lease.sinceMs <= atMs
     const kept = leases.filter((lease) => !isOver(lease))
     const later = [...kept, ...queued.filter((entry) => !isOver(entry))]
     const laterSeqs = later.flatMap(({ token }) => ownSeq(token, gateId) ?? [])
     const downSeq = Math.min(storage.nextSeq(), ...laterSeqs) - 1
     const ended = releasedOf([...leases, ...queued].filter(isOver), downSeq)
-    const down = { holder: everyHolder, token, seq: downSeq }
+    const entry = { holder: everyHolder, token, seq: downSeq }
     const row = { ...gone, ...before, cid, seq, atMs: before?.atMs ?? atMs, former: [] }
-    const all = [...released, ...ended, down]
+    const all = [...released, ...ended, entry]
     const after: LedgerRow = { ...row, leases: kept, released: all, report: undefined }
     const dropped = entries.filter(isOver)
     void storage.note([

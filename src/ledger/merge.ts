@@ -6,7 +6,7 @@ import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import { type Lease, latestEnd, operator, readToken, tokensOf } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { LedgerRow, Released } from './row.js'
-import { releasedByThen, takeDownOf } from './take-down.js'
+import { isBefore, releasedByThen, takeDownOf } from './take-down.js'
 
 export interface Merged {
   /** Undefined: the CID should not be pinned. */
@@ -173,7 +173,8 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   const gone = releasedByThen(row)
   const isOlder = (lease: Lease): boolean => {
     const seq = ownSeq(lease.token, gateId)
-    return (seq !== undefined && seq < (gone.at(-1)?.seq ?? 0)) || isAmong(gone, lease, seq)
+    if (seq !== undefined && seq < (gone.at(-1)?.seq ?? 0)) return true
+    return isBefore(down, lease) ?? isAmong(gone, lease, seq)
   }
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
 }
@@ -186,8 +187,11 @@ const isPinnedSince = (row: LedgerRow, { leases, former }: PinRecord, gateId: st
   [...leases, ...former].some((lease) => isSinceTakeDown(row, lease, gateId))
 
 /** Its token is newer than the take-down, whatever the time of the record says. */
-const isSinceTakeDown = (row: LedgerRow, { token }: Lease, gateId: string): boolean =>
-  (ownSeq(token, gateId) ?? -1) > (releasedByThen(row).at(-1)?.seq ?? Infinity)
+function isSinceTakeDown(row: LedgerRow, lease: Lease, gateId: string): boolean {
+  const down = takeDownOf(row)
+  if (down !== undefined && isBefore(down, lease) === false) return true
+  return (ownSeq(lease.token, gateId) ?? -1) > (releasedByThen(row).at(-1)?.seq ?? Infinity)
+}
 
 const isOwed = ({ leases }: LedgerRow, { holder, token }: Lease): boolean =>
   leases.some((own) => own.holder === holder && own.token === token)

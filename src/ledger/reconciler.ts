@@ -168,15 +168,19 @@ export class Reconciler {
 
   /** Additional leases of the cluster's record are owed from now on; the row keeps its place. */
   private adopt(row: LedgerRow | undefined, read: PinRecord): void {
-    const { storage, now } = this.parts
+    const { storage, pins, now } = this.parts
     if (read.leases.length === 0 || read.type !== 'pin' || row?.report !== undefined) return
     if (row !== undefined && versions(row.leases) === versions(read.leases)) return
     const { cid, isDirect, options, leases, former, expiresMs } = read
     // For a write whose row was lost with a killed gate: a walk also has to check it.
     const own = leases.map(({ token }) => ownSeq(token, storage.gateId) ?? 0)
     const place = { seq: Math.max(row?.seq ?? 0, ...own), atMs: row?.atMs ?? now() }
-    const adopted = { cid, ...place, isDirect, options, leases, former, expiresMs, released: [] }
-    void storage.note([{ kind: 'row', row: adopted }])
+    // Other gates owe what it replaced before they hear of it.
+    const released = leases.flatMap(({ holder, replaces = [] }, at) =>
+      own[at] === 0 ? [] : replaces.map((token) => ({ holder, token, seq: own[at] ?? 0 })),
+    )
+    const adopted = { cid, ...place, isDirect, options, leases, former, expiresMs, released }
+    void storage.note([{ kind: 'row', row: adopted }, ...pins.newsOf(adopted, read)])
   }
 
   /** A restored backup brings back more than late writes do. */

@@ -3,6 +3,7 @@
  * release by all holders of everything that the cluster had written by then, with or without
  * tokens. No I/O here.
  */
+import { type Lease, readToken } from '../leases/lease.js'
 import type { LedgerRow, Released } from './row.js'
 
 export interface TakeDown {
@@ -10,6 +11,8 @@ export interface TakeDown {
   readonly untilMs: number
   /** When it was; every lease that began by then is released. */
   readonly atMs: number
+  /** Its token: it says which leases of its own gate came later, however soon. */
+  readonly token?: string | undefined
   /** The operator's. */
   readonly reason: string
 }
@@ -18,11 +21,11 @@ export interface TakeDown {
 export const everyHolder = '*'
 
 /** @param seq of the take-down, in the order of tokens */
-export const takeDownEntry = ({ untilMs, atMs, reason }: TakeDown, seq: number): Released => ({
-  holder: everyHolder,
-  token: `${untilMs}/${atMs} ${reason}`,
-  seq,
-})
+export function takeDownEntry(takeDown: TakeDown, seq: number): Released {
+  const { untilMs, atMs, token, reason } = takeDown
+  const of = token === undefined ? '' : `/${token}`
+  return { holder: everyHolder, token: `${untilMs}/${atMs}${of} ${reason}`, seq }
+}
 
 /** The last one; undefined: there was none. */
 export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown | undefined {
@@ -31,9 +34,22 @@ export function takeDownOf({ released }: Pick<LedgerRow, 'released'>): TakeDown 
 }
 
 export function readTakeDown(token: string): TakeDown {
-  const [times = '', ...words] = token.split(' ')
-  const [untilMs = 0, atMs = untilMs] = times.split('/').map(Number)
-  return { untilMs, atMs, reason: words.join(' ') }
+  const [head = '', ...words] = token.split(' ')
+  const [until, at = until, of] = head.split('/')
+  return { untilMs: Number(until), atMs: Number(at), token: of, reason: words.join(' ') }
+}
+
+/**
+ * Whether a lease is of the time before a take-down, or after it, by the numbers of the gate that
+ * made both; undefined: another gate made the lease, so only its time tells.
+ */
+export function isBefore(
+  down: TakeDown,
+  { token = '' }: Pick<Lease, 'token'>,
+): boolean | undefined {
+  const [own, version] = [readToken(down.token ?? ''), readToken(token)]
+  if (own === undefined || own.gateId !== version?.gateId) return undefined
+  return version.seq <= own.seq
 }
 
 /** Releases up to the last take-down, which is the last of them, in order. */

@@ -239,6 +239,17 @@ t.test('a later lease is not dropped for one that may have been released elsewhe
   t.same(held(merged), [['a', own(5), Infinity]], 'and none becomes shorter')
 })
 
+t.test("another gate's take-down leaves what that gate pinned since, however soon", async (t) => {
+  const token = other(5)
+  const down = takeDownEntry({ untilMs: now, atMs: now, token, reason: 'an order' }, 7)
+  const row = rowOf([], { released: [down] })
+  const [before, since] = [lease('a', other(4)), lease('b', other(6))]
+  t.match(merge(row, readOf([before])), { record: undefined, isTakenDown: true })
+  t.same(held(merge(row, readOf([before, since]))), [['b', other(6), Infinity]])
+  const late = readOf([before], { writtenMs: now + hour })
+  t.equal(merge(row, late).record, undefined, 'a late write is of before, whatever its time')
+})
+
 t.test('a renewal after a take-down, lost with its row by a crash, keeps the lease', async (t) => {
   // For a minute, late writes of before count as of before, whatever their time.
   const down = takeDownEntry({ untilMs: now + 60_000, atMs: now, reason: 'an order' }, 5)

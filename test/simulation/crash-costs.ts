@@ -82,7 +82,8 @@ export const crashCosts = {
     event: 'the cluster is killed, with several gates',
     loses:
       'nothing: until each gate has repaired what it wrote, a DELETE at another one may get 403 ' +
-      'or 404, and a lease that is shortened or released there may last as long as before',
+      'or 404, and a lease that was shortened or released there may last as long as before, ' +
+      'even if its holder has pinned again at another gate',
     reportedIn: 'log, metric',
   },
   'queue-elsewhere': {

@@ -15,6 +15,8 @@ interface Hold {
   maxMs: number
   /** The longest that it may ever have held: what a crash may bring back. */
   everMs: number
+  /** The end of a lease that it released, and the gates that may have written that. */
+  readonly former: { untilMs: number; writers: ReadonlySet<number> }
   /** When the last POST was answered, by the monotonic clock, and with what. */
   answeredAtMs: number
   answer: 200 | 202 | undefined
@@ -173,8 +175,8 @@ export class ReferenceModel {
     }
     const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
     if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
-    hold.writers.clear()
-    Object.assign(hold, { maxMs: -Infinity, everMs: -Infinity, answer: undefined })
+    end(hold)
+    Object.assign(hold, { maxMs: -Infinity, answer: undefined })
     Object.assign(hold, { waitsAt: undefined, isOfBefore: false })
   }
 
@@ -326,9 +328,21 @@ export class ReferenceModel {
   clusterKilled(atMs: number): void {
     this.clusterKilledAtMs = atMs
     this.isCrashUnchecked = true
-    // Of what was kept only for a while nothing is repaired.
-    for (const entry of this.entries.values()) entry.keptUntilMs = -Infinity
+    for (const entry of this.entries.values()) {
+      // Of what was kept only for a while nothing is repaired.
+      entry.keptUntilMs = -Infinity
+      for (const hold of entry.holds.values()) this.mayLengthen(hold)
+    }
     this.forgiveBoth()
+  }
+
+  /** It was released at one gate, and made again at another: neither knows which came later. */
+  private mayLengthen(hold: Hold): void {
+    const { untilMs, writers } = hold.former
+    const isElsewhere = [...writers].some((gate) => gate !== hold.gate)
+    if (!isElsewhere || hold.maxMs === -Infinity || hold.maxMs >= untilMs) return
+    hold.maxMs = untilMs
+    this.accept('crash-elsewhere')
   }
 
   private forgiveBoth(): void {
@@ -462,8 +476,8 @@ export class ReferenceModel {
       hold.mayLand = false
       hold.waitsAt = undefined
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
-        Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity })
-        hold.writers.clear()
+        Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity })
+        end(hold)
       } else if (hold.answer === 202) hold.answer = 200
     }
     loosen(entry)
@@ -568,11 +582,20 @@ const loosen = (entry: Entry): void => {
   Object.assign(entry, { frozen: undefined, isReturned: false, keptUntilMs: -Infinity })
 }
 
+/** It holds nothing, and a later lease may be another gate's. */
+function end(hold: Hold): void {
+  if (hold.everMs > -Infinity)
+    Object.assign(hold.former, { untilMs: hold.everMs, writers: new Set(hold.writers) })
+  hold.everMs = -Infinity
+  hold.writers.clear()
+}
+
 function holdOf({ holds }: Entry, leaseId: string): Hold {
   let hold = holds.get(leaseId)
   if (hold === undefined) {
     hold = {
       ...{ minMs: -Infinity, maxMs: -Infinity, everMs: -Infinity },
+      former: { untilMs: -Infinity, writers: new Set() },
       ...{
         answeredAtMs: -Infinity,
         answer: undefined,

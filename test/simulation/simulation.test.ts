@@ -312,6 +312,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'batching', ms: 0, afterMs: 100 },
     ],
   ],
+  'a gate that lost the row of a shorter renewal tells the gate of the longer lease': [
+    2,
+    [{ kind: 'pin', encoder: 0, cid: 16, spanMs: 21_600_000, gate: 0, afterMs: 150 }],
+    [
+      { kind: 'pin', encoder: 0, cid: 16, spanMs: 300_000, gate: 1, afterMs: 2000 },
+      { kind: 'freeze', ms: 500, gate: 1, afterMs: 2 },
+      { kind: 'gate-kill', gate: 1, afterMs: 57 },
+    ],
+  ],
   'a late write that only a comparison has found outlasts a sweep that listed the pin before': [
     1,
     [
