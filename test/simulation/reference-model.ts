@@ -60,6 +60,8 @@ interface Entry {
   isReturned: boolean
   /** Unpinned before the cluster showed it: no bound of repairs applies, as it may still appear. */
   isUnshown: boolean
+  /** When a gate last repeated its unpin, by the monotonic clock. */
+  unpinnedAgainMs: number
   /** Unpinned, and kept for its retention period until then; true time. */
   keptUntilMs: number
   /** When something was last asked of it, true time. */
@@ -83,6 +85,9 @@ export interface Violation {
 
 /** Of pins that a hand brought back: so many may have been in doubt. */
 const doubtedMax = 5
+
+/** A batch takes no longer. */
+const batchMsMax = 30_000
 
 /** What clocks may differ by when a lease ends. */
 const marginMs = 2000
@@ -412,11 +417,17 @@ export class ReferenceModel {
     for (const hold of entry.holds.values()) this.forgive('hand-removed', hold)
   }
 
+  /** A gate repeated an unpin: within a batch the pin may still be there, and no bound applies. */
+  unpinnedAgain(cid: string, atMs: number): void {
+    this.entry(cid).unpinnedAgainMs = atMs
+  }
+
   /** Pins that an older state brought back. */
-  returned(cids: readonly string[]): void {
+  returned(cids: readonly string[], atMs: number): void {
     // Not all of them need have been unpinned by the gate.
-    if (cids.length > repairs.returnedMax + 14)
-      for (const entry of cids.map((cid) => this.entry(cid))) entry.isReturned = !entry.isUnshown
+    if (cids.length <= repairs.returnedMax + 14) return
+    for (const entry of cids.map((cid) => this.entry(cid)))
+      entry.isReturned = !entry.isUnshown && entry.unpinnedAgainMs < atMs - batchMsMax
   }
 
   /**
@@ -503,6 +514,7 @@ export class ReferenceModel {
         keptUntilMs: -Infinity,
         frozen: undefined,
         isReturned: false,
+        unpinnedAgainMs: -Infinity,
         isUnshown: false,
         isLossy: false,
         down: undefined,

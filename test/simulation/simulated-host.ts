@@ -4,7 +4,7 @@ import { SharedMail } from '../../src/store/shared-mail.js'
 import { Store } from '../../src/store/store.js'
 import { cutOff, type Life } from './cut-off.js'
 import type { GateParts, GateUnderTest, OpenGate, SimulatedSettings } from './gate-port.js'
-import type { Violation } from './reference-model.js'
+import type { ReferenceModel, Violation } from './reference-model.js'
 import type { SeededRandom } from './seeded-random.js'
 import type { SimulatedCluster } from './simulated-cluster.js'
 import type { OpenDisk, SimulatedDisk } from './simulated-disk.js'
@@ -19,6 +19,7 @@ export interface Surroundings {
   readonly store: SimulatedStore | undefined
   readonly failMode: 'open' | 'closed'
   readonly settings: SimulatedSettings
+  readonly model: Pick<ReferenceModel, 'unpinnedAgain'>
   note(text: string): void
   fail(invariant: Violation['invariant'], text: string): void
   /** Whether no hand changed anything, and all gates know of each other's writes. */
@@ -159,6 +160,8 @@ export class SimulatedHost {
       settings,
       log: (level, fields, message) => {
         if (level !== 'info') this.note(`log ${level}: ${message} ${logged(fields)}`)
+        if (message.endsWith('; unpinned again') && 'cid' in fields)
+          this.world.model.unpinnedAgain(String(fields.cid), time.monotonic())
         if (this.isFalseAlarm(message)) this.world.fail('alarm', message)
       },
     }

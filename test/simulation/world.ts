@@ -334,7 +334,8 @@ export class World implements Surroundings {
       model.byHand(cid)
     const back = [...state.values()].filter(({ cid }) => !before.has(cid))
     // What has an end is swept.
-    model.returned(back.flatMap(({ cid, expiresMs }) => (expiresMs === Infinity ? [cid] : [])))
+    const cids = back.flatMap(({ cid, expiresMs }) => (expiresMs === Infinity ? [cid] : []))
+    model.returned(cids, this.time.monotonic())
     cluster.import(state)
   }
 
