@@ -110,7 +110,9 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
       this.parts = new GrowingBytes()
       return
     }
-    clearTimeout(this.clock)
+    // A listing has its own limit. Statuses that are streamed are few: they take as long again.
+    if (this.exchange.isListing) clearTimeout(this.clock)
+    else this.clock.refresh()
     this.stream = new AnswerStream(controller, (error) => {
       this.end(error)
     })
@@ -179,6 +181,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   }
 
   private end(error: Error | undefined): void {
+    clearTimeout(this.clock)
     this.events.onEnd(error)
     this.exchange.end()
   }

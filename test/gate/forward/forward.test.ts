@@ -337,6 +337,18 @@ t.test(
   },
 )
 
+t.test('statuses by name that come without end are cut, and free their place', async (t) => {
+  const gate = await startGate(t, { cluster: { statusTimeoutMs: 1000 } })
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
+  const received = await gate.cluster.nextRequest()
+  stream.write(`{"cid":"${cid}","n":1,"peer_map":{}}\n`)
+  await client.until('"n":1')
+  await Promise.all([received.aborted, client.closed])
+  t.match(await gate.line(), { status: 200, outcome: 'fault', reason: 'cluster-cut' })
+})
+
 t.test('an abandoned write finishes, and its line has the outcome', async (t) => {
   const gate = await startGate(t)
   let release = (): void => undefined
