@@ -67,7 +67,10 @@ export const cluster = optionalSection(
     ),
     connectTimeoutMs: timeMs(5000, 'Longest wait for a connection to the cluster.'),
     idTimeoutMs: timeMs(8000, 'Longest wait for the first byte of an answer to GET /id.'),
-    statusTimeoutMs: timeMs(20_000, 'The same for GET /pins/{cid} and other statuses.'),
+    statusTimeoutMs: timeMs(
+      20_000,
+      'The same for statuses; those of ?cids= may take as long again.',
+    ),
     writeTimeoutMs: timeMs(25_000, 'The same for pins, unpins and recovers.'),
     listTimeoutMs: timeMs(310_000, 'The same for listings (the cluster gives Kubo 5 minutes).'),
     idleTimeoutMs: timeMs(60_000, 'Longest pause of the cluster in the middle of an answer.'),
