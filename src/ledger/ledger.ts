@@ -97,7 +97,10 @@ export class Ledger {
       const record = isOwed ? merged.record : read
       return { ...now, record, rowEndMs: row?.expiresMs, foreign: undefined }
     }
-    const { record, isMissing, foreign } = recent.over(cid, now, storage.gateId)
+    const { record, isMissing, foreign } = recent.over(cid, now, {
+      gateId: storage.gateId,
+      owes: this.parts.owes,
+    })
     if (isMissing) onDoubt(cid, 'not-found')
     return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, foreign }
   }

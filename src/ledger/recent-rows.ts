@@ -6,7 +6,15 @@ import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
 import type { Lease } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
-import { mergeRow, ofOneHolder, owedBy, owedByChange, ownSeq, wasReleased } from './merge.js'
+import {
+  mergeRow,
+  type Merging,
+  ofOneHolder,
+  owedBy,
+  owedByChange,
+  ownSeq,
+  wasReleased,
+} from './merge.js'
 import type { RecordNow } from './records.js'
 import { type LedgerRow, type Released, withReleased } from './row.js'
 
@@ -72,19 +80,21 @@ export class RecentRows {
   }
 
   /** Corrects a record that was just read, of a CID that is not in doubt. */
-  over(cid: string, { read, nowMs }: RecordNow, gateId: string): Seen {
+  over(cid: string, { read, nowMs }: RecordNow, merging: Merging): Seen {
     const recent = this.of(cid)
     if (recent === undefined) return { record: read, isMissing: false, foreign: undefined }
     const { row, writtenMs } = recent
     const owed = owedByChange(row, read)
-    const { record, differs } = mergeRow(owed, read, { gateId, owes: 'all' }, nowMs)
+    const { record, differs } = mergeRow(owed, read, { ...merging, owes: 'all' }, nowMs)
     // The cluster's times are in whole seconds when read back.
     const isLater = read !== undefined && secondsOf(read.writtenMs) > secondsOf(writtenMs)
-    if (isLater && differs === 'missing')
+    if (isLater && differs === 'missing') {
       // A hand takes no holder's lease, but another gate may have released it.
-      return isUnheld(read)
-        ? { record, isMissing: false, foreign: 'hand' }
-        : { record: read, isMissing: false, foreign: 'gate' }
+      if (isUnheld(read)) return { record, isMissing: false, foreign: 'hand' }
+      // Gates that share a store hear of each release: without it, a lease was overwritten.
+      const left = merging.owes === 'own' ? mergeRow(owed, read, merging, nowMs).record : read
+      return { record: left, isMissing: false, foreign: 'gate' }
+    }
     return { record, isMissing: read === undefined && record !== undefined, foreign: undefined }
   }
 }

@@ -18,12 +18,18 @@ const row: LedgerRow = {
 
 interface Around {
   readonly isDoubted?: boolean
+  /** What this gate wrote lately. */
+  readonly recent?: LedgerRow
+  readonly owes?: 'all' | 'own'
   /** The cluster's record. */
   readonly read?: PinRecord
 }
 
-function ledgerOf(rows: readonly LedgerRow[], { isDoubted = false, read }: Around = {}) {
+function ledgerOf(rows: readonly LedgerRow[], around: Around = {}) {
+  const { isDoubted = false, read, owes = 'all', recent } = around
   const asked: string[] = []
+  const recentRows = new RecentRows(() => 0)
+  if (recent !== undefined) recentRows.wrote(recent, recent.atMs)
   const now = { read, nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
   const parts = {
     storage: {
@@ -36,8 +42,8 @@ function ledgerOf(rows: readonly LedgerRow[], { isDoubted = false, read }: Aroun
       },
     },
     records: { read: () => Promise.resolve(now) },
-    recent: new RecentRows(() => 0),
-    owes: 'all',
+    recent: recentRows,
+    owes,
     isDoubted: () => isDoubted,
     onDoubt: () => undefined,
   } as unknown as LedgerParts
@@ -164,4 +170,17 @@ t.test('an unpin that found nothing releases what may still land', async (t) => 
   const { committed } = await changed('unpin', true)
   t.match(committed, [{ kind: 'row', row: { cid, seq: 2, leases: [] } }], 'of a later place')
   t.match(await changed('unpin', false), { committed: [], noted: [] }, 'else there is no row')
+})
+
+t.test('a gate of several keeps its own lease over a later write that dropped it', async (t) => {
+  const theirs = { ...lease, holder: 'b', token: 'other123.1' }
+  const read = { ...row, type: 'pin', leases: [theirs], writtenMs: 5000 }
+  const held = async (owes: 'all' | 'own', recent = row) => {
+    const { record } = await ledgerOf([recent], { read, recent, owes }).look()
+    return record?.leases.map(({ holder }) => holder).sort()
+  }
+  t.same(await held('own'), ['a', 'b'], 'the other gate had no lock, and did not see it')
+  t.same(await held('all'), ['b'], 'without a store the other gate may have released it')
+  const released = [{ holder: 'a', token: lease.token, seq: 2 }]
+  t.same(await held('own', { ...row, leases: [], released }), ['b'])
 })
