@@ -174,9 +174,15 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   const isOlder = (lease: Lease): boolean => {
     const seq = ownSeq(lease.token, gateId)
     if (seq !== undefined && seq < (gone.at(-1)?.seq ?? 0)) return true
-    return isBefore(down, lease) ?? isAmong(gone, lease, seq)
+    return isBefore(down, lease) ?? gone.some(({ token }) => isNoLater(lease, token))
   }
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
+}
+
+/** By the numbers of the gate that made both, also if their holders differ. */
+function isNoLater({ token = '' }: Lease, other: string): boolean {
+  const [own, version] = [readToken(token), readToken(other)]
+  return own !== undefined && own.gateId === version?.gateId && own.seq <= version.seq
 }
 
 /**

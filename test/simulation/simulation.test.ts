@@ -321,6 +321,21 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'gate-kill', gate: 1, afterMs: 57 },
     ],
   ],
+  "a late write at another gate brings back nothing of a take-down, nor the operator's hold": [
+    4,
+    [{ kind: 'pin', encoder: 2, cid: 1, spanMs: Infinity, gate: 0, afterMs: 100 }],
+    [
+      { kind: 'hand-add', cid: 1, gate: 3, afterMs: 60_000 },
+      {
+        kind: 'write-fault',
+        fault: { kind: 'late', landsAfterMs: 240_000 },
+        gate: 2,
+        afterMs: 75_000,
+      },
+      { kind: 'pin', encoder: 1, cid: 1, spanMs: Infinity, gate: 0, afterMs: 26_000 },
+      { kind: 'take-down', cid: 1, gate: 1, afterMs: 50_500 },
+    ],
+  ],
   'a late write that only a comparison has found outlasts a sweep that listed the pin before': [
     1,
     [
