@@ -66,7 +66,8 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     private readonly events: ExchangeEvents,
   ) {
     this.clock = setTimeout(() => {
-      exchange.cancel(new ClusterFault('cluster-timeout'))
+      const isCut = this.stream !== undefined
+      exchange.cancel(isCut ? tooLong() : new ClusterFault('cluster-timeout'))
     }, timeoutMs)
     exchange.whenCancelled((reason) => {
       this.fail(reason)
@@ -186,6 +187,9 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     this.exchange.end()
   }
 }
+
+const tooLong = (): ClusterFault =>
+  new ClusterFault('cluster-cut', new Error('the answer took too long'))
 
 /** A stream of any length, no faster than its reader. */
 class AnswerStream extends Readable {

@@ -347,6 +347,13 @@ t.test('statuses by name that come without end are cut, and free their place', a
   await client.until('"n":1')
   await Promise.all([received.aborted, client.closed])
   t.match(await gate.line(), { status: 200, outcome: 'fault', reason: 'cluster-cut' })
+  gate.cluster.reset()
+  const half = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const asked = gate.ask('GET', `/pins?cids=${cid}`)
+  await gate.cluster.nextRequest()
+  half.write('{"cid"')
+  t.equal((await asked).status, 502, 'before the first line it is an answer')
+  t.match(await gate.line((line) => line.status === 502), { reason: 'cluster-cut' })
 })
 
 t.test('an abandoned write finishes, and its line has the outcome', async (t) => {
