@@ -3,6 +3,7 @@
  * happened, and says what the pinset has to be by it.
  */
 import { isSoftDeleted } from '../../src/leases/decide.js'
+import { landingMs } from '../../src/ledger/doubt.js'
 import { type PinRecord, readPinRecord } from '../../src/leases/pin-record.js'
 import { type CrashName, repairs, rowDelayMsMax } from './crash-costs.js'
 import { readText, type SimulatedPin } from './simulated-pin.js'
@@ -59,7 +60,7 @@ interface Entry {
   /** A hand brought it back together with many others. */
   isReturned: boolean
   /** Unpinned before the cluster showed it: no bound of repairs applies, as it may still appear. */
-  isUnshown: boolean
+  unshownMs: number
   /** When a gate last repeated its unpin, by the monotonic clock. */
   unpinnedAgainMs: number
   /** Unpinned, and kept for its retention period until then; true time. */
@@ -112,10 +113,12 @@ export class ReferenceModel {
   /** Whether a hand changed anything: then there may be reports. */
   hadHands = false
   private readonly returnedMax: number
+  private readonly isAlone: boolean
   private readonly forgottenUnpins = new Set<string>()
 
   /** @param gates of one backup several unpin as many together as one does of few */
   constructor(gates: number) {
+    this.isAlone = gates === 1
     this.returnedMax = doubtedMax + (gates > 1 ? repairs.returnedMax : 0)
   }
 
@@ -175,7 +178,7 @@ export class ReferenceModel {
     const hold = holdOf(entry, leaseId)
     Object.assign(hold, { isInFlight: false, minMs: -Infinity })
     if (isShown !== undefined) {
-      entry.isUnshown = !isShown
+      if (!isShown) entry.unshownMs = entry.askedMs
       hold.mayLand = false
     }
     const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
@@ -363,10 +366,14 @@ export class ReferenceModel {
     this.ledgerLostAtMs = atMs
     for (const [cid, entry] of this.entries) {
       if ((this.isCrashUnchecked || entry.isLossy) && isPinned(cid)) entry.isByHand = true
+      // With several gates, the lease that the cluster has may be one of before.
+      const isReverted = this.isCrashUnchecked && !this.isAlone
       const isUnsafe = entry.askedMs > nowMs - lateMsMax
       if (isUnsafe) Object.assign(entry, { unsafeUntilMs: atMs + lateMsMax, isByHand: true })
-      for (const [leaseId, hold] of entry.holds)
-        if (isUnsafe || !has(cid, leaseId, hold.minMs)) this.forgive('ledger-lost', hold)
+      for (const [leaseId, hold] of entry.holds) {
+        const isSure = !isUnsafe && !isReverted && has(cid, leaseId, hold.minMs)
+        if (!isSure) this.forgive('ledger-lost', hold)
+      }
     }
   }
 
@@ -423,11 +430,12 @@ export class ReferenceModel {
   }
 
   /** Pins that an older state brought back. */
-  returned(cids: readonly string[], atMs: number): void {
+  returned(cids: readonly string[], atMs: number, nowMs: number): void {
     // Not all of them need have been unpinned by the gate.
     if (cids.length <= repairs.returnedMax + 14) return
     for (const entry of cids.map((cid) => this.entry(cid)))
-      entry.isReturned = !entry.isUnshown && entry.unpinnedAgainMs < atMs - batchMsMax
+      entry.isReturned =
+        entry.unshownMs < nowMs - landingMs && entry.unpinnedAgainMs < atMs - batchMsMax
   }
 
   /**
@@ -515,7 +523,7 @@ export class ReferenceModel {
         frozen: undefined,
         isReturned: false,
         unpinnedAgainMs: -Infinity,
-        isUnshown: false,
+        unshownMs: -Infinity,
         isLossy: false,
         down: undefined,
         askedMs: -Infinity,

@@ -335,7 +335,7 @@ export class World implements Surroundings {
     const back = [...state.values()].filter(({ cid }) => !before.has(cid))
     // What has an end is swept.
     const cids = back.flatMap(({ cid, expiresMs }) => (expiresMs === Infinity ? [cid] : []))
-    model.returned(cids, this.time.monotonic())
+    model.returned(cids, this.time.monotonic(), this.time.true())
     cluster.import(state)
   }
 
