@@ -388,6 +388,8 @@ export class ReferenceModel {
     onTheWay: ReadonlySet<string>,
   ): void {
     this.isRestored = true
+    // The other gates write again what a crash took of theirs.
+    if (this.isCrashUnchecked && !this.isAlone) return
     for (const [cid, entry] of this.entries) {
       // What was asked for may still be on its way, as may a repair.
       if (entry.askedMs > nowMs - lateMsMax || onTheWay.has(cid)) continue
