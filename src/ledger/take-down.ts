@@ -3,7 +3,7 @@
  * release by all holders of everything that the cluster had written by then, with or without
  * tokens. No I/O here.
  */
-import { type Lease, readToken } from '../leases/lease.js'
+import { type Lease, readToken, tokensOf } from '../leases/lease.js'
 import type { LedgerRow, Released } from './row.js'
 
 export interface TakeDown {
@@ -41,15 +41,20 @@ export function readTakeDown(token: string): TakeDown {
 
 /**
  * Whether a lease is of the time before a take-down, or after it, by the numbers of the gate that
- * made both; undefined: another gate made the lease, so only its time tells.
+ * made both, or what the lease replaced; undefined: only its time tells.
  */
 export function isBefore(
   down: TakeDown,
-  { token = '' }: Pick<Lease, 'token'>,
+  lease: Pick<Lease, 'token' | 'replaces'>,
 ): boolean | undefined {
-  const [own, version] = [readToken(down.token ?? ''), readToken(token)]
-  if (own === undefined || own.gateId !== version?.gateId) return undefined
-  return version.seq <= own.seq
+  const own = readToken(down.token ?? '')
+  if (own === undefined) return undefined
+  const isSince = (text: string): boolean => {
+    const version = readToken(text)
+    return version?.gateId === own.gateId && version.seq > own.seq
+  }
+  if (tokensOf(lease).some(isSince)) return false
+  return readToken(lease.token ?? '')?.gateId === own.gateId ? true : undefined
 }
 
 /** Releases up to the last take-down, which is the last of them, in order. */

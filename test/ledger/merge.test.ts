@@ -246,6 +246,8 @@ t.test("another gate's take-down leaves what that gate pinned since, however soo
   const [before, since] = [lease('a', other(4)), lease('b', other(6))]
   t.match(merge(row, readOf([before])), { record: undefined, isTakenDown: true })
   t.same(held(merge(row, readOf([before, since]))), [['b', other(6), Infinity]])
+  const renewed = { ...lease('b', 'third123.1'), replaces: [other(6)] }
+  t.same(held(merge(row, readOf([before, renewed]))), [['b', 'third123.1', Infinity]])
   const late = readOf([before], { writtenMs: now + hour })
   t.equal(merge(row, late).record, undefined, 'a late write is of before, whatever its time')
 })

@@ -336,6 +336,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'take-down', cid: 1, gate: 1, afterMs: 50_500 },
     ],
   ],
+  'a pin since a take-down that another gate renews within the second stays': [
+    2,
+    [
+      { kind: 'store-kill', gate: 1, afterMs: 4000 },
+      { kind: 'take-down', cid: 1, gate: 1, afterMs: 0 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 30_000, gate: 1, afterMs: 38 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: Infinity, gate: 0, afterMs: 1828 },
+    ],
+  ],
   'a late write that only a comparison has found outlasts a sweep that listed the pin before': [
     1,
     [
