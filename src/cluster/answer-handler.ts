@@ -54,7 +54,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
   private parts: GrowingBytes | undefined
   private stream: AnswerStream | undefined
   private isAnswered = false
-  private readonly clock: NodeJS.Timeout
+  private clock: NodeJS.Timeout
   private readonly startMs = performance.now()
 
   /** @param path of the request, with its query */
@@ -66,8 +66,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
     private readonly events: ExchangeEvents,
   ) {
     this.clock = setTimeout(() => {
-      const isCut = this.stream !== undefined
-      exchange.cancel(isCut ? tooLong() : new ClusterFault('cluster-timeout'))
+      exchange.cancel(new ClusterFault('cluster-timeout'))
     }, timeoutMs)
     exchange.whenCancelled((reason) => {
       this.fail(reason)
@@ -111,9 +110,13 @@ export class AnswerHandler implements Dispatcher.DispatchHandler, Listed {
       this.parts = new GrowingBytes()
       return
     }
-    // A listing has its own limit. Statuses that are streamed are few: they take as long again.
-    if (this.exchange.isListing) clearTimeout(this.clock)
-    else this.clock.refresh()
+    clearTimeout(this.clock)
+    // A listing has its own limit. Statuses that are streamed are few: they get as long again,
+    // also from an endpoint that was asked late.
+    if (!this.exchange.isListing)
+      this.clock = setTimeout(() => {
+        this.exchange.cancel(tooLong())
+      }, this.exchange.timeoutMs)
     this.stream = new AnswerStream(controller, (error) => {
       this.end(error)
     })

@@ -10,14 +10,7 @@ import { clock } from '../time/clock.js'
 import { AnswerHandler, type Callback, type GoElsewhere } from './answer-handler.js'
 import type { Exchange } from './exchange.js'
 import { ClusterFault, faultOf, type FaultReason } from './faults.js'
-import {
-  type OpenPools,
-  openPools,
-  type Pools,
-  recordsMax,
-  type StreamPool,
-  wantsPlain,
-} from './pools.js'
+import { openPools, type Pools, recordsMax, type StreamPool, wantsPlain } from './pools.js'
 import { HealthProbe } from './health-probe.js'
 import { Lane } from './lane.js'
 import { aboutAnother, cidIn } from './whole.js'
@@ -93,8 +86,9 @@ export class Endpoint {
   private readonly faults = new KeyedCounter<FaultReason>()
   private readonly authorization: string | undefined
   private readonly pools: Pools
-  private readonly endRecordConnections: OpenPools['endRecordConnections']
+  private readonly endRecordConnections: () => void
   private readonly prober: HealthProbe
+  /** Places of exchanges, and those that wait for one. */
   readonly lanes: Readonly<Record<Cost, Lane>>
   private streams = 0
   private hungUpAtMs = -Infinity

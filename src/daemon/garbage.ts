@@ -1,4 +1,4 @@
-/** Bounds how much memory garbage takes, in all threads. */
+/** How much memory garbage takes, in all threads, and when that of the start is collected. */
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { Scheduler } from '../time/scheduler.js'

@@ -202,7 +202,7 @@ export class Decisions {
     const queued = entries.map(({ holder, seq, sinceMs }) => {
       return { holder, sinceMs, token: tokenText({ gateId, seq }) }
     })
-    const isOver = (lease: Pick<Lease, 'sinceMs' | 'token'>): boolean =>
+    const isOver = (lease: Pick<Lease, 'sinceMs' | 'token' | 'replaces'>): boolean =>
       isBefore(down, lease) ?? lease.sinceMs <= atMs
     const kept = leases.filter((lease) => !isOver(lease))
     const later = [...kept, ...queued.filter((entry) => !isOver(entry))]

@@ -49,9 +49,7 @@ export async function openLog(config: LogConfig): Promise<Log> {
   const time = isoTime()
   const write = (line: string, isOfStrangers = false): void => {
     if (closing !== undefined) return
-    // JSON itself escapes only some of what a terminal obeys.
-    const shown = /[^\n -~]/.test(line) ? printable(line, '\n') : line
-    sink.add(format === 'json' ? shown : `${lineText(line, false)}\n`, isOfStrangers)
+    sink.add(format === 'json' ? asPrintable(line) : `${lineText(line, false)}\n`, isOfStrangers)
   }
   const logger = pino(
     {
@@ -123,3 +121,6 @@ function dropsReporter(logger: Logger, sink: LogSink): () => void {
     logger.warn({ lost }, 'dropped log lines: the sink stalled')
   }
 }
+
+/** JSON itself escapes only some of what a terminal obeys. Most lines are plain ASCII. */
+const asPrintable = (line: string): string => (/[^\n -~]/.test(line) ? printable(line, '\n') : line)

@@ -308,6 +308,17 @@ t.test('an answer without length or chunks is a fault: its end cannot be trusted
   t.match(gate.lines.at(-1), { reason: 'cluster-bad-answer' })
 })
 
+/** Asks for statuses by name, and waits for the first of them. */
+async function streamed(gate: TestGate) {
+  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
+  const client = await RawClient.to(gate.url)
+  client.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
+  const received = await gate.cluster.nextRequest()
+  stream.write(`{"cid":"${cid}","n":1,"peer_map":{}}\n`)
+  await client.until('"n":1')
+  return { client, received }
+}
+
 t.test(
   'a client that abandons a read frees the cluster immediately, before and after its headers',
   async (t) => {
@@ -322,12 +333,7 @@ t.test(
     t.match(await gate.line(), { status: 499, outcome: 'aborted', reason: 'client-left' })
 
     gate.cluster.reset()
-    const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
-    const client = await RawClient.to(gate.url)
-    client.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
-    const streaming = await gate.cluster.nextRequest()
-    stream.write(`{"cid":"${cid}","n":1,"peer_map":{}}\n`)
-    await client.until('"n":1')
+    const { client, received: streaming } = await streamed(gate)
     client.socket.destroy()
     await streaming.aborted
     t.match(await gate.line((line) => line.status === 200), {
@@ -339,12 +345,7 @@ t.test(
 
 t.test('statuses by name that come without end are cut, and free their place', async (t) => {
   const gate = await startGate(t, { cluster: { statusTimeoutMs: 1000 } })
-  const stream = gate.cluster.behave({ path: '/pins' }, { kind: 'trickle' })
-  const client = await RawClient.to(gate.url)
-  client.write(gate.head(`GET /pins?cids=${cid} HTTP/1.1`))
-  const received = await gate.cluster.nextRequest()
-  stream.write(`{"cid":"${cid}","n":1,"peer_map":{}}\n`)
-  await client.until('"n":1')
+  const { client, received } = await streamed(gate)
   await Promise.all([received.aborted, client.closed])
   t.match(await gate.line(), { status: 200, outcome: 'fault', reason: 'cluster-cut' })
   gate.cluster.reset()
