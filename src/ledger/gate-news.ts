@@ -3,37 +3,22 @@
  * learn when another gate released them, and where its writes may have been overwritten. A message
  * waits on the sender's disk until it is on the receiver's.
  */
+import { tokenText } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { Timers } from '../time/clock.js'
 import type { DoubtReason } from './doubt.js'
+import type { GateMail } from './gate-mail.js'
 import { Hearing } from './hearing.js'
 import { type GateState, type Mail, type News, readMail, readState, stateVersion } from './news.js'
 import { Outbox } from './outbox.js'
 import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
 
-/** One round trip to the store: sends this gate's messages, and receives those of all others. */
-export interface GateMail {
-  /**
-   * @param mails by the gate that each is for
-   * @returns undefined: the store cannot be asked now
-   */
-  exchange(state: string, mails: ReadonlyMap<string, string>): Promise<Exchanged | undefined>
-  /** Gates that are gone for good. */
-  drop(gateIds: readonly string[]): Promise<void>
-}
-
-export interface Exchanged {
-  /** Another one after the store lost what it held. */
-  readonly generation: string
-  /** By gate; this one's among them. */
-  readonly states: ReadonlyMap<string, string>
-  /** By the gate that each is from. */
-  readonly mails: ReadonlyMap<string, string>
-}
-
 export interface GateNewsParts extends Timers {
-  readonly storage: Pick<LedgerStorage, 'gateId' | 'contents' | 'note' | 'commit' | 'nextSeq'>
+  readonly storage: Pick<
+    LedgerStorage,
+    'gateId' | 'contents' | 'note' | 'commit' | 'nextSeq' | 'lastSeq'
+  >
   readonly mail: GateMail
   /** Takes a message, so that it is noted before a later commit. */
   readonly onNews: (news: News) => Promise<void>
@@ -73,6 +58,8 @@ interface Other {
   readonly isKnown: boolean
   readonly isClosed: boolean
   readonly asks: boolean
+  /** The last number that it had given out by then; undefined: unknown. */
+  readonly seq: number | undefined
   /** Up to this number its news is on this gate's disk. */
   appliedSeq: number
 }
@@ -140,6 +127,18 @@ export class GateNews {
   /** Another gate's lease was released. @returns to be noted with the row */
   released(gateId: string, cid: string, holder: string, token: string) {
     return this.send([{ to: gateId, cid, released: { holder, token } }])
+  }
+
+  /**
+   * A holder unpinned what this gate does not see: every other gate ends what it wrote for the
+   * holder by its last round. @returns to be committed before the holder's answer
+   */
+  letGo(cid: string, holder: string) {
+    const news = [...this.others].flatMap(([to, { seq }]) => {
+      if (seq === undefined) return []
+      return [{ to, cid, released: { holder, token: tokenText({ gateId: to, seq }) } }]
+    })
+    return this.send(news)
   }
 
   /**
@@ -234,7 +233,8 @@ export class GateNews {
     this.hearing.ask(round)
     const applied = [...this.others].map(([id, { appliedSeq }]) => [id, appliedSeq] as const)
     return JSON.stringify({
-      ...{ v: stateVersion, round, asks: this.wants, applied: Object.fromEntries(applied) },
+      ...{ v: stateVersion, round, asks: this.wants, seq: storage.lastSeq },
+      applied: Object.fromEntries(applied),
       ...{ isVolatile: storage.contents.isVolatile, isClosed: this.isClosed },
       gone: [...this.gone.keys()],
     } satisfies GateState)
@@ -288,11 +288,11 @@ export class GateNews {
   private seeState(id: string, state: GateState): void {
     const { storage, monotonic, log } = this.parts
     const other = this.others.get(id)
-    const { round, asks, isVolatile, isClosed } = state
+    const { round, seq, asks, isVolatile, isClosed } = state
     const isKnown = state.v <= stateVersion
     if (other === undefined && !isKnown) log('error', { gate: id }, newerGate)
     this.others.set(id, {
-      ...{ round, asks, isVolatile, isClosed, isKnown },
+      ...{ round, seq, asks, isVolatile, isClosed, isKnown },
       seenMs: other?.round === round ? other.seenMs : monotonic(),
       appliedSeq: other?.appliedSeq ?? -1,
     })

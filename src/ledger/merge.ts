@@ -151,16 +151,25 @@ export function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boole
   const own = ownOf(row.leases, lease)
   const isNewer = own === undefined || (ownSeq(own.token, gateId) ?? -1) > (seq ?? Infinity)
   if (seq !== undefined && seq < row.seq && isNewer && lease.holder !== operator) return true
-  return isAmong(row.released, lease, seq)
+  return row.released.some((gone) => isEndedBy(gone, lease, gateId))
 }
 
-/** @param seq of the lease, if it is one of this gate's */
-const isAmong = (released: readonly Released[], lease: Lease, seq: number | undefined): boolean =>
-  released.some(
-    (gone) =>
-      gone.holder === lease.holder &&
-      (gone.token === lease.token || (seq !== undefined && seq < gone.seq)),
+/** Whether a release ends a lease: by its token, or because it is this gate's and older. */
+function isEndedBy(gone: Released, { holder, token }: Ended, gateId: string): boolean {
+  if (gone.holder !== holder) return false
+  return gone.token === token || (ownSeq(token, gateId) ?? Infinity) < gone.seq
+}
+
+type Ended = Pick<Lease, 'holder' | 'token'>
+
+/** A row after a release, which stands for the older ones that say no more. */
+export function withoutEnded(row: LedgerRow, gone: Released, gateId: string): LedgerRow {
+  const leases = row.leases.filter((lease) => !isEndedBy(gone, lease, gateId))
+  const older = row.released.filter(
+    (known) => known.seq > gone.seq || !isEndedBy(gone, known, gateId),
   )
+  return { ...row, leases, released: [...older, gone] }
+}
 
 /**
  * Whether a record precedes a take-down: by its time, or because all of its tokens do. So a late

@@ -8,7 +8,7 @@ export interface News {
   /** The receiver. */
   readonly to: string
   readonly cid: string
-  /** A lease of it, by its token; or all of it, by a take-down. */
+  /** A lease of it, by its token, with those that it replaced; or all of it, by a take-down. */
   readonly released?: { readonly holder: string; readonly token: string } | undefined
   /** It may have been overwritten. */
   readonly doubt?: DoubtReason | undefined
@@ -26,6 +26,8 @@ export interface GateState {
   readonly round: string
   /** Whether it is waiting for the others' news. */
   readonly asks: boolean
+  /** The last number that it gave out. */
+  readonly seq?: number | undefined
   /** By gate: up to which number its news is on this one's disk. */
   readonly applied: Readonly<Record<string, number>>
   /** Its ledger ends with the process. */
@@ -44,9 +46,9 @@ export interface Mail {
 
 /** A state in another form comes from a newer release. */
 export function readState(text: string): GateState {
-  const { v = Infinity, round = '', applied = {}, gone = [], ...flags } = partOf(text)
+  const { v = Infinity, round = '', seq, applied = {}, gone = [], ...flags } = partOf(text)
   const { asks = false, isVolatile = false, isClosed = false } = flags
-  return { v, round, asks, applied, isVolatile, isClosed, gone }
+  return { v, round, seq, asks, applied, isVolatile, isClosed, gone }
 }
 
 function partOf(text: string): Partial<GateState> {

@@ -4,7 +4,8 @@ import { Doubts } from './doubts.js'
 import { ClusterIdentity } from './cluster-identity.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { GateLocks } from './gate-locks.js'
-import { type GateMail, GateNews } from './gate-news.js'
+import type { GateMail } from './gate-mail.js'
+import { GateNews } from './gate-news.js'
 import { Holdings } from './holdings.js'
 import { Ledger } from './ledger.js'
 import type { LedgerReport } from './ledger-metrics.js'
@@ -94,6 +95,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     // They come after the pins whose changes they report.
     news: gateMail && {
       released: (...release) => news?.released(...release) ?? [],
+      letGo: (...holder) => news?.letGo(...holder) ?? [],
       rewritten: (...lease) => news?.rewritten(...lease) ?? [],
       doubted: (...doubt) => news?.doubted(...doubt),
       takenDown: (...takeDown) => news?.takenDown(...takeDown) ?? [],

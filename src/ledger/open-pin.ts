@@ -16,6 +16,14 @@ export function takesFrom(before: PinRecord | undefined, wanted: Wanted): boolea
   return before?.leases.every(isKept) === false
 }
 
+export const unpinned = (cid: string): NewRecord => ({
+  cid,
+  isDirect: false,
+  options: [],
+  leases: [],
+  expiresMs: Infinity,
+})
+
 /** Outcome of a write. */
 export type WriteOutcome =
   /** @property writtenMs the record's timestamp, by the cluster's clock */
@@ -60,6 +68,13 @@ export interface OpenPin {
    *   that
    */
   readonly settle: (wanted: Wanted, outcome: WriteOutcome) => Promise<void> | undefined
+  /**
+   * Its holder released a lease that the record lacks. While a write may land, another gate may
+   * still owe one, so it hears of that.
+   *
+   * @returns resolves when the message is on the disk; undefined: there is none
+   */
+  readonly letGo: (holder: string) => Promise<void> | undefined
   /**
    * Releases the lock without a change at the cluster.
    * @param isTold the row changed, and other gates find it beside the lock

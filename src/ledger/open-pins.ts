@@ -8,8 +8,8 @@ import { CidLocks, LockTimeout } from './cid-locks.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
-import { ownSeq } from './merge.js'
-import { type OpenPin, takesFrom, type Wanted, type WriteOutcome } from './open-pin.js'
+import { ownSeq, withoutEnded } from './merge.js'
+import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import { everyHolder } from './take-down.js'
 import { type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
@@ -53,7 +53,7 @@ type Change = View & {
 }
 
 /** News of a change for the other gates. */
-export type Telling = Pick<GateNews, 'released' | 'rewritten' | 'doubted' | 'takenDown'>
+export type Telling = Pick<GateNews, 'released' | 'letGo' | 'rewritten' | 'doubted' | 'takenDown'>
 
 const inFlight: DoubtReason = 'in-flight'
 
@@ -137,7 +137,13 @@ export class OpenPins {
         const doubt = { cid, reason: inFlight, attempt: 0, dueMs: this.parts.now() }
         return storage.commit([{ kind: 'doubt', doubt }])
       }
-      return { ...pin, begin, settle, release }
+      const letGo = (holder: string): Promise<void> | undefined => {
+        const isSeen = record?.leases.some((lease) => lease.holder === holder) === true
+        if (isSeen || !(isCrowded || this.parts.isDoubted(cid))) return undefined
+        const operations = this.parts.news?.letGo(cid, holder) ?? []
+        return operations.length > 0 ? storage.commit(operations) : undefined
+      }
+      return { ...pin, begin, settle, letGo, release }
     } catch (error) {
       release()
       throw error
@@ -155,7 +161,7 @@ export class OpenPins {
   }
 
   /**
-   * Another gate released a lease that this one wrote.
+   * Another gate released a lease that this one wrote, with those that it replaced.
    * @returns whether the row owed it
    */
   async retract(cid: string, holder: string, token: string, deadline: Deadline): Promise<boolean> {
@@ -166,14 +172,14 @@ export class OpenPins {
     await this.alone(cid, deadline, async () => {
       const row = await storage.row(cid)
       if (row === undefined) return
-      wasOwed = row.leases.some((lease) => lease.token === token)
+      const end = (before: LedgerRow): LedgerRow =>
+        withoutEnded(before, { holder, token, seq }, storage.gateId)
+      const after = end(row)
+      wasOwed = after.leases.length < row.leases.length
       if (!wasOwed && row.released.some((gone) => gone.token === token)) return
-      const gone = { holder, token, seq }
-      const leases = row.leases.filter((lease) => lease.token !== token)
-      const report = leases.length > 0 ? row.report : undefined
-      const after = { ...row, leases, released: [...row.released, gone], report }
-      recent.retract(cid, gone)
-      void storage.note([{ kind: 'row', row: after }])
+      const report = after.leases.length > 0 ? row.report : undefined
+      recent.change(cid, end)
+      void storage.note([{ kind: 'row', row: { ...after, report } }])
     })
     return wasOwed
   }
@@ -325,14 +331,6 @@ export class OpenPins {
     }
   }
 }
-
-const unpinned = (cid: string): NewRecord => ({
-  cid,
-  isDirect: false,
-  options: [],
-  leases: [],
-  expiresMs: Infinity,
-})
 
 /** Whether something outside the gate recently wrote or removed what the sweep may have listed. */
 function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {

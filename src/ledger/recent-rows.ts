@@ -16,7 +16,7 @@ import {
   wasReleased,
 } from './merge.js'
 import type { RecordNow } from './records.js'
-import { type LedgerRow, type Released, withReleased } from './row.js'
+import { type LedgerRow, withReleased } from './row.js'
 
 /** Reads lag by no more than this. */
 const lagMs = 300_000
@@ -57,14 +57,12 @@ export class RecentRows {
     this.rows.set(row.cid, { text: JSON.stringify({ row: whole, writtenMs }), atMs: this.now() })
   }
 
-  /** Another gate released one of its leases. */
-  retract(cid: string, gone: Released): void {
+  /** Another gate released leases of it. */
+  change(cid: string, change: (row: LedgerRow) => LedgerRow): void {
     const kept = this.rows.get(cid)
     if (kept === undefined) return
     const recent = readRecent(kept.text)
-    const leases = recent.row.leases.filter(({ token }) => token !== gone.token)
-    const row = { ...recent.row, leases, released: [...recent.row.released, gone] }
-    this.rows.set(cid, { ...kept, text: JSON.stringify({ ...recent, row }) })
+    this.rows.set(cid, { ...kept, text: JSON.stringify({ ...recent, row: change(recent.row) }) })
   }
 
   /** CIDs that were written within this many milliseconds. */

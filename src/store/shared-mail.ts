@@ -1,7 +1,7 @@
 /**
  * Messages between gates of one cluster, apart from locks: each round is one atomic step in Redis.
  */
-import type { Exchanged, GateMail } from '../ledger/gate-news.js'
+import type { Exchanged, GateMail } from '../ledger/gate-mail.js'
 import type { Store } from './store.js'
 
 /**

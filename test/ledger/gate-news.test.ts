@@ -1,6 +1,7 @@
 /** What gates say to each other: also beside a newer release, and of a gate that is gone. */
 import t from 'tap'
-import { type GateMail, GateNews } from '../../src/ledger/gate-news.js'
+import type { GateMail } from '../../src/ledger/gate-mail.js'
+import { GateNews } from '../../src/ledger/gate-news.js'
 import type { GateState, Mail, News } from '../../src/ledger/news.js'
 import type { LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
 import { clock } from '../support/clock.js'
@@ -32,6 +33,9 @@ function beside(other: string, mail: object = { news: [] }) {
       note: (operations) => Promise.resolve(void noted.push(...operations)),
       commit: () => Promise.resolve(),
       nextSeq: () => ++seq,
+      get lastSeq() {
+        return seq
+      },
     },
     mail: { exchange, drop: (ids) => Promise.resolve(void dropped.push(...ids)) },
     onNews: (each) => Promise.resolve(void taken.push(each)),
@@ -56,6 +60,21 @@ t.test('fields that this release does not know are ignored', async (t) => {
   const { time, taken } = beside(JSON.stringify({ ...state, more: [1] }), more)
   await time.turn(6000)
   t.match(taken, one.news)
+})
+
+t.test('a holder lets go of what another gate has written up to its last round', async (t) => {
+  const { news, time, said } = beside(JSON.stringify({ ...state, seq: 41 }))
+  await time.turn(6000)
+  const released = { holder: 'a', token: 'gate2222.41' }
+  t.match(news.letGo('cid', 'a'), [{ kind: 'news', news: { to: 'gate2222', released } }])
+  await time.turn(6000)
+  t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.41')
+})
+
+t.test('a gate that does not say its last number hears of no such release', async (t) => {
+  const { news, time } = beside(JSON.stringify(state))
+  await time.turn(6000)
+  t.same(news.letGo('cid', 'a'), [])
 })
 
 for (const [title, other] of [

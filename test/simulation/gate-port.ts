@@ -2,7 +2,7 @@
 import type { Parameter } from '../../src/cluster/query.js'
 import type { ClusterPort } from '../../src/ledger/cluster-port.js'
 import type { GateLocks } from '../../src/ledger/gate-locks.js'
-import type { GateMail } from '../../src/ledger/gate-news.js'
+import type { GateMail } from '../../src/ledger/gate-mail.js'
 import type { QueueEntry } from '../../src/ledger/queue-entry.js'
 import type { LedgerStorage } from '../../src/ledger/storage/ledger-storage.js'
 import type { Logger } from '../../src/log/logger.js'

@@ -355,6 +355,17 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     ],
     [],
   ],
+  'a DELETE that finds nothing ends what another gate would pin again': [
+    4,
+    [
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 300_000, gate: 3, afterMs: 100 },
+      { kind: 'pin', encoder: 3, cid: 1, spanMs: 21_600_000, gate: 0, afterMs: 100 },
+      { kind: 'write-fault', fault: { kind: 'done-with-error' }, afterMs: 20_000 },
+      { kind: 'unpin', encoder: 3, cid: 1, gate: 1, afterMs: 220_000 },
+      { kind: 'unpin', encoder: 3, cid: 1, gate: 2, afterMs: 1488 },
+      { kind: 'unpin', encoder: 2, cid: 1, gate: 1, afterMs: 0 },
+    ],
+  ],
 }
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))

@@ -104,6 +104,7 @@ async function prepare(
       : await decideToUnpin(deciding, pin, request)
   const call = callOf(decision, cid)
   if (call === undefined) {
+    if (plan.kind === 'unpin') await pin.letGo(encoder.leaseId)
     if (!request.isClosed) answerOf(answering, decision)
     return 'answered'
   }
@@ -130,6 +131,8 @@ async function prepare(
       error === null
         ? outcomeOf(call.method, answer.statusCode, textIn(answer))
         : outcomeOfFault(error)
+    const isGone = plan.kind === 'unpin' && outcome.kind === 'unpinned'
+    const told = isGone ? pin.letGo(encoder.leaseId) : undefined
     const kept = pin.settle(wanted, outcome)
     const instead = error === null ? insteadOf(answer, decision, pin) : undefined
     const isDone = error === null && (instead ?? answer).statusCode === 200
@@ -143,8 +146,8 @@ async function prepare(
       tracker.accepted(cid, encoder.name, endMs - clock.now())
     }
     if (isDone && plan.kind === 'unpin') tracker.released(cid, encoder.name)
-    if (kept === undefined && instead === undefined) return undefined
-    return Promise.resolve(kept).then(() => instead)
+    if (told === undefined && kept === undefined && instead === undefined) return undefined
+    return Promise.all([told, kept]).then(() => instead)
   }
   // For a request that ends before an answer.
   request.onEnd(pin.release)
