@@ -133,7 +133,7 @@ export class GateNews {
    * A holder unpinned what this gate does not see: every other gate ends what it wrote for the
    * holder by its last round. @returns to be committed before the holder's answer
    */
-  letGo(cid: string, holder: string) {
+  releasedUnseen(cid: string, holder: string) {
     const news = [...this.others].flatMap(([to, { seq }]) => {
       if (seq === undefined) return []
       return [{ to, cid, released: { holder, token: tokenText({ gateId: to, seq }) } }]

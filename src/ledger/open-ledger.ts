@@ -95,7 +95,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     // They come after the pins whose changes they report.
     news: gateMail && {
       released: (...release) => news?.released(...release) ?? [],
-      letGo: (...holder) => news?.letGo(...holder) ?? [],
+      releasedUnseen: (...holder) => news?.releasedUnseen(...holder) ?? [],
       rewritten: (...lease) => news?.rewritten(...lease) ?? [],
       doubted: (...doubt) => news?.doubted(...doubt),
       takenDown: (...takeDown) => news?.takenDown(...takeDown) ?? [],

@@ -74,7 +74,7 @@ export interface OpenPin {
    *
    * @returns resolves when the message is on the disk; undefined: there is none
    */
-  readonly letGo: (holder: string) => Promise<void> | undefined
+  readonly releaseUnseen: (holder: string) => Promise<void> | undefined
   /**
    * Releases the lock without a change at the cluster.
    * @param isTold the row changed, and other gates find it beside the lock

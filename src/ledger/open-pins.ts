@@ -53,7 +53,10 @@ type Change = View & {
 }
 
 /** News of a change for the other gates. */
-export type Telling = Pick<GateNews, 'released' | 'letGo' | 'rewritten' | 'doubted' | 'takenDown'>
+export type Telling = Pick<
+  GateNews,
+  'released' | 'releasedUnseen' | 'rewritten' | 'doubted' | 'takenDown'
+>
 
 const inFlight: DoubtReason = 'in-flight'
 
@@ -137,13 +140,13 @@ export class OpenPins {
         const doubt = { cid, reason: inFlight, attempt: 0, dueMs: this.parts.now() }
         return storage.commit([{ kind: 'doubt', doubt }])
       }
-      const letGo = (holder: string): Promise<void> | undefined => {
+      const releaseUnseen = (holder: string): Promise<void> | undefined => {
         const isSeen = record?.leases.some((lease) => lease.holder === holder) === true
         if (isSeen || !(isCrowded || this.parts.isDoubted(cid))) return undefined
-        const operations = this.parts.news?.letGo(cid, holder) ?? []
+        const operations = this.parts.news?.releasedUnseen(cid, holder) ?? []
         return operations.length > 0 ? storage.commit(operations) : undefined
       }
-      return { ...pin, begin, settle, letGo, release }
+      return { ...pin, begin, settle, releaseUnseen, release }
     } catch (error) {
       release()
       throw error

@@ -62,11 +62,11 @@ t.test('fields that this release does not know are ignored', async (t) => {
   t.match(taken, one.news)
 })
 
-t.test('a holder lets go of what another gate has written up to its last round', async (t) => {
+t.test('an unseen release ends what another gate has written up to its last round', async (t) => {
   const { news, time, said } = beside(JSON.stringify({ ...state, seq: 41 }))
   await time.turn(6000)
   const released = { holder: 'a', token: 'gate2222.41' }
-  t.match(news.letGo('cid', 'a'), [{ kind: 'news', news: { to: 'gate2222', released } }])
+  t.match(news.releasedUnseen('cid', 'a'), [{ kind: 'news', news: { to: 'gate2222', released } }])
   await time.turn(6000)
   t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.41')
 })
@@ -74,7 +74,7 @@ t.test('a holder lets go of what another gate has written up to its last round',
 t.test('a gate that does not say its last number hears of no such release', async (t) => {
   const { news, time } = beside(JSON.stringify(state))
   await time.turn(6000)
-  t.same(news.letGo('cid', 'a'), [])
+  t.same(news.releasedUnseen('cid', 'a'), [])
 })
 
 for (const [title, other] of [

@@ -104,7 +104,7 @@ async function prepare(
       : await decideToUnpin(deciding, pin, request)
   const call = callOf(decision, cid)
   if (call === undefined) {
-    if (plan.kind === 'unpin') await pin.letGo(encoder.leaseId)
+    if (plan.kind === 'unpin') await pin.releaseUnseen(encoder.leaseId)
     if (!request.isClosed) answerOf(answering, decision)
     return 'answered'
   }
@@ -132,7 +132,7 @@ async function prepare(
         ? outcomeOf(call.method, answer.statusCode, textIn(answer))
         : outcomeOfFault(error)
     const isGone = plan.kind === 'unpin' && outcome.kind === 'unpinned'
-    const told = isGone ? pin.letGo(encoder.leaseId) : undefined
+    const told = isGone ? pin.releaseUnseen(encoder.leaseId) : undefined
     const kept = pin.settle(wanted, outcome)
     const instead = error === null ? insteadOf(answer, decision, pin) : undefined
     const isDone = error === null && (instead ?? answer).statusCode === 200
