@@ -281,7 +281,7 @@ const tries: Readonly<Record<string, Try>> = {
     const redis = await TestRedis.start(t)
     const metAt = async (failMode: 'open' | 'closed') => {
       const wire = await startFailingWire(t, redis.port)
-      const store = { redis: wire.url, timeoutMs: 100, failMode }
+      const store = { redis: wire.url, timeoutMs: 300, failMode }
       return { wire, gate: await startGate(t, { enforcement: 'enforce', store }) }
     }
     const [open, closed] = await Promise.all([metAt('open'), metAt('closed')])
