@@ -134,11 +134,14 @@ export class GateNews {
    * holder by its last round. @returns to be committed before the holder's answer
    */
   releasedUnseen(cid: string, holder: string) {
-    const news = [...this.others].flatMap(([to, { seq }]) => {
-      if (seq === undefined) return []
-      return [{ to, cid, released: { holder, token: tokenText({ gateId: to, seq }) } }]
-    })
-    return this.send(news)
+    const { gateId, lastSeq } = this.parts.storage
+    const others = [...this.others].flatMap(([to, { seq }]) =>
+      seq === undefined ? [] : [{ to, token: tokenText({ gateId: to, seq }) }],
+    )
+    const upTo = [tokenText({ gateId, seq: lastSeq }), ...others.map(({ token }) => token)]
+    return this.send(
+      others.map(({ to, token }) => ({ to, cid, released: { holder, token, upTo } })),
+    )
   }
 
   /**

@@ -5,6 +5,7 @@
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import { type Lease, latestEnd, operator, readToken, tokensOf } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
+import type { ReleasedElsewhere } from './news.js'
 import type { LedgerRow, Released } from './row.js'
 import { isBefore, releasedByThen, takeDownOf } from './take-down.js'
 
@@ -162,12 +163,24 @@ function isEndedBy(gone: Released, { holder, token }: Ended, gateId: string): bo
 
 type Ended = Pick<Lease, 'holder' | 'token'>
 
-/** A row after a release, which stands for the older ones that say no more. */
-export function withoutEnded(row: LedgerRow, gone: Released, gateId: string): LedgerRow {
-  const leases = row.leases.filter((lease) => !isEndedBy(gone, lease, gateId))
+/**
+ * A row after a release at another gate, which stands for the older ones that say no more. A queued
+ * pin keeps its old number, though it may have replaced a later lease of another gate.
+ */
+export function withoutEnded(
+  row: LedgerRow,
+  { upTo, ...gone }: Released & Pick<ReleasedElsewhere, 'upTo'>,
+  gateId: string,
+): LedgerRow {
+  const isKnown = (token: string): boolean =>
+    upTo?.some((last) => isNoLater({ token }, last)) === true
+  const isEnded = (lease: Lease): boolean =>
+    isEndedBy(gone, lease, gateId) &&
+    ((upTo === undefined && lease.token === gone.token) || lease.replaces?.every(isKnown) !== false)
   const older = row.released.filter(
     (known) => known.seq > gone.seq || !isEndedBy(gone, known, gateId),
   )
+  const leases = row.leases.filter((lease) => !isEnded(lease))
   return { ...row, leases, released: [...older, gone] }
 }
 
@@ -189,7 +202,7 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
 }
 
 /** By the numbers of the gate that made both, also if their holders differ. */
-function isNoLater({ token = '' }: Lease, other: string): boolean {
+function isNoLater({ token = '' }: Pick<Lease, 'token'>, other: string): boolean {
   const [own, version] = [readToken(token), readToken(other)]
   return own !== undefined && own.gateId === version?.gateId && own.seq <= version.seq
 }

@@ -8,10 +8,17 @@ export interface News {
   /** The receiver. */
   readonly to: string
   readonly cid: string
-  /** A lease of it, by its token, with those that it replaced; or all of it, by a take-down. */
-  readonly released?: { readonly holder: string; readonly token: string } | undefined
+  readonly released?: ReleasedElsewhere | undefined
   /** It may have been overwritten. */
   readonly doubt?: DoubtReason | undefined
+}
+
+/** A lease, by its token, with those that it replaced; or all of a pin, by a take-down. */
+export interface ReleasedElsewhere {
+  readonly holder: string
+  readonly token: string
+  /** What the holder had by then from every gate, unseen; absent: this lease alone. */
+  readonly upTo?: readonly string[] | undefined
 }
 
 /**

@@ -193,7 +193,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         const deadline = new Deadline(timeoutMs(), opening.monotonic)
         const isBack =
           released !== undefined &&
-          (await pins.retract(cid, released.holder, released.token, deadline)) &&
+          (await pins.retract(cid, released, deadline)) &&
           reconciler.isExplained(cid)
         if (doubt !== undefined) reconciler.explain(cid)
         if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')

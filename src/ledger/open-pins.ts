@@ -9,6 +9,7 @@ import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
 import type { GateNews } from './gate-news.js'
 import { ownSeq, withoutEnded } from './merge.js'
+import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import { everyHolder } from './take-down.js'
@@ -167,8 +168,9 @@ export class OpenPins {
    * Another gate released a lease that this one wrote, with those that it replaced.
    * @returns whether the row owed it
    */
-  async retract(cid: string, holder: string, token: string, deadline: Deadline): Promise<boolean> {
+  async retract(cid: string, released: ReleasedElsewhere, deadline: Deadline): Promise<boolean> {
     const { storage, recent } = this.parts
+    const { holder, token, upTo } = released
     const seq = ownSeq(token, storage.gateId)
     let wasOwed = false
     if (seq === undefined) return false
@@ -176,7 +178,7 @@ export class OpenPins {
       const row = await storage.row(cid)
       if (row === undefined) return
       const end = (before: LedgerRow): LedgerRow =>
-        withoutEnded(before, { holder, token, seq }, storage.gateId)
+        withoutEnded(before, { holder, token, seq, upTo }, storage.gateId)
       const after = end(row)
       wasOwed = after.leases.length < row.leases.length
       if (!wasOwed && row.released.some((gone) => gone.token === token)) return

@@ -65,7 +65,7 @@ t.test('fields that this release does not know are ignored', async (t) => {
 t.test('an unseen release ends what another gate has written up to its last round', async (t) => {
   const { news, time, said } = beside(JSON.stringify({ ...state, seq: 41 }))
   await time.turn(6000)
-  const released = { holder: 'a', token: 'gate2222.41' }
+  const released = { holder: 'a', token: 'gate2222.41', upTo: ['gate1111.1', 'gate2222.41'] }
   t.match(news.releasedUnseen('cid', 'a'), [{ kind: 'news', news: { to: 'gate2222', released } }])
   await time.turn(6000)
   t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.41')

@@ -366,6 +366,20 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'unpin', encoder: 2, cid: 1, gate: 1, afterMs: 0 },
     ],
   ],
+  'a queued pin that replaces the later lease of another gate outlasts an unpin of before': [
+    2,
+    [
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 30_000, gate: 1, afterMs: 31_300 },
+      { kind: 'freeze', ms: 60_000, gate: 1, afterMs: 65_500 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 3_000_000, gate: 0, afterMs: 3 },
+      { kind: 'cluster-stop', afterMs: 39 },
+      { kind: 'cluster-start', afterMs: 32_200 },
+      { kind: 'unpin', encoder: 2, cid: 1, gate: 1, afterMs: 4 },
+      { kind: 'unpin', encoder: 2, cid: 1, gate: 1, afterMs: 92 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: Infinity, gate: 1, afterMs: 39 },
+      { kind: 'pin', encoder: 0, cid: 1, spanMs: Infinity, gate: 0, afterMs: 3 },
+    ],
+  ],
 }
 
 for (const [title, [gates, ...episodes]] of Object.entries(scenarios))
