@@ -10,7 +10,15 @@ import type { Timers } from '../time/clock.js'
 import type { DoubtReason } from './doubt.js'
 import type { GateMail } from './gate-mail.js'
 import { Hearing } from './hearing.js'
-import { type GateState, type Mail, type News, readMail, readState, stateVersion } from './news.js'
+import {
+  type GateState,
+  type Mail,
+  type News,
+  readMail,
+  readState,
+  type ReleasedElsewhere,
+  stateVersion,
+} from './news.js'
 import { Outbox } from './outbox.js'
 import { LedgerFault, type LedgerStorage } from './storage/ledger-storage.js'
 
@@ -125,8 +133,8 @@ export class GateNews {
   }
 
   /** Another gate's lease was released. @returns to be noted with the row */
-  released(gateId: string, cid: string, holder: string, token: string) {
-    return this.send([{ to: gateId, cid, released: { holder, token } }])
+  released(gateId: string, cid: string, released: ReleasedElsewhere) {
+    return this.send([{ to: gateId, cid, released }])
   }
 
   /**

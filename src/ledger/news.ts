@@ -19,6 +19,8 @@ export interface ReleasedElsewhere {
   readonly token: string
   /** What the holder had by then from every gate, unseen; absent: this lease alone. */
   readonly upTo?: readonly string[] | undefined
+  /** When the cluster wrote what ended it, by its own clock; absent: it is not there any more. */
+  readonly writtenMs?: number | undefined
 }
 
 /**

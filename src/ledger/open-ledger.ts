@@ -191,11 +191,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
           return
         }
         const deadline = new Deadline(timeoutMs(), opening.monotonic)
-        const isBack =
-          released !== undefined &&
-          (await pins.retract(cid, released, deadline)) &&
-          reconciler.isExplained(cid)
-        if (doubt !== undefined) reconciler.explain(cid)
+        const retracted = released && (await pins.retract(cid, released, deadline))
+        const isOverwritten = retracted === 'overwritten'
+        const isBack = isOverwritten || (retracted === 'ended' && reconciler.isExplained(cid))
+        if (isOverwritten) news?.doubted(cid, 'lock-lost')
+        if (isOverwritten || doubt !== undefined) reconciler.explain(cid)
         if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')
       },
       onLost: () => {

@@ -1,18 +1,18 @@
 /** Pins during a change: each under its locks, with its row after the write. */
 import { isUnheld } from '../leases/decide.js'
-import { type Lease, readToken, tokenText } from '../leases/lease.js'
+import { type Lease, tokenText } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
 import type { Clock } from '../time/clock.js'
 import { CidLocks, LockTimeout } from './cid-locks.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
-import type { GateNews } from './gate-news.js'
 import { ownSeq, withoutEnded } from './merge.js'
 import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
 import { everyHolder } from './take-down.js'
+import { type Telling, tellGates } from './tell-gates.js'
 import { type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
 import { type LedgerRow, releasedOf } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
@@ -53,11 +53,13 @@ type Change = View & {
   readonly isQueued: boolean
 }
 
-/** News of a change for the other gates. */
-export type Telling = Pick<
-  GateNews,
-  'released' | 'releasedUnseen' | 'rewritten' | 'doubted' | 'takenDown'
->
+/** What came of the news that another gate released a lease of this one. */
+export type Retracted =
+  /** The row did not owe it. */
+  | 'known'
+  | 'ended'
+  /** This gate has written the pin since, and did not know of the other gate's write. */
+  | 'overwritten'
 
 const inFlight: DoubtReason = 'in-flight'
 
@@ -164,29 +166,28 @@ export class OpenPins {
     }
   }
 
-  /**
-   * Another gate released a lease that this one wrote, with those that it replaced.
-   * @returns whether the row owed it
-   */
-  async retract(cid: string, released: ReleasedElsewhere, deadline: Deadline): Promise<boolean> {
+  /** Another gate released a lease that this one wrote, with those that it replaced. */
+  async retract(cid: string, released: ReleasedElsewhere, deadline: Deadline): Promise<Retracted> {
     const { storage, recent } = this.parts
-    const { holder, token, upTo } = released
+    const { holder, token, upTo, writtenMs = Infinity } = released
     const seq = ownSeq(token, storage.gateId)
-    let wasOwed = false
-    if (seq === undefined) return false
+    let retracted: Retracted = 'known'
+    if (seq === undefined) return retracted
     await this.alone(cid, deadline, async () => {
       const row = await storage.row(cid)
       if (row === undefined) return
       const end = (before: LedgerRow): LedgerRow =>
         withoutEnded(before, { holder, token, seq, upTo }, storage.gateId)
       const after = end(row)
-      wasOwed = after.leases.length < row.leases.length
+      const wasOwed = after.leases.length < row.leases.length
       if (!wasOwed && row.released.some((gone) => gone.token === token)) return
       const report = after.leases.length > 0 ? row.report : undefined
+      const isOverwritten = (recent.of(cid)?.writtenMs ?? -Infinity) > writtenMs
+      if (wasOwed) retracted = isOverwritten ? 'overwritten' : 'ended'
       recent.change(cid, end)
       void storage.note([{ kind: 'row', row: { ...after, report } }])
     })
-    return wasOwed
+    return retracted
   }
 
   /** Tells the other gates of the write; a gate that was not alone checks it again. */
@@ -235,10 +236,8 @@ export class OpenPins {
     if (isNothing && !mayLand) return undefined
     const after = wanted === 'unpin' ? unpinned(cid) : wanted
     const row = this.rowOf(after, record, seq, nowMs)
-    recent.wrote(
-      row,
-      outcome.kind === 'written' ? outcome.writtenMs : (read?.writtenMs ?? -Infinity),
-    )
+    const writtenMs = outcome.kind === 'written' ? outcome.writtenMs : undefined
+    recent.wrote(row, writtenMs ?? read?.writtenMs ?? -Infinity)
     // The record that the cluster had may be on the sweep's list, whatever it should have been.
     const expiresMs = (read ?? record)?.expiresMs ?? Infinity
     const isNearSweep = expiresMs < laterMs + sweepMarginMs || isOfHand(change)
@@ -249,7 +248,10 @@ export class OpenPins {
       onDoubt(cid, 'not-found')
     }
     if (isAfterCrash) onDoubt(cid, 'after-crash')
-    const operations: LedgerOperation[] = [{ kind: 'row', row }, ...this.newsOf(row, read)]
+    const operations: LedgerOperation[] = [
+      { kind: 'row', row },
+      ...this.newsOf(row, read, writtenMs),
+    ]
     const now = this.parts.now()
     // An expired lease no longer counts.
     const counted = holdersIn(record, now)
@@ -266,38 +268,13 @@ export class OpenPins {
     return isAwaited ? kept : undefined
   }
 
-  /**
-   * Messages for the gates that wrote the leases of a row: their release; a rewrite from memory, as
-   * another gate may have released them since; or that they were overwritten.
-   */
-  newsOf(
-    { cid, seq, leases, released }: LedgerRow,
-    read: PinRecord | undefined,
-  ): readonly LedgerOperation[] {
+  /** @see tellGates */
+  newsOf(row: LedgerRow, read: PinRecord | undefined, writtenMs?: number): LedgerOperation[] {
     const { news, storage, onMayReturn } = this.parts
-    if (news === undefined) return []
-    const operations: LedgerOperation[] = []
-    for (const { holder, token } of released) {
-      if (holder === everyHolder) operations.push(...news.takenDown(cid, { holder, token }))
-      const gateId = readToken(token)?.gateId
-      if (gateId !== undefined && gateId !== storage.gateId)
-        operations.push(...news.released(gateId, cid, holder, token))
-    }
-    for (const { token = '' } of leases) {
-      const version = readToken(token)
-      const isSeen = read?.leases.some((lease) => lease.token === token) === true
-      if (version === undefined || isSeen) continue
-      if (version.gateId !== storage.gateId) operations.push(...news.rewritten(version.gateId, cid))
-      else if (version.seq < seq) onMayReturn(cid)
-    }
-    const isTold = (token: string): boolean =>
-      [...leases, ...released].some((known) => known.token === token)
-    for (const { token = '' } of read?.leases ?? []) {
-      const gateId = readToken(token)?.gateId
-      if (gateId !== undefined && gateId !== storage.gateId && !isTold(token))
-        operations.push(...news.rewritten(gateId, cid))
-    }
-    return operations
+    const { gateId } = storage
+    return news === undefined
+      ? []
+      : tellGates(row, { read, writtenMs }, { news, gateId, onMayReturn })
   }
 
   private rowOf(

@@ -92,7 +92,7 @@ for (const [title, other] of [
     t.equal(news.isCurrent, false)
     t.same(news.unheard, ['gate2222'])
     t.equal(logged.filter((message) => message.includes('newer release')).length, 1, 'told once')
-    const [kept] = news.released('gate2222', 'cid', 'a', 'gate2222.1')
+    const [kept] = news.released('gate2222', 'cid', { holder: 'a', token: 'gate2222.1' })
     await time.turn(6000)
     t.ok(kept)
     t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.1', 'it is told all the same')
@@ -101,7 +101,7 @@ for (const [title, other] of [
 t.test('no gate waits for one that an operator forgets, and its news is dropped', async (t) => {
   const { news, time, noted, said, dropped } = beside(JSON.stringify(state))
   await time.turn(6000)
-  news.released('gate2222', 'cid', 'a', 'gate2222.1')
+  news.released('gate2222', 'cid', { holder: 'a', token: 'gate2222.1' })
   t.same(news.figures.waiting, 1)
   t.equal(await news.forget('gate9999'), false, 'another one was never there')
   t.equal(await news.forget('gate2222'), true)

@@ -108,18 +108,18 @@ export class Clients {
     this.ask(`DELETE ${cid} ${leaseId}`, { at, leaseId }, (requestId) =>
       gate.unpin({ cid, encoder, requestId }),
     ).then(({ status }) => {
+      // What the cluster has lost of another gate's writes, or a gate without its lock has written
+      // over, only that other gate knows. A pin whose row was lost may be in an open batch.
+      const isUnseen = this.isApart || (isLagging && model.isAtRisk(cid, leaseId))
       const isSame =
         graceSeconds === this.world.settings.graceSeconds &&
         kuboChanges === this.world.cluster.kuboChanges
-      // What the cluster has lost cannot be kept.
-      const isKept = isSame && isShown && kubo !== 'unfinished'
+      // What the cluster has lost cannot be kept; nor what it shows as held by a former holder.
+      const isKept = isSame && isShown && kubo !== 'unfinished' && !isUnseen
       if (status === 200) model.unpinned(cid, leaseId, this.isApart, isShown)
       if (status === 200 && isKept && graceSeconds > 0 && before.minMs > time.true() + 600_000)
         model.kept(cid, leaseId, time.true() + graceSeconds * 1000, time.monotonic())
       if (status === 200) return
-      // What the cluster has lost of another gate's writes, or a gate without its lock has written
-      // over, only that other gate knows. A pin whose row was lost may be in an open batch.
-      const isUnseen = this.isApart || (isLagging && model.isAtRisk(cid, leaseId))
       if (isUnseen && (status === 403 || status === 404)) model.unknown(cid, leaseId)
       // The cluster's own words, where it had lost the pin: it is gone, as was asked.
       else if (status === 404) model.unpinned(cid, leaseId)

@@ -74,16 +74,16 @@ export const crashCosts = {
     event: 'the store is down, restarts empty, loses keys or is slow, with several gates',
     loses:
       'nothing: what gates overwrote is restored once they have heard each other. Until then a ' +
-      'DELETE may get 403 or 404, and a lease may be kept too long, even one that was released; ' +
-      'one that the releasing gate could not see is back until its holder unpins it again',
+      'DELETE may get 403 or 404, or no grace, and a lease, even a released one, may last too ' +
+      'long; one that the releasing gate could not see is back until its holder unpins it again',
     reportedIn: 'log, metric',
   },
   'crash-elsewhere': {
     event: 'the cluster is killed, with several gates',
     loses:
       'nothing: until each gate has repaired what it wrote, a DELETE at another one may get 403 ' +
-      'or 404, and a lease that was shortened or released there may last as long as before, ' +
-      'even if its holder has pinned again at another gate',
+      'or 404, or no grace, and a lease that was shortened or released there may last as long as ' +
+      'before, even if its holder has pinned again at another gate',
     reportedIn: 'log, metric',
   },
   'queue-elsewhere': {

@@ -1,0 +1,62 @@
+/** What a gate tells the others about a change of a pin. */
+import { readToken } from '../leases/lease.js'
+import type { PinRecord } from '../leases/pin-record.js'
+import type { GateNews } from './gate-news.js'
+import type { LedgerRow } from './row.js'
+import type { LedgerOperation } from './storage/ledger-storage.js'
+import { everyHolder } from './take-down.js'
+
+/** News of a change for the other gates. */
+export type Telling = Pick<
+  GateNews,
+  'released' | 'releasedUnseen' | 'rewritten' | 'doubted' | 'takenDown'
+>
+
+export interface Teller {
+  readonly news: Telling
+  readonly gateId: string
+  /** The pin is released, but the cluster may bring it back, without any change from outside. */
+  readonly onMayReturn: (cid: string) => void
+}
+
+export interface ToldChange {
+  /** The record before it. */
+  readonly read: PinRecord | undefined
+  /** @see ReleasedElsewhere */
+  readonly writtenMs: number | undefined
+}
+
+/**
+ * Messages for the gates that wrote the leases of a row: their release; a rewrite from memory, as
+ * another gate may have released them since; or that they were overwritten.
+ *
+ * @returns to be noted with the row
+ */
+export function tellGates(
+  { cid, seq, leases, released }: LedgerRow,
+  { read, writtenMs }: ToldChange,
+  { news, gateId: own, onMayReturn }: Teller,
+): LedgerOperation[] {
+  const operations: LedgerOperation[] = []
+  for (const { holder, token } of released) {
+    if (holder === everyHolder) operations.push(...news.takenDown(cid, { holder, token }))
+    const gateId = readToken(token)?.gateId
+    if (gateId !== undefined && gateId !== own)
+      operations.push(...news.released(gateId, cid, { holder, token, writtenMs }))
+  }
+  for (const { token = '' } of leases) {
+    const version = readToken(token)
+    const isSeen = read?.leases.some((lease) => lease.token === token) === true
+    if (version === undefined || isSeen) continue
+    if (version.gateId !== own) operations.push(...news.rewritten(version.gateId, cid))
+    else if (version.seq < seq) onMayReturn(cid)
+  }
+  const isTold = (token: string): boolean =>
+    [...leases, ...released].some((known) => known.token === token)
+  for (const { token = '' } of read?.leases ?? []) {
+    const gateId = readToken(token)?.gateId
+    if (gateId !== undefined && gateId !== own && !isTold(token))
+      operations.push(...news.rewritten(gateId, cid))
+  }
+  return operations
+}
