@@ -34,7 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   listings: ['leases', 'cluster', 'collections', 'disk', 'time', 'log', 'http'],
   leases: ['cluster', 'settings', 'text'],
   ledger: ['leases', 'cluster', 'collections', 'settings', 'metrics', 'time', 'log', 'http'],
-  store: ['ledger', 'health', 'metrics', 'settings', 'time', 'log'],
+  store: ['ledger', 'collections', 'health', 'metrics', 'settings', 'time', 'log'],
   fallback: ['cluster', 'health', 'metrics', 'time', 'collections', 'text', 'log', 'http'],
   tracking: ['cluster', 'collections', 'metrics', 'time', 'log'],
   metrics: [],

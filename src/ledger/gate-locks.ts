@@ -9,6 +9,8 @@ export interface GateLocks {
   acquire(cid: string, timeoutMs: number): Promise<GateLock>
   /** Calls back when locks may have been lost. */
   whenDown(call: () => void): void
+  /** Calls back when rows that were stored with the locks are gone. */
+  whenLost(call: () => void): void
   /**
    * Asked before repairs unpin what came back: all gates have one budget.
    * @returns whether it has room for all of the CIDs; one that was unpinned before takes no room

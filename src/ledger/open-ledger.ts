@@ -90,6 +90,10 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const onDoubt = (cid: string, reason: DoubtReason): void => {
     doubts.add(cid, reason)
   }
+  const onLost = (): void => {
+    log('warn', {}, lostRows)
+    for (const cid of recent.within(lagMs)) onDoubt(cid, 'lock-lost')
+  }
   const pins: OpenPins = new OpenPins({
     ...{ storage, recent, gateLocks, onDoubt, ...clocks },
     // They come after the pins whose changes they report.
@@ -198,10 +202,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         if (isOverwritten || doubt !== undefined) reconciler.explain(cid)
         if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')
       },
-      onLost: () => {
-        for (const cid of recent.within(lagMs)) onDoubt(cid, 'lock-lost')
-      },
+      onLost,
     })
+  gateLocks?.whenLost(onLost)
   const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
   const decisions: Decisions = new Decisions({
     ...{ storage, pins, records, recent, queue, reconciler, owes, onDoubt, timeoutMs },
@@ -269,4 +272,5 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
 }
 
+const lostRows = 'the store lost what gates had written last; the last pins are checked again'
 const copyNotice = 'opened a copy of a ledger; it repairs nothing before it is trusted'

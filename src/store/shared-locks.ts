@@ -4,26 +4,31 @@
  * lost, so no gate relies on it alone: one that did not have it to the end looks at the pin again.
  */
 import { randomBytes } from 'node:crypto'
+import { AgingMap } from '../collections/aging-map.js'
 import { landingMs } from '../ledger/doubt.js'
 import { LockTimeout } from '../ledger/cid-locks.js'
 import type { Crowd, GateLock, GateLocks, UnpinBudget } from '../ledger/gate-locks.js'
-import { type SetTimer, setTimer as timer } from '../time/clock.js'
+import { clock, type Timers } from '../time/clock.js'
 import { StoreFault } from './store-fault.js'
 import type { Store } from './store.js'
 
-export interface SharedLocksParts {
+export interface SharedLocksParts extends Partial<Timers> {
   readonly store: Store
   /** Id in the ledger: after a restart, a gate inherits the locks of its previous run. */
   readonly gateId: string
   /** Differs from those of all runs before: eight characters. */
   readonly runId?: string
-  readonly setTimer?: SetTimer
   /** From 0 to 1. */
   readonly random?: () => number
 }
 
 /** As long as a gate remembers its own writes. */
 const writtenMs = 300_000
+
+/** For so long a change may not be seen in the cluster, with CRDT batching, and some rounds. */
+const unseenMs = 30_000
+const unseenMin = 256
+const checkMs = 5000
 
 /** Margin by which a lock outlives the longest change. */
 const marginMs = 10_000
@@ -56,36 +61,45 @@ interface End {
 export class SharedLocks implements GateLocks {
   private readonly store: Store
   private readonly run: string
-  private readonly setTimer: SetTimer
+  private readonly timers: Timers
   private count = 0
   /** Pending releases of locks that the store may hold, and of attempts that may still reach it. */
   private readonly ends = new Map<string, End>()
+  /** Rows that the store has confirmed, by key, and when. */
+  private rows = new AgingMap<number>(unseenMin)
+  private readonly onLost = new Set<() => void>()
+  private cancelCheck: (() => void) | undefined
   private cancelRetry: (() => void) | undefined
   private isClosed = false
 
   constructor(private readonly parts: SharedLocksParts) {
-    const { store, gateId, runId = randomBytes(4).toString('hex'), setTimer = timer } = parts
+    const { store, gateId, runId = randomBytes(4).toString('hex') } = parts
     this.store = store
     this.run = gateId + runId
-    this.setTimer = setTimer
+    const { setTimer = clock.setTimer, monotonic = clock.monotonic } = parts
+    this.timers = { setTimer, monotonic }
   }
 
   whenDown(call: () => void): void {
     this.store.whenDown(call)
   }
 
+  whenLost(call: () => void): void {
+    this.onLost.add(call)
+  }
+
   async acquire(cid: string, timeoutMs: number): Promise<GateLock> {
     const { random = Math.random } = this.parts
     const token = `${this.run}.${++this.count}`
     const lockMs = Math.ceil(timeoutMs + marginMs)
-    const untilMs = performance.now() + timeoutMs
+    const untilMs = this.timers.monotonic() + timeoutMs
     for (;;) {
       const taken = await this.take(cid, token, lockMs)
       if (taken === undefined) return this.lockOf(cid, token, lockMs, undefined)
       if (taken[0] === 1) return this.lockOf(cid, token, lockMs, taken)
-      if (performance.now() > untilMs) throw new LockTimeout()
+      if (this.timers.monotonic() > untilMs) throw new LockTimeout()
       await new Promise<void>((resolve) => {
-        this.setTimer(pollMs * (0.5 + random()), resolve)
+        this.timers.setTimer(pollMs * (0.5 + random()), resolve)
       })
     }
   }
@@ -103,6 +117,7 @@ export class SharedLocks implements GateLocks {
   close(): void {
     this.isClosed = true
     this.cancelRetry?.()
+    this.cancelCheck?.()
   }
 
   /**
@@ -156,6 +171,10 @@ export class SharedLocks implements GateLocks {
     }
     this.ends.delete(end.token)
     if (ended[0] !== 1) return 'unknown'
+    if (end.written !== '') {
+      this.rows.set(this.rowKey(end.cid), this.timers.monotonic())
+      this.checkLater()
+    }
     return this.areOthersIn(ended[1]) ? 'crowded' : 'alone'
   }
 
@@ -177,20 +196,20 @@ export class SharedLocks implements GateLocks {
       const [oldest] = this.ends.keys()
       if (oldest !== undefined) this.ends.delete(oldest)
     }
-    this.ends.set(end.token, { ...end, untilMs: performance.now() + end.lockMs })
+    this.ends.set(end.token, { ...end, untilMs: this.timers.monotonic() + end.lockMs })
     this.retryWithin(0)
   }
 
   private retryWithin(ms: number): void {
     if (this.isClosed) return
-    this.cancelRetry ??= this.setTimer(ms, () => {
+    this.cancelRetry ??= this.timers.setTimer(ms, () => {
       this.cancelRetry = undefined
       void this.retry()
     })
   }
 
   private async retry(): Promise<void> {
-    const nowMs = performance.now()
+    const nowMs = this.timers.monotonic()
     for (const [token, end] of [...this.ends]) {
       if (end.untilMs <= nowMs) this.ends.delete(token)
       else if (this.store.isUp && (await this.askToEnd(end)) !== undefined) {
@@ -200,6 +219,30 @@ export class SharedLocks implements GateLocks {
     if (this.ends.size > 0) this.retryWithin(retryMs)
   }
 
+  private checkLater(): void {
+    if (this.isClosed) return
+    this.cancelCheck ??= this.timers.setTimer(checkMs, () => {
+      this.cancelCheck = undefined
+      void this.check()
+    })
+  }
+
+  /** A store that evicts keys, or whose replica took over, has lost some without a sign of it. */
+  private async check(): Promise<void> {
+    const { store } = this
+    const sinceMs = this.timers.monotonic() - unseenMs
+    const keys = [...this.rows.entries()].flatMap(([key, atMs]) => (atMs > sinceMs ? [key] : []))
+    if (keys.length === 0) return
+    const found = await store.ask(
+      () => store.redis.eval(countScript, keys.length, ...keys) as Promise<number>,
+    )
+    if (found !== undefined && found < keys.length) {
+      this.rows = new AgingMap(unseenMin)
+      for (const call of this.onLost) call()
+    }
+    this.checkLater()
+  }
+
   /** Whether a change of another gate may still land. */
   private areOthersIn(tokens: readonly string[]): boolean {
     return tokens.some((token) => !token.startsWith(this.parts.gateId))
@@ -207,7 +250,11 @@ export class SharedLocks implements GateLocks {
 
   private keys(cid: string, token: string): readonly string[] {
     const of = (...parts: readonly string[]): string => this.store.key(`{${cid}}`, ...parts)
-    return [of('turn'), of('row'), of('open'), of('ended', token)]
+    return [of('turn'), this.rowKey(cid), of('open'), of('ended', token)]
+  }
+
+  private rowKey(cid: string): string {
+    return this.store.key(`{${cid}}`, 'row')
   }
 }
 
@@ -268,3 +315,6 @@ for _, cid in ipairs(fresh) do redis.call('SADD', KEYS[1], cid) end
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1
 `
+
+/** How many of the rows are there. */
+export const countScript = "return redis.call('EXISTS', unpack(KEYS))"

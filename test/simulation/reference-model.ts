@@ -288,6 +288,8 @@ export class ReferenceModel {
       hold.minMs = -Infinity
       hold.mayPrecede = hold.isInFlight
       hold.isOfBefore ||= hold.maxMs > -Infinity
+      // A request in flight may read of it.
+      hold.forgiven++
     }
     const { down } = entry
     const isSameGate = down === undefined || down.gate === gate

@@ -145,7 +145,8 @@ export class SimulatedHost {
     const { time, settings, cluster } = this.world
     const runId = `run${String(this.runs++).padStart(5, '0')}`
     const locks = shared && {
-      ...{ store: shared.store, gateId: disk.gateId, runId, setTimer: time.setTimer },
+      ...{ store: shared.store, gateId: disk.gateId, runId },
+      ...{ monotonic: time.monotonic, setTimer: time.setTimer },
       random: () => this.random.next(),
     }
     return {
