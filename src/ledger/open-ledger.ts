@@ -85,6 +85,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   let cancelRecount = (): void => undefined
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
   const isAfterCrash = () => opening.monotonic() < crashedUntilMs
+  // Each gate's next comparison finds what other gates wrote since.
+  const unsureMs = sharedMs + landingMs
+  let unsureUntilMs = opening.monotonic() + unsureMs
   const recent = new RecentRows(opening.monotonic)
   const records = new Records(cluster, opening.now)
   const onDoubt = (cid: string, reason: DoubtReason): void => {
@@ -110,6 +113,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     onTakenDown: (...takeDown) => decisions.takenDownElsewhere(...takeDown),
     isDoubted: (cid) => doubts.mayLand(cid),
     isAfterCrash,
+    mayOweMore: () => opening.monotonic() < unsureUntilMs,
     onHeld: (cid, leases, added, kept) => {
       holdings.note(cid, added, kept)
       // Entries of the queue only renew these.
@@ -234,6 +238,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     walk.soon()
     cluster.onDisconnect((isHangUp, downMs) => {
       walk.soon(isHangUp)
+      unsureUntilMs = opening.monotonic() + unsureMs
       if (downMs !== undefined) peerBack.back(downMs)
     })
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)

@@ -31,6 +31,8 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
   readonly isDoubted: (cid: string) => boolean
+  /** Whether other gates may owe leases that a killed cluster forgot, and that new ones hide. */
+  readonly mayOweMore: () => boolean
   /** Whether a write of an earlier run, which was killed, may still land. */
   readonly isAfterCrash: () => boolean
   /**
@@ -145,7 +147,8 @@ export class OpenPins {
       }
       const releaseUnseen = (holder: string): Promise<void> | undefined => {
         const isSeen = record?.leases.some((lease) => lease.holder === holder) === true
-        if (isSeen || !(isCrowded || this.parts.isDoubted(cid))) return undefined
+        const mayLand = isCrowded || this.parts.isDoubted(cid)
+        if (isSeen ? !this.parts.mayOweMore() : !mayLand) return undefined
         const operations = this.parts.news?.releasedUnseen(cid, holder) ?? []
         return operations.length > 0 ? storage.commit(operations) : undefined
       }

@@ -182,10 +182,12 @@ export class ReferenceModel {
       hold.mayLand = false
     }
     const isElsewhere = [...hold.writers].some((gate) => gate !== hold.gate)
+    hold.isOfBefore ||= isElsewhere
     if (waitsElsewhere(hold) || (isApart && isElsewhere)) return
     end(hold)
     Object.assign(hold, { maxMs: -Infinity, answer: undefined })
-    Object.assign(hold, { waitsAt: undefined, isOfBefore: false })
+    // Another gate, which wrote it, may not have heard of that either.
+    Object.assign(hold, { waitsAt: undefined, isOfBefore: isElsewhere })
   }
 
   /** Its last holder unpinned it with 200, for a retention period. */

@@ -366,6 +366,17 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'unpin', encoder: 2, cid: 1, gate: 1, afterMs: 0 },
     ],
   ],
+  'a DELETE after a crash ends also the lease that another gate has yet to pin again': [
+    2,
+    [
+      { kind: 'pin', encoder: 0, cid: 26, spanMs: Infinity, gate: 0, afterMs: 6500 },
+      { kind: 'power-cut', forgets: 24, gate: 0, afterMs: 520_000 },
+      { kind: 'gate-start', gate: 0, afterMs: 2000 },
+      { kind: 'cluster-start', gate: 0, afterMs: 360_000 },
+      { kind: 'pin', encoder: 0, cid: 26, spanMs: Infinity, gate: 1, afterMs: 900 },
+      { kind: 'unpin', encoder: 0, cid: 26, gate: 1, afterMs: 500 },
+    ],
+  ],
   'a queued pin that replaces the later lease of another gate outlasts an unpin of before': [
     2,
     [

@@ -131,8 +131,8 @@ async function prepare(
       error === null
         ? outcomeOf(call.method, answer.statusCode, textIn(answer))
         : outcomeOfFault(error)
-    const isGone = plan.kind === 'unpin' && outcome.kind === 'unpinned'
-    const told = isGone ? pin.releaseUnseen(encoder.leaseId) : undefined
+    const isKnown = outcome.kind === 'written' || outcome.kind === 'unpinned'
+    const told = isKnown && plan.kind === 'unpin' ? pin.releaseUnseen(encoder.leaseId) : undefined
     const kept = pin.settle(wanted, outcome)
     const instead = error === null ? insteadOf(answer, decision, pin) : undefined
     const isDone = error === null && (instead ?? answer).statusCode === 200
