@@ -200,6 +200,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         }
         const deadline = new Deadline(timeoutMs(), opening.monotonic)
         const retracted = released && (await pins.retract(cid, released, deadline))
+        if (released?.writtenMs !== undefined) reconciler.written(cid, released.writtenMs)
         const isOverwritten = retracted === 'overwritten'
         const isBack = isOverwritten || (retracted === 'ended' && reconciler.isExplained(cid))
         if (isOverwritten) news?.doubted(cid, 'lock-lost')

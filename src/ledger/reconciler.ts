@@ -67,6 +67,8 @@ export class Reconciler {
   private readonly removals: number[] = []
   /** Until when each is explained. */
   private readonly explainedUntil = new AgingMap<number>(toldMin)
+  /** When another gate wrote each, by the cluster's clock. */
+  private readonly writtenMs = new AgingMap<number>(toldMin)
 
   constructor(private readonly parts: ReconcilerParts) {}
 
@@ -79,7 +81,7 @@ export class Reconciler {
   async reconcile(cid: string, isDecided = false): Promise<Repair> {
     const { storage, pins, records } = this.parts
     const deadline = this.deadline()
-    const found: { merged?: Merged; row?: LedgerRow | undefined } = {}
+    const found: { merged?: Merged; row?: LedgerRow | undefined; isStale?: boolean } = {}
     const pin = await pins.open(cid, deadline, async () => {
       const now = await records.read(cid, deadline)
       const { read } = now
@@ -87,7 +89,7 @@ export class Reconciler {
       const row = kept !== undefined && this.isUnsure(kept) ? undefined : kept
       const merged: Merged =
         row === undefined ? { record: read, differs: undefined } : this.mergedAll(row, now)
-      Object.assign(found, { merged, row })
+      Object.assign(found, { merged, row, isStale: this.isStale(now) })
       if (merged.differs === undefined && read !== undefined && row === kept) this.adopt(row, read)
       return { ...now, record: merged.record }
     })
@@ -97,7 +99,8 @@ export class Reconciler {
       return { kind: 'agreed' }
     }
     // What another gate just released is stored with the lock. A take-down needs no lock.
-    if (!pin.isLocked && !isTakenDown) {
+    const isUnsure = !pin.isLocked || (differs === 'unexpected' && found.isStale === true)
+    if (isUnsure && !isTakenDown) {
       pin.release()
       throw new LockTimeout()
     }
@@ -134,6 +137,11 @@ export class Reconciler {
     this.explainedUntil.set(cid, Math.max(untilMs, this.explainedUntil.get(cid) ?? 0))
   }
 
+  /** Another gate wrote the pin then: with CRDT batching a read may not show that yet. */
+  written(cid: string, writtenMs: number): void {
+    this.writtenMs.set(cid, Math.max(writtenMs, this.writtenMs.get(cid) ?? -Infinity))
+  }
+
   isExplained(cid: string): boolean {
     return (this.explainedUntil.get(cid) ?? -Infinity) > this.parts.monotonic()
   }
@@ -158,6 +166,14 @@ export class Reconciler {
       if (isSame && current) void storage.note([{ kind: 'row', row: { ...current, report } }])
     })
     return isSame
+  }
+
+  /** Whether the record is older than what another gate wrote within the time of a batch. */
+  private isStale({ read, clusterMs }: RecordNow): boolean {
+    const toldMs = read && this.writtenMs.get(read.cid)
+    if (toldMs === undefined || toldMs < clusterMs - batchMs) return false
+    // The cluster's times are in whole seconds when read back.
+    return Math.floor((read?.writtenMs ?? 0) / 1000) < Math.floor(toldMs / 1000)
   }
 
   /** A row of a copy or of another cluster: its leases may have been released since. */
