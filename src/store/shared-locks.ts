@@ -45,6 +45,9 @@ const endsMax = 10_000
 /** The id of a gate's ledger, and behind it that of its run. */
 const runIdChars = 16
 
+/** First of an answer: the secret in the store is not the one that this gate knows. */
+const anothers = 2
+
 type Taken = [isTaken: number, written?: string | null, open?: readonly string[]]
 type Ended = [isAlone: number, open: readonly string[]]
 
@@ -97,6 +100,7 @@ export class SharedLocks implements GateLocks {
       const taken = await this.take(cid, token, lockMs)
       if (taken === undefined) return this.lockOf(cid, token, lockMs, undefined)
       if (taken[0] === 1) return this.lockOf(cid, token, lockMs, taken)
+      if (taken[0] === anothers) await this.store.relearn()
       if (this.timers.monotonic() > untilMs) throw new LockTimeout()
       await new Promise<void>((resolve) => {
         this.timers.setTimer(pollMs * (0.5 + random()), resolve)
@@ -135,8 +139,8 @@ export class SharedLocks implements GateLocks {
         () =>
           store.redis.eval(
             takeScript,
-            ...[4, ...this.keys(cid, token)],
-            ...[parts.gateId, token, lockMs, landingMs],
+            ...[5, ...this.keys(cid, token), store.secretKey],
+            ...[parts.gateId, token, lockMs, landingMs, store.secret],
           ) as Promise<Taken>,
       )
       if (taken === undefined) giveUp(false)
@@ -268,9 +272,11 @@ export class SharedLocks implements GateLocks {
  *
  * Older releases also read and write the first two: their form stays.
  *
- * ARGV: the gate's id, the token, the lock's milliseconds, those of an open change.
+ * ARGV: the gate's id, the token, the lock's milliseconds, those of an open change, the secret. If
+ * the secret behind these keys is another, so may be the cluster.
  */
 export const takeScript = `
+if redis.call('GET', KEYS[5]) ~= ARGV[5] then return {2} end
 if redis.call('EXISTS', KEYS[4]) == 1 then return {0} end
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return {0} end

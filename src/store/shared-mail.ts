@@ -5,15 +5,20 @@ import type { Exchanged, GateMail } from '../ledger/gate-mail.js'
 import type { Store } from './store.js'
 
 /**
- * Keys: the secret, the states of all gates, the mail for this gate, and for each other one. ARGV:
- * the gate's id, its state, and the mails.
+ * Keys: the secret, the peers of the namespace's cluster, the states of all gates, the mail for
+ * this gate, and for each other one. ARGV: the gate's id, its state, the mails, and the peers of
+ * this gate's cluster. Another cluster may have taken a namespace that the store lost.
  */
 export const exchangeScript = `
 local secret = redis.call('GET', KEYS[1])
-if not secret then return {} end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-for i = 4, #KEYS do redis.call('HSET', KEYS[i], ARGV[1], ARGV[i - 1]) end
-return {secret, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])}
+local isOwn = false
+for i = #KEYS - 1, #ARGV do
+  isOwn = isOwn or redis.call('SISMEMBER', KEYS[2], ARGV[i]) == 1
+end
+if not secret or not isOwn then return {} end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+for i = 5, #KEYS do redis.call('HSET', KEYS[i], ARGV[1], ARGV[i - 2]) end
+return {secret, redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4])}
 `
 
 /** ARGV: ids of gates that are gone. Keys: the states, then the mail for each of these. */
@@ -35,13 +40,13 @@ export class SharedMail implements GateMail {
     mails: ReadonlyMap<string, string>,
   ): Promise<Exchanged | undefined> {
     const { store, gateId } = this
-    const keys = [store.secretKey, this.key(), this.key(gateId)]
+    const keys = [store.secretKey, store.clusterKey, this.key(), this.key(gateId)]
     const all = [...keys, ...[...mails.keys()].map((to) => this.key(to))]
     const taken = await store.ask(
       () =>
         store.redis.eval(
           exchangeScript,
-          ...[all.length, ...all, gateId, state, ...mails.values()],
+          ...[all.length, ...all, gateId, state, ...mails.values(), ...store.ownPeers],
         ) as Promise<Taken>,
     )
     const [generation, states = [], found = []] = taken ?? []

@@ -138,8 +138,14 @@ export class Store {
     return this.key('secret')
   }
 
-  private get clusterKey(): string {
+  /** The peers of the cluster that owns the namespace. */
+  get clusterKey(): string {
     return this.key('{gates}', 'cluster')
+  }
+
+  /** One of them is among those, as long as the namespace is this cluster's. */
+  get ownPeers(): readonly string[] {
+    return this.peers ?? []
   }
 
   /**
@@ -165,7 +171,7 @@ export class Store {
     return this.foreignPeer !== undefined
   }
 
-  /** The store has lost its contents. */
+  /** The store has lost its secret, or to whom the namespace belongs. */
   async relearn(): Promise<void> {
     await this.learn()
   }

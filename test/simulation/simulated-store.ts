@@ -271,8 +271,9 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   ],
   [
     takeScript,
-    (store, [lock = '', row = '', open = '', ended = ''], [gateId = '', token = '', ...times]) => {
-      const [lockMs = '', openMs = ''] = times
+    (store, [lock = '', row = '', open = '', ended = '', secret = ''], args) => {
+      const [gateId = '', token = '', lockMs = '', openMs = '', known] = args
+      if (store.text(secret) !== known) return [2]
       if (store.get(ended) !== undefined) return [0]
       const held = store.text(lock)
       if (held !== null && !held.startsWith(gateId)) return [0]
@@ -315,11 +316,13 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
     exchangeScript,
     (
       store,
-      [secret = '', states = '', own = '', ...others],
-      [gateId = '', state = '', ...mails],
+      [secret = '', cluster = '', states = '', own = '', ...others],
+      [gateId = '', state = '', ...rest],
     ) => {
       const shared = store.text(secret)
-      if (shared === null) return []
+      const [mails, peers] = [rest.slice(0, others.length), rest.slice(others.length)]
+      const isOwn = peers.some((peer) => store.hash(cluster).has(peer))
+      if (shared === null || !isOwn) return []
       const put = (key: string, value: string): void => {
         store.set(key, new Map([...store.hash(key), [gateId, value]]))
       }
