@@ -11,7 +11,7 @@ import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import type { ClusterPort, Finished } from './cluster-port.js'
 import type { DoubtReason } from './doubt.js'
-import { mergeRow, owedByChange, type Owes, ownSeq } from './merge.js'
+import { mergeRow, type Merging, newTokenOf, owedByChange, type Owes, ownSeq } from './merge.js'
 import { type OpenPin, tried, type Wanted } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows, Seen } from './recent-rows.js'
@@ -90,17 +90,14 @@ export class Ledger {
       // The change starts from all that is owed, as the other holders would otherwise lose their
       // leases; of what came back from outside the gate only an operator decides.
       const owed = row?.report === 'missing' ? { ...row, report: undefined } : row
-      const merging = { gateId: storage.gateId, owes }
+      const merging = { ...this.merging, owes }
       const merged = owed && mergeRow(owedByChange(owed, read), read, merging, nowMs)
       const isMissing = merged?.differs === 'missing' && (isBare || row?.report === 'missing')
       const isOwed = merged !== undefined && (isOpen || isMissing)
       const record = isOwed ? merged.record : read
       return { ...now, record, rowEndMs: row?.expiresMs, foreign: undefined }
     }
-    const { record, isMissing, foreign } = recent.over(cid, now, {
-      gateId: storage.gateId,
-      owes: this.parts.owes,
-    })
+    const { record, isMissing, foreign } = recent.over(cid, now, this.merging)
     if (isMissing) onDoubt(cid, 'not-found')
     return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, foreign }
   }
@@ -188,6 +185,11 @@ export class Ledger {
     const kept = pin.record && pin.settle('unpin', { kind: 'unpinned' })
     pin.release()
     await kept
+  }
+
+  private get merging(): Merging {
+    const { storage, owes } = this.parts
+    return { gateId: storage.gateId, owes, newToken: newTokenOf(storage, owes) }
   }
 
   private deadline(): Deadline {

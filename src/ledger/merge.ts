@@ -3,7 +3,15 @@
  * Leases are compared by their tokens alone. No I/O here.
  */
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
-import { type Lease, latestEnd, operator, readToken, tokensOf } from '../leases/lease.js'
+import {
+  type Lease,
+  latestEnd,
+  operator,
+  readToken,
+  replacedBy,
+  tokenText,
+  tokensOf,
+} from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { ReleasedElsewhere } from './news.js'
 import type { LedgerRow, Released } from './row.js'
@@ -31,7 +39,22 @@ export interface Merging {
   /** The gate of the row's ledger. */
   readonly gateId: string
   readonly owes: Owes
+  /**
+   * For a lease that joins two of its holder, this gate's and another one's, of which it is unknown
+   * which is later; absent: the longer one counts. The other one may have been released, which its
+   * gate alone knows.
+   */
+  readonly newToken?: (() => string) | undefined
 }
+
+interface Numbers {
+  readonly gateId: string
+  nextSeq(): number
+}
+
+/** For {@link Merging}; of one gate alone nothing is unknown. It throws LedgerFault. */
+export const newTokenOf = (numbers: Numbers, owes: Owes): Merging['newToken'] =>
+  owes === 'all' ? undefined : () => tokenText({ gateId: numbers.gateId, seq: numbers.nextSeq() })
 
 /** What a row owes. */
 export const owedBy = ({ leases }: LedgerRow, { gateId, owes }: Merging): readonly Lease[] =>
@@ -71,7 +94,7 @@ export function mergeRow(
       : !wasReleased(row, lease, gateId),
   )
   const leases = [
-    ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease)),
+    ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease, merging)),
     ...owed.filter((own) => ownOf(there, own) === undefined),
   ]
   if (leases.length === 0 && isTakenDown && !isPinnedSince(row, read, gateId))
@@ -113,16 +136,39 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
 })
 
 /** Decides which of two leases of one holder is later: the ledger's, or the record's. */
-export function ofOneHolder(own: Lease | undefined, read: Lease): Lease {
+export function ofOneHolder(
+  own: Lease | undefined,
+  read: Lease,
+  { gateId, newToken }: Partial<Pick<Merging, 'gateId' | 'newToken'>> = {},
+): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
   const [isOwnLater, isReadLater] = [isBehind(read, own), isBehind(own, read)]
   if (isOwnLater !== isReadLater) return isOwnLater ? own : read
+  if (
+    newToken !== undefined &&
+    isOf(own, gateId) &&
+    read.token !== undefined &&
+    !isOf(read, gateId)
+  )
+    return joined(own, read, newToken())
   // It is unknown which is later, so no lease becomes shorter. A lease that began after the other
   // had ended is not dropped in favour of it, as its gate may have released the other.
   if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
   return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
+
+function joined(own: Lease, read: Lease, token: string): Lease {
+  const replaces = [...(read.replaces ?? []), ...(own.replaces ?? [])]
+  return {
+    holder: own.holder,
+    sinceMs: Math.min(own.sinceMs, read.sinceMs),
+    untilMs: Math.max(own.untilMs, read.untilMs),
+    ...{ token, replaces: replacedBy(token, { ...read, replaces }) },
+  }
+}
+
+const isOf = ({ token }: Lease, gateId = ''): boolean => ownSeq(token, gateId) !== undefined
 
 /**
  * Whether a lease precedes another one of its holder: by the numbers of its gate, which wrote the

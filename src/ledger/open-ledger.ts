@@ -86,8 +86,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const crashedUntilMs = wasClosed ? -Infinity : opening.monotonic() + landingMs
   const isAfterCrash = () => opening.monotonic() < crashedUntilMs
   // Each gate's next comparison finds what other gates wrote since.
-  const unsureMs = sharedMs + landingMs
-  let unsureUntilMs = opening.monotonic() + unsureMs
+  let unsureUntilMs = -Infinity
+  const beUnsure = (): void => {
+    unsureUntilMs = opening.monotonic() + sharedMs + landingMs
+  }
+  beUnsure()
+  gateLocks?.whenDown(beUnsure)
   const recent = new RecentRows(opening.monotonic)
   const records = new Records(cluster, opening.now)
   const onDoubt = (cid: string, reason: DoubtReason): void => {
@@ -95,6 +99,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
   const onLost = (): void => {
     log('warn', {}, lostRows)
+    beUnsure()
     for (const cid of recent.within(lagMs)) onDoubt(cid, 'lock-lost')
   }
   const pins: OpenPins = new OpenPins({
@@ -203,8 +208,9 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         if (released?.writtenMs !== undefined) reconciler.written(cid, released.writtenMs)
         const isOverwritten = retracted === 'overwritten'
         const isBack = isOverwritten || (retracted === 'ended' && reconciler.isExplained(cid))
-        if (isOverwritten) news?.doubted(cid, 'lock-lost')
-        if (isOverwritten || doubt !== undefined) reconciler.explain(cid)
+        // It may have hidden another gate's lease.
+        if (isBack) news?.doubted(cid, 'lock-lost')
+        if (isBack || doubt !== undefined) reconciler.explain(cid)
         if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')
       },
       onLost,
@@ -239,7 +245,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     walk.soon()
     cluster.onDisconnect((isHangUp, downMs) => {
       walk.soon(isHangUp)
-      unsureUntilMs = opening.monotonic() + unsureMs
+      beUnsure()
       if (downMs !== undefined) peerBack.back(downMs)
     })
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)

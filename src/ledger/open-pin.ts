@@ -70,7 +70,7 @@ export interface OpenPin {
   readonly settle: (wanted: Wanted, outcome: WriteOutcome) => Promise<void> | undefined
   /**
    * Its holder unpinned it. If the record lacks the lease, and a write may land, or if the cluster
-   * was killed lately, another gate may still owe one, so it hears of that.
+   * or the store was down lately, another gate may still owe one, so it hears of that.
    *
    * @returns resolves when the message is on the disk; undefined: there is none
    */

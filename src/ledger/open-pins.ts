@@ -31,7 +31,7 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
   readonly isDoubted: (cid: string) => boolean
-  /** Whether other gates may owe leases that a killed cluster forgot, and that new ones hide. */
+  /** Whether another gate may owe a lease that a newer one hides: cluster or store went down. */
   readonly mayOweMore: () => boolean
   /** Whether a write of an earlier run, which was killed, may still land. */
   readonly isAfterCrash: () => boolean

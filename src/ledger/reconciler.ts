@@ -10,7 +10,7 @@ import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
 import type { GateLocks, UnpinBudget } from './gate-locks.js'
 import { LockTimeout } from './cid-locks.js'
-import { type Merged, mergeRow, type Owes, ownSeq } from './merge.js'
+import { type Merged, mergeRow, type Merging, newTokenOf, type Owes, ownSeq } from './merge.js'
 import { tried } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
@@ -218,19 +218,21 @@ export class Reconciler {
 
   /** Includes what other gates reported of their last writes, as the read may lag behind. */
   private mergedAll(row: LedgerRow, now: RecordNow): Merged {
-    const merged = this.merged(row, now)
-    const isKnown = this.parts.recent.of(row.cid) !== undefined
+    const { storage, owes, recent } = this.parts
+    const newToken = newTokenOf(storage, owes)
+    const merged = this.merged(row, now, { newToken })
+    const isKnown = recent.of(row.cid) !== undefined
     if (merged.differs === undefined || !isKnown) return merged
-    return { ...merged, record: this.merged(row, now, 'all').record }
+    return { ...merged, record: this.merged(row, now, { newToken, owes: 'all' }).record }
   }
 
   private merged(
     row: LedgerRow,
     { read, clusterMs }: RecordNow,
-    owes: Owes = this.parts.owes,
+    merging: Partial<Merging> = {},
   ): Merged {
-    const { storage } = this.parts
-    return mergeRow(row, read, { gateId: storage.gateId, owes }, clusterMs)
+    const { storage, owes } = this.parts
+    return mergeRow(row, read, { gateId: storage.gateId, owes, ...merging }, clusterMs)
   }
 
   private deadline(): Deadline {

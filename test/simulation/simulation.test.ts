@@ -377,6 +377,17 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'unpin', encoder: 0, cid: 26, gate: 1, afterMs: 500 },
     ],
   ],
+  'of two leases of which neither is known to be later, both are released or none': [
+    4,
+    [
+      { kind: 'store-pause', ms: 6000, afterMs: 5300 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 21_600_000, gate: 3, afterMs: 1400 },
+      { kind: 'unpin', encoder: 2, cid: 1, gate: 1, afterMs: 20 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 3_000_000, gate: 2, afterMs: 20 },
+      { kind: 'pin', encoder: 1, cid: 1, spanMs: 300_000, gate: 3, afterMs: 80 },
+      { kind: 'pin', encoder: 3, cid: 1, spanMs: 30_000, gate: 2, afterMs: 60 },
+    ],
+  ],
   'a queued pin that replaces the later lease of another gate outlasts an unpin of before': [
     2,
     [

@@ -163,9 +163,11 @@ export class World implements Surroundings {
 
   private async act(action: Command): Promise<void> {
     if (!undelayed.has(action.kind)) this.mayWait = true
-    if (action.kind.startsWith('store-') || action.kind === 'packet-fault')
-      this.isStoreDisturbed = true
     const { cluster, store, time, model } = this
+    if (action.kind.startsWith('store-') || action.kind === 'packet-fault') {
+      this.isStoreDisturbed = true
+      model.storeDisturbed()
+    }
     if (!loggedElsewhere.has(action.kind))
       this.note(JSON.stringify({ ...action, afterMs: undefined }))
     switch (action.kind) {
