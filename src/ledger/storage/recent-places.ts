@@ -13,15 +13,15 @@ const markMs = 10_000
 /** A comparison this long after a write decides on it. */
 export const decidedMs = lagMs + minuteMs
 
-/** The last place that was in use at a time. */
+/** The last place before the writes of `markMs` that began then. */
 interface Mark {
   readonly atMs: number
   readonly place: number
 }
 
 export class RecentPlaces {
-  /** The oldest first; all but the first lie within the lag. */
-  private readonly marks: Mark[]
+  /** Of the writes within the lag, the oldest first. */
+  private readonly marks: Mark[] = []
   private last: number
 
   /**
@@ -33,7 +33,6 @@ export class RecentPlaces {
     private readonly monotonic: () => number,
   ) {
     this.last = last
-    this.marks = [{ atMs: monotonic(), place: last }]
   }
 
   /** A row went to this place. */
@@ -48,18 +47,12 @@ export class RecentPlaces {
 
   /** Rows after this place were written recently. */
   get before(): number {
-    const nowMs = this.monotonic()
-    // The newest mark stands for what came up to `markMs` later.
-    const [newest] = this.marks.slice(-1)
-    if (newest !== undefined && newest.atMs <= nowMs - lagMs - markMs) return this.last
-    this.dropOld(nowMs)
+    this.dropOld(this.monotonic())
     return this.marks[0]?.place ?? this.last
   }
 
-  /** The first mark stays: it says which rows are old. */
   private dropOld(nowMs: number): void {
-    const isOld = (mark: Mark | undefined): boolean =>
-      mark !== undefined && mark.atMs <= nowMs - lagMs
-    while (isOld(this.marks[1])) this.marks.shift()
+    const oldMs = nowMs - lagMs - markMs
+    while ((this.marks[0]?.atMs ?? Infinity) <= oldMs) this.marks.shift()
   }
 }

@@ -33,6 +33,17 @@ t.test('a row without any after it becomes old', async (t) => {
   t.equal(places.before, 1)
 })
 
+t.test('a later row makes those before it recent for no longer', async (t) => {
+  let nowMs = 20_000
+  const places = new RecentPlaces(0, () => nowMs)
+  for (let place = 1; place <= 100; place++) places.wrote(place)
+  nowMs += lagMs - 1
+  places.wrote(101)
+  t.equal(places.before, 0)
+  nowMs += 10_001
+  t.equal(places.before, 100)
+})
+
 t.test('no row counts as old too early, and none as recent for long', async (t) => {
   let nowMs = 0
   const places = new RecentPlaces(0, () => nowMs)
