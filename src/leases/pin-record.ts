@@ -1,6 +1,6 @@
 /** The cluster's record of a pin, and the request that writes one. */
 import { badAnswer, isObject, readObject } from '../cluster/json.js'
-import { encodeQuery, type Parameter } from '../cluster/query.js'
+import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
 import { type Lease, leaseEntry, type LeaseKind, readLease, wholeSeconds } from './lease.js'
 
 export interface PinRecord {
@@ -40,16 +40,26 @@ export interface Writing {
  * The query that writes a record; a direct pin needs the path route, the only one that obeys it.
  */
 export function writing(record: NewRecord): Writing {
-  const { cid, isDirect, options, expiresMs, leases, former = [] } = record
-  const query = encodeQuery([
+  const { cid, isDirect } = record
+  const whole = queryOf(record)
+  const query = whole.length > queryBytesMax ? queryOf(withoutReplaced(record)) : whole
+  return { path: isDirect ? `/pins/ipfs/${cid}` : `/pins/${cid}`, query }
+}
+
+const queryOf = ({ isDirect, options, expiresMs, leases, former = [] }: NewRecord): string =>
+  encodeQuery([
     ...options,
     ...(isDirect ? [['mode', 'direct'] as const] : []),
     ...(expiresMs === Infinity ? [] : [['expire-at', wholeSeconds(expiresMs)] as const]),
     ...leases.map((lease) => asOption(lease, 'lease')),
     ...former.map((lease) => asOption(lease, 'former')),
   ])
-  return { path: isDirect ? `/pins/ipfs/${cid}` : `/pins/${cid}`, query }
-}
+
+/** Another holder is worth more than the tokens, which other gates have heard of by news. */
+const withoutReplaced = (record: NewRecord): NewRecord => ({
+  ...record,
+  leases: record.leases.map((lease) => ({ ...lease, replaces: [] })),
+})
 
 function asOption(lease: Lease, kind: LeaseKind): Parameter {
   const [key, value] = leaseEntry(lease, kind)

@@ -316,6 +316,22 @@ t.test('one holder cannot fill a record so that others have no room', async (t) 
   t.equal(gate.cluster.pins.get(other)?.replicationMax, -1)
 })
 
+t.test('tokens of other gates leave room for another holder', async (t) => {
+  const gate = await startGate(t, enforced)
+  const tokens = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc', 'dddddddd'].map((id) => `${id}.1234567`)
+  const lease = `20260101T000000Z/../${tokens.join('/')}`
+  const others = Array.from({ length: 15 }, (_, index) => `lease-of-other-${index}`).sort()
+  const metadata = new Map([
+    ...Array.from({ length: 10 }, (_, index) => [`k${index}`, 'v'.repeat(450)] as const),
+    ...others.map((other) => [`pinwarden.lease.${other}`, lease] as const),
+  ])
+  gate.cluster.addPin(cid, { metadata })
+  t.equal((await gate.ask('POST', path)).status, 200)
+  t.same(holders(gate), [alpha, ...others].sort())
+  const kept = gate.cluster.pins.get(cid)?.metadata?.get(`pinwarden.lease.${others[0] ?? ''}`)
+  t.equal(kept, `20260101T000000Z/../${tokens[0] ?? ''}`)
+})
+
 t.test('pin-update copies the pin, but not its holders', async (t) => {
   const other = 'bafybeidskjjd4zmr7oh6ku6wp72vvbxyibcli2r6if3ocdcy7jjjusvl2u'
   const gate = await startGate(t, {
