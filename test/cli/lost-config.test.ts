@@ -18,6 +18,7 @@ interface Written {
 async function started(t: Test) {
   const { cluster, path, file, write, start, command } = await prepareDaemon(t, {
     ledger: { directory: 'ledger' },
+    onOutage: 'journal',
     encoders: {
       alpha: { leaseId: leaseIds.alpha, keys: [{ id: 'k1', sha256: digestOf(key) }] },
       beta: { leaseId: leaseIds.beta },
@@ -34,13 +35,17 @@ const initArgs = ['--host', '127.0.0.1', '--port', '0'] as const
 
 t.test('init finds every encoder of the ledger, and each keeps its pins', async (t) => {
   const { cluster, path, ledger, read, serve, add, first } = await started(t)
+  const comeBack = cluster.behave({}, { kind: 'reset' })
+  t.equal(await first.ask('POST', 2, key), 202)
   await first.end()
+  comeBack()
   rmSync(path)
-  const { code, stdout } = await pinwarden(
+  const { code, stdout, stderr } = await pinwarden(
     ...['init', '-c', path, '--encoder', 'alpha', '--ledger', ledger],
     ...[...initArgs, '--cluster', cluster.url],
   )
   t.equal(code, 0)
+  t.match(stderr, '1 accepted pin waits in the queue, for keys of the lost settings')
   t.match(stdout, `the ledger knows alpha: it gets back its leaseId ${leaseIds.alpha}`)
   t.match(stdout, 'knows 1 more: beta. They are written with their leaseIds, but without keys')
   t.match(read(), {

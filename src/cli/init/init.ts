@@ -4,12 +4,14 @@ import { dirname, resolve } from 'node:path'
 import { findCluster, findOpenPorts, sidePorts } from './host-scan.js'
 import { configFrom, settingsFrom } from '../../settings/load.js'
 import { newLeaseId } from '../../settings/values/lease-id.js'
+import type { Config } from '../../settings/schema/schema.js'
 import { isLoopback } from '../../settings/values/network.js'
 import { bracketed } from '../gate-url.js'
 import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
 import { knownHolders, knownText } from '../known-holder.js'
+import { readQueue } from '../read-ledger.js'
 import { appendFault } from '../../disk/access.js'
 import { fileFault, UsageError, warn, CommandError } from '../report.js'
 import { lstat, open, rm, stat } from 'node:fs/promises'
@@ -44,7 +46,8 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     { encoder, endpoint, expires: undefined, note: undefined },
     new Date(),
   )
-  const known = await knownIn(options, io)
+  const ledgerConfig = ledgerConfigOf(options)
+  const known = await knownHolders(ledgerConfig, io)
   const draft = draftOf(options, host, stored, known)
   const text = `${JSON.stringify(draft, null, 2)}\n`
   // The files are checked if options say where they are.
@@ -56,6 +59,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   await scanHost(options.cluster, host, io)
   await createFile(configPath, text)
   printKnown(encoder, known, io)
+  if (known.size > 0) await warnOfQueue(ledgerConfig, io)
   io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
   show(config, io, [`# The first key, of encoder ${encoder}, without expiry.`])
   io.stdout.write(nextSteps(options, draft.listen.tls))
@@ -64,10 +68,23 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
 
 type LeaseIds = ReadonlyMap<string, string>
 
-/** The encoders of an existing ledger, whose settings were lost. */
-function knownIn({ ledger, cluster }: InitOptions, io: Io): Promise<LeaseIds> {
+/** Finds an existing ledger, whose settings were lost. */
+function ledgerConfigOf({ ledger, cluster }: InitOptions): Config {
   const settings = { cluster: { endpoints: [{ url: cluster }] }, ...ledgerField(ledger) }
-  return knownHolders(configFrom(JSON.stringify(settings)), io)
+  return configFrom(JSON.stringify(settings))
+}
+
+/** A key that is not in the settings may have been revoked: the gate writes none of its pins. */
+async function warnOfQueue(config: Config, io: Io): Promise<void> {
+  const waiting = (await readQueue(config)).filter(({ rejection }) => rejection === undefined)
+  if (waiting.length === 0) return
+  const count =
+    waiting.length === 1 ? '1 accepted pin waits' : `${waiting.length} accepted pins wait`
+  warn(
+    io,
+    `${count} in the queue, for keys of the lost settings: the gate will drop them. pinwarden ` +
+      'journal list shows whom to ask to pin again',
+  )
 }
 
 const ledgerField = (directory: string | undefined) =>
