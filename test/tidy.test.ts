@@ -305,7 +305,6 @@ const small = new Map([
   ['src/gate/receive/body.ts', 'a step of receive that Fastify runs'],
   ['src/gate/record/trace.ts', 'a recommendation of its own'],
   ['src/log/log-metrics.ts', 'a room registers its own instruments'],
-  ['src/store/store-metrics.ts', 'a room registers its own instruments'],
   ['src/store/redis-client.ts', 'a bundler changes what is loaded late from a package'],
 ])
 

@@ -11,6 +11,7 @@ import {
   reasonText,
   remedyText,
   type StatusReport,
+  storeAlarms,
 } from './status-report.js'
 
 /** An alarm; its beginning may be known from elsewhere. */
@@ -39,7 +40,7 @@ export function findingsOf(facts: AlarmFacts): readonly Finding[] {
     ...ofCertificate(facts),
     ...ofKeys(facts),
     ...ofSettings(status.settings),
-    ...ofStore(status.store),
+    ...storeAlarms(status.store),
     ...ofPins(facts.failing),
     ...ofProcess(facts),
   ]
@@ -274,29 +275,6 @@ function ofSettings({ isLastRefused, needRestart = [] }: StatusReport['settings'
           } as const,
         ]
       : []),
-  ]
-}
-
-function ofStore(store: StatusReport['store']): Finding[] {
-  if (store === null || store.isUp) return []
-  if (store.isAnothers)
-    return [
-      {
-        id: 'store-of-another-cluster',
-        severity: 'urgent',
-        what: 'The namespace of the store belongs to another cluster, so nothing is shared.',
-        cause: 'The settings. Limits and locks are those of this gate alone.',
-        next: 'Set store.namespace to a name that no other cluster uses, and restart.',
-      },
-    ]
-  return [
-    {
-      id: 'store-down',
-      severity: 'soon',
-      what: 'The store that the gates share does not answer.',
-      cause: 'The Valkey or Redis of store.redis. Limits and locks are those of this gate alone.',
-      next: 'Check whether it runs, and whether this machine can reach it.',
-    },
   ]
 }
 

@@ -1,7 +1,7 @@
 /** What `/status` shows, as JSON: the daemon's state, alarms first. */
 import type { HealthState } from '../health/circuit-breaker.js'
 import type { LedgerStatus, QueueCounts } from '../ledger/ledger-metrics.js'
-import type { StoreReport } from '../store/store.js'
+import type { StoreReport } from '../store/store-metrics.js'
 import { spanText } from '../time/span-text.js'
 import { minuteMs } from '../time/units.js'
 
@@ -61,6 +61,60 @@ export function endpointText(endpoint: EndpointStatus): string {
     ...clockTexts(endpoint).map((text) => `its clock is ${text}`),
   ]
   return faults.length === 0 ? name : `${name} (${faults.join(', ')})`
+}
+
+/** What is wrong with the store, which part is at fault, and what to do. */
+const storeProblems = {
+  cluster: [
+    () => 'waits until the cluster says which one it is',
+    'The cluster does not answer GET /id.',
+    'Nothing, once the cluster answers: pinwarden status shows it.',
+  ],
+  namespace: [
+    () => 'has a namespace that belongs to another cluster',
+    'The settings.',
+    'Set store.namespace to a name that no other cluster uses, and restart.',
+  ],
+  errors: [
+    (named: string) => `answers with errors${named}`,
+    'The Valkey or Redis of store.redis.',
+    'See redis-cli INFO on its host: its memory, its role and replicas; and its ACL.',
+  ],
+  silence: [
+    (named: string) => `does not answer${named}`,
+    'The Valkey or Redis of store.redis.',
+    'Check whether it runs, and whether this machine can reach it.',
+  ],
+} as const
+
+function storeWords({ problem = 'silence', fault = '', isRefusing }: StoreReport) {
+  const [does, cause, next] = storeProblems[problem]
+  const effect = isRefusing
+    ? 'every request gets 503, by store.failMode'
+    : 'limits and locks are those of this gate alone'
+  return { does: does(fault === '' ? '' : ` (${fault})`), cause, effect, next }
+}
+
+/** The state of the store in a line. */
+export function storeText(store: StoreReport): string {
+  const { does, effect } = storeWords(store)
+  return store.isUp ? 'shared' : `${does}; ${effect}`
+}
+
+/** An alarm, at most. */
+export function storeAlarms(store: StoreReport | null): readonly Omit<Alarm, 'since'>[] {
+  if (store === null || store.isUp) return []
+  const { does, cause, effect, next } = storeWords(store)
+  const isAnothers = store.problem === 'namespace'
+  return [
+    {
+      id: isAnothers ? 'store-of-another-cluster' : 'store-down',
+      severity: store.isRefusing || isAnothers ? 'urgent' : 'soon',
+      what: `The store that the gates share ${does}.`,
+      cause: `${cause} ${effect.charAt(0).toUpperCase()}${effect.slice(1)}.`,
+      next,
+    },
+  ]
 }
 
 /** Its name, and why it is down. */

@@ -214,7 +214,11 @@ async function open(given: Given, parts: AsyncDisposableStack): Promise<Opened> 
 
   // The gate, which does not listen yet.
   const phase = new Set(['starting'])
-  const obstacles = () => [...phase, ...(storage.isWritable ? [] : ['ledger'])]
+  const obstacles = () => [
+    ...phase,
+    ...(storage.isWritable ? [] : ['ledger']),
+    ...(store?.report.isRefusing === true ? ['store'] : []),
+  ]
   const gate = closing(
     await createGate({
       ...{ current, tls: settings.tls, log, metrics, observe, cluster, headers, store },

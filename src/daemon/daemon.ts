@@ -12,7 +12,7 @@ import type { TlsMaterial } from '../settings/files/tls-pair.js'
 import type { Budget } from '../settings/values/permissions.js'
 import type { Reload, SettingsInForce } from '../settings/reload/live.js'
 import type { SharedKeyUses } from '../store/key-uses.js'
-import type { StoreReport } from '../store/store.js'
+import type { StoreReport } from '../store/store-metrics.js'
 
 /**
  * Disposing of it stops accepting, ends each connection with its next answer within

@@ -100,7 +100,7 @@ export class SharedLocks implements GateLocks {
       const taken = await this.take(cid, token, lockMs)
       if (taken === undefined) return this.lockOf(cid, token, lockMs, undefined)
       if (taken[0] === 1) return this.lockOf(cid, token, lockMs, taken)
-      if (taken[0] === anothers) await this.store.relearn()
+      if (taken[0] === anothers) await this.store.learn()
       if (this.timers.monotonic() > untilMs) throw new LockTimeout()
       await new Promise<void>((resolve) => {
         this.timers.setTimer(pollMs * (0.5 + random()), resolve)

@@ -50,7 +50,7 @@ export class SharedMail implements GateMail {
         ) as Promise<Taken>,
     )
     const [generation, states = [], found = []] = taken ?? []
-    if (taken !== undefined && generation === undefined) await store.relearn()
+    if (taken !== undefined && generation === undefined) await store.learn()
     if (generation === undefined) return undefined
     return { generation, states: pairs(states), mails: pairs(found) }
   }

@@ -15,6 +15,7 @@ import {
   storeFaultReasonOf,
 } from './store-fault.js'
 import type { Logger } from '../log/logger.js'
+import type { StoreReport } from './store-metrics.js'
 import { clock, setTimer } from '../time/clock.js'
 
 /**
@@ -47,15 +48,6 @@ export interface StoreParts {
   readonly client?: Redis
 }
 
-export interface StoreReport {
-  readonly isUp: boolean
-  /** Since the start: calls that failed or came too late, and calls that were not made. */
-  readonly faults: number
-  readonly skipped: number
-  /** Whether the namespace belongs to another cluster. */
-  readonly isAnothers: boolean
-}
-
 // One error for all: creating one is costly, as it records its stack.
 const unavailable = new StoreFault('store-unavailable')
 
@@ -72,6 +64,7 @@ export class Store {
   private readonly onDown = new Set<() => void>()
   private readonly health: CircuitBreaker<StoreFaultReason>
   private lastFault = ''
+  private isAnswering = false
   private isLogged = false
   /** Peer IDs of the cluster; undefined: still unknown, so the gate shares nothing. */
   private peers: readonly string[] | undefined
@@ -93,7 +86,7 @@ export class Store {
       },
     })
     // Changes of the state log the fault once.
-    this.redis.on('error', (error) => (this.lastFault = storeErrorCode(error)))
+    this.redis.on('error', (error) => this.sawFault(error))
     this.redis.on('ready', () => void this.learn())
     this.redis.on('close', () => {
       this.shared = undefined
@@ -130,8 +123,12 @@ export class Store {
   }
 
   get report(): StoreReport {
-    const { isUp, isAnothers } = this
-    return { isUp, isAnothers, ...this.counts }
+    const { isUp, isStrict, counts, lastFault: fault, isAnswering } = this
+    if (isUp) return { isUp, isRefusing: false, ...counts }
+    const down = { isUp, isRefusing: isStrict, ...counts }
+    if (!this.health.isAvailable || (this.peers !== undefined && !this.isAnothers))
+      return { ...down, problem: isAnswering ? 'errors' : 'silence', fault }
+    return { ...down, problem: this.isAnothers ? 'namespace' : 'cluster' }
   }
 
   get secretKey(): string {
@@ -171,12 +168,31 @@ export class Store {
     return this.foreignPeer !== undefined
   }
 
-  /** The store has lost its secret, or to whom the namespace belongs. */
-  async relearn(): Promise<void> {
-    await this.learn()
+  /**
+   * Takes the namespace for the cluster, unless it is another's; the first gate generates the
+   * secret, and all use it. One atomic step of the store, so that two clusters never both take it.
+   * Called again when the store has lost its secret, or to whom the namespace belongs.
+   *
+   * @returns whether the store answered
+   */
+  async learn(): Promise<boolean> {
+    const { peers = [] } = this
+    const keys = [this.clusterKey, this.secretKey]
+    const own = randomBytes(16).toString('hex')
+    try {
+      const answer = this.redis.eval(claimScript, 2, ...keys, own, ...peers) as Promise<Claimed>
+      const [secret, owner] = await this.inTime(answer)
+      this.shared = peers.length === 0 || peers !== this.peers ? undefined : (secret ?? undefined)
+      if (peers === this.peers) this.seeOwner(owner ?? undefined)
+      return true
+    } catch (error) {
+      // The gate itself may have given up the connection, because of what came before.
+      if (storeFaultReasonOf(error) !== 'store-hung-up') this.sawFault(error)
+      this.shared = undefined
+      return false
+    }
   }
 
-  /** Checks a key of the gate's own. */
   key(...parts: readonly string[]): string {
     return [this.parts.settings.namespace, ...parts].join(':')
   }
@@ -214,8 +230,7 @@ export class Store {
       return answer
     } catch (error) {
       this.counts.faults++
-      this.lastFault = storeErrorCode(error)
-      const reason = storeFaultReasonOf(error)
+      const reason = this.sawFault(error)
       this.health.recordFailure(generation, reason)
       // Not the error itself: it contains the command with its arguments.
       return new StoreFault(reason, new Error(this.lastFault))
@@ -245,26 +260,11 @@ export class Store {
     return isHealthy
   }
 
-  /**
-   * Takes the namespace for the cluster, unless it is another's; the first gate generates the
-   * secret, and all use it. One atomic step of the store, so that two clusters never both take it.
-   *
-   * @returns whether the store answered
-   */
-  private async learn(): Promise<boolean> {
-    const { peers = [] } = this
-    const keys = [this.clusterKey, this.secretKey]
-    const own = randomBytes(16).toString('hex')
-    try {
-      const answer = this.redis.eval(claimScript, 2, ...keys, own, ...peers) as Promise<Claimed>
-      const [secret, owner] = await this.inTime(answer)
-      this.shared = peers.length === 0 || peers !== this.peers ? undefined : (secret ?? undefined)
-      if (peers === this.peers) this.seeOwner(owner ?? undefined)
-      return true
-    } catch {
-      this.shared = undefined
-      return false
-    }
+  private sawFault(error: unknown): StoreFaultReason {
+    const reason = storeFaultReasonOf(error)
+    this.lastFault = storeErrorCode(error)
+    this.isAnswering = reason === 'store-refused'
+    return reason
   }
 
   private seeOwner(owner: string | undefined): void {

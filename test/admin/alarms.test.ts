@@ -40,6 +40,8 @@ function watched() {
   return { clock, activity, facts, watch, ids }
 }
 
+const storeDown = { isUp: false, isRefusing: false, faults: 1, skipped: 0 }
+
 t.test('a healthy gate has no alarms', async (t) => {
   t.same(await watched().ids(), [])
 })
@@ -73,12 +75,8 @@ t.test('each problem is one alarm, the urgent ones first', async (t) => {
     [{ certificateExpires: inDays(4) }, {}, []],
     [{ settings: { ...well.settings, isLastRefused: true } }, {}, ['settings-refused']],
     [{ settings: { ...well.settings, needRestart: ['listen.port'] } }, {}, ['settings-wait']],
-    [{ store: { isUp: false, isAnothers: false, faults: 1, skipped: 0 } }, {}, ['store-down']],
-    [
-      { store: { isUp: false, isAnothers: true, faults: 0, skipped: 0 } },
-      {},
-      ['store-of-another-cluster'],
-    ],
+    [{ store: { ...storeDown, problem: 'silence' } }, {}, ['store-down']],
+    [{ store: { ...storeDown, problem: 'namespace' } }, {}, ['store-of-another-cluster']],
     [
       { ledger: { ...ledger, unheardGates: ['x3k9q2ab'], doubts: 1, oldestDoubtMs: minuteMs } },
       {},
@@ -95,6 +93,27 @@ t.test('each problem is one alarm, the urgent ones first', async (t) => {
     Object.assign(facts, others, { status: { ...well, ...status } })
     t.same(await ids(), expected, JSON.stringify([status, others]))
   }
+})
+
+t.test('an alarm of the store says what it does, and what becomes of requests', async (t) => {
+  const { facts, watch } = watched()
+  const alarmOf = async (store: object) => {
+    facts.status = { ...well, store: { ...storeDown, ...store } }
+    return (await watch.look()).alarms[0]
+  }
+  t.match(await alarmOf({ problem: 'silence', fault: 'ECONNREFUSED' }), {
+    severity: 'soon',
+    what: 'The store that the gates share does not answer (ECONNREFUSED).',
+    cause: /Limits and locks are those of this gate alone\.$/,
+    next: /whether it runs/,
+  })
+  t.match(await alarmOf({ problem: 'errors', fault: 'NOREPLICAS', isRefusing: true }), {
+    severity: 'urgent',
+    what: 'The store that the gates share answers with errors (NOREPLICAS).',
+    cause: /Every request gets 503, by store\.failMode\.$/,
+    next: /replicas/,
+  })
+  t.match(await alarmOf({ problem: 'cluster' }), { what: /waits until the cluster says/ })
 })
 
 t.test('an alarm says since when, which part is at fault and what to do, and ends', async (t) => {

@@ -67,6 +67,7 @@ export interface TestGate {
   readonly retryQueue: Daemon['retryQueue']
   readonly queueReport: Daemon['queueReport']
   readonly ledgerReport: Daemon['ledgerReport']
+  readonly storeReport: Daemon['storeReport']
   readonly endpoints: ReturnType<Daemon['endpoints']>
   readonly obstacles: Daemon['obstacles']
   readonly metrics: Daemon['metrics']
@@ -167,6 +168,7 @@ export async function startGate(t: Test, overrides: Overrides = {}): Promise<Tes
     retryQueue: gate.retryQueue,
     queueReport: () => gate.queueReport(),
     ledgerReport: () => gate.ledgerReport(),
+    storeReport: () => gate.storeReport(),
     get endpoints() {
       return gate.endpoints()
     },

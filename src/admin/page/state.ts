@@ -3,7 +3,13 @@ import type { ActivityReport } from '../activity-report.js'
 import { spanText } from '../../time/span-text.js'
 import { dayMs } from '../../time/units.js'
 import { isLedgerAlarm, ledgerText } from '../ledger-text.js'
-import { type Alarm, clockTexts, type EndpointStatus, type StatusReport } from '../status-report.js'
+import {
+  type Alarm,
+  clockTexts,
+  type EndpointStatus,
+  type StatusReport,
+  storeText,
+} from '../status-report.js'
 import { byId, element, setChildren, setText } from './element.js'
 import { agoText, countText, dateText, none, zoneText } from './words.js'
 
@@ -138,7 +144,7 @@ function rowsOf(status: StatusReport, { cluster, now }: ActivityReport): readonl
     ...(ledger === undefined
       ? []
       : [['Ledger', ledgerText(ledger), isLedgerAlarm(ledger)] as const]),
-    ...(store === null ? [] : [['Store', store.isUp ? 'shared' : 'down', !store.isUp] as const]),
+    ...(store === null ? [] : [['Store', storeText(store), !store.isUp] as const]),
     ['Last answer of the cluster', agoText(cluster.lastAnswered, now)],
     ['Last fault', fault === null ? none : `${agoText(fault.time, now)}: ${fault.reason}`],
     ['In flight', `${countText(requestsInFlight)} requests`],

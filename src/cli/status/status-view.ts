@@ -1,6 +1,6 @@
 /** Prints the state of the running daemon as lines of a name and a value. */
 import { ledgerText } from '../../admin/ledger-text.js'
-import { endpointText, type StatusReport } from '../../admin/status-report.js'
+import { endpointText, type StatusReport, storeText } from '../../admin/status-report.js'
 import { daysText, spanText } from '../../time/span-text.js'
 import { askAdmin } from '../ask-admin.js'
 
@@ -31,7 +31,7 @@ export function statusText(shown: Shown, now: number): string {
     ['cluster', shown.endpoints.map(endpointText).join(', ')],
     ...(shown.journal === null ? [] : [['journal', journalText(shown.journal)] as const]),
     ...(shown.ledger === undefined ? [] : [['ledger', ledgerText(shown.ledger)] as const]),
-    ...(shown.store === null ? [] : [['store', shown.store.isUp ? 'shared' : storeAway] as const]),
+    ...(shown.store === null ? [] : [['store', storeText(shown.store)] as const]),
     ['encoders', String(shown.encoders)],
     ['settings', settingsText(settings)],
     [
@@ -56,8 +56,6 @@ function journalText(journal: NonNullable<StatusReport['journal']>): string {
 }
 
 const seeRejected = 'pinwarden journal list --rejected'
-
-const storeAway = 'down: this gate uses its own limits and locks, or refuses by store.failMode'
 
 function settingsText({ since, isLastRefused, needRestart = [] }: Shown['settings']): string {
   const waiting = needRestart.length === 0 ? '' : `; restart needed for ${needRestart.join(', ')}`
