@@ -17,7 +17,7 @@ export interface HoldingsParts extends Clock {
   readonly cluster: Pick<ClusterPort, 'readState'>
   /** Which leases the rows owe. */
   readonly owes: Owes
-  /** Whether a walk is still open: until it ends, nothing counts as missing. */
+  /** Whether a walk is open, or has to wait for the cluster: until then, nothing is missing. */
   readonly isWalking: () => boolean
   /** Hears what other gates released until now. @returns false: one of them does not answer */
   readonly hearAll: () => Promise<boolean>
@@ -78,12 +78,22 @@ export class Holdings {
     return this.comparedMs
   }
 
+  /**
+   * Compares at each interval from the last comparison on, also if that was in an earlier run.
+   * @param restMs not before this
+   */
+  start(restMs: number): void {
+    const { intervalMs, now } = this.parts
+    const ageMs = now() - (this.comparedMs ?? -Infinity)
+    // The clock was wrong at a comparison that seems to come.
+    this.scheduler.runWithin(ageMs < 0 ? restMs : Math.max(restMs, intervalMs - ageMs))
+  }
+
   /** Starts a comparison if the last one is too old; no caller waits for it. */
   ensure(): void {
     if (this.isWanted) return
     this.isWanted = true
-    const ageMs = Math.max(0, this.parts.now() - (this.comparedMs ?? -Infinity))
-    this.scheduler.runWithin(Math.max(0, this.parts.intervalMs - ageMs))
+    this.start(0)
   }
 
   /** Compares within this time, as the cluster may have what the ledger does not know. */

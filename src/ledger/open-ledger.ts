@@ -181,7 +181,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const holdings: Holdings = new Holdings({
     ...{ storage, log, owes, ...clocks },
     cluster,
-    isWalking: () => walk.isOpen || !isHeard(),
+    isWalking: () => walk.isOpen || !isAvailable(),
     hearAll: async () => news === undefined || news.hearAll(),
     isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
@@ -248,6 +248,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       beUnsure()
       if (downMs !== undefined) peerBack.back(downMs)
     })
+    holdings.start(calmMs)
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
     // Writes that the previous run had in flight when it was killed may have landed by then.
     if (!wasClosed)

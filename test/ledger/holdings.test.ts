@@ -1,9 +1,11 @@
 /** When the ledger is compared with the cluster's whole state. */
 import t from 'tap'
 import { Holdings, type HoldingsParts } from '../../src/ledger/holdings.js'
+import { openLedger, type LedgerOpening } from '../../src/ledger/open-ledger.js'
+import { openLedgerMemory } from '../../src/ledger/storage/ledger-disk.js'
 import { clock } from '../support/clock.js'
 
-const dayMs = 86_400_000
+const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
 /** @param unseen for each comparison: recent rows that the cluster lacks */
 function comparing(unseen: readonly number[]) {
@@ -25,7 +27,7 @@ function comparing(unseen: readonly number[]) {
     log: () => undefined,
     ...{ now, monotonic: now, setTimer },
   } as unknown as HoldingsParts)
-  holdings.ensure()
+  holdings.start(0)
   return { atMs, turn }
 }
 
@@ -41,4 +43,47 @@ t.test('a cluster that always lags is read twice a day, not every few minutes', 
   const { atMs, turn } = comparing(Array<number>(9).fill(1))
   await turn(2 * dayMs)
   t.equal(atMs.length, 4)
+})
+
+/**
+ * A gate without quotas after a clean shutdown.
+ * @param comparedMs when an earlier run compared, before or after this start
+ * @returns when this one compared
+ */
+async function comparedBy(comparedMs: number, untilMs: number): Promise<readonly number[]> {
+  const storage = await openLedgerMemory(() => undefined)
+  const { now, setTimer, turn } = clock()
+  const cluster = { urls: ['http://one:9094'], peers: ['A'] }
+  const contents = { ...storage.contents, isIncomplete: false, comparedMs, cluster }
+  const atMs: number[] = []
+  const ledger = openLedger({
+    storage: Object.create(storage, { contents: { value: contents } }) as typeof storage,
+    cluster: {
+      urls: () => cluster.urls,
+      isAvailable: () => true,
+      onDisconnect: () => undefined,
+      readState: () => {
+        atMs.push(now())
+        return Promise.resolve()
+      },
+    } as unknown as LedgerOpening['cluster'],
+    timeoutMs: () => 1000,
+    entriesMax: 1,
+    log: () => undefined,
+    ...{ now, monotonic: now, setTimer },
+  })
+  await turn(untilMs)
+  await ledger.close()
+  await storage.close()
+  return atMs
+}
+
+t.test('a gate that was down compares soon after a calm start, unasked', async (t) => {
+  t.same(await comparedBy(-3 * dayMs, hourMs), [30_000])
+  t.same(await comparedBy(3 * dayMs, hourMs), [30_000], 'also if the clock was wrong then')
+})
+
+t.test('a start soon after the last comparison waits for the next one', async (t) => {
+  t.same(await comparedBy(-hourMs, dayMs - hourMs - 1), [])
+  t.same(await comparedBy(-hourMs, dayMs), [dayMs - hourMs])
 })

@@ -73,7 +73,6 @@ class SimulatedGate implements GateUnderTest {
       timeoutMs: () => writeTimeoutMs,
     })
     const { changes: ledger, queue, holdings } = this.open
-    holdings.ensure()
     const quota = new Quota(holdings, unfinished)
     this.replay = new Replay({
       ...{ queue, ledger, quota, tracker, headers: {}, log, clock },
