@@ -111,7 +111,7 @@ export function addPinRoutes(
   })
 
   control.post('/compare', async () => {
-    if (await ledger.holdings.refresh()) return {}
+    if (await ledger.holdings.refresh()) return ledger.holdings.undecided
     throw new ControlRefusal(503, notCompared)
   })
 

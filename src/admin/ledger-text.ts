@@ -6,6 +6,7 @@ export function ledgerText(ledger: LedgerStatus): string {
   const { repairs, reportedRows, doubts, oldestDoubtMs = 0 } = ledger
   const repaired = repairs.missing + repairs.unexpected
   const { missing, unexpected } = reportedRows
+  const undecided = (ledger.undecided?.missing ?? 0) + (ledger.undecided?.unexpected ?? 0)
   return [
     `${ledger.owedRows} pins owed`,
     ...(ledger.isCopy
@@ -17,6 +18,7 @@ export function ledgerText(ledger: LedgerStatus): string {
     ...(repaired > 0 ? [`${repaired} repaired since the start`] : []),
     ...(missing > 0 ? [`${missing} missing`] : []),
     ...(unexpected > 0 ? [`${unexpected} unexpected`] : []),
+    ...(undecided > 0 ? [`${undecided} differ, but are too recent or in doubt to be judged`] : []),
   ].join('; ')
 }
 

@@ -33,6 +33,10 @@ export const landingMs = 900_000
 
 export const doubtDelays: Readonly<Record<DoubtReason, readonly number[]>> = delays
 
+/** When its last check is due, if nothing differs meanwhile; in milliseconds since the epoch. */
+export const doubtEnd = ({ reason, attempt, dueMs }: Doubt): number =>
+  dueMs + (doubtDelays[reason].at(-1) ?? 0) - (doubtDelays[reason][attempt] ?? 0)
+
 export interface Doubt {
   readonly cid: string
   readonly reason: DoubtReason

@@ -6,8 +6,12 @@ import type { Clock } from '../time/clock.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { Owes } from './merge.js'
 import { type Place, Places } from './quota-places.js'
-import { decidedMs } from './storage/recent-places.js'
-import { LedgerFault, type LedgerStorage, type OnLostWrite } from './storage/ledger-storage.js'
+import {
+  LedgerFault,
+  type LedgerStorage,
+  type OnLostWrite,
+  type Undecided,
+} from './storage/ledger-storage.js'
 
 export interface HoldingsParts extends Clock {
   readonly storage: Pick<
@@ -54,8 +58,8 @@ export class Holdings {
   private comparedMs: number | undefined
   private comparing: Promise<boolean> | undefined
   private isWanted = false
-  /** Recent rows that the last comparison did not see in the cluster. */
-  private unseen = 0
+  /** Differences that the last comparison left to a later one. */
+  undecided: Undecided = { missing: 0, unexpected: 0, waitMs: 0 }
   /** Whether a second comparison follows the last one. */
   private isFollowed = false
   /** For pins whose leases the storage does not count, or not yet. */
@@ -110,7 +114,9 @@ export class Holdings {
     const endMs = monotonic() + walkMsMax
     while (isWalking() && monotonic() < endMs)
       await new Promise<void>((resolve) => setTimer(lookMs, resolve))
-    return this.compare()
+    const isCompared = await this.compare()
+    if (this.isUndecided) this.scheduler.runWithin(this.undecided.waitMs)
+    return isCompared
   }
 
   /**
@@ -241,8 +247,12 @@ export class Holdings {
 
   /** What a comparison could not decide, the next one decides soon; but not one after another. */
   private untilNext(): number {
-    this.isFollowed = this.unseen > 0 && !this.isFollowed
-    return this.isFollowed ? decidedMs : this.parts.intervalMs
+    this.isFollowed = this.isUndecided && !this.isFollowed
+    return this.isFollowed ? this.undecided.waitMs : this.parts.intervalMs
+  }
+
+  private get isUndecided(): boolean {
+    return this.undecided.missing + this.undecided.unexpected > 0
   }
 
   private compare(): Promise<boolean> {
@@ -280,8 +290,8 @@ export class Holdings {
         await comparison.abandon()
         throw error
       }
-      const { leases, adopted, missing, unseen } = await comparison.end()
-      this.unseen = unseen
+      const { leases, adopted, missing, undecided } = await comparison.end()
+      this.undecided = undecided
       this.comparedMs = now()
       const durationMs = Math.round(monotonic() - startMs)
       log('info', { pins, leases, adopted, missing, durationMs }, 'counted leases')

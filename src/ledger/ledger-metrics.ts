@@ -2,6 +2,7 @@
 import { addCounter, addGauge } from '../metrics/read-at-scrape.js'
 import type { Registry } from '../metrics/registry.js'
 import type { LedgerFigures } from './storage/figures.js'
+import type { Undecided } from './storage/ledger-storage.js'
 
 /** The state of the ledger. */
 export interface LedgerReport {
@@ -9,6 +10,8 @@ export interface LedgerReport {
   readonly repairs: { readonly missing: number; readonly unexpected: number }
   /** Pins changed outside the gate that wait for an operator, since the start. */
   readonly reported: { readonly missing: number; readonly unexpected: number }
+  /** Of the last comparison; absent from an older daemon's answer. */
+  readonly undecided?: Undecided
   /** CIDs in doubt, by reason. */
   readonly doubts: number
   /** Undefined: there is no doubt. */

@@ -261,7 +261,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     identified: identity.asked,
     report: () => ({
       ...{ repairs, reported, isCopy, isWritable: storage.isWritable, isWalking: walk.isOpen },
-      doubts: doubts.size,
+      ...{ doubts: doubts.size, undecided: holdings.undecided },
       unheardGates: news?.unheard ?? [],
       news: news?.figures ?? { waiting: 0, dropped: 0 },
       oldestDoubtMs: doubts.oldestMs,

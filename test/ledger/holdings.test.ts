@@ -7,13 +7,14 @@ import { clock } from '../support/clock.js'
 
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
-/** @param unseen for each comparison: recent rows that the cluster lacks */
-function comparing(unseen: readonly number[]) {
+/** @param undecided for each comparison: recent rows that the cluster lacks */
+function comparing(undecided: readonly number[]) {
   const { now, setTimer, turn } = clock()
   const atMs: number[] = []
   const end = () => {
-    const count = unseen[atMs.push(now()) - 1] ?? 0
-    return Promise.resolve({ pins: 0, leases: 0, adopted: 0, missing: 0, unseen: count })
+    const missing = undecided[atMs.push(now()) - 1] ?? 0
+    const left = { missing, unexpected: 0, waitMs: 360_000 }
+    return Promise.resolve({ pins: 0, leases: 0, adopted: 0, missing: 0, undecided: left })
   }
   const holdings = new Holdings({
     storage: {
@@ -28,7 +29,7 @@ function comparing(unseen: readonly number[]) {
     ...{ now, monotonic: now, setTimer },
   } as unknown as HoldingsParts)
   holdings.start(0)
-  return { atMs, turn }
+  return { atMs, turn, holdings }
 }
 
 t.test('what is too recent for a comparison is decided by a second one', async (t) => {
@@ -37,6 +38,16 @@ t.test('what is too recent for a comparison is decided by a second one', async (
   t.same(atMs, [0, 360_000])
   await turn(360_000)
   t.same(atMs, [0, 360_000, dayMs + 360_000])
+})
+
+t.test('what a comparison for an operator leaves open is decided by a second one', async (t) => {
+  const { atMs, turn, holdings } = comparing([0, 2])
+  await turn(1000)
+  t.equal(await holdings.refresh(), true)
+  t.match(holdings.undecided, { missing: 2 })
+  await turn(360_000)
+  t.same(atMs, [0, 1000, 361_000])
+  t.match(holdings.undecided, { missing: 0 })
 })
 
 t.test('a cluster that always lags is read twice a day, not every few minutes', async (t) => {

@@ -6,6 +6,7 @@ import type {
   OnLostWrite,
   WholeComparison,
 } from '../../src/ledger/storage/ledger-storage.js'
+import { decidedMs } from '../../src/ledger/storage/recent-places.js'
 import { compareRow, type Comparing, withoutRecord } from '../../src/ledger/storage/seen-record.js'
 import { readPinRecord } from '../../src/leases/pin-record.js'
 import type { OpenDisk } from './simulated-disk.js'
@@ -18,6 +19,7 @@ export class SimulatedComparison implements WholeComparison {
   private readonly lastSeq: number
   private leases = 0
   private adopted = 0
+  private readonly undecided = { missing: 0, unexpected: 0, waitMs: decidedMs }
 
   constructor(
     private readonly disk: OpenDisk,
@@ -40,7 +42,8 @@ export class SimulatedComparison implements WholeComparison {
       this.leases += leases.length
       const known = rows.get(cid)
       if (!this.mayChange(cid, known)) continue
-      const { row, isAdopted, isLostWrite } = compareRow(known, record, this.comparing())
+      const { row, differs, isAdopted, isLostWrite } = compareRow(known, record, this.comparing())
+      if (differs !== undefined && row?.report !== differs) this.undecided[differs]++
       if (isAdopted) this.adopted++
       if (row !== undefined) rows.set(cid, row)
       if (isLostWrite) this.onLostWrite(cid)
@@ -49,18 +52,19 @@ export class SimulatedComparison implements WholeComparison {
 
   async end(): Promise<ComparedState> {
     const { rows } = this.disk.image
-    let [missing, unseen] = [0, 0]
+    let missing = 0
     for (const [cid, row] of rows) {
       if (this.seen.has(cid) || !this.mayChange(cid, row)) continue
-      const after = withoutRecord(row, this.comparing())
-      if (after === 'unseen') unseen++
-      if (after === undefined || after === 'unseen') continue
+      const { row: after, differs } = withoutRecord(row, this.comparing())
+      if (differs !== undefined && after === undefined) this.undecided[differs]++
+      if (after === undefined) continue
       if (after.report === 'missing') missing++
       rows.set(cid, after)
     }
     this.disk.image.comparedMs = this.time.wall()
     this.disk.image.isIncomplete = false
-    return { pins: this.seen.size, leases: this.leases, adopted: this.adopted, missing, unseen }
+    const { seen, leases, adopted, undecided } = this
+    return { pins: seen.size, leases, adopted, missing, undecided }
   }
 
   async abandon(): Promise<void> {

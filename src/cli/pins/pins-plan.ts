@@ -12,13 +12,14 @@ import { isSoftDeleted, liveLeases } from '../../leases/decide.js'
 import { namesByHolder } from '../../leases/holder-names.js'
 import { type Lease, operator } from '../../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
+import type { Undecided } from '../../ledger/storage/ledger-storage.js'
 import type { ReportedRow } from '../../ledger/storage/row-table.js'
 import { loadSettings } from '../../settings/load.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
-import { spanMsOf } from '../../time/span-text.js'
+import { spanMsOf, spanText } from '../../time/span-text.js'
 import { type PlanKind, refuseExisting, writePlan } from './plan-file.js'
 
 export interface PlanOptions {
@@ -52,10 +53,10 @@ export async function pinsPlan(options: PlanOptions, io: Io): Promise<number> {
   let lines: readonly string[]
   let summary: string
   if (wants === undefined) {
-    const rows = await reportedRows(snapshot, kind, io)
+    const { rows, undecided } = await reportedRows(snapshot, kind, io)
     for (const row of rows) for (const holder of row.holders) count(holder)
     lines = rows.map(({ cid, version }) => `${cid} ${version}`)
-    summary = `${rows.length} ${reports[kind]}`
+    summary = `${rows.length} ${reports[kind]}${undecided}`
   } else {
     const { encoder } = options
     if (encoder !== undefined && ![...names.values()].includes(encoder))
@@ -100,19 +101,33 @@ async function reportedRows(
   { config }: Snapshot,
   kind: PlanKind,
   io: Io,
-): Promise<readonly ReportedRow[]> {
+): Promise<{ readonly rows: readonly ReportedRow[]; readonly undecided: string }> {
   io.stderr.write("the daemon is comparing the ledger with the cluster's whole state\n")
-  await askControl(config, 'POST', '/compare')
-  const all: ReportedRow[] = []
+  const compared = (await askControl(config, 'POST', '/compare')) as Partial<Undecided>
+  const undecided = undecidedText(
+    kind === 'missing' ? compared.missing : compared.unexpected,
+    compared,
+  )
+  const rows: ReportedRow[] = []
   for (let after = ''; ;) {
     const query = new URLSearchParams({ report: kind, ...(after !== '' && { after }) })
     const path = `/reported?${query.toString()}`
     const page = (await askControl(config, 'GET', path)) as readonly ReportedRow[]
     const last = page.at(-1)
-    if (last === undefined) return all
+    if (last === undefined) return { rows, undecided }
     after = last.cid
-    for (const row of page) all.push(row)
+    for (const row of page) rows.push(row)
   }
+}
+
+/** What the plan lacks, and when a new one has it; an older daemon does not say. */
+function undecidedText(count = 0, { waitMs = 0 }: Partial<Undecided>): string {
+  if (count === 0) return ''
+  const after = new Date(Date.now() + waitMs).toISOString().replace(/\.\d+/, '')
+  return (
+    `. ${count} more may be: they are not in the plan, as they were written in the last minutes, ` +
+    `are in doubt or queued. Plan again after ${after} (in ${spanText(waitMs)})`
+  )
 }
 
 interface PlannedLeases {

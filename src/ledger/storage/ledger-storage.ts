@@ -156,6 +156,16 @@ export interface ComparedState {
   readonly adopted: number
   /** Rows whose pins the cluster lacks: they were removed outside the gate. */
   readonly missing: number
-  /** Rows that the cluster lacks and that were written recently: it may not show them yet. */
-  readonly unseen: number
+  readonly undecided: Undecided
+}
+
+/**
+ * Differences that only a later comparison decides on: of pins that were written recently, are in
+ * doubt or wait in the queue.
+ */
+export interface Undecided {
+  readonly missing: number
+  readonly unexpected: number
+  /** How long until a comparison decides on all of them. */
+  readonly waitMs: number
 }

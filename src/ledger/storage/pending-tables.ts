@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import type { Doubt, DoubtReason } from '../doubt.js'
+import { type Doubt, doubtEnd, type DoubtReason } from '../doubt.js'
 import type { News } from '../news.js'
 import type { QueueEntry } from '../queue-entry.js'
 import type { LedgerOperation } from './ledger-storage.js'
@@ -29,13 +29,16 @@ export class PendingTables {
     return this.sql('SELECT * FROM doubt ORDER BY due').all().map(doubtOf)
   }
 
-  /** Whether the CID is in doubt, or waits in the queue; a rejected pin does not wait. */
-  has(cid: string): boolean {
+  /**
+   * Until when the CID is in doubt, in milliseconds since the epoch; 0: it waits in the queue, where
+   * a rejected pin does not wait. Undefined: neither.
+   */
+  openUntil(cid: string): number | undefined {
     const column = cidColumn(cid)
-    const waiting = "queue WHERE entry ->> '$.rejection' IS NULL AND cid = ?"
-    return ['doubt WHERE cid = ?', waiting].some(
-      (from) => this.sql(`SELECT 1 FROM ${from} LIMIT 1`).get(column) !== undefined,
-    )
+    const doubts = this.sql('SELECT * FROM doubt WHERE cid = ?').all(column).map(doubtOf)
+    if (doubts.length > 0) return Math.max(...doubts.map(doubtEnd))
+    const waiting = "SELECT 1 FROM queue WHERE entry ->> '$.rejection' IS NULL AND cid = ? LIMIT 1"
+    return this.sql(waiting).get(column) && 0
   }
 
   /** Runs in a transaction, as all methods below. */

@@ -24,6 +24,8 @@ const isRecent = (row: LedgerRow | undefined, { startMs, recentAfter }: Comparin
 export interface SeenRow {
   /** Undefined: the row stays unchanged. */
   readonly row: LedgerRow | undefined
+  /** How the record differs, if the ledger does not report that yet. */
+  readonly differs: 'missing' | 'unexpected' | undefined
   /** Whether the record had leases that the ledger did not know, or knew with other ends. */
   readonly isAdopted: boolean
   /** Whether this gate wrote one of these: it was killed before its row was on the disk. */
@@ -63,24 +65,28 @@ export function compareRow(
   }
   const isChanged = row.seq !== known?.seq || textOf(row) !== textOf(known)
   const isLostWrite = news.some(({ token }) => ownSeq(token, gateId) !== undefined)
-  return { row: isChanged ? row : undefined, isAdopted: news.length > 0, isLostWrite }
+  return {
+    row: isChanged ? row : undefined,
+    differs: known?.report === differs ? undefined : differs,
+    isAdopted: news.length > 0,
+    isLostWrite,
+  }
 }
 
-/**
- * The row of a pin that the cluster lacks: if an encoder holds it, it is missing, else over.
- *
- * @returns undefined: the row stays unchanged; `unseen`: as the state may be older than the row
- */
+/** The same for a pin that the cluster lacks: if an encoder holds it, it is missing, else over. */
 export function withoutRecord(
   row: LedgerRow,
   comparing: Comparing,
-): LedgerRow | 'unseen' | undefined {
+): Pick<SeenRow, 'row' | 'differs'> {
   const { nowMs } = comparing
-  const isOwed = owesEncoder(row, comparing, nowMs)
-  if (isRecent(row, comparing)) return isOwed && row.report === undefined ? 'unseen' : undefined
+  const isOld = !isRecent(row, comparing)
   const isLive = ({ untilMs }: Lease): boolean => untilMs > nowMs
-  if (isOwed) return row.report === 'missing' ? undefined : { ...row, report: 'missing' }
-  return row.leases.some(isLive) ? { ...row, leases: [] } : undefined
+  if (!owesEncoder(row, comparing, nowMs)) {
+    const isOver = isOld && row.leases.some(isLive)
+    return { row: isOver ? { ...row, leases: [] } : undefined, differs: undefined }
+  }
+  if (row.report === 'missing') return { row: undefined, differs: undefined }
+  return { row: isOld ? { ...row, report: 'missing' } : undefined, differs: 'missing' }
 }
 
 const has = (leases: readonly Lease[], { holder, token, untilMs }: Lease): boolean =>

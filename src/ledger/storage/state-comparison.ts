@@ -1,10 +1,12 @@
 /** Compares the ledger's file with the cluster's whole state, line by line. */
 import { leasePrefix } from '../../leases/lease.js'
 import { type PinRecord, readPinRecord } from '../../leases/pin-record.js'
+import { minuteMs } from '../../time/units.js'
 import type { Owes } from '../merge.js'
 import type { LedgerRow } from '../row.js'
 import type { LedgerFile } from './ledger-file.js'
 import type { ComparedState, LedgerOperation } from './ledger-storage.js'
+import { decidedMs } from './recent-places.js'
 import { compareRow, type Comparing, type SeenRow, withoutRecord } from './seen-record.js'
 
 /** Marks a line with leases: other pins are not the gate's, so it does not parse them. */
@@ -16,7 +18,7 @@ const pageRows = 2000
 /** Rows of one transaction: they lie all over the file, and a commit waits for them. */
 const foundMax = 1000
 
-type FoundRow = SeenRow & { readonly row: LedgerRow }
+type FoundRow = SeenRow & { readonly cid: string; readonly known: LedgerRow | undefined }
 
 export class StateComparison {
   /** Rows that the comparison saw, a bit each, by number. */
@@ -30,6 +32,7 @@ export class StateComparison {
   private pins = 0
   private leases = 0
   private adopted = 0
+  private readonly undecided = { missing: 0, unexpected: 0, waitMs: decidedMs }
 
   /**
    * @param lastSeq the last number in use: rows with a later one stay as they are
@@ -68,11 +71,12 @@ export class StateComparison {
   /** Writes the changes found so far. @throws DiskFault */
   flush(): void {
     const found = this.found.splice(0)
-    const operations = found.flatMap(({ row, isAdopted, isLostWrite }): LedgerOperation[] => {
-      if (!this.mayChange(row.cid, row)) return []
+    const operations = found.flatMap(({ cid, known, isAdopted, isLostWrite, ...seen }) => {
+      const row = this.decided(cid, known, seen)
+      if (row === undefined) return []
       if (isAdopted) this.adopted++
-      if (isLostWrite) this.lostWrites.push(row.cid)
-      return [{ kind: 'row', row }]
+      if (isLostWrite) this.lostWrites.push(cid)
+      return [{ kind: 'row', row } as const]
     })
     if (operations.length > 0) this.file.apply(operations)
   }
@@ -80,22 +84,20 @@ export class StateComparison {
   /** Marks owed pins that it did not see as missing. @throws DiskFault */
   async end(): Promise<ComparedState> {
     this.flush()
-    let [missing, unseen] = [0, 0]
+    let missing = 0
     for (let after = 0; after < this.lastId;) {
       const ids = this.file.rows.idsAfter(after, pageRows)
       after = ids.at(-1) ?? this.lastId
-      const gone = ids.filter((id) => !this.has(id)).flatMap((id) => this.gone(id) ?? [])
-      const rows = gone.filter((row) => row !== 'unseen')
+      const rows = ids.filter((id) => !this.has(id)).flatMap((id) => this.gone(id) ?? [])
       const found = rows.map((row): LedgerOperation => ({ kind: 'row', row }))
-      unseen += gone.length - rows.length
       if (found.length > 0) this.file.apply(found)
       missing += rows.filter(({ report }) => report === 'missing').length
       // Lets a commit that came meanwhile go first.
       await new Promise(setImmediate)
     }
     this.file.compared(this.now())
-    const { pins, leases, adopted } = this
-    return { pins, leases, adopted, missing, unseen }
+    const { pins, leases, adopted, undecided } = this
+    return { pins, leases, adopted, missing, undecided }
   }
 
   /** CIDs of lost writes that were found since the last call. */
@@ -110,25 +112,39 @@ export class StateComparison {
     const id = rows.idOf(record.cid)
     if (id !== undefined) this.mark(id)
     const known = id === undefined ? undefined : rows.rowById(id)
-    const { row, ...seen } = compareRow(known, record, this.comparing())
-    if (row !== undefined) this.found.push({ row, ...seen })
+    const seen = compareRow(known, record, this.comparing())
+    if (seen.row !== undefined || seen.differs !== undefined)
+      this.found.push({ ...seen, cid: record.cid, known })
   }
 
   /** The new row of a pin that the cluster lacks. */
-  private gone(id: number): ReturnType<typeof withoutRecord> {
-    const row = this.file.rows.rowById(id)
-    if (row === undefined || !this.mayChange(row.cid, row)) return undefined
-    return withoutRecord(row, this.comparing())
+  private gone(id: number): LedgerRow | undefined {
+    const known = this.file.rows.rowById(id)
+    return known && this.decided(known.cid, known, withoutRecord(known, this.comparing()))
+  }
+
+  /** The row to write, if any; counts a difference that it does not report. */
+  private decided(
+    cid: string,
+    known: LedgerRow | undefined,
+    { row, differs }: Pick<SeenRow, 'row' | 'differs'>,
+  ): LedgerRow | undefined {
+    if (row === undefined && differs === undefined) return undefined
+    const openUntil = this.file.pending.openUntil(cid)
+    const seq = Math.max(known?.seq ?? 0, row?.seq ?? 0)
+    const isOpen = openUntil !== undefined || this.touched.has(cid) || seq > this.lastSeq
+    const after = isOpen ? undefined : row
+    if (differs === undefined || after?.report === differs) return after
+    const { undecided } = this
+    undecided[differs]++
+    // The doubt repairs what it finds, or reports it.
+    undecided.waitMs = Math.max(undecided.waitMs, (openUntil ?? 0) + minuteMs - this.now())
+    return after
   }
 
   private comparing(): Comparing {
     const { file, owes, startMs, recentAfter } = this
     return { gateId: file.gateId, owes, startMs, nowMs: this.now(), recentAfter }
-  }
-
-  private mayChange(cid: string, row: LedgerRow | undefined): boolean {
-    if (this.touched.has(cid) || (row !== undefined && row.seq > this.lastSeq)) return false
-    return !this.file.pending.has(cid)
   }
 
   /** Rows added since the beginning have higher numbers. */

@@ -1,6 +1,6 @@
 /** What an operator decides, and long commands: over the control socket of the real daemon. */
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
@@ -101,6 +101,13 @@ t.test(
     t.same(now?.metadata, was?.metadata)
     t.same([now?.name, now?.expireAt], [was?.name, was?.expireAt])
     t.same((await plan('missing')).lines, [])
+    cluster.pins.delete(cid(1))
+    const later = await plan('missing')
+    t.same(later.lines, [], 'it was written a moment ago')
+    t.match(
+      later.stderr,
+      /^0 pins are owed.*\. 1 more may be: .*Plan again after 20\S+Z \(in 6 min\)/m,
+    )
 
     const [head, ...lines] = readFileSync(unexpected.name, 'utf8').split('\n')
     const of = (index: number) => lines.find((line) => line.startsWith(cid(index))) ?? ''
@@ -112,6 +119,35 @@ t.test(
     t.ok(cluster.pins.has(cid(5)))
     t.same((await plan('unexpected')).lines, [])
     t.equal(await ask('alpha', 'DELETE', 5), 200, 'it is its again')
+  },
+)
+
+t.test(
+  'after unpins were undone at the cluster, a copy of the ledger lets them stay',
+  async (t) => {
+    const { cluster, file, start, command, holders } = await prepared(t)
+    const first = await start()
+    for (const index of [1, 2]) t.equal(await first.ask('alpha', 'POST', index), 200)
+    const metadata = [1, 2].map((index) => cluster.pins.get(cid(index))?.metadata ?? null)
+    for (const index of [1, 2]) t.equal(await first.ask('alpha', 'DELETE', index), 200)
+    await ended(first.daemon)
+    const config = configOf(first.daemon)
+    t.match(await pinwarden('ledger', 'backup', file('copy'), ...config), { code: 0 })
+    rmSync(file('state/ledger.db'))
+    renameSync(file('copy'), file('state/ledger.db'))
+    t.match(await pinwarden('ledger', 'trust', ...config), { code: 0 })
+    const ledger = new DatabaseSync(file('state/ledger.db'))
+    ledger.exec(`UPDATE pin SET at = at - ${hourMs}`)
+    ledger.close()
+    metadata.forEach((kept, at) => cluster.addPin(cid(at + 1), { metadata: kept }))
+    const before = cluster.requests.length
+    const { ask } = await start()
+    const plan = file('back.txt')
+    t.match((await command('plan', '--unexpected', '--out', plan)).stderr, /^2 pins were released/m)
+    t.equal((await command('apply', plan, '--as-is')).stdout, '2 accepted\n')
+    t.same(holders(1), [leaseIds.alpha])
+    t.notOk(cluster.requests.slice(before).some(({ method }) => method === 'DELETE'))
+    t.equal(await ask('alpha', 'DELETE', 2), 200, 'its encoder holds it again')
   },
 )
 

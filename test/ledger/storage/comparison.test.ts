@@ -6,7 +6,15 @@ import { leaseEntry } from '../../../src/leases/lease.js'
 import type { TokenLease } from '../../../src/ledger/storage/row-columns.js'
 import { compareRow } from '../../../src/ledger/storage/seen-record.js'
 import { readPinRecord } from '../../../src/leases/pin-record.js'
-import { cidOf, defaultOptions, directoryOf, leaseOf, openLedger, rowOf } from './samples.js'
+import {
+  cidOf,
+  defaultOptions,
+  directoryOf,
+  leaseOf,
+  openLedger,
+  rowOf,
+  tombstoneOf,
+} from './samples.js'
 
 /** As `/allocations` has it, with leases as an older release wrote them. */
 function lineOf(cid: string, leases: readonly TokenLease[], metadata = {}): string {
@@ -32,6 +40,8 @@ const untold = (holder: string): TokenLease => ({
   untilMs: Infinity,
 })
 
+const none = { missing: 0, unexpected: 0, waitMs: 360_000 }
+
 const put = (storage: LedgerDisk, ...rows: LedgerRow[]): Promise<void> =>
   storage.commit(rows.map((row) => ({ kind: 'row', row })))
 
@@ -56,7 +66,13 @@ t.test('a new ledger adopts every lease of the state, and counts the other pins'
   const held = Array.from({ length: 600 }, (_, index) => lineOf(cidOf(index), [untold('alpha')]))
   await comparison.see([...held, lineOf(cidOf(700), []), 'no JSON with "pinwarden.lease.'])
   await comparison.see([lineOf(cidOf(701), [untold('alpha'), untold('beta')], { a: 'b' })])
-  t.same(await comparison.end(), { pins: 603, leases: 602, adopted: 601, missing: 0, unseen: 0 })
+  t.same(await comparison.end(), {
+    pins: 603,
+    leases: 602,
+    adopted: 601,
+    missing: 0,
+    undecided: none,
+  })
   t.equal(storage.count('alpha'), 601)
   t.equal(storage.count('beta'), 1)
   t.equal((await storage.held('alpha', undefined, 1000)).length, 601)
@@ -76,12 +92,13 @@ t.test('a pin that is owed but not in the state is missing, until it is seen', a
   const seen = [lineOf(cidOf(1), rows[0]?.leases ?? []), lineOf(cidOf(2), [])]
   const first = await storage.compare(() => undefined)
   await first.see(seen)
-  t.same(await first.end(), { pins: 2, leases: 1, adopted: 0, missing: 3, unseen: 0 })
+  t.same(await first.end(), { pins: 2, leases: 1, adopted: 0, missing: 3, undecided: none })
   t.same((await storage.check()).reported, { missing: 3, unexpected: 0 })
   t.match(await storage.row(cidOf(3)), { ...rows[2], report: 'missing' })
   const second = await storage.compare(() => undefined)
   await second.see([...seen, lineOf(cidOf(3), rows[2]?.leases ?? [])])
-  t.same(await second.end(), { pins: 3, leases: 2, adopted: 0, missing: 0, unseen: 0 }, 'told once')
+  const told = { pins: 3, leases: 2, adopted: 0, missing: 0, undecided: none }
+  t.same(await second.end(), told, 'told once')
   t.same((await storage.check()).reported, { missing: 2, unexpected: 0 })
   t.same(await storage.row(cidOf(3)), rows[2])
   await storage.close()
@@ -103,12 +120,28 @@ t.test('pins that were written since, are in doubt or queued stay unchanged', as
   const comparison = await storage.compare(() => undefined)
   await put(storage, { ...renewed, seq: inFlight }, rowOf(cidOf(5), storage.nextSeq()))
   await comparison.see([lineOf(doubted.cid, [untold('beta')]), lineOf(cidOf(5), [untold('beta')])])
-  t.match(await comparison.end(), { adopted: 0, missing: 1, unseen: 0 })
+  const undecided = { missing: 4, unexpected: 0 }
+  t.match(await comparison.end(), { adopted: 0, missing: 1, undecided }, 'but they are counted')
   t.match(await storage.row(old.cid), { report: 'missing' })
   t.same(await storage.row(doubted.cid), doubted)
   t.same(await storage.row(queued.cid), queued)
   t.same(await storage.row(renewed.cid), { ...renewed, seq: inFlight })
   t.notMatch(await storage.row(cidOf(5)), { leases: [{ holder: 'beta' }] })
+})
+
+t.test('a comparison says when doubts end that keep it from a decision', async (t) => {
+  const storage = await ofEarlierRun(t, [tombstoneOf(cidOf(1), 1), tombstoneOf(cidOf(2), 2)])
+  const dueMs = Date.now() + 50_000
+  const doubt = { cid: cidOf(1), reason: 'unknown-outcome', attempt: 2, dueMs } as const
+  await storage.commit([{ kind: 'doubt', doubt }])
+  const comparison = await storage.compare(() => undefined)
+  const back = [1, 2].map((seq) => lineOf(cidOf(seq), [leaseOf('alpha', seq - 1)]))
+  await comparison.see([...back, lineOf(cidOf(3), [])])
+  const { undecided } = await comparison.end()
+  t.match(undecided, { missing: 0, unexpected: 1 })
+  const leftMs = dueMs + 840_000 + 60_000 - Date.now()
+  t.ok(undecided.waitMs >= leftMs && undecided.waitMs < leftMs + 60_000)
+  t.same((await storage.check()).reported, { missing: 0, unexpected: 1 })
 })
 
 t.test('a pin of the operator alone that the cluster lacks is over, not missing', async (t) => {
@@ -118,7 +151,7 @@ t.test('a pin of the operator alone that the cluster lacks is over, not missing'
   )
   const storage = await ofEarlierRun(t, rows)
   const comparison = await storage.compare(() => undefined)
-  t.match(await comparison.end(), { missing: 1, unseen: 0 })
+  t.match(await comparison.end(), { missing: 1, undecided: none })
   t.same(await storage.row(cidOf(0)), { ...rows[0], leases: [] })
   t.match(await storage.row(cidOf(1)), { leases: both, report: 'missing' })
 })
@@ -128,7 +161,7 @@ t.test('what this run wrote a moment ago is not missing, whatever the clock says
   const row = rowOf(cidOf(1), storage.nextSeq(), { atMs: Date.now() - 7_200_000 })
   await put(storage, row)
   const comparison = await storage.compare(() => undefined)
-  t.match(await comparison.end(), { missing: 0, unseen: 1 })
+  t.match(await comparison.end(), { missing: 0, undecided: { ...none, missing: 1 } })
   t.same(await storage.row(row.cid), row)
 })
 

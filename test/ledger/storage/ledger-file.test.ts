@@ -162,8 +162,9 @@ t.test('queue and doubts outlive the run; a number is given out once', async (t)
     { kind: 'name', holder: 'alpha', name: 'two' },
     put(rowOf(cidOf(1), from)),
   ])
-  t.ok(before.pending.has(cidOf(1)))
-  t.notOk(before.pending.has(cidOf(3)))
+  t.equal(before.pending.openUntil(cidOf(1)), 5000 + 900_000 - 120_000)
+  t.equal(before.pending.openUntil(cidOf(2)), 0)
+  t.equal(before.pending.openUntil(cidOf(3)), undefined)
   before.close(from + 3)
   const after = open(t, path)
   t.same(after.contents.queue, [
