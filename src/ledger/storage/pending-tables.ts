@@ -30,8 +30,8 @@ export class PendingTables {
   }
 
   /**
-   * Until when the CID is in doubt, in milliseconds since the epoch; 0: it waits in the queue, where
-   * a rejected pin does not wait. Undefined: neither.
+   * Until when the CID is in doubt, in milliseconds since the epoch. 0: it waits in the queue,
+   * where a rejected pin does not wait; undefined: neither.
    */
   openUntil(cid: string): number | undefined {
     const column = cidColumn(cid)
