@@ -39,6 +39,8 @@ export interface Identity {
   readonly file: string | undefined
   /** Where the gate listens; null: not yet. */
   readonly url: string | null
+  /** Identifies its ledger. */
+  readonly gateId: string
 }
 
 /** The answer that `pinwarden reload` gets. */

@@ -175,6 +175,7 @@ export async function openControlSocket(
   const isStopping = () => obstacles().includes('stopping')
   const reload = () => reloading.now?.('pinwarden reload')
   const { current, state } = settings
-  const identity = () => ({ file: state.file, url: url() })
+  const { gateId } = parts.ledgerDisk
+  const identity = () => ({ file: state.file, url: url(), gateId })
   return openControl({ ...{ socket, places, current, identity, isStopping, reload }, ...parts })
 }

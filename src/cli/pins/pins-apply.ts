@@ -1,6 +1,8 @@
 /** `pinwarden pins apply`: carries out a plan at a bounded rate, and continues where it stopped. */
+import type { Identity } from '../../admin/control.js'
 import type { DecideJson, PlannedJson } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
+import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { CommandError, UsageError } from '../report.js'
 import { type ChangeAll, changeAll, sayEnd } from './change-all.js'
@@ -31,7 +33,11 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
       '--as-is is for plans of changes outside the gate',
       '--missing, --unexpected',
     )
-  const done = await readDone(file, plan.digest, io)
+  const { gateId = '-' } = (await askControl(config, 'GET', '/settings')) as Partial<Identity>
+  const of = `${plan.digest} ${gateId} ${asIs ? 'as-is' : 'as-owed'}`
+  const done = await readDone(file, of, io)
+  // Before the first change, as a file that cannot be written is better known by then.
+  await keepDone(file, of, done)
   if (done > 0) io.stderr.write(`continuing after ${done} of ${plan.count} lines\n`)
   const perSecond = given ?? usualRates[plan.kind]
   const minutes = Math.ceil((plan.count - done) / perSecond / 60)
@@ -49,7 +55,7 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
         endsWithFault: true,
         goOn: 'run the same command again to continue',
       },
-      onDone: (count) => keepDone(file, plan.digest, count),
+      onDone: (count) => keepDone(file, of, count),
     },
     io,
   )

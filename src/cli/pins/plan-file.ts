@@ -2,7 +2,7 @@
  * A plan file, always whole: its first line names the kind of plan, its last one marks the end. A
  * second file beside it keeps the progress.
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import type { Io } from '../io.js'
@@ -115,20 +115,30 @@ async function* rawLines(path: string): AsyncGenerator<string> {
   }
 }
 
-/** Number of lines done; 0 when the progress is of other contents. */
-export async function readDone(path: string, digest: string, io: Io): Promise<number> {
+/**
+ * Number of lines done; 0 when the progress is of something else.
+ * @param of what is done: contents, ledger and direction
+ */
+export async function readDone(path: string, of: string, io: Io): Promise<number> {
   const text = await readFile(doneOf(path), 'utf8').catch(() => '')
   if (text === '') return 0
-  const [of, count] = text.trim().split(' ')
-  if (of === digest) return Number(count) || 0
-  io.stderr.write(`${doneOf(path)} belongs to another plan: this one begins with its first line\n`)
+  if (text.startsWith(`${of} `)) return Number(text.slice(of.length)) || 0
+  const other = 'belongs to another plan, ledger or direction'
+  io.stderr.write(`${doneOf(path)} ${other}: this one begins with its first line\n`)
   return 0
 }
 
-export async function keepDone(path: string, digest: string, count: number): Promise<void> {
-  const partial = `${doneOf(path)}.partial`
-  await writeFile(partial, `${digest} ${count}\n`)
-  await rename(partial, doneOf(path))
+/** @throws CommandError when it cannot be written */
+export async function keepDone(path: string, of: string, count: number): Promise<void> {
+  // Another command may apply the plan, too.
+  const partial = `${doneOf(path)}.${randomUUID()}`
+  try {
+    await writeFile(partial, `${of} ${count}\n`)
+    await rename(partial, doneOf(path))
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw fileFault(doneOf(path), error, 'write to')
+  }
 }
 
 const doneOf = (path: string): string => `${path}.done`

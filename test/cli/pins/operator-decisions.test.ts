@@ -117,6 +117,10 @@ t.test(
     writeFileSync(unexpected.name, [head, of(5), '# end of the plan\n'].join('\n'))
     t.equal((await command('apply', unexpected.name, '--as-is')).stdout, '1 accepted\n')
     t.ok(cluster.pins.has(cid(5)))
+    t.match(await command('apply', unexpected.name, '--as-is'), { stdout: 'nothing left to do\n' })
+    t.match(await command('apply', unexpected.name), {
+      ...{ code: 1, stdout: /^1 changed-since/, stderr: /belongs to another plan, ledger or dir/ },
+    })
     t.same((await plan('unexpected')).lines, [])
     t.equal(await ask('alpha', 'DELETE', 5), 200, 'it is its again')
   },
@@ -141,13 +145,19 @@ t.test(
     ledger.close()
     metadata.forEach((kept, at) => cluster.addPin(cid(at + 1), { metadata: kept }))
     const before = cluster.requests.length
-    const { ask } = await start()
+    const { ask, daemon } = await start()
     const plan = file('back.txt')
     t.match((await command('plan', '--unexpected', '--out', plan)).stderr, /^2 pins were released/m)
     t.equal((await command('apply', plan, '--as-is')).stdout, '2 accepted\n')
     t.same(holders(1), [leaseIds.alpha])
     t.notOk(cluster.requests.slice(before).some(({ method }) => method === 'DELETE'))
     t.equal(await ask('alpha', 'DELETE', 2), 200, 'its encoder holds it again')
+
+    await ended(daemon)
+    rmSync(file('state/ledger.db'))
+    await start()
+    const apply = await command('apply', plan, '--as-is')
+    t.match(apply.stdout, '2 changed-since', 'what one ledger has done, another has not')
   },
 )
 

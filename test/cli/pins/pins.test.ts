@@ -1,6 +1,15 @@
 /** What an operator does to pins: over the control socket of the real daemon. */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { once } from 'node:events'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { createServer, type Socket } from 'node:net'
@@ -230,7 +239,8 @@ t.test(
     await ask('DELETE', 0)
     await ask('POST', 0)
     const lines = readFileSync(out, 'utf8').split('\n').slice(1, -2)
-    writeFileSync(`${out}.done`, `${digestIn(out)} 2\n`)
+    const { gateId } = JSON.parse((await command('ledger', 'check', '--json')).stdout) as Json
+    writeFileSync(`${out}.done`, `${digestIn(out)} ${String(gateId)} as-owed 2\n`)
     const apply = await command('pins', 'apply', out, '--rate', '1000')
     t.equal(apply.code, 0)
     t.match(apply.stderr, 'continuing after 2 of 7 lines')
@@ -244,6 +254,8 @@ t.test(
     t.equal((await command('pins', 'apply', out)).stdout, 'nothing left to do\n')
   },
 )
+
+type Json = Readonly<Record<string, unknown>>
 
 const digestIn = (path: string): string =>
   createHash('sha256').update(readFileSync(path)).digest('hex')
@@ -275,6 +287,26 @@ t.test('a fault that ends a plan appears once, however many pins fail with it', 
   t.match(stderr, ': 0 of 4 are done, and no other change began')
   t.equal(stderr.match(/^Qm\w+: /gm)?.length, 1, stderr)
   t.equal(cluster.pins.size, 4)
+})
+
+t.test('apply keeps its progress from the start, beside another apply of the plan', async (t) => {
+  const { cluster, file, ask, command } = await served(t)
+  const out = file('plan.txt')
+  for (const index of [1, 2, 3]) await ask('POST', index)
+  t.equal((await command('pins', 'plan', '--encoder', 'alpha', '--out', out)).code, 0)
+  mkdirSync(`${out}.done`)
+  const { code, stderr } = await command('pins', 'apply', out)
+  t.match(stderr, /plan\.txt\.done is a directory/)
+  t.equal(code, 1)
+  t.equal(cluster.pins.size, 3, 'nothing was changed')
+  rmdirSync(`${out}.done`)
+  const both = [1, 2].map(() => command('pins', 'apply', out, '--rate', '10'))
+  for (const { stderr } of await Promise.all(both)) t.notMatch(stderr, 'error')
+  t.equal(cluster.pins.size, 0)
+  t.same(
+    readdirSync(file('.')).filter((name) => name.startsWith('plan')),
+    ['plan.txt', 'plan.txt.done'],
+  )
 })
 
 t.test('half a plan is never written, and never applied', async (t) => {
