@@ -182,7 +182,7 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       id: 'gates-unheard',
       severity: 'soon',
       what: `No recent message from ${unheardGates.join(', ')}: this gate repairs nothing for now.`,
-      cause: 'Another gate of this cluster is down, or has lost its ledger.',
+      cause: 'Another gate of this cluster is down, has lost its ledger, or runs a newer release.',
       next: 'Start it; if it will never return: pinwarden ledger forget GATE.',
     })
   if (doubts > 0 && oldestDoubtMs > doubtMsMax)

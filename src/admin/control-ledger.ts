@@ -10,7 +10,7 @@ import { ControlRefusal } from './control-refusal.js'
 
 export interface LedgerRoutesParts {
   readonly disk: Pick<LedgerDisk, 'check' | 'backUp' | 'directory'>
-  readonly ledger: Pick<OpenLedger, 'forgetGate'>
+  readonly ledger: Pick<OpenLedger, 'forgetGate' | 'gateAnswers'>
   readonly log: Log
 }
 
@@ -20,6 +20,10 @@ export function addLedgerRoutes(control: FastifyInstance, parts: LedgerRoutesPar
     '/ledger/forget',
     async ({ body }) => {
       const gateId = String(body?.gateId)
+      const answers = ledger.gateAnswers(gateId)
+      if (answers === undefined) throw new ControlRefusal(503, `${gateId} may run: ${hearsNone}`)
+      // What the others still have to tell it would be lost.
+      if (answers) throw new ControlRefusal(409, `${gateId} runs: ${stopFirst}`)
       if (!(await ledger.forgetGate(gateId)))
         throw new ControlRefusal(404, `this gate knows of no other gate ${gateId}`)
       log.info({ gate: gateId }, 'an operator had the ledger forget a gate')
@@ -63,6 +67,10 @@ async function copyOf(disk: Pick<LedgerDisk, 'backUp'>, path: string) {
   const { size: bytes } = await file.stat()
   return { bytes, stream: file.createReadStream() }
 }
+
+const hearsNone =
+  'this gate hears no other one, as the store does not answer or its ledger is a copy'
+const stopFirst = 'it has answered this gate within the last 30 seconds; stop it first'
 
 /** The operator has to read why the disk failed. */
 async function orRefused<T>(act: () => Promise<T>): Promise<T> {

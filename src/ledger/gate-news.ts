@@ -9,7 +9,7 @@ import { Scheduler } from '../time/scheduler.js'
 import type { Timers } from '../time/clock.js'
 import type { DoubtReason } from './doubt.js'
 import type { GateMail } from './gate-mail.js'
-import { Hearing } from './hearing.js'
+import { answerMsMax, Hearing } from './hearing.js'
 import {
   type GateState,
   type Mail,
@@ -42,8 +42,6 @@ const awayMs = 1000
 
 /** What came of a change is known to its gate by then, with rare exceptions. */
 const changeMs = 2000
-/** A gate answers within two of its rounds. */
-const answerMsMax = 15_000
 
 /** News in one mail. */
 const mailMax = 500
@@ -120,6 +118,11 @@ export class GateNews {
       await new Promise<void>((resolve) => setTimer(busyMs, resolve))
     }
     return true
+  }
+
+  /** Whether another gate has answered lately; undefined: this gate hears no gate at all. */
+  answers(gateId: string): boolean | undefined {
+    return this.hearing.answers(gateId)
   }
 
   /** Other gates that were never heard, or not lately. */

@@ -3,6 +3,9 @@
 /** How long a hearing is valid: later releases are stored with the lock of their pin. */
 const currentMs = 30_000
 
+/** A gate that runs answers within two of its rounds. */
+export const answerMsMax = 15_000
+
 /** Most rounds for which the start is remembered. */
 const roundsMax = 256
 
@@ -13,12 +16,15 @@ export class Hearing {
   private ownMs = -Infinity
   private lastAskedMs = -Infinity
   private notBeforeMs = -Infinity
+  /** Since then at least one gate has had to answer again. */
+  private askingMs: number
 
   /** @param gates that this ledger ever heard of, except removed ones */
   constructor(
     gates: readonly string[],
     private readonly monotonic: () => number,
   ) {
+    this.askingMs = monotonic()
     for (const gateId of gates) this.add(gateId)
   }
 
@@ -35,15 +41,24 @@ export class Hearing {
     return this.ownMs >= sinceMs && [...this.heardMs.values()].every((ms) => ms >= sinceMs)
   }
 
+  /** Those that had time to answer; none, while this gate hears no gate at all. */
   get unheard(): readonly string[] {
-    const { sinceMs } = this
+    const { sinceMs, ownMs } = this
+    if (ownMs < sinceMs || this.monotonic() < this.askingMs + answerMsMax) return []
     return [...this.heardMs].filter(([, ms]) => ms < sinceMs).map(([gateId]) => gateId)
+  }
+
+  /** Whether a gate has answered lately, so it runs; undefined: this gate hears no gate at all. */
+  answers(gateId: string): boolean | undefined {
+    if (this.ownMs < this.sinceMs) return undefined
+    const heardMs = this.heardMs.get(gateId) ?? -Infinity
+    return heardMs !== Infinity && heardMs >= this.monotonic() - currentMs
   }
 
   /** @returns whether it is new */
   add(gateId: string): boolean {
     if (this.heardMs.has(gateId)) return false
-    this.heardMs.set(gateId, -Infinity)
+    this.await(gateId)
     return true
   }
 
@@ -76,13 +91,18 @@ export class Hearing {
   }
 
   isBack(gateId: string): void {
-    if (this.heardMs.get(gateId) === Infinity) this.heardMs.set(gateId, -Infinity)
+    if (this.heardMs.get(gateId) === Infinity) this.await(gateId)
   }
 
   /** The store lost its contents: what was heard before says nothing about those. */
   restart(): void {
-    this.notBeforeMs = this.monotonic()
+    this.notBeforeMs = this.askingMs = this.monotonic()
     for (const gateId of this.heardMs.keys()) this.isBack(gateId)
+  }
+
+  private await(gateId: string): void {
+    this.heardMs.set(gateId, -Infinity)
+    this.askingMs = this.monotonic()
   }
 
   private get sinceMs(): number {

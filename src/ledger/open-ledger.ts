@@ -53,6 +53,8 @@ export interface OpenLedger {
   report(): LedgerReport
   /** The settings may name another cluster now. */
   settingsChanged(): void
+  /** Whether another gate has answered lately; undefined: unknown, as this one hears no gate. */
+  gateAnswers(gateId: string): boolean | undefined
   /** An operator says that another gate is gone for good. @returns whether there was one */
   forgetGate(gateId: string): Promise<boolean>
   /** Ends all timers, and tells the other gates what is left; the storage is the opener's. */
@@ -269,6 +271,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     settingsChanged: () => {
       identity.check()
     },
+    gateAnswers: (gateId) => (news === undefined ? false : news.answers(gateId)),
     forgetGate: async (gateId) => (await news?.forget(gateId)) ?? false,
     close: async () => {
       if (isAfterCrash()) storage.isUnsettled = true

@@ -10,16 +10,20 @@ const release = { holder: 'a', token: 'gate1111.1' }
 const state = { v: 1, round: '1.1', applied: {}, gone: [] }
 
 /** A gate beside another one, whose state and mail are as given. */
-function beside(other: string, mail: object = { news: [] }) {
+function beside(other: string, mail: object = { news: [] }, isMute = false) {
   const time = clock()
+  const store = { isUp: true }
   const [taken, noted, logged]: [News[], LedgerOperation[], string[]] = [[], [], []]
   const said: { state: GateState; mails: ReadonlyMap<string, string> }[] = []
   const dropped: string[] = []
   let seq = 0
   const exchange: GateMail['exchange'] = (text, mails) => {
-    said.push({ state: JSON.parse(text) as GateState, mails })
+    if (!store.isUp) return Promise.resolve(undefined)
+    const own = JSON.parse(text) as GateState
+    said.push({ state: own, mails })
     const states = new Map([['gate2222', other]])
-    const all = new Map([['gate2222', JSON.stringify(mail)]])
+    const heard = isMute ? {} : { heard: said.at(-2)?.state.round }
+    const all = new Map([['gate2222', JSON.stringify({ ...heard, ...mail })]])
     return Promise.resolve({
       generation: 'g',
       states: dropped.length > 0 ? new Map() : states,
@@ -43,7 +47,7 @@ function beside(other: string, mail: object = { news: [] }) {
     log: (_level, _fields, message) => void logged.push(message),
     ...{ monotonic: time.monotonic, setTimer: time.setTimer },
   })
-  return { news, time, taken, noted, logged, said, dropped }
+  return { news, time, store, taken, noted, logged, said, dropped }
 }
 
 const one: Mail = { news: [{ seq: 7, to: 'gate1111', cid: 'cid', released: release }] }
@@ -97,6 +101,33 @@ for (const [title, other] of [
     t.ok(kept)
     t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.1', 'it is told all the same')
   })
+
+t.test('a gate counts as silent only once it had time to answer', async (t) => {
+  const { news, time, store } = beside(JSON.stringify(state), { news: [] }, true)
+  await time.turn(14_000)
+  t.same(news.unheard, [])
+  await time.turn(2000)
+  t.same(news.unheard, ['gate2222'])
+  t.equal(news.answers('gate2222'), false)
+  store.isUp = false
+  await time.turn(60_000)
+  t.same(news.unheard, [], 'without the store, that is not the fault of the other gate')
+  t.equal(news.answers('gate2222'), undefined)
+  store.isUp = true
+  await time.turn(14_000)
+  t.same(news.unheard, [])
+  await time.turn(2000)
+  t.same(news.unheard, ['gate2222'])
+})
+
+t.test('a gate that answers is not silent', async (t) => {
+  const { news, time, store } = beside(JSON.stringify(state))
+  await time.turn(60_000)
+  t.same([news.unheard, news.answers('gate2222')], [[], true])
+  store.isUp = false
+  await time.turn(10_000)
+  t.same([news.unheard, news.answers('gate2222')], [[], undefined])
+})
 
 t.test('no gate waits for one that an operator forgets, and its news is dropped', async (t) => {
   const { news, time, noted, said, dropped } = beside(JSON.stringify(state))

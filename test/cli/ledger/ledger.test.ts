@@ -171,14 +171,21 @@ t.test(
   async (t) => {
     const redis = await TestRedis.start(t)
     const store = new Redis(redis.url)
-    const [gates, gone] = ['pinwarden:{gates}', 'x3k9q2ab']
+    const [gates, gone, running] = ['pinwarden:{gates}', 'x3k9q2ab', 'r5m2w8cd']
     const state = { v: 1, round: '1.1', applied: {}, isClosed: false, gone: [] }
-    await store.hset(gates, gone, JSON.stringify(state))
+    for (const id of [gone, running]) await store.hset(gates, id, JSON.stringify(state))
     const settings = { onOutage: 'journal', store: { redis: redis.url, timeoutMs: 2000 } }
     const { start, command } = await served(t, settings)
     const { daemon } = await start()
     // It writes its own state in the step that reads the others'.
-    while ((await store.hlen(gates)) < 2) await new Promise(setImmediate)
+    while ((await store.hlen(gates)) < 3) await new Promise(setImmediate)
+    const [own = ''] = (await store.hkeys(gates)).filter((id) => ![gone, running].includes(id))
+    const round = async () =>
+      (JSON.parse((await store.hget(gates, own)) ?? '') as { round: string }).round
+    const heard = await round()
+    await store.hset(`${gates}:${own}`, running, JSON.stringify({ heard, news: [] }))
+    while ((await round()) === heard) await new Promise(setImmediate)
+    t.match(await command('forget', running), { code: 1, stderr: /r5m2w8cd runs.*stop it first/ })
     t.match(await command('forget', 'aaaaaaaa'), { code: 1, stderr: /aaaaaaaa/ })
     t.match(await command('forget', gone), { code: 0, stdout: new RegExp(gone) })
     t.match(await daemon.logged('an operator had the ledger forget a gate'), { gate: gone })
