@@ -1,13 +1,13 @@
 /** The control socket's routes for the queue: retry now, or drop entries. */
 import type { FastifyInstance } from 'fastify'
-import type { QueueEntry } from '../ledger/queue-entry.js'
+import { type NamedEntry, namedEntry, type QueueEntry } from '../ledger/queue-entry.js'
 import type { Queue } from '../ledger/queue.js'
 import type { Log } from '../log/log.js'
+import type { Snapshot } from '../settings/snapshot.js'
 
 export interface QueueRoutesParts {
   readonly queue: Queue
-  /** The leaseId of the encoder of this name; undefined: no such encoder. */
-  readonly holderOf: (name: string) => string | undefined
+  readonly current: () => Snapshot
   /** Retries now what failed. */
   readonly retryQueue: () => void
   readonly log: Log
@@ -29,28 +29,36 @@ export interface Dropped {
 /** @param read returns a valid body, or refuses it */
 export function addQueueRoutes(
   control: FastifyInstance,
-  { queue, retryQueue, holderOf, log }: QueueRoutesParts,
+  { queue, retryQueue, current, log }: QueueRoutesParts,
   read: <T>(is: (body: unknown) => body is T, body: unknown) => T,
 ): void {
+  const named = (entries: readonly QueueEntry[]): readonly NamedEntry[] => {
+    const { keyring } = current()
+    return entries.map((entry) => namedEntry(entry, (id) => keyring.encoderOf(id)?.name))
+  }
   control.post('/journal/replay', () => {
     retryQueue()
     return { waiting: queue.size }
   })
 
-  control.get('/journal', () => ({ waiting: queue.entries(), rejected: queue.rejected }))
+  control.get('/journal', () => ({
+    waiting: named(queue.entries()),
+    rejected: named(queue.rejected),
+  }))
 
-  control.post<{ Body: unknown }>('/journal/drop', (request): Dropped => {
+  // No crash brings back what the answer says is dropped.
+  control.post<{ Body: unknown }>('/journal/drop', async (request): Promise<Dropped> => {
     const which = read(isWhich, request.body)
     if (which.rejected === true) {
-      const dropped = queue.forgetRejected()
+      const dropped = await queue.forgetRejected()
       log.warn({ dropped }, 'an operator dropped rejected pins of the journal')
       return { dropped, left: queue.size }
     }
-    const holder = which.encoder === undefined ? undefined : holderOf(which.encoder)
-    const entries = queue.entries().filter((entry) => fits(entry, which, holder))
-    for (const entry of entries) queue.done(entry)
-    log.warn({ ...which, dropped: entries.length }, 'an operator dropped pins of the journal')
-    return { dropped: entries.length, left: queue.size }
+    const isName = current().keyring.encoder(which.encoder ?? '') !== undefined
+    const entries = named(queue.entries()).filter((entry) => fits(entry, which, isName))
+    const dropped = await queue.discard(entries)
+    log.warn({ ...which, dropped }, 'an operator dropped pins of the journal')
+    return { dropped, left: queue.size }
   })
 }
 
@@ -67,13 +75,8 @@ const isWhich = (body: unknown): body is Which => {
   )
 }
 
-/** @param holder of the encoder that has this name now; undefined: no encoder has it */
-const fits = (
-  entry: QueueEntry,
-  { seq, cid, encoder }: Which,
-  holder: string | undefined,
-): boolean =>
+/** @param isName whether an encoder has this name now: then it does not mean a removed one */
+const fits = (entry: NamedEntry, { seq, cid, encoder }: Which, isName: boolean): boolean =>
   (seq === undefined || entry.seq === seq) &&
   (cid === undefined || entry.cid === cid) &&
-  (encoder === undefined ||
-    (holder === undefined ? entry.encoder === encoder : entry.holder === holder))
+  (encoder === undefined || (entry.encoder === encoder && !(isName && entry.isRemoved)))

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import fastify from 'fastify'
 import { errorBody } from '../http/error-body.js'
 import { ClusterFault } from '../cluster/faults.js'
+import { LedgerFault } from '../ledger/storage/ledger-storage.js'
 import type { Log } from '../log/log.js'
 import type { Reload } from '../settings/reload/live.js'
 import { schemaController, closeNow } from '../http/fastify.js'
@@ -51,6 +52,9 @@ export interface OpenControl {
   close(): Promise<void>
 }
 
+/** Errors with a sentence for the operator. */
+const shown = [ControlRefusal, ClusterFault, LedgerFault]
+
 const bodyBytesMax = 1024 * 1024
 
 /** @throws when the socket cannot be listened on */
@@ -64,13 +68,12 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
   addPulse(control)
   control.setErrorHandler((error, _request, reply) => {
     const status = error instanceof ControlRefusal ? error.status : (statusOf(error) ?? 500)
-    const isShown = status < 500 || error instanceof ControlRefusal || error instanceof ClusterFault
+    const isShown = status < 500 || shown.some((kind) => error instanceof kind)
     if (!isShown) parts.log.bug(error)
     const message = isShown ? messageOf(error) : 'internal error'
     reply.code(status).header('content-type', 'application/json').send(errorBody(status, message))
   })
-  const { ledger, ledgerDisk: disk, log, retryQueue } = parts
-  const holderOf = (name: string) => parts.current().keyring.encoder(name)?.leaseId
+  const { ledger, ledgerDisk: disk, log, retryQueue, current } = parts
   let isClosing = false
   const inFlight = new Set<Promise<unknown>>()
   addPinRoutes(control, { ...parts, disk }, expected, (path, change) => {
@@ -83,7 +86,7 @@ export async function openControl(parts: ControlParts): Promise<OpenControl> {
       return changed
     })
   })
-  addQueueRoutes(control, { queue: ledger.queue, retryQueue, holderOf, log }, expected)
+  addQueueRoutes(control, { queue: ledger.queue, retryQueue, current, log }, expected)
   addLedgerRoutes(control, { disk, ledger, log })
   control.post('/reload', async (): Promise<ReloadAnswer> => {
     const outcome = await parts.reload()

@@ -2,9 +2,11 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ledgerDirectory, ledgerName } from '../ledger/ledger-directory.js'
-import type { QueueEntry } from '../ledger/queue-entry.js'
+import { type NamedEntry, namedEntry } from '../ledger/queue-entry.js'
 import type { LedgerFile } from '../ledger/storage/ledger-file.js'
+import { encodersOf } from '../settings/keyring/resolve.js'
 import type { Config } from '../settings/schema/schema.js'
+import { atOnce } from '../time/slices.js'
 import { askControl, NoDaemon } from './ask-control.js'
 import { CommandError } from './report.js'
 
@@ -88,13 +90,17 @@ const damageText = ({ message, problems }: { message: string; problems: readonly
   [message, ...problems].join('\n  ')
 
 /** In the order in which they were accepted. @throws CommandError */
-export async function readQueue(config: Config): Promise<readonly QueueEntry[]> {
+export async function readQueue(config: Config): Promise<readonly NamedEntry[]> {
   const ask = async () => {
     const { waiting, rejected } = (await askControl(config, 'GET', '/journal')) as QueueJson
     return [...rejected, ...waiting].map(entryIn)
   }
   try {
-    return await withLedger(config, ask, ({ contents }) => contents.queue)
+    return await withLedger(config, ask, ({ contents }) => {
+      const encoders = [...atOnce(encodersOf(config)).values()]
+      const names = new Map(encoders.map(({ leaseId, name }) => [leaseId, name]))
+      return contents.queue.map((entry) => namedEntry(entry, (id) => names.get(id)))
+    })
   } catch (error) {
     if (error instanceof NoLedger) return []
     throw error
@@ -118,7 +124,7 @@ export async function readNames(config: Config): Promise<ReadonlyMap<string, str
   }
 }
 
-type EntryJson = Omit<QueueEntry, 'untilMs'> & { readonly untilMs: number | null }
+type EntryJson = Omit<NamedEntry, 'untilMs'> & { readonly untilMs: number | null }
 
 interface QueueJson {
   readonly waiting: readonly EntryJson[]
@@ -126,4 +132,4 @@ interface QueueJson {
 }
 
 /** JSON knows no Infinity. */
-const entryIn = (json: EntryJson): QueueEntry => ({ ...json, untilMs: json.untilMs ?? Infinity })
+const entryIn = (json: EntryJson): NamedEntry => ({ ...json, untilMs: json.untilMs ?? Infinity })

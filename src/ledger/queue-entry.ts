@@ -8,7 +8,7 @@ export interface QueueRequest {
   readonly holder: string
   /** SHA-256 of the key, which must still be valid when the pin is written. */
   readonly keyDigest: string
-  /** For display only, as of the request. */
+  /** The name at the time of the request; {@link namedEntry} has that of now. */
   readonly encoder: string
   readonly keyId: string
   /** As they go to the cluster, without the expiry. */
@@ -31,4 +31,19 @@ export interface QueueEntry extends QueueRequest {
   readonly atMs: number
   /** Why the entry was rejected; undefined: it waits. */
   readonly rejection?: string | undefined
+}
+
+/** For display, and for a choice by name: the encoder has the name that its leaseId has now. */
+export interface NamedEntry extends QueueEntry {
+  /** No encoder has the leaseId now: the name is that of the request. */
+  readonly isRemoved: boolean
+}
+
+/** @param nameOf the name of a leaseId in the settings */
+export function namedEntry(
+  entry: QueueEntry,
+  nameOf: (leaseId: string) => string | undefined,
+): NamedEntry {
+  const name = nameOf(entry.holder)
+  return { ...entry, encoder: name ?? entry.encoder, isRemoved: name === undefined }
 }

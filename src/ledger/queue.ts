@@ -25,11 +25,13 @@ const rejectedMax = 1000
 export class Queue {
   private readonly byCid = new Map<string, QueueEntry[]>()
   private readonly places = new Map<number, Place>()
-  private readonly rejectedEntries: QueueEntry[] = []
+  private rejectedEntries: QueueEntry[] = []
   /** Accepted, but not yet on the disk. */
   private readonly writing = new Map<number, Promise<void>>()
   private readonly waiters = new Map<string, Set<() => void>>()
   private count = 0
+  /** Entries that ended by an operator's hand since the start. */
+  dropped = 0
   private readonly ofHolder = new KeyedCounter()
 
   constructor(private readonly parts: QueueParts) {
@@ -171,9 +173,24 @@ export class Queue {
       if (entry.holder === holder) this.takePlace({ ...entry, heldUntilMs })
   }
 
-  /** They must not be written any more, and the disk already knows. */
-  drop(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) this.remove(entry)
+  /**
+   * They must not be written any more, and the disk already knows.
+   * @returns how many still waited
+   */
+  drop(entries: readonly QueueEntry[]): number {
+    const { length } = entries.filter((entry) => this.remove(entry))
+    this.dropped += length
+    return length
+  }
+
+  /**
+   * Drops them for an operator; resolves when the disk knows.
+   * @returns how many still waited
+   * @throws LedgerFault all of them wait on
+   */
+  async discard(entries: readonly QueueEntry[]): Promise<number> {
+    await this.parts.storage.commit(entries.map(({ seq }) => ({ kind: 'dequeue', seq })))
+    return this.drop(entries)
   }
 
   /**
@@ -190,13 +207,15 @@ export class Queue {
   }
 
   /**
-   * Forgets the refused entries.
+   * Forgets the refused entries; resolves when the disk has, too.
    * @returns how many there were
+   * @throws LedgerFault all of them stay
    */
-  forgetRejected(): number {
-    const gone = this.rejectedEntries.splice(0)
-    void this.parts.storage.note(gone.map(({ seq }) => ({ kind: 'dequeue', seq })))
-    return gone.length
+  async forgetRejected(): Promise<number> {
+    const gone = new Set(this.rejectedEntries)
+    await this.parts.storage.commit([...gone].map(({ seq }) => ({ kind: 'dequeue', seq })))
+    this.rejectedEntries = this.rejectedEntries.filter((entry) => !gone.has(entry))
+    return gone.size
   }
 
   /**

@@ -2,7 +2,7 @@
  * `pinwarden journal list`: the pins that wait, from the daemon, or from the file when no daemon
  * runs.
  */
-import type { QueueEntry } from '../../ledger/queue-entry.js'
+import type { NamedEntry } from '../../ledger/queue-entry.js'
 import type { JsonCalled } from '../command-line.js'
 import { configInUse } from '../config-faults.js'
 import type { Io } from '../io.js'
@@ -28,10 +28,11 @@ export async function journalList(
   return 0
 }
 
-const shown = ({ untilMs, atMs, ...entry }: QueueEntry) => ({
+const shown = ({ untilMs, atMs, isRemoved, ...entry }: NamedEntry) => ({
   seq: entry.seq,
   accepted: new Date(atMs).toISOString(),
   encoder: entry.encoder,
+  ...(isRemoved && { isRemoved }),
   keyId: entry.keyId,
   cid: entry.cid,
   options: Object.fromEntries(entry.options),
@@ -42,15 +43,15 @@ const shown = ({ untilMs, atMs, ...entry }: QueueEntry) => ({
 
 const header = ['NUMBER', 'ACCEPTED', 'ENCODER', 'CID', 'UNTIL']
 
-const tableOf = (entries: readonly QueueEntry[], rejected: boolean): string =>
+const tableOf = (entries: readonly NamedEntry[], rejected: boolean): string =>
   table(
     rejected ? [...header, 'WHY'] : header,
     entries
       .map(shown)
-      .map(({ seq, accepted, encoder, cid, until, rejection }) => [
+      .map(({ seq, accepted, encoder, isRemoved, cid, until, rejection }) => [
         String(seq),
         accepted,
-        encoder,
+        isRemoved === true ? `${encoder} (removed)` : encoder,
         cid,
         until ?? 'no end',
         ...(rejected ? [rejection ?? ''] : []),

@@ -21,7 +21,10 @@ import { readPinOptions } from '../authorize/pin-options.js'
 import { BadRequest } from '../refusals.js'
 
 export interface ReplayParts {
-  readonly queue: Pick<Queue, 'done' | 'heads' | 'isBehindSource' | 'reject' | 'rejected' | 'size'>
+  readonly queue: Pick<
+    Queue,
+    'done' | 'dropped' | 'heads' | 'isBehindSource' | 'reject' | 'rejected' | 'size'
+  >
   readonly ledger: Pick<Ledger, 'isFinished' | 'look' | 'replay'>
   readonly quota: Pick<Quota, 'accepted'>
   readonly tracker: Pick<PinTracker, 'accepted'>
@@ -60,7 +63,8 @@ export class Replay {
   /** Outcomes of entries since the start. */
   get report(): QueueCounts {
     const { queue } = this.parts
-    const { replayed, dropped } = this.counts
+    const { replayed } = this.counts
+    const dropped = this.counts.dropped + queue.dropped
     return { waiting: queue.size, replayed, dropped, rejected: queue.rejected.length }
   }
 
@@ -93,7 +97,7 @@ export class Replay {
     })
     await Promise.all(workers)
     if (queue.size > 0) return Math.max(0, roundMs - (this.parts.clock.monotonic() - startMs))
-    const { replayed, dropped } = this.counts
+    const { replayed, dropped } = this.report
     log('info', { replayed, dropped }, 'emptied the journal: every pin was replayed or dropped')
     return undefined
   }
@@ -109,8 +113,9 @@ export class Replay {
   }
 
   private async replayEntry(entry: QueueEntry): Promise<void> {
-    const { queue, isClusterAvailable, log, clock } = this.parts
-    const { seq, cid, encoder, requestId, atMs } = entry
+    const { queue, isClusterAvailable, log, clock, current } = this.parts
+    const { seq, cid, holder, requestId, atMs } = entry
+    const encoder = current().keyring.encoderOf(holder)?.name ?? entry.encoder
     const about = { cid, encoder, requestId, waitedMs: Math.max(0, clock.now() - atMs) }
     try {
       const rejection = await this.apply(entry)

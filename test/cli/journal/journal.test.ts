@@ -24,7 +24,7 @@ async function served(t: Test, settings: object = {}) {
     ...prepared,
     start: async () => {
       const { daemon, ask } = await start()
-      return { daemon, pin: (index: number) => ask('POST', index, key) }
+      return { daemon, ask, pin: (index: number) => ask('POST', index, key) }
     },
     command: (...argv: string[]) => command('journal', ...argv),
   }
@@ -80,6 +80,59 @@ t.test('waiting pins can be retried and dropped by command', async (t) => {
   back()
   await daemon.logged(emptied)
   t.same([...cluster.pins.keys()].sort(), [generatedCid(3), generatedCid(4)].sort())
+})
+
+t.test(
+  'an entry has the name that its encoder has now, in the list, drops and the log',
+  async (t) => {
+    const other = generateKey()
+    const keys = (of: string) => [{ id: 'k1', sha256: digestOf(of) }]
+    const [first, second] = [
+      { leaseId: 'first0000000', keys: keys(key) },
+      { leaseId: 'second000000', keys: keys(other) },
+    ]
+    const settings = { encoders: { alpha: first, beta: second } }
+    const { cluster, start, command, write, path } = await served(t, settings)
+    const { daemon, ask } = await start()
+    const back = away(cluster)
+    for (const index of [1, 2]) t.equal(await ask('POST', index, key), 202)
+    for (const index of [3, 4, 5]) t.equal(await ask('POST', index, other), 202)
+    const list = async () => {
+      const { stdout } = await command('list')
+      return stdout.match(/(?<=Z +)[a-z]\S*(?: \(removed\))?(?= +Qm)/g)
+    }
+    write({ encoders: { alpha: second, gamma: first } })
+    t.equal((await pinwarden('reload', '-c', path)).code, 0)
+    t.same(await list(), ['gamma', 'gamma', 'alpha', 'alpha', 'alpha'])
+    t.match(await command('drop', '--encoder', 'beta'), { code: 1, stderr: /no waiting pin/ })
+    t.match(await command('drop', '--encoder', 'gamma', '--cid', generatedCid(3)), { code: 1 })
+    t.match(await command('drop', '--encoder', 'alpha', '--cid', generatedCid(3)), { code: 0 })
+    write({ encoders: { alpha: first } })
+    t.equal((await pinwarden('reload', '-c', path)).code, 0)
+    t.same(await list(), ['alpha', 'alpha', 'beta (removed)', 'beta (removed)'])
+    t.match(await command('drop', '--encoder', 'beta', '--cid', generatedCid(4)), { code: 0 })
+    daemon.process.kill('SIGKILL')
+    await daemon.exited
+    t.same(await list(), ['alpha', 'alpha', 'beta (removed)'], 'without a daemon, too')
+    write({ encoders: { alpha: second, gamma: first } })
+    back()
+    const again = await start()
+    const replayed = await again.daemon.logged('replayed a pin of the journal')
+    t.match(replayed, { encoder: /gamma|alpha/ })
+    t.equal(replayed.encoder, replayed.cid === generatedCid(5) ? 'alpha' : 'gamma')
+  },
+)
+
+t.test('what an operator drops is gone from the disk with the answer, and counted', async (t) => {
+  const { cluster, start, command } = await served(t)
+  const { daemon, pin } = await start()
+  away(cluster)
+  for (const index of [1, 2, 3]) t.equal(await pin(index), 202)
+  t.match(await command('drop', '--number', '3'), { stdout: 'dropped 1 pin; 2 wait\n' })
+  t.match(await command('drop', '--all'), { stdout: 'dropped 2 pins; none waits\n' })
+  daemon.process.kill('SIGKILL')
+  await daemon.exited
+  t.equal((await command('list')).stdout, 'nothing waits\n')
 })
 
 t.test('permanently refused pins are listed and dropped separately', async (t) => {

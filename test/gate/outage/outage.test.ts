@@ -322,6 +322,16 @@ t.test('waiting pins count against the quotas of their encoder', async (t) => {
   t.equal(pendingIn(gate).length, 3)
 })
 
+t.test('what an operator drops or takes down counts as dropped, each pin once', async (t) => {
+  const { gate } = await startAway(t)
+  for (const index of [1, 2, 3]) await gate.ask('POST', `/pins/${generatedCid(index)}`)
+  const { queue, decisions } = gate.ledger
+  await decisions.takeDown(generatedCid(1), 'order 12/26')
+  const entries = queue.entries()
+  t.same(await Promise.all([queue.discard(entries), queue.discard(entries)]), [2, 0])
+  t.same(gate.queueReport(), { waiting: 0, replayed: 0, dropped: 3, rejected: 0 })
+})
+
 t.test(
   'a pin that waits with an old key can be requested with the new one, at the quota',
   async (t) => {
