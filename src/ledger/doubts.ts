@@ -168,7 +168,8 @@ export class Doubts {
         for (const due of looked) due.dueMs = monotonic() + rejectedMs
         return
       }
-      for (const due of looked) this.advance(due, repair.kind !== 'repaired')
+      const isChanged = repair.kind === 'repaired' || repair.kind === 'taken-down'
+      for (const due of looked) this.advance(due, !isChanged)
       this.parts.onLooked(cid)
     } catch (err) {
       for (const due of looked) due.dueMs = monotonic() + retryMs

@@ -43,6 +43,8 @@ export type Repair =
   /** The cluster has what is owed. */
   | { readonly kind: 'agreed' }
   | { readonly kind: 'repaired'; readonly differed: Differed }
+  /** What an operator released for good is gone. */
+  | { readonly kind: 'taken-down' }
   /** More pins came back than late writes explain: the operator decides. */
   | { readonly kind: 'reported' }
   /** The cluster answers, and refuses what is owed. */
@@ -121,6 +123,10 @@ export class Reconciler {
     } catch (error) {
       if (error instanceof DefiniteRefusal) return { kind: 'rejected', message: error.message }
       throw error
+    }
+    if (differs === 'unexpected' && isTakenDown) {
+      this.parts.log('info', { cid }, takenDown)
+      return { kind: 'taken-down' }
     }
     // With CRDT batching it is normal that a pin appears after its unpin.
     if (differs === 'unexpected' && this.isExplained(cid)) this.parts.log('info', { cid }, cameLate)
@@ -247,6 +253,8 @@ const versions = (leases: readonly Lease[]): string =>
     .join()
 
 const reported = 'did not unpin a pin that came back: more came back than late writes explain'
+
+const takenDown = 'removed what an operator had released for good'
 
 const cameLate = 'the cluster showed leases after their release; removed them'
 

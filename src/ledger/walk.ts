@@ -181,10 +181,11 @@ export class Walk {
     const looks = await this.looksFrom(from)
     const { repair, report: all } = await this.decide(looks)
     // The oldest first, so that they keep the order in which they were written.
-    await inParallel(repair.toReversed(), async ({ cid }) => {
+    const repairs = await inParallel(repair.toReversed(), async ({ cid }) => {
       const { kind } = await reconciler.reconcile(cid, true)
       if (kind === 'rejected')
         log('error', { cid }, 'the cluster refused a pin that the ledger owes')
+      return kind
     })
     const report: Decided['report'][number][] = []
     for (const each of all) {
@@ -194,7 +195,8 @@ export class Walk {
       if (await reconciler.report(row, as)) report.push(each)
     }
     const missing = report.filter(({ as }) => as === 'missing').length
-    const counts = { looked: looks.length, repaired: repair.length }
+    const repaired = repairs.filter((kind) => kind === 'repaired').length
+    const counts = { looked: looks.length, repaired }
     if (report.length > 0) {
       onReported(missing, report.length - missing)
       const cids = report.slice(0, namedMax).map(({ row }) => row.cid)

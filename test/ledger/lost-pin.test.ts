@@ -6,6 +6,7 @@ import { OpenPins, type OpenPinsParts } from '../../src/ledger/open-pins.js'
 import { Reconciler, type ReconcilerParts } from '../../src/ledger/reconciler.js'
 import { RecentRows } from '../../src/ledger/recent-rows.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
+import { takeDownEntry } from '../../src/ledger/take-down.js'
 import { LedgerFault, type LedgerOperation } from '../../src/ledger/storage/ledger-storage.js'
 import { Deadline } from '../../src/time/deadline.js'
 
@@ -91,14 +92,15 @@ t.test('nothing is read from the disk for a new pin', async (t) => {
   t.same(asked, [])
 })
 
-/** What came of a check of a pin that the cluster lacks. */
-async function checked(seq: number, isCopy: boolean) {
-  const now = { read: undefined, nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
+/** What came of a check of a pin that the cluster lacks, or has as told. */
+async function checked(seq: number, isCopy: boolean, { read, row: kept = row }: Checked = {}) {
+  const now = { read, nowMs: 1000, clusterMs: 1000, laterMs: 1000 }
+  const [logged, repairs]: [unknown[], string[]] = [[], []]
   const reconciler = new Reconciler({
     storage: {
       gateId: 'gate1234',
       contents: { isCopy, lastRow: 5 },
-      row: () => Promise.resolve({ ...row, seq }),
+      row: () => Promise.resolve({ ...kept, seq }),
     },
     pins: {
       open: async (_cid: string, _deadline: Deadline, look: () => Promise<object>) => ({
@@ -110,17 +112,35 @@ async function checked(seq: number, isCopy: boolean) {
     records: { read: () => Promise.resolve(now), write: () => Promise.resolve() },
     recent: new RecentRows(() => 0),
     owes: 'all',
-    ...{ timeoutMs: () => 1000, monotonic: () => 0, log: () => undefined },
-    onRepaired: () => undefined,
+    ...{ timeoutMs: () => 1000, monotonic: () => 0 },
+    log: (level: string, _fields: object, message: string) => logged.push([level, message]),
+    onRepaired: (differed: string) => repairs.push(differed),
   } as unknown as ReconcilerParts)
-  return (await reconciler.reconcile(cid)).kind
+  return { kind: (await reconciler.reconcile(cid)).kind, logged, repairs }
+}
+
+interface Checked {
+  readonly read?: PinRecord
+  readonly row?: LedgerRow
 }
 
 t.test('no repair comes of what a copy owes, or of what another cluster was owed', async (t) => {
-  t.equal(await checked(5, true), 'agreed')
-  t.equal(await checked(6, true), 'repaired', 'written since the copy was opened')
-  t.equal(await checked(-1, false), 'agreed')
-  t.equal(await checked(0, false), 'repaired')
+  t.equal((await checked(5, true)).kind, 'agreed')
+  t.equal((await checked(6, true)).kind, 'repaired', 'written since the copy was opened')
+  t.equal((await checked(-1, false)).kind, 'agreed')
+  t.equal((await checked(0, false)).kind, 'repaired')
+})
+
+t.test('the unpin of a take-down does not count as a repair', async (t) => {
+  const released = [takeDownEntry({ untilMs: 900, atMs: 900, reason: 'by order' }, 2)]
+  const down = { ...row, leases: [], released }
+  const read = { ...row, type: 'pin', writtenMs: 500 }
+  t.same(await checked(2, false, { read, row: down }), {
+    kind: 'taken-down',
+    logged: [['info', 'removed what an operator had released for good']],
+    repairs: [],
+  })
+  t.match(await checked(2, false), { kind: 'repaired', repairs: ['missing'] })
 })
 
 /** What a change of a pin that is not there leaves on the disk. */

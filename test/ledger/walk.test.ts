@@ -18,9 +18,11 @@ function runOver(
   doubted: readonly string[] = [],
   changed: readonly string[] = [],
   ofHand?: number,
+  agreed: readonly string[] = [],
 ) {
   const { now, setTimer, turn } = clock()
   const repaired: string[] = []
+  const logged: object[] = []
   const kept: PendingWalks[] = []
   const reported: string[] = []
   const counted: number[] = []
@@ -48,6 +50,7 @@ function runOver(
         return Promise.resolve({ differs, isThere: true, isTakenDown: false })
       },
       reconcile: (cid) => {
+        if (agreed.includes(cid)) return Promise.resolve({ kind: 'agreed' })
         repaired.push(cid)
         return Promise.resolve({ kind: 'repaired', differed: 'missing' })
       },
@@ -60,13 +63,13 @@ function runOver(
     merging: { gateId: 'aaaaaaaa', owes: 'all' },
     isAvailable: () => available.is,
     isDoubted: (cid) => doubted.includes(cid),
-    log: () => undefined,
+    log: (_level, fields) => void logged.push(fields),
     onReported: (missing) => counted.push(missing),
     spend: undefined,
     onUnreadable: () => undefined,
     ...{ now, monotonic: now, setTimer },
   })
-  return { walk, repaired, reported, counted, kept, turn, available, compared, last }
+  return { walk, repaired, reported, counted, kept, turn, available, compared, last, logged }
 }
 
 const lost = new Set([39, 40])
@@ -152,4 +155,13 @@ t.test('hang-ups of a cluster that closes each connection cost ever fewer walks'
   t.equal(walk.isOpen, true, 'an endpoint that went down is another matter')
   await turn(1000)
   t.same(kept.at(-1), { places: [], isRebooted: false })
+})
+
+t.test('a walk counts as repaired what it wrote, not what agreed by then', async (t) => {
+  const lost = new Set([38, 39, 40])
+  const { walk, turn, repaired, logged } = runOver(40, lost, undefined, [], [], undefined, ['c39'])
+  walk.soon()
+  await turn(1000)
+  t.same(repaired, ['c38', 'c40'])
+  t.match(logged, [{ repaired: 2 }])
 })

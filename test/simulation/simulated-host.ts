@@ -160,8 +160,9 @@ export class SimulatedHost {
       setTimer: time.setTimer,
       settings,
       log: (level, fields, message) => {
-        if (level !== 'info') this.note(`log ${level}: ${message} ${logged(fields)}`)
-        if (message.endsWith('; unpinned again') && 'cid' in fields)
+        const isUnpin = /; unpinned again$|released for good$/.test(message)
+        if (level !== 'info' || isUnpin) this.note(`log ${level}: ${message} ${logged(fields)}`)
+        if (isUnpin && 'cid' in fields)
           this.world.model.unpinnedAgain(String(fields.cid), time.monotonic())
         if (this.isFalseAlarm(message)) this.world.fail('alarm', message)
       },
