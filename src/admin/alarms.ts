@@ -148,7 +148,7 @@ const freeBytesMin = 256 * 1024 ** 2
 
 function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
   const { isCopy, isWritable, reportedRows, doubts, oldestDoubtMs = 0 } = ledger
-  const { freeBytes = Infinity, hasNoInodes, unheardGates, isWalking } = ledger
+  const { freeBytes = Infinity, hasNoInodes, unheardGates, isWalking, isComparisonLate } = ledger
   const { missing, unexpected } = reportedRows
   const findings: Finding[] = []
   if (!isWritable)
@@ -177,13 +177,22 @@ function ofLedger(ledger: LedgerStatus, now: number): Finding[] {
       cause: 'A backup, or an older file, has replaced ledger.db.',
       next: 'To use it as the ledger: stop the daemon, run pinwarden ledger trust, start it.',
     })
-  if (unheardGates.length > 0 && (isWalking || oldestDoubtMs >= minuteMs))
+  const isWaiting = isWalking || isComparisonLate === true || oldestDoubtMs >= minuteMs
+  if (unheardGates.length > 0 && isWaiting)
     findings.push({
       id: 'gates-unheard',
       severity: 'soon',
       what: `No recent message from ${unheardGates.join(', ')}: this gate repairs nothing for now.`,
       cause: 'Another gate of this cluster is down, has lost its ledger, or runs a newer release.',
       next: 'Start it; if it will never return: pinwarden ledger forget GATE.',
+    })
+  else if (isComparisonLate === true)
+    findings.push({
+      id: 'ledger-not-compared',
+      severity: 'soon',
+      what: 'The ledger could not be compared with the cluster for more than an hour.',
+      cause: 'The cluster, or this machine. Changes from outside the gate stay unnoticed.',
+      next: 'See "could not count leases" in the log, and whether the gate still verifies writes.',
     })
   if (doubts > 0 && oldestDoubtMs > doubtMsMax)
     findings.push({

@@ -3,6 +3,7 @@ import { type Lease, leasePrefix } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { Clock } from '../time/clock.js'
+import { hourMs } from '../time/units.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { Owes } from './merge.js'
 import { type Place, Places } from './quota-places.js'
@@ -18,7 +19,7 @@ export interface HoldingsParts extends Clock {
     LedgerStorage,
     'commit' | 'compare' | 'contents' | 'count' | 'countNow' | 'held' | 'row'
   >
-  readonly cluster: Pick<ClusterPort, 'readState'>
+  readonly cluster: Pick<ClusterPort, 'readState' | 'isAvailable'>
   /** Which leases the rows owe. */
   readonly owes: Owes
   /** Whether a walk is open, or has to wait for the cluster: until then, nothing is missing. */
@@ -38,6 +39,7 @@ export interface HoldingsParts extends Clock {
 
 /** Delay after a failed comparison, or while the disk is not writable. */
 const retryMs = 10_000
+const lateMs = hourMs
 
 /**
  * How long an operator's request waits for a walk, and how often it checks whether that has ended.
@@ -58,6 +60,8 @@ export class Holdings {
   private comparedMs: number | undefined
   private comparing: Promise<boolean> | undefined
   private isWanted = false
+  /** Since when comparisons have failed though the cluster is up, by the monotonic clock. */
+  private failingMs: number | undefined
   /** Differences that the last comparison left to a later one. */
   undecided: Undecided = { missing: 0, unexpected: 0, waitMs: 0 }
   /** Whether a second comparison follows the last one. */
@@ -71,15 +75,22 @@ export class Holdings {
   constructor(private readonly parts: HoldingsParts) {
     this.comparedMs = parts.storage.contents.comparedMs
     this.places = new Places(parts.now)
-    this.scheduler = new Scheduler(
-      async () => ((await this.compare()) ? this.untilNext() : retryMs),
-      parts,
-    )
+    this.scheduler = new Scheduler(async () => {
+      const isDone = await this.compare()
+      const isFine = isDone || !parts.cluster.isAvailable()
+      this.failingMs = isFine ? undefined : (this.failingMs ?? parts.monotonic())
+      return isDone ? this.untilNext() : retryMs
+    }, parts)
   }
 
   /** Time of the last comparison; undefined: never, so leases may be missing. */
   get since(): number | undefined {
     return this.comparedMs
+  }
+
+  /** Whether comparisons have failed for so long that an operator has to know. */
+  get isLate(): boolean {
+    return this.parts.monotonic() - (this.failingMs ?? Infinity) > lateMs
   }
 
   /**

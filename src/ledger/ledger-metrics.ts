@@ -24,6 +24,11 @@ export interface LedgerReport {
    * Messages that other gates have yet to read, and messages that were dropped, since the start.
    */
   readonly news: { readonly waiting: number; readonly dropped: number }
+  /**
+   * Whether comparisons have failed for an hour while the cluster is up; absent from an older
+   * daemon's answer.
+   */
+  readonly isComparisonLate?: boolean
   /** Whether writes to the disk succeed. */
   readonly isWritable: boolean
   /** Whether it is a copy that no operator trusts yet: the gate makes no repairs from it. */

@@ -267,6 +267,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       unheardGates: news?.unheard ?? [],
       news: news?.figures ?? { waiting: 0, dropped: 0 },
       oldestDoubtMs: doubts.oldestMs,
+      isComparisonLate: holdings.isLate,
     }),
     settingsChanged: () => {
       identity.check()

@@ -83,6 +83,12 @@ t.test('each problem is one alarm, the urgent ones first', async (t) => {
       ['gates-unheard'],
     ],
     [{ ledger: { ...ledger, unheardGates: ['x3k9q2ab'] } }, {}, []],
+    [
+      { ledger: { ...ledger, unheardGates: ['x3k9q2ab'], isComparisonLate: true } },
+      {},
+      ['gates-unheard'],
+    ],
+    [{ ledger: { ...ledger, isComparisonLate: true } }, {}, ['ledger-not-compared']],
     [{}, { failing: new Map([['alpha', 2]]) }, ['pins-fail']],
     [{}, { linesDropped: 5 }, ['log-lines-lost']],
     [{ certificateExpires: inDays(2) }, { keyEnds: [keyEnd] }, ['certificate-ends', 'keys-end']],

@@ -10,6 +10,7 @@ const [hourMs, dayMs] = [3_600_000, 86_400_000]
 /** @param undecided for each comparison: recent rows that the cluster lacks */
 function comparing(undecided: readonly number[]) {
   const { now, setTimer, turn } = clock()
+  const walk = { isOpen: false }
   const atMs: number[] = []
   const end = () => {
     const missing = undecided[atMs.push(now()) - 1] ?? 0
@@ -21,15 +22,15 @@ function comparing(undecided: readonly number[]) {
       contents: { comparedMs: undefined },
       compare: () => Promise.resolve({ see: () => Promise.resolve(), end }),
     },
-    cluster: { readState: () => Promise.resolve() },
-    isWalking: () => false,
+    cluster: { readState: () => Promise.resolve(), isAvailable: () => true },
+    isWalking: () => walk.isOpen,
     hearAll: () => Promise.resolve(true),
     intervalMs: dayMs,
     log: () => undefined,
     ...{ now, monotonic: now, setTimer },
   } as unknown as HoldingsParts)
   holdings.start(0)
-  return { atMs, turn, holdings }
+  return { atMs, turn, holdings, walk }
 }
 
 t.test('what is too recent for a comparison is decided by a second one', async (t) => {
@@ -54,6 +55,19 @@ t.test('a cluster that always lags is read twice a day, not every few minutes', 
   const { atMs, turn } = comparing(Array<number>(9).fill(1))
   await turn(2 * dayMs)
   t.equal(atMs.length, 4)
+})
+
+t.test('comparisons that fail for an hour are late, until one ends well', async (t) => {
+  const { atMs, turn, holdings, walk } = comparing([])
+  walk.isOpen = true
+  await turn(hourMs)
+  t.equal(holdings.isLate, false)
+  await turn(20_000)
+  t.equal(holdings.isLate, true)
+  walk.isOpen = false
+  await turn(20_000)
+  t.equal(holdings.isLate, false)
+  t.equal(atMs.length, 1)
 })
 
 /**
