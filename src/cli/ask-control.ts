@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
 import { silenceMsMax } from '../admin/control-pulse.js'
+import { faults } from '../gate/refusals.js'
 import type { Config } from '../settings/schema/schema.js'
 import { boundedText, connectFault, isOwn } from './ask-admin.js'
 import { CommandError } from './report.js'
@@ -13,13 +14,25 @@ const usual = '/run/pinwarden/control.sock'
 /** Fits every waiting pin of a very long queue. */
 const answerBytesMax = 256 * 1024 * 1024
 
+/** The daemon did not do what it was asked for. */
+export class ControlFault extends CommandError {
+  /** @param mayHaveActed false: it changed nothing */
+  constructor(
+    message: string,
+    hint: string | undefined,
+    readonly mayHaveActed: boolean,
+  ) {
+    super(message, hint)
+  }
+}
+
 /** No daemon answers at the control socket. */
-export class NoDaemon extends CommandError {}
+export class NoDaemon extends ControlFault {}
 
 /**
  * @param config names the socket, or leaves it to where the unit has it
  * @param silenceMs how long the daemon may be silent
- * @throws NoDaemon when nothing answers there, CommandError when what is asked is refused
+ * @throws NoDaemon when nothing answers there, ControlFault when what is asked is refused
  */
 export async function askControl(
   config: Config,
@@ -73,10 +86,13 @@ async function exchange<T>(
     asked.end(text)
     const [answer] = (await once(asked, 'response')) as [IncomingMessage]
     clearTimeout(timer)
-    if (!isOwn(answer)) throw new CommandError(`${anotherAnswers} ${socketPath}`, notThere)
+    if (!isOwn(answer)) throw new ControlFault(`${anotherAnswers} ${socketPath}`, notThere, false)
     asked.setTimeout(silenceMs, giveUp)
-    if (answer.statusCode !== 200)
-      throw new CommandError(messageIn(await boundedText(answer, answerBytesMax)))
+    const { statusCode = 0 } = answer
+    if (statusCode !== 200) {
+      const message = messageIn(await boundedText(answer, answerBytesMax))
+      throw new ControlFault(message, undefined, statusCode >= 500)
+    }
     return await take(answer)
   } catch (error) {
     if (error instanceof CommandError) throw error
@@ -91,7 +107,7 @@ async function exchange<T>(
 function faultOf(error: unknown, socketPath: string, silentMs: number | undefined): unknown {
   if (silentMs !== undefined) {
     const text = `the daemon at ${socketPath} has given no sign of life for ${silentMs / 1000} s`
-    return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): see its log and `ps`')
+    return new NoDaemon(text, 'it hangs, or was stopped (SIGSTOP): see its log and `ps`', true)
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
   if (code === undefined) return error
@@ -99,8 +115,10 @@ function faultOf(error: unknown, socketPath: string, silentMs: number | undefine
     return new NoDaemon(
       `this user may not use the control socket ${socketPath}`,
       "only the daemon's user and root may: try it with sudo",
+      false,
     )
-  return new NoDaemon(`no answer from the daemon: ${connectFault(socketPath, error)}`, notThere)
+  const text = `no answer from the daemon: ${connectFault(socketPath, error)}`
+  return new NoDaemon(text, notThere, code !== 'ENOENT' && code !== 'ECONNREFUSED')
 }
 
 const notThere =
@@ -110,5 +128,14 @@ const anotherAnswers = 'another program answers at the control socket'
 
 function messageIn(answer: string): string {
   const { message } = JSON.parse(answer) as { readonly message: string }
-  return message
+  return sentenceOf(message)
+}
+
+/** The daemon names a fault behind it by its reason. */
+export function sentenceOf(message: string): string {
+  const [reason = ''] = /^[a-z-]+/.exec(message) ?? []
+  const known = new Map(Object.entries(faults)).get(reason)
+  return known === undefined
+    ? message
+    : `${known.message} (${reason})${message.slice(reason.length)}`
 }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { KeyedCounter } from '../../collections/keyed-counter.js'
 import type { Done } from '../../admin/control-changes.js'
 import type { Config } from '../../settings/schema/schema.js'
-import { askControl } from '../ask-control.js'
+import { askControl, ControlFault, sentenceOf } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { CommandError } from '../report.js'
 
@@ -20,7 +20,10 @@ export interface ChangeAll<T> {
   readonly before?: number
   /** Called with how many are done, in their order. */
   readonly onDone?: (count: number) => Promise<void>
-  /** Whether a fault ends the whole change, so that later items are not begun. */
+  /**
+   * Whether a fault of one item ends the whole change, so that later items are not begun; else only
+   * a fault of all of them does.
+   */
   readonly endsWithFault: boolean
   /** What to type to continue. */
   readonly goOn: string
@@ -40,53 +43,88 @@ export async function changeAll<T>(
   change: ChangeAll<T>,
   io: Io,
 ): Promise<KeyedCounter> {
-  const { path, bodyOf, perSecond, before = 0, onDone, endsWithFault } = change
+  const { path, bodyOf, perSecond, before = 0, onDone } = change
   const size = Math.min(batchMax, Math.max(1, Math.ceil(perSecond / stepsPerSecond)))
   const counts = new KeyedCounter()
   const progress = new Progress(io, change.total, before)
-  const end = (why: string): CommandError =>
-    new CommandError(`${why}: ${progress.text}, and no other change began`, change.goOn)
-  const send = async (batch: readonly T[]): Promise<void> => {
-    const startMs = performance.now()
-    let results: readonly Done[]
+  const end = (why: string, last = 'no other change began', hint?: string): CommandError => {
+    const goOn = hint === undefined ? change.goOn : `${hint}; then ${change.goOn}`
+    return new CommandError(`${why}: ${progress.text}, and ${last}`, goOn)
+  }
+  const ask = async (batch: readonly T[]): Promise<readonly Done[]> => {
     try {
-      results = (await askControl(config, 'POST', path, bodyOf(batch))) as readonly Done[]
+      return (await askControl(config, 'POST', path, bodyOf(batch))) as readonly Done[]
     } catch (error) {
-      if (!(error instanceof CommandError) || progress.isFirst) throw error
-      const last = `the outcome of ${batch.length} more is unknown`
-      throw new CommandError(`${error.message}; ${progress.text}, ${last}`, change.goOn)
+      if (!(error instanceof ControlFault)) throw error
+      const { message, hint, mayHaveActed } = error
+      if (mayHaveActed) throw end(message, `the outcome of ${batch.length} more is unknown`, hint)
+      throw progress.isFirst ? error : end(message, undefined, hint)
     }
-    const stop = results.findIndex(
-      ({ outcome }) => outcome === 'not-begun' || (endsWithFault && outcome === 'failed'),
-    )
+  }
+  const send = async (batch: readonly T[], interrupt: AbortSignal): Promise<void> => {
+    const startMs = performance.now()
+    const results = await ask(batch)
     const settled = results.filter(({ outcome }) => outcome !== 'not-begun')
-    const reasons = new Set<string>()
-    for (const { cid, outcome, message } of settled) {
-      counts.add(outcome)
-      if (message === undefined && !faulty.has(outcome)) continue
-      // One fault ends the change: of all that failed with it, one is enough.
-      if (endsWithFault && outcome === 'failed' && reasons.has(message ?? '')) continue
-      if (outcome === 'failed') reasons.add(message ?? '')
-      io.stderr.write(`${cid}: ${message ?? outcome}\n`)
-    }
-    const failed = endsWithFault ? settled.filter(({ outcome }) => outcome === 'failed') : []
-    progress.add(settled.length - failed.length)
+    const failures = settled.filter(isFailure)
+    const isEnding = failures.length > 0 && (change.endsWithFault || isOfAll(failures, results))
+    const stop = results.findIndex(
+      (done) => done.outcome === 'not-begun' || (isEnding && isFailure(done)),
+    )
+    for (const { outcome } of settled) counts.add(outcome)
+    for (const text of textsOf(settled, isEnding)) io.stderr.write(`${text}\n`)
+    progress.add(settled.length - (isEnding ? failures.length : 0))
     await onDone?.(before + progress.inOrder(stop === -1 ? results.length : stop))
-    if (results.some(({ outcome }) => outcome === 'not-begun')) throw end('the daemon is stopping')
-    if (stop !== -1) throw end(results[stop]?.message ?? 'it failed')
+    if (settled.length < results.length) throw end('the daemon is stopping')
+    if (stop !== -1) throw end(sentenceOf(results[stop]?.message ?? 'it failed'))
     const spareMs = (batch.length / perSecond) * 1000 - (performance.now() - startMs)
-    if (spareMs > 0) await setTimeout(spareMs)
+    if (spareMs > 0)
+      await setTimeout(spareMs, undefined, { signal: interrupt }).catch(() => undefined)
+    if (interrupt.aborted && !progress.isWhole) throw end('interrupted')
   }
   let batch: T[] = []
   for await (const item of change.items) {
     batch.push(item)
     if (batch.length < size) continue
-    await send(batch)
+    await interruptibly((interrupt) => send(batch, interrupt))
     batch = []
   }
-  if (batch.length > 0) await send(batch)
+  if (batch.length > 0) await interruptibly((interrupt) => send(batch, interrupt))
   progress.end()
   return counts
+}
+
+/** The first Ctrl-C only aborts the signal; the second one ends the process. */
+async function interruptibly(act: (interrupt: AbortSignal) => Promise<void>): Promise<void> {
+  const interrupt = new AbortController()
+  const onInterrupt = (): void => {
+    interrupt.abort()
+  }
+  process.once('SIGINT', onInterrupt)
+  try {
+    await act(interrupt.signal)
+  } finally {
+    process.off('SIGINT', onInterrupt)
+  }
+}
+
+const isFailure = ({ outcome }: Done): boolean => outcome === 'failed'
+
+/** Whether it is not one pin that is at fault. */
+const isOfAll = (failures: readonly Done[], all: readonly Done[]): boolean =>
+  (failures.length === all.length && all.length > 1) ||
+  failures.some(({ message }) => message?.startsWith('cluster-down'))
+
+/** A line for each pin with a fault; of those that fail with what ends the change, one. */
+function textsOf(settled: readonly Done[], isEnding: boolean): readonly string[] {
+  const told = new Set<string>()
+  return settled.flatMap((done) => {
+    const { cid, outcome, message } = done
+    if (message === undefined && !faulty.has(outcome)) return []
+    const text = sentenceOf(message ?? outcome)
+    if (isEnding && isFailure(done) && told.has(text)) return []
+    told.add(text)
+    return [`${cid}: ${text}`]
+  })
 }
 
 /** Named one by one, each with its CID. */
@@ -104,6 +142,10 @@ class Progress {
     private readonly total: number | undefined,
     private readonly before: number,
   ) {}
+
+  get isWhole(): boolean {
+    return this.before + this.count === this.total
+  }
 
   get text(): string {
     const done = this.before + this.count

@@ -4,7 +4,7 @@ import type { DecideJson, PlannedJson } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
 import { askControl } from '../ask-control.js'
 import type { Io } from '../io.js'
-import { CommandError, UsageError } from '../report.js'
+import { UsageError } from '../report.js'
 import { type ChangeAll, changeAll, sayEnd } from './change-all.js'
 import { keepDone, type PlanKind, readDone, readPlan } from './plan-file.js'
 
@@ -25,9 +25,7 @@ export async function pinsApply(options: ApplyOptions, io: Io): Promise<number> 
   const { configPath, file, asIs = false } = options
   const given = rateOf(options.rate)
   const config = await loadConfig(configPath)
-  const plan = await readPlan(file, (kind, line, number) => {
-    if (!isOfPlan(kind, line)) throw new CommandError(`line ${number} does not belong to a plan`)
-  })
+  const plan = await readPlan(file, isOfPlan)
   if (asIs && plan.kind === 'release')
     throw new UsageError(
       '--as-is is for plans of changes outside the gate',

@@ -68,26 +68,29 @@ export interface ReadPlan {
 /**
  * Reads all of it before any change.
  *
- * @param check throws when a line does not belong to a plan of this kind
+ * @param isOfPlan whether a line belongs to a plan of this kind
  * @throws CommandError it is not a plan, or half of one
  */
 export async function readPlan(
   path: string,
-  check: (kind: PlanKind, line: string, number: number) => void,
+  isOfPlan: (kind: PlanKind, line: string) => boolean,
 ): Promise<ReadPlan> {
   const digest = createHash('sha256')
   let kind: PlanKind | undefined
   let [number, count, last] = [0, 0, '']
+  let wrong: number | undefined
   for await (const line of rawLines(path)) {
     digest.update(`${line}\n`)
     number++
     if (last === lastLine) throw new CommandError(`${path} continues after its last line`, makeAnew)
     last = line
     if (number === 1) kind = kindIn(path, line)
-    else if (kind !== undefined && !isRemark(line)) check(kind, line, number)
+    else if (kind !== undefined && !isRemark(line) && !isOfPlan(kind, line)) wrong ??= number
     if (!isRemark(line)) count++
   }
   if (kind === undefined) throw new CommandError(`${path} is empty`, makeAnew)
+  if (wrong !== undefined && wrong < number)
+    throw new CommandError(`${path}: line ${wrong} does not belong to a plan`, makeAnew)
   if (last !== lastLine)
     throw new CommandError(`${path} is incomplete: its last line is not "${lastLine}"`, makeAnew)
   const lines = async function* () {

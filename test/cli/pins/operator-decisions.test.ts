@@ -8,7 +8,7 @@ import { askControl } from '../../../src/cli/ask-control.js'
 import { digestOf, generateKey } from '../../../src/settings/keyring/key.js'
 import type { Config } from '../../../src/settings/schema/schema.js'
 import { hourMs } from '../../../src/time/units.js'
-import type { Daemon } from '../../support/daemon.js'
+import { type Daemon, run } from '../../support/daemon.js'
 import { generatedCid as cid } from '../../support/fake-cluster/index.js'
 import { pinwarden } from '../../support/pinwarden.js'
 import { prepareDaemon } from '../../support/prepare-daemon.js'
@@ -22,7 +22,7 @@ async function prepared(t: Test, settings: object = {}) {
     leaseId: leaseIds[name],
     keys: [{ id: 'k1', sha256: digestOf(keys[name]) }],
   })
-  const { cluster, file, start, command } = await prepareDaemon(t, {
+  const { cluster, file, path, start, command } = await prepareDaemon(t, {
     ledger: { directory: 'state' },
     cluster: { health: { failuresMax: 1, intervalMs: 1000 } },
     onOutage: 'journal',
@@ -34,7 +34,7 @@ async function prepared(t: Test, settings: object = {}) {
       .map((key) => key.replace('pinwarden.lease.', ''))
       .sort()
   return {
-    ...{ cluster, file, holders },
+    ...{ cluster, file, path, holders },
     start: async () => {
       const { daemon, ask } = await start()
       return {
@@ -249,6 +249,21 @@ t.test(
     t.equal(all.filter((index) => holders(index).length > 0).length, 40)
   },
 )
+
+t.test('Ctrl-C ends a long command after the changes in progress, and it says so', async (t) => {
+  const { cluster, file, start, path } = await prepared(t)
+  await start()
+  for (let index = 0; index < 100; index++) cluster.addPin(cid(index))
+  writeFileSync(file('cids'), Array.from({ length: 100 }, (_, at) => `${cid(at)}\n`).join(''))
+  const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
+  cluster.behave({ method: 'POST' }, { kind: 'hold', until })
+  const adopt = run(t, ['pins', 'adopt', '--encoder', 'alpha', '--cids', file('cids'), '-c', path])
+  while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
+  adopt.process.kill('SIGINT')
+  goOn(undefined)
+  t.same(await adopt.exited, { code: 1, signal: null })
+  t.match(adopt.stderr, /interrupted: 64 are done, and no other change began\nhint: run the same/)
+})
 
 t.test(
   'a working daemon gives signs of life, and the command reports one that does not',

@@ -11,7 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { once } from 'node:events'
-import { type IncomingMessage, request as httpRequest } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  request as httpRequest,
+} from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -289,6 +293,52 @@ t.test('a fault that ends a plan appears once, however many pins fail with it', 
   t.equal(cluster.pins.size, 4)
 })
 
+t.test('adopt ends with the first fault of the whole cluster, in words', async (t) => {
+  const settings = { cluster: { health: { failuresMax: 1 } } }
+  const { cluster, daemon, file, command } = await served(t, settings)
+  cluster.behave({ path: /./ }, { kind: 'reset' })
+  await daemon.logged('the cluster went down: no endpoint is available')
+  writeFileSync(file('cids'), Array.from({ length: 200 }, (_, index) => cid(index)).join('\n'))
+  const adopt = await command('pins', 'adopt', '--encoder', 'alpha', '--cids', file('cids'))
+  const why = 'the cluster is down \\(cluster-down\\)'
+  t.equal(adopt.code, 1)
+  t.match(adopt.stderr, new RegExp(`^Qm\\w+: ${why}\n[^\n]*${why}: 0 are done, and no other ch`))
+  t.match(await command('pins', 'show', cid(1)), { code: 1, stderr: new RegExp(`error: ${why}`) })
+})
+
+t.test(
+  'where the daemon disappears, the command says what is unknown, if anything is',
+  async (t) => {
+    const { file, command } = await prepareDaemon(t, { encoders: { alpha: {} } })
+    writeFileSync(file('cids'), Array.from({ length: 70 }, (_, index) => cid(index)).join('\n'))
+    const adopt = () => command('pins', 'adopt', '--encoder', 'alpha', '--cids', file('cids'))
+    for (const [isThere, why] of [
+      [
+        false,
+        /does not exist: 64 are done, and no other change began\nhint: is it .*; then run the/,
+      ],
+      [true, /hung up without an answer: 64 are done, and the outcome of 6 more is unknown\n/],
+    ] as const) {
+      let asked = 0
+      const server = createHttpServer((_request, response) => {
+        if (++asked > 1) {
+          response.destroy()
+          return
+        }
+        const results = Array.from({ length: 64 }, () => ({ cid: cid(1), outcome: 'adopted' }))
+        response.setHeader('x-pinwarden', 'admin').end(JSON.stringify(results))
+        if (!isThere) server.close()
+      })
+      server.listen(file('control.sock'))
+      await once(server, 'listening')
+      const { code, stderr } = await adopt()
+      t.equal(code, 1)
+      t.match(stderr, why)
+      server.close()
+    }
+  },
+)
+
 t.test('apply keeps its progress from the start, beside another apply of the plan', async (t) => {
   const { cluster, file, ask, command } = await served(t)
   const out = file('plan.txt')
@@ -329,10 +379,13 @@ t.test('half a plan is never written, and never applied', async (t) => {
   const whole = readFileSync(out, 'utf8')
   const cases = [
     [whole.slice(0, -10), /is incomplete/],
-    [whole.slice(0, whole.length / 2), /is incomplete|does not belong to a plan/],
+    [
+      whole.slice(0, whole.indexOf(alphaId) + 2),
+      /is incomplete: its last .*\nhint: make a new one/,
+    ],
     [whole.split('\n').slice(1).join('\n'), /is not a plan of this release/],
     [`${whole}${whole}`, /continues after its last line/],
-    [whole.replace('\n', '\nnonsense\n'), /line 2 does not belong to a plan/],
+    [whole.replace('\n', '\nnonsense\n'), /line 2 does not belong to a plan\nhint: make a new/],
     ['', /is empty/],
   ] as const
   for (const [text, message] of cases) {
