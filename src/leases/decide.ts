@@ -49,6 +49,8 @@ export interface Moment {
   /** Milliseconds since the epoch. */
   readonly nowMs: number
   readonly token: string
+  /** The token of a take-down in this second or a later one, which the lease comes after. */
+  readonly after?: string | undefined
 }
 
 /** A POST: adds or renews the caller's lease, and does not affect the others. */
@@ -56,7 +58,7 @@ export function decidePin(
   record: PinRecord | undefined,
   { holder }: Caller,
   asked: PinRequest,
-  { nowMs, token }: Moment,
+  { nowMs, token, after }: Moment,
 ): Decision {
   if (record !== undefined && record.type !== 'pin') return refuse('not-a-plain-pin')
   const { cid, options, untilMs } = asked
@@ -66,7 +68,8 @@ export function decidePin(
   const others = leases
     .filter((lease) => lease !== own)
     .map((lease) => (record?.leases.includes(lease) === true ? lease : { ...lease, token }))
-  const replaces = own === undefined ? [] : replacedBy(token, own)
+  const first = after === undefined ? [] : [after]
+  const replaces = own === undefined ? first : replacedBy(token, own)
   const lease = {
     ...{ holder, sinceMs: own?.sinceMs ?? inSeconds(nowMs), untilMs, token },
     ...(replaces.length > 0 && { replaces }),
@@ -143,4 +146,5 @@ export function liveLeases(record: PinRecord, now: number): readonly Lease[] {
 
 const refuse = (reason: Refused): Decision => ({ kind: 'refuse', reason })
 
-const inSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000
+/** Leases begin at whole seconds. */
+export const inSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000

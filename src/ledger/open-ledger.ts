@@ -99,8 +99,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const onDoubt = (cid: string, reason: DoubtReason): void => {
     doubts.add(cid, reason)
   }
+  let lostMs = -Infinity
   const onLost = (): void => {
-    log('warn', {}, lostRows)
+    // Both the secret and the rows are gone of a store that restarted empty.
+    if (opening.monotonic() > lostMs + lagMs) log('warn', {}, lostRows)
+    lostMs = opening.monotonic()
     beUnsure()
     for (const cid of recent.within(lagMs)) onDoubt(cid, 'lock-lost')
   }

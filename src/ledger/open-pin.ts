@@ -53,6 +53,8 @@ export interface OpenPin {
    * has expired only when both say so.
    */
   readonly nowMs: number
+  /** The token of a take-down that a new lease would not be seen to follow, by its time. */
+  readonly after: string | undefined
   /**
    * Puts a doubt on the disk, until the lock ends, before the cluster is asked for a change that
    * ends or shortens a lease. If the gate is killed meanwhile, only that tells the next run of it.

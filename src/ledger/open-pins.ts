@@ -1,5 +1,5 @@
 /** Pins during a change: each under its locks, with its row after the write. */
-import { isUnheld } from '../leases/decide.js'
+import { inSeconds, isUnheld } from '../leases/decide.js'
 import { type Lease, tokenText } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
@@ -11,7 +11,7 @@ import { ownSeq, withoutEnded } from './merge.js'
 import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
-import { everyHolder } from './take-down.js'
+import { everyHolder, takeDownOf } from './take-down.js'
 import { type Telling, tellGates } from './tell-gates.js'
 import { type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
 import { type LedgerRow, releasedOf } from './row.js'
@@ -138,7 +138,8 @@ export class OpenPins {
       const { record, nowMs } = view
       const isThere = view.read !== undefined
       const isLocked = lock?.isTaken !== false
-      const pin = { cid, record, isThere, isLocked, token, seq: changeSeq, nowMs }
+      const after = this.takeDownAfter(cid, nowMs)
+      const pin = { cid, record, isThere, isLocked, token, seq: changeSeq, nowMs, after }
       const begin = (wanted: Wanted): Promise<void> | undefined => {
         if (!takesFrom(record, wanted)) return undefined
         isBegun = true
@@ -191,6 +192,13 @@ export class OpenPins {
       void storage.note([{ kind: 'row', row: { ...after, report } }])
     })
     return retracted
+  }
+
+  /** Other gates tell by the time whether a lease began before a take-down. */
+  private takeDownAfter(cid: string, nowMs: number): string | undefined {
+    const row = this.parts.news && this.parts.recent.of(cid)?.row
+    const down = row && takeDownOf(row)
+    return down !== undefined && inSeconds(nowMs) <= down.atMs ? down.token : undefined
   }
 
   /** Tells the other gates of the write; a gate that was not alone checks it again. */

@@ -51,8 +51,9 @@ export function isBefore(
   if (own === undefined) return undefined
   const isSince = (text: string): boolean => {
     const version = readToken(text)
-    return version?.gateId === own.gateId && version.seq > own.seq
+    return version?.gateId === own.gateId && version.seq >= own.seq
   }
+  // No lease has the number of the take-down itself: one that names it began after it.
   if (tokensOf(lease).some(isSince)) return false
   return readToken(lease.token ?? '')?.gateId === own.gateId ? true : undefined
 }

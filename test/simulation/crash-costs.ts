@@ -96,7 +96,7 @@ export const crashCosts = {
   'down-elsewhere': {
     event: 'an operator takes a pin down at one of several gates',
     loses:
-      'pins answered with 200 by other gates: renewals before they hear of it, and first pins ' +
+      'pins answered with 200 by another gate before it hears of it: renewals, and first pins ' +
       'within a second, or within a minute if the take-down waits for the cluster',
     reportedIn: 'log',
   },

@@ -37,8 +37,6 @@ interface Hold {
   mayPrecede: boolean
   /** The pin was taken down, and other gates may still owe a lease of before. */
   isOfBefore: boolean
-  /** It was pinned at another gate within the second of a take-down. */
-  isWithinDown: boolean
   /** How often what was sure of it was given up, such as for an accepted cost. */
   forgiven: number
   /** POSTs with 200 or 202, and the last of them of which a plan may have seen the lease. */
@@ -153,7 +151,6 @@ export class ReferenceModel {
     const isUnheard = mayBeUnheard(entry, hold, answer)
     if (isUnheard && answer.untilMs > -Infinity) this.accept('down-elsewhere')
     const isUnsure = answer.atMs < entry.unsafeUntilMs || hold.mayPrecede || isUnheard
-    hold.isWithinDown = isByThen(entry, hold, answer)
     hold.mayPrecede = false
     hold.minMs = isUnsure ? -Infinity : answer.untilMs
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
@@ -309,12 +306,6 @@ export class ReferenceModel {
     Object.assign(entry, { isByHand: false, isLossy: done === 'waiting' || isApart })
   }
 
-  /** Gates may not have heard of take-downs that others knew of. */
-  storeDisturbed(): void {
-    for (const { holds } of this.entries.values())
-      for (const hold of holds.values()) if (hold.isWithinDown) this.forgive('down-elsewhere', hold)
-  }
-
   /** Whether a write of a ledger that is lost may still land. */
   mayLandUnknown(cid: string, nowMs: number): boolean {
     return (this.entries.get(cid)?.unsafeUntilMs ?? -Infinity) > nowMs
@@ -357,11 +348,18 @@ export class ReferenceModel {
     this.forgiveBoth()
   }
 
-  /** It was released at one gate, and made again at another: neither knows which came later. */
+  /**
+   * It was released or shortened at one gate, and made again at another: neither knows which came
+   * later.
+   */
   private mayLengthen(hold: Hold): void {
-    const { untilMs, writers } = hold.former
-    const isElsewhere = [...writers].some((gate) => gate !== hold.gate)
-    if (!isElsewhere || hold.maxMs === -Infinity || hold.maxMs >= untilMs) return
+    const isElsewhere = (writers: ReadonlySet<number>): boolean =>
+      [...writers].some((gate) => gate !== hold.gate)
+    const untilMs = Math.max(
+      isElsewhere(hold.former.writers) ? hold.former.untilMs : -Infinity,
+      isElsewhere(hold.writers) ? hold.everMs : -Infinity,
+    )
+    if (hold.maxMs === -Infinity || hold.maxMs >= untilMs) return
     hold.maxMs = untilMs
     this.accept('crash-elsewhere')
   }
@@ -507,7 +505,6 @@ export class ReferenceModel {
     for (const [leaseId, hold] of entry.holds) {
       hold.isInFlight = false
       Object.assign(hold, { isAtRisk: false, mayPrecede: false, isOfBefore: false })
-      hold.isWithinDown = false
       hold.mayLand = false
       hold.waitsAt = undefined
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
@@ -606,15 +603,12 @@ const waitsElsewhere = ({ waitsAt, gate }: Hold): boolean =>
  * one of before: the renewal of a lease that it still owes, and what began before that by its
  * clock.
  */
-const mayBeUnheard = (entry: Entry, hold: Hold, answer: Pinned): boolean =>
-  answer.isApart && (isByThen(entry, hold, answer) || (isElsewhere(entry, hold) && hold.isOfBefore))
-
-/** Whether gates that hear of it later may take it for one of before the take-down. */
-const isByThen = (entry: Entry, hold: Hold, { beganMs }: Pinned): boolean =>
-  isElsewhere(entry, hold) && beganMs <= (entry.down?.untilMs ?? -Infinity)
-
-const isElsewhere = ({ down }: Entry, { gate }: Hold): boolean =>
-  down !== undefined && gate !== down.gate
+const mayBeUnheard = (
+  { down }: Entry,
+  { gate, isOfBefore }: Hold,
+  { isApart, beganMs }: Pinned,
+): boolean =>
+  down !== undefined && isApart && gate !== down.gate && (isOfBefore || beganMs <= down.untilMs)
 
 /** It was changed, or may have been. */
 const loosen = (entry: Entry): void => {
@@ -647,7 +641,6 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         isAtRisk: false,
         mayPrecede: false,
         isOfBefore: false,
-        isWithinDown: false,
       },
       ...{ forgiven: 0, posts: 0, plannedPosts: -Infinity },
     }

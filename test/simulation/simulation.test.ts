@@ -388,6 +388,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 3, cid: 1, spanMs: 30_000, gate: 2, afterMs: 60 },
     ],
   ],
+  'a first pin within the second of a take-down stays, as its gate had heard of that': [
+    3,
+    [
+      { kind: 'take-down', cid: 1, gate: 0, afterMs: 841 },
+      { kind: 'pin', encoder: 0, cid: 1, spanMs: 300_000, gate: 2, afterMs: 90 },
+      { kind: 'pin', encoder: 2, cid: 1, spanMs: 300_000, gate: 2, afterMs: 72_800 },
+      { kind: 'unpin', encoder: 0, cid: 1, gate: 1, afterMs: 20 },
+    ],
+  ],
   'a queued pin that replaces the later lease of another gate outlasts an unpin of before': [
     2,
     [

@@ -164,10 +164,8 @@ export class World implements Surroundings {
   private async act(action: Command): Promise<void> {
     if (!undelayed.has(action.kind)) this.mayWait = true
     const { cluster, store, time, model } = this
-    if (action.kind.startsWith('store-') || action.kind === 'packet-fault') {
+    if (action.kind.startsWith('store-') || action.kind === 'packet-fault')
       this.isStoreDisturbed = true
-      model.storeDisturbed()
-    }
     if (!loggedElsewhere.has(action.kind))
       this.note(JSON.stringify({ ...action, afterMs: undefined }))
     switch (action.kind) {

@@ -32,18 +32,18 @@ export interface Deciding {
 }
 
 /** The state of a pin at its decision. */
-export type Known = Pick<OpenPin, 'record' | 'nowMs' | 'token'>
+export type Known = Pick<OpenPin, 'record' | 'nowMs' | 'token' | 'after'>
 
 export async function decideToPin(
   deciding: Deciding,
-  { record, nowMs, token }: Known,
+  { record, nowMs, token, after }: Known,
   asked: PinRequest,
 ): Promise<Decision> {
   const { encoder } = deciding
   const updated = await updating(deciding, asked)
   if (updated === undefined) return { kind: 'unknown' }
   const untilMs = withinRetention(updated.untilMs, encoder, nowMs)
-  return decidePin(record, callerOf(encoder), { ...updated, untilMs }, { nowMs, token })
+  return decidePin(record, callerOf(encoder), { ...updated, untilMs }, { nowMs, token, after })
 }
 
 /** Retention bounds each lease of an encoder. */
