@@ -202,16 +202,17 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
       if (isQueued || row !== undefined) return { record: undefined, read: null }
       throw error
     })
-  const owed = read === null ? row : record
-  const isGone = record === undefined && takeDown !== undefined && !isQueued
+  // Released, but the cluster has it: a doubt is open, or the read is older than the release.
+  const isReleased = record === undefined && read !== undefined && read !== null
+  const owed = read === null ? row : (record ?? read)
+  const isGone = record === undefined && takeDown !== undefined && !isQueued && !isReleased
   if (isGone)
     throw new ControlRefusal(404, `an operator released this pin for good: ${takeDown.reason}`)
   if (owed === undefined && !isQueued)
     throw new ControlRefusal(404, 'pin is not part of the pinset')
   const now = Date.now()
-  const leases = record
-    ? liveLeases(record, now)
-    : (owed?.leases ?? []).filter(({ untilMs }) => untilMs > now)
+  const ofRow = read === null ? (row?.leases ?? []) : []
+  const leases = record ? liveLeases(record, now) : ofRow.filter(({ untilMs }) => untilMs > now)
   const names = namesByHolder(snapshot)
   const shown = ({ holder, sinceMs, untilMs }: Lease) => ({
     encoder: names.get(holder) ?? null,
@@ -222,15 +223,16 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   return {
     cid,
     name: owed?.options.find(([name]) => name === 'name')?.[1] ?? '',
-    type: record?.type ?? '',
-    written: timeText(record?.writtenMs ?? Infinity),
+    type: (record ?? read)?.type ?? '',
+    written: timeText((record ?? read)?.writtenMs ?? Infinity),
     expires: timeText(owed?.expiresMs ?? Infinity),
-    isLetGo: owed !== undefined && isSoftDeleted(owed),
+    isLetGo: !isReleased && owed !== undefined && isSoftDeleted(owed),
+    ...{ isReleased, takeDown: takeDown?.reason ?? null },
     isQueued,
     isInCluster: read === null ? null : read !== undefined,
     report: report ?? null,
     leases: leases.map(shown),
-    former: owed?.former.map(shown) ?? [],
+    former: isReleased ? [] : (owed?.former.map(shown) ?? []),
     queued: ledger.queue
       .of(cid)
       .map(({ holder, atMs, untilMs }) => shown({ holder, sinceMs: atMs, untilMs })),

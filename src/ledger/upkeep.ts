@@ -12,6 +12,8 @@ export type Outcome =
   | 'adopted'
   | 'held-already'
   | 'restored'
+  /** The leases of its former holders have ended meanwhile. */
+  | 'restored-to-operator'
   | 'released'
   | 'unpinned'
   | 'changed-since'
@@ -57,7 +59,7 @@ export class Upkeep {
     })
   }
 
-  /** Restores a soft-deleted pin to its former holders. */
+  /** Restores a soft-deleted pin to its former holders, else to the operator. */
   restore(cid: string): Promise<Outcome> {
     return this.changed(cid, (record, { nowMs, token }) => {
       if (!isSoftDeleted(record)) return 'held-already'
@@ -67,7 +69,8 @@ export class Upkeep {
         former.length > 0 ? former : [{ holder: operator, sinceMs: whole, untilMs: Infinity }]
       // Their own tokens belong to released leases.
       const leases = holders.map((lease) => ({ ...lease, token }))
-      return ['restored', { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
+      const outcome = former.length > 0 ? 'restored' : 'restored-to-operator'
+      return [outcome, { ...record, former: [], leases, expiresMs: latestEnd(leases) }]
     })
   }
 

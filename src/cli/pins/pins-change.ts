@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import type { Done } from '../../admin/control-changes.js'
 import { reasonBytesMax } from '../../admin/control-pins.js'
 import { loadConfig } from '../../settings/load.js'
-import { askControl } from '../ask-control.js'
+import { askControl, sentenceOf } from '../ask-control.js'
 import type { Io } from '../io.js'
 import { readLogLine } from '../../log/line-text.js'
 import { changeOf } from '../../settings/values/permissions.js'
@@ -19,17 +19,25 @@ export interface RestoreOptions {
 export async function pinsRestore({ configPath, cid }: RestoreOptions, io: Io): Promise<number> {
   const config = await loadConfig(configPath)
   const [done] = (await askControl(config, 'POST', '/restore', { cid })) as readonly [Done]
-  if (done.outcome === 'restored' || done.outcome === 'held-already') {
-    const words = done.outcome === 'restored' ? 'restored' : 'held-already: nothing was changed'
+  const words = restored.get(done.outcome)
+  if (words !== undefined) {
     io.stdout.write(`${done.cid}: ${words}\n`)
     return 0
   }
-  throw new CommandError(`${cid}: ${done.message ?? done.outcome}`, hints.get(done.outcome))
+  const hint = done.outcome === 'not-pinned' ? graceIsOver : undefined
+  throw new CommandError(`${cid}: ${sentenceOf(done.message ?? done.outcome)}`, hint)
 }
 
-const hints = new Map<string, string>([
-  ['not-pinned', 'the grace period is over, or there was none: pin it again where the data is'],
+const restored: ReadonlyMap<string, string> = new Map([
+  ['restored', 'restored'],
+  [
+    'restored-to-operator',
+    "restored, but its former holders' leases have ended: the operator holds it, without end",
+  ],
+  ['held-already', 'held-already: nothing was changed'],
 ])
+
+const graceIsOver = 'the grace period is over, or there was none: pin it again where the data is'
 
 export interface AdoptOptions {
   readonly configPath: string

@@ -43,6 +43,10 @@ interface Shown {
   readonly written: string | null
   readonly expires: string | null
   readonly isLetGo: boolean
+  /** Absent from an older daemon's answer. */
+  readonly isReleased?: boolean
+  /** An operator's reason to release it for good, if one ever did. */
+  readonly takeDown?: string | null
   /** Whether a change of it waits for the cluster. */
   readonly isQueued: boolean
   /** Null: the cluster did not say; absent, as `queued` is, from an older daemon's answer. */
@@ -74,11 +78,14 @@ const reportText = {
 } as const
 
 function textOf(pin: Shown): string {
+  const forGood = typeof pin.takeDown === 'string' ? ` for good (${pin.takeDown})` : ''
   const held = pin.isLetGo
     ? 'unpinned, in its grace period: pinwarden pins restore brings it back'
     : pin.leases.length > 0
       ? 'held'
-      : 'held by no encoder'
+      : pin.isReleased === true
+        ? `released${forGood}, but the cluster has it: the gate checks whether that lasts`
+        : 'held by no encoder'
   const known = pin.report === null ? held : reportText[pin.report]
   const state = pin.isQueued
     ? `${known}; one of its pins is waiting: pinwarden journal list`

@@ -132,7 +132,14 @@ t.test('pins show and list say who holds what', async (t) => {
   t.match(lacking.stdout, /^state +held$/m, 'it is owed')
   t.match(lacking.stdout, /^cluster +does not have it/m)
   t.match(lacking.stdout, /^alpha +alpha0000000/m)
+  const { metadata = null } = cluster.pins.get(cid(4)) ?? {}
   t.equal(await ask('DELETE', 6), 200, 'its lease ended')
+  t.equal(await ask('DELETE', 4), 200)
+  cluster.addPin(cid(4), { metadata, name: 'back' })
+  const back = await command('pins', 'show', cid(4))
+  t.match(back.stdout, /^name +back\nstate +released, but the cluster has it.*\ncluster +has it$/m)
+  t.notMatch(back.stdout, 'alpha')
+  t.equal(await ask('POST', 4), 200)
   const show = await command('pins', 'show', cid(3))
   t.equal(show.code, 0)
   t.match(show.stdout, /^state +held$/m)
@@ -196,6 +203,15 @@ t.test('pins restore restores a pin that was unpinned', async (t) => {
   await ask('POST', 1)
   await ask('DELETE', 1)
   t.match((await command('pins', 'show', cid(1))).stdout, /^state +unpinned/m)
+  const { metadata, ...kept } = cluster.pins.get(cid(1)) ?? {}
+  const ended = [...(metadata ?? [])].map(
+    ([key, value]) => [key, value.replace('/../', '/20200101T000000Z/')] as const,
+  )
+  cluster.addPin(cid(3), { ...kept, metadata: new Map(ended) })
+  t.match(await command('pins', 'restore', cid(3)), {
+    ...{ code: 0, stdout: /restored, but its former holders' leases have ended: the operator/ },
+  })
+  t.same(holdersIn(cluster.pins.get(cid(3))?.metadata), ['operator'])
   const restore = await command('pins', 'restore', cid(1))
   t.match(restore, { code: 0, stdout: `${cid(1)}: restored\n` })
   t.same(holdersIn(cluster.pins.get(cid(1))?.metadata), [alphaId])
