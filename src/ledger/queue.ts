@@ -83,19 +83,17 @@ export class Queue {
     return own.map(([cid]) => cid)
   }
 
-  /** The last request for each CID. */
-  lasts(): ReadonlyMap<string, QueueEntry> {
-    const lasts = new Map<string, QueueEntry>()
-    for (const [cid, entries] of this.byCid) {
-      const last = entries.at(-1)
-      if (last !== undefined) lasts.set(cid, last)
-    }
-    return lasts
+  /** For each CID the entry of {@link leading}. */
+  leads(): ReadonlyMap<string, QueueEntry> {
+    const leads = [...this.byCid].flatMap(([cid, [first, ...others]]) =>
+      first === undefined ? [] : [[cid, leading(first, others)] as const],
+    )
+    return new Map(leads)
   }
 
-  /** The last request for a CID. */
-  lastOf(cid: string): QueueEntry | undefined {
-    return this.byCid.get(cid)?.at(-1)
+  leadOf(cid: string): QueueEntry | undefined {
+    const [first, ...others] = this.of(cid)
+    return first && leading(first, others)
   }
 
   /**
@@ -286,6 +284,15 @@ export class Queue {
     for (const waiter of waiters ?? []) waiter()
     return true
   }
+}
+
+/**
+ * The entry whose name and options the pin will have: that of the first encoder, if there are
+ * several, as they are frozen once a second one holds the pin; else the last one.
+ */
+function leading(first: QueueEntry, others: readonly QueueEntry[]): QueueEntry {
+  const isShared = others.some(({ holder }) => holder !== first.holder)
+  return isShared ? first : (others.at(-1) ?? first)
 }
 
 /** Everything that determines the outcome of an entry, except its expiry. */

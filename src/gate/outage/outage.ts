@@ -16,7 +16,7 @@ import type { Encoder } from '../../settings/keyring/encoder.js'
 export interface OutageParts {
   readonly queue: Pick<
     Queue,
-    'accept' | 'has' | 'isBehindSource' | 'lastOf' | 'lasts' | 'size' | 'whenDone'
+    'accept' | 'has' | 'isBehindSource' | 'leadOf' | 'leads' | 'size' | 'whenDone'
   >
   readonly quota: Pick<Quota, 'excessOf' | 'heldUntil'>
   readonly clock: Pick<Clock, 'setTimer'>
@@ -123,7 +123,7 @@ export class Outage {
 
   /** All waiting pins, by CID. */
   queued(): ReadonlyMap<string, QueueEntry> {
-    return this.parts.queue.lasts()
+    return this.parts.queue.leads()
   }
 
   get isEmpty(): boolean {
@@ -134,7 +134,7 @@ export class Outage {
     const { queue } = this.parts
     if (queue.size === 0) return []
     return cids.flatMap((cid) => {
-      const entry = queue.lastOf(cid)
+      const entry = queue.leadOf(cid)
       return entry === undefined ? [] : [queuedStatus(entry)]
     })
   }

@@ -162,6 +162,11 @@ t.test('waiting pins are queued in every answer, and no others are', async (t) =
     askedOf(gate.cluster).filter((line) => line.startsWith('GET')),
     [],
   )
+  gate.cluster.behave({}, { kind: 'reset' })
+  t.same(await states(`/pins?owner=me&after=${other}`), [`${fresh} pin_queued`])
+  t.same(await states(`/pins/${fresh}/recover`, 'POST'), [`${fresh} pin_queued`])
+  for (const path of ['/pins', '/pins?filter=queued', `/pins?cids=${cids}`, '/pins?owner=me'])
+    t.ok((await gate.ask('GET', path)).status >= 502, path)
 })
 
 t.test('when the cluster is back the pins are replayed, each as its encoder asked', async (t) => {
@@ -176,6 +181,8 @@ t.test('when the cluster is back the pins are replayed, each as its encoder aske
     `alpha ${cid}`,
     `alpha ${generatedCid(1)}`,
   ])
+  const name = async () => ((await gate.ask('GET', `/pins/${cid}`)).json as { name: string }).name
+  t.equal(await name(), 'first')
   gate.cluster.pins.clear()
   await comeBack()
   const made = gate.cluster.pins.get(cid)
@@ -268,6 +275,7 @@ t.test('a pin of a waiting CID queues behind it, also when the cluster is back',
   t.equal((await gate.ask('POST', `/pins/${cid}?name=second`)).status, 202)
   t.equal((await gate.ask('POST', `/pins/${cid}?name=second`)).status, 202, 'once more the same')
   t.same(pendingIn(gate), [`alpha ${cid}`, `alpha ${cid}`])
+  t.match((await gate.ask('GET', `/pins/${cid}`)).json, { name: 'second' })
   held()
   await comeBack()
   t.equal(gate.cluster.pins.get(cid)?.name, 'second')
