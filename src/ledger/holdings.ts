@@ -6,6 +6,7 @@ import type { Clock } from '../time/clock.js'
 import { hourMs } from '../time/units.js'
 import type { ClusterPort } from './cluster-port.js'
 import type { Owes } from './merge.js'
+import type { QueueRequest } from './queue-entry.js'
 import { type Place, Places } from './quota-places.js'
 import {
   LedgerFault,
@@ -222,7 +223,20 @@ export class Holdings {
     return this.heldIn(await this.parts.storage.row(cid), holder)
   }
 
-  /** The same, once the storage counts it. */
+  /** What the ledger knows of a pin that goes into the queue. @throws LedgerFault */
+  async heldBefore(
+    cid: string,
+    holder: string,
+  ): Promise<Pick<QueueRequest, 'heldUntilMs' | 'frozen'>> {
+    const [row, now] = [await this.parts.storage.row(cid), this.parts.now()]
+    const isShared = row?.leases.some((lease) => lease.holder !== holder && lease.untilMs > now)
+    return {
+      heldUntilMs: this.heldIn(row, holder),
+      ...(isShared === true && { frozen: row?.options }),
+    }
+  }
+
+  /** The same as {@link heldUntil}, once the storage counts it. */
   async keptUntil(cid: string, holder: string): Promise<number | undefined> {
     try {
       await this.parts.storage.commit([])
@@ -233,7 +247,7 @@ export class Holdings {
     }
   }
 
-  /** The same as {@link heldUntil}, by a record or a row. */
+  /** Until when the holder has it, by a record or a row. */
   heldIn(from: Held | undefined, holder: string): number | undefined {
     const now = this.parts.now()
     return from?.leases.find((lease) => lease.holder === holder && lease.untilMs > now)?.untilMs

@@ -20,6 +20,8 @@ export interface QueueRequest {
    * then on the entry takes a place in its quota. Undefined: it does not hold the pin.
    */
   readonly heldUntilMs?: number | undefined
+  /** The options of a pin that others held at the time of the request: they stay as they are. */
+  readonly frozen?: readonly Parameter[] | undefined
   /** Id of the request, for the log. */
   readonly requestId: string
 }

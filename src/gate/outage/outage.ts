@@ -18,7 +18,7 @@ export interface OutageParts {
     Queue,
     'accept' | 'has' | 'isBehindSource' | 'leadOf' | 'leads' | 'size' | 'whenDone'
   >
-  readonly quota: Pick<Quota, 'excessOf' | 'heldUntil'>
+  readonly quota: Pick<Quota, 'excessOf' | 'heldBefore'>
   readonly clock: Pick<Clock, 'setTimer'>
   /** Called when a pin of this CID enters the queue. */
   readonly onAccepted: (cid: string) => void
@@ -148,13 +148,13 @@ export class Outage {
     const { encoder } = request
     const { queue, quota } = this.parts
     try {
-      const heldUntilMs = await quota.heldUntil(encoder, wanted.cid)
-      const excess = quota.excessOf(encoder, wanted.cid, heldUntilMs)
+      const held = await quota.heldBefore(encoder, wanted.cid)
+      const excess = quota.excessOf(encoder, wanted.cid, held.heldUntilMs)
       if (refuseExcess(request, answering, excess)) return
-      const entry = await queue.accept({ ...wanted, heldUntilMs })
+      const entry = await queue.accept({ ...wanted, ...held })
       request.queued(202, faultIn(error))
       this.parts.onAccepted(entry.cid)
-      send(answering, 202, unshownPin(entry))
+      send(answering, 202, unshownPin({ ...entry, options: entry.frozen ?? entry.options }))
     } catch (fault) {
       if (!(fault instanceof LedgerFault)) throw fault
       // The cluster is also down, but it is the full queue or disk that prevents the 202.

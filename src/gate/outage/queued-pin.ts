@@ -40,7 +40,8 @@ export function unshownPin({
 }
 
 /** The answer to a GET: GlobalPinInfo. */
-export function queuedStatus({ cid, options, atMs }: QueueEntry): string {
+export function queuedStatus({ cid, atMs, ...entry }: QueueEntry): string {
+  const options = entry.frozen ?? entry.options
   const time = new Date(atMs).toISOString()
   const peer = {
     peername: 'pinwarden',

@@ -26,7 +26,7 @@ export class Quota {
   constructor(
     private readonly holdings: Pick<
       Holdings,
-      'countNow' | 'ensure' | 'heldIn' | 'heldUntil' | 'places' | 'size'
+      'countNow' | 'ensure' | 'heldBefore' | 'heldIn' | 'heldUntil' | 'places' | 'size'
     >,
     private readonly pendingPins: Pick<PendingCounts, 'accept' | 'of'>,
   ) {}
@@ -67,19 +67,15 @@ export class Quota {
     return { excess, place: places.take({ holder, cid, heldUntilMs, untilMs }) }
   }
 
-  /**
-   * Until when the encoder holds a pin that goes into the queue, by the ledger: the cluster is
-   * down.
-   */
-  async heldUntil(encoder: Encoder, cid: string): Promise<number | undefined> {
-    const { leaseId } = encoder
+  /** Who holds a pin that goes into the queue, by the ledger: the cluster is down. */
+  async heldBefore(encoder: Encoder, cid: string): ReturnType<Holdings['heldBefore']> {
     if (this.isFull(encoder)) await this.holdings.countNow()
-    return this.holdings.heldUntil(cid, leaseId)
+    return this.holdings.heldBefore(cid, encoder.leaseId)
   }
 
   /**
    * The same for a pin that goes into the queue.
-   * @param heldUntilMs of {@link heldUntil}
+   * @param heldUntilMs of {@link heldBefore}
    */
   excessOf({ leaseId, limits }: Encoder, cid: string, heldUntilMs: number | undefined) {
     if (heldUntilMs !== undefined || this.holdings.places.has(leaseId, cid)) return undefined

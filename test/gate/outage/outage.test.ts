@@ -201,6 +201,21 @@ t.test('when the cluster is back the pins are replayed, each as its encoder aske
   t.equal((await gate.ask('DELETE', `/pins/${cid}`)).status, 200)
 })
 
+t.test('a waiting pin that others hold has the name that they gave it', async (t) => {
+  const gate = await startGate(t, { onOutage: 'journal', encoders: { beta: {} } })
+  t.equal((await gate.ask('POST', `/pins/${cid}?name=first&meta-a=1`)).status, 200)
+  const back = gate.cluster.behave({}, { kind: 'reset' })
+  const shown = { name: 'first', metadata: { a: '1' } }
+  const accepted = await gate.ask('POST', `/pins/${cid}?name=second`, { as: 'beta' })
+  t.match(accepted, { status: 202, json: shown })
+  t.match((await gate.ask('GET', `/pins/${cid}`, { as: 'beta' })).json, shown)
+  t.match((await gate.ask('POST', `/pins/${generatedCid(1)}?name=n`)).json, { name: 'n' })
+  back()
+  gate.retryQueue()
+  await gate.logged('emptied the journal: every pin was replayed or dropped')
+  t.equal(gate.cluster.pins.get(cid)?.name, 'first')
+})
+
 t.test('an expiry counts from when the pin was accepted', async (t) => {
   const { gate, comeBack } = await startAway(t)
   const before = Date.now()
