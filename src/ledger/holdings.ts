@@ -55,6 +55,8 @@ interface Held {
   readonly leases: readonly Lease[]
 }
 
+const nothingLeft: Undecided = { missing: 0, unexpected: 0, waitMs: 0 }
+
 const marker = Buffer.from(`"${leasePrefix}`)
 
 export class Holdings {
@@ -63,8 +65,9 @@ export class Holdings {
   private isWanted = false
   /** Since when comparisons have failed though the cluster is up, by the monotonic clock. */
   private failingMs: number | undefined
-  /** Differences that the last comparison left to a later one. */
-  undecided: Undecided = { missing: 0, unexpected: 0, waitMs: 0 }
+  private left: Undecided = nothingLeft
+  /** Until when {@link left} is news, by the monotonic clock. */
+  private leftUntilMs = -Infinity
   /** Whether a second comparison follows the last one. */
   private isFollowed = false
   /** For pins whose leases the storage does not count, or not yet. */
@@ -276,6 +279,11 @@ export class Holdings {
     return this.isFollowed ? this.undecided.waitMs : this.parts.intervalMs
   }
 
+  /** Differences that the last comparison left to a later one, until that is due. */
+  get undecided(): Undecided {
+    return this.parts.monotonic() < this.leftUntilMs ? this.left : nothingLeft
+  }
+
   private get isUndecided(): boolean {
     return this.undecided.missing + this.undecided.unexpected > 0
   }
@@ -316,7 +324,8 @@ export class Holdings {
         throw error
       }
       const { leases, adopted, missing, undecided } = await comparison.end()
-      this.undecided = undecided
+      this.left = undecided
+      this.leftUntilMs = monotonic() + undecided.waitMs
       this.comparedMs = now()
       const durationMs = Math.round(monotonic() - startMs)
       log('info', { pins, leases, adopted, missing, durationMs }, 'counted leases')

@@ -3,6 +3,7 @@ import t from 'tap'
 import { Activity } from '../../src/admin/activity.js'
 import { AlarmWatch, type Gathered } from '../../src/admin/alarm-watch.js'
 import { keyEnds } from '../../src/admin/key-ends.js'
+import { ledgerText } from '../../src/admin/ledger-text.js'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { dayMs, hourMs, minuteMs } from '../../src/time/units.js'
 import { snapshotFrom } from '../support/snapshot-from.js'
@@ -41,6 +42,12 @@ function watched() {
 }
 
 const storeDown = { isUp: false, isRefusing: false, faults: 1, skipped: 0 }
+
+t.test('status says what a comparison could not decide yet', async (t) => {
+  const undecided = { missing: 2, unexpected: 1, waitMs: 360_000 }
+  t.match(ledgerText({ ...ledger, undecided }), /; 3 differ, but are too recent or in doubt/)
+  t.notMatch(ledgerText(ledger), 'differ')
+})
 
 t.test('a healthy gate has no alarms', async (t) => {
   t.same(await watched().ids(), [])

@@ -130,10 +130,11 @@ export class StateComparison {
     { row, differs }: Pick<SeenRow, 'row' | 'differs'>,
   ): LedgerRow | undefined {
     if (row === undefined && differs === undefined) return undefined
-    const openUntil = this.file.pending.openUntil(cid)
+    // The state may be older than these: it says nothing about them.
     const seq = Math.max(known?.seq ?? 0, row?.seq ?? 0)
-    const isOpen = openUntil !== undefined || this.touched.has(cid) || seq > this.lastSeq
-    const after = isOpen ? undefined : row
+    if (this.touched.has(cid) || seq > this.lastSeq) return undefined
+    const openUntil = this.file.pending.openUntil(cid)
+    const after = openUntil === undefined ? row : undefined
     if (differs === undefined || after?.report === differs) return after
     const { undecided } = this
     undecided[differs]++
