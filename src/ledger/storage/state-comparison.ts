@@ -95,8 +95,10 @@ export class StateComparison {
       // Lets a commit that came meanwhile go first.
       await new Promise(setImmediate)
     }
-    this.file.compared(this.now())
     const { pins, leases, adopted, undecided } = this
+    // A run that begins before they are decided compares at once.
+    const isWhole = undecided.missing + undecided.unexpected === 0
+    this.file.compared(isWhole ? this.now() : 0)
     return { pins, leases, adopted, missing, undecided }
   }
 

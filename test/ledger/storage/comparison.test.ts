@@ -142,6 +142,9 @@ t.test('a comparison says when doubts end that keep it from a decision', async (
   const leftMs = dueMs + 840_000 + 60_000 - Date.now()
   t.ok(undecided.waitMs >= leftMs && undecided.waitMs < leftMs + 60_000)
   t.same((await storage.check()).reported, { missing: 0, unexpected: 1 })
+  await storage.close()
+  const after = await openLedger(t, storage.directory ?? '')
+  t.equal(after.storage.contents.comparedMs, 0, 'the next run compares soon')
 })
 
 t.test('a pin of the operator alone that the cluster lacks is over, not missing', async (t) => {
