@@ -6,6 +6,7 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
 import { isUnheld } from '../leases/decide.js'
 import { type Lease, latestEnd, tokensOf } from '../leases/lease.js'
+import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
@@ -13,7 +14,8 @@ import type { ClusterPort, Finished } from './cluster-port.js'
 import type { DoubtReason } from './doubt.js'
 import { mergeRow, type Merging, newTokenOf, owedByChange, type Owes, ownSeq } from './merge.js'
 import { type OpenPin, tried, type Wanted } from './open-pin.js'
-import type { OpenPins } from './open-pins.js'
+import type { GivenSeq, OpenPins } from './open-pins.js'
+import type { QueueEntry } from './queue-entry.js'
 import type { RecentRows, Seen } from './recent-rows.js'
 import type { Records, View } from './records.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
@@ -39,6 +41,12 @@ export interface LedgerParts extends Pick<Clock, 'monotonic'> {
 /** Decides the next state of a pin; undefined: it stays unchanged. */
 export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted> | Wanted
 
+/** A queued pin. */
+export interface Replayed extends Pick<QueueEntry, 'cid' | 'holder' | 'seq'> {
+  /** No later pin of its holder waits for the CID. */
+  readonly isLast: boolean
+}
+
 export class Ledger {
   constructor(private readonly parts: LedgerParts) {}
 
@@ -49,14 +57,14 @@ export class Ledger {
 
   /**
    * Locks the pin and reads its record, without asking Kubo.
-   * @param seq of the leases that the change makes; absent: a new one
+   * @param given number of the leases that the change makes; absent: a new one
    * @throws ClusterFault, LockTimeout, StoreFault, LedgerFault; then no lock is held
    */
   async open(
     cid: string,
     deadline: Deadline,
     headers?: RequestHeaders,
-    seq?: number,
+    given?: GivenSeq,
   ): Promise<OpenPin> {
     const { pins, log, owes } = this.parts
     const look = async (isCrowded: boolean) => {
@@ -65,7 +73,7 @@ export class Ledger {
         log('warn', { cid }, overwritten[view.foreign])
       return view
     }
-    return pins.open(cid, deadline, look, seq)
+    return pins.open(cid, deadline, look, given)
   }
 
   /** The record as it should be, without its lock. */
@@ -137,28 +145,37 @@ export class Ledger {
    * @returns whether it was released since, so that there was nothing to write
    * @throws as {@link change}
    */
-  async replay(cid: string, holder: string, seq: number, change: DecideChange): Promise<boolean> {
+  async replay({ cid, holder, seq, isLast }: Replayed, change: DecideChange): Promise<boolean> {
     const { storage } = this.parts
+    const { gateId } = storage
     const deadline = this.deadline()
-    const pin = await this.open(cid, deadline, undefined, seq)
+    const leaseIn = (record: PinRecord | undefined): Lease | undefined =>
+      record?.leases.find((lease) => lease.holder === holder)
+    // What replaces another gate's lease, perhaps a later one, is later than the entry: that gate
+    // may have released a try of it whose answer was lost.
+    const given: GivenSeq = (record) => {
+      const token = leaseIn(record)?.token
+      const isForeign = token !== undefined && ownSeq(token, gateId) === undefined
+      return isForeign && isLast ? undefined : seq
+    }
+    const pin = await this.open(cid, deadline, undefined, given)
     const row = await tried(pin, () => storage.row(cid))
-    const isLater = ({ token }: { readonly token?: string | undefined }): boolean =>
-      (ownSeq(token, storage.gateId) ?? -1) >= seq
-    const lease = pin.record?.leases.find((lease) => lease.holder === holder)
+    const isLater = (token: string | undefined): boolean => (ownSeq(token, gateId) ?? -1) >= seq
+    const lease = leaseIn(pin.record)
     // An earlier try has landed, though its answer was lost, and the holder has replaced it since.
-    const isReplaced = lease?.replaces?.includes(pin.token) === true
+    const isReplaced = lease?.replaces?.some(isLater) === true
     if (isReplaced || isReleasedSince(row, holder, seq)) {
       pin.release()
       return !isReplaced
     }
-    if (pin.record !== undefined && lease !== undefined && isLater(lease) && pin.isThere) {
+    if (pin.record !== undefined && lease !== undefined && isLater(lease.token) && pin.isThere) {
       // The answer to that write may have been lost: from now on the row owes its lease.
       await pin.settle(pin.record, { kind: 'written', writtenMs: pin.record.writtenMs })
       return false
     }
     const wanted = await tried(pin, (pin) => change(pin, deadline))
-    const isKept = lease !== undefined && isLater(lease)
-    const target = isKept ? pin.record : noShorter(wanted, lease, storage.gateId)
+    const isKept = lease !== undefined && isLater(lease.token)
+    const target = isKept ? pin.record : noShorter(wanted, lease, gateId)
     if (wanted === undefined || target === undefined) pin.release()
     else await this.parts.records.write(target, pin, deadline)
     return false

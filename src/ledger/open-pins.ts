@@ -63,6 +63,9 @@ export type Retracted =
   /** This gate has written the pin since, and did not know of the other gate's write. */
   | 'overwritten'
 
+/** Chooses a number that was given out before. */
+export type GivenSeq = (record: PinRecord | undefined) => number | undefined
+
 const inFlight: DoubtReason = 'in-flight'
 
 /** A record that expires within this time may be on the sweep's list, as clocks differ. */
@@ -90,14 +93,15 @@ export class OpenPins {
   /**
    * @param look reads the record, once no other change is in progress; an older change of another
    *   gate may still land if several are open
-   * @param given number of the leases that the change makes; absent: a new one
+   * @param given number of the leases that the change makes, by what the pin is; absent, or
+   *   undefined: a new one
    * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then no lock is held
    */
   async open(
     cid: string,
     deadline: Deadline,
     look: (isCrowded: boolean) => Promise<View>,
-    given?: number,
+    given?: GivenSeq,
   ): Promise<OpenPin> {
     const { gateLocks, storage } = this.parts
     const endOwn = await this.locks.acquire(cid, deadline)
@@ -123,7 +127,7 @@ export class OpenPins {
       const isCrowded = lock?.isCrowded === true
       const view = await look(isCrowded)
       const seq = storage.nextSeq()
-      const changeSeq = given ?? seq
+      const changeSeq = given?.(view.record) ?? seq
       const token = tokenText({ gateId: storage.gateId, seq: changeSeq })
       const settle = (wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined => {
         if (isOver) return undefined

@@ -498,6 +498,15 @@ t.test('queued pins outlast an expired lease of their holder', async (t) => {
   t.same(violations, [])
 })
 
+t.test('a queued pin replaces no later pin of another gate with a released token', async (t) => {
+  // In this world a gate restarts, and replays what another gate has released.
+  const { violations } = await thread.run('world', worldSeed(115101, 27), steps, {
+    ...options,
+    gates: 2,
+  })
+  t.same(violations, [])
+})
+
 t.test('the same seed is the same run', async (t) => {
   const one = await thread.run('simulate', 7, 300, options)
   const other = await thread.run('simulate', 7, 300, options)

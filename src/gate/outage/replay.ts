@@ -23,7 +23,7 @@ import { BadRequest } from '../refusals.js'
 export interface ReplayParts {
   readonly queue: Pick<
     Queue,
-    'done' | 'dropped' | 'heads' | 'isBehindSource' | 'reject' | 'rejected' | 'size'
+    'done' | 'dropped' | 'heads' | 'isBehindSource' | 'of' | 'reject' | 'rejected' | 'size'
   >
   readonly ledger: Pick<Ledger, 'isFinished' | 'look' | 'replay'>
   readonly quota: Pick<Quota, 'accepted'>
@@ -169,7 +169,9 @@ export class Replay {
     const found: { rejection?: string | undefined; isNew?: boolean; endMs?: number } = {}
     // The source is another encoder's entry: this one is dropped only once that is done.
     const isEarly = queue.isBehindSource(entry)
-    const isReleased = await ledger.replay(cid, holder, seq, async (pin, deadline) => {
+    const isLast = !queue.of(cid).some((other) => other.holder === holder && other.seq > seq)
+    const replayed = { cid, holder, seq, isLast }
+    const isReleased = await ledger.replay(replayed, async (pin, deadline) => {
       const { record, nowMs } = pin
       found.rejection = rejectionOf(entry, encoder, snapshot.config, nowMs)
       if (found.rejection !== undefined) return undefined
