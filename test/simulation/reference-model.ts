@@ -156,6 +156,8 @@ export class ReferenceModel {
     // The gate rounds up, and its clock may be ahead. What waits in a queue shortens nothing.
     const isLast = answer.status === 200 && !waitsElsewhere(hold) && !answer.isApart
     hold.maxMs = isLast ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
+    // What the cluster forgot of another gate's writes may have made the lease shorter.
+    if (answer.isApart) this.mayLengthen(hold)
     if (answer.status === 202) hold.waitsAt = hold.gate
     else if (isLast) hold.waitsAt = undefined
     hold.answeredAtMs = answer.atMs
