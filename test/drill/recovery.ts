@@ -206,6 +206,26 @@ await way('the host is moved', owed, async () => {
   return 'nothing is lost'
 })
 
+await way('unpins are undone by a restored state, with a copy of the ledger', owed, async () => {
+  const undone = cidsFrom(300, 20)
+  await askAll('POST', undone)
+  const goBack = pins.mark()
+  await askAll('DELETE', undone)
+  await served.stop()
+  const copy = file('state/copy')
+  await pinwarden('ledger', 'backup', copy)
+  for (const name of ledgerFiles()) rmSync(file(`state/${name}`))
+  renameSync(copy, file('state/ledger.db'))
+  await pinwarden('ledger', 'trust')
+  goBack()
+  served = await serve()
+  await setTimeout(3000)
+  must(there(undone) === undone.length, 'no pin that came back is unpinned')
+  const plan = await pinwarden('pins', 'plan', '--unexpected', '--out', join(directory, 'back'))
+  must(plan.includes('Plan again after'), 'the plan says that it is too early')
+  return `${there(undone)} of 20 that came back stay`
+})
+
 await served.stop()
 await cluster.close()
 rmSync(directory, { recursive: true })
