@@ -10,7 +10,7 @@ export interface GateLocks {
   /** Calls back when locks may have been lost. */
   whenDown(call: () => void): void
   /** Calls back when rows that were stored with the locks are gone. */
-  whenLost(call: () => void): void
+  whenLost(call: OnLost): void
   /**
    * Asked before repairs unpin what came back: all gates have one budget.
    * @returns whether it has room for all of the CIDs; one that was unpinned before takes no room
@@ -20,6 +20,9 @@ export interface GateLocks {
   /** Stops its timers. */
   close(): void
 }
+
+/** @param cid another gate wrote this pin, and had not heard of the row; undefined: any may be */
+export type OnLost = (cid?: string) => void
 
 /** What repairs may unpin without an operator. */
 export interface UnpinBudget {
@@ -39,8 +42,9 @@ export interface GateLock {
   /**
    * @param written this gate's write, for the others; undefined: none
    * @param isOver nothing of the change lands any more
+   * @param mark a part of it that later rows have, unless the store loses this one; absent: none
    */
-  readonly release: (written: string | undefined, isOver: boolean) => Promise<Crowd>
+  readonly release: (written: string | undefined, isOver: boolean, mark?: string) => Promise<Crowd>
 }
 
 /** Whether the change was exclusive. */

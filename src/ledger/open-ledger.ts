@@ -220,7 +220,10 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       },
       onLost,
     })
-  gateLocks?.whenLost(onLost)
+  gateLocks?.whenLost((cid) => {
+    if (cid === undefined) onLost()
+    else onDoubt(cid, 'lock-lost')
+  })
   const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
   const decisions: Decisions = new Decisions({
     ...{ storage, pins, records, recent, queue, reconciler, owes, onDoubt, timeoutMs },

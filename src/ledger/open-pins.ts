@@ -13,7 +13,7 @@ import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } fro
 import type { View } from './records.js'
 import { everyHolder, takeDownOf } from './take-down.js'
 import { type Telling, tellGates } from './tell-gates.js'
-import { type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
+import { markOf, type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
 import { type LedgerRow, releasedOf } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
@@ -212,7 +212,8 @@ export class OpenPins {
     // If a late write puts the pin in doubt here, it is in doubt for every gate that writes now.
     const isOver = kind !== 'unknown' && !isDoubted(cid)
     if (lock.isCrowded) onDoubt(cid, 'unknown-outcome')
-    void lock.release(written && recentText(written), isOver).then((crowd) => {
+    const mark = written && markOf(written, this.parts.storage.gateId)
+    void lock.release(written && recentText(written), isOver, mark).then((crowd) => {
       if (crowd === 'unknown') {
         onDoubt(cid, 'lock-lost')
         news?.doubted(cid, isOver ? 'lock-lost' : 'unknown-outcome')

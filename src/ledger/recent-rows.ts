@@ -4,7 +4,7 @@
  */
 import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
-import type { Lease } from '../leases/lease.js'
+import { type Lease, tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import {
   mergeRow,
@@ -104,6 +104,17 @@ export const recentText = (recent: Recent): string =>
   JSON.stringify({ row: recent.row, writtenMs: recent.writtenMs }, (_key, value: unknown) =>
     value === Infinity ? never : value,
   )
+
+/**
+ * A part of that text which the text of each later change has, as its gate has heard of this one:
+ * the token of this gate's lease, or of the lease that it released.
+ */
+export function markOf({ row }: Recent, gateId: string): string | undefined {
+  const own = row.leases.flatMap(({ token }) => ownSeq(token, gateId) ?? [])
+  const [newest, released] = [Math.max(-1, ...own), row.released.at(-1)]
+  if (released !== undefined && released.seq > newest) return `"token":"${released.token}","seq"`
+  return newest < 0 ? undefined : `${tokenText({ gateId, seq: newest })}"`
+}
 
 /** @param text of {@link recentText}, or plain JSON, which has null for Infinity */
 export function readRecent(text: string): Recent {

@@ -7,8 +7,9 @@ import { randomBytes } from 'node:crypto'
 import { AgingMap } from '../collections/aging-map.js'
 import { landingMs } from '../ledger/doubt.js'
 import { LockTimeout } from '../ledger/cid-locks.js'
-import type { Crowd, GateLock, GateLocks, UnpinBudget } from '../ledger/gate-locks.js'
+import type { Crowd, GateLock, GateLocks, OnLost, UnpinBudget } from '../ledger/gate-locks.js'
 import { clock, type Timers } from '../time/clock.js'
+import { checkScript, endScript, rowStates, spendScript, takeScript } from './lock-scripts.js'
 import { StoreFault } from './store-fault.js'
 import type { Store } from './store.js'
 
@@ -61,6 +62,13 @@ interface End {
   readonly untilMs: number
 }
 
+interface StoredRow {
+  readonly mark: string
+  readonly atMs: number
+}
+
+const told: StoredRow = { mark: '', atMs: -Infinity }
+
 export class SharedLocks implements GateLocks {
   private readonly store: Store
   private readonly run: string
@@ -68,9 +76,9 @@ export class SharedLocks implements GateLocks {
   private count = 0
   /** Pending releases of locks that the store may hold, and of attempts that may still reach it. */
   private readonly ends = new Map<string, End>()
-  /** Rows that the store has confirmed, by key, and when. */
-  private rows = new AgingMap<number>(unseenMin)
-  private readonly onLost = new Set<() => void>()
+  /** Rows that the store has confirmed, by CID. */
+  private rows = new AgingMap<StoredRow>(unseenMin)
+  private readonly onLost = new Set<OnLost>()
   private cancelCheck: (() => void) | undefined
   private cancelRetry: (() => void) | undefined
   private isClosed = false
@@ -87,7 +95,7 @@ export class SharedLocks implements GateLocks {
     this.store.whenDown(call)
   }
 
-  whenLost(call: () => void): void {
+  whenLost(call: OnLost): void {
     this.onLost.add(call)
   }
 
@@ -158,16 +166,16 @@ export class SharedLocks implements GateLocks {
       isTaken: taken !== undefined,
       written: isForeign ? found.slice(runIdChars) : undefined,
       isCrowded: this.areOthersIn(open),
-      release: async (written, isOver) => {
+      release: async (written, isOver, mark = '') => {
         // An abandoned attempt is already ended by its token, and must not become another's lock.
         const end = { cid, token, lockMs, isOver: isOver && taken !== undefined }
         const value = written === undefined ? '' : this.run + written
-        return this.end({ ...end, written: taken === undefined ? '' : value })
+        return this.end({ ...end, written: taken === undefined ? '' : value }, mark)
       },
     }
   }
 
-  private async end(end: Omit<End, 'untilMs'>): Promise<Crowd> {
+  private async end(end: Omit<End, 'untilMs'>, mark: string): Promise<Crowd> {
     const ended = await this.askToEnd(end)
     if (ended === undefined) {
       this.endLater(end)
@@ -175,8 +183,8 @@ export class SharedLocks implements GateLocks {
     }
     this.ends.delete(end.token)
     if (ended[0] !== 1) return 'unknown'
-    if (end.written !== '') {
-      this.rows.set(this.rowKey(end.cid), this.timers.monotonic())
+    if (mark !== '') {
+      this.rows.set(end.cid, { mark, atMs: this.timers.monotonic() })
       this.checkLater()
     }
     return this.areOthersIn(ended[1]) ? 'crowded' : 'alone'
@@ -235,14 +243,22 @@ export class SharedLocks implements GateLocks {
   private async check(): Promise<void> {
     const { store } = this
     const sinceMs = this.timers.monotonic() - unseenMs
-    const keys = [...this.rows.entries()].flatMap(([key, atMs]) => (atMs > sinceMs ? [key] : []))
-    if (keys.length === 0) return
+    const rows = [...this.rows.entries()].filter(([, { atMs }]) => atMs > sinceMs)
+    if (rows.length === 0) return
+    const keys = rows.map(([cid]) => this.rowKey(cid))
+    const marks = rows.map(([, { mark }]) => mark)
     const found = await store.ask(
-      () => store.redis.eval(countScript, keys.length, ...keys) as Promise<number>,
+      () =>
+        store.redis.eval(checkScript, keys.length, ...keys, ...marks) as Promise<readonly number[]>,
     )
-    if (found !== undefined && found < keys.length) {
+    if (found?.includes(rowStates.gone) === true) {
       this.rows = new AgingMap(unseenMin)
       for (const call of this.onLost) call()
+    }
+    for (const [at, [cid]] of rows.entries()) {
+      if (found?.[at] !== rowStates.anothers) continue
+      this.rows.set(cid, told)
+      for (const call of this.onLost) call(cid)
     }
     this.checkLater()
   }
@@ -261,66 +277,3 @@ export class SharedLocks implements GateLocks {
     return this.store.key(`{${cid}}`, 'row')
   }
 }
-
-/**
- * Atomic steps in Redis for the locks of pins. Keys of one CID, in this order:
- *
- * - the lock: the token of the change that has it, with an end;
- * - the row: what was written last, behind the id of the run that wrote it;
- * - the open changes: tokens of changes whose writes may still land;
- * - the ended token: its change was abandoned, and a late attempt with it does not take the lock.
- *
- * Older releases also read and write the first two: their form stays.
- *
- * ARGV: the gate's id, the token, the lock's milliseconds, those of an open change, the secret. If
- * the secret behind these keys is another, so may be the cluster.
- */
-export const takeScript = `
-if redis.call('GET', KEYS[5]) ~= ARGV[5] then return {2} end
-if redis.call('EXISTS', KEYS[4]) == 1 then return {0} end
-local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return {0} end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-redis.call('HSET', KEYS[3], ARGV[2], 1)
-redis.call('PEXPIRE', KEYS[3], ARGV[4])
-return {1, redis.call('GET', KEYS[2]), redis.call('HKEYS', KEYS[3])}
-`
-
-/**
- * ARGV: the token, the row or nothing, the row's milliseconds, the lock's, those of an open change,
- * and whether the change is over: nothing of it lands any more.
- */
-export const endScript = `
-local isAlone = redis.call('GET', KEYS[1]) == ARGV[1]
-if isAlone then
-  if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
-  redis.call('DEL', KEYS[1])
-else
-  redis.call('SET', KEYS[4], 1, 'PX', ARGV[4])
-end
-if ARGV[6] == '1' then
-  redis.call('HDEL', KEYS[3], ARGV[1])
-else
-  redis.call('HSET', KEYS[3], ARGV[1], 1)
-  redis.call('PEXPIRE', KEYS[3], ARGV[5])
-end
-return {isAlone and 1 or 0, redis.call('HKEYS', KEYS[3])}
-`
-
-/**
- * The CIDs that repairs of all gates have unpinned lately, in a set that expires by itself: a
- * repeated CID takes no more room. ARGV: the most CIDs, the set's milliseconds, then the CIDs.
- */
-export const spendScript = `
-local fresh = {}
-for i = 3, #ARGV do
-  if redis.call('SISMEMBER', KEYS[1], ARGV[i]) == 0 then fresh[#fresh + 1] = ARGV[i] end
-end
-if redis.call('SCARD', KEYS[1]) + #fresh > tonumber(ARGV[1]) then return 0 end
-for _, cid in ipairs(fresh) do redis.call('SADD', KEYS[1], cid) end
-if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1
-`
-
-/** How many of the rows are there. */
-export const countScript = "return redis.call('EXISTS', unpack(KEYS))"

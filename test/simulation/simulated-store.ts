@@ -3,7 +3,7 @@
  * refuse writes, and a packet to it may be late. One client for each run of a gate.
  */
 import type { Redis } from 'ioredis'
-import { countScript, endScript, spendScript, takeScript } from '../../src/store/shared-locks.js'
+import { checkScript, endScript, spendScript, takeScript } from '../../src/store/lock-scripts.js'
 import { dropScript, exchangeScript } from '../../src/store/shared-mail.js'
 import { claimScript } from '../../src/store/store.js'
 import type { SeededRandom } from './seeded-random.js'
@@ -311,7 +311,14 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
       return 1
     },
   ],
-  [countScript, (store, keys) => keys.filter((key) => store.get(key) !== undefined).length],
+  [
+    checkScript,
+    (store, keys, marks) =>
+      keys.map((key, at) => {
+        const row = store.text(key)
+        return row === null ? 0 : row.includes(marks[at] ?? '') ? 1 : 2
+      }),
+  ],
   [
     exchangeScript,
     (
