@@ -193,7 +193,10 @@ function isOutdated(own: Lease, read: readonly Lease[]): boolean {
  * since, is owed again. The operator's may be missing because of {@link owedByChange}.
  */
 export function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boolean {
-  if (lease.token === undefined || isOwed(row, lease)) return false
+  if (isOwed(row, lease)) return false
+  // A gate that had not heard of a take-down may have written the operator's hold again.
+  if (lease.token === undefined)
+    return lease.holder === operator && lease.sinceMs <= (takeDownOf(row)?.atMs ?? -Infinity)
   const seq = ownSeq(lease.token, gateId)
   const own = ownOf(row.leases, lease)
   const isNewer = own === undefined || (ownSeq(own.token, gateId) ?? -1) > (seq ?? Infinity)

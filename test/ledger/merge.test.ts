@@ -252,6 +252,17 @@ t.test("another gate's take-down leaves what that gate pinned since, however soo
   t.equal(merge(row, late).record, undefined, 'a late write is of before, whatever its time')
 })
 
+t.test("the operator's hold of before a take-down goes, also beside a later lease", async (t) => {
+  const down = takeDownEntry({ untilMs: now - hour, atMs: now - hour, reason: 'an order' }, 5)
+  const row = rowOf([lease('a', own(11))], { released: [down] })
+  const hold = (sinceMs: number) => ({ holder: 'operator', sinceMs, untilMs: Infinity })
+  const read = (sinceMs: number) => readOf([hold(sinceMs), lease('a', own(11))])
+  const merged = merge(row, read(now - 2 * hour))
+  t.equal(merged.differs, 'unexpected')
+  t.same(held(merged), [['a', own(11), Infinity]])
+  t.equal(merge(row, read(now)).differs, undefined, 'a later one stays')
+})
+
 t.test('a renewal after a take-down, lost with its row by a crash, keeps the lease', async (t) => {
   // For a minute, late writes of before count as of before, whatever their time.
   const down = takeDownEntry({ untilMs: now + 60_000, atMs: now, reason: 'an order' }, 5)
