@@ -43,8 +43,8 @@ export type DecideChange = (pin: OpenPin, deadline: Deadline) => Promise<Wanted>
 
 /** A queued pin. */
 export interface Replayed extends Pick<QueueEntry, 'cid' | 'holder' | 'seq'> {
-  /** No later pin of its holder waits for the CID. */
-  readonly isLast: boolean
+  /** Whether no later pin of its holder waits for the CID, at the time of the write. */
+  readonly isLast: () => boolean
 }
 
 export class Ledger {
@@ -156,7 +156,7 @@ export class Ledger {
     const given: GivenSeq = (record) => {
       const token = leaseIn(record)?.token
       const isForeign = token !== undefined && ownSeq(token, gateId) === undefined
-      return isForeign && isLast ? undefined : seq
+      return isForeign && isLast() ? undefined : seq
     }
     const pin = await this.open(cid, deadline, undefined, given)
     const row = await tried(pin, () => storage.row(cid))

@@ -135,23 +135,25 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
   writtenMs: read?.writtenMs ?? -Infinity,
 })
 
+interface JoinedBy extends Partial<Pick<Merging, 'gateId' | 'newToken'>> {
+  /** Whether this gate's lease stays as it is if it is unknown which is later. */
+  readonly keepsOwn?: boolean
+}
+
 /** Decides which of two leases of one holder is later: the ledger's, or the record's. */
 export function ofOneHolder(
   own: Lease | undefined,
   read: Lease,
-  { gateId, newToken }: Partial<Pick<Merging, 'gateId' | 'newToken'>> = {},
+  { gateId, newToken, keepsOwn }: JoinedBy = {},
 ): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
   const [isOwnLater, isReadLater] = [isBehind(read, own), isBehind(own, read)]
   if (isOwnLater !== isReadLater) return isOwnLater ? own : read
-  if (
-    newToken !== undefined &&
-    isOf(own, gateId) &&
-    read.token !== undefined &&
-    !isOf(read, gateId)
-  )
-    return joined(own, read, newToken())
+  const areOfGates = own.token !== undefined && read.token !== undefined && !isOf(read, gateId)
+  if (areOfGates && newToken !== undefined) return joined(own, read, newToken())
+  // Until they are joined, this gate owes its own.
+  if (areOfGates && gateId !== undefined && isOf(own, gateId) && keepsOwn === true) return own
   // It is unknown which is later, so no lease becomes shorter. A lease that began after the other
   // had ended is not dropped in favour of it, as its gate may have released the other.
   if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
@@ -159,7 +161,7 @@ export function ofOneHolder(
 }
 
 function joined(own: Lease, read: Lease, token: string): Lease {
-  const replaces = [...(read.replaces ?? []), ...(own.replaces ?? [])]
+  const replaces = [...(read.replaces ?? []), ...tokensOf(own)]
   return {
     holder: own.holder,
     sinceMs: Math.min(own.sinceMs, read.sinceMs),

@@ -163,7 +163,7 @@ function leasesOfBoth(
   const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
     leases.find((lease) => lease.holder === holder)
   return [
-    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease)),
+    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease, { gateId, keepsOwn: true })),
     ...ours.filter((lease) => of(theirs, lease) === undefined),
   ]
 }

@@ -498,14 +498,18 @@ t.test('queued pins outlast an expired lease of their holder', async (t) => {
   t.same(violations, [])
 })
 
-t.test('a queued pin replaces no later pin of another gate with a released token', async (t) => {
-  // In this world a gate restarts, and replays what another gate has released.
-  const { violations } = await thread.run('world', worldSeed(115101, 27), steps, {
-    ...options,
-    gates: 2,
+for (const [title, seed, world] of [
+  // A gate restarts, and replays what another gate has released.
+  ['a queued pin replaces no later pin of another gate with a released token', 115101, 27],
+  // One more is queued while the first waits for its lock.
+  ['queued pins keep their order while the cluster hangs', 119611, 104],
+  ['a gate that hears of a lease that may be older keeps its own', 119612, 108],
+] as const)
+  t.test(title, async (t) => {
+    const two = { ...options, gates: 2 }
+    const { violations } = await thread.run('world', worldSeed(seed, world), steps, two)
+    t.same(violations, [])
   })
-  t.same(violations, [])
-})
 
 t.test('the same seed is the same run', async (t) => {
   const one = await thread.run('simulate', 7, 300, options)

@@ -169,7 +169,8 @@ export class Replay {
     const found: { rejection?: string | undefined; isNew?: boolean; endMs?: number } = {}
     // The source is another encoder's entry: this one is dropped only once that is done.
     const isEarly = queue.isBehindSource(entry)
-    const isLast = !queue.of(cid).some((other) => other.holder === holder && other.seq > seq)
+    const isLast = (): boolean =>
+      !queue.of(cid).some((other) => other.holder === holder && other.seq > seq)
     const replayed = { cid, holder, seq, isLast }
     const isReleased = await ledger.replay(replayed, async (pin, deadline) => {
       const { record, nowMs } = pin
