@@ -40,9 +40,8 @@ export interface Merging {
   readonly gateId: string
   readonly owes: Owes
   /**
-   * For a lease that joins two of its holder, this gate's and another one's, of which it is unknown
-   * which is later; absent: the longer one counts. The other one may have been released, which its
-   * gate alone knows.
+   * For a lease that joins two of its holder, of different gates, of which it is unknown which is
+   * later; absent: the longer one counts. It may have been released, which its gate alone knows.
    */
   readonly newToken?: (() => string) | undefined
 }

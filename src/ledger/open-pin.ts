@@ -74,7 +74,7 @@ export interface OpenPin {
    * Its holder unpinned it. If the record lacks the lease, and a write may land, or if the cluster
    * or the store was down lately, another gate may still owe one, so it hears of that.
    *
-   * @returns resolves when the message is on the disk; undefined: there is none
+   * @returns resolves when the message is on the disk; undefined: no gate has to hear of it
    */
   readonly releaseUnseen: (holder: string) => Promise<void> | undefined
   /**

@@ -57,9 +57,10 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
       : settingsFrom(text, dirname(configPath)).snapshot.config
   await refuseIfTaken(host, config.listen.port)
   await scanHost(options.cluster, host, io)
+  // Nothing may fail between the file and the key, which is shown only once.
+  if (known.size > 0) await warnOfQueue(ledgerConfig, io)
   await createFile(configPath, text)
   printKnown(encoder, known, io)
-  if (known.size > 0) await warnOfQueue(ledgerConfig, io)
   io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
   show(config, io, [`# The first key, of encoder ${encoder}, without expiry.`])
   io.stdout.write(nextSteps(options, draft.listen.tls))
