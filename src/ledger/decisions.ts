@@ -16,16 +16,9 @@ import type { Queue } from './queue.js'
 import type { RecentRows } from './recent-rows.js'
 import type { Differed, Reconciler } from './reconciler.js'
 import type { RecordNow, Records, View } from './records.js'
-import { type LedgerRow, releasedOf, rowVersion } from './row.js'
+import { everyHolder, type LedgerRow, releasedOf, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
-import {
-  everyHolder,
-  isBefore,
-  readTakeDown,
-  type TakeDown,
-  takeDownEntry,
-  takeDownOf,
-} from './take-down.js'
+import { isBefore, readTakeDown, type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
 
 export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly storage: LedgerStorage

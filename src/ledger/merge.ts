@@ -14,7 +14,7 @@ import {
 } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import type { ReleasedElsewhere } from './news.js'
-import type { LedgerRow, Released } from './row.js'
+import { type LedgerRow, type Released, withReleased } from './row.js'
 import { isBefore, releasedByThen, takeDownOf } from './take-down.js'
 
 export interface Merged {
@@ -214,8 +214,8 @@ function isEndedBy(gone: Released, { holder, token }: Ended, gateId: string): bo
 type Ended = Pick<Lease, 'holder' | 'token'>
 
 /**
- * A row after a release at another gate, which stands for the older ones that say no more. A queued
- * pin keeps its old number, though it may have replaced a later lease of another gate.
+ * A row after a release at another gate. A queued pin may keep its old number, though it replaced a
+ * later lease of another gate.
  */
 export function withoutEnded(
   row: LedgerRow,
@@ -227,11 +227,8 @@ export function withoutEnded(
   const isEnded = (lease: Lease): boolean =>
     isEndedBy(gone, lease, gateId) &&
     ((upTo === undefined && lease.token === gone.token) || lease.replaces?.every(isKnown) !== false)
-  const older = row.released.filter(
-    (known) => known.seq > gone.seq || !isEndedBy(gone, known, gateId),
-  )
   const leases = row.leases.filter((lease) => !isEnded(lease))
-  return { ...row, leases, released: [...older, gone] }
+  return withReleased({ ...row, leases, released: [gone] }, row.released)
 }
 
 /**

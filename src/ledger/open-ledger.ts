@@ -23,7 +23,7 @@ import type { LedgerStorage } from './storage/ledger-storage.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { dayMs, hourMs, minuteMs } from '../time/units.js'
-import { everyHolder } from './take-down.js'
+import { everyHolder } from './row.js'
 import { Walk } from './walk.js'
 
 export interface LedgerOpening extends Clock {

@@ -11,10 +11,10 @@ import { ownSeq, withoutEnded } from './merge.js'
 import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
-import { everyHolder, takeDownOf } from './take-down.js'
+import { takeDownOf } from './take-down.js'
 import { type Telling, tellGates } from './tell-gates.js'
 import { markOf, type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
-import { type LedgerRow, releasedOf } from './row.js'
+import { everyHolder, type LedgerRow, releasedOf } from './row.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
 export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {

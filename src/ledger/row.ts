@@ -31,8 +31,11 @@ export interface LedgerRow {
   readonly report?: 'missing' | 'unexpected' | undefined
 }
 
-/** Beyond this number the oldest are forgotten. */
+/** Beyond this number the oldest are forgotten, but not the last take-down, which is final. */
 const releasedMax = 64
+
+/** Of a take-down: no lease has such a holder. */
+export const everyHolder = '*'
 
 /**
  * Earlier releases remain, even if a later write does not mention them, except for a lease that was
@@ -43,8 +46,12 @@ export function withReleased(row: LedgerRow, before: readonly Released[]): Ledge
   const older = before.filter(
     (old) => !named.some(({ holder, token }) => holder === old.holder && token === old.token),
   )
-  if (older.length === 0) return row
-  return { ...row, released: [...older, ...row.released].slice(-releasedMax) }
+  const all = [...older, ...row.released]
+  if (older.length === 0 && all.length <= releasedMax) return row
+  const kept = all.slice(-releasedMax)
+  const down = all.findLast(({ holder }) => holder === everyHolder)
+  const isKept = down === undefined || kept.includes(down)
+  return { ...row, released: isKept ? kept : [down, ...kept.slice(1)] }
 }
 
 /** The version of a row, for plans: another place or other leases make another version. */

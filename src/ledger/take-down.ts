@@ -4,7 +4,7 @@
  * tokens. No I/O here.
  */
 import { type Lease, readToken, tokensOf } from '../leases/lease.js'
-import type { LedgerRow, Released } from './row.js'
+import { everyHolder, type LedgerRow, type Released } from './row.js'
 
 export interface TakeDown {
   /** Everything that the cluster wrote until then is released; in milliseconds since the epoch. */
@@ -16,9 +16,6 @@ export interface TakeDown {
   /** The operator's. */
   readonly reason: string
 }
-
-/** No lease has such a holder. */
-export const everyHolder = '*'
 
 /** @param seq of the take-down, in the order of tokens */
 export function takeDownEntry(takeDown: TakeDown, seq: number): Released {

@@ -2,9 +2,8 @@
 import { readToken } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { GateNews } from './gate-news.js'
-import type { LedgerRow } from './row.js'
+import { everyHolder, type LedgerRow } from './row.js'
 import type { LedgerOperation } from './storage/ledger-storage.js'
-import { everyHolder } from './take-down.js'
 
 /** News of a change for the other gates. */
 export type Telling = Pick<

@@ -1,8 +1,8 @@
 /** The record as it should be: by tokens alone, whatever clocks and reads say. */
 import t from 'tap'
-import { mergeRow } from '../../src/ledger/merge.js'
+import { mergeRow, withoutEnded } from '../../src/ledger/merge.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
-import { takeDownEntry } from '../../src/ledger/take-down.js'
+import { takeDownEntry, takeDownOf } from '../../src/ledger/take-down.js'
 import type { Lease } from '../../src/leases/lease.js'
 import type { PinRecord } from '../../src/leases/pin-record.js'
 
@@ -250,6 +250,15 @@ t.test("another gate's take-down leaves what that gate pinned since, however soo
   t.same(held(merge(row, readOf([before, renewed]))), [['b', 'third123.1', Infinity]])
   const late = readOf([before], { writtenMs: now + hour })
   t.equal(merge(row, late).record, undefined, 'a late write is of before, whatever its time')
+})
+
+t.test('a take-down stays, however many releases come after it', async (t) => {
+  const down = takeDownEntry({ untilMs: now, atMs: now, reason: 'an order' }, 5)
+  let row = rowOf([], { released: [down] })
+  for (let seq = 10; seq < 110; seq++)
+    row = withoutEnded(row, { holder: 'a', token: own(seq), seq }, gateId)
+  t.equal(row.released.length, 64)
+  t.same(takeDownOf(row)?.reason, 'an order')
 })
 
 t.test("the operator's hold of before a take-down goes, also beside a later lease", async (t) => {
