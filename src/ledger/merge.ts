@@ -205,10 +205,14 @@ export function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boole
   return row.released.some((gone) => isEndedBy(gone, lease, gateId))
 }
 
-/** Whether a release ends a lease: by its token, or because it is this gate's and older. */
+/**
+ * Whether a release ends a lease: by its token, or because its gate made it before; of this gate's
+ * own, those before the release.
+ */
 function isEndedBy(gone: Released, { holder, token }: Ended, gateId: string): boolean {
   if (gone.holder !== holder) return false
-  return gone.token === token || (ownSeq(token, gateId) ?? Infinity) < gone.seq
+  if (gone.token === token || isNoLater({ token }, gone.token)) return true
+  return (ownSeq(token, gateId) ?? Infinity) < gone.seq
 }
 
 type Ended = Pick<Lease, 'holder' | 'token'>

@@ -133,27 +133,31 @@ t.test(
   },
 )
 
-t.test('only released leases are removed: by their token, or as older than the row', async (t) => {
-  const row = rowOf([], { seq: 7, released: [{ holder: 'a', token: other(3), seq: 7 }] })
-  for (const [holder, token] of [
-    ['a', other(3)],
-    ['a', own(6)],
-    ['b', own(6)],
-  ] as const) {
-    const merged = merge(row, readOf([lease(holder, token)]))
-    t.match(merged, { record: undefined, differs: 'unexpected' }, token)
-  }
-  for (const [holder, token] of [
-    ['a', own(8)],
-    ['a', other(1)],
-    ['a', undefined],
-    ['b', other(3)],
-  ] as const) {
-    const merged = merge(row, readOf([lease(holder, token)]))
-    t.equal(merged.differs, undefined, `${holder} ${token ?? 'without a token'}`)
-    t.equal(merged.record?.leases.length, 1)
-  }
-})
+t.test(
+  'a lease is removed as released: by a token of its gate, or as older than the row',
+  async (t) => {
+    const row = rowOf([], { seq: 7, released: [{ holder: 'a', token: other(3), seq: 7 }] })
+    for (const [holder, token] of [
+      ['a', other(3)],
+      ['a', other(1)],
+      ['a', own(6)],
+      ['b', own(6)],
+    ] as const) {
+      const merged = merge(row, readOf([lease(holder, token)]))
+      t.match(merged, { record: undefined, differs: 'unexpected' }, token)
+    }
+    for (const [holder, token] of [
+      ['a', own(8)],
+      ['a', other(4)],
+      ['a', undefined],
+      ['b', other(3)],
+    ] as const) {
+      const merged = merge(row, readOf([lease(holder, token)]))
+      t.equal(merged.differs, undefined, `${holder} ${token ?? 'without a token'}`)
+      t.equal(merged.record?.leases.length, 1)
+    }
+  },
+)
 
 t.test('a lease that came back, and that a change has kept, is owed again', async (t) => {
   const released = [{ holder: 'a', token: own(6), seq: 7 }]

@@ -336,6 +336,20 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'take-down', cid: 1, gate: 1, afterMs: 50_500 },
     ],
   ],
+  'a late write whose lease was released since brings it back at no gate': [
+    2,
+    [
+      {
+        kind: 'write-fault',
+        fault: { kind: 'late', landsAfterMs: 30_000 },
+        gate: 0,
+        afterMs: 1000,
+      },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 1 },
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 26_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 1, afterMs: 200 },
+    ],
+  ],
   'a pin since a take-down that another gate renews within the second stays': [
     2,
     [
