@@ -134,25 +134,19 @@ const asRead = (record: NewRecord, read: PinRecord | undefined): PinRecord => ({
   writtenMs: read?.writtenMs ?? -Infinity,
 })
 
-interface JoinedBy extends Partial<Pick<Merging, 'gateId' | 'newToken'>> {
-  /** Whether this gate's lease stays as it is if it is unknown which is later. */
-  readonly keepsOwn?: boolean
-}
-
 /** Decides which of two leases of one holder is later: the ledger's, or the record's. */
 export function ofOneHolder(
   own: Lease | undefined,
   read: Lease,
-  { gateId, newToken, keepsOwn }: JoinedBy = {},
+  { gateId, newToken }: Merging,
 ): Lease {
   if (own === undefined) return read
   if (own.token !== undefined && own.token === read.token) return own
   const [isOwnLater, isReadLater] = [isBehind(read, own), isBehind(own, read)]
   if (isOwnLater !== isReadLater) return isOwnLater ? own : read
   const areOfGates = own.token !== undefined && read.token !== undefined && !isOf(read, gateId)
-  if (areOfGates && newToken !== undefined) return joined(own, read, newToken())
-  // Until they are joined, this gate owes its own.
-  if (areOfGates && gateId !== undefined && isOf(own, gateId) && keepsOwn === true) return own
+  const areLive = own.untilMs > read.sinceMs
+  if (areOfGates && areLive && newToken !== undefined) return joined(own, read, newToken())
   // It is unknown which is later, so no lease becomes shorter. A lease that began after the other
   // had ended is not dropped in favour of it, as its gate may have released the other.
   if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
@@ -169,7 +163,7 @@ function joined(own: Lease, read: Lease, token: string): Lease {
   }
 }
 
-const isOf = ({ token }: Lease, gateId = ''): boolean => ownSeq(token, gateId) !== undefined
+const isOf = ({ token }: Lease, gateId: string): boolean => ownSeq(token, gateId) !== undefined
 
 /**
  * Whether a lease precedes another one of its holder: by the numbers of its gate, which wrote the

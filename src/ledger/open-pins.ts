@@ -7,7 +7,7 @@ import type { Clock } from '../time/clock.js'
 import { CidLocks, LockTimeout } from './cid-locks.js'
 import { type DoubtReason, landingMs } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
-import { ownSeq, withoutEnded } from './merge.js'
+import { newTokenOf, ownSeq, withoutEnded } from './merge.js'
 import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import type { View } from './records.js'
@@ -225,11 +225,17 @@ export class OpenPins {
   /** Another gate wrote the pin after this one, or at the same time. */
   private async hear(text: string): Promise<void> {
     const { row, writtenMs } = readRecent(text)
-    const { storage, recent } = this.parts
+    const { storage, recent, onDoubt } = this.parts
     const kept = await storage.row(row.cid)
     const token = row.released.findLast(({ holder }) => holder === everyHolder)?.token
     const before = token === undefined ? kept : this.parts.onTakenDown(row.cid, kept, token)
-    const own = rowOfBoth(row, before, storage.gateId)
+    const newToken = newTokenOf(storage, 'own')
+    const own = rowOfBoth(row, before, { gateId: storage.gateId, owes: 'own', newToken })
+    const isJoined = own.leases.some(
+      ({ token }) => ![...row.leases, ...(before?.leases ?? [])].some((old) => old.token === token),
+    )
+    // The cluster does not have the joined lease.
+    if (isJoined) onDoubt(row.cid, 'lock-lost')
     // Until an operator decides on the report, the other gate's record applies as it is.
     recent.wrote(own.report === undefined ? own : { ...row, seq: 0, report: undefined }, writtenMs)
     void storage.note([{ kind: 'row', row: own }])

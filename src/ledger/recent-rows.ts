@@ -133,13 +133,17 @@ const times = new Set(['untilMs', 'expiresMs'])
  * row keeps its place, as a walk may still have to look at it, and its report, which only an
  * operator or a change at this gate ends.
  */
-export function rowOfBoth(other: LedgerRow, own: LedgerRow | undefined, gateId: string): LedgerRow {
+export function rowOfBoth(
+  other: LedgerRow,
+  own: LedgerRow | undefined,
+  merging: Merging,
+): LedgerRow {
   // Numbers give an order only within one gate.
   const released = other.released.map(({ holder, token }) => {
     const known = own?.released.find((gone) => gone.holder === holder && gone.token === token)
-    return known ?? { holder, token, seq: ownSeq(token, gateId) ?? 0 }
+    return known ?? { holder, token, seq: ownSeq(token, merging.gateId) ?? 0 }
   })
-  const leases = leasesOfBoth(other, own, gateId)
+  const leases = leasesOfBoth(other, own, merging)
   return { ...other, leases, released, seq: own?.seq ?? 0, report: own?.report }
 }
 
@@ -151,19 +155,19 @@ export function rowOfBoth(other: LedgerRow, own: LedgerRow | undefined, gateId: 
 function leasesOfBoth(
   other: LedgerRow,
   own: LedgerRow | undefined,
-  gateId: string,
+  merging: Merging,
 ): readonly Lease[] {
   if (own === undefined) return other.leases
   const isGone = ({ token }: Lease): boolean => other.released.some((gone) => gone.token === token)
   const [theirs, ours] = [
     // The other gate may have seen a late write of this one, whose token no release names.
-    other.leases.filter((lease) => !wasReleased(own, lease, gateId)),
-    owedBy(own, { gateId, owes: 'own' }).filter((lease) => !isGone(lease)),
+    other.leases.filter((lease) => !wasReleased(own, lease, merging.gateId)),
+    owedBy(own, merging).filter((lease) => !isGone(lease)),
   ]
   const of = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
     leases.find((lease) => lease.holder === holder)
   return [
-    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease, { gateId, keepsOwn: true })),
+    ...theirs.map((lease) => ofOneHolder(of(ours, lease), lease, merging)),
     ...ours.filter((lease) => of(theirs, lease) === undefined),
   ]
 }

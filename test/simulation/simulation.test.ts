@@ -350,6 +350,19 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 1, afterMs: 200 },
     ],
   ],
+  'a pin at a gate that heard of another one is later than all that it heard of': [
+    4,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 2, afterMs: 100 }],
+    [
+      // No gate sees in the cluster what the others write.
+      { kind: 'batching', ms: 1500, afterMs: 3 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 3, afterMs: 2 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 2, afterMs: 37 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 20 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 3, afterMs: 20 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 2, afterMs: 20 },
+    ],
+  ],
   'a pin since a take-down that another gate renews within the second stays': [
     2,
     [
