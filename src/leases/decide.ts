@@ -1,6 +1,6 @@
 /** Ownership rules: what becomes of a pin when an encoder pins or unpins it. No I/O. */
 import { encodeQuery, type Parameter, queryBytesMax } from '../cluster/query.js'
-import { type Lease, latestEnd, operator, replacedBy } from './lease.js'
+import { type Lease, latestEnd, operator, replacedBy, tokensOf } from './lease.js'
 import { type NewRecord, type PinRecord, type Writing, writing } from './pin-record.js'
 
 /** The caller. */
@@ -49,8 +49,8 @@ export interface Moment {
   /** Milliseconds since the epoch. */
   readonly nowMs: number
   readonly token: string
-  /** The token of a take-down in this second or a later one, which the lease comes after. */
-  readonly after?: string | undefined
+  /** Tokens of other gates, and of a take-down, which the lease comes after in any case. */
+  readonly after?: readonly string[]
 }
 
 /** A POST: adds or renews the caller's lease, and does not affect the others. */
@@ -58,7 +58,7 @@ export function decidePin(
   record: PinRecord | undefined,
   { holder }: Caller,
   asked: PinRequest,
-  { nowMs, token, after }: Moment,
+  { nowMs, token, after = [] }: Moment,
 ): Decision {
   if (record !== undefined && record.type !== 'pin') return refuse('not-a-plain-pin')
   const { cid, options, untilMs } = asked
@@ -68,8 +68,7 @@ export function decidePin(
   const others = leases
     .filter((lease) => lease !== own)
     .map((lease) => (record?.leases.includes(lease) === true ? lease : { ...lease, token }))
-  const first = after === undefined ? [] : [after]
-  const replaces = own === undefined ? first : replacedBy(token, own)
+  const replaces = replacedBy(token, [...after, ...(own === undefined ? [] : tokensOf(own))])
   const lease = {
     ...{ holder, sinceMs: own?.sinceMs ?? inSeconds(nowMs), untilMs, token },
     ...(replaces.length > 0 && { replaces }),

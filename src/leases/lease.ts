@@ -131,19 +131,22 @@ export function readToken(text: string): Token | undefined {
   return gateId === undefined || seq === undefined ? undefined : { gateId, seq: Number(seq) }
 }
 
-/** Metadata is short: of more gates the oldest are left out. */
-const replacesMax = 3
+/** Metadata is short: of more gates the last ones are left out. */
+const replacesMax = 4
 
-/** The tokens that a new lease replaces, given the old lease of the same holder. */
-export function replacedBy(token: string, old: Lease): readonly string[] {
-  const gateOf = (text: string): string | undefined => readToken(text)?.gateId
-  const gates = new Set([gateOf(token), undefined])
-  const isLatest = (text: string): boolean => {
-    const isSeen = gates.has(gateOf(text))
-    gates.add(gateOf(text))
-    return !isSeen
+/**
+ * The tokens that a new lease replaces: of each other gate the latest.
+ * @param before in the order of their weight
+ */
+export function replacedBy(token: string, before: readonly string[]): readonly string[] {
+  const latest = new Map<string, Token>()
+  const gateId = readToken(token)?.gateId
+  for (const text of before) {
+    const read = readToken(text)
+    if (read === undefined || read.gateId === gateId) continue
+    if ((latest.get(read.gateId)?.seq ?? -1) < read.seq) latest.set(read.gateId, read)
   }
-  return tokensOf(old).filter(isLatest).slice(0, replacesMax)
+  return [...latest.values()].slice(0, replacesMax - 1).map(tokenText)
 }
 
 /** The token of a lease, and those that it replaced; the latest first. */

@@ -182,9 +182,15 @@ export class Decisions {
 
   /**
    * The same, under the lock of the pin: the store may tell a gate of it before the news does.
+   * @param beforeSeq number of what follows the take-down at this gate; absent: it is yet to come
    * @throws LedgerFault
    */
-  takenDownElsewhere(cid: string, before: LedgerRow | undefined, token: string): LedgerRow {
+  takenDownElsewhere(
+    cid: string,
+    before: LedgerRow | undefined,
+    token: string,
+    beforeSeq?: number,
+  ): LedgerRow {
     const { storage, recent, queue, onDoubt } = this.parts
     const { gateId } = storage
     if (before?.released.some((gone) => gone.token === token) === true) return before
@@ -200,7 +206,7 @@ export class Decisions {
     const kept = leases.filter((lease) => !isOver(lease))
     const later = [...kept, ...queued.filter((entry) => !isOver(entry))]
     const laterSeqs = later.flatMap(({ token }) => ownSeq(token, gateId) ?? [])
-    const downSeq = Math.min(storage.nextSeq(), ...laterSeqs) - 1
+    const downSeq = Math.min(beforeSeq ?? storage.nextSeq(), ...laterSeqs) - 1
     const ended = releasedOf([...leases, ...queued].filter(isOver), downSeq)
     const entry = { holder: everyHolder, token, seq: downSeq }
     const row = { ...gone, ...before, cid, seq, atMs: before?.atMs ?? atMs, former: [] }

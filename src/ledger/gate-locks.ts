@@ -4,9 +4,11 @@ export interface GateLocks {
   /**
    * Waits for the lock among all gates. While the store is down, a change continues without it,
    * unless the settings refuse that.
+   * @param token of the change, which other gates see while it may land: no lease that it makes has
+   *   a later number
    * @throws LockTimeout when it takes longer; StoreFault where the settings refuse
    */
-  acquire(cid: string, timeoutMs: number): Promise<GateLock>
+  acquire(cid: string, timeoutMs: number, token: string): Promise<GateLock>
   /** Calls back when locks may have been lost. */
   whenDown(call: () => void): void
   /** Calls back when rows that were stored with the locks are gone. */
@@ -37,8 +39,11 @@ export interface GateLock {
   readonly isTaken: boolean
   /** The last write of another gate, if recent. */
   readonly written: string | undefined
-  /** Whether a change of another gate may still land after its lock ended. */
-  readonly isCrowded: boolean
+  /**
+   * Changes of other gates that may still land after their locks ended, by the tokens of their
+   * leases; by any other text if an older release made them.
+   */
+  readonly open: readonly string[]
   /**
    * @param written this gate's write, for the others; undefined: none
    * @param isOver nothing of the change lands any more

@@ -3,7 +3,7 @@
  * learn when another gate released them, and where its writes may have been overwritten. A message
  * waits on the sender's disk until it is on the receiver's.
  */
-import { tokenText } from '../leases/lease.js'
+import { replacedBy, tokenText } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { Timers } from '../time/clock.js'
@@ -141,18 +141,14 @@ export class GateNews {
   }
 
   /**
-   * A holder unpinned what this gate does not see: every other gate ends what it wrote for the
-   * holder by its last round. @returns to be committed before the holder's answer
+   * What every other gate wrote by now at least: by its last round, and in open changes of a pin.
+   * @returns of each gate the last token
    */
-  releasedUnseen(cid: string, holder: string) {
-    const { gateId, lastSeq } = this.parts.storage
-    const others = [...this.others].flatMap(([to, { seq }]) =>
-      seq === undefined ? [] : [{ to, token: tokenText({ gateId: to, seq }) }],
+  writtenBy(open: readonly string[]): readonly string[] {
+    const rounds = [...this.others].flatMap(([gateId, { seq }]) =>
+      seq === undefined ? [] : [tokenText({ gateId, seq })],
     )
-    const upTo = [tokenText({ gateId, seq: lastSeq }), ...others.map(({ token }) => token)]
-    return this.send(
-      others.map(({ to, token }) => ({ to, cid, released: { holder, token, upTo } })),
-    )
+    return replacedBy('', [...rounds, ...open])
   }
 
   /**

@@ -12,8 +12,9 @@ import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import type { ClusterPort, Finished } from './cluster-port.js'
 import type { DoubtReason } from './doubt.js'
-import { mergeRow, type Merging, newTokenOf, owedByChange, type Owes, ownSeq } from './merge.js'
+import { changeSeqOf, isJoined, mergeRow, owedByChange, type Owes, ownSeq } from './merge.js'
 import { type OpenPin, tried, type Wanted } from './open-pin.js'
+import type { Opening } from './opening.js'
 import type { GivenSeq, OpenPins } from './open-pins.js'
 import type { QueueEntry } from './queue-entry.js'
 import type { RecentRows, Seen } from './recent-rows.js'
@@ -67,8 +68,8 @@ export class Ledger {
     given?: GivenSeq,
   ): Promise<OpenPin> {
     const { pins, log, owes } = this.parts
-    const look = async (isCrowded: boolean) => {
-      const view = await this.look(cid, deadline, headers, isCrowded)
+    const look = async (opening: Opening) => {
+      const view = await this.look(cid, deadline, headers, opening)
       if (view.foreign !== undefined && owes === 'all')
         log('warn', { cid }, overwritten[view.foreign])
       return view
@@ -76,16 +77,18 @@ export class Ledger {
     return pins.open(cid, deadline, look, given)
   }
 
-  /** The record as it should be, without its lock. */
+  /** The record as it should be; absent: without its lock. */
   async look(
     cid: string,
     deadline: Deadline,
     headers?: RequestHeaders,
-    isCrowded = false,
+    { isCrowded, newToken }: Opening = unopened,
   ): Promise<View & Pick<Seen, 'foreign'>> {
     const { isDoubted, storage, records, recent, onDoubt } = this.parts
     const now = await records.read(cid, deadline, headers)
     const { read, nowMs } = now
+    const { owes } = this.parts
+    const merging = { gateId: storage.gateId, owes, newToken }
     const isOpen = isCrowded || isDoubted(cid)
     const isKnown = recent.of(cid) !== undefined
     // An unnoticed crash, or a change outside the gate, removed it or its leases.
@@ -94,18 +97,17 @@ export class Ledger {
     if (isOpen || (mayDiffer && !isKnown && storage.mayHaveRow(cid))) {
       const row = await storage.row(cid)
       // The gate knows other gates' leases while their last writes are recent.
-      const owes = isOpen && isKnown ? 'all' : this.parts.owes
+      const known = isOpen && isKnown ? ({ ...merging, owes: 'all' } as const) : merging
       // The change starts from all that is owed, as the other holders would otherwise lose their
       // leases; of what came back from outside the gate only an operator decides.
       const owed = row?.report === 'missing' ? { ...row, report: undefined } : row
-      const merging = { ...this.merging, owes }
-      const merged = owed && mergeRow(owedByChange(owed, read), read, merging, nowMs)
+      const merged = owed && mergeRow(owedByChange(owed, read), read, known, nowMs)
       const isMissing = merged?.differs === 'missing' && (isBare || row?.report === 'missing')
       const isOwed = merged !== undefined && (isOpen || isMissing)
       const record = isOwed ? merged.record : read
       return { ...now, record, rowEndMs: row?.expiresMs, foreign: undefined }
     }
-    const { record, isMissing, foreign } = recent.over(cid, now, this.merging)
+    const { record, isMissing, foreign } = recent.over(cid, now, merging)
     if (isMissing) onDoubt(cid, 'not-found')
     return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, foreign }
   }
@@ -154,27 +156,26 @@ export class Ledger {
     // What replaces another gate's lease, perhaps a later one, is later than the entry: that gate
     // may have released a try of it whose answer was lost.
     const given: GivenSeq = (record) => {
-      const token = leaseIn(record)?.token
-      const isForeign = token !== undefined && ownSeq(token, gateId) === undefined
-      return isForeign && isLast() ? undefined : seq
+      const lease = leaseIn(record)
+      return lease !== undefined && isByOthers(lease, gateId) && isLast() ? undefined : seq
     }
     const pin = await this.open(cid, deadline, undefined, given)
     const row = await tried(pin, () => storage.row(cid))
     const isLater = (token: string | undefined): boolean => (ownSeq(token, gateId) ?? -1) >= seq
     const lease = leaseIn(pin.record)
+    const isKept = lease !== undefined && (changeSeqOf(lease, gateId) ?? -1) >= seq
     // An earlier try has landed, though its answer was lost, and the holder has replaced it since.
-    const isReplaced = lease?.replaces?.some(isLater) === true
+    const isReplaced = !isKept && lease?.replaces?.some(isLater) === true
     if (isReplaced || isReleasedSince(row, holder, seq)) {
       pin.release()
       return !isReplaced
     }
-    if (pin.record !== undefined && lease !== undefined && isLater(lease.token) && pin.isThere) {
+    if (pin.record !== undefined && isKept && !isJoined(lease, gateId) && pin.isThere) {
       // The answer to that write may have been lost: from now on the row owes its lease.
       await pin.settle(pin.record, { kind: 'written', writtenMs: pin.record.writtenMs })
       return false
     }
     const wanted = await tried(pin, (pin) => change(pin, deadline))
-    const isKept = lease !== undefined && isLater(lease.token)
     const target = isKept ? pin.record : noShorter(wanted, lease, gateId)
     if (wanted === undefined || target === undefined) pin.release()
     else await this.parts.records.write(target, pin, deadline)
@@ -204,11 +205,6 @@ export class Ledger {
     await kept
   }
 
-  private get merging(): Merging {
-    const { storage, owes } = this.parts
-    return { gateId: storage.gateId, owes, newToken: newTokenOf(storage, owes) }
-  }
-
   private deadline(): Deadline {
     return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
   }
@@ -227,6 +223,13 @@ function noShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): Wa
   )
   return { ...wanted, leases, expiresMs: latestEnd(leases) }
 }
+
+/** Whether another gate wrote it, or a part of it. */
+const isByOthers = (lease: Lease, gateId: string): boolean =>
+  lease.token !== undefined &&
+  (ownSeq(lease.token, gateId) === undefined || isJoined(lease, gateId))
+
+const unopened: Opening = { isCrowded: false, newToken: undefined }
 
 const overwritten = {
   hand: 'a pin was written outside the gate, without its leases; the holders keep them',

@@ -9,7 +9,6 @@ import {
   operator,
   readToken,
   replacedBy,
-  tokenText,
   tokensOf,
 } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
@@ -43,17 +42,8 @@ export interface Merging {
    * For a lease that joins two of its holder, of different gates, of which it is unknown which is
    * later; absent: the longer one counts. It may have been released, which its gate alone knows.
    */
-  readonly newToken?: (() => string) | undefined
+  readonly newToken?: string | undefined
 }
-
-interface Numbers {
-  readonly gateId: string
-  nextSeq(): number
-}
-
-/** For {@link Merging}; of one gate alone nothing is unknown. It throws LedgerFault. */
-export const newTokenOf = (numbers: Numbers, owes: Owes): Merging['newToken'] =>
-  owes === 'all' ? undefined : () => tokenText({ gateId: numbers.gateId, seq: numbers.nextSeq() })
 
 /** What a row owes. */
 export const owedBy = ({ leases }: LedgerRow, { gateId, owes }: Merging): readonly Lease[] =>
@@ -90,7 +80,7 @@ export function mergeRow(
   const there = seen.filter((lease) =>
     isTakenDown && !isSinceTakeDown(row, lease, gateId)
       ? isOwed(row, lease)
-      : !wasReleased(row, lease, gateId),
+      : !wasReleased(row, lease, gateId) && !isOutlived(row, lease, now),
   )
   const leases = [
     ...there.map((lease) => ofOneHolder(ownOf(owed, lease), lease, merging)),
@@ -146,21 +136,33 @@ export function ofOneHolder(
   if (isOwnLater !== isReadLater) return isOwnLater ? own : read
   const areOfGates = own.token !== undefined && read.token !== undefined && !isOf(read, gateId)
   const areLive = own.untilMs > read.sinceMs
-  if (areOfGates && areLive && newToken !== undefined) return joined(own, read, newToken())
+  if (areOfGates && areLive && newToken !== undefined) return joined(own, read, newToken, gateId)
   // It is unknown which is later, so no lease becomes shorter. A lease that began after the other
   // had ended is not dropped in favour of it, as its gate may have released the other.
   if (own.sinceMs <= read.sinceMs) return own.untilMs > read.untilMs ? own : read
   return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
 
-function joined(own: Lease, read: Lease, token: string): Lease {
-  const replaces = [...(read.replaces ?? []), ...tokensOf(own)]
+function joined(own: Lease, read: Lease, token: string, gateId: string): Lease {
+  const part = tokensOf(own).findLast((text) => ownSeq(text, gateId) !== undefined)
+  const others = replacedBy(token, [...tokensOf(read), ...tokensOf(own)])
+  const replaces = part === undefined ? others : [...others, part]
   return {
     holder: own.holder,
     sinceMs: Math.min(own.sinceMs, read.sinceMs),
     untilMs: Math.max(own.untilMs, read.untilMs),
-    ...{ token, replaces: replacedBy(token, { ...read, replaces }) },
+    ...{ token, replaces },
   }
+}
+
+/** Whether this gate joined a lease: it has another token than the part that a change here made. */
+export const isJoined = ({ token, replaces = [] }: Lease, gateId: string): boolean =>
+  [token, ...replaces].filter((text) => ownSeq(text, gateId) !== undefined).length > 1
+
+/** The number of the change that made a lease at this gate; undefined: another gate made it. */
+export function changeSeqOf(lease: Lease, gateId: string): number | undefined {
+  const own = tokensOf(lease).findLast((text) => ownSeq(text, gateId) !== undefined)
+  return isOf(lease, gateId) ? ownSeq(own, gateId) : undefined
 }
 
 const isOf = ({ token }: Lease, gateId: string): boolean => ownSeq(token, gateId) !== undefined
@@ -174,6 +176,12 @@ function isBehind({ token = '' }: Lease, other: Lease): boolean {
   return tokensOf(other).some(
     (text) => version !== undefined && (ownSeq(text, version.gateId) ?? -1) >= version.seq,
   )
+}
+
+/** Whether a later lease of the same holder has ended. */
+function isOutlived({ leases }: LedgerRow, read: Lease, now: number): boolean {
+  const own = ownOf(leases, read)
+  return own !== undefined && own.untilMs <= now && isBehind(read, own) && !isBehind(own, read)
 }
 
 /** Whether the record has a later lease of the same holder, even an expired one. */

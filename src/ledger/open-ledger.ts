@@ -112,7 +112,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     // They come after the pins whose changes they report.
     news: gateMail && {
       released: (...release) => news?.released(...release) ?? [],
-      releasedUnseen: (...holder) => news?.releasedUnseen(...holder) ?? [],
+      writtenBy: (open) => news?.writtenBy(open) ?? [],
       rewritten: (...lease) => news?.rewritten(...lease) ?? [],
       doubted: (...doubt) => news?.doubted(...doubt),
       takenDown: (...takeDown) => news?.takenDown(...takeDown) ?? [],

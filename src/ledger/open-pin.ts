@@ -53,8 +53,11 @@ export interface OpenPin {
    * has expired only when both say so.
    */
   readonly nowMs: number
-  /** The token of a take-down that a new lease would not be seen to follow, by its time. */
-  readonly after: string | undefined
+  /**
+   * What a new lease follows, by tokens, although neither its time nor the record shows that: a
+   * take-down; while a write may land, all that other gates wrote by now.
+   */
+  readonly after: readonly string[]
   /**
    * Puts a doubt on the disk, until the lock ends, before the cluster is asked for a change that
    * ends or shortens a lease. If the gate is killed meanwhile, only that tells the next run of it.

@@ -1,20 +1,22 @@
 /** Pins during a change: each under its locks, with its row after the write. */
-import { inSeconds, isUnheld } from '../leases/decide.js'
+import { inSeconds } from '../leases/decide.js'
 import { type Lease, tokenText } from '../leases/lease.js'
-import type { NewRecord, PinRecord } from '../leases/pin-record.js'
+import type { PinRecord } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
 import type { Clock } from '../time/clock.js'
 import { CidLocks, LockTimeout } from './cid-locks.js'
-import { type DoubtReason, landingMs } from './doubt.js'
+import type { DoubtReason } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
-import { newTokenOf, ownSeq, withoutEnded } from './merge.js'
+import { ownSeq, withoutEnded } from './merge.js'
 import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
-import type { View } from './records.js'
+import { numbersOf, type Opening } from './opening.js'
+import { isOfHand, type View } from './records.js'
 import { takeDownOf } from './take-down.js'
-import { type Telling, tellGates } from './tell-gates.js'
+import { type Telling, tellGates, tellUnseen } from './tell-gates.js'
 import { markOf, type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
-import { everyHolder, type LedgerRow, releasedOf } from './row.js'
+import { everyHolder, type LedgerRow, type Released } from './row.js'
+import { holdersIn, rowAfter } from './row-after.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
 export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
@@ -26,7 +28,12 @@ export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
   /** The pin is released, but the cluster may bring it back, without any change from outside. */
   readonly onMayReturn: (cid: string) => void
   /** @see Decisions.takenDownElsewhere */
-  readonly onTakenDown: (cid: string, row: LedgerRow | undefined, token: string) => LedgerRow
+  readonly onTakenDown: (
+    cid: string,
+    row: LedgerRow | undefined,
+    token: string,
+    beforeSeq: number | undefined,
+  ) => LedgerRow
   /** It is unknown whether the cluster has what the ledger owes for a CID. */
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Whether a write of this CID may still land. */
@@ -53,6 +60,8 @@ type Change = View & {
   readonly isCrowded: boolean
   /** It waited in the queue. */
   readonly isQueued: boolean
+  /** What its holder released unseen. */
+  readonly unseen: readonly Released[]
 }
 
 /** What came of the news that another gate released a lease of this one. */
@@ -91,8 +100,7 @@ export class OpenPins {
   }
 
   /**
-   * @param look reads the record, once no other change is in progress; an older change of another
-   *   gate may still land if several are open
+   * @param look reads the record, once no other change is in progress
    * @param given number of the leases that the change makes, by what the pin is; absent, or
    *   undefined: a new one
    * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then no lock is held
@@ -100,7 +108,7 @@ export class OpenPins {
   async open(
     cid: string,
     deadline: Deadline,
-    look: (isCrowded: boolean) => Promise<View>,
+    look: (opening: Opening) => Promise<View>,
     given?: GivenSeq,
   ): Promise<OpenPin> {
     const { gateLocks, storage } = this.parts
@@ -119,20 +127,21 @@ export class OpenPins {
       endOwn()
     }
     try {
-      lock = await gateLocks?.acquire(cid, deadline.leftMs)
+      const shared = gateLocks && { locks: gateLocks, ...numbersOf(storage) }
+      lock = await shared?.locks.acquire(cid, deadline.leftMs, this.tokenOf(shared.change))
       if (this.isClosed) throw new LedgerFault('the ledger is closed')
       this.openCids.add(cid)
-      if (lock?.written !== undefined) await this.hear(lock.written)
+      if (shared && lock?.written !== undefined) await this.hear(lock.written, shared.heard)
       if (deadline.isOver) throw new LockTimeout()
-      const isCrowded = lock?.isCrowded === true
-      const view = await look(isCrowded)
-      const seq = storage.nextSeq()
-      const changeSeq = given?.(view.record) ?? seq
-      const token = tokenText({ gateId: storage.gateId, seq: changeSeq })
+      const open = lock?.open ?? []
+      const isCrowded = open.length > 0
+      const newToken = shared && this.tokenOf(shared.looked)
+      const view = await look({ isCrowded, newToken })
+      const seq = given?.(view.record) ?? shared?.change ?? storage.nextSeq()
+      let unseen: readonly Released[] = []
       const settle = (wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined => {
         if (isOver) return undefined
-        const isQueued = given !== undefined
-        const change = { cid, seq: changeSeq, isCrowded, isQueued, ...view }
+        const change = { cid, seq, isCrowded, isQueued: given !== undefined, unseen, ...view }
         const kept = this.settle(change, wanted, outcome)
         if (wanted !== undefined && lock !== undefined) this.releaseShared(cid, lock, outcome)
         isOver ||= wanted !== undefined
@@ -142,8 +151,13 @@ export class OpenPins {
       const { record, nowMs } = view
       const isThere = view.read !== undefined
       const isLocked = lock?.isTaken !== false
-      const after = this.takeDownAfter(cid, nowMs)
-      const pin = { cid, record, isThere, isLocked, token, seq: changeSeq, nowMs, after }
+      const mayLand = (): boolean => isCrowded || this.parts.isDoubted(cid)
+      const others = this.parts.news?.writtenBy(open) ?? []
+      // The request of a queued pin may be older than those.
+      const isAfter = mayLand() && given === undefined
+      const after = [...this.takeDownAfter(cid, nowMs), ...(isAfter ? others : [])]
+      const token = this.tokenOf(seq)
+      const pin = { cid, record, isThere, isLocked, token, seq, nowMs, after }
       const begin = (wanted: Wanted): Promise<void> | undefined => {
         if (!takesFrom(record, wanted)) return undefined
         isBegun = true
@@ -152,10 +166,13 @@ export class OpenPins {
       }
       const releaseUnseen = (holder: string): Promise<void> | undefined => {
         const isSeen = record?.leases.some((lease) => lease.holder === holder) === true
-        const mayLand = isCrowded || this.parts.isDoubted(cid)
-        if (isSeen ? !this.parts.mayOweMore() : !mayLand) return undefined
-        const operations = this.parts.news?.releasedUnseen(cid, holder) ?? []
-        return operations.length > 0 ? storage.commit(operations) : undefined
+        if (isSeen ? !this.parts.mayOweMore() : !mayLand()) return undefined
+        if (others.length === 0) return undefined
+        const upTo = [...others, token]
+        unseen = upTo.map((token) => ({ holder, token, seq }))
+        const { news } = this.parts
+        const { gateId } = storage
+        return storage.commit(news ? tellUnseen(cid, holder, upTo, { news, gateId }) : [])
       }
       return { ...pin, begin, settle, releaseUnseen, release }
     } catch (error) {
@@ -176,13 +193,14 @@ export class OpenPins {
 
   /** Another gate released a lease that this one wrote, with those that it replaced. */
   async retract(cid: string, released: ReleasedElsewhere, deadline: Deadline): Promise<Retracted> {
-    const { storage, recent } = this.parts
+    const { storage, recent, now } = this.parts
     const { holder, token, upTo, writtenMs = Infinity } = released
     const seq = ownSeq(token, storage.gateId)
     let retracted: Retracted = 'known'
     if (seq === undefined) return retracted
     await this.alone(cid, deadline, async () => {
-      const row = await storage.row(cid)
+      // A write has no row while it is not known what came of it.
+      const row = (await storage.row(cid)) ?? (upTo && { ...unseenRow(cid), atMs: now() })
       if (row === undefined) return
       const end = (before: LedgerRow): LedgerRow =>
         withoutEnded(before, { holder, token, seq, upTo }, storage.gateId)
@@ -199,11 +217,15 @@ export class OpenPins {
   }
 
   /** Other gates tell by the time whether a lease began before a take-down. */
-  private takeDownAfter(cid: string, nowMs: number): string | undefined {
+  private takeDownAfter(cid: string, nowMs: number): readonly string[] {
     const row = this.parts.news && this.parts.recent.of(cid)?.row
     const down = row && takeDownOf(row)
-    return down !== undefined && inSeconds(nowMs) <= down.atMs ? down.token : undefined
+    const isAfter = down?.token !== undefined && inSeconds(nowMs) <= down.atMs
+    return isAfter ? [down.token] : []
   }
+
+  private readonly tokenOf = (seq: number): string =>
+    tokenText({ gateId: this.parts.storage.gateId, seq })
 
   /** Tells the other gates of the write; a gate that was not alone checks it again. */
   private releaseShared(cid: string, lock: GateLock, { kind }: WriteOutcome): void {
@@ -211,7 +233,7 @@ export class OpenPins {
     const written = recent.of(cid)
     // If a late write puts the pin in doubt here, it is in doubt for every gate that writes now.
     const isOver = kind !== 'unknown' && !isDoubted(cid)
-    if (lock.isCrowded) onDoubt(cid, 'unknown-outcome')
+    if (lock.open.length > 0) onDoubt(cid, 'unknown-outcome')
     const mark = written && markOf(written, this.parts.storage.gateId)
     void lock.release(written && recentText(written), isOver, mark).then((crowd) => {
       if (crowd === 'unknown') {
@@ -223,19 +245,16 @@ export class OpenPins {
   }
 
   /** Another gate wrote the pin after this one, or at the same time. */
-  private async hear(text: string): Promise<void> {
+  private async hear(text: string, seq: number): Promise<void> {
     const { row, writtenMs } = readRecent(text)
     const { storage, recent, onDoubt } = this.parts
     const kept = await storage.row(row.cid)
     const token = row.released.findLast(({ holder }) => holder === everyHolder)?.token
-    const before = token === undefined ? kept : this.parts.onTakenDown(row.cid, kept, token)
-    const newToken = newTokenOf(storage, 'own')
+    const newToken = this.tokenOf(seq)
+    const before = token === undefined ? kept : this.parts.onTakenDown(row.cid, kept, token, seq)
     const own = rowOfBoth(row, before, { gateId: storage.gateId, owes: 'own', newToken })
-    const isJoined = own.leases.some(
-      ({ token }) => ![...row.leases, ...(before?.leases ?? [])].some((old) => old.token === token),
-    )
-    // The cluster does not have the joined lease.
-    if (isJoined) onDoubt(row.cid, 'lock-lost')
+    // The cluster does not have a joined lease.
+    if (own.leases.some(({ token }) => token === newToken)) onDoubt(row.cid, 'lock-lost')
     // Until an operator decides on the report, the other gate's record applies as it is.
     recent.wrote(own.report === undefined ? own : { ...row, seq: 0, report: undefined }, writtenMs)
     void storage.note([{ kind: 'row', row: own }])
@@ -243,7 +262,7 @@ export class OpenPins {
 
   private settle(change: Change, wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined {
     const { storage, recent, onDoubt } = this.parts
-    const { cid, seq, record, read, nowMs, laterMs, isCrowded, isQueued } = change
+    const { cid, seq, record, read, nowMs, laterMs, isCrowded, isQueued, unseen } = change
     if (wanted === undefined || outcome.kind === 'refused') return undefined
     if (outcome.kind === 'unknown') {
       onDoubt(cid, 'unknown-outcome')
@@ -257,7 +276,11 @@ export class OpenPins {
     const isNothing = record === undefined && read === undefined && wanted === 'unpin'
     if (isNothing && !mayLand) return undefined
     const after = wanted === 'unpin' ? unpinned(cid) : wanted
-    const row = this.rowOf(after, record, seq, nowMs)
+    const place = { seq: this.nextPlace(seq), atMs: this.parts.now() }
+    const known = recent.of(cid)?.row.leases ?? []
+    const token = this.tokenOf(seq)
+    const seen = { ...rowAfter(after, { record, known, token, seq, nowMs }), ...place }
+    const row = { ...seen, released: [...seen.released, ...unseen] }
     const writtenMs = outcome.kind === 'written' ? outcome.writtenMs : undefined
     recent.wrote(row, writtenMs ?? read?.writtenMs ?? -Infinity)
     // The record that the cluster had may be on the sweep's list, whatever it should have been.
@@ -272,7 +295,7 @@ export class OpenPins {
     if (isAfterCrash) onDoubt(cid, 'after-crash')
     const operations: LedgerOperation[] = [
       { kind: 'row', row },
-      ...this.newsOf(row, read, writtenMs),
+      ...this.newsOf(seen, read, writtenMs),
     ]
     const now = this.parts.now()
     // An expired lease no longer counts.
@@ -299,32 +322,6 @@ export class OpenPins {
       : tellGates(row, { read, writtenMs }, { news, gateId, onMayReturn })
   }
 
-  private rowOf(
-    after: NewRecord,
-    before: PinRecord | undefined,
-    releaseSeq: number,
-    nowMs: number,
-  ): LedgerRow {
-    const { now, storage, recent } = this.parts
-    const { cid, isDirect, options, leases, former = [], expiresMs } = after
-    const releaseToken = tokenText({ gateId: storage.gateId, seq: releaseSeq })
-    const isKept = (old: Lease): boolean =>
-      leases.some(({ holder, token }) => holder === old.holder && token === old.token)
-    // The cluster's record need not be the latest about a holder. An expired lease was not
-    // released: the holder's queued pins still count.
-    const isReplaced = ({ holder }: Lease): boolean =>
-      leases.some((own) => own.holder === holder)
-        ? leases.some((own) => own.holder === holder && own.token === releaseToken)
-        : holdersIn(before, nowMs).includes(holder)
-    const known = recent.of(cid)?.row.leases.filter(isReplaced) ?? []
-    const gone = [...(before?.leases ?? []), ...known].filter(
-      (old) => !isKept(old) && old.untilMs > nowMs,
-    )
-    const released = releasedOf(gone, releaseSeq)
-    const place = { seq: this.nextPlace(releaseSeq), atMs: now() }
-    return { cid, ...place, isDirect, options, leases, former, expiresMs, released }
-  }
-
   /** @param otherwise the write stays written even if the disk has no more numbers */
   private nextPlace(otherwise: number): number {
     try {
@@ -336,12 +333,5 @@ export class OpenPins {
   }
 }
 
-/** Whether something outside the gate recently wrote or removed what the sweep may have listed. */
-function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
-  const sinceMs = laterMs - landingMs
-  if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs
-  return isUnheld(read) && read.writtenMs > sinceMs
-}
-
-const holdersIn = (record: NewRecord | undefined, afterMs = -Infinity): readonly string[] =>
-  (record?.leases ?? []).filter(({ untilMs }) => untilMs > afterMs).map(({ holder }) => holder)
+/** Of a pin that this gate has not seen in the cluster. */
+const unseenRow = (cid: string) => ({ ...unpinned(cid), former: [], released: [], seq: 0 })

@@ -10,7 +10,7 @@ import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
 import type { GateLocks, UnpinBudget } from './gate-locks.js'
 import { LockTimeout } from './cid-locks.js'
-import { type Merged, mergeRow, type Merging, newTokenOf, type Owes, ownSeq } from './merge.js'
+import { type Merged, mergeRow, type Merging, type Owes, ownSeq } from './merge.js'
 import { tried } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
@@ -84,13 +84,15 @@ export class Reconciler {
     const { storage, pins, records } = this.parts
     const deadline = this.deadline()
     const found: { merged?: Merged; row?: LedgerRow | undefined; isStale?: boolean } = {}
-    const pin = await pins.open(cid, deadline, async () => {
+    const pin = await pins.open(cid, deadline, async ({ newToken }) => {
       const now = await records.read(cid, deadline)
       const { read } = now
       const kept = await storage.row(cid)
       const row = kept !== undefined && this.isUnsure(kept) ? undefined : kept
       const merged: Merged =
-        row === undefined ? { record: read, differs: undefined } : this.mergedAll(row, now)
+        row === undefined
+          ? { record: read, differs: undefined }
+          : this.mergedAll(row, now, newToken)
       Object.assign(found, { merged, row, isStale: this.isStale(now) })
       if (merged.differs === undefined && read !== undefined && row === kept) this.adopt(row, read)
       return { ...now, record: merged.record }
@@ -223,9 +225,8 @@ export class Reconciler {
   }
 
   /** Includes what other gates reported of their last writes, as the read may lag behind. */
-  private mergedAll(row: LedgerRow, now: RecordNow): Merged {
-    const { storage, owes, recent } = this.parts
-    const newToken = newTokenOf(storage, owes)
+  private mergedAll(row: LedgerRow, now: RecordNow, newToken: string | undefined): Merged {
+    const { recent } = this.parts
     const merged = this.merged(row, now, { newToken })
     const isKnown = recent.of(row.cid) !== undefined
     if (merged.differs === undefined || !isKnown) return merged

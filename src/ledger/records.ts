@@ -1,10 +1,12 @@
 /** Records of the cluster, read and written for the ledger. */
 import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
+import { isUnheld } from '../leases/decide.js'
 import { type NewRecord, type PinRecord, readPinRecord, writing } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
 import type { ClusterPort } from './cluster-port.js'
 import { DefiniteRefusal } from './definite-refusal.js'
+import { landingMs } from './doubt.js'
 import { type OpenPin, outcomeOf, outcomeOfFault } from './open-pin.js'
 
 /** What was read, and when. */
@@ -66,6 +68,13 @@ export class Records {
       throw error
     }
   }
+}
+
+/** Whether something outside the gate recently wrote or removed what the sweep may have listed. */
+export function isOfHand({ read, rowEndMs = Infinity, laterMs }: View): boolean {
+  const sinceMs = laterMs - landingMs
+  if (read === undefined) return rowEndMs > sinceMs && rowEndMs < laterMs
+  return isUnheld(read) && read.writtenMs > sinceMs
 }
 
 const pathOf = (record: NewRecord): string => {

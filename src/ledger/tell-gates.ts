@@ -8,7 +8,7 @@ import type { LedgerOperation } from './storage/ledger-storage.js'
 /** News of a change for the other gates. */
 export type Telling = Pick<
   GateNews,
-  'released' | 'releasedUnseen' | 'rewritten' | 'doubted' | 'takenDown'
+  'released' | 'writtenBy' | 'rewritten' | 'doubted' | 'takenDown'
 >
 
 export interface Teller {
@@ -24,6 +24,25 @@ export interface ToldChange {
   /** @see ReleasedElsewhere */
   readonly writtenMs: number | undefined
 }
+
+/**
+ * Messages that a holder unpinned what this gate does not see: each other gate ends what it wrote
+ * for the holder, up to its token.
+ *
+ * @param upTo a token of each gate
+ * @returns to be committed before the holder's answer
+ */
+export const tellUnseen = (
+  cid: string,
+  holder: string,
+  upTo: readonly string[],
+  { news, gateId: own }: Pick<Teller, 'news' | 'gateId'>,
+): LedgerOperation[] =>
+  upTo.flatMap((token) => {
+    const gateId = readToken(token)?.gateId
+    const isOther = gateId !== undefined && gateId !== own
+    return isOther ? news.released(gateId, cid, { holder, token, upTo }) : []
+  })
 
 /**
  * Messages for the gates that wrote the leases of a row: their release; a rewrite from memory, as

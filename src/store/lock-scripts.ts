@@ -5,13 +5,14 @@
  *
  * - the lock: the token of the change that has it, with an end;
  * - the row: what was written last, behind the id of the run that wrote it;
- * - the open changes: tokens of changes whose writes may still land;
+ * - the open changes: of each whose write may still land, its lock's token and, unless an older
+ *   release made it, the token of the leases that it makes;
  * - the ended token: its change was abandoned, and a late attempt with it does not take the lock.
  *
  * Older releases also read and write the first two: their form stays.
  *
- * ARGV: the gate's id, the token, the lock's milliseconds, those of an open change, the secret. If
- * the secret behind these keys is another, so may be the cluster.
+ * ARGV: the gate's id, the token, the lock's milliseconds, those of an open change, the secret, the
+ * token of the leases. If the secret behind these keys is another, so may be the cluster.
  */
 export const takeScript = `
 if redis.call('GET', KEYS[5]) ~= ARGV[5] then return {2} end
@@ -19,14 +20,14 @@ if redis.call('EXISTS', KEYS[4]) == 1 then return {0} end
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return {0} end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-redis.call('HSET', KEYS[3], ARGV[2], 1)
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
-return {1, redis.call('GET', KEYS[2]), redis.call('HKEYS', KEYS[3])}
+return {1, redis.call('GET', KEYS[2]), redis.call('HGETALL', KEYS[3])}
 `
 
 /**
  * ARGV: the token, the row or nothing, the row's milliseconds, the lock's, those of an open change,
- * and whether the change is over: nothing of it lands any more.
+ * whether the change is over, so that nothing of it lands any more, and the token of its leases.
  */
 export const endScript = `
 local isAlone = redis.call('GET', KEYS[1]) == ARGV[1]
@@ -39,10 +40,10 @@ end
 if ARGV[6] == '1' then
   redis.call('HDEL', KEYS[3], ARGV[1])
 else
-  redis.call('HSET', KEYS[3], ARGV[1], 1)
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[7])
   redis.call('PEXPIRE', KEYS[3], ARGV[5])
 end
-return {isAlone and 1 or 0, redis.call('HKEYS', KEYS[3])}
+return {isAlone and 1 or 0, redis.call('HGETALL', KEYS[3])}
 `
 
 /**

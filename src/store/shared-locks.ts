@@ -52,12 +52,18 @@ const anothers = 2
 type Taken = [isTaken: number, written?: string | null, open?: readonly string[]]
 type Ended = [isAlone: number, open: readonly string[]]
 
-/** A lock to release in the store. */
-interface End {
+/** Under one lock. */
+interface Change {
   readonly cid: string
+  /** Of the lock. */
   readonly token: string
-  readonly written: string
+  readonly leaseToken: string
   readonly lockMs: number
+}
+
+/** A lock to release in the store. */
+interface End extends Change {
+  readonly written: string
   readonly isOver: boolean
   readonly untilMs: number
 }
@@ -99,15 +105,16 @@ export class SharedLocks implements GateLocks {
     this.onLost.add(call)
   }
 
-  async acquire(cid: string, timeoutMs: number): Promise<GateLock> {
+  async acquire(cid: string, timeoutMs: number, leaseToken: string): Promise<GateLock> {
     const { random = Math.random } = this.parts
     const token = `${this.run}.${++this.count}`
     const lockMs = Math.ceil(timeoutMs + marginMs)
+    const change = { cid, token, leaseToken, lockMs }
     const untilMs = this.timers.monotonic() + timeoutMs
     for (;;) {
-      const taken = await this.take(cid, token, lockMs)
-      if (taken === undefined) return this.lockOf(cid, token, lockMs, undefined)
-      if (taken[0] === 1) return this.lockOf(cid, token, lockMs, taken)
+      const taken = await this.take(change)
+      if (taken === undefined) return this.lockOf(change, undefined)
+      if (taken[0] === 1) return this.lockOf(change, taken)
       if (taken[0] === anothers) await this.store.learn()
       if (this.timers.monotonic() > untilMs) throw new LockTimeout()
       await new Promise<void>((resolve) => {
@@ -136,11 +143,12 @@ export class SharedLocks implements GateLocks {
    * @returns undefined: the change continues without the lock
    * @throws StoreFault
    */
-  private async take(cid: string, token: string, lockMs: number): Promise<Taken | undefined> {
+  private async take(change: Change): Promise<Taken | undefined> {
     const { store, parts } = this
+    const { cid, token, leaseToken, lockMs } = change
     const giveUp = (isOver: boolean): void => {
       // The packet may only be late: then no gate would know of the lock that it takes.
-      this.endLater({ cid, token, written: '', lockMs, isOver })
+      this.endLater({ ...change, written: '', isOver })
     }
     try {
       const taken = await store.askForRequest(
@@ -148,7 +156,7 @@ export class SharedLocks implements GateLocks {
           store.redis.eval(
             takeScript,
             ...[5, ...this.keys(cid, token), store.secretKey],
-            ...[parts.gateId, token, lockMs, landingMs, store.secret],
+            ...[parts.gateId, token, lockMs, landingMs, store.secret, leaseToken],
           ) as Promise<Taken>,
       )
       if (taken === undefined) giveUp(false)
@@ -159,16 +167,16 @@ export class SharedLocks implements GateLocks {
     }
   }
 
-  private lockOf(cid: string, token: string, lockMs: number, taken: Taken | undefined): GateLock {
+  private lockOf(change: Change, taken: Taken | undefined): GateLock {
     const [, found, open = []] = taken ?? []
     const isForeign = typeof found === 'string' && !found.startsWith(this.run)
     return {
       isTaken: taken !== undefined,
       written: isForeign ? found.slice(runIdChars) : undefined,
-      isCrowded: this.areOthersIn(open),
+      open: this.othersIn(open),
       release: async (written, isOver, mark = '') => {
         // An abandoned attempt is already ended by its token, and must not become another's lock.
-        const end = { cid, token, lockMs, isOver: isOver && taken !== undefined }
+        const end = { ...change, isOver: isOver && taken !== undefined }
         const value = written === undefined ? '' : this.run + written
         return this.end({ ...end, written: taken === undefined ? '' : value }, mark)
       },
@@ -187,17 +195,18 @@ export class SharedLocks implements GateLocks {
       this.rows.set(end.cid, { mark, atMs: this.timers.monotonic() })
       this.checkLater()
     }
-    return this.areOthersIn(ended[1]) ? 'crowded' : 'alone'
+    return this.othersIn(ended[1]).length > 0 ? 'crowded' : 'alone'
   }
 
-  private askToEnd({ cid, token, written, lockMs, isOver }: Omit<End, 'untilMs'>) {
+  private askToEnd(end: Omit<End, 'untilMs'>) {
     const { store } = this
+    const { cid, token, leaseToken, written, lockMs, isOver } = end
     return store.ask(
       () =>
         store.redis.eval(
           endScript,
           ...[4, ...this.keys(cid, token)],
-          ...[token, written, writtenMs, lockMs, landingMs, isOver ? 1 : 0],
+          ...[token, written, writtenMs, lockMs, landingMs, isOver ? 1 : 0, leaseToken],
         ) as Promise<Ended>,
     )
   }
@@ -263,9 +272,9 @@ export class SharedLocks implements GateLocks {
     this.checkLater()
   }
 
-  /** Whether a change of another gate may still land. */
-  private areOthersIn(tokens: readonly string[]): boolean {
-    return tokens.some((token) => !token.startsWith(this.parts.gateId))
+  /** Changes of other gates that may still land, by the tokens of their leases. */
+  private othersIn(open: readonly string[]): readonly string[] {
+    return open.filter((_, at) => at % 2 === 1 && !open[at - 1]?.startsWith(this.parts.gateId))
   }
 
   private keys(cid: string, token: string): readonly string[] {

@@ -66,19 +66,22 @@ t.test('fields that this release does not know are ignored', async (t) => {
   t.match(taken, one.news)
 })
 
-t.test('an unseen release ends what another gate has written up to its last round', async (t) => {
-  const { news, time, said } = beside(JSON.stringify({ ...state, seq: 41 }))
-  await time.turn(6000)
-  const released = { holder: 'a', token: 'gate2222.41', upTo: ['gate1111.1', 'gate2222.41'] }
-  t.match(news.releasedUnseen('cid', 'a'), [{ kind: 'news', news: { to: 'gate2222', released } }])
-  await time.turn(6000)
-  t.match(said.at(-1)?.mails.get('gate2222'), 'gate2222.41')
-})
+t.test(
+  'what other gates wrote is known up to their last rounds, or later open changes',
+  async (t) => {
+    const { news, time } = beside(JSON.stringify({ ...state, seq: 41 }))
+    await time.turn(6000)
+    t.same(news.writtenBy([]), ['gate2222.41'])
+    t.same(news.writtenBy(['gate2222.40', '1', 'gate3333.7']), ['gate2222.41', 'gate3333.7'])
+    t.same(news.writtenBy(['gate2222.43', 'gate2222.42']), ['gate2222.43'])
+  },
+)
 
-t.test('a gate that does not say its last number hears of no such release', async (t) => {
+t.test('of a gate that does not say its last number only open changes are known', async (t) => {
   const { news, time } = beside(JSON.stringify(state))
   await time.turn(6000)
-  t.same(news.releasedUnseen('cid', 'a'), [])
+  t.same(news.writtenBy([]), [])
+  t.same(news.writtenBy(['gate2222.3']), ['gate2222.3'])
 })
 
 for (const [title, other] of [

@@ -2,6 +2,7 @@
 import t from 'tap'
 import type { PinRecord } from '../../src/leases/pin-record.js'
 import { Ledger, type LedgerParts } from '../../src/ledger/ledger.js'
+import type { Opening } from '../../src/ledger/opening.js'
 import { OpenPins, type OpenPinsParts } from '../../src/ledger/open-pins.js'
 import { Reconciler, type ReconcilerParts } from '../../src/ledger/reconciler.js'
 import { RecentRows } from '../../src/ledger/recent-rows.js'
@@ -103,8 +104,12 @@ async function checked(seq: number, isCopy: boolean, { read, row: kept = row }: 
       row: () => Promise.resolve({ ...kept, seq }),
     },
     pins: {
-      open: async (_cid: string, _deadline: Deadline, look: () => Promise<object>) => ({
-        ...(await look()),
+      open: async (
+        _cid: string,
+        _deadline: Deadline,
+        look: (opening: Opening) => Promise<object>,
+      ) => ({
+        ...(await look({ isCrowded: false, newToken: undefined })),
         isLocked: true,
         release: () => undefined,
       }),

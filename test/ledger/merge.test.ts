@@ -1,6 +1,6 @@
 /** The record as it should be: by tokens alone, whatever clocks and reads say. */
 import t from 'tap'
-import { mergeRow, withoutEnded } from '../../src/ledger/merge.js'
+import { changeSeqOf, isJoined, mergeRow, withoutEnded } from '../../src/ledger/merge.js'
 import type { LedgerRow } from '../../src/ledger/row.js'
 import { takeDownEntry, takeDownOf } from '../../src/ledger/take-down.js'
 import type { Lease } from '../../src/leases/lease.js'
@@ -209,6 +209,33 @@ t.test('what was pinned again after a take-down is like any other pin', async (t
 t.test('an expired lease is not owed', async (t) => {
   t.equal(merge(rowOf([lease('a', own(1), now)])).differs, undefined)
 })
+
+t.test('a lease that the expired one replaced is not back', async (t) => {
+  const row = rowOf([{ ...lease('a', own(5), now), replaces: [other(9)] }])
+  for (const token of [own(4), other(9)])
+    t.match(merge(row, readOf([lease('a', token)])), { record: undefined, differs: 'unexpected' })
+  for (const token of [own(105), other(10), undefined])
+    t.equal(merge(row, readOf([lease('a', token)])).differs, undefined, `${token}`)
+})
+
+t.test(
+  'leases of two gates of which neither is later are joined, with no new change',
+  async (t) => {
+    const row = rowOf([{ ...lease('a', own(5), now + hour), replaces: ['gate5555.3'] }])
+    const merging = { gateId, owes: 'own', newToken: own(9) } as const
+    const { record } = mergeRow(row, readOf([lease('a', other(1), now + 2 * hour)]), merging, now)
+    const [joined = lease('a')] = record?.leases ?? []
+    t.match(joined, { token: own(9), untilMs: now + 2 * hour })
+    t.same(joined.replaces, [other(1), 'gate5555.3', own(5)])
+    t.ok(isJoined(joined, gateId))
+    t.equal(changeSeqOf(joined, gateId), 5)
+    t.notOk(isJoined(lease('a', own(5)), gateId))
+    t.equal(changeSeqOf(lease('a', own(5)), gateId), 5)
+    t.equal(changeSeqOf(lease('a', other(5)), gateId), undefined)
+    const again = mergeRow(rowOf([joined]), readOf([lease('a', other(3))]), merging, now)
+    t.equal(changeSeqOf(again.record?.leases[0] ?? joined, gateId), 5, 'however often')
+  },
+)
 
 t.test('an expiry before the end of the latest lease is lost time', async (t) => {
   const read = readOf([lease('a', own(1))], { expiresMs: now + hour })

@@ -249,10 +249,15 @@ export class SimulatedRedis {
   }
 }
 
-const addTo = (store: SimulatedStore, key: string, field: string, ms: number): void => {
+const addTo = (
+  store: SimulatedStore,
+  key: string,
+  [field, value]: readonly [string, string],
+  ms: number,
+): void => {
   const fields = store.hash(key)
   store.set(key, fields, ms)
-  fields.set(field, '1')
+  fields.set(field, value)
 }
 
 /** The same as the scripts of Lua do. */
@@ -272,20 +277,20 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   [
     takeScript,
     (store, [lock = '', row = '', open = '', ended = '', secret = ''], args) => {
-      const [gateId = '', token = '', lockMs = '', openMs = '', known] = args
+      const [gateId = '', token = '', lockMs = '', openMs = '', known, leases = ''] = args
       if (store.text(secret) !== known) return [2]
       if (store.get(ended) !== undefined) return [0]
       const held = store.text(lock)
       if (held !== null && !held.startsWith(gateId)) return [0]
       store.set(lock, token, Number(lockMs))
-      addTo(store, open, token, Number(openMs))
-      return [1, store.text(row), [...store.hash(open).keys()]]
+      addTo(store, open, [token, leases], Number(openMs))
+      return [1, store.text(row), [...store.hash(open)].flat()]
     },
   ],
   [
     endScript,
     (store, [lock = '', row = '', open = '', ended = ''], [token = '', written = '', ...rest]) => {
-      const [rowMs = '', lockMs = '', openMs = '', isOver = ''] = rest
+      const [rowMs = '', lockMs = '', openMs = '', isOver = '', leases = ''] = rest
       const isAlone = store.text(lock) === token
       if (isAlone) {
         if (written !== '') store.set(row, written, Number(rowMs))
@@ -295,8 +300,8 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
         const left = store.hash(open)
         left.delete(token)
         if (left.size === 0) store.del(open)
-      } else addTo(store, open, token, Number(openMs))
-      return [isAlone ? 1 : 0, [...store.hash(open).keys()]]
+      } else addTo(store, open, [token, leases], Number(openMs))
+      return [isAlone ? 1 : 0, [...store.hash(open)].flat()]
     },
   ],
   [

@@ -363,6 +363,51 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 2, afterMs: 20 },
     ],
   ],
+  'a pin without an answer, released at another gate before it appears, does not stay': [
+    3,
+    [
+      { kind: 'batching', ms: 10_000, afterMs: 400_000 },
+      { kind: 'write-fault', fault: { kind: 'done-with-error' }, afterMs: 70 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 1 },
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 1, afterMs: 1400 },
+      // Before that it does not appear.
+      { kind: 'batching', ms: 0, afterMs: 300 },
+    ],
+  ],
+  'a write of a killed gate that lands late is older than a pin at another gate since': [
+    2,
+    [
+      {
+        kind: 'write-fault',
+        fault: { kind: 'late', landsAfterMs: 60_000 },
+        gate: 0,
+        afterMs: 1000,
+      },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 1 },
+      { kind: 'gate-kill', gate: 0, afterMs: 100 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 1, afterMs: 35_000 },
+      { kind: 'gate-start', gate: 0, afterMs: 100_000 },
+    ],
+  ],
+  'a pin since an unpin without an answer ends what another gate had written': [
+    2,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],
+    [
+      { kind: 'write-fault', fault: { kind: 'done-with-error' }, afterMs: 400_000 },
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 1 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 300_000, gate: 0, afterMs: 20 },
+    ],
+  ],
+  'a queued pin is written although its gate joined older leases meanwhile': [
+    2,
+    [
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 100 },
+      { kind: 'cluster-kill', forgets: 30, afterMs: 400_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 82 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 1, afterMs: 100 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 60 },
+    ],
+  ],
   'a pin since a take-down that another gate renews within the second stays': [
     2,
     [

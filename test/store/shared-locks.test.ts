@@ -48,6 +48,21 @@ async function heldUp({ cluster, pick }: Pick<Gates, 'cluster' | 'pick'>, as: st
 
 type Gates = Awaited<ReturnType<typeof startGates>>
 
+/** Of two gates that share a store. */
+async function twoLocks(t: Test, redis: TestRedis): Promise<[SharedLocks, SharedLocks]> {
+  const shared = { redis: redis.url, namespace: 'pinwarden', timeoutMs: 2000 } as const
+  const settings = { ...shared, failMode: 'open' } as const
+  const open = async (gateId: string): Promise<SharedLocks> => {
+    const store = await Store.open({ settings, secrets: {}, log: () => undefined })
+    t.teardown(() => {
+      store.close()
+    })
+    await store.claim(['12D3KooWPeer'])
+    return new SharedLocks({ store, gateId })
+  }
+  return [await open('aaaaaaaa'), await open('bbbbbbbb')]
+}
+
 // They wait for gates and stores of their own.
 t.jobs = 4
 
@@ -145,8 +160,10 @@ t.test('a gate notices that the store lost a row of its last changes', { skip },
   const losses: (string | undefined)[] = []
   locks.whenLost((cid) => losses.push(cid))
   const first = nextCheck()
-  for (const cid of ['a', 'b'])
-    await (await locks.acquire(cid, 1000)).release(`{"token":"${cid}"}`, true, `"${cid}"`)
+  for (const cid of ['a', 'b']) {
+    const lock = await locks.acquire(cid, 1000, 'gate1111.1')
+    await lock.release(`{"token":"${cid}"}`, true, `"${cid}"`)
+  }
   let check = await first
   const checked = async (): Promise<void> => {
     const next = nextCheck()
@@ -164,38 +181,41 @@ t.test('a gate notices that the store lost a row of its last changes', { skip },
   t.same(losses, ['a', undefined])
 })
 
+t.test('a gate sees which changes of others may still land', { skip }, async (t) => {
+  const [one, other] = await twoLocks(t, await TestRedis.start(t))
+  const lost = await one.acquire('a', 1000, 'aaaaaaaa.5')
+  t.same(lost.open, [])
+  await lost.release(undefined, false)
+  const next = await other.acquire('a', 1000, 'bbbbbbbb.1')
+  t.same(next.open, ['aaaaaaaa.5'], 'its outcome is not known')
+  t.equal(await next.release(undefined, true), 'crowded')
+  const own = await one.acquire('a', 1000, 'aaaaaaaa.8')
+  t.same(own.open, [], 'but not its own')
+  await own.release(undefined, true)
+  t.same((await other.acquire('a', 1000, 'bbbbbbbb.2')).open, ['aaaaaaaa.5'])
+})
+
 t.test('repairs of all gates together unpin no more than one gate may', { skip }, async (t) => {
   const redis = await TestRedis.start(t)
-  const shared = { redis: redis.url, namespace: 'pinwarden', timeoutMs: 2000 } as const
-  const [one, other] = await Promise.all(
-    ['aaaaaaaa', 'bbbbbbbb'].map(async (gateId) => {
-      const settings = { ...shared, failMode: 'open' as const }
-      const store = await Store.open({ settings, secrets: {}, log: () => undefined })
-      t.teardown(() => {
-        store.close()
-      })
-      await store.claim(['12D3KooWPeer'])
-      return new SharedLocks({ store, gateId })
-    }),
-  )
+  const [one, other] = await twoLocks(t, redis)
   const budget = { name: 'crash', max: 5, withinMs: 60_000 }
-  t.equal(await one?.spend(budget, ['a', 'b', 'c']), true)
-  t.equal(await other?.spend(budget, ['d', 'e', 'f']), false, 'all of them or none')
-  t.equal(await other?.spend(budget, ['c', 'd', 'e']), true, 'one CID is counted once')
-  t.equal(await one?.spend(budget, ['a', 'e']), true, 'the same again, after an answer was lost')
-  t.equal(await one?.spend(budget, ['f']), false)
-  t.equal(await one?.spend({ ...budget, name: 'late' }, ['f']), true, 'another budget')
+  t.equal(await one.spend(budget, ['a', 'b', 'c']), true)
+  t.equal(await other.spend(budget, ['d', 'e', 'f']), false, 'all of them or none')
+  t.equal(await other.spend(budget, ['c', 'd', 'e']), true, 'one CID is counted once')
+  t.equal(await one.spend(budget, ['a', 'e']), true, 'the same again, after an answer was lost')
+  t.equal(await one.spend(budget, ['f']), false)
+  t.equal(await one.spend({ ...budget, name: 'late' }, ['f']), true, 'another budget')
 
   const client = new Redis(redis.url)
   const key = 'pinwarden:{gates}:unpinned:crash'
   const leftMs = await client.pttl(key)
   t.ok(leftMs > 0 && leftMs <= 60_000, 'it ends by itself')
   await client.pexpire(key, 1000)
-  await one?.spend(budget, ['a'])
+  await one.spend(budget, ['a'])
   t.ok((await client.pttl(key)) <= 1000, 'and no sooner or later for what comes after the first')
   await client.quit()
   await redis.kill()
-  await t.rejects(async () => one?.spend(budget, ['a']), StoreFault, 'unknown is no leave to unpin')
+  await t.rejects(async () => one.spend(budget, ['a']), StoreFault, 'unknown is no leave to unpin')
 })
 
 t.test('a late attempt to take a lock locks out no gate', { skip }, async (t) => {

@@ -315,6 +315,6 @@ t.test('a namespace that the store lost belongs to who takes it first', { skip }
 
   await client.flushall()
   await other.store.claim(['gate2222'])
-  await t.rejects(ours.locks.acquire('a', 1000), { message: 'store-unavailable' })
+  await t.rejects(ours.locks.acquire('a', 1000, 'gate1111.1'), { message: 'store-unavailable' })
   t.same(await client.keys('*{a}*'), [], 'nor a lock')
 })

@@ -1,0 +1,38 @@
+/** The row after a change: the leases that it leaves, and those that it ended. */
+import type { Lease } from '../leases/lease.js'
+import type { NewRecord, PinRecord } from '../leases/pin-record.js'
+import { type LedgerRow, releasedOf } from './row.js'
+
+export interface RowChange {
+  /** Before it. */
+  readonly record: PinRecord | undefined
+  /** Leases of the last write that is known here: the record need not be the latest. */
+  readonly known: readonly Lease[]
+  /** Of the leases that it makes. */
+  readonly token: string
+  readonly seq: number
+  readonly nowMs: number
+}
+
+/** @returns without its place */
+export function rowAfter(
+  after: NewRecord,
+  { record, known, token, seq, nowMs }: RowChange,
+): Omit<LedgerRow, 'seq' | 'atMs'> {
+  const { cid, isDirect, options, leases, former = [], expiresMs } = after
+  const isKept = (old: Lease): boolean =>
+    leases.some(({ holder, token }) => holder === old.holder && token === old.token)
+  // An expired lease was not released: the holder's queued pins still count.
+  const isReplaced = ({ holder }: Lease): boolean =>
+    leases.some((own) => own.holder === holder)
+      ? leases.some((own) => own.holder === holder && own.token === token)
+      : holdersIn(record, nowMs).includes(holder)
+  const gone = [...(record?.leases ?? []), ...known.filter(isReplaced)].filter(
+    (old) => !isKept(old) && old.untilMs > nowMs,
+  )
+  const released = releasedOf(gone, seq)
+  return { cid, isDirect, options, leases, former, expiresMs, released }
+}
+
+export const holdersIn = (record: NewRecord | undefined, afterMs: number): readonly string[] =>
+  (record?.leases ?? []).filter(({ untilMs }) => untilMs > afterMs).map(({ holder }) => holder)
