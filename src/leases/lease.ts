@@ -131,6 +131,13 @@ export function readToken(text: string): Token | undefined {
   return gateId === undefined || seq === undefined ? undefined : { gateId, seq: Number(seq) }
 }
 
+/** Whether a token is another one, or an earlier one of its gate, also of another holder. */
+export function isNoLater(token: string | undefined, other: string): boolean {
+  const [own, version] = [readToken(token ?? ''), readToken(other)]
+  if (own === undefined || version === undefined) return token === other
+  return own.gateId === version.gateId && own.seq <= version.seq
+}
+
 /** Metadata is short: of more gates the last ones are left out. */
 const replacesMax = 4
 

@@ -4,6 +4,7 @@
  */
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import {
+  isNoLater,
   type Lease,
   latestEnd,
   operator,
@@ -213,8 +214,7 @@ export function wasReleased(row: LedgerRow, lease: Lease, gateId: string): boole
  */
 function isEndedBy(gone: Released, { holder, token }: Ended, gateId: string): boolean {
   if (gone.holder !== holder) return false
-  if (gone.token === token || isNoLater({ token }, gone.token)) return true
-  return (ownSeq(token, gateId) ?? Infinity) < gone.seq
+  return isNoLater(token, gone.token) || (ownSeq(token, gateId) ?? Infinity) < gone.seq
 }
 
 type Ended = Pick<Lease, 'holder' | 'token'>
@@ -228,8 +228,7 @@ export function withoutEnded(
   { upTo, ...gone }: Released & Pick<ReleasedElsewhere, 'upTo'>,
   gateId: string,
 ): LedgerRow {
-  const isKnown = (token: string): boolean =>
-    upTo?.some((last) => isNoLater({ token }, last)) === true
+  const isKnown = (token: string): boolean => upTo?.some((last) => isNoLater(token, last)) === true
   const isEnded = (lease: Lease): boolean =>
     isEndedBy(gone, lease, gateId) &&
     ((upTo === undefined && lease.token === gone.token) || lease.replaces?.every(isKnown) !== false)
@@ -249,15 +248,9 @@ function wasTakenDown(row: LedgerRow, read: PinRecord, gateId: string): boolean 
   const isOlder = (lease: Lease): boolean => {
     const seq = ownSeq(lease.token, gateId)
     if (seq !== undefined && seq < (gone.at(-1)?.seq ?? 0)) return true
-    return isBefore(down, lease) ?? gone.some(({ token }) => isNoLater(lease, token))
+    return isBefore(down, lease) ?? gone.some(({ token }) => isNoLater(lease.token, token))
   }
   return read.writtenMs <= down.untilMs || (tokened.length > 0 && tokened.every(isOlder))
-}
-
-/** By the numbers of the gate that made both, also if their holders differ. */
-function isNoLater({ token = '' }: Pick<Lease, 'token'>, other: string): boolean {
-  const [own, version] = [readToken(token), readToken(other)]
-  return own !== undefined && own.gateId === version?.gateId && own.seq <= version.seq
 }
 
 /**

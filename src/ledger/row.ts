@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Parameter } from '../cluster/query.js'
-import { type Lease, tokensOf } from '../leases/lease.js'
+import { isNoLater, type Lease, tokensOf } from '../leases/lease.js'
 
 export interface LedgerRow {
   readonly cid: string
@@ -39,13 +39,17 @@ export const everyHolder = '*'
 
 /**
  * Earlier releases remain, even if a later write does not mention them, except for a lease that was
- * restored outside the gate and that a write has kept since.
+ * restored outside the gate and that a write has kept since, and for what a later release includes.
+ * Those of before a take-down tell what it ended.
  */
 export function withReleased(row: LedgerRow, before: readonly Released[]): LedgerRow {
   const named = [...row.released, ...row.leases]
-  const older = before.filter(
-    (old) => !named.some(({ holder, token }) => holder === old.holder && token === old.token),
-  )
+  const takeDownAt = before.findLastIndex(({ holder }) => holder === everyHolder)
+  const isNamed = (old: Released): boolean =>
+    named.some(({ holder, token }) => holder === old.holder && token === old.token)
+  const isIncluded = (old: Released): boolean =>
+    row.released.some((gone) => gone.holder === old.holder && includes(gone, old))
+  const older = before.filter((old, at) => !isNamed(old) && (at <= takeDownAt || !isIncluded(old)))
   const all = [...older, ...row.released]
   if (older.length === 0 && all.length <= releasedMax) return row
   const kept = all.slice(-releasedMax)
@@ -53,6 +57,9 @@ export function withReleased(row: LedgerRow, before: readonly Released[]): Ledge
   const isKept = down === undefined || kept.includes(down)
   return { ...row, released: isKept ? kept : [down, ...kept.slice(1)] }
 }
+
+const includes = (gone: Released, old: Released): boolean =>
+  gone.seq >= old.seq && isNoLater(old.token, gone.token)
 
 /** The version of a row, for plans: another place or other leases make another version. */
 export function rowVersion({ seq, leases }: LedgerRow): string {

@@ -287,9 +287,24 @@ t.test('a take-down stays, however many releases come after it', async (t) => {
   const down = takeDownEntry({ untilMs: now, atMs: now, reason: 'an order' }, 5)
   let row = rowOf([], { released: [down] })
   for (let seq = 10; seq < 110; seq++)
-    row = withoutEnded(row, { holder: 'a', token: own(seq), seq }, gateId)
+    row = withoutEnded(row, { holder: `h${seq}`, token: own(seq), seq }, gateId)
   t.equal(row.released.length, 64)
   t.same(takeDownOf(row)?.reason, 'an order')
+})
+
+t.test('a later release takes the place of those that it includes', async (t) => {
+  const down = takeDownEntry({ untilMs: now, atMs: now, reason: 'an order' }, 5)
+  const before = { holder: 'a', token: own(4), seq: 4 }
+  const elsewhere = { holder: 'a', token: other(1), seq: 6 }
+  let row = rowOf([], { released: [before, down, elsewhere] })
+  for (let seq = 10; seq < 110; seq++)
+    row = withoutEnded(row, { holder: 'a', token: own(seq), seq }, gateId)
+  const last = { holder: 'a', token: own(109), seq: 109 }
+  t.same(row.released, [before, down, elsewhere, last], 'but not those before a take-down')
+  t.same(withoutEnded(row, { ...last, token: own(110), seq: 0 }, gateId).released.slice(3), [
+    last,
+    { holder: 'a', token: own(110), seq: 0 },
+  ])
 })
 
 t.test("the operator's hold of before a take-down goes, also beside a later lease", async (t) => {
