@@ -68,7 +68,7 @@ export function decidePin(
   const others = leases
     .filter((lease) => lease !== own)
     .map((lease) => (record?.leases.includes(lease) === true ? lease : { ...lease, token }))
-  const replaces = replacedBy(token, [...after, ...(own === undefined ? [] : tokensOf(own))])
+  const replaces = replacedBy(token, [...(own === undefined ? [] : tokensOf(own)), ...after])
   const lease = {
     ...{ holder, sinceMs: own?.sinceMs ?? inSeconds(nowMs), untilMs, token },
     ...(replaces.length > 0 && { replaces }),

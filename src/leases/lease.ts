@@ -138,22 +138,28 @@ export function isNoLater(token: string | undefined, other: string): boolean {
   return own.gateId === version.gateId && own.seq <= version.seq
 }
 
-/** Metadata is short: of more gates the last ones are left out. */
+/** The latest of each gate. */
+export function latestTokens(texts: readonly string[]): readonly string[] {
+  const latest = new Map<string, Token>()
+  for (const text of texts) {
+    const token = readToken(text)
+    if (token !== undefined && token.seq > (latest.get(token.gateId)?.seq ?? -1))
+      latest.set(token.gateId, token)
+  }
+  return [...latest.values()].map(tokenText)
+}
+
+/** Metadata is short: those of more gates are left out. */
 const replacesMax = 4
 
 /**
- * The tokens that a new lease replaces: of each other gate the latest.
- * @param before in the order of their weight
+ * The tokens that a new lease replaces, of other gates; there is room for one of its own gate.
+ * @param before the most important first
  */
 export function replacedBy(token: string, before: readonly string[]): readonly string[] {
-  const latest = new Map<string, Token>()
   const gateId = readToken(token)?.gateId
-  for (const text of before) {
-    const read = readToken(text)
-    if (read === undefined || read.gateId === gateId) continue
-    if ((latest.get(read.gateId)?.seq ?? -1) < read.seq) latest.set(read.gateId, read)
-  }
-  return [...latest.values()].slice(0, replacesMax - 1).map(tokenText)
+  const others = before.filter((text) => readToken(text)?.gateId !== gateId)
+  return latestTokens(others).slice(0, replacesMax - 1)
 }
 
 /** The token of a lease, and those that it replaced; the latest first. */

@@ -3,7 +3,7 @@
  * learn when another gate released them, and where its writes may have been overwritten. A message
  * waits on the sender's disk until it is on the receiver's.
  */
-import { replacedBy, tokenText } from '../leases/lease.js'
+import { latestTokens, tokenText } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import { Scheduler } from '../time/scheduler.js'
 import type { Timers } from '../time/clock.js'
@@ -148,7 +148,7 @@ export class GateNews {
     const rounds = [...this.others].flatMap(([gateId, { seq }]) =>
       seq === undefined ? [] : [tokenText({ gateId, seq })],
     )
-    return replacedBy('', [...rounds, ...open])
+    return latestTokens([...rounds, ...open])
   }
 
   /**

@@ -77,19 +77,22 @@ export class Ledger {
     return pins.open(cid, deadline, look, given)
   }
 
-  /** The record as it should be; absent: without its lock. */
+  /**
+   * The record as it should be.
+   * @param opening absent: without its lock
+   */
   async look(
     cid: string,
     deadline: Deadline,
     headers?: RequestHeaders,
-    { isCrowded, newToken }: Opening = unopened,
+    opening: Opening = unopened,
   ): Promise<View & Pick<Seen, 'foreign'>> {
     const { isDoubted, storage, records, recent, onDoubt } = this.parts
     const now = await records.read(cid, deadline, headers)
     const { read, nowMs } = now
-    const { owes } = this.parts
-    const merging = { gateId: storage.gateId, owes, newToken }
-    const isOpen = isCrowded || isDoubted(cid)
+    const { gateId } = storage
+    const { newToken } = opening
+    const isOpen = opening.isCrowded || isDoubted(cid)
     const isKnown = recent.of(cid) !== undefined
     // An unnoticed crash, or a change outside the gate, removed it or its leases.
     const isBare = read === undefined || isUnheld(read)
@@ -97,16 +100,18 @@ export class Ledger {
     if (isOpen || (mayDiffer && !isKnown && storage.mayHaveRow(cid))) {
       const row = await storage.row(cid)
       // The gate knows other gates' leases while their last writes are recent.
-      const known = isOpen && isKnown ? ({ ...merging, owes: 'all' } as const) : merging
+      const owes = isOpen && isKnown ? 'all' : this.parts.owes
       // The change starts from all that is owed, as the other holders would otherwise lose their
       // leases; of what came back from outside the gate only an operator decides.
       const owed = row?.report === 'missing' ? { ...row, report: undefined } : row
-      const merged = owed && mergeRow(owedByChange(owed, read), read, known, nowMs)
+      const merging = { gateId, owes, newToken }
+      const merged = owed && mergeRow(owedByChange(owed, read), read, merging, nowMs)
       const isMissing = merged?.differs === 'missing' && (isBare || row?.report === 'missing')
       const isOwed = merged !== undefined && (isOpen || isMissing)
       const record = isOwed ? merged.record : read
       return { ...now, record, rowEndMs: row?.expiresMs, foreign: undefined }
     }
+    const merging = { gateId, owes: this.parts.owes, newToken }
     const { record, isMissing, foreign } = recent.over(cid, now, merging)
     if (isMissing) onDoubt(cid, 'not-found')
     return { ...now, record, rowEndMs: recent.of(cid)?.row.expiresMs, foreign }

@@ -10,6 +10,7 @@ import {
   operator,
   readToken,
   replacedBy,
+  tokenText,
   tokensOf,
 } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
@@ -144,10 +145,11 @@ export function ofOneHolder(
   return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
 
+/** Names the part that a change at this gate made, too; if there is none, a number before all. */
 function joined(own: Lease, read: Lease, token: string, gateId: string): Lease {
   const part = tokensOf(own).findLast((text) => ownSeq(text, gateId) !== undefined)
   const others = replacedBy(token, [...tokensOf(read), ...tokensOf(own)])
-  const replaces = part === undefined ? others : [...others, part]
+  const replaces = [...others, part ?? tokenText({ gateId, seq: 0 })]
   return {
     holder: own.holder,
     sinceMs: Math.min(own.sinceMs, read.sinceMs),
@@ -156,7 +158,7 @@ function joined(own: Lease, read: Lease, token: string, gateId: string): Lease {
   }
 }
 
-/** Whether this gate joined a lease: it has another token than the part that a change here made. */
+/** Whether this gate joined a lease: it also names the part that a change here made. */
 export const isJoined = ({ token, replaces = [] }: Lease, gateId: string): boolean =>
   [token, ...replaces].filter((text) => ownSeq(text, gateId) !== undefined).length > 1
 

@@ -4,7 +4,7 @@
  */
 import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
-import { type Lease, tokenText } from '../leases/lease.js'
+import { isNoLater, type Lease, tokensOf, tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import {
   mergeRow,
@@ -158,7 +158,11 @@ function leasesOfBoth(
   merging: Merging,
 ): readonly Lease[] {
   if (own === undefined) return other.leases
-  const isGone = ({ token }: Lease): boolean => other.released.some((gone) => gone.token === token)
+  const isGone = (lease: Lease): boolean => {
+    const ended = other.released.filter(({ holder }) => holder === lease.holder)
+    if (ended.some(({ token }) => token === lease.token)) return true
+    return tokensOf(lease).every((text) => ended.some(({ token }) => isNoLater(text, token)))
+  }
   const [theirs, ours] = [
     // The other gate may have seen a late write of this one, whose token no release names.
     other.leases.filter((lease) => !wasReleased(own, lease, merging.gateId)),

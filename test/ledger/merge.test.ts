@@ -223,6 +223,7 @@ t.test(
   async (t) => {
     const row = rowOf([{ ...lease('a', own(5), now + hour), replaces: ['gate5555.3'] }])
     const merging = { gateId, owes: 'own', newToken: own(9) } as const
+    const all = { ...merging, owes: 'all' } as const
     const { record } = mergeRow(row, readOf([lease('a', other(1), now + 2 * hour)]), merging, now)
     const [joined = lease('a')] = record?.leases ?? []
     t.match(joined, { token: own(9), untilMs: now + 2 * hour })
@@ -232,6 +233,9 @@ t.test(
     t.notOk(isJoined(lease('a', own(5)), gateId))
     t.equal(changeSeqOf(lease('a', own(5)), gateId), 5)
     t.equal(changeSeqOf(lease('a', other(5)), gateId), undefined)
+    const theirs = lease('a', 'gate5555.3')
+    const foreign = mergeRow(rowOf([theirs]), readOf([lease('a', other(1))]), all, now)
+    t.equal(changeSeqOf(foreign.record?.leases[0] ?? theirs, gateId), 0, 'of no change here')
     const again = mergeRow(rowOf([joined]), readOf([lease('a', other(3))]), merging, now)
     t.equal(changeSeqOf(again.record?.leases[0] ?? joined, gateId), 5, 'however often')
   },
