@@ -131,6 +131,12 @@ export function readToken(text: string): Token | undefined {
   return gateId === undefined || seq === undefined ? undefined : { gateId, seq: Number(seq) }
 }
 
+type Version = Partial<Pick<Lease, 'holder' | 'token'>>
+
+/** Whether both are the same write of a holder's lease; one write may be of several holders. */
+export const isSameVersion = (one: Version, other: Version): boolean =>
+  one.holder === other.holder && one.token === other.token
+
 /** Whether a token is another one, or an earlier one of its gate, also of another holder. */
 export function isNoLater(token: string | undefined, other: string): boolean {
   const [own, version] = [readToken(token ?? ''), readToken(other)]

@@ -3,7 +3,7 @@
  * gate, and take-downs.
  */
 import { ClusterFault } from '../cluster/faults.js'
-import { type Lease, tokenText } from '../leases/lease.js'
+import { isSameVersion, type Lease, tokenText } from '../leases/lease.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
@@ -16,7 +16,7 @@ import type { Queue } from './queue.js'
 import type { RecentRows } from './recent-rows.js'
 import type { Differed, Reconciler } from './reconciler.js'
 import type { RecordNow, Records, View } from './records.js'
-import { everyHolder, type LedgerRow, releasedOf, rowVersion } from './row.js'
+import { everyHolder, type LedgerRow, type Released, releasedOf, rowVersion } from './row.js'
 import type { LedgerStorage } from './storage/ledger-storage.js'
 import { isBefore, readTakeDown, type TakeDown, takeDownEntry, takeDownOf } from './take-down.js'
 
@@ -269,14 +269,8 @@ const gone = { isDirect: false, options: [], leases: [], former: [], expiresMs: 
  */
 function asLeft(row: LedgerRow, { record, seq }: OpenPin): LedgerRow {
   const { isDirect, options, leases, former, expiresMs } = record ?? gone
-  const isThere = (token: string | undefined): boolean =>
-    leases.some((lease) => lease.token === token)
-  const released = [
-    ...row.released.filter(({ token }) => !isThere(token)),
-    ...releasedOf(
-      row.leases.filter(({ token }) => !isThere(token)),
-      seq,
-    ),
-  ]
+  const isGone = (old: Lease | Released): boolean =>
+    !leases.some((lease) => isSameVersion(lease, old))
+  const released = [...row.released.filter(isGone), ...releasedOf(row.leases.filter(isGone), seq)]
   return { ...row, isDirect, options, leases, former, expiresMs, released }
 }

@@ -5,6 +5,7 @@
 import { isSoftDeleted, liveLeases } from '../leases/decide.js'
 import {
   isNoLater,
+  isSameVersion,
   type Lease,
   latestEnd,
   operator,
@@ -269,14 +270,14 @@ function isSinceTakeDown(row: LedgerRow, lease: Lease, gateId: string): boolean 
   return (ownSeq(lease.token, gateId) ?? -1) > (releasedByThen(row).at(-1)?.seq ?? Infinity)
 }
 
-const isOwed = ({ leases }: LedgerRow, { holder, token }: Lease): boolean =>
-  leases.some((own) => own.holder === holder && own.token === token)
+const isOwed = ({ leases }: LedgerRow, lease: Lease): boolean =>
+  leases.some((own) => isSameVersion(own, lease))
 
 const ownOf = (leases: readonly Lease[], { holder }: Lease): Lease | undefined =>
   leases.find((lease) => lease.holder === holder)
 
 const isSame = (one: Lease, other: Lease): boolean =>
-  one.holder === other.holder && one.token === other.token && one.untilMs === other.untilMs
+  isSameVersion(one, other) && one.untilMs === other.untilMs
 
 /** Undefined: the lease does not belong to this ledger. */
 export function ownSeq(token: string | undefined, gateId: string): number | undefined {

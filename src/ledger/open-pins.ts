@@ -1,6 +1,6 @@
 /** Pins during a change: each under its locks, with its row after the write. */
 import { inSeconds } from '../leases/decide.js'
-import { type Lease, tokenText } from '../leases/lease.js'
+import { isSameVersion, type Lease, tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { Deadline } from '../time/deadline.js'
 import type { Clock } from '../time/clock.js'
@@ -206,7 +206,7 @@ export class OpenPins {
         withoutEnded(before, { holder, token, seq, upTo }, storage.gateId)
       const after = end(row)
       const wasOwed = after.leases.length < row.leases.length
-      if (!wasOwed && row.released.some((gone) => gone.token === token)) return
+      if (!wasOwed && row.released.some((gone) => isSameVersion(gone, released))) return
       const report = after.leases.length > 0 ? row.report : undefined
       const isOverwritten = (recent.of(cid)?.writtenMs ?? -Infinity) > writtenMs
       if (wasOwed) retracted = isOverwritten ? 'overwritten' : 'ended'

@@ -4,7 +4,7 @@
  */
 import { AgingMap } from '../collections/aging-map.js'
 import { isUnheld } from '../leases/decide.js'
-import { isNoLater, type Lease, tokensOf, tokenText } from '../leases/lease.js'
+import { isNoLater, isSameVersion, type Lease, tokensOf, tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import {
   mergeRow,
@@ -140,7 +140,7 @@ export function rowOfBoth(
 ): LedgerRow {
   // Numbers give an order only within one gate.
   const released = other.released.map(({ holder, token }) => {
-    const known = own?.released.find((gone) => gone.holder === holder && gone.token === token)
+    const known = own?.released.find((gone) => isSameVersion(gone, { holder, token }))
     return known ?? { holder, token, seq: ownSeq(token, merging.gateId) ?? 0 }
   })
   const leases = leasesOfBoth(other, own, merging)

@@ -1,5 +1,5 @@
 /** The row after a change: the leases that it leaves, and those that it ended. */
-import type { Lease } from '../leases/lease.js'
+import { isSameVersion, type Lease } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
 import { type LedgerRow, releasedOf } from './row.js'
 
@@ -20,12 +20,11 @@ export function rowAfter(
   { record, known, token, seq, nowMs }: RowChange,
 ): Omit<LedgerRow, 'seq' | 'atMs'> {
   const { cid, isDirect, options, leases, former = [], expiresMs } = after
-  const isKept = (old: Lease): boolean =>
-    leases.some(({ holder, token }) => holder === old.holder && token === old.token)
+  const isKept = (old: Lease): boolean => leases.some((lease) => isSameVersion(lease, old))
   // An expired lease was not released: the holder's queued pins still count.
   const isReplaced = ({ holder }: Lease): boolean =>
     leases.some((own) => own.holder === holder)
-      ? leases.some((own) => own.holder === holder && own.token === token)
+      ? leases.some((own) => isSameVersion(own, { holder, token }))
       : holdersIn(record, nowMs).includes(holder)
   const gone = [...(record?.leases ?? []), ...known.filter(isReplaced)].filter(
     (old) => !isKept(old) && old.untilMs > nowMs,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Parameter } from '../cluster/query.js'
-import { isNoLater, type Lease, tokensOf } from '../leases/lease.js'
+import { isNoLater, isSameVersion, type Lease, tokensOf } from '../leases/lease.js'
 
 export interface LedgerRow {
   readonly cid: string
@@ -45,8 +45,7 @@ export const everyHolder = '*'
 export function withReleased(row: LedgerRow, before: readonly Released[]): LedgerRow {
   const named = [...row.released, ...row.leases]
   const takeDownAt = before.findLastIndex(({ holder }) => holder === everyHolder)
-  const isNamed = (old: Released): boolean =>
-    named.some(({ holder, token }) => holder === old.holder && token === old.token)
+  const isNamed = (old: Released): boolean => named.some((known) => isSameVersion(known, old))
   const isIncluded = (old: Released): boolean =>
     row.released.some((gone) => gone.holder === old.holder && includes(gone, old))
   const older = before.filter((old, at) => !isNamed(old) && (at <= takeDownAt || !isIncluded(old)))

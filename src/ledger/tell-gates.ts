@@ -1,5 +1,5 @@
 /** What a gate tells the others about a change of a pin. */
-import { readToken } from '../leases/lease.js'
+import { isSameVersion, type Lease, readToken } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { GateNews } from './gate-news.js'
 import { everyHolder, type LedgerRow } from './row.js'
@@ -62,18 +62,18 @@ export function tellGates(
     if (gateId !== undefined && gateId !== own)
       operations.push(...news.released(gateId, cid, { holder, token, writtenMs }))
   }
-  for (const { token = '' } of leases) {
-    const version = readToken(token)
-    const isSeen = read?.leases.some((lease) => lease.token === token) === true
+  for (const lease of leases) {
+    const version = readToken(lease.token ?? '')
+    const isSeen = read?.leases.some((seen) => isSameVersion(seen, lease)) === true
     if (version === undefined || isSeen) continue
     if (version.gateId !== own) operations.push(...news.rewritten(version.gateId, cid))
     else if (version.seq < seq) onMayReturn(cid)
   }
-  const isTold = (token: string): boolean =>
-    [...leases, ...released].some((known) => known.token === token)
-  for (const { token = '' } of read?.leases ?? []) {
-    const gateId = readToken(token)?.gateId
-    if (gateId !== undefined && gateId !== own && !isTold(token))
+  const isTold = (seen: Lease): boolean =>
+    [...leases, ...released].some((known) => isSameVersion(known, seen))
+  for (const seen of read?.leases ?? []) {
+    const gateId = readToken(seen.token ?? '')?.gateId
+    if (gateId !== undefined && gateId !== own && !isTold(seen))
       operations.push(...news.rewritten(gateId, cid))
   }
   return operations

@@ -408,6 +408,20 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 60 },
     ],
   ],
+  'the release of a lease ends no lease of another holder with the same number': [
+    2,
+    [
+      { kind: 'power-cut', forgets: 20, gate: 1, afterMs: 7000 },
+      { kind: 'gate-start', gate: 1, afterMs: 300 },
+      { kind: 'cluster-start', afterMs: 300 },
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: 21_600_000, gate: 1, afterMs: 1 },
+      { kind: 'power-cut', forgets: 20, gate: 0, afterMs: 1500 },
+      { kind: 'cluster-start', afterMs: 360_000 },
+      { kind: 'gate-start', gate: 0, afterMs: 360_000 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 300_000, gate: 0, afterMs: 22 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 52 },
+    ],
+  ],
   'a pin since a take-down that another gate renews within the second stays': [
     2,
     [
