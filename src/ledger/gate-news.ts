@@ -158,9 +158,12 @@ export class GateNews {
     return this.send([{ to: gateId, cid, doubt: 'lock-lost' }])
   }
 
-  /** Every other gate may have been overwritten. */
-  doubted(cid: string, doubt: DoubtReason): void {
-    const operations = this.sendToAll({ cid, doubt })
+  /**
+   * Every other gate may have been overwritten.
+   * @param gateIds also those that this one has not met yet
+   */
+  doubted(cid: string, doubt: DoubtReason, gateIds: readonly string[] = []): void {
+    const operations = this.sendToAll({ cid, doubt }, gateIds)
     if (operations.length > 0) void this.parts.storage.note(operations)
   }
 
@@ -188,8 +191,8 @@ export class GateNews {
     if (!this.parts.storage.contents.isCopy) await this.exchange()
   }
 
-  private sendToAll(news: Omit<News, 'seq' | 'to'>) {
-    const gates = new Set([...this.hearing.gates, ...this.others.keys()])
+  private sendToAll(news: Omit<News, 'seq' | 'to'>, gateIds: readonly string[] = []) {
+    const gates = new Set([...this.hearing.gates, ...this.others.keys(), ...gateIds])
     return this.send([...gates].map((to) => ({ ...news, to })))
   }
 

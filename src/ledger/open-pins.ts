@@ -13,7 +13,7 @@ import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } fro
 import { numbersOf, type Opening } from './opening.js'
 import { isOfHand, type View } from './records.js'
 import { takeDownOf } from './take-down.js'
-import { type Telling, tellGates, tellUnseen } from './tell-gates.js'
+import { otherWriters, type Telling, tellGates, tellUnseen } from './tell-gates.js'
 import { markOf, type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
 import { everyHolder, type LedgerRow, type Released } from './row.js'
 import { holdersIn, rowAfter } from './row-after.js'
@@ -267,7 +267,7 @@ export class OpenPins {
     if (outcome.kind === 'unknown') {
       onDoubt(cid, 'unknown-outcome')
       // If the write may have removed a gate's lease, only that gate can tell whether it is there.
-      this.parts.news?.doubted(cid, 'unknown-outcome')
+      this.parts.news?.doubted(cid, 'unknown-outcome', otherWriters(record, storage.gateId))
       return undefined
     }
     const isAfterCrash = this.parts.isAfterCrash()

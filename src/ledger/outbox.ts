@@ -89,7 +89,10 @@ export class Outbox {
 }
 
 /** Repeated news is sent once. */
-const keyOf = ({ cid, released, doubt }: Omit<News, 'seq'>): string =>
-  released === undefined ? `${cid} ${doubt ?? ''}` : `${cid} ${released.token} ${released.holder}`
+function keyOf({ cid, released, doubt }: Omit<News, 'seq'>): string {
+  if (released === undefined) return `${cid} ${doubt ?? ''}`
+  const { token, holder, upTo } = released
+  return [cid, token, holder, ...(upTo === undefined ? [] : ['unseen'])].join(' ')
+}
 
 const droppedNews = 'dropped the oldest news for a gate that no longer reads any'

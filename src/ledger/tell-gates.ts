@@ -25,6 +25,13 @@ export interface ToldChange {
   readonly writtenMs: number | undefined
 }
 
+/** Other gates that wrote leases of a record. */
+export const otherWriters = (record: PinRecord | undefined, own: string): readonly string[] =>
+  (record?.leases ?? []).flatMap(({ token = '' }) => {
+    const gateId = readToken(token)?.gateId
+    return gateId === undefined || gateId === own ? [] : [gateId]
+  })
+
 /**
  * Messages that a holder unpinned what this gate does not see: each other gate ends what it wrote
  * for the holder, up to its token.

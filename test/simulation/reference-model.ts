@@ -23,7 +23,7 @@ interface Hold {
   answer: 200 | 202 | undefined
   keyDigest: string
   /** The gate whose queue it waits in since its 202: no other gate knows of it. */
-  waitsAt: number | undefined
+  readonly waitsAt: Set<number>
   isInFlight: boolean
   /** Whether it is not known what came of a write, which may take a place until all is well. */
   mayLand: boolean
@@ -158,8 +158,8 @@ export class ReferenceModel {
     hold.maxMs = isLast ? answer.latestMs : Math.max(hold.maxMs, answer.latestMs)
     // What the cluster forgot of another gate's writes may have made the lease shorter.
     if (answer.isApart) this.mayLengthen(hold)
-    if (answer.status === 202) hold.waitsAt = hold.gate
-    else if (isLast) hold.waitsAt = undefined
+    if (answer.status === 202) hold.waitsAt.add(hold.gate)
+    else if (isLast) hold.waitsAt.clear()
     hold.answeredAtMs = answer.atMs
     hold.answer = answer.status
     hold.isAtRisk = false
@@ -189,7 +189,8 @@ export class ReferenceModel {
     end(hold)
     Object.assign(hold, { maxMs: -Infinity, answer: undefined })
     // Another gate, which wrote it, may not have heard of that either.
-    Object.assign(hold, { waitsAt: undefined, isOfBefore: isElsewhere })
+    hold.waitsAt.clear()
+    hold.isOfBefore = isElsewhere
   }
 
   /** Its last holder unpinned it with 200, for a retention period. */
@@ -508,7 +509,7 @@ export class ReferenceModel {
       hold.isInFlight = false
       Object.assign(hold, { isAtRisk: false, mayPrecede: false, isOfBefore: false })
       hold.mayLand = false
-      hold.waitsAt = undefined
+      hold.waitsAt.clear()
       if (record?.leases.some(({ holder }) => holder === leaseId) !== true) {
         Object.assign(hold, { minMs: -Infinity, maxMs: -Infinity })
         end(hold)
@@ -598,7 +599,7 @@ export interface Pinned {
 }
 
 const waitsElsewhere = ({ waitsAt, gate }: Hold): boolean =>
-  waitsAt !== undefined && waitsAt !== gate
+  [...waitsAt].some((other) => other !== gate)
 
 /**
  * Another gate than that of the take-down, as long as the store has not told it, takes a claim for
@@ -635,7 +636,7 @@ function holdOf({ holds }: Entry, leaseId: string): Hold {
         answeredAtMs: -Infinity,
         answer: undefined,
         keyDigest: '',
-        waitsAt: undefined,
+        waitsAt: new Set(),
         isInFlight: false,
         mayLand: false,
         gate: 0,

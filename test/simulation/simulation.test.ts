@@ -422,6 +422,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 52 },
     ],
   ],
+  'a gate hears of an unknown outcome also from one that it has not met yet': [
+    3,
+    [
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: 3_000_000, gate: 2, afterMs: 2 },
+      { kind: 'unpin', encoder: 1, cid: 0, gate: 0, afterMs: 1100 },
+      { kind: 'write-fault', fault: { kind: 'answer-lost' }, afterMs: 3 },
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: 300_000, gate: 1, afterMs: 4 },
+    ],
+  ],
   'a pin since a take-down that another gate renews within the second stays': [
     2,
     [
