@@ -156,7 +156,7 @@ export function latestTokens(texts: readonly string[]): readonly string[] {
 }
 
 /** Metadata is short: those of more gates are left out. */
-const replacesMax = 4
+const replacesMax = 8
 
 /**
  * The tokens that a new lease replaces, of other gates; there is room for one of its own gate.

@@ -41,8 +41,10 @@ export interface Writing {
  */
 export function writing(record: NewRecord): Writing {
   const { cid, isDirect } = record
-  const whole = queryOf(record)
-  const query = whole.length > queryBytesMax ? queryOf(withoutReplaced(record)) : whole
+  let query = queryOf(record)
+  // The last lease, which this write makes, keeps its tokens for as long as there is room.
+  for (let count = 1; query.length > queryBytesMax && count < 2 * record.leases.length; count *= 2)
+    query = queryOf(withoutReplaced(record, count))
   return { path: isDirect ? `/pins/ipfs/${cid}` : `/pins/${cid}`, query }
 }
 
@@ -55,10 +57,10 @@ const queryOf = ({ isDirect, options, expiresMs, leases, former = [] }: NewRecor
     ...former.map((lease) => asOption(lease, 'former')),
   ])
 
-/** Another holder is worth more than the tokens, which other gates have heard of by news. */
-const withoutReplaced = (record: NewRecord): NewRecord => ({
+/** Another holder is worth more than the tokens of other gates in the first leases. */
+const withoutReplaced = (record: NewRecord, count: number): NewRecord => ({
   ...record,
-  leases: record.leases.map((lease) => ({ ...lease, replaces: [] })),
+  leases: record.leases.map((lease, at) => (at < count ? { ...lease, replaces: [] } : lease)),
 })
 
 function asOption(lease: Lease, kind: LeaseKind): Parameter {

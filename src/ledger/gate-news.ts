@@ -140,10 +140,7 @@ export class GateNews {
     return this.send([{ to: gateId, cid, released }])
   }
 
-  /**
-   * What every other gate wrote by now at least: by its last round, and in open changes of a pin.
-   * @returns of each gate the last token
-   */
+  /** The last token of each other gate by its last round, or by its open changes of a pin. */
   writtenBy(open: readonly string[]): readonly string[] {
     const rounds = [...this.others].flatMap(([gateId, { seq }]) =>
       seq === undefined ? [] : [tokenText({ gateId, seq })],
@@ -187,8 +184,11 @@ export class GateNews {
   /** Sends the remaining messages, and that no more will follow. */
   async close(): Promise<void> {
     this.scheduler.close()
+    const { isCopy } = this.parts.storage.contents
+    // After a start it has met no gate yet, and so has no mail for any.
+    if (!isCopy && this.others.size === 0) await this.exchange()
     this.isClosed = true
-    if (!this.parts.storage.contents.isCopy) await this.exchange()
+    if (!isCopy) await this.exchange()
   }
 
   private sendToAll(news: Omit<News, 'seq' | 'to'>, gateIds: readonly string[] = []) {

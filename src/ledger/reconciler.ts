@@ -10,7 +10,7 @@ import { DefiniteRefusal } from './definite-refusal.js'
 import { landingMs } from './doubt.js'
 import type { GateLocks, UnpinBudget } from './gate-locks.js'
 import { LockTimeout } from './cid-locks.js'
-import { type Merged, mergeRow, type Merging, type Owes, ownSeq } from './merge.js'
+import { changeSeqOf, type Merged, mergeRow, type Merging, type Owes, ownSeq } from './merge.js'
 import { tried } from './open-pin.js'
 import type { OpenPins } from './open-pins.js'
 import type { RecentRows } from './recent-rows.js'
@@ -200,9 +200,11 @@ export class Reconciler {
     const own = leases.map(({ token }) => ownSeq(token, storage.gateId) ?? 0)
     const place = { seq: Math.max(row?.seq ?? 0, ...own), atMs: row?.atMs ?? now() }
     // Other gates owe what it replaced before they hear of it.
-    const released = leases.flatMap(({ holder, replaces = [] }, at) =>
-      own[at] === 0 ? [] : replaces.map((token) => ({ holder, token, seq: own[at] ?? 0 })),
-    )
+    const released = leases.flatMap((lease) => {
+      const { holder, replaces = [] } = lease
+      const seq = changeSeqOf(lease, storage.gateId)
+      return seq === undefined ? [] : replaces.map((token) => ({ holder, token, seq }))
+    })
     const adopted = { cid, ...place, isDirect, options, leases, former, expiresMs, released }
     void storage.note([{ kind: 'row', row: adopted }, ...pins.newsOf(adopted, read)])
   }

@@ -431,6 +431,18 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 1, cid: 0, spanMs: 300_000, gate: 1, afterMs: 4 },
     ],
   ],
+  'a gate that stops right after its start still tells of a release': [
+    2,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 1, afterMs: 100 }],
+    [
+      { kind: 'gate-stop', gate: 0, afterMs: 1000 },
+      { kind: 'gate-start', gate: 0, afterMs: 360_000 },
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 370 },
+      { kind: 'gate-stop', gate: 0, afterMs: 1 },
+      // Meanwhile the other one compares the cluster with its ledger.
+      { kind: 'gate-start', gate: 0, afterMs: 4_000_000 },
+    ],
+  ],
   'a pin since a take-down that another gate renews within the second stays': [
     2,
     [

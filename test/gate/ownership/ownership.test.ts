@@ -330,6 +330,9 @@ t.test('tokens of other gates leave room for another holder', async (t) => {
   t.same(holders(gate), [alpha, ...others].sort())
   const kept = gate.cluster.pins.get(cid)?.metadata?.get(`pinwarden.lease.${others[0] ?? ''}`)
   t.equal(kept, `20260101T000000Z/../${tokens[0] ?? ''}`)
+  // The last of them keeps as many as there is room for.
+  const last = gate.cluster.pins.get(cid)?.metadata?.get(`pinwarden.lease.${others[14] ?? ''}`)
+  t.equal(last, lease)
 })
 
 t.test('pin-update copies the pin, but not its holders', async (t) => {
