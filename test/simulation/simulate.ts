@@ -15,6 +15,7 @@ const help = `npm run simulate -- [options]
   --faults A,B   only these: ${faultNames.join(' ')}
   --without A,B  all but these
   --all          every world has all of these faults, not some of them
+  --narrow       short worlds with one or two CIDs and few kinds of faults
   --world N      only the world of this number, from its beginning
   --mutations    breaks the ledger in each way that is planned, until that is noticed
   --only NAME    of the mutations, one
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     without: { type: 'string' },
     all: { type: 'boolean', default: false },
+    narrow: { type: 'boolean', default: false },
     world: { type: 'string' },
     mutations: { type: 'boolean', default: false },
     only: { type: 'string' },
@@ -61,7 +63,8 @@ async function run(seed: number, steps: number): Promise<boolean> {
   const without = faultsOf(values.without) ?? []
   const faults = (faultsOf(values.faults) ?? faultNames).filter((name) => !without.includes(name))
   const gates = Number(values.gates)
-  const options = { openGate: openGateUnderTest, faults, hasAll: values.all, gates }
+  const { all: hasAll, narrow: isNarrow } = values
+  const options = { openGate: openGateUnderTest, faults, hasAll, gates, isNarrow }
   const startMs = performance.now()
   const one = values.world === undefined ? undefined : Number(values.world)
   const world = one === undefined ? undefined : await runWorld(worldSeed(seed, one), steps, options)

@@ -49,6 +49,17 @@ for (const [gates, seed] of [
     t.comment(`${done} steps`)
   })
 
+for (const [gates, seed] of [
+  [2, 1],
+  [4, 1],
+] as const)
+  t.test(`no promise is broken in narrow worlds of ${gates} gates and seed ${seed}`, async (t) => {
+    const run = { ...options, gates, isNarrow: true }
+    const { failed, worlds } = await thread.run('simulate', seed, 600, run)
+    t.same(failed?.violations.map(({ text }) => withShortCids(text)) ?? [], [])
+    t.comment(`${worlds} worlds`)
+  })
+
 type Scenario = readonly [gates: number, ...episodes: readonly (readonly Command[])[]]
 
 /** More pins than repairs remove at once. */

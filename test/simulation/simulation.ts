@@ -15,6 +15,8 @@ export interface SimulationOptions {
   readonly hasAll?: boolean
   /** That write the cluster; one when absent. */
   readonly gates?: number
+  /** Whether each world is short, with one or two CIDs and few kinds of faults. */
+  readonly isNarrow?: boolean
 }
 
 export interface WorldResult {
@@ -27,8 +29,6 @@ export interface WorldResult {
   readonly costs: ReadonlyMap<CrashName, number>
 }
 
-const episodesMax = 8
-
 /** Of the n-th world of a run. */
 export const worldSeed = (seed: number, index: number): number =>
   (Math.imul(seed, 0x9e3779b1) + index) | 0
@@ -36,25 +36,53 @@ export const worldSeed = (seed: number, index: number): number =>
 /** Draws a world with its commands, and runs it. */
 export function runWorld(seed: number, stepsMax: number, options: SimulationOptions) {
   const random = new SeededRandom(seed)
-  const { faults, hasAll = false, gates = 1 } = options
-  const share = random.of([0.15, 0.3, 0.6])
-  // Few faults at a time reach what many at once would hide.
+  const { faults, hasAll = false, gates = 1, isNarrow = false } = options
   const possible = faults.filter((name) => gates > 1 || !storeFaults.has(name))
-  const has = new Set(possible.filter(() => hasAll || random.is(share)))
-  const commands = new Commands(random.fork(), {
-    cids: random.of([3, 6, 12, 40, 250]),
-    encoders: encoderCount,
-    gates,
-    faults: has,
-    burstiness: random.of([0.02, 0.1, 0.4]),
-  })
+  const draw = isNarrow ? narrowWorld : wideWorld
+  const world = draw(random, possible, hasAll)
+  const burstiness = random.of([0.02, 0.1, 0.4])
+  const commands = new Commands(world.random, { ...world, gates, burstiness })
   const episodes: Command[][] = []
-  for (let left = stepsMax; left > 0 && episodes.length < episodesMax;) {
-    const episode = commands.episode(Math.min(left, random.between(5, 120)))
+  for (let left = stepsMax; left > 0 && episodes.length < world.episodesMax;) {
+    const episode = commands.episode(Math.min(left, random.between(...world.commands)))
     left -= episode.length
     episodes.push(episode)
   }
-  return runEpisodes(seed, episodes, options, has.has('quota') ? quota : Infinity)
+  return runEpisodes(seed, episodes, options, world.faults.has('quota') ? quota : Infinity)
+}
+
+interface Drawn {
+  /** For the commands. */
+  readonly random: SeededRandom
+  readonly faults: ReadonlySet<FaultName>
+  readonly cids: number
+  readonly encoders: number
+  /** Fewest and most of an episode. */
+  readonly commands: readonly [number, number]
+  readonly episodesMax: number
+}
+
+function wideWorld(random: SeededRandom, possible: readonly FaultName[], hasAll: boolean): Drawn {
+  const share = random.of([0.15, 0.3, 0.6])
+  // Few faults at a time reach what many at once would hide.
+  const faults = new Set(possible.filter(() => hasAll || random.is(share)))
+  return {
+    ...{ faults, random: random.fork() },
+    ...{ cids: random.of([3, 6, 12, 40, 250]), encoders: encoderCount },
+    ...{ commands: [5, 120], episodesMax: 8 },
+  }
+}
+
+/** What a few requests of the same pin, and one or two faults at the wrong time, can do. */
+function narrowWorld(random: SeededRandom, possible: readonly FaultName[], hasAll: boolean): Drawn {
+  const count = random.between(1, 3)
+  const some = Array.from({ length: count }, () => possible[random.below(possible.length)])
+  const faults = new Set(hasAll ? possible : some.filter((name) => name !== undefined))
+  return {
+    ...{ faults, random: random.fork() },
+    ...{ cids: random.of([1, 1, 2]), encoders: random.between(1, 3) },
+    ...{ commands: [3, 20], episodesMax: 2 },
+  }
 }
 
 /** `limits.leases` */
