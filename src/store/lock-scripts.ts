@@ -5,8 +5,8 @@
  *
  * - the lock: the token of the change that has it, with an end;
  * - the row: what was written last, behind the id of the run that wrote it;
- * - the open changes: of each whose write may still land, its lock's token and, unless an older
- *   release made it, the token of the leases that it makes;
+ * - the open changes, whose writes may still land: each by its lock's token, and of each gate those
+ *   that have ended together; with the token of the last leases and, in seconds, the end;
  * - the ended token: its change was abandoned, and a late attempt with it does not take the lock.
  *
  * Older releases also read and write the first two: their form stays.
@@ -19,15 +19,22 @@ if redis.call('GET', KEYS[5]) ~= ARGV[5] then return {2} end
 if redis.call('EXISTS', KEYS[4]) == 1 then return {0} end
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return {0} end
+local now = tonumber(redis.call('TIME')[1])
+local open = redis.call('HGETALL', KEYS[3])
+for i = 1, #open, 2 do
+  local last = tonumber(string.match(open[i + 1], '/(%d+)$'))
+  if last and last < now then redis.call('HDEL', KEYS[3], open[i]) end
+end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-redis.call('HSET', KEYS[3], ARGV[2], ARGV[6])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[6] .. '/' .. math.ceil(now + ARGV[4] / 1000))
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
 return {1, redis.call('GET', KEYS[2]), redis.call('HGETALL', KEYS[3])}
 `
 
 /**
  * ARGV: the token, the row or nothing, the row's milliseconds, the lock's, those of an open change,
- * whether the change is over, so that nothing of it lands any more, and the token of its leases.
+ * whether the change is over, so that nothing of it lands any more, the token of its leases, and
+ * the gate's id.
  */
 export const endScript = `
 local isAlone = redis.call('GET', KEYS[1]) == ARGV[1]
@@ -37,10 +44,14 @@ if isAlone then
 else
   redis.call('SET', KEYS[4], 1, 'PX', ARGV[4])
 end
-if ARGV[6] == '1' then
-  redis.call('HDEL', KEYS[3], ARGV[1])
-else
-  redis.call('HSET', KEYS[3], ARGV[1], ARGV[7])
+redis.call('HDEL', KEYS[3], ARGV[1])
+if ARGV[6] ~= '1' then
+  local number = function(text) return tonumber(string.match(text, '%.(%d+)')) or -1 end
+  local known = redis.call('HGET', KEYS[3], ARGV[8]) or ''
+  local token = ARGV[7]
+  if number(known) > number(token) then token = string.match(known, '[^/]+') end
+  local last = math.ceil(redis.call('TIME')[1] + ARGV[5] / 1000)
+  redis.call('HSET', KEYS[3], ARGV[8], token .. '/' .. last)
   redis.call('PEXPIRE', KEYS[3], ARGV[5])
 end
 return {isAlone and 1 or 0, redis.call('HGETALL', KEYS[3])}

@@ -206,7 +206,8 @@ export class SharedLocks implements GateLocks {
         store.redis.eval(
           endScript,
           ...[4, ...this.keys(cid, token)],
-          ...[token, written, writtenMs, lockMs, landingMs, isOver ? 1 : 0, leaseToken],
+          ...[token, written, writtenMs, lockMs, landingMs, isOver ? 1 : 0],
+          ...[leaseToken, this.parts.gateId],
         ) as Promise<Ended>,
     )
   }
@@ -274,7 +275,9 @@ export class SharedLocks implements GateLocks {
 
   /** Changes of other gates that may still land, by the tokens of their leases. */
   private othersIn(open: readonly string[]): readonly string[] {
-    return open.filter((_, at) => at % 2 === 1 && !open[at - 1]?.startsWith(this.parts.gateId))
+    const { gateId } = this.parts
+    const others = open.filter((_, at) => at % 2 === 1 && !open[at - 1]?.startsWith(gateId))
+    return others.map((change) => change.split('/')[0] ?? '')
   }
 
   private keys(cid: string, token: string): readonly string[] {

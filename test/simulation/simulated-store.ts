@@ -249,15 +249,16 @@ export class SimulatedRedis {
   }
 }
 
+/** A change that may still land. */
 const addTo = (
   store: SimulatedStore,
   key: string,
-  [field, value]: readonly [string, string],
+  [field, token]: readonly [string, string],
   ms: number,
 ): void => {
   const fields = store.hash(key)
   store.set(key, fields, ms)
-  fields.set(field, value)
+  fields.set(field, `${token}/${Math.ceil((store.time.monotonic() + ms) / 1000)}`)
 }
 
 /** The same as the scripts of Lua do. */
@@ -282,6 +283,10 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
       if (store.get(ended) !== undefined) return [0]
       const held = store.text(lock)
       if (held !== null && !held.startsWith(gateId)) return [0]
+      const nowMs = store.time.monotonic()
+      const changes = store.hash(open)
+      for (const [field, change] of changes)
+        if (Number(change.split('/')[1]) < Math.floor(nowMs / 1000)) changes.delete(field)
       store.set(lock, token, Number(lockMs))
       addTo(store, open, [token, leases], Number(openMs))
       return [1, store.text(row), [...store.hash(open)].flat()]
@@ -290,17 +295,19 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   [
     endScript,
     (store, [lock = '', row = '', open = '', ended = ''], [token = '', written = '', ...rest]) => {
-      const [rowMs = '', lockMs = '', openMs = '', isOver = '', leases = ''] = rest
+      const [rowMs = '', lockMs = '', openMs = '', isOver = '', leases = '', gateId = ''] = rest
       const isAlone = store.text(lock) === token
       if (isAlone) {
         if (written !== '') store.set(row, written, Number(rowMs))
         store.del(lock)
       } else store.set(ended, '1', Number(lockMs))
-      if (isOver === '1') {
-        const left = store.hash(open)
-        left.delete(token)
-        if (left.size === 0) store.del(open)
-      } else addTo(store, open, [token, leases], Number(openMs))
+      const changes = store.hash(open)
+      changes.delete(token)
+      const known = changes.get(gateId)?.split('/')[0] ?? ''
+      const number = (text: string): number => Number(text.split('.')[1] ?? -1)
+      const last = number(known) > number(leases) ? known : leases
+      if (isOver !== '1') addTo(store, open, [gateId, last], Number(openMs))
+      else if (changes.size === 0) store.del(open)
       return [isAlone ? 1 : 0, [...store.hash(open)].flat()]
     },
   ],

@@ -182,7 +182,8 @@ t.test('a gate notices that the store lost a row of its last changes', { skip },
 })
 
 t.test('a gate sees which changes of others may still land', { skip }, async (t) => {
-  const [one, other] = await twoLocks(t, await TestRedis.start(t))
+  const redis = await TestRedis.start(t)
+  const [one, other] = await twoLocks(t, redis)
   const lost = await one.acquire('a', 1000, 'aaaaaaaa.5')
   t.same(lost.open, [])
   await lost.release(undefined, false)
@@ -192,7 +193,23 @@ t.test('a gate sees which changes of others may still land', { skip }, async (t)
   const own = await one.acquire('a', 1000, 'aaaaaaaa.8')
   t.same(own.open, [], 'but not its own')
   await own.release(undefined, true)
-  t.same((await other.acquire('a', 1000, 'bbbbbbbb.2')).open, ['aaaaaaaa.5'])
+  const later = await other.acquire('a', 1000, 'bbbbbbbb.2')
+  t.same(later.open, ['aaaaaaaa.5'])
+  await later.release(undefined, true)
+
+  for (const number of [9, 12, 11])
+    await (await one.acquire('a', 1000, `aaaaaaaa.${number}`)).release(undefined, false)
+  const last = await other.acquire('a', 1000, 'bbbbbbbb.3')
+  t.same(last.open, ['aaaaaaaa.12'], 'of many changes the last')
+  await last.release(undefined, true)
+  const client = new Redis(redis.url)
+  t.teardown(() => client.quit())
+  await client.hset(
+    'pinwarden:{a}:open',
+    'aaaaaaaa',
+    `aaaaaaaa.12/${Math.floor(Date.now() / 1000) - 2}`,
+  )
+  t.same((await other.acquire('a', 1000, 'bbbbbbbb.4')).open, [], 'for as long as it may land')
 })
 
 t.test('repairs of all gates together unpin no more than one gate may', { skip }, async (t) => {
