@@ -16,7 +16,7 @@ import { takeDownOf } from './take-down.js'
 import { otherWriters, type Telling, tellGates, tellUnseen } from './tell-gates.js'
 import { markOf, type RecentRows, readRecent, recentText, rowOfBoth } from './recent-rows.js'
 import { everyHolder, type LedgerRow, type Released } from './row.js'
-import { holdersIn, rowAfter } from './row-after.js'
+import { holdersIn, replacedUnseen, rowAfter } from './row-after.js'
 import { LedgerFault, type LedgerOperation, type LedgerStorage } from './storage/ledger-storage.js'
 
 export interface OpenPinsParts extends Pick<Clock, 'now' | 'setTimer'> {
@@ -168,11 +168,8 @@ export class OpenPins {
         const isSeen = record?.leases.some((lease) => lease.holder === holder) === true
         if (isSeen ? !this.parts.mayOweMore() : !mayLand()) return undefined
         if (others.length === 0) return undefined
-        const upTo = [...others, token]
-        unseen = upTo.map((token) => ({ holder, token, seq }))
-        const { news } = this.parts
-        const { gateId } = storage
-        return storage.commit(news ? tellUnseen(cid, holder, upTo, { news, gateId }) : [])
+        unseen = [...others, token].map((text) => ({ holder, token: text, seq }))
+        return storage.commit(this.newsOfUnseen(cid, token, unseen))
       }
       return { ...pin, begin, settle, releaseUnseen, release }
     } catch (error) {
@@ -280,7 +277,8 @@ export class OpenPins {
     const known = recent.of(cid)?.row.leases ?? []
     const token = this.tokenOf(seq)
     const seen = { ...rowAfter(after, { record, known, token, seq, nowMs }), ...place }
-    const row = { ...seen, released: [...seen.released, ...unseen] }
+    const replaced = replacedUnseen(after, { token, seq }, seen.released)
+    const row = { ...seen, released: [...seen.released, ...replaced, ...unseen] }
     const writtenMs = outcome.kind === 'written' ? outcome.writtenMs : undefined
     recent.wrote(row, writtenMs ?? read?.writtenMs ?? -Infinity)
     // The record that the cluster had may be on the sweep's list, whatever it should have been.
@@ -296,6 +294,7 @@ export class OpenPins {
     const operations: LedgerOperation[] = [
       { kind: 'row', row },
       ...this.newsOf(seen, read, writtenMs),
+      ...this.newsOfUnseen(cid, token, replaced),
     ]
     const now = this.parts.now()
     // An expired lease no longer counts.
@@ -320,6 +319,13 @@ export class OpenPins {
     return news === undefined
       ? []
       : tellGates(row, { read, writtenMs }, { news, gateId, onMayReturn })
+  }
+
+  private newsOfUnseen(cid: string, token: string, released: readonly Released[]) {
+    const { news, storage } = this.parts
+    return news === undefined
+      ? []
+      : tellUnseen(cid, token, released, { news, gateId: storage.gateId })
   }
 
   /** @param otherwise the write stays written even if the disk has no more numbers */

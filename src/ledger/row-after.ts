@@ -1,7 +1,7 @@
 /** The row after a change: the leases that it leaves, and those that it ended. */
 import { isSameVersion, type Lease } from '../leases/lease.js'
 import type { NewRecord, PinRecord } from '../leases/pin-record.js'
-import { type LedgerRow, releasedOf } from './row.js'
+import { type LedgerRow, type Released, releasedOf } from './row.js'
 
 export interface RowChange {
   /** Before it. */
@@ -32,6 +32,17 @@ export function rowAfter(
   const released = releasedOf(gone, seq)
   return { cid, isDirect, options, leases, former, expiresMs, released }
 }
+
+/** What the leases of a change replace besides what was seen, by the tokens that they name. */
+export const replacedUnseen = (
+  { leases }: NewRecord,
+  { token, seq }: Pick<RowChange, 'token' | 'seq'>,
+  seen: readonly Released[],
+): readonly Released[] =>
+  leases
+    .filter((lease) => lease.token === token)
+    .flatMap(({ holder, replaces = [] }) => replaces.map((text) => ({ holder, token: text, seq })))
+    .filter((gone) => !seen.some((known) => isSameVersion(known, gone)))
 
 export const holdersIn = (record: NewRecord | undefined, afterMs: number): readonly string[] =>
   (record?.leases ?? []).filter(({ untilMs }) => untilMs > afterMs).map(({ holder }) => holder)

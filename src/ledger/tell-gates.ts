@@ -2,7 +2,7 @@
 import { isSameVersion, type Lease, readToken } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import type { GateNews } from './gate-news.js'
-import { everyHolder, type LedgerRow } from './row.js'
+import { everyHolder, type LedgerRow, type Released } from './row.js'
 import type { LedgerOperation } from './storage/ledger-storage.js'
 
 /** News of a change for the other gates. */
@@ -33,22 +33,25 @@ export const otherWriters = (record: PinRecord | undefined, own: string): readon
   })
 
 /**
- * Messages that a holder unpinned what this gate does not see: each other gate ends what it wrote
- * for the holder, up to its token.
+ * Messages that a holder released, or replaced, what this gate does not see: each other gate ends
+ * what it wrote for the holder up to its token.
  *
- * @param upTo a token of each gate
- * @returns to be committed before the holder's answer
+ * @param token of the change
+ * @returns to be committed with the row
  */
 export const tellUnseen = (
   cid: string,
-  holder: string,
-  upTo: readonly string[],
+  token: string,
+  released: readonly Released[],
   { news, gateId: own }: Pick<Teller, 'news' | 'gateId'>,
 ): LedgerOperation[] =>
-  upTo.flatMap((token) => {
-    const gateId = readToken(token)?.gateId
-    const isOther = gateId !== undefined && gateId !== own
-    return isOther ? news.released(gateId, cid, { holder, token, upTo }) : []
+  released.flatMap((gone) => {
+    const gateId = readToken(gone.token)?.gateId
+    if (gateId === undefined || gateId === own) return []
+    const { holder } = gone
+    const all = released.filter((other) => other.holder === holder).map(({ token }) => token)
+    const upTo = [...new Set([...all, token])]
+    return news.released(gateId, cid, { holder, token: gone.token, upTo })
   })
 
 /**

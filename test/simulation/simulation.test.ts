@@ -433,6 +433,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 52 },
     ],
   ],
+  'a gate hears of a pin that replaced its lease unseen': [
+    4,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: 21_600_000, gate: 3, afterMs: 5 }],
+    [
+      { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 1 },
+      { kind: 'power-cut', forgets: 28, gate: 0, afterMs: 0 },
+      { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 2, afterMs: 362_010 },
+    ],
+  ],
   'a gate hears of an unknown outcome also from one that it has not met yet': [
     3,
     [
