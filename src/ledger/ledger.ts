@@ -6,7 +6,6 @@ import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
 import { isUnheld } from '../leases/decide.js'
 import { type Lease, latestEnd, tokensOf } from '../leases/lease.js'
-import type { PinRecord } from '../leases/pin-record.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
@@ -153,21 +152,16 @@ export class Ledger {
    * @throws as {@link change}
    */
   async replay({ cid, holder, seq, isLast }: Replayed, change: DecideChange): Promise<boolean> {
-    const { storage } = this.parts
+    const { storage, owes } = this.parts
     const { gateId } = storage
     const deadline = this.deadline()
-    const leaseIn = (record: PinRecord | undefined): Lease | undefined =>
-      record?.leases.find((lease) => lease.holder === holder)
-    // What replaces another gate's lease, perhaps a later one, is later than the entry: that gate
-    // may have released a try of it whose answer was lost.
-    const given: GivenSeq = (record) => {
-      const lease = leaseIn(record)
-      return lease !== undefined && isByOthers(lease, gateId) && isLast() ? undefined : seq
-    }
+    // Other gates may have released a try whose answer was lost, or what it was joined with: the
+    // last pin is later than all of that.
+    const given: GivenSeq = () => (owes === 'own' && isLast() ? undefined : seq)
     const pin = await this.open(cid, deadline, undefined, given)
     const row = await tried(pin, () => storage.row(cid))
     const isLater = (token: string | undefined): boolean => (ownSeq(token, gateId) ?? -1) >= seq
-    const lease = leaseIn(pin.record)
+    const lease = pin.record?.leases.find((own) => own.holder === holder)
     const isKept = lease !== undefined && (changeSeqOf(lease, gateId) ?? -1) >= seq
     // An earlier try has landed, though its answer was lost, and the holder has replaced it since.
     const isReplaced = !isKept && lease?.replaces?.some(isLater) === true
@@ -228,11 +222,6 @@ function noShorter(wanted: Wanted, lease: Lease | undefined, gateId: string): Wa
   )
   return { ...wanted, leases, expiresMs: latestEnd(leases) }
 }
-
-/** Whether another gate wrote it, or a part of it. */
-const isByOthers = (lease: Lease, gateId: string): boolean =>
-  lease.token !== undefined &&
-  (ownSeq(lease.token, gateId) === undefined || isJoined(lease, gateId))
 
 const unopened: Opening = { isCrowded: false, newToken: undefined }
 

@@ -169,6 +169,19 @@ export function changeSeqOf(lease: Lease, gateId: string): number | undefined {
   return isOf(lease, gateId) ? ownSeq(own, gateId) : undefined
 }
 
+/**
+ * The number with which a release at another gate is kept here: that of the change whose lease it
+ * ended, as queued pins may come after that. 0: of another gate.
+ */
+export function heardSeq(
+  leases: readonly Lease[],
+  gone: Pick<Released, 'holder' | 'token'>,
+  gateId: string,
+): number {
+  const own = leases.find((lease) => isSameVersion(lease, gone))
+  return (own && changeSeqOf(own, gateId)) ?? ownSeq(gone.token, gateId) ?? 0
+}
+
 const isOf = ({ token }: Lease, gateId: string): boolean => ownSeq(token, gateId) !== undefined
 
 /**

@@ -7,7 +7,7 @@ import type { Clock } from '../time/clock.js'
 import { CidLocks, LockTimeout } from './cid-locks.js'
 import type { DoubtReason } from './doubt.js'
 import type { GateLock, GateLocks } from './gate-locks.js'
-import { ownSeq, withoutEnded } from './merge.js'
+import { heardSeq, ownSeq, withoutEnded } from './merge.js'
 import type { ReleasedElsewhere } from './news.js'
 import { type OpenPin, takesFrom, unpinned, type Wanted, type WriteOutcome } from './open-pin.js'
 import { numbersOf, type Opening } from './opening.js'
@@ -73,7 +73,7 @@ export type Retracted =
   | 'overwritten'
 
 /** Chooses a number that was given out before. */
-export type GivenSeq = (record: PinRecord | undefined) => number | undefined
+export type GivenSeq = () => number | undefined
 
 const inFlight: DoubtReason = 'in-flight'
 
@@ -101,8 +101,7 @@ export class OpenPins {
 
   /**
    * @param look reads the record, once no other change is in progress
-   * @param given number of the leases that the change makes, by what the pin is; absent, or
-   *   undefined: a new one
+   * @param given number of the leases that the change makes; absent, or undefined: a new one
    * @throws LockTimeout, StoreFault, LedgerFault, and what `look` throws; then no lock is held
    */
   async open(
@@ -137,7 +136,7 @@ export class OpenPins {
       const isCrowded = open.length > 0
       const newToken = shared && this.tokenOf(shared.looked)
       const view = await look({ isCrowded, newToken })
-      const seq = given?.(view.record) ?? shared?.change ?? storage.nextSeq()
+      const seq = given?.() ?? shared?.change ?? storage.nextSeq()
       let unseen: readonly Released[] = []
       const settle = (wanted: Wanted, outcome: WriteOutcome): Promise<void> | undefined => {
         if (isOver) return undefined
@@ -192,18 +191,18 @@ export class OpenPins {
   async retract(cid: string, released: ReleasedElsewhere, deadline: Deadline): Promise<Retracted> {
     const { storage, recent, now } = this.parts
     const { holder, token, upTo, writtenMs = Infinity } = released
-    const seq = ownSeq(token, storage.gateId)
+    const { gateId } = storage
     let retracted: Retracted = 'known'
-    if (seq === undefined) return retracted
+    if (ownSeq(token, gateId) === undefined) return retracted
     await this.alone(cid, deadline, async () => {
       // A write has no row while it is not known what came of it.
       const row = (await storage.row(cid)) ?? (upTo && { ...unseenRow(cid), atMs: now() })
       if (row === undefined) return
-      const end = (before: LedgerRow): LedgerRow =>
-        withoutEnded(before, { holder, token, seq, upTo }, storage.gateId)
+      const gone = { holder, token, seq: heardSeq(row.leases, released, gateId), upTo }
+      const end = (before: LedgerRow): LedgerRow => withoutEnded(before, gone, gateId)
       const after = end(row)
       const wasOwed = after.leases.length < row.leases.length
-      if (!wasOwed && row.released.some((gone) => isSameVersion(gone, released))) return
+      if (!wasOwed && row.released.some((known) => isSameVersion(known, released))) return
       const report = after.leases.length > 0 ? row.report : undefined
       const isOverwritten = (recent.of(cid)?.writtenMs ?? -Infinity) > writtenMs
       if (wasOwed) retracted = isOverwritten ? 'overwritten' : 'ended'

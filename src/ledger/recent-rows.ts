@@ -7,6 +7,7 @@ import { isUnheld } from '../leases/decide.js'
 import { isNoLater, isSameVersion, type Lease, tokensOf, tokenText } from '../leases/lease.js'
 import type { PinRecord } from '../leases/pin-record.js'
 import {
+  heardSeq,
   mergeRow,
   type Merging,
   ofOneHolder,
@@ -140,8 +141,9 @@ export function rowOfBoth(
 ): LedgerRow {
   // Numbers give an order only within one gate.
   const released = other.released.map(({ holder, token }) => {
-    const known = own?.released.find((gone) => isSameVersion(gone, { holder, token }))
-    return known ?? { holder, token, seq: ownSeq(token, merging.gateId) ?? 0 }
+    const gone = { holder, token }
+    const known = own?.released.find((other) => isSameVersion(other, gone))
+    return known ?? { ...gone, seq: heardSeq(own?.leases ?? [], gone, merging.gateId) }
   })
   const leases = leasesOfBoth(other, own, merging)
   return { ...other, leases, released, seq: own?.seq ?? 0, report: own?.report }
