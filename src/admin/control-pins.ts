@@ -125,13 +125,16 @@ export function addPinRoutes(
     const { leaseId } = encoderOf(current(), query.encoder ?? '')
     const { holdings, ownPins } = ledger
     if (holdings.since === undefined && !(await holdings.count()))
-      throw new ControlRefusal(503, 'the leases could not be counted: see the log')
+      throw new ControlRefusal(503, notCounted)
     const { cids, total: count } = await ownPins.page(leaseId, query.after, pageMax)
     return { count, cids }
   })
 }
 
 const pageMax = 10_000
+
+const notCounted =
+  'the leases are not counted yet: the cluster, or another gate, has not answered; try again later'
 
 const notCompared =
   'could not compare the ledger with the cluster: the cluster is down, or the gate verifies ' +

@@ -86,10 +86,14 @@ export class Decisions {
     const { storage, pins, records } = this.parts
     const deadline = this.deadline()
     const seen: { row?: LedgerRow; merged?: Merged } = {}
+    const before = await storage.row(cid)
+    // The plan has not seen what comes with the lock: it was written at another gate.
+    const isSame = right === 'gate' && before !== undefined && rowVersion(before) === version
     const pin = await pins.open(cid, deadline, async () => {
       const now = await records.read(cid, deadline)
       const row = await storage.row(cid)
-      if (row?.report !== report || rowVersion(row) !== version) return { ...now, record: now.read }
+      const isPlanned = row?.report === report && (isSame || rowVersion(row) === version)
+      if (!isPlanned) return { ...now, record: now.read }
       seen.row = { ...row, report: undefined }
       const merging = { gateId: storage.gateId, owes: this.parts.owes }
       seen.merged = mergeRow(seen.row, now.read, merging, now.clusterMs)

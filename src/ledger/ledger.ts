@@ -189,8 +189,11 @@ export class Ledger {
    */
   async changedElsewhere(cid: string, isUnpinned: boolean): Promise<void> {
     const { pins, records, storage, onDoubt } = this.parts
+    if (!isUnpinned) {
+      pins.doubtAtAllGates(cid)
+      return
+    }
     onDoubt(cid, 'unknown-outcome')
-    if (!isUnpinned) return
     const deadline = this.deadline()
     const pin = await pins.open(cid, deadline, async () => {
       const now = await records.read(cid, deadline)

@@ -247,9 +247,12 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   if (isCopy) log('error', {}, copyNotice)
   else {
     doubts.start()
-    // What was unpinned before the cluster showed it may appear in this run.
-    for (const { cid, reason } of storage.contents.doubts)
+    for (const { cid, reason } of storage.contents.doubts) {
+      // What was unpinned before the cluster showed it may appear in this run.
       if (reason === 'not-found') reconciler.explain(cid)
+      // A change when this gate was killed may have removed another gate's lease.
+      if (reason === 'in-flight') news?.doubted(cid, 'unknown-outcome')
+    }
     walk.soon()
     cluster.onDisconnect((isHangUp, downMs) => {
       walk.soon(isHangUp)

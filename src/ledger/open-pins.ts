@@ -177,6 +177,12 @@ export class OpenPins {
     }
   }
 
+  /** Each gate looks whether the cluster still has what it wrote. */
+  doubtAtAllGates(cid: string): void {
+    this.parts.onDoubt(cid, 'unknown-outcome')
+    this.parts.news?.doubted(cid, 'unknown-outcome')
+  }
+
   /** Runs work that changes nothing at the cluster, while no other change of the pin runs. */
   async alone(cid: string, deadline: Deadline, act: () => Promise<void>): Promise<void> {
     const release = await this.locks.acquire(cid, deadline)

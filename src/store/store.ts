@@ -63,7 +63,7 @@ export class Store {
   private readonly counts = { faults: 0, skipped: 0 }
   private readonly onDown = new Set<() => void>()
   private readonly health: CircuitBreaker<StoreFaultReason>
-  private lastFault = ''
+  private lastFault = 'connection-closed'
   private isAnswering = false
   private isLogged = false
   /** Peer IDs of the cluster; undefined: still unknown, so the gate shares nothing. */

@@ -90,7 +90,7 @@ export const crashCosts = {
     event: 'a pin waits in the queue of one gate, and an encoder asks another',
     loses:
       'nothing: the other gate does not know about it, and its DELETE may get 403 or 404, or 200 ' +
-      'for an older lease; the queued pin is pinned later',
+      'for an older lease; the queued pin is pinned later, or ends',
     reportedIn: 'log',
   },
   'down-elsewhere': {

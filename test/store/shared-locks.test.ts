@@ -18,7 +18,10 @@ async function startGates(t: Test, count: number, timeoutMs = 2000) {
   const settings = {
     enforcement: 'enforce',
     store: { redis: redis.url, timeoutMs },
-    encoders: Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`e${n}`, {}])),
+    encoders: {
+      ...Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`e${n}`, {}])),
+      boss: { role: 'operator' },
+    },
   } as const
   const first = await startGate(t, settings)
   const gates = [first]
@@ -98,6 +101,21 @@ t.test('a gate knows what another one has just written, within a second', { skip
     t.notOk(cluster.pins.has(cid))
     t.equal((await pick(turn).ask('DELETE', `/pins/${cid}`, { as })).status, 404)
   }
+})
+
+t.test('a pin by path at one gate leaves what another one wrote', { skip }, async (t) => {
+  const { pick, cluster } = await startGates(t, 2)
+  const byPath = `/pins/ipfs/${cid}/x`
+  const first = await pick(0).ask('POST', byPath, { as: 'boss' })
+  const { cid: target } = first.json as { cid: string }
+  await pick(0).ask('DELETE', byPath, { as: 'boss' })
+  const metadata = () => cluster.pins.get(target)?.metadata
+  t.equal((await pick(1).ask('POST', `/pins/${target}`, { as: 'e1' })).status, 200)
+  t.equal((await pick(0).ask('DELETE', `/pins/${target}`, { as: 'e1' })).status, 200)
+  t.equal((await pick(1).ask('POST', `/pins/${target}`, { as: 'e1' })).status, 200)
+  t.equal((await pick(0).ask('POST', byPath, { as: 'boss' })).status, 200)
+  const lease = `pinwarden.lease.${leaseIdOf('e1')}`
+  while (metadata()?.has(lease) !== true) await cluster.nextRequest()
 })
 
 t.test('a lock that is lost in the middle of a pin loses no lease', { skip }, async (t) => {
