@@ -98,7 +98,9 @@ export class SimulatedDisk {
   /** @returns whether there is a copy */
   restore(): boolean {
     if (this.backup === undefined) return false
-    this.image = { ...copyOf(this.backup), isCopy: true }
+    const copy = copyOf(this.backup)
+    const seqEnd = Math.max(copy.seqEnd, 1_000_000_000 + Math.floor(this.time.monotonic()))
+    this.image = { ...copy, seqEnd, isCopy: true }
     return true
   }
 

@@ -33,6 +33,16 @@ const inMemory = (t: Test, now?: () => number) => open(t, ':memory:', now)
 
 const put = (row: ReturnType<typeof rowOf>): LedgerOperation => ({ kind: 'row', row })
 
+t.test('a copy gives out no number that writes since the backup may have used', async (t) => {
+  const file = inMemory(t, () => 1_900_000_000_000)
+  t.equal(file.reserve(1000), 1)
+  t.equal(file.reserve(1000), 1001)
+  file.markCopy()
+  t.equal(file.reserve(1000), 1_900_000_000_000)
+  file.trust()
+  t.equal(file.reserve(1000), 1_900_000_001_000)
+})
+
 t.test('a row is read as it was written, whatever is in it', async (t) => {
   const file = inMemory(t)
   const rows = [
