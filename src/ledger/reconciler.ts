@@ -157,7 +157,9 @@ export class Reconciler {
   /** How the cluster's record differs from what is owed; takes no lock. */
   async compare(row: LedgerRow): Promise<ComparedRow> {
     const now = await this.parts.records.read(row.cid, this.deadline())
-    const { differs, isTakenDown = false } = this.merged(row, now)
+    // Leases of which neither is later differ also where they end alike: a repair joins them.
+    const newToken = this.parts.owes === 'own' ? unjoined : undefined
+    const { differs, isTakenDown = false } = this.merged(row, now, { newToken })
     return { differs, isThere: now.read !== undefined, isTakenDown }
   }
 
@@ -248,6 +250,9 @@ export class Reconciler {
     return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
   }
 }
+
+/** In place of a token, where nothing is written. */
+const unjoined = 'unjoined'
 
 const versions = (leases: readonly Lease[]): string =>
   leases

@@ -442,6 +442,20 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 2, afterMs: 362_010 },
     ],
   ],
+  'a walk joins a lease with one that ends alike, and then hears of its end': [
+    2,
+    [
+      { kind: 'cluster-kill', forgets: 16, afterMs: 3380 },
+      { kind: 'cluster-start', afterMs: 10 },
+      { kind: 'pin', encoder: 0, cid: 1, spanMs: Infinity, gate: 1, afterMs: 30_077 },
+    ],
+    [
+      { kind: 'cluster-kill', forgets: 26, afterMs: 1067 },
+      { kind: 'cluster-start', afterMs: 360_109 },
+      { kind: 'pin', encoder: 0, cid: 1, spanMs: Infinity, gate: 0, afterMs: 155 },
+      { kind: 'pin', encoder: 0, cid: 1, spanMs: 30_000, gate: 0, afterMs: 34_611 },
+    ],
+  ],
   'a gate hears of an unknown outcome also from one that it has not met yet': [
     3,
     [
