@@ -146,7 +146,7 @@ export function ofOneHolder(
   return { ...own, untilMs: Math.max(own.untilMs, read.untilMs) }
 }
 
-/** Names the part that a change at this gate made, too; if there is none, a number before all. */
+/** The new lease also names its part that a change here made; the number 0 stands for none. */
 function joined(own: Lease, read: Lease, token: string, gateId: string): Lease {
   const part = tokensOf(own).findLast((text) => ownSeq(text, gateId) !== undefined)
   const others = replacedBy(token, [...tokensOf(read), ...tokensOf(own)])

@@ -142,7 +142,7 @@ export function rowOfBoth(
   // Numbers give an order only within one gate.
   const released = other.released.map(({ holder, token }) => {
     const gone = { holder, token }
-    const known = own?.released.find((other) => isSameVersion(other, gone))
+    const known = own?.released.find((each) => isSameVersion(each, gone))
     return known ?? { ...gone, seq: heardSeq(own?.leases ?? [], gone, merging.gateId) }
   })
   const leases = leasesOfBoth(other, own, merging)

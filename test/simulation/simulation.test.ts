@@ -69,6 +69,13 @@ const ofOne = { encoder: 1, gate: 0, afterMs: 5 } as const
 const pinOfOne = (cid: number): Command => ({ kind: 'pin', cid, spanMs: Infinity, ...ofOne })
 const unpinOfOne = (cid: number): Command => ({ kind: 'unpin', cid, ...ofOne })
 
+/** Of the next write of gate 0. */
+const lateWrite = (landsAfterMs: number): Command => ({
+  kind: 'write-fault',
+  fault: { kind: 'late', landsAfterMs },
+  ...{ gate: 0, afterMs: 1000 },
+})
+
 /** Episodes of one world, with a calm after each. */
 const scenarios: Readonly<Record<string, Scenario>> = {
   'a lease that the ledger counts is there, though an unpin lands after its gate was killed': [
@@ -350,12 +357,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   'a late write whose lease was released since brings it back at no gate': [
     2,
     [
-      {
-        kind: 'write-fault',
-        fault: { kind: 'late', landsAfterMs: 30_000 },
-        gate: 0,
-        afterMs: 1000,
-      },
+      lateWrite(30_000),
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 1 },
       { kind: 'unpin', encoder: 0, cid: 0, gate: 0, afterMs: 26_000 },
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 1, afterMs: 200 },
@@ -388,12 +390,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   'a write of a killed gate that lands late is older than a pin at another gate since': [
     2,
     [
-      {
-        kind: 'write-fault',
-        fault: { kind: 'late', landsAfterMs: 60_000 },
-        gate: 0,
-        afterMs: 1000,
-      },
+      lateWrite(60_000),
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 3_000_000, gate: 0, afterMs: 1 },
       { kind: 'gate-kill', gate: 0, afterMs: 100 },
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 1, afterMs: 35_000 },

@@ -185,9 +185,9 @@ export class LedgerFile {
   }
 
   /**
-   * Makes a copy the ledger, under a new id: writes after the backup have tokens that this ledger
-   * would use again. Leases that the backup owes may have been released since, so its rows only
-   * count as seen, and the operator decides on queued pins.
+   * Makes a copy the ledger, under a new id: after a step of the clock, this ledger could use
+   * tokens of later writes again. Leases that the backup owes may have been released since, so its
+   * rows only count as seen, and the operator decides on queued pins.
    *
    * @returns the id
    */
