@@ -121,7 +121,7 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
             severity: 'soon',
             what: `${pinsText(waiting)} in the queue for the cluster.`,
             cause: 'The cluster. The encoders got 202 for them, not yet 200.',
-            next: 'Nothing, if the number falls; otherwise pinwarden journal list says why.',
+            next: 'Wait while the number falls; if it does not, pinwarden journal list says why.',
           } as const,
         ]),
     ...(rejected === 0

@@ -73,7 +73,7 @@ export function addPinRoutes(
     const results = await changeEach(planned, mustStop, (cid, lease) =>
       upkeep.release({ ...leaseIn(lease), cid }, graceMs),
     )
-    log.info(countsOf(results), 'an operator released planned leases')
+    log.info(countsOf(results), 'an operator applied planned releases')
     return results
   })
 
@@ -135,6 +135,8 @@ const pageMax = 10_000
 
 const notCounted =
   'the leases are not counted yet: the cluster, or another gate, has not answered; try again later'
+
+const releasedAt = 'an operator released this pin for good at'
 
 const notCompared =
   'could not compare the ledger with the cluster: the cluster is down, or the gate verifies ' +
@@ -210,7 +212,10 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   const owed = read === null ? row : (record ?? read)
   const isGone = record === undefined && takeDown !== undefined && !isQueued && !isReleased
   if (isGone)
-    throw new ControlRefusal(404, `an operator released this pin for good: ${takeDown.reason}`)
+    throw new ControlRefusal(
+      404,
+      `${releasedAt} ${String(timeText(takeDown.atMs))}: ${takeDown.reason}`,
+    )
   if (owed === undefined && !isQueued)
     throw new ControlRefusal(404, 'pin is not part of the pinset')
   const now = Date.now()

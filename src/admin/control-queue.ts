@@ -51,13 +51,13 @@ export function addQueueRoutes(
     const which = read(isWhich, request.body)
     if (which.rejected === true) {
       const dropped = await queue.forgetRejected()
-      log.warn({ dropped }, 'an operator dropped rejected pins of the journal')
+      if (dropped > 0) log.warn({ dropped }, 'an operator dropped rejected pins of the journal')
       return { dropped, left: queue.size }
     }
     const isName = current().keyring.encoder(which.encoder ?? '') !== undefined
     const entries = named(queue.entries()).filter((entry) => fits(entry, which, isName))
     const dropped = await queue.discard(entries)
-    log.warn({ ...which, dropped }, 'an operator dropped pins of the journal')
+    if (dropped > 0) log.warn({ ...which, dropped }, 'an operator dropped pins of the journal')
     return { dropped, left: queue.size }
   })
 }

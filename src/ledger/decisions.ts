@@ -4,6 +4,7 @@
  */
 import { ClusterFault } from '../cluster/faults.js'
 import { isSameVersion, type Lease, tokenText } from '../leases/lease.js'
+import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
 import { minuteMs } from '../time/units.js'
@@ -33,6 +34,7 @@ export interface DecisionsParts extends Pick<Clock, 'now' | 'monotonic'> {
   readonly onDoubt: (cid: string, reason: DoubtReason) => void
   /** Longest time of one change. */
   readonly timeoutMs: () => number
+  readonly log: Logger
 }
 
 /** A row that was changed outside the gate, as a plan saw it. */
@@ -221,7 +223,9 @@ export class Decisions {
       { kind: 'row', row: after },
       ...dropped.map((entry) => ({ kind: 'dequeue', seq: entry.seq }) as const),
     ])
-    queue.drop(dropped)
+    const { reason } = down
+    const leaseIds = [...new Set(ended.map(({ holder }) => holder))]
+    this.parts.log('warn', { cid, reason, leaseIds, queued: queue.drop(dropped) }, elsewhere)
     if (recent.of(cid) !== undefined) recent.wrote(after, -Infinity)
     onDoubt(cid, 'unknown-outcome')
     return after
@@ -264,6 +268,8 @@ export class Decisions {
     return new Deadline(this.parts.timeoutMs(), this.parts.monotonic)
   }
 }
+
+const elsewhere = 'an operator released a pin for good at another gate'
 
 const gone = { isDirect: false, options: [], leases: [], former: [], expiresMs: Infinity } as const
 

@@ -40,6 +40,10 @@ export interface HoldingsParts extends Clock {
 
 /** Delay after a failed comparison, or while the disk is not writable. */
 const retryMs = 10_000
+
+/** While no comparison can begin: so long, at most, after it could. */
+const waitMs = 1000
+
 const lateMs = hourMs
 
 /**
@@ -80,10 +84,11 @@ export class Holdings {
     this.comparedMs = parts.storage.contents.comparedMs
     this.places = new Places(parts.now)
     this.scheduler = new Scheduler(async () => {
-      const isDone = await this.compare()
+      const hasToWait = parts.isWalking()
+      const isDone = !hasToWait && (await this.compare())
       const isFine = isDone || !parts.cluster.isAvailable()
       this.failingMs = isFine ? undefined : (this.failingMs ?? parts.monotonic())
-      return isDone ? this.untilNext() : retryMs
+      return isDone ? this.untilNext() : hasToWait ? waitMs : retryMs
     }, parts)
   }
 
@@ -318,7 +323,8 @@ export class Holdings {
         await flush()
         // What another gate has just released is not missing.
         if (!(await hearAll())) throw new Error('another gate does not answer')
-        if (isWalking()) throw new Error('the cluster was down, or closed a connection')
+        if (isWalking())
+          throw new Error('the gate has to verify recent writes, or to hear another gate, first')
       } catch (error) {
         await comparison.abandon()
         throw error

@@ -70,6 +70,9 @@ const sharedMs = hourMs
 /** After a clean shutdown, or with a new ledger: the start has other work to do. */
 const calmMs = 30_000
 
+/** Two parts notice a loss, one after another. */
+const toldMs = 10_000
+
 /** Reads lag by less than this, for writes from before the store lost its contents. */
 const lagMs = minuteMs
 
@@ -102,7 +105,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   let lostMs = -Infinity
   const onLost = (): void => {
     // Both the secret and the rows are gone of a store that restarted empty.
-    if (opening.monotonic() > lostMs + lagMs) log('warn', {}, lostRows)
+    if (opening.monotonic() > lostMs + toldMs) log('warn', {}, lostRows)
     lostMs = opening.monotonic()
     beUnsure()
     for (const cid of recent.within(lagMs)) onDoubt(cid, 'lock-lost')
@@ -227,7 +230,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
   const decisions: Decisions = new Decisions({
     ...{ storage, pins, records, recent, queue, reconciler, owes, onDoubt, timeoutMs },
-    ...clocks,
+    ...{ log, ...clocks },
   })
   const identity: ClusterIdentity = new ClusterIdentity({
     ...{ storage, cluster, log, ...clocks },

@@ -54,8 +54,11 @@ const [restMsMin, restMsMax] = [10_000, 300_000]
 /** Rows after which a walk ends in any case, except for the last minutes before a power cut. */
 const looksMin = 2000
 
-/** Delay while the cluster is down. */
+/** Delay after the cluster broke off a walk. */
 const retryMs = 5000
+
+/** While the cluster is down, or another gate has not answered: so long, at most, after that. */
+const waitMs = 1000
 
 const pageRows = 64
 
@@ -143,7 +146,7 @@ export class Walk {
   private async round(): Promise<number | undefined> {
     const { isAvailable, log, monotonic } = this.parts
     if (!this.isPending) return undefined
-    if (!isAvailable()) return retryMs
+    if (!isAvailable()) return waitMs
     this.isRunning = true
     this.isDue = false
     this.restUntil = Infinity

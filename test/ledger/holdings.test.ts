@@ -71,6 +71,15 @@ t.test('comparisons that fail for an hour are late, until one ends well', async 
   t.equal(atMs.length, 1)
 })
 
+t.test('a comparison begins within a second after it can', async (t) => {
+  const { atMs, turn, walk } = comparing([])
+  walk.isOpen = true
+  await turn(5500)
+  walk.isOpen = false
+  await turn(1000)
+  t.same(atMs, [6000])
+})
+
 /**
  * A gate without quotas after a clean shutdown.
  * @param comparedMs when an earlier run compared, before or after this start

@@ -78,7 +78,7 @@ export const portMutations: readonly Mutation[] = [
     row: 'L26',
     name: 'an unpin that is in flight when the gate is killed is in no doubt',
     faults: ['gate-kill', 'freeze'],
-    seed: 6,
+    seed: 10,
     breakParts: withStorage((storage) =>
       dropping(storage, (each) => each.kind === 'doubt' && each.doubt.reason === 'in-flight'),
     ),

@@ -93,17 +93,19 @@ export async function changeAll<T>(
   return counts
 }
 
-/** The first Ctrl-C only aborts the signal; the second one ends the process. */
+const interrupts = ['SIGINT', 'SIGTERM'] as const
+
+/** The first Ctrl-C or SIGTERM only aborts the signal; the second one ends the process. */
 async function interruptibly(act: (interrupt: AbortSignal) => Promise<void>): Promise<void> {
   const interrupt = new AbortController()
   const onInterrupt = (): void => {
     interrupt.abort()
   }
-  process.once('SIGINT', onInterrupt)
+  for (const signal of interrupts) process.once(signal, onInterrupt)
   try {
     await act(interrupt.signal)
   } finally {
-    process.off('SIGINT', onInterrupt)
+    for (const signal of interrupts) process.off(signal, onInterrupt)
   }
 }
 

@@ -87,9 +87,12 @@ function kindOf({ missing, unexpected, ...options }: PlanOptions): PlanKind {
   const isRelease = [encoder, removed, ownerless, olderThan, notRenewedFor].some(
     (given) => given !== undefined && given !== false,
   )
-  if ([isRelease, missing, unexpected].filter((given) => given === true).length !== 1)
+  const count = [isRelease, missing, unexpected].filter((given) => given === true).length
+  if (count !== 1)
     throw new UsageError(
-      'pins plan needs a selection of leases or pins',
+      count === 0
+        ? 'pins plan needs a selection of leases or pins'
+        : 'leases to release, missing pins and unexpected pins come in one plan each',
       '--encoder NAME, --removed, --ownerless, --older-than 180d, --not-renewed-for 90d or ' +
         'several of them; or --missing; or --unexpected',
     )
@@ -172,7 +175,10 @@ function wantedBy(options: PlanOptions, now: number): Wants {
 function spanOf(option: string, text: string): number {
   const ms = spanMsOf(text)
   if (Number.isNaN(ms))
-    throw new UsageError(`${option} ${text} is not a time span`, 'such as 12h, 90d, 12w, 1y')
+    throw new UsageError(
+      `${option} ${text} is not a time span`,
+      'whole hours, days, weeks or years, such as 12h, 90d, 12w, 1y',
+    )
   return ms
 }
 

@@ -243,6 +243,8 @@ t.test(
     t.equal((await plan('--encoder', 'beta', '--older-than', '1y')).length, 1)
     t.same(await plan('--encoder', 'alpha', '--older-than', '100y'), [])
     t.match(await command('pins', 'plan'), { code: 2, stderr: /needs a selection of leases/ })
+    const two = await command('pins', 'plan', '--missing', '--removed')
+    t.match(two, { code: 2, stderr: /in one plan each/ })
     t.match(await command('pins', 'plan', '--missing', '--removed'), { code: 2 })
 
     const out = file('plan.txt')

@@ -355,6 +355,23 @@ t.test('what an operator drops or takes down counts as dropped, each pin once', 
   t.same(gate.queueReport(), { waiting: 0, replayed: 0, dropped: 3, rejected: 0 })
 })
 
+t.test('a pin that is taken down at another gate is dropped with a line in the log', async (t) => {
+  const { gate } = await startAway(t)
+  await gate.ask('POST', `/pins/${cid}`)
+  const [entry] = gate.ledger.queue.entries()
+  const atMs = Date.now() + 1000
+  const token = `${atMs}/${atMs}/gate2222.7 order 12/26`
+  await gate.ledger.decisions.hearTakeDown(cid, token)
+  await gate.ledger.decisions.hearTakeDown(cid, token)
+  t.same(gate.ledger.queue.entries(), [])
+  const text = 'an operator released a pin for good at another gate'
+  t.match(await gate.logged(text), {
+    ...{ level: 'warn', cid, reason: 'order 12/26' },
+    ...{ leaseIds: [entry?.holder], queued: 1 },
+  })
+  t.equal((await gate.logText()).split(text).length, 2, 'it hears of it once')
+})
+
 t.test(
   'a pin that waits with an old key can be requested with the new one, at the quota',
   async (t) => {
