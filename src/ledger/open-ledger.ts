@@ -227,7 +227,10 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     if (cid === undefined) onLost()
     else onDoubt(cid, 'lock-lost')
   })
-  const queue = new Queue({ storage, places: holdings.places, entriesMax, now: opening.now })
+  const queue = new Queue({
+    ...{ storage, places: holdings.places, entriesMax, now: opening.now },
+    hasOthers: gateLocks !== undefined,
+  })
   const decisions: Decisions = new Decisions({
     ...{ storage, pins, records, recent, queue, reconciler, owes, onDoubt, timeoutMs },
     ...{ log, ...clocks },

@@ -10,6 +10,8 @@ export interface QueueParts {
   readonly places: Places
   /** Most entries; the queue refuses any more. */
   readonly entriesMax: number
+  /** Whether other gates write the cluster, too: an unpin there ends earlier requests here. */
+  readonly hasOthers: boolean
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -124,13 +126,13 @@ export class Queue {
    * @throws LedgerFault
    */
   async accept(request: QueueRequest): Promise<QueueEntry> {
-    const { storage, entriesMax, now } = this.parts
+    const { storage, entriesMax, hasOthers, now } = this.parts
     if (storage.contents.isCopy)
       throw new LedgerFault('the ledger is a copy that is not trusted yet')
     const own = this.byCid.get(request.cid)?.filter(({ holder }) => holder === request.holder)
     const last = own?.at(-1)
     const same = last !== undefined && isSame(last, request) ? last : undefined
-    if (same?.untilMs === request.untilMs) {
+    if (same?.untilMs === request.untilMs && !hasOthers) {
       await this.writing.get(same.seq)
       return same
     }

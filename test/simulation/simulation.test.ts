@@ -439,6 +439,17 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { kind: 'pin', encoder: 0, cid: 0, spanMs: 30_000, gate: 2, afterMs: 362_010 },
     ],
   ],
+  'a pin with 202 that is asked for again after an unpin elsewhere is later than that': [
+    2,
+    [{ kind: 'pin', encoder: 0, cid: 0, spanMs: Infinity, gate: 0, afterMs: 500 }],
+    [
+      { kind: 'write-fault', fault: { kind: 'answer-lost' }, gate: 1, afterMs: 0 },
+      { kind: 'write-fault', fault: { kind: 'error' }, gate: 1, afterMs: 15 },
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: Infinity, gate: 1, afterMs: 460 },
+      { kind: 'unpin', encoder: 1, cid: 0, gate: 0, afterMs: 80 },
+      { kind: 'pin', encoder: 1, cid: 0, spanMs: Infinity, gate: 1, afterMs: 50 },
+    ],
+  ],
   'a walk joins a lease with one that ends alike, and then hears of its end': [
     2,
     [
