@@ -31,9 +31,10 @@ export interface HoldingsParts extends Clock {
   /** Interval between comparisons with the cluster's whole state. */
   readonly intervalMs: number
   /**
-   * Called with the number of rows that are missing in the cluster, though no crash can explain it.
+   * Called with the numbers of rows that are missing in the cluster, or were released and are there
+   * again, though no crash can explain it.
    */
-  readonly onMissing: (missing: number) => void
+  readonly onReported: (missing: number, unexpected: number) => void
   readonly onLostWrite: OnLostWrite
   readonly log: Logger
 }
@@ -301,7 +302,7 @@ export class Holdings {
   }
 
   private async compareAll(): Promise<boolean> {
-    const { storage, cluster, owes, onMissing, onLostWrite, isWalking, hearAll, log } = this.parts
+    const { storage, cluster, owes, onReported, onLostWrite, isWalking, hearAll, log } = this.parts
     const { monotonic, now } = this.parts
     if (isWalking()) return false
     const startMs = monotonic()
@@ -329,13 +330,14 @@ export class Holdings {
         await comparison.abandon()
         throw error
       }
-      const { leases, adopted, missing, undecided } = await comparison.end()
+      const { undecided, ...counts } = await comparison.end()
+      const { missing, unexpected } = counts
       this.left = undecided
       this.leftUntilMs = monotonic() + undecided.waitMs
       this.comparedMs = now()
       const durationMs = Math.round(monotonic() - startMs)
-      log('info', { pins, leases, adopted, missing, durationMs }, 'counted leases')
-      if (missing > 0) onMissing(missing)
+      log('info', { ...counts, pins, durationMs }, 'counted leases')
+      if (missing + unexpected > 0) onReported(missing, unexpected)
       return true
     } catch (err) {
       log('warn', { err }, 'could not count leases')

@@ -193,9 +193,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
     hearAll: async () => news === undefined || news.hearAll(),
     isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
-    onMissing: (missing) => {
+    onReported: (missing, unexpected) => {
       reported.missing += missing
-      log('error', { missing }, 'found pins missing from the cluster that the ledger owes')
+      reported.unexpected += unexpected
+      if (missing > 0) log('error', { missing }, missingWords)
+      if (unexpected > 0) log('error', { unexpected }, unexpectedWords)
     },
     // A sweep may still unpin what was renewed by then.
     onLostWrite: (cid) => {
@@ -305,4 +307,6 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
 }
 
 const lostRows = 'the store lost what gates had written last; the last pins are checked again'
+const missingWords = 'found pins missing from the cluster that the ledger owes'
+const unexpectedWords = 'found pins in the cluster that the ledger had released'
 const copyNotice = 'opened a copy of a ledger; it repairs nothing before it is trusted'

@@ -7,15 +7,16 @@ import { clock } from '../support/clock.js'
 
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
-/** @param undecided for each comparison: recent rows that the cluster lacks */
-function comparing(undecided: readonly number[]) {
+/** @param left for each comparison: recent rows that the cluster lacks */
+function comparing(left: readonly number[]) {
   const { now, setTimer, turn } = clock()
   const walk = { isOpen: false }
   const atMs: number[] = []
   const end = () => {
-    const missing = undecided[atMs.push(now()) - 1] ?? 0
-    const left = { missing, unexpected: 0, waitMs: 360_000 }
-    return Promise.resolve({ pins: 0, leases: 0, adopted: 0, missing: 0, undecided: left })
+    const missing = left[atMs.push(now()) - 1] ?? 0
+    const none = { missing: 0, unexpected: 0 }
+    const undecided = { ...none, missing, waitMs: 360_000 }
+    return Promise.resolve({ pins: 0, leases: 0, adopted: 0, ...none, undecided })
   }
   const holdings = new Holdings({
     storage: {

@@ -19,6 +19,7 @@ export class SimulatedComparison implements WholeComparison {
   private readonly lastSeq: number
   private leases = 0
   private adopted = 0
+  private readonly reported = { missing: 0, unexpected: 0 }
   private readonly undecided = { missing: 0, unexpected: 0, waitMs: decidedMs }
 
   constructor(
@@ -43,7 +44,7 @@ export class SimulatedComparison implements WholeComparison {
       const known = rows.get(cid)
       if (!this.mayChange(cid, known)) continue
       const { row, differs, isAdopted, isLostWrite } = compareRow(known, record, this.comparing())
-      if (differs !== undefined && row?.report !== differs) this.undecided[differs]++
+      if (differs !== undefined) this.counterOf(row, differs)[differs]++
       if (isAdopted) this.adopted++
       if (row !== undefined) rows.set(cid, row)
       if (isLostWrite) this.onLostWrite(cid)
@@ -52,23 +53,24 @@ export class SimulatedComparison implements WholeComparison {
 
   async end(): Promise<ComparedState> {
     const { rows } = this.disk.image
-    let missing = 0
     for (const [cid, row] of rows) {
       if (this.seen.has(cid) || !this.mayChange(cid, row)) continue
       const { row: after, differs } = withoutRecord(row, this.comparing())
-      if (differs !== undefined && after === undefined) this.undecided[differs]++
-      if (after === undefined) continue
-      if (after.report === 'missing') missing++
-      rows.set(cid, after)
+      if (differs !== undefined) this.counterOf(after, differs)[differs]++
+      if (after !== undefined) rows.set(cid, after)
     }
     this.disk.image.comparedMs = this.time.wall()
     this.disk.image.isIncomplete = false
-    const { seen, leases, adopted, undecided } = this
-    return { pins: seen.size, leases, adopted, missing, undecided }
+    const { seen, leases, adopted, reported, undecided } = this
+    return { pins: seen.size, leases, adopted, ...reported, undecided }
   }
 
   async abandon(): Promise<void> {
     this.seen.clear()
+  }
+
+  private counterOf(row: LedgerRow | undefined, differs: LedgerRow['report']) {
+    return row?.report === differs ? this.reported : this.undecided
   }
 
   private mayChange(cid: string, row: LedgerRow | undefined): boolean {

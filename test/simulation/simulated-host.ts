@@ -187,7 +187,7 @@ function endShared(shared: Shared | undefined): void {
 }
 
 /** Log messages about changes from outside the gate. */
-const isAlarm = /outside the gate|another writer/
+const isAlarm = /outside the gate|another writer|had released$/
 const missing = 'missing from the cluster'
 
 function logged(fields: object): string {

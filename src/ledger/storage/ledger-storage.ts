@@ -154,8 +154,10 @@ export interface ComparedState {
   readonly leases: number
   /** Records with leases that the ledger did not know, or knew with other ends. */
   readonly adopted: number
-  /** Rows whose pins the cluster lacks: they were removed outside the gate. */
+  /** Rows whose pins the cluster lacks: they were removed outside the gate. Newly reported ones. */
   readonly missing: number
+  /** The same, of rows whose released leases the cluster has again. */
+  readonly unexpected: number
   readonly undecided: Undecided
 }
 

@@ -32,6 +32,8 @@ export class StateComparison {
   private pins = 0
   private leases = 0
   private adopted = 0
+  /** Rows that the ledger reports from now on. */
+  private readonly reported = { missing: 0, unexpected: 0 }
   private readonly undecided = { missing: 0, unexpected: 0, waitMs: decidedMs }
 
   /**
@@ -84,22 +86,20 @@ export class StateComparison {
   /** Marks owed pins that it did not see as missing. @throws DiskFault */
   async end(): Promise<ComparedState> {
     this.flush()
-    let missing = 0
     for (let after = 0; after < this.lastId;) {
       const ids = this.file.rows.idsAfter(after, pageRows)
       after = ids.at(-1) ?? this.lastId
       const rows = ids.filter((id) => !this.has(id)).flatMap((id) => this.gone(id) ?? [])
       const found = rows.map((row): LedgerOperation => ({ kind: 'row', row }))
       if (found.length > 0) this.file.apply(found)
-      missing += rows.filter(({ report }) => report === 'missing').length
       // Lets a commit that came meanwhile go first.
       await new Promise(setImmediate)
     }
-    const { pins, leases, adopted, undecided } = this
+    const { pins, leases, adopted, reported, undecided } = this
     // A run that begins before they are decided compares at once.
     const isWhole = undecided.missing + undecided.unexpected === 0
     this.file.compared(isWhole ? this.now() : 0)
-    return { pins, leases, adopted, missing, undecided }
+    return { pins, leases, adopted, ...reported, undecided }
   }
 
   /** CIDs of lost writes that were found since the last call. */
@@ -125,7 +125,7 @@ export class StateComparison {
     return known && this.decided(known.cid, known, withoutRecord(known, this.comparing()))
   }
 
-  /** The row to write, if any; counts a difference that it does not report. */
+  /** The row to write, if any; counts differences: those that it reports, and the others. */
   private decided(
     cid: string,
     known: LedgerRow | undefined,
@@ -137,8 +137,12 @@ export class StateComparison {
     if (this.touched.has(cid) || seq > this.lastSeq) return undefined
     const openUntil = this.file.pending.openUntil(cid)
     const after = openUntil === undefined ? row : undefined
-    if (differs === undefined || after?.report === differs) return after
-    const { undecided } = this
+    if (differs === undefined) return after
+    const { reported, undecided } = this
+    if (after?.report === differs) {
+      reported[differs]++
+      return after
+    }
     undecided[differs]++
     // The doubt repairs what it finds, or reports it.
     undecided.waitMs = Math.max(undecided.waitMs, (openUntil ?? 0) + minuteMs - this.now())

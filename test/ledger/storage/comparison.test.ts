@@ -71,6 +71,7 @@ t.test('a new ledger adopts every lease of the state, and counts the other pins'
     leases: 602,
     adopted: 601,
     missing: 0,
+    unexpected: 0,
     undecided: none,
   })
   t.equal(storage.count('alpha'), 601)
@@ -92,12 +93,19 @@ t.test('a pin that is owed but not in the state is missing, until it is seen', a
   const seen = [lineOf(cidOf(1), rows[0]?.leases ?? []), lineOf(cidOf(2), [])]
   const first = await storage.compare(() => undefined)
   await first.see(seen)
-  t.same(await first.end(), { pins: 2, leases: 1, adopted: 0, missing: 3, undecided: none })
+  t.same(await first.end(), {
+    pins: 2,
+    leases: 1,
+    adopted: 0,
+    missing: 3,
+    unexpected: 0,
+    undecided: none,
+  })
   t.same((await storage.check()).reported, { missing: 3, unexpected: 0 })
   t.match(await storage.row(cidOf(3)), { ...rows[2], report: 'missing' })
   const second = await storage.compare(() => undefined)
   await second.see([...seen, lineOf(cidOf(3), rows[2]?.leases ?? [])])
-  const told = { pins: 3, leases: 2, adopted: 0, missing: 0, undecided: none }
+  const told = { pins: 3, leases: 2, adopted: 0, missing: 0, unexpected: 0, undecided: none }
   t.same(await second.end(), told, 'told once')
   t.same((await storage.check()).reported, { missing: 2, unexpected: 0 })
   t.same(await storage.row(cidOf(3)), rows[2])
@@ -137,7 +145,8 @@ t.test('a comparison says when doubts end that keep it from a decision', async (
   const comparison = await storage.compare(() => undefined)
   const back = [1, 2].map((seq) => lineOf(cidOf(seq), [leaseOf('alpha', seq - 1)]))
   await comparison.see([...back, lineOf(cidOf(3), [])])
-  const { undecided } = await comparison.end()
+  const { undecided, ...counts } = await comparison.end()
+  t.match(counts, { missing: 0, unexpected: 1 }, 'the other one is in doubt')
   t.match(undecided, { missing: 0, unexpected: 1 })
   const leftMs = dueMs + 840_000 + 60_000 - Date.now()
   t.ok(undecided.waitMs >= leftMs && undecided.waitMs < leftMs + 60_000)
