@@ -22,18 +22,21 @@ closeInspector()
 
 // A reader that leaves early, such as `head`, does not deserve a stack trace.
 const reader = new AbortController()
-process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+const onOutputFault = ({ code, message }: NodeJS.ErrnoException): void => {
   if (code !== 'EPIPE' && !reader.signal.aborted)
     process.stderr.write(`pinwarden: error: standard output cannot be written: ${message}\n`)
   process.exitCode = 1
   reader.abort()
-})
+}
+process.stdout.on('error', onOutputFault)
 process.stderr.on('error', () => (process.exitCode = 1))
 
 const argv = process.argv.slice(2)
 // The other commands end by a signal as any program does.
 const takeSignals = argv[0] === 'serve' ? heldSignals() : undefined
-const { stdout, stderr, stdin, env } = process
+const { stderr, stdin, env } = process
+const { wholeOutput } = await import('./cli/whole-output.js')
+const stdout = wholeOutput(process.stdout, 1, onOutputFault)
 const { run } = await import('./cli/cli.js')
 // The signal may have come just before the listener; a thread of Node's then opens it soon after.
 setImmediate(closeInspector)

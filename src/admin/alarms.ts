@@ -121,7 +121,7 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
             severity: 'soon',
             what: `${pinsText(waiting)} in the queue for the cluster.`,
             cause: 'The cluster. The encoders got 202 for them, not yet 200.',
-            next: 'Wait while the number falls; if it does not, pinwarden journal list says why.',
+            next: 'Wait while the number falls; else see "could not replay a pin of the journal yet" in the log.',
           } as const,
         ]),
     ...(rejected === 0
@@ -130,10 +130,13 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
           {
             id: 'queue-rejected',
             severity: 'soon',
-            what: `The cluster permanently refused ${countOf(rejected, 'queued pin')}.`,
+            what: `${countOf(rejected, 'queued pin')} will not be written.`,
             cause:
-              'The encoders that asked for them: pinwarden journal list --rejected names them.',
-            next: 'Tell their owners, then run pinwarden journal drop --rejected.',
+              'The cluster refused them for good, or a restored ledger does not know whether they ' +
+              'were written: pinwarden journal list --rejected says which, and whose they are.',
+            next:
+              'Tell their owners, unless pinwarden pins show says that they are held; then run ' +
+              'pinwarden journal drop --rejected.',
           } as const,
         ]),
   ]

@@ -6,6 +6,7 @@ import { namesByHolder } from '../leases/holder-names.js'
 import type { Lease } from '../leases/lease.js'
 import type { Right, SeenReport } from '../ledger/decisions.js'
 import type { OpenLedger } from '../ledger/open-ledger.js'
+import type { TakeDown } from '../ledger/take-down.js'
 import type { LedgerDisk } from '../ledger/storage/ledger-disk.js'
 import { type PlannedLease, Upkeep } from '../ledger/upkeep.js'
 import type { Log } from '../log/log.js'
@@ -62,7 +63,12 @@ export function addPinRoutes(
 
   onChange('/restore', async (body, mustStop) => {
     const { cid } = read(isPin, body)
-    const results = await changeEach([{ cid }], mustStop, (cid) => upkeep.restore(cid))
+    const results = await changeEach([{ cid }], mustStop, async (cid) => {
+      const outcome = await upkeep.restore(cid)
+      const { takeDown } = await decisions.notesOf(cid)
+      if (outcome !== 'not-pinned' || takeDown === undefined) return outcome
+      return { cid, outcome, message: takeDownText(takeDown) }
+    })
     log.info({ ...results[0] }, 'an operator asked to restore a pin')
     return results
   })
@@ -136,8 +142,6 @@ const pageMax = 10_000
 const notCounted =
   'the leases are not counted yet: the cluster, or another gate, has not answered; try again later'
 
-const releasedAt = 'an operator released this pin for good at'
-
 const notCompared =
   'could not compare the ledger with the cluster: the cluster is down, or the gate verifies ' +
   'recent writes, or the ledger is a copy; the log and pinwarden status say which'
@@ -199,7 +203,8 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   const headers = { accept: 'application/json', 'user-agent': 'pinwarden' }
   const { statusTimeoutMs } = snapshot.config.cluster
   const { row, report, takeDown } = await ledger.decisions.notesOf(cid)
-  const isQueued = ledger.queue.has(cid)
+  const queued = ledger.queue.live(cid)
+  const isQueued = queued.length > 0
   const { record, read } = await ledger.changes
     .look(cid, new Deadline(statusTimeoutMs), headers)
     .catch((error: unknown) => {
@@ -211,11 +216,7 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
   const isReleased = record === undefined && read !== undefined && read !== null
   const owed = read === null ? row : (record ?? read)
   const isGone = record === undefined && takeDown !== undefined && !isQueued && !isReleased
-  if (isGone)
-    throw new ControlRefusal(
-      404,
-      `${releasedAt} ${String(timeText(takeDown.atMs))}: ${takeDown.reason}`,
-    )
+  if (isGone) throw new ControlRefusal(404, takeDownText(takeDown))
   if (owed === undefined && !isQueued)
     throw new ControlRefusal(404, 'pin is not part of the pinset')
   const now = Date.now()
@@ -241,15 +242,16 @@ async function pinOf(cid: string, { current, ledger }: PinRoutesParts): Promise<
     report: report ?? null,
     leases: leases.map(shown),
     former: isReleased ? [] : (owed?.former.map(shown) ?? []),
-    queued: ledger.queue
-      .of(cid)
-      .map(({ holder, atMs, untilMs }) => shown({ holder, sinceMs: atMs, untilMs })),
+    queued: queued.map(({ holder, atMs, untilMs }) => shown({ holder, sinceMs: atMs, untilMs })),
   }
 }
 
 /** Null: the pin has no end, or the cluster lacks a record that is owed. */
 const timeText = (ms: number): string | null =>
   Number.isFinite(ms) ? new Date(ms).toISOString() : null
+
+const takeDownText = ({ atMs, reason }: TakeDown): string =>
+  `an operator released this pin for good at ${String(timeText(atMs))}: ${reason}`
 
 function encoderOf({ keyring }: Snapshot, name: string): Encoder {
   const encoder = keyring.encoder(name)

@@ -118,7 +118,8 @@ function faultOf(error: unknown, socketPath: string, silentMs: number | undefine
       false,
     )
   const text = `no answer from the daemon: ${connectFault(socketPath, error)}`
-  return new NoDaemon(text, notThere, code !== 'ENOENT' && code !== 'ECONNREFUSED')
+  const hint = socketPath === usual ? notThere : 'is it running (systemctl status pinwarden)?'
+  return new NoDaemon(text, hint, code !== 'ENOENT' && code !== 'ECONNREFUSED')
 }
 
 const notThere =

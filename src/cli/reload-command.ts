@@ -46,6 +46,7 @@ const words = new Map([
   ['encodersAdded', 'encoders added'],
   ['encodersRemoved', 'encoders removed'],
   ['encodersChanged', 'encoders changed'],
+  ['leaseIdsChanged', 'encoders with another leaseId, which hold none of their earlier pins'],
   ['keysAdded', 'keys added'],
   ['keysRemoved', 'keys removed'],
   ['keysChanged', 'keys changed'],

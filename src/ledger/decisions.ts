@@ -60,8 +60,11 @@ export type ReportDecision =
   | { readonly rejected: string }
 
 export interface TakenDown {
-  /** `waiting`: it is on disk, and happens as soon as the cluster, or the lock, is there. */
-  readonly outcome: 'unpinned' | 'waiting' | 'not-pinned' | 'not-a-plain-pin'
+  /**
+   * `waiting`: it is on disk, and happens as soon as the cluster, or the lock, is there; `dropped`:
+   * it was only in the queue.
+   */
+  readonly outcome: 'unpinned' | 'waiting' | 'dropped' | 'not-pinned' | 'not-a-plain-pin'
   /** The holders whose leases ended. */
   readonly holders: readonly string[]
   /** Number of its queued entries, which were dropped. */
@@ -163,7 +166,8 @@ export class Decisions {
       pin.release()
     }
     if (seen === undefined) return { ...taken, outcome: 'waiting' }
-    if (read === undefined) return { ...taken, outcome: 'not-pinned' }
+    if (read === undefined)
+      return { ...taken, outcome: entries.length > 0 ? 'dropped' : 'not-pinned' }
     try {
       await this.parts.reconciler.reconcile(cid)
       return { ...taken, outcome: 'unpinned' }

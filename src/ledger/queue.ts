@@ -85,16 +85,25 @@ export class Queue {
     return own.map(([cid]) => cid)
   }
 
-  /** For each CID the entry of {@link leading}. */
+  /** Entries of a CID that have not expired; the queue drops the others when it gets to them. */
+  live(cid: string): readonly QueueEntry[] {
+    const now = this.parts.now()
+    return this.of(cid).filter(({ untilMs }) => untilMs > now)
+  }
+
+  /** For each CID the entry of {@link leadOf}. */
   leads(): ReadonlyMap<string, QueueEntry> {
-    const leads = [...this.byCid].flatMap(([cid, [first, ...others]]) =>
-      first === undefined ? [] : [[cid, leading(first, others)] as const],
-    )
+    const cids = [...this.byCid.keys()]
+    const leads = cids.flatMap((cid) => {
+      const lead = this.leadOf(cid)
+      return lead === undefined ? [] : [[cid, lead] as const]
+    })
     return new Map(leads)
   }
 
+  /** Of the live entries of a CID, the one of {@link leading}. */
   leadOf(cid: string): QueueEntry | undefined {
-    const [first, ...others] = this.of(cid)
+    const [first, ...others] = this.live(cid)
     return first && leading(first, others)
   }
 

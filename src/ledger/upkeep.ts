@@ -24,6 +24,7 @@ export type Outcome =
   | 'agreed'
   | 'accepted'
   | 'waiting'
+  | 'dropped'
   | 'rejected'
 
 export interface Adoption {

@@ -1,6 +1,6 @@
 /** The command line: its exit codes, its messages, check and keys add. */
 import { chmodSync, readFileSync, statSync } from 'node:fs'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -68,6 +68,20 @@ t.test('the manual has the commands, exit codes, variables, signals and files', 
 
 /** Whatever is asked for is set. */
 const everyVariable = new Proxy<Environment>({}, { get: () => '1' })
+
+t.test('a file that takes only a part of the output is a fault', (t) => {
+  const program = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+  const script = 'ulimit -f 8; exec "$0" "$1" schema > "$2"'
+  const file = join(t.testdir({}), 'schema.json')
+  const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, program, file], {
+    env: { PATH: process.env.PATH },
+    encoding: 'utf8',
+  })
+  t.equal(status, 1)
+  t.match(stderr, /^pinwarden: error: standard output cannot be written: EFBIG/)
+  t.equal(statSync(file).size, 4096)
+  t.end()
+})
 
 t.test('help and version go to stdout, and the exit code is 0', async (t) => {
   for (const args of [['--help'], ['help'], ['keys', 'add', '--help'], ['serve', '--help']]) {

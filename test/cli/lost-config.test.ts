@@ -1,5 +1,5 @@
 /** The configuration was lost, and the ledger was not: encoders are what they were. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { digestOf, generateKey } from '../../src/settings/keyring/key.js'
 import { generatedCid } from '../support/fake-cluster/index.js'
@@ -106,4 +106,19 @@ t.test('a ledger that cannot be read causes a warning, not a failure', async (t)
   t.equal(code, 0)
   t.match(stderr, /warning: new encoders get new leaseIds, as the ledger cannot be read/)
   t.not(read().alpha?.leaseId, leaseIds.alpha)
+})
+
+t.test('init makes no new leaseIds beside a ledger that a daemon has', async (t) => {
+  const { cluster, path, ledger, read, first } = await started(t)
+  const before = read()
+  const other = path.replace('config.json', 'other.json')
+  const { code, stdout, stderr } = await pinwarden(
+    ...['init', '-c', other, '--encoder', 'alpha', '--ledger', ledger],
+    ...[...initArgs, '--cluster', cluster.url],
+  )
+  t.match({ code, stdout }, { code: 1, stdout: '' })
+  t.match(stderr, /error: the leaseIds in \S+ledger\.db cannot be read: .*\nhint: stop the daemon/)
+  t.notOk(existsSync(other))
+  t.same(read(), before)
+  await first.end()
 })

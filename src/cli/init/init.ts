@@ -10,8 +10,8 @@ import { bracketed } from '../gate-url.js'
 import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
-import { knownHolders, knownText } from '../known-holder.js'
-import { readQueue } from '../read-ledger.js'
+import { knownText } from '../known-holder.js'
+import { ledgerPath, readNames, readQueue } from '../read-ledger.js'
 import { appendFault } from '../../disk/access.js'
 import { fileFault, UsageError, warn, CommandError } from '../report.js'
 import { lstat, open, rm, stat } from 'node:fs/promises'
@@ -47,7 +47,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     new Date(),
   )
   const ledgerConfig = ledgerConfigOf(options)
-  const known = await knownHolders(ledgerConfig, io)
+  const known = await knownOrRefused(ledgerConfig)
   const draft = draftOf(options, host, stored, known)
   const text = `${JSON.stringify(draft, null, 2)}\n`
   // The files are checked if options say where they are.
@@ -73,6 +73,23 @@ type LeaseIds = ReadonlyMap<string, string>
 function ledgerConfigOf({ ledger, cluster }: InitOptions): Config {
   const settings = { cluster: { endpoints: [{ url: cluster }] }, ...ledgerField(ledger) }
   return configFrom(JSON.stringify(settings))
+}
+
+/**
+ * LeaseIds by the encoder's name; none if there is no ledger.
+ * @throws CommandError it cannot be read: new leaseIds would leave its pins without encoders
+ */
+async function knownOrRefused(config: Config): Promise<LeaseIds> {
+  try {
+    const names = await readNames(config)
+    return new Map([...names].map(([holder, name]) => [name, holder]))
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    throw new CommandError(
+      `the leaseIds in ${ledgerPath(config)} cannot be read: ${error.message}`,
+      'stop the daemon that has this ledger; as another user than root, use sudo; --ledger names another one',
+    )
+  }
 }
 
 /** A key that is not in the settings may have been revoked: the gate writes none of its pins. */

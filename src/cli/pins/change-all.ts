@@ -61,6 +61,14 @@ export async function changeAll<T>(
       throw progress.isFirst ? error : end(message, undefined, hint)
     }
   }
+  const keep = async (inOrder: number): Promise<void> => {
+    try {
+      await onDone?.(before + inOrder)
+    } catch (error) {
+      if (error instanceof CommandError) throw end(error.message, undefined, error.hint)
+      throw error
+    }
+  }
   const send = async (batch: readonly T[], interrupt: AbortSignal): Promise<void> => {
     const startMs = performance.now()
     const results = await ask(batch)
@@ -73,7 +81,7 @@ export async function changeAll<T>(
     for (const { outcome } of settled) counts.add(outcome)
     for (const text of textsOf(settled, isEnding)) io.stderr.write(`${text}\n`)
     progress.add(settled.length - (isEnding ? failures.length : 0))
-    await onDone?.(before + progress.inOrder(stop === -1 ? results.length : stop))
+    await keep(progress.inOrder(stop === -1 ? results.length : stop))
     if (settled.length < results.length) throw end('the daemon is stopping')
     if (stop !== -1) throw end(sentenceOf(results[stop]?.message ?? 'it failed'))
     const spareMs = (batch.length / perSecond) * 1000 - (performance.now() - startMs)

@@ -24,7 +24,8 @@ export async function pinsRestore({ configPath, cid }: RestoreOptions, io: Io): 
     io.stdout.write(`${done.cid}: ${words}\n`)
     return 0
   }
-  const hint = done.outcome === 'not-pinned' ? graceIsOver : undefined
+  const isOver = done.outcome === 'not-pinned' && done.message === undefined
+  const hint = isOver ? graceIsOver : undefined
   throw new CommandError(`${cid}: ${sentenceOf(done.message ?? done.outcome)}`, hint)
 }
 

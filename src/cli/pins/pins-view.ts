@@ -73,7 +73,7 @@ export async function pinsShow({ configPath, cid, json }: ShowOptions, io: Io): 
 }
 
 const reportText = {
-  missing: 'missing: owed, but not in the cluster: pinwarden pins plan --missing',
+  missing: 'missing: leases are owed that the cluster lacks: pinwarden pins plan --missing',
   unexpected: 'unexpected: released, but in the cluster: pinwarden pins plan --unexpected',
 } as const
 

@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Io } from '../io.js'
 import { CommandError, fileFault } from '../report.js'
 import { linesOf } from '../tail/follow.js'
@@ -52,8 +53,15 @@ export async function writePlan(
   } catch (error) {
     await rm(partial, { force: true })
     if (error instanceof CommandError) throw error
-    throw fileFault(path, error, 'write to')
+    throw writeFault(path, error)
   }
+}
+
+/** Of a new file: what does not exist is its directory. */
+function writeFault(path: string, error: unknown): CommandError {
+  const isNoDirectory = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  if (isNoDirectory) return new CommandError(`there is no directory ${dirname(path)}`)
+  return fileFault(path, error, 'write to')
 }
 
 export interface ReadPlan {
@@ -140,7 +148,7 @@ export async function keepDone(path: string, of: string, count: number): Promise
     await rename(partial, doneOf(path))
   } catch (error) {
     await rm(partial, { force: true })
-    throw fileFault(doneOf(path), error, 'write to')
+    throw writeFault(doneOf(path), error)
   }
 }
 

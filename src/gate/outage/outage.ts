@@ -115,7 +115,8 @@ export class Outage {
   withoutQueued(call: UpstreamCall): UpstreamCall {
     const lines = this.linesOf(call.cids ?? [])
     if (lines.length === 0) return call
-    const cids = call.cids?.filter((cid) => !this.isQueued(cid)) ?? []
+    const { queue } = this.parts
+    const cids = call.cids?.filter((cid) => queue.leadOf(cid) === undefined) ?? []
     const others = [...new URLSearchParams(call.query)].filter(([name]) => name !== 'cids')
     const query = encodeQuery([['cids', cids.join(',')], ...others])
     return { ...call, query, cids, lines }

@@ -12,6 +12,8 @@ export interface Changes {
   readonly encodersRemoved: readonly string[]
   /** Encoders with changes other than their keys. */
   readonly encodersChanged: readonly string[]
+  /** Encoders that do not hold their earlier pins any more. */
+  readonly leaseIdsChanged: readonly string[]
   /** As `encoder/id`. */
   readonly keysAdded: readonly string[]
   readonly keysRemoved: readonly string[]
@@ -44,6 +46,7 @@ function* comparing(old: Compared, now: Compared): SlicedWork<Partial<Changes>> 
   const [before, after] = [old.config, now.config]
   const ofBoth = [Object.entries(before.encoders), Object.entries(after.encoders)] as const
   const encoders = yield* compared(...ofBoth, withoutKeys)
+  const leaseIds = yield* compared(...ofBoth, ({ leaseId }) => leaseId)
   const keys = yield* compared(yield* keysOf(ofBoth[0]), yield* keysOf(ofBoth[1]), (key) => key)
   const changes: Changes = {
     sections: [
@@ -55,6 +58,7 @@ function* comparing(old: Compared, now: Compared): SlicedWork<Partial<Changes>> 
     encodersAdded: encoders.added,
     encodersRemoved: encoders.removed,
     encodersChanged: encoders.changed,
+    leaseIdsChanged: leaseIds.changed,
     keysAdded: keys.added,
     keysRemoved: keys.removed,
     keysChanged: keys.changed,

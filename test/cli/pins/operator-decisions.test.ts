@@ -183,6 +183,9 @@ t.test('a release is final: crashes, late checks and the queue bring nothing bac
     code: 1,
     stderr: /released this pin for good at 20\d\d-\S+Z: order 12/,
   })
+  const { stderr } = await command('restore', cid(2))
+  t.match(stderr, /released this pin for good at/)
+  t.notMatch(stderr, /grace/)
 
   // The cluster forgets the last writes, and comes back.
   await ended(first.daemon)

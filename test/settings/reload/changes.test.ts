@@ -84,3 +84,11 @@ t.test('a part of listen that waits keeps its value, and the others get theirs',
   t.throws(() => Object.assign(listen, { port: 1 }), 'it stays as it is')
   t.throws(() => Object.assign(listen.tls ?? {}, { certFile: '' }))
 })
+
+t.test('an encoder that another leaseId parts from its pins is named', async (t) => {
+  const { live: settings, write } = await loaded(t)
+  const path = ['encoders', Object.keys(settings.current().config.encoders)[0] ?? '', 'leaseId']
+  write(changed(path, 'n3n3n3n3n3n3'))
+  const outcome = await settings.reload()
+  t.match(outcome, { changes: { leaseIdsChanged: [path[1]], encodersChanged: [path[1]] } })
+})
