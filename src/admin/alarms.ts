@@ -121,7 +121,7 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
             severity: 'soon',
             what: `${pinsText(waiting)} in the queue for the cluster.`,
             cause: 'The cluster. The encoders got 202 for them, not yet 200.',
-            next: 'Wait while the number falls; else see "could not replay a pin of the journal yet" in the log.',
+            next: `Wait while the number falls; else see the log: "${notReplayed}".`,
           } as const,
         ]),
     ...(rejected === 0
@@ -132,7 +132,7 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
             severity: 'soon',
             what: `${countOf(rejected, 'queued pin')} will not be written.`,
             cause:
-              'The cluster refused them for good, or a restored ledger does not know whether they ' +
+              'The cluster refused them for good, or a restored ledger does not know if they ' +
               'were written: pinwarden journal list --rejected says which, and whose they are.',
             next:
               'Tell their owners, unless pinwarden pins show says that they are held; then run ' +
@@ -141,6 +141,8 @@ function ofQueue({ journal, endpoints }: AlarmFacts['status']): Finding[] {
         ]),
   ]
 }
+
+const notReplayed = 'could not replay a pin of the journal yet'
 
 const pinsText = (count: number): string => (count === 1 ? '1 pin waits' : `${count} pins wait`)
 const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

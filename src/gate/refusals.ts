@@ -57,7 +57,7 @@ export const refusals = {
   'too-many-unfinished': { status: 429, message: 'quota exceeded: too many unfinished pins' },
   'journal-pending': { status: 503, message: 'a pin of this CID waits for the cluster' },
   'leases-uncounted': { status: 503, message: 'the pins of each encoder are being counted' },
-  'too-many-holders': { status: 409, message: 'the record of this pin has no room for another holder' },
+  'too-many-holders': { status: 409, message: 'this pin has no room for another holder' },
   'not-a-plain-pin': { status: 409, message: 'this type of pin cannot be changed here' },
   'method-not-allowed': { status: 405, message: 'method not allowed' },
   'not-permitted': { status: 403, message: 'forbidden: not permitted to this encoder' },

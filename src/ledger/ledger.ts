@@ -5,7 +5,7 @@
 import { ClusterFault } from '../cluster/faults.js'
 import type { RequestHeaders } from '../http/headers.js'
 import { isUnheld } from '../leases/decide.js'
-import { type Lease, latestEnd, tokensOf } from '../leases/lease.js'
+import { type Lease, latestEnd, operator, tokensOf } from '../leases/lease.js'
 import type { Logger } from '../log/logger.js'
 import type { Clock } from '../time/clock.js'
 import { Deadline } from '../time/deadline.js'
@@ -182,17 +182,13 @@ export class Ledger {
   }
 
   /**
-   * The cluster changed a pin by a path, and only now knows which pin that is. A pin that is gone
-   * is no longer owed; a pin that was replaced gets its leases back.
+   * The cluster unpinned a pin by a path, and only now knows which pin that is: it is no longer
+   * owed.
    *
    * @throws LedgerFault, LockTimeout, StoreFault; ClusterFault: it is in doubt
    */
-  async changedElsewhere(cid: string, isUnpinned: boolean): Promise<void> {
+  async unpinnedByPath(cid: string): Promise<void> {
     const { pins, records, storage, onDoubt } = this.parts
-    if (!isUnpinned) {
-      pins.doubtAtAllGates(cid)
-      return
-    }
     onDoubt(cid, 'unknown-outcome')
     const deadline = this.deadline()
     const pin = await pins.open(cid, deadline, async () => {
@@ -205,6 +201,35 @@ export class Ledger {
     const kept = pin.record && pin.settle('unpin', { kind: 'unpinned' })
     pin.release()
     await kept
+  }
+
+  /**
+   * The cluster pinned by a path, and may have replaced a pin of others: restores their leases and
+   * options, as its encoder does not become a holder.
+   *
+   * @throws LedgerFault, LockTimeout, StoreFault, ClusterFault: later, a doubt restores the leases
+   */
+  async pinnedByPath(cid: string, by: string): Promise<void> {
+    const { pins, records, storage, owes } = this.parts
+    pins.doubtAtAllGates(cid)
+    const deadline = this.deadline()
+    const found = { isOthers: false }
+    const pin = await pins.open(cid, deadline, async ({ newToken }) => {
+      const now = await records.read(cid, deadline)
+      const row = await storage.row(cid)
+      const merging = { gateId: storage.gateId, owes, newToken }
+      const record = row && mergeRow(row, now.read, merging, now.nowMs).record
+      // What was changed outside the gate is the operator's to decide.
+      const isOthers =
+        row?.report === undefined &&
+        record?.leases.some(({ holder }) => holder !== by && holder !== operator)
+      if (row === undefined || record === undefined || isOthers !== true)
+        return { ...now, record: now.read }
+      found.isOthers = true
+      return { ...now, record: { ...record, options: row.options } }
+    })
+    if (pin.record !== undefined && found.isOthers) await records.write(pin.record, pin, deadline)
+    else pin.release()
   }
 
   private deadline(): Deadline {

@@ -87,7 +87,7 @@ async function knownOrRefused(config: Config): Promise<LeaseIds> {
     if (!(error instanceof CommandError)) throw error
     throw new CommandError(
       `the leaseIds in ${ledgerPath(config)} cannot be read: ${error.message}`,
-      'stop the daemon that has this ledger; as another user than root, use sudo; --ledger names another one',
+      'stop the daemon that has this ledger, or try it with sudo; --ledger names another one',
     )
   }
 }

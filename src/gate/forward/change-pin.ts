@@ -40,7 +40,10 @@ import { type Quota, refuseExcess, type Reservation } from '../ownership/quota.j
 export type ChangePin = Handler<PinPlan | UnpinPlan, UpstreamCall | 'answered'>
 
 export interface Holders {
-  readonly ledger: Pick<Ledger, 'changedElsewhere' | 'isFinished' | 'isWritable' | 'look' | 'open'>
+  readonly ledger: Pick<
+    Ledger,
+    'isFinished' | 'isWritable' | 'look' | 'open' | 'pinnedByPath' | 'unpinnedByPath'
+  >
   readonly holdings: Pick<Holdings, 'doubt' | 'soon'>
   readonly quota: Pick<Quota, 'accepted' | 'reserve'>
   readonly tracker: Pick<PinTracker, 'accepted' | 'released'>
@@ -216,7 +219,9 @@ export function changeByPath(
     if (kind === 'unknown') holdings.soon(decidedMs)
     if (text === undefined || (error === null && answer.statusCode !== 200)) return undefined
     const { cid } = readPinRecord(text)
-    return ledger.changedElsewhere(cid, method === 'DELETE').then(() => undefined)
+    return method === 'DELETE'
+      ? ledger.unpinnedByPath(cid).then(() => undefined)
+      : ledger.pinnedByPath(cid, encoder.leaseId).then(() => undefined)
   }
   return { method, path, query: encodeQuery([...options, ...expiry]), onAnswer }
 }

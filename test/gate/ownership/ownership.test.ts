@@ -260,16 +260,28 @@ t.test('a path to a pin of others neither takes a lease nor brings one back', as
   const alphas = () => gate.cluster.pins.get(found)?.metadata?.get(`pinwarden.lease.${alpha}`)
   const before = alphas()
   t.equal((await gate.ask('POST', below, { as: 'ops' })).status, 200)
-  t.equal(alphas(), undefined)
-  const isRepaired = () =>
-    gate.cluster.requests.filter(({ target }) => target.startsWith(`/pins/${found}?`)).length > 1
-  while (!isRepaired()) await gate.cluster.nextRequest()
-  await gate.cluster.connectionsClosed()
   t.equal(alphas(), before)
 
   t.equal((await gate.ask('DELETE', below, { as: 'ops' })).status, 200)
   t.notOk(gate.cluster.pins.has(found))
   t.equal(await gate.ledger.holdings.heldUntil(found, alpha), undefined, 'it is owed no more')
+})
+
+t.test('a path to a pin of others leaves its name and metadata as they are', async (t) => {
+  const gate = await startGate(t, { ...enforced, encoders: { ops: { role: 'operator' } } })
+  const below = `/pins/ipfs/${cid}/a`
+  const { json } = await gate.ask('POST', `${below}?name=first`, { as: 'ops' })
+  const { cid: found } = json as { cid: string }
+  const [name, metadata] = [
+    () => gate.cluster.pins.get(found)?.name,
+    () => gate.cluster.pins.get(found)?.metadata?.get('z'),
+  ]
+  t.equal((await gate.ask('POST', `${below}?name=second&meta-z=1`, { as: 'ops' })).status, 200)
+  t.same([name(), metadata()], ['second', '1'], 'nobody holds it')
+  t.equal((await gate.ask('DELETE', below, { as: 'ops' })).status, 200)
+  t.equal((await gate.ask('POST', `/pins/${found}?name=own&meta-z=2`)).status, 200)
+  t.equal((await gate.ask('POST', `${below}?name=third&meta-z=3`, { as: 'ops' })).status, 200)
+  t.same([name(), metadata()], ['own', '2'])
 })
 
 t.test('after a change by path without an answer all pins are compared', async (t) => {
