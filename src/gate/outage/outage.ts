@@ -1,5 +1,4 @@
 /** An outage of the cluster: pins go into the queue where the settings say so, with a 202. */
-import { ClusterFault } from '../../cluster/faults.js'
 import { encodeQuery } from '../../cluster/query.js'
 import type { QueueEntry, QueueRequest } from '../../ledger/queue-entry.js'
 import type { Queue } from '../../ledger/queue.js'
@@ -10,6 +9,7 @@ import { faultIn } from '../fault.js'
 import type { PinPlan, UnpinPlan, UpstreamCall } from '../plan.js'
 import { queuedStatus, unshownPin } from './queued-pin.js'
 import { type Quota, refuseExcess } from '../ownership/quota.js'
+import type { Waits } from '../record/record.js'
 import type { Authorized } from '../request.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 
@@ -80,15 +80,16 @@ export class Outage {
    */
   fail(request: Authorized, answering: Answering, error: Error): Promise<void> | undefined {
     const wanted = this.entryOf(request)
-    if (wanted !== undefined) return this.take(wanted, request, answering, error)
+    if (wanted !== undefined) return this.take(wanted, request, answering, faultIn(error))
     answering.fault(error)
     return undefined
   }
 
   /** A pin of a queued CID queues behind it; an unpin is refused until the entry is replayed. */
   async answerQueued(request: Authorized, answering: Answering): Promise<void> {
-    if (this.entryOf(request) !== undefined) {
-      await this.fail(request, answering, new ClusterFault('cluster-unavailable'))
+    const wanted = this.entryOf(request)
+    if (wanted !== undefined) {
+      await this.take(wanted, request, answering, { reason: 'journal-pending' })
       return
     }
     answering.header('retry-after', 5)
@@ -144,7 +145,7 @@ export class Outage {
     wanted: QueueRequest,
     request: Authorized,
     answering: Answering,
-    error: Error,
+    why: Waits,
   ): Promise<void> {
     const { encoder } = request
     const { queue, quota } = this.parts
@@ -153,7 +154,7 @@ export class Outage {
       const excess = quota.excessOf(encoder, wanted.cid, held.heldUntilMs)
       if (refuseExcess(request, answering, excess)) return
       const entry = await queue.accept({ ...wanted, ...held })
-      request.queued(202, faultIn(error))
+      request.queued(202, why)
       this.parts.onAccepted(entry.cid)
       send(answering, 202, unshownPin({ ...entry, options: entry.frozen ?? entry.options }))
     } catch (fault) {

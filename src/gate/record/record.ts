@@ -6,7 +6,6 @@ import type { Budget, Permission } from '../../settings/values/permissions.js'
 import type { Encoder } from '../../settings/keyring/encoder.js'
 import type { Snapshot } from '../../settings/snapshot.js'
 import type { AccessLine, RequestOutcome } from '../../log/access-line.js'
-import type { FoundFault } from '../fault.js'
 import type { Plan } from '../plan.js'
 import { redact } from '../../log/redact.js'
 import { type RefusalReason, refusals, type UpstreamFaultReason } from '../refusals.js'
@@ -26,6 +25,12 @@ export interface ClientConnection {
   refused(isOverBudget: boolean): boolean
   /** Makes this request's answer the last one; the gate reads nothing after it. */
   end(): void
+}
+
+/** Why a pin goes into the queue. */
+export interface Waits {
+  readonly reason: UpstreamFaultReason | 'journal-pending'
+  readonly cause?: Error | undefined
 }
 
 /** Everything a record needs to begin. */
@@ -130,11 +135,11 @@ export class RequestRecord {
 
   /**
    * The pin is in the queue, now or since before.
-   * @param fault why
+   * @param why absent: a read, which the queue answers
    */
-  queued(status: number, fault?: FoundFault): void {
-    this.upstreamError ??= fault?.cause?.message
-    this.settle('journaled', fault?.reason, status)
+  queued(status: number, why?: Waits): void {
+    this.upstreamError ??= why?.cause?.message
+    this.settle('journaled', why?.reason, status)
   }
 
   /** The request was a balancer's health check. */

@@ -6,8 +6,8 @@ export const onOutage = Type.Enum(['refuse', 'journal'], {
   default: 'refuse',
   restart: true,
   description:
-    'What to do with a pin while the cluster is down: refuse it (502 to 504), or write it to ' +
-    'disk, answer 202, and replay it when the cluster is back (journal).',
+    'What to do with a pin while the cluster is down, or a change of the pin hangs: refuse it ' +
+    '(502 to 504), or write it to disk, answer 202, and replay it later (journal).',
 })
 
 export const journal = optionalSection(

@@ -345,6 +345,14 @@ t.test('waiting pins count against the quotas of their encoder', async (t) => {
   t.equal(pendingIn(gate).length, 3)
 })
 
+t.test('the log says of a pin whether the cluster failed it, or one that waits', async (t) => {
+  const { gate } = await startAway(t)
+  for (const reason of ['cluster-hung-up', 'journal-pending']) {
+    t.equal((await gate.ask('POST', `/pins/${cid}`)).status, 202)
+    t.match(await gate.line((line) => line.reason === reason), { outcome: 'journaled' })
+  }
+})
+
 t.test('what an operator drops or takes down counts as dropped, each pin once', async (t) => {
   const { gate } = await startAway(t)
   for (const index of [1, 2, 3]) await gate.ask('POST', `/pins/${generatedCid(index)}`)
