@@ -18,6 +18,12 @@ export const ledgerPath = (config: Config): string =>
   join(ledgerDirectory(config, usual) ?? usual, ledgerName)
 
 /**
+ * `settings`: asks the daemon of the settings, if it runs; `file`: reads the file, as a daemon with
+ * other settings may run.
+ */
+export type LedgerSource = 'settings' | 'file'
+
+/**
  * Asks the daemon, or does the same with the file when no daemon runs.
  *
  * @throws CommandError when a daemon has it that cannot be asked, or it cannot be opened
@@ -26,7 +32,10 @@ export async function withLedger<T>(
   config: Config,
   ask: () => Promise<T>,
   read: (file: LedgerFile) => Promise<T> | T,
+  source: LedgerSource = 'settings',
 ): Promise<T> {
+  if (source === 'file')
+    return withLedgerFile(ledgerPath(config), new CommandError('a daemon has it'), read)
   try {
     return await ask()
   } catch (error) {
@@ -90,17 +99,21 @@ const damageText = ({ message, problems }: { message: string; problems: readonly
   [message, ...problems].join('\n  ')
 
 /** In the order in which they were accepted. @throws CommandError */
-export async function readQueue(config: Config): Promise<readonly NamedEntry[]> {
+export async function readQueue(
+  config: Config,
+  source?: LedgerSource,
+): Promise<readonly NamedEntry[]> {
   const ask = async () => {
     const { waiting, rejected } = (await askControl(config, 'GET', '/journal')) as QueueJson
     return [...rejected, ...waiting].map(entryIn)
   }
   try {
-    return await withLedger(config, ask, ({ contents }) => {
+    const read = ({ contents }: LedgerFile) => {
       const encoders = [...atOnce(encodersOf(config)).values()]
       const names = new Map(encoders.map(({ leaseId, name }) => [leaseId, name]))
       return contents.queue.map((entry) => namedEntry(entry, (id) => names.get(id)))
-    })
+    }
+    return await withLedger(config, ask, read, source)
   } catch (error) {
     if (error instanceof NoLedger) return []
     throw error
@@ -111,13 +124,16 @@ export async function readQueue(config: Config): Promise<readonly NamedEntry[]> 
  * Names of encoders by leaseId, as the last daemon stored them.
  * @throws CommandError
  */
-export async function readNames(config: Config): Promise<ReadonlyMap<string, string>> {
+export async function readNames(
+  config: Config,
+  source?: LedgerSource,
+): Promise<ReadonlyMap<string, string>> {
   const ask = async () => {
     const names = (await askControl(config, 'GET', '/names')) as Readonly<Record<string, string>>
     return new Map(Object.entries(names))
   }
   try {
-    return await withLedger(config, ask, ({ rows }) => rows.names())
+    return await withLedger(config, ask, ({ rows }) => rows.names(), source)
   } catch (error) {
     if (error instanceof NoLedger) return new Map<string, string>()
     throw error

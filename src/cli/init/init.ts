@@ -11,7 +11,7 @@ import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
 import { knownText } from '../known-holder.js'
-import { ledgerPath, readNames, readQueue } from '../read-ledger.js'
+import { ledgerPath, type LedgerSource, readNames, readQueue } from '../read-ledger.js'
 import { appendFault } from '../../disk/access.js'
 import { fileFault, UsageError, warn, CommandError } from '../report.js'
 import { lstat, open, rm, stat } from 'node:fs/promises'
@@ -47,7 +47,9 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     new Date(),
   )
   const ledgerConfig = ledgerConfigOf(options)
-  const known = await knownOrRefused(ledgerConfig)
+  // A ledger that an option names is not that of a daemon in the usual place.
+  const source = options.ledger === undefined ? 'settings' : 'file'
+  const known = await knownOrRefused(ledgerConfig, source)
   const draft = draftOf(options, host, stored, known)
   const text = `${JSON.stringify(draft, null, 2)}\n`
   // The files are checked if options say where they are.
@@ -58,7 +60,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   await refuseIfTaken(host, config.listen.port)
   await scanHost(options.cluster, host, io)
   // Nothing may fail between the file and the key, which is shown only once.
-  if (known.size > 0) await warnOfQueue(ledgerConfig, io)
+  if (known.size > 0) await warnOfQueue(ledgerConfig, source, io)
   await createFile(configPath, text)
   printKnown(encoder, known, io)
   io.stdout.write(`wrote ${configPath}: listens on ${bracketed(host)}:${config.listen.port}\n`)
@@ -79,9 +81,9 @@ function ledgerConfigOf({ ledger, cluster }: InitOptions): Config {
  * LeaseIds by the encoder's name; none if there is no ledger.
  * @throws CommandError it cannot be read: new leaseIds would leave its pins without encoders
  */
-async function knownOrRefused(config: Config): Promise<LeaseIds> {
+async function knownOrRefused(config: Config, source: LedgerSource): Promise<LeaseIds> {
   try {
-    const names = await readNames(config)
+    const names = await readNames(config, source)
     return new Map([...names].map(([holder, name]) => [name, holder]))
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
@@ -93,8 +95,9 @@ async function knownOrRefused(config: Config): Promise<LeaseIds> {
 }
 
 /** A key that is not in the settings may have been revoked: the gate writes none of its pins. */
-async function warnOfQueue(config: Config, io: Io): Promise<void> {
-  const waiting = (await readQueue(config)).filter(({ rejection }) => rejection === undefined)
+async function warnOfQueue(config: Config, source: LedgerSource, io: Io): Promise<void> {
+  const queue = await readQueue(config, source)
+  const waiting = queue.filter(({ rejection }) => rejection === undefined)
   if (waiting.length === 0) return
   const count =
     waiting.length === 1 ? '1 accepted pin waits' : `${waiting.length} accepted pins wait`
