@@ -70,6 +70,9 @@ const sharedMs = hourMs
 /** After a clean shutdown, or with a new ledger: the start has other work to do. */
 const calmMs = 30_000
 
+/** Within this time after the cluster came back, the gates have repaired most of it. */
+const settleMs = minuteMs
+
 /** Two parts notice a loss, one after another. */
 const toldMs = 10_000
 
@@ -97,6 +100,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   }
   beUnsure()
   gateLocks?.whenDown(beUnsure)
+  // Each gate unpins again what the cluster forgot; a comparison meanwhile would report that.
+  let settledMs = -Infinity
   const recent = new RecentRows(opening.monotonic)
   const records = new Records(cluster, opening.now)
   const onDoubt = (cid: string, reason: DoubtReason): void => {
@@ -189,7 +194,7 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
   const holdings: Holdings = new Holdings({
     ...{ storage, log, owes, ...clocks },
     cluster,
-    isWalking: () => walk.isOpen || !isAvailable(),
+    isWalking: () => walk.isOpen || !isAvailable() || opening.monotonic() < settledMs,
     hearAll: async () => news === undefined || news.hearAll(),
     isDoubted: (cid) => doubts.has(cid),
     intervalMs: gateLocks === undefined ? aloneMs : sharedMs,
@@ -266,6 +271,8 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
       walk.soon(isHangUp)
       beUnsure()
       if (downMs !== undefined) peerBack.back(downMs)
+      const isShared = gateLocks !== undefined
+      if (isShared && isHangUp !== true) settledMs = opening.monotonic() + settleMs
     })
     holdings.start(calmMs)
     if (storage.contents.isIncomplete) holdings.soon(wasClosed ? calmMs : 0)
