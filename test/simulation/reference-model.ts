@@ -96,7 +96,7 @@ const marginMs = 2000
 type Has = (cid: string, leaseId: string, untilMs: number) => boolean
 
 /** A write lands no later than this after it was asked for. */
-const lateMsMax = 300_000
+export const lateMsMax = 300_000
 
 /** A sweep every five minutes, and the time that it takes. */
 const sweptAfterMs = 480_000
@@ -373,16 +373,17 @@ export class ReferenceModel {
   }
 
   /**
+   * @param upUntilMs until when the gate had time to verify writes
    * @param has whether the cluster has the lease
    * @param isPinned whether it has the CID: an unpin that it forgot, and no gate repaired, stays
    */
-  ledgerLost(atMs: number, nowMs: number, has: Has, isPinned: (cid: string) => boolean): void {
+  ledgerLost(atMs: number, upUntilMs: number, has: Has, isPinned: (cid: string) => boolean): void {
     this.ledgerLostAtMs = atMs
     for (const [cid, entry] of this.entries) {
       if ((this.isCrashUnchecked || entry.isLossy) && isPinned(cid)) entry.isByHand = true
       // With several gates, the lease that the cluster has may be one of before.
       const isReverted = this.isCrashUnchecked && !this.isAlone
-      const isUnsafe = entry.askedMs > nowMs - lateMsMax
+      const isUnsafe = entry.askedMs > upUntilMs - lateMsMax
       if (isUnsafe) Object.assign(entry, { unsafeUntilMs: atMs + lateMsMax, isByHand: true })
       for (const [leaseId, hold] of entry.holds) {
         const isSure = !isUnsafe && !isReverted && has(cid, leaseId, hold.minMs)
@@ -424,6 +425,15 @@ export class ReferenceModel {
       for (const hold of holds) if (isOld(hold.answeredAtMs)) this.forgive(cost, hold)
       if (holds.some(({ answeredAtMs }) => isOld(answeredAtMs))) entry.isByHand = true
     }
+  }
+
+  /** Only the ledger that is lost had seen, before its loss, that the pin was to be swept. */
+  swept(cid: string, listedMs: number): void {
+    if (listedMs > this.ledgerLostAtMs) return
+    const entry = this.entry(cid)
+    loosen(entry)
+    entry.isByHand = true
+    for (const hold of entry.holds.values()) this.forgive('ledger-lost', hold)
   }
 
   /** The cluster went back to leases of a ledger that is lost: no gate knows of their release. */

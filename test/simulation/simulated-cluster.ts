@@ -61,6 +61,10 @@ export class SimulatedCluster {
   kuboChanges = 0
   /** Writes that it applied. */
   written = 0
+  private endedMs = Infinity
+  private startedMs = -Infinity
+  /** Called when a sweep unpins what was renewed since the sweep listed it. */
+  onStaleSweep: (cid: string, listedMs: number) => void = () => undefined
 
   constructor(
     private readonly time: VirtualTime,
@@ -82,6 +86,12 @@ export class SimulatedCluster {
     return this.isRunning
   }
 
+  /** Until when it was up, by its clock, unless it is up for longer than this now. */
+  upUntil(ms: number): number {
+    const now = this.time.true()
+    return this.isRunning && this.startedMs <= now - ms ? now : this.endedMs
+  }
+
   /** Whether there are writes that are answered and not to be seen. */
   get isLagging(): boolean {
     return this.batch.length > 0
@@ -99,6 +109,7 @@ export class SimulatedCluster {
   start(): void {
     if (this.isRunning) return
     this.isRunning = true
+    this.startedMs = this.time.true()
     this.noticed()
   }
 
@@ -325,6 +336,7 @@ export class SimulatedCluster {
   }
 
   private end(): void {
+    if (this.isRunning) this.endedMs = this.time.true()
     this.isRunning = false
     this.thawAtMs = 0
     this.generation++
@@ -351,8 +363,12 @@ export class SimulatedCluster {
       const takesMs = this.random.is(0.7) ? 2000 : sweepTakesMs
       for (const { cid, expiresMs } of this.pins.values()) {
         if (expiresMs > now) continue
+        const listedMs = this.time.monotonic()
         this.whileRunning(this.random.next() * takesMs, () => {
-          if (this.pins.has(cid)) this.submit(cid, undefined)
+          const pin = this.pins.get(cid)
+          if (pin === undefined) return
+          this.submit(cid, undefined)
+          if (pin.expiresMs > this.time.true()) this.onStaleSweep(cid, listedMs)
         })
       }
     })

@@ -10,7 +10,7 @@ import type {
   SimulatedEncoder,
   SimulatedSettings,
 } from './gate-port.js'
-import { ReferenceModel, type Violation } from './reference-model.js'
+import { lateMsMax, ReferenceModel, type Violation } from './reference-model.js'
 import { SeededRandom } from './seeded-random.js'
 import { SimulatedCluster } from './simulated-cluster.js'
 import { SimulatedDisk } from './simulated-disk.js'
@@ -86,6 +86,9 @@ export class World implements Surroundings {
   constructor(parts: WorldParts) {
     const random = new SeededRandom(parts.seed)
     this.cluster = new SimulatedCluster(this.time, random.fork())
+    this.cluster.onStaleSweep = (cid, listedMs) => {
+      if (this.untrusted === 'ledger-lost') this.model.swept(cid, listedMs)
+    }
     const disk = new SimulatedDisk(this.time, random.fork())
     const encoders = Array.from({ length: parts.encoders }, (_, index) => ({
       name: `encoder-${index}`,
@@ -238,7 +241,7 @@ export class World implements Surroundings {
         this.untrusted = 'ledger-lost'
         model.ledgerLost(
           time.monotonic(),
-          time.true(),
+          cluster.upUntil(lateMsMax),
           (...lease) => this.hasLease(...lease),
           (cid) => cluster.get(cid) !== undefined,
         )
