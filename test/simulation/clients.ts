@@ -12,10 +12,13 @@ type UnpinAction = Extract<Command, { kind: 'unpin' }>
 const leasesKept = 50
 
 /**
- * Waiting for the lock, reading and writing share one limit. A commit may come after it, behind the
- * one in progress, and the slowest disk takes three seconds for each.
+ * Waiting for the lock, reading and writing share one limit. The commit of a doubt may begin just
+ * before its end, and that of the answer follows, each behind the one in progress.
  */
-const answerMsMax = writeTimeoutMs + 2 * 3000 + 500
+const answerMsMax = (commitMs: number): number => writeTimeoutMs + 4 * commitMs + 500
+
+/** Of a disk that no fault slows. */
+const commitMsMin = 1500
 
 /** More than the one peer can do. */
 const refusedOptions = [
@@ -210,7 +213,8 @@ export class Clients {
     if (answer.reason === 'lock-timeout' && !this.world.mayWait)
       this.world.fail('deadline', `${title}: no change holds the lock for so long`)
     const tookMs = time.monotonic() - atMs
-    if (tookMs > answerMsMax) this.world.fail('deadline', `${title} took ${Math.round(tookMs)} ms`)
+    if (tookMs > answerMsMax(Math.max(this.world.slowestMs, commitMsMin)))
+      this.world.fail('deadline', `${title} took ${Math.round(tookMs)} ms`)
     for (const gate of gatesOf(this.world.hosts)) this.checkQueue(gate)
     return answer
   }

@@ -77,6 +77,8 @@ export class World implements Surroundings {
   /** Ids of ledgers that are gone for good, of which an operator has still to tell. */
   private lostGates: string[] = []
   private plans = new Map<string, readonly PlannedRelease[]>()
+  /** The slowest commit of a disk so far. */
+  slowestMs = 0
   /** The ledger is a copy, or a new one: it does not know all that there was. */
   untrusted: 'ledger-lost' | 'ledger-restored' | undefined
 
@@ -228,6 +230,7 @@ export class World implements Surroundings {
         return
       case 'disk-slow':
         this.disk(action).slowMs = action.ms
+        this.slowestMs = Math.max(this.slowestMs, action.ms)
         return
       case 'disk-heal':
         this.disk(action).heal()
