@@ -7,13 +7,21 @@ import type {
   WholeComparison,
 } from '../../src/ledger/storage/ledger-storage.js'
 import { decidedMs } from '../../src/ledger/storage/recent-places.js'
-import { compareRow, type Comparing, withoutRecord } from '../../src/ledger/storage/seen-record.js'
+import {
+  compareRow,
+  type Comparing,
+  type SeenRow,
+  withoutRecord,
+} from '../../src/ledger/storage/seen-record.js'
 import { readPinRecord } from '../../src/leases/pin-record.js'
 import type { OpenDisk } from './simulated-disk.js'
 import type { VirtualTime } from './virtual-time.js'
 
+type FoundRow = SeenRow & { readonly cid: string; readonly known: LedgerRow | undefined }
+
 export class SimulatedComparison implements WholeComparison {
   private readonly seen = new Set<string>()
+  private readonly found: FoundRow[] = []
   private readonly startMs: number
   private readonly recentAfter: number
   private readonly lastSeq: number
@@ -42,8 +50,15 @@ export class SimulatedComparison implements WholeComparison {
       this.seen.add(cid)
       this.leases += leases.length
       const known = rows.get(cid)
-      if (!this.mayChange(cid, known)) continue
-      const { row, differs, isAdopted, isLostWrite } = compareRow(known, record, this.comparing())
+      this.found.push({ cid, known, ...compareRow(known, record, this.comparing()) })
+    }
+  }
+
+  /** Decides on what it saw, unless that was written meanwhile. */
+  private flush(): void {
+    const { rows } = this.disk.image
+    for (const { cid, known, row, differs, isAdopted, isLostWrite } of this.found.splice(0)) {
+      if (rows.get(cid) !== known || !this.mayChange(cid, known)) continue
       if (differs !== undefined) this.counterOf(row, differs)[differs]++
       if (isAdopted) this.adopted++
       if (row !== undefined) rows.set(cid, row)
@@ -52,6 +67,7 @@ export class SimulatedComparison implements WholeComparison {
   }
 
   async end(): Promise<ComparedState> {
+    this.flush()
     const { rows } = this.disk.image
     for (const [cid, row] of rows) {
       if (this.seen.has(cid) || !this.mayChange(cid, row)) continue
@@ -66,6 +82,7 @@ export class SimulatedComparison implements WholeComparison {
   }
 
   async abandon(): Promise<void> {
+    this.flush()
     this.seen.clear()
   }
 
