@@ -84,9 +84,14 @@ t.test('a comparison begins within a second after it can', async (t) => {
 /**
  * A gate without quotas after a clean shutdown.
  * @param comparedMs when an earlier run compared, before or after this start
+ * @param back when the cluster came back, with one gate or several
  * @returns when this one compared
  */
-async function comparedBy(comparedMs: number, untilMs: number): Promise<readonly number[]> {
+async function comparedBy(
+  comparedMs: number,
+  untilMs: number,
+  back?: { readonly atMs: number; readonly gates: number },
+): Promise<readonly number[]> {
   const storage = await openLedgerMemory(() => undefined)
   const { now, setTimer, turn } = clock()
   const cluster = { urls: ['http://one:9094'], peers: ['A'] }
@@ -97,12 +102,13 @@ async function comparedBy(comparedMs: number, untilMs: number): Promise<readonly
     cluster: {
       urls: () => cluster.urls,
       isAvailable: () => true,
-      onDisconnect: () => undefined,
+      onDisconnect: (call: () => void) => back && setTimer(back.atMs, call),
       readState: () => {
         atMs.push(now())
         return Promise.resolve()
       },
     } as unknown as LedgerOpening['cluster'],
+    gateLocks: back && back.gates > 1 ? unused : undefined,
     timeoutMs: () => 1000,
     entriesMax: 1,
     log: () => undefined,
@@ -113,6 +119,20 @@ async function comparedBy(comparedMs: number, untilMs: number): Promise<readonly
   await storage.close()
   return atMs
 }
+
+/** Locks of several gates, which no comparison takes. */
+const unused = {
+  whenDown: () => undefined,
+  whenLost: () => undefined,
+  close: () => undefined,
+} as unknown as LedgerOpening['gateLocks']
+
+t.test('several gates repair for a minute before one compares', async (t) => {
+  const back = { atMs: 29_000, gates: 1 }
+  t.same(await comparedBy(-3 * dayMs, 120_000, back), [30_000], 'a gate alone has repaired before')
+  const [first] = await comparedBy(-3 * dayMs, 120_000, { ...back, gates: 2 })
+  t.equal(first, 89_000)
+})
 
 t.test('a gate that was down compares soon after a calm start, unasked', async (t) => {
   t.same(await comparedBy(-3 * dayMs, hourMs), [30_000])
