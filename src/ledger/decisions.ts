@@ -219,7 +219,9 @@ export class Decisions {
     const downSeq = Math.min(beforeSeq ?? storage.nextSeq(), ...laterSeqs) - 1
     const ended = releasedOf([...leases, ...queued].filter(isOver), downSeq)
     const entry = { holder: everyHolder, token, seq: downSeq }
-    const row = { ...gone, ...before, cid, seq, atMs: before?.atMs ?? atMs, former: [] }
+    // Reads may lag behind the unpin.
+    const lastMs = Math.max(before?.atMs ?? 0, atMs)
+    const row = { ...gone, ...before, cid, seq, atMs: lastMs, former: [] }
     const all = [...released, ...ended, entry]
     const after: LedgerRow = { ...row, leases: kept, released: all, report: undefined }
     const dropped = entries.filter(isOver)

@@ -213,7 +213,9 @@ export class OpenPins {
       const isOverwritten = (recent.of(cid)?.writtenMs ?? -Infinity) > writtenMs
       if (wasOwed) retracted = isOverwritten ? 'overwritten' : 'ended'
       recent.change(cid, end)
-      void storage.note([{ kind: 'row', row: { ...after, report } }])
+      // Reads may lag behind the other gate's write.
+      const atMs = wasOwed ? now() : row.atMs
+      void storage.note([{ kind: 'row', row: { ...after, report, atMs } }])
     })
     return retracted
   }

@@ -14,7 +14,10 @@ export interface LedgerRow {
    * -1: so it was when a backup was made, or in another cluster, and its leases may have ended.
    */
   readonly seq: number
-  /** When it was written, in milliseconds since the epoch; for display, never for the order. */
+  /**
+   * When it was written, or another gate released a lease of it, in milliseconds since the epoch;
+   * never for the order.
+   */
   readonly atMs: number
   readonly isDirect: boolean
   /** Everything of the record but the mode, the expiry and the gate's own entries. */

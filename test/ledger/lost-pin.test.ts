@@ -209,3 +209,22 @@ t.test('a gate of several keeps its own lease over a later write that dropped it
   const released = [{ holder: 'a', token: lease.token, seq: 2 }]
   t.same(await held('own', { ...row, leases: [], released }), ['b'])
 })
+
+t.test('a lease that another gate ended is too recent for comparisons to report it', async (t) => {
+  const noted: LedgerOperation[] = []
+  const pins = new OpenPins({
+    storage: {
+      gateId: 'gate1234',
+      row: () => Promise.resolve(row),
+      note: (operations: readonly LedgerOperation[]) => noted.push(...operations),
+    },
+    recent: new RecentRows(() => 0),
+    ...{ now: () => 1000, setTimer: () => () => undefined },
+  } as unknown as OpenPinsParts)
+  const retract = (token: string) =>
+    pins.retract(cid, { holder: 'a', token }, new Deadline(1000, () => 0))
+  t.equal(await retract('gate1234.1'), 'ended')
+  t.match(noted, [{ kind: 'row', row: { cid, leases: [], seq: 2, atMs: 1000 } }])
+  t.equal(await retract('gate1234.0'), 'known')
+  t.match(noted.at(-1), { row: { atMs: 0 } }, 'it ended nothing')
+})
