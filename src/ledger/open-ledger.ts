@@ -223,8 +223,11 @@ export function openLedger(opening: LedgerOpening): OpenLedger {
         if (released?.writtenMs !== undefined) reconciler.written(cid, released.writtenMs)
         const isOverwritten = retracted === 'overwritten'
         const isBack = isOverwritten || (retracted === 'ended' && reconciler.isExplained(cid))
+        // A sweep, or another write, may still end the lease that followed, which others owe.
+        const mayEnd = retracted === 'ended' && doubts.mayLand(cid)
         // It may have hidden another gate's lease.
-        if (isBack) news?.doubted(cid, 'lock-lost')
+        if (mayEnd) news?.doubted(cid, 'unknown-outcome')
+        else if (isBack) news?.doubted(cid, 'lock-lost')
         if (isBack || doubt !== undefined) reconciler.explain(cid)
         if (doubt !== undefined || isBack) onDoubt(cid, doubt ?? 'lock-lost')
       },

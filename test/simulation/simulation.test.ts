@@ -605,6 +605,21 @@ for (const [title, episodes] of Object.entries(lostRows))
     }
   })
 
+t.test('a gate hears of a sweep that another one saw before its lease was replaced', async (t) => {
+  const of = { encoder: 0, cid: 0, kind: 'pin' } as const
+  const commands: readonly Command[] = [
+    { kind: 'store-refuse', gate: 1, afterMs: 6 },
+    { ...of, spanMs: 30_000, gate: 1, afterMs: 1 },
+    { ...of, spanMs: Infinity, gate: 0, afterMs: 360_004 },
+    { ...of, spanMs: Infinity, gate: 1, afterMs: 147 },
+  ]
+  // The seed decides when the sweep unpins what it listed.
+  for (const seed of [17, 25, 42]) {
+    const { violations } = await runEpisodes(seed, [commands], { ...whole, gates: 2 }, quota)
+    t.same(violations, [], `seed ${seed}`)
+  }
+})
+
 t.test('a first pin a second after a take-down at another gate is never unpinned', async (t) => {
   const commands: readonly Command[] = [
     { kind: 'store-pause', ms: 60_000, afterMs: 60_000 },
