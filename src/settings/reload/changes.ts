@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { inSlices, type SlicedWork, unhurried } from '../../time/slices.js'
 import { reloadedOfListen } from './restart.js'
+import { leaseIdOf } from '../values/lease-id.js'
 import { compiledSchema } from '../schema/compiled-schema.js'
 import type { Config, EncoderConfig } from '../schema/schema.js'
 
@@ -46,7 +47,7 @@ function* comparing(old: Compared, now: Compared): SlicedWork<Partial<Changes>> 
   const [before, after] = [old.config, now.config]
   const ofBoth = [Object.entries(before.encoders), Object.entries(after.encoders)] as const
   const encoders = yield* compared(...ofBoth, withoutKeys)
-  const leaseIds = yield* compared(...ofBoth, ({ leaseId }) => leaseId)
+  const leaseIds = yield* compared(...ofBoth, ({ leaseId }, name) => leaseId ?? leaseIdOf(name))
   const keys = yield* compared(yield* keysOf(ofBoth[0]), yield* keysOf(ofBoth[1]), (key) => key)
   const changes: Changes = {
     sections: [
@@ -88,7 +89,7 @@ const namesMax = 20
 function* compared<T>(
   before: Named<T>,
   after: Named<T>,
-  part: (value: T) => unknown,
+  part: (value: T, name: string) => unknown,
 ): SlicedWork<Record<'added' | 'removed' | 'changed', string[]>> {
   const old = new Map(before)
   const added: string[] = []
@@ -96,7 +97,7 @@ function* compared<T>(
   yield* inSlices(after, ([name, value]) => {
     const previous = old.get(name)
     if (previous === undefined) added.push(name)
-    else if (!isSame(part(previous), part(value))) changed.push(name)
+    else if (!isSame(part(previous, name), part(value, name))) changed.push(name)
     old.delete(name)
   })
   return { added: some(added), removed: some([...old.keys()]), changed: some(changed) }

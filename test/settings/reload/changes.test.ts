@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadSettings } from '../../../src/settings/load.js'
+import { leaseIdOf } from '../../../src/settings/values/lease-id.js'
 import { pathText } from '../../../src/settings/problems.js'
 import { certificate, otherCertificate } from '../../support/certificate.js'
 import {
@@ -87,8 +88,15 @@ t.test('a part of listen that waits keeps its value, and the others get theirs',
 
 t.test('an encoder that another leaseId parts from its pins is named', async (t) => {
   const { live: settings, write } = await loaded(t)
-  const path = ['encoders', Object.keys(settings.current().config.encoders)[0] ?? '', 'leaseId']
-  write(changed(path, 'n3n3n3n3n3n3'))
-  const outcome = await settings.reload()
-  t.match(outcome, { changes: { leaseIdsChanged: [path[1]], encodersChanged: [path[1]] } })
+  const [name = ''] = Object.keys(settings.current().config.encoders)
+  const reloadWith = async (leaseId: string | undefined) => {
+    write(changed(['encoders', name, 'leaseId'], leaseId))
+    return settings.reload()
+  }
+  const both = { leaseIdsChanged: [name], encodersChanged: [name] }
+  t.match(await reloadWith('n3n3n3n3n3n3'), { changes: both })
+  t.match(await reloadWith(undefined), { changes: both }, 'it is derived from the name then')
+  const outcome = await reloadWith(leaseIdOf(name))
+  t.match(outcome, { changes: { encodersChanged: [name] } })
+  t.notMatch(outcome, { changes: { leaseIdsChanged: [name] } }, 'the same, written out')
 })
