@@ -65,9 +65,9 @@ export function addPinRoutes(
     const { cid } = read(isPin, body)
     const results = await changeEach([{ cid }], mustStop, async (cid) => {
       const outcome = await upkeep.restore(cid)
+      if (outcome !== 'not-pinned') return outcome
       const { takeDown } = await decisions.notesOf(cid)
-      if (outcome !== 'not-pinned' || takeDown === undefined) return outcome
-      return { cid, outcome, message: takeDownText(takeDown) }
+      return takeDown === undefined ? outcome : { cid, outcome, message: takeDownText(takeDown) }
     })
     log.info({ ...results[0] }, 'an operator asked to restore a pin')
     return results

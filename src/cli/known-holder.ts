@@ -5,14 +5,21 @@ import { encodersOf } from '../settings/keyring/resolve.js'
 import { loadConfig } from '../settings/load.js'
 import type { Config } from '../settings/schema/schema.js'
 import type { Io } from './io.js'
-import { readNames } from './read-ledger.js'
+import { type LedgerSource, readNames } from './read-ledger.js'
 import { CommandError, warn } from './report.js'
 
-/** By the encoder's name; none if there is no ledger, or, with a warning, if it cannot be read. */
-export async function knownHolders(config: Config, io: Io): Promise<ReadonlyMap<string, string>> {
+export type LeaseIds = ReadonlyMap<string, string>
+
+/** By the encoder's name; none if there is no ledger. @throws CommandError it cannot be read */
+export async function leaseIdsIn(config: Config, source?: LedgerSource): Promise<LeaseIds> {
+  const names = await readNames(config, source)
+  return new Map([...names].map(([holder, name]) => [name, holder]))
+}
+
+/** The same; none, with a warning, if the ledger cannot be read. */
+async function knownHolders(config: Config, io: Io): Promise<LeaseIds> {
   try {
-    const names = await readNames(config)
-    return new Map([...names].map(([holder, name]) => [name, holder]))
+    return await leaseIdsIn(config)
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     warn(io, `new encoders get new leaseIds, as the ledger cannot be read: ${error.message}`)

@@ -10,8 +10,8 @@ import { bracketed } from '../gate-url.js'
 import type { Io } from '../io.js'
 import { newKey } from '../keys/new-key.js'
 import { addressesSeen, publicAddress, refuseIfTaken } from './public-address.js'
-import { knownText } from '../known-holder.js'
-import { ledgerPath, type LedgerSource, readNames, readQueue } from '../read-ledger.js'
+import { type LeaseIds, leaseIdsIn, knownText } from '../known-holder.js'
+import { ledgerPath, type LedgerSource, readQueue } from '../read-ledger.js'
 import { appendFault } from '../../disk/access.js'
 import { fileFault, UsageError, warn, CommandError } from '../report.js'
 import { lstat, open, rm, stat } from 'node:fs/promises'
@@ -69,8 +69,6 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   return 0
 }
 
-type LeaseIds = ReadonlyMap<string, string>
-
 /** Finds an existing ledger, whose settings were lost. */
 function ledgerConfigOf({ ledger, cluster }: InitOptions): Config {
   const settings = { cluster: { endpoints: [{ url: cluster }] }, ...ledgerField(ledger) }
@@ -83,8 +81,7 @@ function ledgerConfigOf({ ledger, cluster }: InitOptions): Config {
  */
 async function knownOrRefused(config: Config, source: LedgerSource): Promise<LeaseIds> {
   try {
-    const names = await readNames(config, source)
-    return new Map([...names].map(([holder, name]) => [name, holder]))
+    return await leaseIdsIn(config, source)
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     throw new CommandError(

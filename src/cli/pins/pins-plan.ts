@@ -105,6 +105,7 @@ async function reportedRows(
   kind: PlanKind,
   io: Io,
 ): Promise<{ readonly rows: readonly ReportedRow[]; readonly undecided: string }> {
+  // Without a daemon, this fails before the next line claims that it works.
   await askControl(config, 'GET', '/settings')
   io.stderr.write("the daemon is comparing the ledger with the cluster's whole state\n")
   const compared = (await askControl(config, 'POST', '/compare')) as Partial<Undecided>

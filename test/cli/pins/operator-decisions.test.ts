@@ -263,16 +263,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
       writeFileSync(file('cids'), Array.from({ length: 100 }, (_, at) => `${cid(at)}\n`).join(''))
       const { promise: until, resolve: goOn } = Promise.withResolvers<undefined>()
       cluster.behave({ method: 'POST' }, { kind: 'hold', until })
-      const adopt = run(t, [
-        'pins',
-        'adopt',
-        '--encoder',
-        'alpha',
-        '--cids',
-        file('cids'),
-        '-c',
-        path,
-      ])
+      const args = ['--encoder', 'alpha', '--cids', file('cids'), '-c', path]
+      const adopt = run(t, ['pins', 'adopt', ...args])
       while (!cluster.requests.some(({ method }) => method === 'POST')) await cluster.nextRequest()
       adopt.process.kill(signal)
       goOn(undefined)
